@@ -1,0 +1,58 @@
+"""What all tests share: the extra that the equality tests need, and what its absence means."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+REQUIRE_REFERENCE = os.environ.get("M2FP_REQUIRE_REFERENCE", "") not in ("", "0")
+
+
+@functools.cache
+def why_no_reference() -> str:
+    """Which part of the extra `reference` is missing; empty when all are there.
+
+    Nothing is imported: what is there but does not start makes its tests fail, as it should.
+    """
+    wanted = ("mmcv", "modelscope", "torchvision", "timm", "transformers", "datasets")
+    missing = [name for name in wanted if importlib.util.find_spec(name) is None]
+    if missing:
+        return f"{', '.join(missing)} not installed"
+    mmcv = importlib.util.find_spec("mmcv")
+    folders = mmcv.submodule_search_locations or [] if mmcv else []
+    has_ops = any(path for folder in folders for path in Path(folder).glob("_ext.*"))
+    return "" if has_ops else "mmcv-full was built without its ops"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip the equality tests where the extra `reference` is not installed."""
+    if item.get_closest_marker("reference") and why_no_reference():
+        pytest.skip(f"needs the extra 'reference': {why_no_reference()}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """With M2FP_REQUIRE_REFERENCE=1, an equality test that skips itself has failed."""
+    report = yield
+    if REQUIRE_REFERENCE and item.get_closest_marker("reference"):
+        return failed_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    """With M2FP_REQUIRE_REFERENCE=1, no whole module may skip itself either."""
+    report = yield
+    return failed_if_skipped(report) if REQUIRE_REFERENCE else report
+
+
+def failed_if_skipped(report):
+    """The report, a skip turned into a failure that says why."""
+    if report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"M2FP_REQUIRE_REFERENCE is set, but this was skipped: {report.longrepr}"
+    return report
