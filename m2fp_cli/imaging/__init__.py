@@ -1,0 +1,1 @@
+"""Bytes in, arrays out, and back: pre-flight, decoding, encoding, atomic files."""

@@ -1,0 +1,107 @@
+"""JPEG headers: the marker segments before the first scan. Layout: ITU-T T.81, annex B."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.headers.record import ImageHeader, cut_short, damaged
+from m2fp_cli.imaging.headers.tiff import exif_orientation, xmp_orientation
+
+MAGIC = b"\xff\xd8\xff"
+_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # SOF0..15 without DHT, JPG, DAC
+_STANDALONE = frozenset((0x01, *range(0xD0, 0xD9)))  # TEM, RST0..7, SOI: no length follows
+_APP1, _EOI, _SOS = 0xE1, 0xD9, 0xDA
+_EXIF_PREFIX = b"Exif\0\0"
+_XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
+# A camera writes 10 to 300 segments and no padding. Decoders step over padding byte by byte, so a
+# file of nothing else would keep one busy for minutes.
+_MAX_SEGMENTS = 20_000
+_MAX_PADDING = 1 << 16
+
+
+@dataclass
+class _Found:
+    """What the segments said so far."""
+
+    size_wh: tuple[int, int] | None = None
+    exif: int | None = None
+    xmp: int | None = None
+    has_exif: bool = False
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Header of a JPEG file, from its frame header and its EXIF or XMP segment.
+
+    Raises:
+        ImageError: ``corrupt`` when a segment is cut off, or when there is not exactly one frame
+            header with a size before the first scan; ``unsupported`` for 12 or 16 bits per sample.
+    """
+    found = _Found()
+    at = 2
+    for _ in range(_MAX_SEGMENTS):
+        at = _next_marker(data, at)
+        marker = data[at - 1]
+        if marker == _SOS:
+            break
+        if marker == _EOI:
+            raise damaged("it ends before its first scan")
+        if marker in _STANDALONE:
+            continue
+        body = _segment(data, at)
+        _note(found, marker, data[body])
+        at = body.stop
+    else:
+        raise damaged(f"it has more than {_MAX_SEGMENTS} segments before its pixels")
+    if found.size_wh is None:
+        raise damaged("it has no frame header")
+    return ImageHeader("JPEG", *found.size_wh, found.exif or found.xmp or 1)
+
+
+def _next_marker(data: bytes, at: int) -> int:
+    """Position behind the next marker; padding before it is stepped over."""
+    start = at
+    while True:
+        at = data.find(b"\xff", at, start + _MAX_PADDING)
+        if at < 0 or at + 1 >= len(data):
+            break
+        if data[at + 1] not in (0x00, 0xFF):
+            return at + 2
+        at += 1
+    if start + _MAX_PADDING >= len(data):
+        raise cut_short("it ends before its pixels begin")
+    raise damaged("there is no marker where one must be")
+
+
+def _segment(data: bytes, at: int) -> slice:
+    if at + 2 > len(data):
+        raise cut_short("it ends before its pixels begin")
+    length = struct.unpack_from(">H", data, at)[0]
+    if length < 2:
+        raise damaged("a segment has no length")
+    if at + length > len(data):
+        raise cut_short("it ends before its pixels begin")
+    return slice(at + 2, at + length)
+
+
+def _note(found: _Found, marker: int, body: bytes) -> None:
+    if marker in _FRAMES:
+        if found.size_wh is not None:
+            raise damaged("it has two frame headers")
+        found.size_wh = _frame_size(body)
+    elif marker == _APP1 and body.startswith(_EXIF_PREFIX) and not found.has_exif:
+        found.exif, found.has_exif = exif_orientation(body), True
+    elif marker == _APP1 and body.startswith(_XMP_PREFIX):
+        found.xmp = xmp_orientation(body)
+
+
+def _frame_size(body: bytes) -> tuple[int, int]:
+    if len(body) < 6:
+        raise damaged("its frame header is incomplete")
+    bits, height, width = struct.unpack_from(">BHH", body)
+    if bits != 8:
+        raise ImageError("unsupported", f"is a JPEG of {bits} bits per sample; export it with 8")
+    if not (width and height):
+        raise damaged(f"its header says {width} x {height} pixels")
+    return width, height

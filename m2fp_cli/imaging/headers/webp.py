@@ -1,0 +1,70 @@
+"""WebP headers: RIFF container. Layout: Google's WebP container specification; RFC 6386 for VP8."""
+
+from __future__ import annotations
+
+import struct
+
+from m2fp_cli.imaging.headers.record import ImageHeader, cut_short, damaged
+from m2fp_cli.imaging.headers.tiff import exif_orientation, xmp_orientation
+
+_MAX_CHUNKS = 100_000  # an animation has two chunks a frame
+
+
+def read_header(data: bytes) -> ImageHeader:
+    """Header of a still or animated WebP file; an animation's size is its canvas.
+
+    Raises:
+        ImageError: ``corrupt`` when a chunk is cut off or the first one is not a picture's.
+    """
+    riff_size = struct.unpack_from("<I", data, 4)[0]
+    if riff_size + 8 > len(data):
+        raise cut_short(f"{riff_size + 8} bytes are announced and {len(data)} are there")
+    if len(data) < 30:
+        raise damaged("it holds no picture")
+    kind, body = data[12:16], data[20:30]
+    if kind == b"VP8 ":
+        return ImageHeader("WEBP", *_lossy_size(body))
+    if kind == b"VP8L":
+        return ImageHeader("WEBP", *_lossless_size(body))
+    if kind != b"VP8X":
+        raise damaged("its first chunk is not a picture's")
+    width = int.from_bytes(body[4:7], "little") + 1
+    height = int.from_bytes(body[7:10], "little") + 1
+    return ImageHeader("WEBP", width, height, _orientation(data, riff_size + 8))
+
+
+def _lossy_size(body: bytes) -> tuple[int, int]:
+    """A VP8 key frame: 3 bytes of tag, the start code, 14 bits for each side."""
+    if body[3:6] != b"\x9d\x01\x2a":
+        raise damaged("its first frame has no start code")
+    width, height = struct.unpack_from("<HH", body, 6)
+    if not (width & 0x3FFF and height & 0x3FFF):
+        raise damaged("its header says that it has no pixels")
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _lossless_size(body: bytes) -> tuple[int, int]:
+    """A VP8L stream: one signature byte, 14 bits for each side minus one."""
+    if body[0] != 0x2F:
+        raise damaged("its first frame has no signature")
+    bits = struct.unpack_from("<I", body, 1)[0]
+    return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+
+
+def _orientation(data: bytes, end: int) -> int:
+    exif: int | None = None
+    xmp: int | None = None
+    at = 12
+    for _ in range(_MAX_CHUNKS):
+        if at + 8 > end:
+            return exif or xmp or 1
+        kind, length = struct.unpack_from("<4sI", data, at)
+        if at + 8 + length > end:
+            raise cut_short(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
+        body = slice(at + 8, at + 8 + length)
+        if kind == b"EXIF":
+            exif = exif_orientation(data[body])
+        elif kind == b"XMP ":
+            xmp = xmp_orientation(data[body])
+        at += 8 + length + (length & 1)
+    raise damaged(f"it has more than {_MAX_CHUNKS} chunks")
