@@ -38,7 +38,7 @@ NOBODY = 65534  # user id without any rights, for tests that run as root
 
 AWKWARD_NAMES: tuple[bytes, ...] = (
     b"line\nbreak.jpg",
-    b"[red]markup[/red].jpg",
+    b"[red]markup[bold].jpg",
     b"caf\xe9-latin1.jpg",  # invalid as UTF-8
     b"\xff\xfe.jpg",
     b"\x1b[31mred.jpg",

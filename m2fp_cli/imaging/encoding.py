@@ -1,0 +1,133 @@
+"""Arrays to the bytes of a file: the same bytes for the same array, no metadata, no time stamps."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from m2fp_cli.errors import ImageError
+
+Map = npt.NDArray[np.integer[Any]]
+Picture = npt.NDArray[np.uint8]
+
+# zlib strategy 3 looks for runs only. A 3840x2160 label map takes 0.026 s and 48 kB; the default
+# strategy takes 0.028 s and 111 kB at level 1, 0.128 s and 33 kB at level 9. A 12-megapixel photo
+# takes 0.97 s and 5.3 MB, against 1.09 s and 6.8 MB at level 1 and 3.0 s and 5.4 MB at level 6.
+_PNG_OPTIONS: dict[str, Any] = {"compress_level": 6, "compress_type": 3}
+
+_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}
+
+
+def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
+    """Encode a map of ids so that any viewer shows colours and any reader gets the ids.
+
+    Args:
+        ids: (H, W) integers of at least 0.
+        palette_rgb: (N, 3) colour of each id, 0..255, N at most 256.
+
+    Returns:
+        An 8-bit palette PNG; a 16-bit grey PNG without colours when an id is above 255.
+
+    Raises:
+        ValueError: a negative id, one above 65535, one without a colour, or wrong shapes.
+    """
+    if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
+        raise ValueError(f"a map of ids has shape (H, W) and integers, got {ids.shape} {ids.dtype}")
+    lowest, highest = int(ids.min()), int(ids.max())
+    if lowest < 0 or highest > 65535:
+        raise ValueError(f"ids must lie in 0..65535, got {lowest}..{highest}")
+    if highest > 255:
+        return _encode(Image.fromarray(ids.astype(np.uint16)), "PNG", _PNG_OPTIONS)
+    palette = np.asarray(palette_rgb)
+    if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) > 256:
+        raise ValueError(f"a palette has shape (N, 3), N up to 256, got {palette.shape}")
+    if highest >= len(palette):
+        raise ValueError(f"id {highest} has no colour in a palette of {len(palette)}")
+    image = Image.fromarray(ids.astype(np.uint8))
+    image.putpalette(palette.astype(np.uint8).tobytes())
+    # Without bits=8 Pillow packs 2 to 8 pixels into a byte when the palette is small.
+    return _encode(image, "PNG", {**_PNG_OPTIONS, "bits": 8})
+
+
+def encode_png(pixels: npt.NDArray[Any]) -> bytes:
+    """Encode a picture or mask without loss.
+
+    Args:
+        pixels: (H, W, 3) uint8 BGR, (H, W, 4) uint8 BGRA with straight alpha, (H, W) uint8 or
+            uint16 grey, or (H, W) bool, stored as 8-bit grey 0 and 255.
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    if pixels.ndim == 2 and pixels.dtype == np.bool_:
+        pixels = pixels.astype(np.uint8) * np.uint8(255)
+    if pixels.ndim == 2 and pixels.dtype == np.uint16:
+        return _encode(Image.fromarray(pixels), "PNG", _PNG_OPTIONS)
+    return _encode(_to_image(pixels), "PNG", _PNG_OPTIONS)
+
+
+def encode_jpeg(image_bgr: Picture, *, quality: int = 92) -> bytes:
+    """Encode a picture as baseline JPEG with full colour resolution, so that coloured edges stay.
+
+    Args:
+        image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
+        quality: 1..95.
+
+    Raises:
+        ImageError: ``too_large``, a side above 65535 pixels, which JPEG cannot hold.
+        ValueError: another shape or dtype.
+    """
+    _check_side(image_bgr, "JPEG")
+    return _encode(_to_image(image_bgr), "JPEG", {"quality": quality, "subsampling": 0})
+
+
+def encode_webp(pixels: Picture, *, quality: int = 90, lossless: bool = False) -> bytes:
+    """Encode a picture as WebP.
+
+    Args:
+        pixels: (H, W, 3) uint8 BGR or (H, W, 4) uint8 BGRA.
+        quality: 0..100; the effort when lossless.
+        lossless: keep every pixel.
+
+    Raises:
+        ImageError: ``too_large``, a side above 16383 pixels, which WebP cannot hold.
+        ValueError: another shape or dtype.
+    """
+    _check_side(pixels, "WEBP")
+    # method 2 of 0..6: 1.2 s for 12 megapixels instead of 2.8 s, for the same number of bytes.
+    options = {"quality": quality, "lossless": lossless, "method": 2, "exact": True}
+    return _encode(_to_image(pixels), "WEBP", options)
+
+
+def _to_image(pixels: npt.NDArray[Any]) -> Image.Image:
+    is_grey = pixels.ndim == 2
+    if pixels.dtype != np.uint8 or pixels.ndim < 2 or pixels.shape[2:] not in ((), (3,), (4,)):
+        raise ValueError(
+            f"a picture is uint8 of shape (H, W), (H, W, 3) or (H, W, 4), got {pixels.dtype} "
+            f"{pixels.shape}"
+        )
+    if is_grey:
+        return Image.fromarray(pixels)
+    rgb = np.empty_like(pixels, order="C")
+    for channel, source in enumerate((2, 1, 0, 3)[: pixels.shape[2]]):
+        rgb[..., channel] = pixels[..., source]
+    return Image.fromarray(rgb)
+
+
+def _check_side(pixels: Picture, fmt: str) -> None:
+    if max(pixels.shape[:2]) > _MAX_SIDE[fmt]:
+        raise ImageError(
+            "too_large",
+            f"has a side of {max(pixels.shape[:2])} pixels and {fmt} holds at most "
+            f"{_MAX_SIDE[fmt]}; choose PNG",
+        )
+
+
+def _encode(image: Image.Image, fmt: str, options: dict[str, Any]) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, fmt, **options)
+    return buffer.getvalue()
