@@ -1,0 +1,223 @@
+"""Reads the pickle inside a PyTorch checkpoint without running anything it asks for.
+
+A pickle is a program: it names callables and has them called. Here the only callables it can get
+are the few that rebuild tensors, and even those are stand-ins that note down what they are asked
+for. Every other name is refused before it is imported. ``torch.load(weights_only=True)`` of torch
+1.13.1 follows the same idea, but it stumbles over plain floats and is covered by CVE-2025-32434.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+from m2fp_cli.errors import ModelError
+
+# Storage class in the pickle -> (name of the torch dtype, bytes an element).
+STORAGE_DTYPES = {
+    "FloatStorage": ("float32", 4),
+    "HalfStorage": ("float16", 2),
+    "BFloat16Storage": ("bfloat16", 2),
+    "DoubleStorage": ("float64", 8),
+    "LongStorage": ("int64", 8),
+    "IntStorage": ("int32", 4),
+    "ShortStorage": ("int16", 2),
+    "CharStorage": ("int8", 1),
+    "ByteStorage": ("uint8", 1),
+    "BoolStorage": ("bool", 1),
+}
+# What checkpoints of training runs hold beside their weights; kept out, not refused.
+_INERT_NAMES = {
+    ("numpy", "dtype"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+    ("_codecs", "encode"),
+    ("torch", "device"),
+    ("torch", "Size"),
+}
+# Names under which state dicts lie in a checkpoint; the hub's M2FP uses the first.
+_STATE_NAMES = ("model", "state_dict")
+
+
+class UnsafePickleError(ModelError):
+    """The pickle asks for something that rebuilds no tensor."""
+
+
+# The records are named tuples and the stand-ins have no attributes: a pickle can give an object a
+# new state, and these cannot take one.
+class StoredBytes(NamedTuple):
+    """A run of elements of one dtype in the file.
+
+    Attributes:
+        key: name of the run in the file.
+        dtype: name of the torch dtype.
+        itemsize: bytes an element.
+        numel: elements in the run.
+    """
+
+    key: str
+    dtype: str
+    itemsize: int
+    numel: int
+
+    @property
+    def nbytes(self) -> int:
+        """Length of the run in bytes."""
+        return self.numel * self.itemsize
+
+
+class StoredTensor(NamedTuple):
+    """A tensor as a view of a run: offset and strides in elements, always inside the run."""
+
+    stored: StoredBytes
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+class Pickled(NamedTuple):
+    """The content of one pickle and every run of elements it names."""
+
+    content: Any
+    runs: Mapping[str, StoredBytes]
+
+
+class _StorageClass(NamedTuple):
+    """Stands in for a storage class; only ever named in a persistent id."""
+
+    dtype: str
+    itemsize: int
+
+
+class _Inert:
+    """Stands in for an object nobody needs: takes every call and every state, does nothing."""
+
+    __slots__ = ()
+
+    def __call__(self, *_arguments: object, **_named: object) -> _Inert:
+        return self
+
+    def __setstate__(self, _state: object) -> None:
+        return
+
+
+class _RebuildTensor:
+    """Stands in for ``torch._utils._rebuild_tensor`` and its second version."""
+
+    __slots__ = ()
+
+    def __call__(self, stored: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> StoredTensor:
+        if not isinstance(stored, StoredBytes):
+            raise ValueError("a tensor is built on something that is no storage")
+        tensor = StoredTensor(stored, offset, tuple(shape), tuple(stride))
+        _check_inside(tensor)
+        return tensor
+
+
+class _RebuildParameter:
+    """Stands in for ``torch._utils._rebuild_parameter``: the tensor inside is all we want."""
+
+    __slots__ = ()
+
+    def __call__(self, tensor: Any, *_: Any) -> Any:
+        return tensor
+
+
+_STAND_INS: dict[tuple[str, str], Any] = {
+    ("collections", "OrderedDict"): OrderedDict,
+    ("torch._utils", "_rebuild_tensor"): _RebuildTensor(),
+    ("torch._utils", "_rebuild_tensor_v2"): _RebuildTensor(),
+    ("torch._utils", "_rebuild_parameter"): _RebuildParameter(),
+    **{("torch", name): _StorageClass(*kind) for name, kind in STORAGE_DTYPES.items()},
+    **{name: _Inert() for name in _INERT_NAMES},
+}
+
+
+class TensorUnpickler(pickle.Unpickler):
+    """An unpickler that can build dicts, lists, numbers, strings and :class:`StoredTensor`.
+
+    The names a pickle asks for are looked up in a table and never imported. Nothing that the table
+    holds has a side effect or can be changed by the pickle.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        """Read from a file; ``runs`` fills up with the runs of elements that are named."""
+        super().__init__(file)
+        self.runs: dict[str, StoredBytes] = {}
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        """Look a name up in the table.
+
+        Raises:
+            UnsafePickleError: it is not in there.
+        """
+        try:
+            return _STAND_INS[module_name, global_name]
+        except KeyError:
+            raise UnsafePickleError(f"{module_name}.{global_name}") from None
+
+    def persistent_load(self, pid: Any) -> StoredBytes:
+        """Note down a run of elements.
+
+        Raises:
+            ValueError: the id is not what ``torch.save`` writes.
+        """
+        kind, storage_class, key, _location, numel = pid[:5]
+        if kind != "storage" or not isinstance(storage_class, _StorageClass):
+            raise ValueError("an unknown kind of persistent object")
+        if type(key) is not str or type(numel) is not int or numel < 0:
+            raise ValueError("a storage without a name or a length")
+        if len(pid) > 5 and pid[5] is not None:
+            raise ValueError("a storage that is a view of another one")
+        run = StoredBytes(key, storage_class.dtype, storage_class.itemsize, numel)
+        if self.runs.setdefault(key, run) != run:
+            raise ValueError("one storage with two lengths or dtypes")
+        return run
+
+
+def read_pickle(file: BinaryIO) -> Pickled:
+    """Read one pickle; the file then stands right behind it.
+
+    Raises:
+        UnsafePickleError: it names a callable that rebuilds no tensor; the message is that name.
+        Exception: whatever damaged bytes lead to.
+    """
+    unpickler = TensorUnpickler(file)
+    return Pickled(unpickler.load(), unpickler.runs)
+
+
+def state_of(content: Any) -> dict[str, StoredTensor]:
+    """The tensors of a checkpoint: its own, or those under ``model`` or ``state_dict``.
+
+    Raises:
+        ValueError: it holds no tensors.
+    """
+    if isinstance(content, Mapping):
+        inner = next(
+            (content[n] for n in _STATE_NAMES if isinstance(content.get(n), Mapping)), None
+        )
+        state = dict(content if inner is None else inner)
+        tensors = {k: v for k, v in state.items() if isinstance(v, StoredTensor)}
+        if tensors and all(type(key) is str for key in tensors):
+            return tensors
+    raise ValueError("it holds no tensors")
+
+
+def _check_inside(tensor: StoredTensor) -> None:
+    """Check that a view stays inside its run.
+
+    Raises:
+        ValueError: it does not, or a number is negative or no whole number.
+    """
+    numbers = (tensor.offset, *tensor.shape, *tensor.stride)
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise ValueError("a tensor has sizes that are no sizes")
+    if len(tensor.shape) != len(tensor.stride):
+        raise ValueError("a tensor has more sizes than strides, or fewer")
+    if 0 in tensor.shape:
+        return
+    steps = zip(tensor.shape, tensor.stride, strict=True)
+    if tensor.offset + sum((size - 1) * step for size, step in steps) >= tensor.stored.numel:
+        raise ValueError("a tensor reaches beyond its bytes")
