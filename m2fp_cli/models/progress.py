@@ -1,0 +1,97 @@
+"""Shows a download: a bar on a terminal, one plain line per half minute elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TextIO
+
+from m2fp_cli.models.registry import DownloadProgress
+
+LINE_INTERVAL_SECONDS = 30.0
+_MB = 1e6
+
+
+@contextlib.contextmanager
+def show_download(
+    *, quiet: bool = False, stream: TextIO | None = None
+) -> Iterator[DownloadProgress]:
+    """Give a function that shows a download, for :func:`m2fp_cli.models.registry.resolve_model`.
+
+    Nothing appears before the first byte comes in, so it may be used whether or not a download
+    turns out to be needed.
+
+    Args:
+        quiet: show nothing.
+        stream: where to; None is stderr.
+    """
+    stream = stream or sys.stderr
+    if quiet:
+        yield _nothing
+    elif stream.isatty():
+        with _bar(stream) as report:
+            yield report
+    else:
+        yield _PlainLines(stream)
+
+
+def _nothing(_name: str, _done: int, _total: int) -> None:
+    return
+
+
+@contextlib.contextmanager
+def _bar(stream: TextIO) -> Iterator[DownloadProgress]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    # The client's output is caught by swapping sys.stderr, so the console holds on to its own.
+    progress = Progress(
+        *columns, console=Console(file=stream), redirect_stderr=False, redirect_stdout=False
+    )
+    tasks: dict[str, TaskID] = {}
+    lock = threading.Lock()
+
+    def report(name: str, done: int, total: int) -> None:
+        with lock:
+            if not tasks:
+                progress.start()
+            if name not in tasks:
+                tasks[name] = progress.add_task(name, total=total)
+        progress.update(tasks[name], completed=done, total=total)
+
+    try:
+        yield report
+    finally:
+        if tasks:
+            progress.stop()
+
+
+class _PlainLines:
+    """One line when a file starts, and one each half minute after."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last_seconds: dict[str, float] = {}
+
+    def __call__(self, name: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last_seconds.get(name, -LINE_INTERVAL_SECONDS) >= LINE_INTERVAL_SECONDS:
+            self._last_seconds[name] = now
+            line = f"downloading {name}: {done / _MB:.1f} of {total / _MB:.1f} MB"
+            print(line, file=self._stream, flush=True)
