@@ -54,7 +54,7 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
             while len(data) <= max_bytes and (more := file.read(max_bytes + 1 - len(data))):
                 data += more
     except (OSError, ValueError) as error:
-        raise _as_image_error(error) from error
+        raise as_image_error(error) from error
     _refuse_large(len(data), max_bytes)
     return data
 
@@ -74,7 +74,8 @@ def _refuse_large(size: int, max_bytes: int) -> None:
         )
 
 
-def _as_image_error(error: OSError | ValueError) -> ImageError:
+def as_image_error(error: OSError | ValueError) -> ImageError:
+    """The failure of one photo or folder, from what the operating system said about it."""
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
         return ImageError("vanished", "is not there (any more)")

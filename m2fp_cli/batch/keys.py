@@ -1,0 +1,148 @@
+"""Where a photo's results go: one key per photo, unique within a run.
+
+A key is a relative path without suffix, with ``/`` on every system: the results of key
+``summer/img_1`` are ``labels/summer/img_1.png``, ``results/summer/img_1.json`` and so on. The
+rules, in the order in which they apply:
+
+1. The folder part mirrors the input, see ``scan.find_images``; the last part is the photo's name
+   without its image suffix.
+2. Where two photos of one folder would share a key (``a.jpg``, ``a.png``), the first in sorted
+   order keeps the plain key ``a`` and each other one keeps its suffix: ``a.png``.
+3. If that is taken as well, ``~2``, ``~3`` ... is appended.
+4. A last part of more than 239 bytes is cut and ends in ``~`` and 8 hex digits of its name's hash,
+   so that the suffix of a result still fits into a file system's 255 bytes.
+
+A key depends on nothing but the sorted list of photos, so the same inputs get the same keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2fp_cli.imaging.names import displayable
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff",
+     ".gif", ".avif", ".heic", ".heif")
+)  # fmt: skip
+"""Files with these suffixes, in any case, are taken from folders; their bytes decide later."""
+
+RESULT_SUFFIXES = (".png", ".json", ".jpg", ".jpeg", ".webp")
+_MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
+_HASH_DIGITS = 8
+
+
+@dataclass(frozen=True, order=True)
+class FoundImage:
+    """A photo before it has a key; sorts by the place of its results.
+
+    Attributes:
+        place: relative posix path the results mirror, with the photo's suffix.
+        source: absolute path of the photo.
+    """
+
+    place: str
+    source: Path
+
+
+def has_image_suffix(name: str) -> bool:
+    """Whether a file of this name is taken from a folder."""
+    return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - runs once per file
+
+
+def assign_keys(found: Sequence[FoundImage]) -> tuple[list[str], list[str]]:
+    """Give each photo its key.
+
+    Args:
+        found: photos in sorted order.
+
+    Returns:
+        The keys in the same order, and a sentence for every key that is not simply the plain one.
+    """
+    folders = set(_all_folders(image.place for image in found))
+    taken: set[str] = set()
+    keys, notes = [], []
+    for image in found:
+        free = (k for k in _candidates(image.place) if k not in taken and not _blocked(k, folders))
+        key = next(free)
+        taken.add(key)
+        keys.append(key)
+        if key != plain_name(image.place):
+            notes.append(_why_renamed(image, key))
+    return keys, notes
+
+
+def distinct_tails(folders: Iterable[Path]) -> dict[Path, str]:
+    """For each absolute folder the shortest end of its path that no other one of its name shares.
+
+    ``/x/photos`` alone is ``photos``; with ``/y/photos`` beside it they are ``x/photos`` and
+    ``y/photos``.
+    """
+    by_name: dict[str, list[Path]] = defaultdict(list)
+    for folder in sorted(set(folders)):
+        by_name[folder.name].append(folder)
+    tails: dict[Path, str] = {}
+    for group in by_name.values():
+        for length in itertools.count(1):
+            ends = ["/".join(folder.parts[1:][-length:]) for folder in group]
+            if len(set(ends)) == len(group):
+                tails.update(zip(group, ends, strict=True))
+                break
+    return tails
+
+
+def join_key(folder: str, name: str) -> str:
+    """A relative posix path; ``folder`` may be empty."""
+    return f"{folder}/{name}" if folder else name
+
+
+def plain_name(name: str) -> str:
+    """A file name or place without its image suffix; any other suffix belongs to the name."""
+    stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a posix key, not a path of this system
+    return stem if suffix.lower() in IMAGE_SUFFIXES else name
+
+
+def _why_renamed(image: FoundImage, key: str) -> str:
+    plain = next(_candidates(image.place))
+    why = "its name is very long" if key == plain else f"{displayable(plain)} is taken"
+    return f"{displayable(image.source)}: results are named {displayable(key)}, {why}"
+
+
+def _candidates(place: str) -> Iterator[str]:
+    folder, _, name = place.rpartition("/")
+    yield join_key(folder, _shortened(plain_name(name)))
+    yield join_key(folder, _shortened(name))
+    for number in itertools.count(2):
+        yield join_key(folder, f"{_shortened(name)}~{number}")
+
+
+def _shortened(name: str) -> str:
+    encoded = os.fsencode(name)
+    if len(encoded) <= _MAX_NAME_BYTES:
+        return name
+    end = _MAX_NAME_BYTES - _HASH_DIGITS - 1
+    while encoded[end] & 0xC0 == 0x80:  # not through the middle of a UTF-8 letter
+        end -= 1
+    digest = hashlib.sha256(encoded).hexdigest()[:_HASH_DIGITS]
+    return f"{os.fsdecode(encoded[:end])}~{digest}"
+
+
+def _all_folders(places: Iterable[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for place in places:
+        folder = place.rpartition("/")[0]
+        while folder and folder not in seen:
+            seen.add(folder)
+            yield folder
+            folder = folder.rpartition("/")[0]
+
+
+def _blocked(key: str, folders: set[str]) -> bool:
+    """Whether a result of this key needs a folder's name: ``a.jpg`` beside ``a.png/b.jpg``."""
+    return any(key + suffix in folders for suffix in RESULT_SUFFIXES)

@@ -1,0 +1,294 @@
+"""Which photos a run is about, found without opening any of them."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2fp_cli.batch.keys import (
+    FoundImage,
+    assign_keys,
+    distinct_tails,
+    has_image_suffix,
+    join_key,
+    plain_name,
+)
+from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.imaging.reading import as_image_error
+
+__all__ = ["RESULT_FOLDERS", "ImageTask", "Scan", "ScanFailure", "displayable", "find_images"]
+
+RESULT_FOLDERS = frozenset(
+    ("labels", "people", "results", "masks", "cutouts", "colors", "overlays", "tryon")
+)
+"""Names of the folders that a run makes in its output."""
+
+_STATE_FOLDER = ".m2fp"
+_MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
+_HINT_FOLDERS = 1000  # how far to look for photos in sub-folders when there are none above
+
+
+@dataclass(frozen=True)
+class ImageTask:
+    """One photo to parse; small, because it travels to a worker.
+
+    Attributes:
+        source: absolute path; may hold ``surrogateescape`` characters.
+        key: where the results go, see ``keys``; posix, relative, without suffix.
+    """
+
+    source: Path
+    key: str
+
+
+@dataclass(frozen=True)
+class ScanFailure:
+    """An input that could not even be looked at.
+
+    Attributes:
+        source: absolute path of the file or folder.
+        reason: one of ``ImageError.REASONS``.
+        message: a sentence without the path.
+    """
+
+    source: Path
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a run is about.
+
+    Attributes:
+        tasks: the photos, sorted by the place of their results, keys unique.
+        failures: unreadable folders, missing inputs, dangling links. They count as failed photos.
+        notes: sentences a person should see: renamed results, things left out.
+    """
+
+    tasks: tuple[ImageTask, ...]
+    failures: tuple[ScanFailure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def find_images(inputs: Sequence[Path], *, recursive: bool, output: Path) -> Scan:
+    """Find the photos of some files and folders.
+
+    A file that is named is always taken, whatever it is called. From a folder the files with an
+    image suffix are taken, and with ``recursive`` those of its sub-folders. Hidden names are
+    skipped, linked folders not followed, linked files taken under their own name, pipes and devices
+    left out with a note. A run never reads its own results: the output folder is skipped where the
+    walk meets it, and so are the result folders of any earlier run.
+
+    Keys mirror the inputs. A single folder is mirrored directly: ``photos/a/b.jpg`` becomes
+    ``a/b``. With several inputs each folder keeps its name, so that ``m2fp parse photos/*`` mirrors
+    ``photos``; folders of the same name keep as much of their path as tells them apart. A named
+    file gets its plain name; where several folders have a named file of one name, as much of the
+    folder's path as tells them apart stands in front. What still clashes is settled by ``keys``.
+
+    Args:
+        inputs: files and folders; order and repetition do not matter.
+        recursive: descend into sub-folders.
+        output: the run's output folder; need not exist.
+
+    Raises:
+        NoImagesError: not one photo; says where it looked and what may help.
+        UsageError: an input lies among the output's result folders.
+    """
+    walk = _Walk(_real(output), recursive)
+    folders, files = _sort_inputs(inputs, walk)
+    prefixes = distinct_tails(folders) if len(folders) + len(files) > 1 else {}
+    for folder in folders:
+        walk.take_folder(folder, prefixes.get(folder, ""))
+    for file, prefix in _file_prefixes(files):
+        walk.take(file, walk.real(file), join_key(prefix, file.name))
+    if not walk.found:
+        raise NoImagesError(_nothing_found(inputs, folders, walk))
+    found = sorted(walk.found)
+    keys, key_notes = assign_keys(found)
+    tasks = [ImageTask(image.source, key) for image, key in zip(found, keys, strict=True)]
+    tasks = [task for task in tasks if walk.fits(task)]
+    return Scan(tuple(tasks), tuple(walk.failures), (*walk.all_notes(), *key_notes))
+
+
+@dataclass
+class _Walk:
+    """One search: what is to be avoided, and what has been found so far."""
+
+    output: Path
+    recursive: bool
+    found: list[FoundImage] = field(default_factory=list)
+    failures: list[ScanFailure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    _seen: set[Path] = field(default_factory=set)
+    _repeated: list[Path] = field(default_factory=list)
+    _real_folders: dict[Path, Path] = field(default_factory=dict)
+
+    def take_folder(self, root: Path, prefix: str) -> None:
+        """Take the photos of a folder; ``prefix`` stands in front of their places."""
+        real_root = _real(root)
+        for place, entries in self._folders(root, real_root, recursive=self.recursive):
+            for entry in entries:
+                if self._is_photo(entry):
+                    where = join_key(place, entry.name)
+                    self.take(root / where, real_root / where, join_key(prefix, where))
+
+    def take(self, source: Path, real: Path, place: str) -> None:
+        """Take one photo, unless the same directory entry was already reached another way."""
+        if real in self._seen:
+            self._repeated.append(source)
+            return
+        self._seen.add(real)
+        self.found.append(FoundImage(place, source))
+
+    def all_notes(self) -> list[str]:
+        """What was left out, repeated photos summed up in one sentence."""
+        if not self._repeated:
+            return self.notes
+        more = f" and {len(self._repeated) - 1} more" if len(self._repeated) > 1 else ""
+        first = displayable(self._repeated[0])
+        return [*self.notes, f"{first}{more}: named by more than one input, parsed once"]
+
+    def real(self, path: Path) -> Path:
+        """A path whose folder's links are resolved; its own last part stays what it is."""
+        if path.parent not in self._real_folders:
+            self._real_folders[path.parent] = _real(path.parent)
+        return self._real_folders[path.parent] / path.name
+
+    def fail(self, source: Path, error: OSError | ValueError) -> None:
+        """Record what cannot be looked at."""
+        image_error = as_image_error(error)
+        self.failures.append(ScanFailure(source, image_error.reason, str(image_error)))
+
+    def fits(self, task: ImageTask) -> bool:
+        """Whether the results' paths are short enough for the system; a failure if not."""
+        if len(os.fsencode(self.output)) + len(os.fsencode(task.key)) <= _MAX_PATH_BYTES:
+            return True
+        error = ImageError("unsupported", "lies too deep for its results; shorten its path or -o")
+        self.failures.append(ScanFailure(task.source, error.reason, str(error)))
+        return False
+
+    def holds_photos_below(self, root: Path) -> bool:
+        """Whether sub-folders hold photos; looks into a bounded number of them."""
+        below = _Walk(self.output, recursive=True)._folders(root, _real(root), recursive=True)
+        return any(
+            has_image_suffix(entry.name) and not entry.name.startswith(".")
+            for _, entries in itertools.islice(below, _HINT_FOLDERS)
+            for entry in entries
+        )
+
+    def _folders(
+        self, root: Path, real_root: Path, *, recursive: bool
+    ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
+        """Each folder's place relative to the root, and its visible entries that are no folders."""
+        pending = [""]
+        while pending:
+            place = pending.pop()
+            try:
+                with os.scandir(root / place) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+            except OSError as error:
+                self.fail(root / place, error)
+                continue
+            visible = [entry for entry in entries if not entry.name.startswith(".")]
+            inner = [entry for entry in visible if _is_folder(entry)]
+            yield place, [entry for entry in visible if not _is_folder(entry)]
+            if recursive:
+                own = {entry.name for entry in entries} & {_STATE_FOLDER}
+                has_results = bool(own) or real_root / place == self.output
+                skipped = RESULT_FOLDERS if has_results else frozenset()
+                wanted = [join_key(place, e.name) for e in inner if e.name not in skipped]
+                pending.extend(w for w in reversed(wanted) if real_root / w != self.output)
+
+    def _is_photo(self, entry: os.DirEntry[str]) -> bool:
+        """Whether an entry has an image suffix and is a regular file or a link to one."""
+        is_candidate = has_image_suffix(entry.name)
+        try:
+            if not is_candidate and not (self.recursive and entry.is_symlink()):
+                return False
+            if entry.is_file(follow_symlinks=False):
+                return True
+            mode = entry.stat().st_mode
+        except OSError as error:
+            if is_candidate:
+                self.fail(Path(entry.path), error)
+            return False
+        if stat.S_ISDIR(mode):
+            self.notes.append(f"{displayable(entry.path)} is left out: it is a link to a folder")
+        elif is_candidate and not stat.S_ISREG(mode):
+            self.notes.append(f"{displayable(entry.path)} is left out: it is no regular file")
+        return is_candidate and stat.S_ISREG(mode)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:  # vanished meanwhile
+        return False
+
+
+def _sort_inputs(inputs: Sequence[Path], walk: _Walk) -> tuple[list[Path], list[Path]]:
+    """Folders and files among the inputs, absolute, sorted, each once; missing ones fail."""
+    folders: list[Path] = []
+    files: list[Path] = []
+    for path in sorted({_absolute(path) for path in inputs}):
+        try:
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (OSError, ValueError) as error:
+            walk.fail(path, error)
+            continue
+        _refuse_results(_real(path) if is_folder else walk.real(path), walk.output)
+        (folders if is_folder else files).append(path)
+    return folders, files
+
+
+def _refuse_results(real: Path, output: Path) -> None:
+    if real.is_relative_to(output) and real != output:
+        first = real.relative_to(output).parts[0]
+        if first in RESULT_FOLDERS or first == _STATE_FOLDER:
+            raise UsageError(
+                f"{displayable(real)} lies where the results in {displayable(output)} go; name "
+                "your photos instead, or choose another output with -o"
+            )
+
+
+def _file_prefixes(files: list[Path]) -> list[tuple[Path, str]]:
+    """For each named file what must stand before its name to tell it from its namesakes."""
+    namesakes: dict[str, list[Path]] = defaultdict(list)
+    for file in files:
+        namesakes[plain_name(file.name)].append(file)
+    prefixes: list[tuple[Path, str]] = []
+    for group in namesakes.values():
+        parents = {file.parent for file in group}
+        tails = distinct_tails(parents) if len(parents) > 1 else {}
+        prefixes.extend((file, tails.get(file.parent, "")) for file in group)
+    return prefixes
+
+
+def _nothing_found(inputs: Sequence[Path], folders: list[Path], walk: _Walk) -> str:
+    shown = [displayable(path) for path in inputs[:5]]
+    more = f" and {len(inputs) - 5} more" if len(inputs) > 5 else ""
+    message = f"no photo found in {', '.join(shown)}{more}"
+    for failure in walk.failures[:5]:
+        message += f"; {displayable(failure.source)} {failure.message}"
+    if not walk.recursive and any(walk.holds_photos_below(folder) for folder in folders):
+        message += "; sub-folders hold photos, add -r to parse those too"
+    return message
+
+
+def _absolute(path: Path) -> Path:
+    """An absolute path that keeps links' own names, except where ``..`` makes them matter."""
+    return _real(path) if ".." in path.parts else path.absolute()
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or no path at all
+        return path.absolute()
