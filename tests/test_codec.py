@@ -298,9 +298,10 @@ def test_ids_survive_the_palette_png(dtype: Any) -> None:
     np.testing.assert_array_equal(back, ids)
 
 
-def test_a_palette_png_shows_its_colours_to_everybody_else() -> None:
-    ids = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    data = encode_palette_png(ids, PALETTE[:6])
+@pytest.mark.parametrize("colours", [1, 2, 4, 6, 16, 20, 256])
+def test_a_palette_png_has_8_bits_and_shows_its_colours(colours: int) -> None:
+    ids = np.arange(colours, dtype=np.uint8)[None]
+    data = encode_palette_png(ids, PALETTE[:colours])
     assert data[24:26] == bytes((8, 3))  # IHDR: 8 bits, palette
     np.testing.assert_array_equal(reference_bgr(data)[..., ::-1], PALETTE[ids])
 

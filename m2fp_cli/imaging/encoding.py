@@ -48,8 +48,10 @@ def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
     if highest >= len(palette):
         raise ValueError(f"id {highest} has no colour in a palette of {len(palette)}")
     image = Image.fromarray(ids.astype(np.uint8))
-    image.putpalette(palette.astype(np.uint8).tobytes())
-    # Without bits=8 Pillow packs 2 to 8 pixels into a byte when the palette is small.
+    # Pillow packs 2 to 8 pixels into a byte when a palette has at most 16 colours; releases before
+    # and from 13.0 on differ in whether bits=8 prevents that, a longer palette always does.
+    unused = bytes(3 * max(0, 17 - len(palette)))
+    image.putpalette(palette.astype(np.uint8).tobytes() + unused)
     return _encode(image, "PNG", {**_PNG_OPTIONS, "bits": 8})
 
 
