@@ -17,7 +17,8 @@ class ImageHeader:
         width: columns as stored, before the orientation is applied.
         height: rows as stored.
         orientation: EXIF orientation 1..8, from EXIF or else from XMP, 1 when neither says so. For
-            AVIF and HEIF always 1: their decoders know the rotation, it is not read here.
+            AVIF and HEIF always 1: their decoders know the rotation, it is not read here. Nor is
+            their crop: a HEIC's sides may be announced up to 63 pixels longer than the photo's.
     """
 
     format: str
