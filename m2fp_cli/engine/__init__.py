@@ -1,0 +1,1 @@
+"""The parsing engines: a photo as an array in, a ``ParsingResult`` out."""

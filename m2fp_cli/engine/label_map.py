@@ -1,0 +1,143 @@
+"""Two ways from queries to a label map, both without a plane per class at photo resolution.
+
+``LabelPainter`` is the reference's for multi-human models (``paste_instance_to_semseg_probs``),
+``classify_pixels`` is Mask2Former's semantic inference, which single-human models use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from m2fp_cli.engine.candidates import Candidate, View
+from m2fp_cli.engine.geometry import MaskFrame
+from m2fp_cli.masks import EMPTY_BOX, Box, Mask, union_box
+from m2fp_cli.network.config import ModelConfig
+from m2fp_cli.results import Instance, LabelMap
+
+BAND_VALUES = 1 << 22  # mask values of one band in semantic inference: 16 MiB of float32
+
+
+class LabelPainter:
+    """Label map from instances, one class after another.
+
+    Per class and pixel: the mean of score times mask probability over those instances that say
+    more than one half there and whose score reaches the model's threshold. The class with the
+    highest mean wins, the lower id on a tie; where no class speaks, the pixel is background.
+    """
+
+    def __init__(self, image_hw: tuple[int, int], config: ModelConfig, num_views: int) -> None:
+        """Start with an empty map.
+
+        Args:
+            image_hw: size of the photo.
+            config: the model, for its threshold.
+            num_views: class planes are averaged over so many views.
+        """
+        self._threshold = config.parsing_ins_score_thr
+        self._num_views = num_views
+        self._labels = torch.zeros(image_hw, dtype=torch.uint8)
+        self._best = torch.zeros(image_hw)
+        self._total = torch.zeros(image_hw)
+        self._times = torch.zeros(image_hw, dtype=torch.uint8)
+        self._mean = torch.zeros(image_hw) if num_views > 1 else self._total
+        self._touched = EMPTY_BOX  # of the current class; the planes are zero outside it
+
+    def add(self, candidate: Candidate) -> None:
+        """Let one instance of the current class and view speak."""
+        if candidate.score < self._threshold:
+            return
+        x0, y0, x1, y1 = candidate.box_xyxy
+        strength = candidate.logits.sigmoid().mul_(candidate.score)
+        speaks = strength > 0.5
+        self._total[y0:y1, x0:x1] += strength.mul_(speaks)
+        self._times[y0:y1, x0:x1] += speaks
+        self._touched = union_box(self._touched, candidate.box_xyxy)
+
+    def end_view(self) -> None:
+        """Close the current view of the current class."""
+        window = self._window()
+        self._total[window].div_(self._times[window].clamp(min=1))
+        if self._num_views > 1:
+            self._mean[window] += self._total[window].div_(self._num_views)
+            self._total[window].zero_()
+        self._times[window].zero_()
+
+    def end_class(self, label_id: int) -> None:
+        """Close the current class: it takes the pixels where it beats all before it."""
+        window = self._window()
+        mean, best = self._mean[window], self._best[window]
+        self._labels[window].masked_fill_(mean > best, label_id)
+        torch.maximum(mean, best, out=best)
+        mean.zero_()
+        self._touched = EMPTY_BOX
+
+    def label_map(self) -> LabelMap:
+        """The map, (H, W) uint8."""
+        return np.asarray(self._labels.numpy())
+
+    def _window(self) -> tuple[slice, slice]:
+        x0, y0, x1, y1 = self._touched
+        return slice(y0, y1), slice(x0, x1)
+
+
+def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:
+    """Label map by semantic inference: argmax over classes of sum_q p(class) p(mask).
+
+    Mask2Former, https://arxiv.org/abs/2112.01527; the human class takes no part. Works band by
+    band of rows.
+
+    Returns:
+        (H, W) uint8 label ids, and the winning sum (H, W) float32, averaged over views.
+    """
+    height, width = views[0].frame.image_hw
+    labels = np.zeros((height, width), dtype=np.uint8)
+    winning = torch.zeros((height, width))
+    sources = [_sum_source(view, config) for view in views]
+    planes = max(views[0].class_probabilities.shape[0], config.num_parsing)
+    rows = max(1, BAND_VALUES // (planes * width))
+    for top in range(0, height, rows):
+        bottom = min(top + rows, height)
+        sums = sources[0]((0, top, width, bottom))
+        for source in sources[1:]:
+            sums += source((0, top, width, bottom))
+        value, label = sums.max(dim=0)
+        labels[top:bottom] = label.numpy()
+        winning[top:bottom] = value / len(views)
+    return labels, winning
+
+
+def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
+    """What gives the class sums (K, h, w) of one view inside a box of the photo."""
+    weights = view.class_probabilities[:, : config.num_parsing].T
+    if config.sem_seg_postprocess_before_inference:
+
+        def from_masks(box: Box) -> Tensor:
+            masks = view.axes.resample(view.mask_logits, box).sigmoid_()
+            return (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
+
+        return from_masks
+    masks = F.interpolate(
+        view.mask_logits[None], view.frame.padded_hw, mode="bilinear", align_corners=False
+    )[0].sigmoid_()
+    sums = (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
+    axes = MaskFrame.build(view.frame, view.frame.padded_hw, mirrored=view.mirrored)
+    return lambda box: axes.resample(sums, box)
+
+
+def label_instances(labels: LabelMap, winning: Tensor) -> list[Instance]:
+    """One instance per label of a map, as ModelScope's pipeline reports single-human photos.
+
+    Its score is the sum over the label's pixels of sigmoid(winning sum), over their count plus 1.
+    """
+    strength = winning.sigmoid().numpy()
+    instances = []
+    for label_id in np.flatnonzero(np.bincount(labels.ravel())):
+        mask = Mask.from_full(labels == label_id)
+        total = float(strength[mask.slices][mask.inside].sum(dtype=np.float64))
+        instances.append(Instance(int(label_id), total / (mask.area + 1), mask))
+    return instances

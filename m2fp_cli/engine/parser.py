@@ -1,0 +1,142 @@
+"""``HumanParser``: the one public entry to parsing a photo in Python."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from m2fp_cli.engine.candidates import SCORE_FLOOR, make_view
+from m2fp_cli.engine.postprocess import build_result
+from m2fp_cli.engine.preprocess import ImageArray, mirror_input, prepare_image
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.network.checkpoint import build_network
+from m2fp_cli.network.config import ModelConfig, read_config
+from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.network.mask_decoder import QueryPrediction
+from m2fp_cli.results import ParsingResult
+
+
+@dataclass(frozen=True)
+class StageSeconds:
+    """Wall-clock seconds of the stages of one parse."""
+
+    preprocess: float
+    network: float
+    postprocess: float
+
+
+class Engine(Protocol):
+    """What every engine offers: our own and the reference."""
+
+    config: ModelConfig
+
+    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+        """Parse one photo."""
+
+    @property
+    def last_seconds(self) -> StageSeconds:
+        """Stage times of the latest parse."""
+
+
+class HumanParser:
+    """Parses the people in photos.
+
+    >>> from m2fp_cli import HumanParser                       # doctest: +SKIP
+    >>> result = HumanParser("starter").parse(image_bgr)       # doctest: +SKIP
+    >>> result.semantic_map.shape, len(result.people)          # doctest: +SKIP
+    ((900, 1200), 4)
+    """
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        min_score: float = SCORE_FLOOR,
+        flip: bool = False,
+        threads: int | None = None,
+    ) -> None:
+        """Load a model.
+
+        Args:
+            model: a short name (``m2fp``, ``m2fp-single``, ``starter``), a ModelScope id, or a
+                folder with ``configuration.json`` and weights; None = ``M2FP_MODEL`` or ``m2fp``.
+            min_score: lowest score of a reported instance, in [0, 1].
+            flip: also parse the mirrored photo and average (twice the time).
+            threads: cores used inside one parse; None leaves torch's setting alone. It holds for
+                the whole process.
+
+        Raises:
+            ModelError: the model is missing, damaged, unsafe or of another architecture.
+        """
+        from m2fp_cli.models.registry import resolve_model
+
+        folder = resolve_model(None if model is None else str(model)).folder
+        if threads is not None:
+            torch.set_num_threads(threads)
+        config = read_config(folder)
+        self._setup(build_network(folder, config), config, min_score, flip)
+
+    @classmethod
+    def from_network(
+        cls, network: M2FP, *, min_score: float = SCORE_FLOOR, flip: bool = False
+    ) -> HumanParser:
+        """A parser around a network that is already built, for tests and own checkpoints."""
+        parser = cls.__new__(cls)
+        parser._setup(network.eval(), network.config, min_score, flip)
+        return parser
+
+    def _setup(self, network: M2FP, config: ModelConfig, min_score: float, flip: bool) -> None:
+        self.network, self.config = network, config
+        self.min_score, self.flip = min_score, flip
+        self._seconds = StageSeconds(0.0, 0.0, 0.0)
+
+    @property
+    def labels(self) -> LabelSet:
+        """Names of the label ids of this model."""
+        return self.config.labels
+
+    @property
+    def last_seconds(self) -> StageSeconds:
+        """Stage times of the latest ``parse``."""
+        return self._seconds
+
+    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+        """Parse one photo.
+
+        Args:
+            image_bgr: (H, W, 3) uint8, upright, channels blue, green, red as OpenCV reads them.
+
+        Returns:
+            label map, person map, people with their parts, all at the photo's size.
+
+        Raises:
+            ValueError: the array is no (H, W, 3) uint8 photo.
+        """
+        start = time.perf_counter()
+        prepared = prepare_image(image_bgr, self.config.input)
+        inputs = [(prepared, False)]
+        if self.flip:
+            inputs.append((mirror_input(prepared), True))
+        prepared_at = time.perf_counter()
+        predictions = [self._run(item.tensor) for item, _ in inputs]
+        predicted_at = time.perf_counter()
+        views = [
+            make_view(prediction, item.frame, self.config, mirrored=mirrored)
+            for prediction, (item, mirrored) in zip(predictions, inputs, strict=True)
+        ]
+        with torch.inference_mode():
+            result = build_result(views, self.config, self.min_score)
+        done_at = time.perf_counter()
+        self._seconds = StageSeconds(
+            prepared_at - start, predicted_at - prepared_at, done_at - predicted_at
+        )
+        return result
+
+    def _run(self, tensor: torch.Tensor) -> QueryPrediction:
+        with torch.inference_mode():
+            prediction: QueryPrediction = self.network(tensor)
+            return prediction

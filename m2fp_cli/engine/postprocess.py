@@ -1,0 +1,90 @@
+"""Query output to a ``ParsingResult``: candidates, label map, people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from m2fp_cli.engine.candidates import (
+    SCORE_FLOOR,
+    Candidate,
+    Pair,
+    View,
+    find_pairs,
+    is_reported,
+    measure_pairs,
+    to_instance,
+)
+from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
+from m2fp_cli.engine.merge import merge_views
+from m2fp_cli.network.config import ModelConfig
+from m2fp_cli.people import assemble_result
+from m2fp_cli.results import Instance, LabelMap, ParsingResult
+
+
+def build_result(
+    views: Sequence[View], config: ModelConfig, min_score: float = SCORE_FLOOR
+) -> ParsingResult:
+    """Turn the views of one photo into its result.
+
+    Args:
+        views: one view, or two with test-time augmentation.
+        config: the model.
+        min_score: lowest score of a reported instance; the label map does not depend on it.
+    """
+    if not config.parsing_on:
+        labels, winning = classify_pixels(views, config)
+        instances = label_instances(labels, winning)
+        return assemble_result(config.labels, labels, instances, single_human=True)
+    painted, instances = read_instances(views, config, min_score)
+    labels = classify_pixels(views, config)[0] if painted is None else painted
+    return assemble_result(config.labels, labels, instances)
+
+
+def read_instances(
+    views: Sequence[View], config: ModelConfig, min_score: float
+) -> tuple[LabelMap | None, list[Instance]]:
+    """Instances of all classes, and the label map if the model paints it from them.
+
+    Works class by class and, with one view, instance by instance, so that only one mask of logits
+    exists at a time.
+    """
+    image_hw = views[0].frame.image_hw
+    painter = None
+    floor = min_score
+    if config.label_map == "instances":
+        painter = LabelPainter(image_hw, config, len(views))
+        # Painting needs score * probability > 0.5: nothing below one half can paint.
+        floor = min(min_score, max(0.5, config.parsing_ins_score_thr))
+    pairs = [find_pairs(view, floor) for view in views]
+    instances: list[Instance] = []
+    for label_id in sorted({pair.label_id for view_pairs in pairs for pair in view_pairs}):
+        of_label = [[p for p in view_pairs if p.label_id == label_id] for view_pairs in pairs]
+        speaking = painter if label_id < config.num_parsing else None
+        for candidate in _read_class(views, of_label, speaking, floor):
+            if is_reported(candidate, config.labels.human_id, min_score):
+                instance = to_instance(candidate, image_hw)
+                if instance.mask.area:
+                    instances.append(instance)
+        if speaking is not None:
+            speaking.end_class(label_id)
+    return (None if painter is None else painter.label_map()), instances
+
+
+def _read_class(
+    views: Sequence[View], pairs: list[list[Pair]], painter: LabelPainter | None, floor: float
+) -> Iterable[Candidate]:
+    """Candidates of one class, painted on the way; merged if there is more than one view."""
+    kept: list[list[Candidate]] = []
+    for view, view_pairs in zip(views, pairs, strict=True):
+        kept.append([])
+        for candidate in measure_pairs(view, view_pairs, floor):
+            if painter is not None:
+                painter.add(candidate)
+            if len(views) == 1:
+                yield candidate
+            else:
+                kept[-1].append(candidate)
+        if painter is not None:
+            painter.end_view()
+    if len(views) > 1:
+        yield from merge_views(kept)

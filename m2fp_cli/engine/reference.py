@@ -1,0 +1,222 @@
+"""ModelScope's own M2FP behind our results, so that anyone can check us on their own photos.
+
+Needs the ``reference`` extra (CPython 3.10: modelscope, mmcv-full, timm, torchvision). Scaling,
+network, upsampling, instance selection and class maps are ModelScope's code, run as its pipeline
+runs it; only its final lists are turned into a ``ParsingResult``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import io
+import json
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from m2fp_cli.engine.candidates import SCORE_FLOOR
+from m2fp_cli.engine.label_map import label_instances
+from m2fp_cli.engine.parser import StageSeconds
+from m2fp_cli.engine.preprocess import ImageArray
+from m2fp_cli.errors import EngineError
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.masks import Mask
+from m2fp_cli.models.registry import resolve_model
+from m2fp_cli.models.weights import compare_keys, load_weights
+from m2fp_cli.network.config import CONFIGURATION_FILE, ModelConfig, parse_config
+from m2fp_cli.people import assemble_result
+from m2fp_cli.results import Instance, LabelMap, ParsingResult
+
+
+class ReferenceParser:
+    """The reference engine; parses like ``HumanParser``, slower and with far more memory."""
+
+    def __init__(
+        self,
+        model: str | Path | None = None,
+        *,
+        min_score: float = SCORE_FLOOR,
+        threads: int | None = None,
+    ) -> None:
+        """Load a model into ModelScope's classes.
+
+        Args:
+            model: as for ``HumanParser``.
+            min_score: lowest score of a reported instance; ModelScope's own floor is 0.1.
+            threads: cores used inside one parse.
+
+        Raises:
+            EngineError: the ``reference`` extra is not installed.
+            ModelError: the model is missing, damaged or of another architecture.
+        """
+        folder = resolve_model(None if model is None else str(model)).folder
+        if threads is not None:
+            torch.set_num_threads(threads)
+        document = json.loads((folder / CONFIGURATION_FILE).read_text(encoding="utf-8"))
+        self._setup(build_reference(document, load_weights(folder), folder), document, min_score)
+
+    @classmethod
+    def from_weights(
+        cls, document: dict[str, Any], weights: dict[str, torch.Tensor]
+    ) -> ReferenceParser:
+        """A parser around given weights, for tests.
+
+        Args:
+            document: a parsed ``configuration.json``.
+            weights: tensors by state-dict key.
+        """
+        parser = cls.__new__(cls)
+        parser._setup(build_reference(document, weights, Path()), document, SCORE_FLOOR)
+        return parser
+
+    def _setup(self, model: Any, document: dict[str, Any], min_score: float) -> None:
+        self.config = parse_config(document)
+        self.min_score = min_score
+        self._pipeline = _bare_pipeline(model)
+        self._seconds = StageSeconds(0.0, 0.0, 0.0)
+
+    @property
+    def labels(self) -> LabelSet:
+        """Names of the label ids of this model."""
+        return self.config.labels
+
+    @property
+    def last_seconds(self) -> StageSeconds:
+        """Stage times of the latest ``parse``."""
+        return self._seconds
+
+    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+        """Parse one photo; see ``HumanParser.parse``."""
+        sizes = {"min_size": self.config.input.min_size, "max_size": self.config.input.max_size}
+        model = self._pipeline.model
+        with torch.no_grad(), _quiet():
+            start = time.perf_counter()
+            inputs = self._pipeline.preprocess(image_bgr, **sizes)
+            prepared_at = time.perf_counter()
+            raw = model.forward(inputs)
+            predicted_at = time.perf_counter()
+            result = self._result(model, raw)
+        done_at = time.perf_counter()
+        self._seconds = StageSeconds(
+            prepared_at - start, predicted_at - prepared_at, done_at - predicted_at
+        )
+        return result
+
+    def _result(self, model: Any, raw: dict[str, Any]) -> ParsingResult:
+        """ModelScope's post-processing, read into our records."""
+        if not self.config.parsing_on:
+            sums = semantic_sums(model, raw, self.config)
+            value, label = sums.max(dim=0)
+            labels: LabelMap = label.to(torch.uint8).numpy()
+            instances = label_instances(labels, value)
+            return assemble_result(self.config.labels, labels, instances, single_human=True)
+        parsing = model.postprocess(raw)["eval_result"][0]["parsing"]
+        labels = self._label_map(model, raw, parsing)
+        found = parsing["part_outputs"] + parsing["human_outputs"]
+        instances = [
+            Instance(int(item["category_id"]), float(item["score"]), mask)
+            for item in found
+            if item["score"] >= self.min_score
+            and (mask := Mask.from_full((item["mask"] > 0).numpy())).area
+        ]
+        return assemble_result(self.config.labels, labels, instances)
+
+    def _label_map(self, model: Any, raw: dict[str, Any], parsing: dict[str, Any]) -> LabelMap:
+        if self.config.label_map == "instances":
+            sums = parsing["semantic_outputs"]
+        else:
+            sums = semantic_sums(model, raw, self.config)[: self.config.num_parsing]
+        return np.asarray(sums.argmax(dim=0).to(torch.uint8).numpy())
+
+
+def build_reference(
+    document: dict[str, Any], weights: dict[str, torch.Tensor], folder: Path
+) -> Any:
+    """ModelScope's ``M2FP`` with the given weights, in evaluation mode.
+
+    Raises:
+        EngineError: it cannot be imported here, or cannot build this configuration.
+        ModelError: the weights do not fit.
+    """
+    with _quiet():
+        try:
+            from modelscope.models.cv.image_human_parsing.m2fp_net import M2FP
+        except ImportError as error:
+            raise EngineError(
+                f"the reference engine is not installed ({error}); run `make setup` with CPython "
+                "3.10, or use --engine fast"
+            ) from error
+        arguments = copy.deepcopy(document["model"])
+        for key in ("type", "pretrained"):
+            arguments.pop(key, None)
+        try:
+            model = M2FP(str(folder), pretrained=False, **arguments).eval()
+        except (KeyError, TypeError, AssertionError) as error:
+            raise EngineError(
+                f"ModelScope cannot build this configuration ({error!r}); use --engine fast"
+            ) from error
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    compare_keys(expected, {key: tuple(value.shape) for key, value in weights.items()})
+    model.load_state_dict(weights, strict=False)
+    return model
+
+
+def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch.Tensor:
+    """Class sums (K, H, W) of ModelScope's ``semantic_inference`` at photo size.
+
+    ModelScope computes them and, depending on its switches, drops them; the order of scaling and
+    inference follows ``sem_seg_postprocess_before_inference``, as there.
+    """
+    item, padded = raw["batched_inputs"][0], raw["images"].tensor.shape[-2:]
+    size_hw = raw["images"].image_sizes[0]
+    masks = torch.nn.functional.interpolate(
+        raw["outputs"]["pred_masks"], size=padded, mode="bilinear", align_corners=False
+    )[0]
+    classes = raw["outputs"]["pred_logits"][0]
+
+    def scale(planes: torch.Tensor) -> torch.Tensor:
+        if config.single_human:
+            return model.single_human_sem_seg_postprocess(
+                planes, size_hw, item["crop_box"], item["height"], item["width"]
+            )
+        return model.sem_seg_postprocess(
+            planes, size_hw, item["height"], item["width"]
+        )
+
+    if config.sem_seg_postprocess_before_inference:
+        sums: torch.Tensor = model.semantic_inference(classes, scale(masks))
+        return sums
+    return scale(model.semantic_inference(classes, masks))
+
+
+def _bare_pipeline(model: Any) -> Any:
+    """ModelScope's pipeline object without its hub, file and device set-up."""
+    from modelscope.pipelines.cv.image_human_parsing_pipeline import ImageHumanParsingPipeline
+
+    pipeline = ImageHumanParsingPipeline.__new__(ImageHumanParsingPipeline)
+    pipeline.model = model
+    return pipeline
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the reference's warnings, prints and log lines off our streams."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(previous)

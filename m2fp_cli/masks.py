@@ -1,0 +1,213 @@
+"""Binary masks, kept as the crop inside their box, and their COCO run-length form.
+
+A mask of one person or part covers a small share of a photo; keeping only its box makes a result
+with dozens of masks cheap to hold and to compare.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+BoolArray = NDArray[np.bool_]
+Box = tuple[int, int, int, int]
+
+EMPTY_BOX: Box = (0, 0, 0, 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """A binary mask in the frame of an image.
+
+    Attributes:
+        image_hw: height and width of the image, in pixels.
+        box_xyxy: tight half-open box of the set pixels, ``(0, 0, 0, 0)`` if there are none.
+        inside: (y1 - y0, x1 - x0) bool, the mask inside its box.
+    """
+
+    image_hw: tuple[int, int]
+    box_xyxy: Box
+    inside: BoolArray
+
+    def __post_init__(self) -> None:
+        """Check that crop, box and image fit each other.
+
+        Raises:
+            ValueError: they do not; the message names expected and actual.
+        """
+        x0, y0, x1, y1 = self.box_xyxy
+        height, width = self.image_hw
+        if not (0 <= x0 <= x1 <= width and 0 <= y0 <= y1 <= height):
+            raise ValueError(f"box {self.box_xyxy} lies outside an image of {self.image_hw}")
+        if self.inside.dtype != np.bool_ or self.inside.shape != (y1 - y0, x1 - x0):
+            raise ValueError(
+                f"mask inside box {self.box_xyxy} must be bool {(y1 - y0, x1 - x0)}, "
+                f"got {self.inside.dtype} {self.inside.shape}"
+            )
+
+    @classmethod
+    def from_full(cls, full: BoolArray) -> Mask:
+        """Crop a full-frame mask.
+
+        Args:
+            full: (H, W) bool.
+        """
+        height, width = full.shape
+        return cls.from_crop(full, (0, 0), (height, width))
+
+    @classmethod
+    def from_crop(cls, crop: BoolArray, origin_xy: tuple[int, int], hw: tuple[int, int]) -> Mask:
+        """Tighten a crop that lies at ``origin_xy`` of an image of size ``hw``.
+
+        Args:
+            crop: (h, w) bool.
+            origin_xy: column and row of the crop's first pixel in the image.
+            hw: size of the image.
+        """
+        rows, columns = np.flatnonzero(crop.any(axis=1)), np.flatnonzero(crop.any(axis=0))
+        if not rows.size:
+            return cls(hw, EMPTY_BOX, np.zeros((0, 0), dtype=np.bool_))
+        y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        x, y = origin_xy
+        inside = np.ascontiguousarray(crop[y0:y1, x0:x1])
+        return cls(hw, (x + x0, y + y0, x + x1, y + y1), inside)
+
+    @property
+    def area(self) -> int:
+        """Number of set pixels."""
+        return int(np.count_nonzero(self.inside))
+
+    def full(self) -> BoolArray:
+        """The mask over the whole image, (H, W) bool."""
+        out = np.zeros(self.image_hw, dtype=np.bool_)
+        out[self.slices] = self.inside
+        return out
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Rows and columns of the box, to index an (H, W) array with."""
+        x0, y0, x1, y1 = self.box_xyxy
+        return slice(y0, y1), slice(x0, x1)
+
+
+def union_box(a: Box, b: Box) -> Box:
+    """Smallest box around two boxes; an empty one adds nothing."""
+    if a[0] >= a[2]:
+        return b
+    if b[0] >= b[2]:
+        return a
+    return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
+
+
+def mask_overlap(a: Mask, b: Mask) -> int:
+    """Number of pixels set in both masks of the same image."""
+    x0, y0 = max(a.box_xyxy[0], b.box_xyxy[0]), max(a.box_xyxy[1], b.box_xyxy[1])
+    x1, y1 = min(a.box_xyxy[2], b.box_xyxy[2]), min(a.box_xyxy[3], b.box_xyxy[3])
+    if x0 >= x1 or y0 >= y1:
+        return 0
+    crops = [
+        m.inside[y0 - m.box_xyxy[1] : y1 - m.box_xyxy[1], x0 - m.box_xyxy[0] : x1 - m.box_xyxy[0]]
+        for m in (a, b)
+    ]
+    return int(np.count_nonzero(crops[0] & crops[1]))
+
+
+def mask_iou(a: Mask, b: Mask) -> float:
+    """Intersection over union of two masks of the same image, 0.0 if both are empty."""
+    overlap = mask_overlap(a, b)
+    union = a.area + b.area - overlap
+    return overlap / union if union else 0.0
+
+
+def encode_rle(mask: Mask) -> dict[str, Any]:
+    """COCO compressed run-length form, as pycocotools reads it.
+
+    Returns:
+        ``{"size": [H, W], "counts": str}``; runs go down the columns and start with zeros.
+    """
+    return {"size": list(mask.image_hw), "counts": _compress(_run_lengths(mask))}
+
+
+def decode_rle(rle: dict[str, Any]) -> Mask:
+    """Mask of a COCO run-length object, compressed or as a list of counts.
+
+    Raises:
+        ValueError: the counts do not add up to the size.
+    """
+    height, width = (int(n) for n in rle["size"])
+    counts = rle["counts"]
+    runs = np.asarray(_decompress(counts) if isinstance(counts, str) else counts, dtype=np.int64)
+    if runs.sum() != height * width or (runs < 0).any():
+        raise ValueError(
+            f"run lengths add up to {runs.sum()}, the mask has {height * width} pixels"
+        )
+    values = np.zeros(len(runs), dtype=np.bool_)
+    values[1::2] = True
+    return Mask.from_full(np.repeat(values, runs).reshape(width, height).T)
+
+
+def _run_lengths(mask: Mask) -> NDArray[np.int64]:
+    """Alternating lengths of zero and one runs of the full frame, column by column."""
+    height, width = mask.image_hw
+    total = height * width
+    x0, y0, _, _ = mask.box_xyxy
+    box_height, box_width = mask.inside.shape
+    edges = np.zeros((box_width, box_height + 2), dtype=np.int8)
+    edges[:, 1:-1] = mask.inside.T
+    steps = np.diff(edges, axis=1)
+    column, row = np.nonzero(steps == 1)
+    starts = (column + x0) * height + row + y0
+    column, row = np.nonzero(steps == -1)
+    ends = (column + x0) * height + row + y0
+    if not starts.size:
+        return np.asarray([total], dtype=np.int64)
+    apart = starts[1:] != ends[:-1]  # a run down to the last row goes on in the next column
+    starts, ends = starts[np.r_[True, apart]], ends[np.r_[apart, True]]
+    bounds = np.empty(2 * starts.size + 2, dtype=np.int64)
+    bounds[0], bounds[-1] = 0, total
+    bounds[1:-1:2], bounds[2:-1:2] = starts, ends
+    runs = np.diff(bounds)
+    return runs if runs[-1] else runs[:-1]
+
+
+def _compress(runs: NDArray[np.int64]) -> str:
+    """Text form of the counts: differences to the count two before, in 5-bit groups.
+
+    The format is that of the COCO API's ``maskApi.c``: low group first, bit 6 says that more
+    follow, the last group's bit 5 is the sign, 48 is added to make it printable.
+    """
+    values = runs.copy()
+    values[3:] -= runs[1:-2]
+    groups, left = [], np.arange(len(values))
+    while left.size:
+        low = values[left] & 0x1F
+        rest = values[left] >> 5
+        done = np.where(low & 0x10, rest == -1, rest == 0)
+        groups.append((left, low + np.where(done, 0, 0x20) + 48))
+        values[left] = rest
+        left = left[~done]
+    positions = np.concatenate([index for index, _ in groups])
+    level = np.concatenate([np.full(len(index), i) for i, (index, _) in enumerate(groups)])
+    text = np.concatenate([chars for _, chars in groups])
+    ordered: NDArray[np.uint8] = text[np.lexsort((level, positions))].astype(np.uint8)
+    return ordered.tobytes().decode("ascii")
+
+
+def _decompress(text: str) -> list[int]:
+    """Counts of the text form; see ``_compress``."""
+    runs: list[int] = []
+    value = shift = 0
+    for char in text.encode("ascii"):
+        group = char - 48
+        value |= (group & 0x1F) << shift
+        shift += 5
+        if group & 0x20:
+            continue
+        if group & 0x10:
+            value -= 1 << shift
+        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+        value = shift = 0
+    return runs

@@ -1,0 +1,137 @@
+"""From instances and a label map to people with their own parts.
+
+The network finds parts and humans independently. They are joined here the way M2FP's evaluator
+does it: humans are painted by ascending score, so that the surest one is on top, and the label map
+is cut by what is visible of each. Every pixel then belongs to one person and one label at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.masks import Mask, mask_overlap
+from m2fp_cli.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
+
+MAX_PEOPLE = 65535
+
+
+def assemble_result(
+    labels: LabelSet,
+    semantic_map: LabelMap,
+    instances: Sequence[Instance],
+    *,
+    single_human: bool = False,
+) -> ParsingResult:
+    """Join instances and label map into one result.
+
+    Args:
+        labels: names of the label ids; ``human_id`` tells humans from parts.
+        semantic_map: (H, W) uint8.
+        instances: parts and humans in any order.
+        single_human: the photo holds one person by definition: all that is not background.
+
+    Returns:
+        the result, its people numbered from 1 by descending score.
+    """
+    humans = sorted_instances(i for i in instances if i.label_id == labels.human_id)
+    parts = sorted_instances(i for i in instances if i.label_id != labels.human_id)
+    if single_human:
+        humans = _whole_figure(semantic_map, parts)
+    person_map, visible = paint_people(humans, semantic_map.shape)
+    people = []
+    for person_id, (human, mask) in enumerate(visible, start=1):
+        own = np.where(mask.inside, semantic_map[mask.slices], 0).astype(np.uint8)
+        cut = cut_parts(own, mask.box_xyxy[:2], mask.image_hw, parts, human.score)
+        people.append(Person(person_id, human.score, mask, cut))
+    nobody = np.where(person_map == 0, semantic_map, 0).astype(np.uint8)
+    image_hw = (semantic_map.shape[0], semantic_map.shape[1])
+    unassigned = cut_parts(nobody, (0, 0), image_hw, parts, 0.0)
+    kept = tuple(parts) if single_human else (*parts, *humans)
+    return ParsingResult(
+        image_hw, labels, semantic_map, person_map, tuple(people), unassigned, kept
+    )
+
+
+def sorted_instances(instances: Iterable[Instance]) -> list[Instance]:
+    """Instances by descending score; equal scores by label id, then by box, so order is stable."""
+    return sorted(instances, key=lambda i: (-i.score, i.label_id, i.box_xyxy))
+
+
+def paint_people(
+    humans: Sequence[Instance], image_hw: tuple[int, ...]
+) -> tuple[PersonMap, list[tuple[Instance, Mask]]]:
+    """Paint humans on one map, the surest on top.
+
+    Args:
+        humans: by descending score.
+        image_hw: height and width of the photo.
+
+    Returns:
+        person map (H, W) uint16, and per person in it (by id) the instance and its visible mask.
+        Humans of whom nothing is visible get no id.
+    """
+    height, width = image_hw
+    order = np.zeros((height, width), dtype=np.uint16)
+    ranked = list(humans[:MAX_PEOPLE])
+    for rank, human in reversed(list(enumerate(ranked, start=1))):
+        order[human.mask.slices][human.mask.inside] = rank
+    new_id = np.zeros(len(ranked) + 1, dtype=np.uint16)
+    visible: list[tuple[Instance, Mask]] = []
+    for rank, human in enumerate(ranked, start=1):
+        x0, y0, _, _ = human.box_xyxy
+        crop = order[human.mask.slices] == rank
+        if crop.any():
+            mask = Mask.from_crop(crop, (x0, y0), (height, width))
+            visible.append((human, mask))
+            new_id[rank] = len(visible)
+    return new_id[order], visible
+
+
+def cut_parts(
+    label_crop: LabelMap,
+    origin_xy: tuple[int, int],
+    image_hw: tuple[int, int],
+    instances: Sequence[Instance],
+    fallback_score: float,
+) -> tuple[Part, ...]:
+    """One part per label in a crop of the label map.
+
+    Args:
+        label_crop: (h, w) uint8, 0 where nothing is to be cut.
+        origin_xy: column and row of the crop in the image.
+        image_hw: size of the image.
+        instances: the network's part instances, which lend their scores.
+        fallback_score: score of a part that no instance of its label touches.
+
+    Returns:
+        parts by ascending label id.
+    """
+    parts = []
+    for label_id in np.flatnonzero(np.bincount(label_crop.ravel(), minlength=1)):
+        if label_id == 0:
+            continue
+        mask = Mask.from_crop(label_crop == label_id, origin_xy, image_hw)
+        score = _lent_score(mask, int(label_id), instances, fallback_score)
+        parts.append(Part(int(label_id), score, mask))
+    return tuple(parts)
+
+
+def _lent_score(mask: Mask, label_id: int, instances: Sequence[Instance], fallback: float) -> float:
+    """Score of the instance of the label that covers most of the mask."""
+    covers = [(mask_overlap(mask, i.mask), i.score) for i in instances if i.label_id == label_id]
+    best = max(covers, default=(0, fallback))
+    return best[1] if best[0] else fallback
+
+
+def _whole_figure(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Instance]:
+    """The one person of a single-human photo; its score is the area-weighted mean of its parts."""
+    mask = Mask.from_full(semantic_map > 0)
+    if not mask.area:
+        return []
+    foreground = [(p.mask.area, p.score) for p in parts if p.label_id != 0]
+    total = sum(area for area, _ in foreground)
+    score = sum(area * s for area, s in foreground) / total if total else 0.0
+    return [Instance(0, float(score), mask)]
