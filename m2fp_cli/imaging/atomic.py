@@ -80,6 +80,19 @@ def write_group(files: Sequence[tuple[Path, bytes]], *, fsync: bool = True) -> N
                 temporary.unlink()
 
 
+def check_writable(folder: Path) -> None:
+    """Make a folder and prove that files can be written in it.
+
+    Raises:
+        OutputError: they cannot; the message says why and what to do.
+    """
+    with _as_output_error(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        temporary, descriptor = _create_temporary(folder)
+        os.close(descriptor)
+        temporary.unlink()
+
+
 def sweep_temporaries(root: Path, *, older_than_seconds: float = 0.0) -> int:
     """Remove what killed runs left behind.
 

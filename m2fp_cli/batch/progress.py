@@ -1,0 +1,204 @@
+"""What a person sees while photos are parsed; always on stderr.
+
+A terminal gets a live bar: rich's, or tqdm's where the terminal understands no control sequences.
+A log file or cron mail gets one plain line per half minute and one per failure. Quiet shows
+failures only.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any, Protocol
+
+from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.imaging.names import displayable
+
+LINE_SECONDS = 30.0
+
+
+class Progress(Protocol):
+    """Shows a run."""
+
+    def start(self, total: int) -> None:
+        """The run is about ``total`` photos."""
+
+    def advance(self, report: ImageReport) -> None:
+        """One photo ended."""
+
+    def say(self, line: str) -> None:
+        """Show one line that is no failure; quiet hides it."""
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+def choose_progress(*, quiet: bool = False, verbose: bool = False) -> Progress:
+    """The display that fits stderr."""
+    if quiet:
+        return QuietProgress()
+    if not sys.stderr.isatty():
+        return PlainProgress(verbose=verbose)
+    if os.environ.get("TERM", "dumb") in ("dumb", "unknown"):
+        return TqdmProgress(verbose=verbose)
+    return RichProgress(verbose=verbose)
+
+
+def failure_line(report: ImageReport) -> str:
+    """One line about a failed photo, safe for a terminal."""
+    return f"failed {displayable(report.source)}: {report.message}"
+
+
+def done_line(report: ImageReport) -> str:
+    """One line about a parsed photo."""
+    count = "1 person" if report.people == 1 else f"{report.people} people"
+    return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s"
+
+
+class QuietProgress:
+    """Failures only."""
+
+    def start(self, total: int) -> None:
+        """Show nothing."""
+
+    def advance(self, report: ImageReport) -> None:
+        """Show a failure."""
+        if report.status is Status.FAILED:
+            _print(failure_line(report))
+
+    def say(self, line: str) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Show nothing."""
+
+
+class PlainProgress:
+    """Plain lines for logs."""
+
+    def __init__(self, *, verbose: bool = False, every_seconds: float = LINE_SECONDS) -> None:
+        """Show a line at most every ``every_seconds``; ``verbose`` adds one per photo."""
+        self._verbose, self._every = verbose, every_seconds
+        self._total = self._count = 0
+        self._started = self._shown_at = time.monotonic()
+
+    def start(self, total: int) -> None:
+        """Start the clock."""
+        self._total, self._count = total, 0
+        self._started = self._shown_at = time.monotonic()
+
+    def advance(self, report: ImageReport) -> None:
+        """Show a failure at once, the count when its time has come."""
+        self._count += 1
+        if report.status is Status.FAILED:
+            _print(failure_line(report))
+        elif self._verbose:
+            _print(done_line(report))
+        now = time.monotonic()
+        if now - self._shown_at >= self._every:
+            self._shown_at = now
+            left = (now - self._started) / self._count * (self._total - self._count)
+            _print(f"{self._count} of {self._total} photos, about {_duration(left)} left")
+
+    def say(self, line: str) -> None:
+        """Show a line."""
+        _print(line)
+
+    def close(self) -> None:
+        """Show nothing more."""
+
+
+class TqdmProgress:
+    """A bar of plain characters."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        """Show a bar; ``verbose`` adds one line per photo."""
+        self._verbose = verbose
+        self._bar: Any = None
+
+    def start(self, total: int) -> None:
+        """Show the bar."""
+        from tqdm import tqdm
+
+        self._bar = tqdm(total=total, unit="photo", file=sys.stderr, ascii=True)
+
+    def advance(self, report: ImageReport) -> None:
+        """Move the bar."""
+        if report.status is Status.FAILED:
+            self.say(failure_line(report))
+        elif self._verbose:
+            self.say(done_line(report))
+        self._bar.update(1)
+
+    def say(self, line: str) -> None:
+        """Show a line above the bar."""
+        if self._bar is None:
+            _print(line)
+        else:
+            self._bar.write(line, file=sys.stderr)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+class RichProgress:
+    """rich's live bar."""
+
+    def __init__(self, *, verbose: bool = False) -> None:
+        """Prepare the bar; ``verbose`` adds one line per photo."""
+        from rich.console import Console
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self._verbose = verbose
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=self._console,
+        )
+        self._task: Any = None
+
+    def start(self, total: int) -> None:
+        """Show the bar."""
+        self._task = self._bar.add_task("parsing", total=total)
+        self._bar.start()
+
+    def advance(self, report: ImageReport) -> None:
+        """Move the bar."""
+        if report.status is Status.FAILED:
+            self._console.print(failure_line(report), style="red", soft_wrap=True)
+        elif self._verbose:
+            self._console.print(done_line(report), soft_wrap=True)
+        self._bar.advance(self._task)
+
+    def say(self, line: str) -> None:
+        """Show a line above the bar."""
+        self._console.print(line, soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._bar.stop()
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -1,0 +1,73 @@
+"""The face of the tool: commands, and what an error looks like.
+
+Commands are imported with it, but none imports torch, OpenCV or ModelScope before it runs, so
+``--help`` and ``--version`` stay fast.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from m2fp_cli import __version__
+from m2fp_cli.commands import models
+from m2fp_cli.commands.parse import parse
+from m2fp_cli.errors import ExitCode, M2fpError
+
+app = typer.Typer(
+    name="m2fp",
+    help="Human parsing of whole photo folders on ordinary CPUs, with M2FP.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_show_locals=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("parse")(parse)
+app.add_typer(models.app, name="models")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"m2fp {__version__}")
+        raise typer.Exit()
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Human parsing of whole photo folders on ordinary CPUs, with M2FP."""
+
+
+def main() -> None:
+    """Run the command line and leave the process with an honest exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        app(standalone_mode=True)
+    except M2fpError as error:
+        if "--verbose" in sys.argv or "-v" in sys.argv:
+            raise
+        print(f"m2fp: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except _Terminated:
+        print("m2fp: terminated; finished photos are complete", file=sys.stderr)
+        sys.exit(ExitCode.TERMINATED)
+    except KeyboardInterrupt:
+        print("m2fp: interrupted; finished photos are complete", file=sys.stderr)
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+class _Terminated(BaseException):
+    """SIGTERM, as an exception so that open files are cleaned up on the way out."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise _Terminated

@@ -1,0 +1,114 @@
+"""``m2fp parse``: photos in, parsing results out."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2fp_cli import options
+from m2fp_cli.errors import UsageError
+
+
+class EngineName(str, Enum):
+    """Engines by the names users give them."""
+
+    FAST = "fast"
+    REFERENCE = "reference"
+
+
+def parse(
+    inputs: options.Inputs,
+    output: options.Output = options.DEFAULT_OUTPUT,
+    recursive: options.Recursive = False,
+    model: options.Model = None,
+    engine: Annotated[
+        EngineName,
+        typer.Option(help="fast, or ModelScope's own code (extra: reference, CPython 3.10)."),
+    ] = EngineName.FAST,
+    flip: Annotated[
+        bool,
+        typer.Option(
+            "--flip", help="Parse the mirrored photo too and average: better, twice the time."
+        ),
+    ] = False,
+    min_score: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Lowest score of a person or part instance.")
+    ] = 0.1,
+    save: Annotated[
+        str,
+        typer.Option(metavar="KINDS", help="What to write: labels,people,json,masks,cutouts."),
+    ] = "labels,people,json",
+    max_pixels: Annotated[
+        float,
+        typer.Option(min=0.001, metavar="MP", help="Refuse photos with more megapixels than this."),
+    ] = 100.0,
+    threads: options.Threads = None,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Parse the people in photos: label maps, person maps, masks with label and score.
+
+    Writes labels/, people/ and results/ below the output folder, mirroring the input's folders.
+    """
+    from m2fp_cli.batch.progress import choose_progress
+    from m2fp_cli.batch.run import run_scan
+    from m2fp_cli.batch.scan import find_images
+    from m2fp_cli.batch.work import ParseSettings, ParseWorker
+    from m2fp_cli.models.progress import show_download
+    from m2fp_cli.models.registry import default_name, resolve_model
+
+    if flip and engine is EngineName.REFERENCE:
+        raise UsageError("--flip works with --engine fast only; leave one of them out")
+    settings = ParseSettings(
+        output=output,
+        model=model or default_name(),
+        engine=engine.value,
+        flip=flip,
+        min_score=min_score,
+        kinds=parse_kinds(save),
+        threads=threads,
+        max_pixels=round(max_pixels * 1e6),
+    )
+    scan = find_images(inputs, recursive=recursive, output=output)
+    require_writable(output)
+    with show_download(quiet=quiet) as download:
+        resolve_model(settings.model, progress=download)
+    progress = choose_progress(quiet=quiet, verbose=verbose)
+    for note in scan.notes:
+        progress.say(note)
+    report = run_scan(scan, ParseWorker(settings), progress)
+    progress.say(f"{report.summary()}; results in {output}")
+    if as_json:
+        print(json.dumps(report.as_json()))
+    raise typer.Exit(report.exit_code)
+
+
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """Kinds of output from a comma-separated list, in the order they are written.
+
+    Raises:
+        UsageError: an unknown kind, or none.
+    """
+    from m2fp_cli.store import KINDS
+
+    asked = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in asked if name not in KINDS]
+    if unknown or not asked:
+        raise UsageError(f"--save takes some of {','.join(KINDS)}, got {text!r}")
+    return tuple(kind for kind in KINDS if kind in asked)
+
+
+def require_writable(output: Path) -> None:
+    """Find out before the model is loaded that nothing could be written.
+
+    Raises:
+        OutputError: the folder cannot be made or written to.
+    """
+    from m2fp_cli.imaging.atomic import check_writable
+
+    check_writable(output)
