@@ -11,7 +11,7 @@ DEFAULT_OUTPUT = Path("m2fp-out")
 
 Inputs = Annotated[
     list[Path],
-    typer.Argument(metavar="INPUT...", help="Photos and folders of photos.", show_default=False),
+    typer.Argument(metavar="INPUT", help="Photos and folders of photos.", show_default=False),
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder the results go to.")

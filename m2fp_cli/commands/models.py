@@ -21,7 +21,9 @@ from m2fp_cli.models.registry import (
     resolve_model,
 )
 
-app = typer.Typer(no_args_is_help=True, help="List, fetch and locate the models.")
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="List, fetch and locate the models."
+)
 
 ModelName = Annotated[
     str | None,
