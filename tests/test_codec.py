@@ -12,7 +12,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from hostile import (
+from PIL import Image, ImageFile, ImageOps
+
+from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.codec import (
+    DecodedImage,
+    decode_image,
+    decode_map,
+    encode_jpeg,
+    encode_palette_png,
+    encode_png,
+    encode_webp,
+    read_bytes,
+    read_image,
+)
+from tests.hostile import (
     HostileFile,
     encoded,
     exif_block,
@@ -28,20 +42,6 @@ from hostile import (
     png_of,
     upright_scene,
     without_rights,
-)
-from PIL import Image, ImageFile, ImageOps
-
-from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.codec import (
-    DecodedImage,
-    decode_image,
-    decode_map,
-    encode_jpeg,
-    encode_palette_png,
-    encode_png,
-    encode_webp,
-    read_bytes,
-    read_image,
 )
 
 BY_NAME = {one.name: one for one in hostile_files()}

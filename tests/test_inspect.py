@@ -7,7 +7,11 @@ import zlib
 
 import numpy as np
 import pytest
-from hostile import (
+from PIL import Image
+
+from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.inspect import ImageHeader, inspect_image
+from tests.hostile import (
     HostileFile,
     encoded,
     exif_block,
@@ -17,10 +21,6 @@ from hostile import (
     png_chunk,
     tiff_ifd,
 )
-from PIL import Image
-
-from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.inspect import ImageHeader, inspect_image
 
 # Refused by the decoder, not by the header: their headers are in order.
 LEFT_TO_THE_DECODER = {

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 import torch
-from hub_server import Hub, serve
 from typer.testing import CliRunner
 
 from m2fp_cli.commands.models import app
 from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
 from m2fp_cli.models import progress
+from tests.hub_server import Hub, serve
 
 MULTI = "damo/cv_resnet101_image-multiple-human-parsing"
 

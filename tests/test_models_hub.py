@@ -11,12 +11,12 @@ import time
 
 import pytest
 import torch
-from hub_server import Hub, serve
 
 from m2fp_cli.errors import ModelError, ModelUnavailableError
 from m2fp_cli.models import registry
 from m2fp_cli.models.registry import ModelSource, resolve_model
 from m2fp_cli.models.weights import load_weights
+from tests.hub_server import Hub, serve
 
 MULTI = "cv_resnet101_image-multiple-human-parsing"
 DAMO, IIC = f"damo/{MULTI}", f"iic/{MULTI}"

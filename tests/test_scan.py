@@ -6,16 +6,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hostile import (
+
+from m2fp_cli.batch.scan import ImageTask, Scan, displayable, find_images
+from m2fp_cli.errors import ExitCode, NoImagesError, UsageError
+from tests.hostile import (
     make_awkward_photos,
     make_fifo,
     make_self_symlink,
     make_socket,
     without_rights,
 )
-
-from m2fp_cli.batch.scan import ImageTask, Scan, displayable, find_images
-from m2fp_cli.errors import ExitCode, NoImagesError, UsageError
 
 
 def touch(root: Path, names: Iterable[str]) -> None:
