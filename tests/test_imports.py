@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import m2fp_cli
+
+PACKAGE = Path(m2fp_cli.__file__).parent
+
+# The house from the ground up: a room imports only from rooms before it. A new one gets its place.
+ROOMS = (
+    *("errors", "labels", "palette", "masks", "results", "people"),  # records
+    *("imaging", "store"),  # bytes and files
+    *("render", "tryon"),  # pictures made from records
+    *("models", "network", "engine"),  # weights and what runs them
+    *("batch", "bench"),  # many photos
+    *("options", "commands", "cli", "__main__"),  # the face
+)
+HEAVY = (
+    "torch",
+    "cv2",
+    "modelscope",
+    "modelscope_hub",
+    "mmcv",
+    "numba",
+    "numpy",
+    "PIL",
+    "requests",
+)
+
+
+def own_imports(path: Path) -> set[str]:
+    """Rooms that a file imports, wherever in the file it does so."""
+    found = {name for name, _ in imports(path) if name.startswith("m2fp_cli.")}
+    return {name.split(".")[1] for name in found}
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Full name of each imported thing, and whether it is imported as soon as the file is."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    at_once = {id(node) for node in tree.body}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, id(node) in at_once) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            yield from (
+                (f"{node.module}.{alias.name}", id(node) in at_once) for alias in node.names
+            )
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def files_of(*rooms: str) -> list[Path]:
+    return [path for path in sorted(PACKAGE.rglob("*.py")) if room_of(path) in rooms]
+
+
+def test_every_room_has_its_place():
+    assert {room_of(path) for path in PACKAGE.rglob("*.py")} - {"__init__"} <= set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_one_way(room):
+    allowed = {*ROOMS[: ROOMS.index(room) + 1], "__version__"}
+    for path in files_of(room):
+        assert own_imports(path) <= allowed, f"{path.name} imports from a room above it"
+
+
+def test_pictures_are_made_without_torch():
+    for path in files_of("render", "tryon"):
+        assert own_imports(path).isdisjoint({"models", "network", "engine", "batch"}), path.name
+        assert not any(name.split(".")[0] == "torch" for name, _ in imports(path)), path.name
+
+
+def test_torch_is_imported_at_once_only_where_the_network_lives():
+    for path in set(PACKAGE.rglob("*.py")) - set(files_of("network", "engine")):
+        names = {name.split(".")[0] for name, at_once in imports(path) if at_once}
+        assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["parse", "--help"]])
+def test_help_and_version_load_nothing_heavy(arguments):
+    code = (
+        "import sys; sys.argv[:] = ['m2fp', *sys.argv[1:]]\n"
+        "from m2fp_cli.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as stop: assert not stop.code, stop.code\n"
+        f"print(*[name for name in {HEAVY} if name in sys.modules], file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", code, *arguments]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert process.stdout != ""
+    assert process.stderr.strip() == ""
