@@ -92,6 +92,9 @@ class ImageError(M2fpError):
         "unreadable",
         "vanished",
         "out_of_memory",
+        "timeout",
+        "crash",
+        "unwritable",
         "internal",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from enum import Enum
@@ -14,10 +15,17 @@ class Status(str, Enum):
     """How a photo ended."""
 
     DONE = "done"
+    UP_TO_DATE = "up-to-date"
     FAILED = "failed"
+    QUARANTINED = "quarantined"
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the photo has its outputs."""
+        return self in (Status.DONE, Status.UP_TO_DATE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class PhotoSeconds:
     """Wall-clock seconds of the stages of one photo."""
 
@@ -33,7 +41,7 @@ class PhotoSeconds:
         return self.read + self.preprocess + self.network + self.postprocess + self.write
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageReport:
     """The end of one photo.
 
@@ -46,6 +54,8 @@ class ImageReport:
         seconds: time per stage.
         reason: class of the failure, one of ``ImageError.REASONS``; empty if done.
         message: the failure in a sentence without the path; empty if done.
+        files: outputs relative to the output folder, posix; empty if not done.
+        attempts: how often it was tried in this run; 0 if nothing had to be done.
     """
 
     source: str
@@ -56,10 +66,13 @@ class ImageReport:
     seconds: PhotoSeconds = PhotoSeconds()
     reason: str = ""
     message: str = ""
+    files: tuple[str, ...] = ()
+    attempts: int = 1
 
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into ``--json`` and logs."""
-        return {**asdict(self), "status": self.status.value, "image_hw": list(self.image_hw)}
+        lists = {"image_hw": list(self.image_hw), "files": list(self.files)}
+        return {**asdict(self), "status": self.status.value, **lists}
 
 
 @dataclass
@@ -70,52 +83,68 @@ class RunReport:
         total: number of photos the run is about.
         photos: reports in the order in which photos ended.
         wall_seconds: time from the first photo to the last.
+        ended_by: number of the signal that ended the run early; 0 if none did.
+        stopped: why the run ended early for another reason; empty if it did not.
     """
 
     total: int
     photos: list[ImageReport] = field(default_factory=list)
     wall_seconds: float = 0.0
+    ended_by: int = 0
+    stopped: str = ""
 
     def add(self, report: ImageReport) -> None:
         """Count one photo."""
         self.photos.append(report)
 
+    def count(self, status: Status) -> int:
+        """Number of photos that ended so."""
+        return sum(photo.status is status for photo in self.photos)
+
     @property
     def done(self) -> int:
-        """Number of photos with results."""
-        return sum(photo.status is Status.DONE for photo in self.photos)
+        """Number of photos whose outputs were made in this run."""
+        return self.count(Status.DONE)
 
     @property
     def failures(self) -> list[ImageReport]:
-        """Photos without results, by path."""
-        failed = (photo for photo in self.photos if photo.status is Status.FAILED)
+        """Photos without results, by path; those of earlier runs that were not tried again too."""
+        failed = (photo for photo in self.photos if not photo.status.is_good)
         return sorted(failed, key=lambda photo: photo.source)
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 if all went well, 3 if a photo failed."""
-        return ExitCode.SOME_FAILED if self.failures else ExitCode.OK
+        """0 if all is done, 3 if a photo failed, 130 or 143 if a signal ended the run."""
+        if self.ended_by:
+            interrupted = self.ended_by == signal.SIGINT
+            return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
+        return ExitCode.SOME_FAILED if self.failures or self.stopped else ExitCode.OK
 
     def summary(self) -> str:
         """One line for a person."""
-        people = sum(photo.people for photo in self.photos)
         parts = [f"{self.done} done"]
+        if up_to_date := self.count(Status.UP_TO_DATE):
+            parts.append(f"{up_to_date} up to date")
         if self.failures:
             reasons = Counter(photo.reason for photo in self.failures)
             listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
             parts.append(f"{len(self.failures)} failed ({listed})")
-        left = self.total - len(self.photos)
-        if left:
+        if left := self.total - len(self.photos):
             parts.append(f"{left} left")
-        pace = f", {self.wall_seconds / self.done:.2f} s a photo" if self.done else ""
-        return f"{', '.join(parts)}; {people} people{pace}"
+        people = sum(photo.people for photo in self.photos if photo.status is Status.DONE)
+        pace = f"; {people} people, {self.wall_seconds / self.done:.2f} s a photo"
+        return ", ".join(parts) + (pace if self.done else "")
 
     def as_json(self) -> dict[str, Any]:
-        """The run as ``--json`` prints it."""
+        """The run as ``--json`` prints it; ``failed`` includes the quarantined photos."""
         return {
             "total": self.total,
             "done": self.done,
+            "up_to_date": self.count(Status.UP_TO_DATE),
             "failed": len(self.failures),
+            "quarantined": self.count(Status.QUARANTINED),
+            "left": self.total - len(self.photos),
+            "exit_code": int(self.exit_code),
             "wall_seconds": round(self.wall_seconds, 3),
             "photos": [photo.as_json() for photo in self.photos],
         }

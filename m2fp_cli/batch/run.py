@@ -8,24 +8,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from typing import Protocol
 
+from m2fp_cli.batch.job import Worker
 from m2fp_cli.batch.progress import Progress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.scan import ImageTask, Scan
-
-
-class Worker(Protocol):
-    """What does the work on one photo."""
-
-    def run(self, task: ImageTask) -> ImageReport:
-        """Work on one photo; never raises for a bad one."""
+from m2fp_cli.errors import ImageError
 
 
 def run_tasks(tasks: Iterable[ImageTask], worker: Worker) -> Iterator[ImageReport]:
     """Work on tasks one after another in this process; a report each, as soon as it is there."""
     for task in tasks:
-        yield worker.run(task)
+        try:
+            yield worker.save(task, worker.compute(task, worker.load(task)))
+        except ImageError as error:
+            yield ImageReport(
+                str(task.source), task.key, Status.FAILED, reason=error.reason, message=str(error)
+            )
 
 
 def run_scan(scan: Scan, worker: Worker, progress: Progress) -> RunReport:

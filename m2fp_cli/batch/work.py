@@ -1,118 +1,189 @@
-"""The work on one photo, from path to files; what a worker process runs.
-
-Only settings and tasks come in and reports go out, all of them small and picklable. torch is
-imported when the first worker is built, never by the process that only hands out work.
-"""
+"""``m2fp parse`` as a job of the batch engine: from a photo's path to the files of its result."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.scan import ImageTask
-from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.imaging.atomic import write_group
-from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
-from m2fp_cli.models.registry import resolve_model
+from m2fp_cli.models.registry import DownloadProgress, resolve_model
 from m2fp_cli.models.weights import weights_digest
-from m2fp_cli.store import DEFAULT_KINDS, Provenance, encode_result
+from m2fp_cli.store import DEFAULT_KINDS, FORMAT_VERSION, Provenance, encode_result
 
 if TYPE_CHECKING:
-    from m2fp_cli.engine.parser import Engine
+    from m2fp_cli.engine.parser import Engine, StageSeconds
+    from m2fp_cli.results import ParsingResult
 
 ENGINES = ("fast", "reference")
 
+# What one process needs at its peak beyond its weights, for photos of up to some 12 megapixels.
+_WORKING_BYTES = {"fast": 1_200_000_000, "reference": 6_000_000_000}
+
 
 @dataclass(frozen=True)
-class ParseSettings:
-    """Everything that decides what is written, and how.
+class ParseJob:
+    """Everything that decides what is written, and how; see ``batch.job.Job``.
 
     Attributes:
-        output: root of the output.
-        model: name, ModelScope id or folder.
+        output: root of the output, absolute.
+        model: name, ModelScope id or folder, as the user gave it.
+        folder: the model's folder, absolute.
+        weights: SHA-256 of its weights.
+        weights_bytes: size of its weights.
         engine: ``fast`` or ``reference``.
         flip: test-time augmentation.
         min_score: lowest score of a reported instance.
         kinds: what to write, members of ``store.KINDS``.
-        threads: cores inside one parse; None leaves it to torch.
         max_pixels: larger photos are refused.
     """
 
     output: Path
     model: str
+    folder: Path
+    weights: str
+    weights_bytes: int
     engine: str = "fast"
     flip: bool = False
     min_score: float = 0.1
     kinds: tuple[str, ...] = DEFAULT_KINDS
-    threads: int | None = None
     max_pixels: int = MAX_PIXELS
+    name: str = "parse"
+    preload: tuple[str, ...] = ("torch",)
+
+    def signature(self) -> Mapping[str, str]:
+        """What decides the bytes of the outputs."""
+        return {
+            "format": FORMAT_VERSION,
+            "model": self.model,
+            "weights": self.weights,
+            "engine": self.engine,
+            "flip": str(self.flip),
+            "min_score": str(self.min_score),
+            "save": ",".join(self.kinds),
+        }
+
+    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+        """The photo alone."""
+        return (task.source,)
+
+    def memory_bytes(self) -> int:
+        """Rough peak of one process; its weights are counted, although they may be shared."""
+        return _WORKING_BYTES[self.engine] + 2 * self.weights_bytes
+
+    def build_worker(self, threads: int) -> ParseWorker:
+        """Load the model into this process.
+
+        Raises:
+            ModelError: it is damaged or does not fit.
+            EngineError: the engine cannot run here.
+        """
+        return ParseWorker(self, build_engine(self, threads))
+
+
+def make_parse_job(
+    output: Path,
+    model: str,
+    *,
+    engine: str = "fast",
+    flip: bool = False,
+    min_score: float = 0.1,
+    kinds: tuple[str, ...] = DEFAULT_KINDS,
+    max_pixels: int = MAX_PIXELS,
+    progress: DownloadProgress | None = None,
+) -> ParseJob:
+    """Find the model, download it if need be, and settle the job. torch is not imported.
+
+    Args:
+        output: root of the output.
+        model: name, ModelScope id or folder.
+        engine: ``fast`` or ``reference``.
+        flip: test-time augmentation.
+        min_score: lowest score of a reported instance.
+        kinds: members of ``store.KINDS``.
+        max_pixels: larger photos are refused.
+        progress: told about a download.
+
+    Raises:
+        ModelError: the model is missing or incomplete.
+        UsageError: the name means nothing.
+    """
+    found = resolve_model(model, progress=progress)
+    return ParseJob(
+        output=output.absolute(),
+        model=model,
+        folder=found.folder.absolute(),
+        weights=weights_digest(found.folder),
+        weights_bytes=found.weights.stat().st_size,
+        engine=engine,
+        flip=flip,
+        min_score=min_score,
+        kinds=kinds,
+        max_pixels=max_pixels,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A photo on its way to the network."""
+
+    photo: DecodedImage
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Parsed:
+    """A photo and its result on their way to the disk."""
+
+    photo: DecodedImage
+    result: ParsingResult
+    read_seconds: float
+    stages: StageSeconds
 
 
 class ParseWorker:
-    """Holds a loaded model and parses photo after photo."""
+    """Holds a loaded model and parses photo after photo; see ``batch.job.Worker``."""
 
-    def __init__(self, settings: ParseSettings) -> None:
-        """Load the model.
+    def __init__(self, job: ParseJob, engine: Engine) -> None:
+        """Parse with an engine as the job says."""
+        self._job, self._engine = job, engine
 
-        Raises:
-            ModelError: it is missing, damaged or does not fit.
-            EngineError: the engine cannot run here.
-        """
-        self._settings = settings
-        self._engine = build_engine(settings)
-        self._weights = weights_digest(resolve_model(settings.model, download=False).folder)
-
-    def run(self, task: ImageTask) -> ImageReport:
-        """Parse one photo and write its results; a bad photo becomes a failed report.
-
-        Raises:
-            OutputError: nothing can be written, so going on would be pointless.
-        """
-        try:
-            return self._parse(task)
-        except ImageError as error:
-            return failed_report(task, error)
-        except (MemoryError, RuntimeError) as error:
-            if isinstance(error, RuntimeError) and "alloc" not in str(error):
-                return failed_report(task, _internal(error))
-            advice = "there is not enough memory for this photo; use fewer or smaller ones at once"
-            return failed_report(task, ImageError("out_of_memory", advice))
-        except OutputError:
-            raise
-        except Exception as error:
-            return failed_report(task, _internal(error))
-
-    def _parse(self, task: ImageTask) -> ImageReport:
-        settings = self._settings
+    def load(self, task: ImageTask) -> _Read:
+        """Read and decode the photo."""
         started = time.perf_counter()
-        photo = read_image(task.source, max_pixels=settings.max_pixels)
-        read = time.perf_counter()
-        result = self._engine.parse(photo.image_bgr)
-        parsed = time.perf_counter()
-        provenance = Provenance(
-            source=(PurePosixPath(task.key).parent / task.source.name).as_posix(),
-            orientation=photo.orientation,
-            model=settings.model,
-            weights=self._weights,
-            engine=settings.engine,
-            flip=settings.flip,
-            min_score=settings.min_score,
-        )
+        photo = read_image(task.source, max_pixels=self._job.max_pixels)
+        return _Read(photo, time.perf_counter() - started)
+
+    def compute(self, task: ImageTask, loaded: _Read) -> _Parsed:
+        """Run the network."""
+        result = self._engine.parse(loaded.photo.image_bgr)
+        return _Parsed(loaded.photo, result, loaded.seconds, self._engine.last_seconds)
+
+    def save(self, task: ImageTask, computed: _Parsed) -> ImageReport:
+        """Encode the result and write its files together."""
+        started = time.perf_counter()
+        job, photo, result = self._job, computed.photo, computed.result
         files = encode_result(
-            result, provenance, settings.output, task.key, settings.kinds, photo.image_bgr
+            result,
+            self._provenance(task, photo),
+            job.output,
+            task.key,
+            job.kinds,
+            photo.image_bgr,
         )
         write_group(files)
-        stages = self._engine.last_seconds
         seconds = PhotoSeconds(
-            read=read - started,
-            preprocess=stages.preprocess,
-            network=stages.network,
-            postprocess=stages.postprocess,
-            write=time.perf_counter() - parsed,
+            read=computed.read_seconds,
+            preprocess=computed.stages.preprocess,
+            network=computed.stages.network,
+            postprocess=computed.stages.postprocess,
+            write=time.perf_counter() - started,
         )
         return ImageReport(
             str(task.source),
@@ -121,34 +192,28 @@ class ParseWorker:
             image_hw=photo.image_hw,
             people=len(result.people),
             seconds=seconds,
+            files=tuple(path.relative_to(job.output).as_posix() for path, _ in files),
+        )
+
+    def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
+        job = self._job
+        return Provenance(
+            source=(PurePosixPath(task.key).parent / task.source.name).as_posix(),
+            orientation=photo.orientation,
+            model=job.model,
+            weights=job.weights,
+            engine=job.engine,
+            flip=job.flip,
+            min_score=job.min_score,
         )
 
 
-def build_engine(settings: ParseSettings) -> Engine:
-    """The engine that the settings ask for, with its model loaded."""
-    if settings.engine == "reference":
+def build_engine(job: ParseJob, threads: int) -> Engine:
+    """The engine that the job asks for, with its model loaded."""
+    if job.engine == "reference":
         from m2fp_cli.engine.reference import ReferenceParser
 
-        return ReferenceParser(
-            settings.model, min_score=settings.min_score, threads=settings.threads
-        )
+        return ReferenceParser(job.folder, min_score=job.min_score, threads=threads)
     from m2fp_cli.engine.parser import HumanParser
 
-    return HumanParser(
-        settings.model,
-        min_score=settings.min_score,
-        flip=settings.flip,
-        threads=settings.threads,
-    )
-
-
-def failed_report(task: ImageTask, error: ImageError) -> ImageReport:
-    """Report of a photo without results."""
-    return ImageReport(
-        str(task.source), task.key, Status.FAILED, reason=error.reason, message=str(error)
-    )
-
-
-def _internal(error: Exception) -> ImageError:
-    text = " ".join(str(error).split())[:300]
-    return ImageError("internal", f"parsing failed ({type(error).__name__}: {text}); please report")
+    return HumanParser(job.folder, min_score=job.min_score, flip=job.flip, threads=threads)

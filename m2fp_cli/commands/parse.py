@@ -58,30 +58,30 @@ def parse(
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_scan
     from m2fp_cli.batch.scan import find_images
-    from m2fp_cli.batch.work import ParseSettings, ParseWorker
+    from m2fp_cli.batch.work import make_parse_job
     from m2fp_cli.models.progress import show_download
-    from m2fp_cli.models.registry import default_name, resolve_model
+    from m2fp_cli.models.registry import default_name
 
     if flip and engine is EngineName.REFERENCE:
         raise UsageError("--flip works with --engine fast only; leave one of them out")
-    settings = ParseSettings(
-        output=output,
-        model=model or default_name(),
-        engine=engine.value,
-        flip=flip,
-        min_score=min_score,
-        kinds=parse_kinds(save),
-        threads=threads,
-        max_pixels=round(max_pixels * 1e6),
-    )
+    kinds = parse_kinds(save)
     scan = find_images(inputs, recursive=recursive, output=output)
     require_writable(output)
     with show_download(quiet=quiet) as download:
-        resolve_model(settings.model, progress=download)
+        job = make_parse_job(
+            output,
+            model or default_name(),
+            engine=engine.value,
+            flip=flip,
+            min_score=min_score,
+            kinds=kinds,
+            max_pixels=round(max_pixels * 1e6),
+            progress=download,
+        )
     progress = choose_progress(quiet=quiet, verbose=verbose)
     for note in scan.notes:
         progress.say(note)
-    report = run_scan(scan, ParseWorker(settings), progress)
+    report = run_scan(scan, job.build_worker(threads or 2), progress)
     progress.say(f"{report.summary()}; results in {output}")
     if as_json:
         print(json.dumps(report.as_json()))

@@ -1,0 +1,131 @@
+"""One run at a time on one output; shards of one run may work side by side.
+
+A run without shards holds ``.m2fp/lock`` alone. A shard holds it together with other shards, and
+its own ``.m2fp/lock-KofN`` alone. The kernel drops the locks when the process ends, however it
+ends; the files stay and say who held them last. Over NFS this needs version 4 and one kind of
+locks on all hosts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.errors import OutputError, OutputLockedError
+from m2fp_cli.imaging.names import displayable
+
+STATE_FOLDER = ".m2fp"
+_HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
+
+
+class OutputLock:
+    """A held lock; see ``hold_output``."""
+
+    def __init__(self, descriptor: int, *, shared: bool) -> None:
+        """Wrap the open ``.m2fp/lock``."""
+        self._descriptor, self._shared = descriptor, shared
+
+    def is_alone(self) -> bool:
+        """Whether no other run, also no other shard, works on the output now.
+
+        A shard that is alone keeps the output for itself from here on.
+        """
+        if self._shared and _try_lock(self._descriptor, fcntl.LOCK_EX):
+            self._shared = False
+        elif self._shared:  # the attempt may have dropped what was held
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+        return not self._shared
+
+
+@contextlib.contextmanager
+def hold_output(output: Path, shard: Shard | None = None) -> Iterator[OutputLock]:
+    """Hold an output for the time of a run.
+
+    Raises:
+        OutputLockedError: another run holds it; the message says which.
+        OutputError: the lock file cannot be made.
+    """
+    with contextlib.ExitStack() as stack:
+        state = output / STATE_FOLDER
+        common = _lock_file(stack, state / "lock", output, shared=shard is not None)
+        own = common
+        if shard is not None:
+            own = _lock_file(stack, state / f"lock{shard.suffix}", output, shared=False)
+        for descriptor in {common, own}:
+            _sign(descriptor, shard)
+        yield OutputLock(common, shared=shard is not None)
+
+
+def who_holds(output: Path) -> str:
+    """Who works on an output now, in a few words; empty if nobody does."""
+    try:
+        descriptor = os.open(output / STATE_FOLDER / "lock", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return ""
+    try:
+        return "" if _try_lock(descriptor, fcntl.LOCK_EX) else _signature(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_file(stack: contextlib.ExitStack, path: Path, output: Path, *, shared: bool) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    except OSError as error:
+        raise OutputError(f"cannot write {displayable(path)}: {error.strerror}") from error
+    stack.callback(os.close, descriptor)
+    try:
+        free = _try_lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+    except OSError as error:
+        raise OutputError(
+            f"cannot lock {displayable(path)}: {error.strerror}; the file system knows no locks, "
+            "choose another folder with -o"
+        ) from error
+    if not free:
+        raise OutputLockedError(
+            f"{displayable(output)} is in use by another run ({_signature(descriptor)}); wait for "
+            "it, or choose another folder with -o"
+        )
+    return descriptor
+
+
+def _try_lock(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in _HELD:
+            return False
+        raise
+    return True
+
+
+def _sign(descriptor: int, shard: Shard | None) -> None:
+    """Leave a visiting card; it is for people only, so a full disk must not end the run here."""
+    card: dict[str, Any] = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "shard": f"{shard.number}/{shard.count}" if shard else "",
+    }
+    with contextlib.suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, json.dumps(card).encode(), 0)
+
+
+def _signature(descriptor: int) -> str:
+    try:
+        card = json.loads(os.pread(descriptor, 4096, 0))
+        shard = f", shard {card['shard']}" if card["shard"] else ""
+        return f"process {card['pid']} on {card['host']} since {card['since']}{shard}"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "unknown process"

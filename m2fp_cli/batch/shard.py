@@ -1,0 +1,101 @@
+"""Sharing a folder out between machines: each takes the photos whose hash says so.
+
+Membership depends on the place of a photo's results alone, not on its position in a list: photos
+that are added later do not move the others. Every process scans the whole input, so keys are those
+of an unsharded run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from m2fp_cli.batch.scan import Scan
+from m2fp_cli.errors import UsageError
+
+SHARDS_VARIABLE = "M2FP_SHARDS"
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part ``number`` of ``count``.
+
+    Attributes:
+        number: from 1.
+        count: number of parts.
+    """
+
+    number: int
+    count: int
+
+    def __post_init__(self) -> None:
+        """Check the numbers.
+
+        Raises:
+            UsageError: they make no sense.
+        """
+        if not 1 <= self.number <= self.count:
+            raise UsageError(f"--shard {self.number}/{self.count}: K must lie in 1..N")
+
+    @property
+    def suffix(self) -> str:
+        """What the shard's own files in ``.m2fp`` carry in their names."""
+        return f"-{self.number}of{self.count}"
+
+    def holds(self, place: str) -> bool:
+        """Whether a key, or any other text that names an input, belongs to this shard."""
+        encoded = os.fsencode(place)
+        digest = hashlib.blake2b(encoded, digest_size=8).digest()
+        return int.from_bytes(digest, "big") % self.count == self.number - 1
+
+    def of(self, scan: Scan) -> Scan:
+        """The part of a scan that belongs to this shard."""
+        return replace(
+            scan,
+            tasks=tuple(task for task in scan.tasks if self.holds(task.key)),
+            failures=tuple(one for one in scan.failures if self.holds(str(one.source))),
+        )
+
+
+def parse_shard(text: str, environment: Mapping[str, str] | None = None) -> Shard:
+    """A shard from ``K/N`` or, for ``auto``, from the variables of a cluster's scheduler.
+
+    ``auto`` knows Slurm arrays (``SLURM_ARRAY_TASK_ID``, ``_MIN``, ``_STEP``, ``_COUNT``),
+    Kubernetes' indexed jobs (``JOB_COMPLETION_INDEX``) and AWS Batch arrays
+    (``AWS_BATCH_JOB_ARRAY_INDEX``); the last two take the number of shards from ``M2FP_SHARDS``.
+
+    Raises:
+        UsageError: the text is neither, or the variables are not there.
+    """
+    if text == "auto":
+        return _from_scheduler(os.environ if environment is None else environment)
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal()):
+        raise UsageError(f"--shard takes K/N (as 2/8) or auto, got {text!r}")
+    return Shard(int(number), int(count))
+
+
+def _from_scheduler(environment: Mapping[str, str]) -> Shard:
+    if "SLURM_ARRAY_TASK_ID" in environment:
+        first = _number(environment, "SLURM_ARRAY_TASK_MIN", 0)
+        step = _number(environment, "SLURM_ARRAY_TASK_STEP", 1)
+        index = (_number(environment, "SLURM_ARRAY_TASK_ID") - first) // max(1, step)
+        return Shard(index + 1, _number(environment, "SLURM_ARRAY_TASK_COUNT"))
+    for variable in ("JOB_COMPLETION_INDEX", "AWS_BATCH_JOB_ARRAY_INDEX"):
+        if variable in environment:
+            count = _number(environment, SHARDS_VARIABLE)
+            return Shard(_number(environment, variable) + 1, count)
+    raise UsageError(
+        "--shard auto found no variables of Slurm, Kubernetes or AWS Batch; give K/N instead"
+    )
+
+
+def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:
+    text = environment.get(name, "")
+    if text.isdecimal():
+        return int(text)
+    if default is not None and not text:
+        return default
+    raise UsageError(f"--shard auto needs a number in the variable {name}, got {text!r}")

@@ -1,0 +1,65 @@
+"""How a run knows a file again: size, time of change, and the digest of its bytes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.reading import read_bytes
+
+GONE = -1
+
+
+@dataclass(frozen=True, slots=True)
+class FileStamp:
+    """A file as it was at one moment.
+
+    Attributes:
+        size: bytes; ``GONE`` where there was no readable file.
+        mtime_ns: time of change in nanoseconds since 1970.
+        sha256: digest of the bytes in hexadecimal; empty if they were not read.
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: str = ""
+
+    def is_same(self, now: FileStamp) -> bool:
+        """Whether the file looks unchanged: by its bytes where both are known, else by its time."""
+        if self.size != now.size or self.size == GONE:
+            return False
+        if self.sha256 and now.sha256:
+            return self.sha256 == now.sha256
+        return self.mtime_ns == now.mtime_ns
+
+
+Stamp = tuple[FileStamp, ...]
+
+
+def stamp_files(paths: Iterable[Path], *, checksum: bool) -> Stamp:
+    """Stamp files; one that is missing, unreadable or no regular file gets ``GONE``.
+
+    Args:
+        paths: the files, in an order that is always the same.
+        checksum: read them as well.
+    """
+    return tuple(_stamp(path, checksum=checksum) for path in paths)
+
+
+def is_same_stamp(before: Stamp, now: Stamp) -> bool:
+    """Whether none of the files has changed."""
+    return len(before) == len(now) and all(
+        old.is_same(new) for old, new in zip(before, now, strict=True)
+    )
+
+
+def _stamp(path: Path, *, checksum: bool) -> FileStamp:
+    try:
+        status = path.stat()  # before the bytes: a change in between is seen by the next run
+        digest = hashlib.sha256(read_bytes(path)).hexdigest() if checksum else ""
+    except (OSError, ValueError, ImageError):
+        return FileStamp(GONE, 0)
+    return FileStamp(status.st_size, status.st_mtime_ns, digest)
