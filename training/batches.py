@@ -1,0 +1,130 @@
+"""Batches in the background: the same number always gives the same sample, so a run can resume."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from training.compose import SceneComposer
+from training.dataset import IGNORE, Bytes
+from training.photometry import change_appearance
+from training.team import Team
+
+# ModelScope's M2FP subtracts and divides by these, RGB.
+PIXEL_MEAN = (123.675, 116.28, 103.53)
+PIXEL_STD = (58.395, 57.12, 57.375)
+TARGET_STRIDE = 4
+_SMALLEST_PERSON = 12  # pixels of the target map below which nobody is asked for
+
+Sample = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one step learns from.
+
+    Attributes:
+        images: (N, 3, H, W) float32, normalised RGB.
+        labels: (N, H/4, W/4) int64, 255 = unknown.
+        people: per scene (K, H/4, W/4) float32 masks of its K visible people; K may be 0.
+    """
+
+    images: Tensor
+    labels: Tensor
+    people: list[Tensor]
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch on a device."""
+        people = [masks.to(device) for masks in self.people]
+        return Batch(self.images.to(device), self.labels.to(device), people)
+
+
+class SceneSamples(Dataset[Sample]):
+    """Sample ``i`` of a seed; there is no end to them."""
+
+    def __init__(self, composer: SceneComposer, size_hw: tuple[int, int], seed: int) -> None:
+        """Scenes of ``size_hw``, multiples of 32."""
+        self.composer, self.size_hw, self.seed = composer, size_hw, seed
+
+    def __getitem__(self, index: int) -> Sample:
+        """Image (H, W, 3), labels and people (H/4, W/4), all uint8."""
+        cv2.setNumThreads(0)
+        rng = np.random.default_rng((self.seed, index))
+        scene = self.composer.draw(rng, self.size_hw)
+        rgb = change_appearance(scene.rgb, rng)
+        labels, people = scene.labels, scene.people
+        if rng.random() < 0.2:
+            rgb, labels, people = _pad_border(rgb, labels, people, rng)
+        centre = slice(TARGET_STRIDE // 2, None, TARGET_STRIDE)
+        return (
+            torch.from_numpy(np.ascontiguousarray(rgb)),
+            torch.from_numpy(labels[centre, centre].copy()),
+            torch.from_numpy(people[centre, centre].copy()),
+        )
+
+
+def _pad_border(
+    rgb: Bytes, labels: Bytes, people: Bytes, rng: np.random.Generator
+) -> tuple[Bytes, Bytes, Bytes]:
+    """Blank a strip at the right or bottom, as padding to a multiple of 32 does in use."""
+    rgb, labels, people = rgb.copy(), labels.copy(), people.copy()
+    width = int(rng.integers(1, 32))
+    strip = np.s_[:, -width:] if rng.random() < 0.5 else np.s_[-width:, :]
+    rgb[strip] = np.round(PIXEL_MEAN)
+    labels[strip] = IGNORE
+    people[strip] = 0
+    return rgb, labels, people
+
+
+class _Numbers:
+    """Sample numbers of the batches from ``first`` on, ``count`` of them."""
+
+    def __init__(self, first: int, count: int, batch: int, team: Team) -> None:
+        self.first, self.count, self.batch, self.team = first, count, batch, team
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for step in range(self.first, self.first + self.count):
+            numbers = range(step * self.batch, (step + 1) * self.batch)
+            yield list(numbers[self.team.rank :: self.team.size])
+
+    def __len__(self) -> int:
+        return self.count
+
+
+def load_batches(
+    samples: SceneSamples, first_step: int, count: int, batch: int, workers: int, team: Team
+) -> Iterator[Batch]:
+    """This process's share of the batches ``first_step`` to ``first_step + count``, made ahead."""
+    loader = DataLoader(
+        samples, batch_sampler=_Numbers(first_step, count, batch, team), num_workers=workers,
+        worker_init_fn=_start_worker,
+    )  # fmt: skip
+    for images, labels, people in loader:
+        yield Batch(normalise(images), labels.long(), [person_masks(p) for p in people])
+
+
+def _start_worker(_index: int) -> None:
+    torch.set_num_threads(1)
+
+
+def normalise(images: Tensor) -> Tensor:
+    """(N, H, W, 3) uint8 RGB to (N, 3, H, W) float32, channels last in memory."""
+    mean = torch.tensor(PIXEL_MEAN, device=images.device)
+    std = torch.tensor(PIXEL_STD, device=images.device)
+    normalised: Tensor = (images.float() - mean) / std
+    planes: Tensor = normalised.permute(0, 3, 1, 2)
+    return planes
+
+
+def person_masks(people: Tensor) -> Tensor:
+    """(h, w) person ids to (K, h, w) float32 masks of those large enough to be seen."""
+    ids, sizes = people.unique(return_counts=True)
+    ids = ids[(ids > 0) & (sizes >= _SMALLEST_PERSON)]
+    masks: Tensor = torch.eq(people[None], ids[:, None, None]).float()
+    return masks

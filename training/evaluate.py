@@ -1,0 +1,127 @@
+"""Judges a model on the held-out photos: ``python -m training.evaluate --help``.
+
+Photos go through the tool's own parser, at their own resolution.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from m2fp_cli.engine.parser import HumanParser
+from m2fp_cli.network.config import parse_config
+from m2fp_cli.network.m2fp import M2FP
+from training.compose import SceneComposer, SceneOdds
+from training.dataset import LabelledPhoto, find_names, read_photo, split_names
+from training.metrics import (
+    FoundPeople,
+    LabelFigures,
+    average_precision,
+    count_pixels,
+    recall_and_precision,
+)  # fmt: skip
+from training.recipe import Recipe, read_recipe
+
+_SCENE_HW = (448, 576)
+_SCENE_SEED = 7
+_SMALLEST_SHARE = 0.25  # of a person's pixels that must be visible for it to count
+_DEFAULT_RECIPE = Path(__file__).parent / "starter.json"
+
+
+@dataclass(frozen=True)
+class PeopleFigures:
+    """How well people are told apart on composed scenes."""
+
+    average_precision_50: float
+    recall: float
+    precision: float
+
+
+def read_held_out(
+    data: Path, names: Sequence[str], max_height: int | None = None
+) -> list[LabelledPhoto]:
+    """Read photos at their own size."""
+    return [read_photo(data, name, max_height) for name in names]
+
+
+def evaluate_photos(network: M2FP, photos: Sequence[LabelledPhoto]) -> LabelFigures:
+    """Confusion counts of the label map over photos."""
+    parser = HumanParser.from_network(network, min_score=0.99)
+    num_labels = network.config.num_parsing
+    counts = np.zeros((num_labels, num_labels), np.int64)
+    for photo in photos:
+        result = parser.parse(np.ascontiguousarray(photo.rgb[:, :, ::-1]))
+        counts += count_pixels(photo.labels, result.semantic_map, num_labels)
+    return LabelFigures(counts, network.config.labels)
+
+
+def evaluate_people(
+    network: M2FP, photos: Sequence[LabelledPhoto], scenes: int = 60, min_score: float = 0.5
+) -> PeopleFigures:
+    """People on composed scenes of 2 to 4; the same scenes every time."""
+    parser = HumanParser.from_network(network)
+    labels = network.config.labels
+    composer = SceneComposer(photos, None, labels.mirrored_ids(), SceneOdds())
+    found = []
+    for index in range(scenes):
+        rng = np.random.default_rng((_SCENE_SEED, index))
+        scene = composer.draw_people(rng, _SCENE_HW, 2 + index % 3)
+        result = parser.parse(np.ascontiguousarray(scene.rgb[:, :, ::-1]))
+        humans = [i for i in result.instances if i.label_id == labels.human_id]
+        truth = [scene.people == i for i in range(1, scene.count + 1)]
+        truth = [mask for mask in truth if mask.sum() > 600]
+        masks = [human.mask.full() for human in humans]
+        found.append(FoundPeople([human.score for human in humans], masks, truth))
+    recall, precision = recall_and_precision(found, 0.5, min_score)
+    return PeopleFigures(average_precision(found, 0.5), recall, precision)
+
+
+def load_average(checkpoint: Path, recipe: Recipe, min_size: int | None = None) -> M2FP:
+    """The averaged weights of a run, as a network in evaluation mode."""
+    config = parse_config(recipe.configuration)
+    if min_size is not None:
+        config = replace(config, input=replace(config.input, min_size=min_size))
+    network = M2FP(config)
+    network.load_state_dict(torch.load(checkpoint, map_location="cpu")["average"])
+    return network.eval()
+
+
+def main() -> None:
+    """Parse the command line, print a table, write JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with photos/ and labels/")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint.pt of a run; default: starter")
+    parser.add_argument("--recipe", type=Path, default=_DEFAULT_RECIPE)
+    parser.add_argument("--min-size", type=int, help="length of the shortest edge")
+    parser.add_argument("--every", type=int, default=1, help="use every n-th held-out photo")
+    parser.add_argument("--scenes", type=int, default=60, help="composed scenes for people")
+    parser.add_argument("--json", type=Path, help="file for the figures")
+    arguments = parser.parse_args()
+    recipe = read_recipe(arguments.recipe)
+    if arguments.checkpoint is None:
+        network = HumanParser("starter").network
+    else:
+        network = load_average(arguments.checkpoint, recipe, arguments.min_size)
+    names = split_names(find_names(arguments.data))[1][:: arguments.every]
+    photos = read_held_out(arguments.data, names)
+    started = time.perf_counter()
+    figures = evaluate_photos(network, photos).summary()
+    figures["seconds_a_photo"] = round((time.perf_counter() - started) / len(photos), 3)
+    if arguments.scenes:
+        people = evaluate_people(network, photos, arguments.scenes)
+        figures |= {f"people_{k}": round(v, 4) for k, v in vars(people).items()}
+    for name, value in figures.items():
+        print(f"{name:32} {value:.4f}")
+    if arguments.json is not None:
+        arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Writes a run's averaged weights as a model folder: ``python -m training.export --help``.
+
+Matrices and kernels are stored in half precision, vectors (biases, batch statistics) in single.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from training.dataset import find_names, hash_files, split_names
+from training.recipe import Recipe, read_recipe
+
+_LICENCE = "Apache-2.0"
+
+
+def export_weights(checkpoint: Path, target: Path) -> dict[str, Any]:
+    """Write ``model.safetensors`` and return the run's progress.
+
+    Args:
+        checkpoint: ``checkpoint.pt`` of a run.
+        target: model folder; made if it is not there.
+    """
+    state = torch.load(checkpoint, map_location="cpu")
+    weights = {
+        name: (value.half() if value.ndim > 1 else value).contiguous()
+        for name, value in state["average"].items()
+        if not name.endswith("num_batches_tracked")
+    }
+    target.mkdir(parents=True, exist_ok=True)
+    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    progress: dict[str, Any] = state["progress"]
+    return progress
+
+
+def export_configuration(
+    recipe: Recipe, data: Path, progress: dict[str, Any], min_size: int | None, target: Path
+) -> None:
+    """Write ``configuration.json``: the recipe's, and where the weights come from."""
+    configuration = json.loads(json.dumps(recipe.configuration))
+    if min_size is not None:
+        configuration["preprocessor"]["min_size"] = min_size
+    training, held_out = split_names(find_names(data))
+    configuration["m2fp"] = {
+        "license": _LICENCE,
+        "training": {
+            "steps": progress["step"],
+            "decay_from": progress["decay_from"],
+            "seed": recipe.seed,
+            "photos": len(training),
+            "photos_sha256": hash_files(data, training),
+            "held_out": len(held_out),
+            "held_out_sha256": hash_files(data, held_out),
+        },
+    }
+    text = json.dumps(configuration, indent=2) + "\n"
+    (target / "configuration.json").write_text(text, encoding="utf-8")
+
+
+def main() -> None:
+    """Parse the command line and export."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with photos/ and labels/, for its hashes")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "starter.json")
+    parser.add_argument("--min-size", type=int, help="default length of the shortest edge")
+    parser.add_argument("--target", type=Path, required=True, help="model folder to write")
+    arguments = parser.parse_args()
+    recipe = read_recipe(arguments.recipe)
+    progress = export_weights(arguments.run / "checkpoint.pt", arguments.target)
+    export_configuration(recipe, arguments.data, progress, arguments.min_size, arguments.target)
+
+
+if __name__ == "__main__":
+    main()

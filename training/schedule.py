@@ -1,0 +1,50 @@
+"""Where a run is, and how fast it learns there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from training.recipe import Phase, Recipe
+
+
+@dataclass
+class Progress:
+    """Steps taken, and the step at which the decay began (None: not yet)."""
+
+    step: int = 0
+    decay_from: int | None = None
+
+    def start_decay(self) -> None:
+        """Begin the last phase now, unless it has begun."""
+        if self.decay_from is None:
+            self.decay_from = self.step
+
+    def phase(self, recipe: Recipe) -> Phase | None:
+        """The phase of the next step; None when the recipe is done."""
+        if self.decay_from is None:
+            end = 0
+            for phase in recipe.phases:
+                end += phase.steps
+                if self.step < end:
+                    return phase
+            self.start_decay()
+        return recipe.decay if self.steps_left(recipe) > 0 else None
+
+    def steps_left(self, recipe: Recipe) -> int:
+        """Steps to the end of the present phase."""
+        if self.decay_from is not None:
+            return self.decay_from + recipe.decay.steps - self.step
+        end = 0
+        for phase in recipe.phases:
+            end += phase.steps
+            if self.step < end:
+                break
+        return end - self.step
+
+
+def learning_rate(progress: Progress, recipe: Recipe) -> float:
+    """Linear rise, then constant, then linear fall to zero."""
+    rate = recipe.learning_rate * min(1.0, (progress.step + 1) / recipe.warm_up)
+    if progress.decay_from is None:
+        return rate
+    return rate * max(0.0, progress.steps_left(recipe) / recipe.decay.steps)

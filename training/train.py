@@ -1,0 +1,257 @@
+"""Trains a member of the M2FP family on labelled photos: ``python -m training.train --help``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from m2fp_cli.network.config import ModelConfig, parse_config
+from m2fp_cli.network.m2fp import M2FP
+from training.batches import Batch, SceneSamples, load_batches
+from training.compose import SceneComposer
+from training.dataset import (
+    LabelledPhoto,
+    find_names,
+    label_frequencies,
+    read_photos,
+    sampling_weights,
+    split_names,
+)  # fmt: skip
+from training.losses import AuxiliaryHeads, Criterion, Losses, class_weights
+from training.recipe import Phase, Recipe, read_recipe
+from training.schedule import Progress, learning_rate
+from training.team import Team
+
+_LOG_EVERY = 20
+
+
+@dataclass(eq=False)
+class Run:
+    """A run in memory.
+
+    Attributes:
+        model: what is trained.
+        heads: what helps in training only.
+        average: running average of the model, which is what is kept in the end.
+        optimizer: AdamW.
+        progress: where the run is.
+    """
+
+    model: M2FP
+    heads: AuxiliaryHeads
+    average: M2FP
+    optimizer: torch.optim.Optimizer
+    progress: Progress
+
+
+def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
+    """Fresh weights from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    model = M2FP(config).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
+    average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    average.load_state_dict(model.state_dict())
+    average.requires_grad_(False)
+    parameters = [*model.parameters(), *heads.parameters()]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    optimizer = torch.optim.AdamW(groups, recipe.learning_rate, betas=(0.9, 0.98), **_fused())
+    return Run(model, heads, average, optimizer, Progress())
+
+
+def _fused() -> dict[str, bool]:
+    """The one-kernel AdamW where torch has it for every device (from 2.4 on)."""
+    return {"fused": True} if int(torch.__version__.split(".")[0]) > 1 else {}
+
+
+def predict(run: Run, images: Tensor) -> tuple[list[Any], tuple[Tensor, Tensor]]:
+    """All layers' predictions, and the auxiliary maps, in bf16 where that is safe."""
+    with torch.amp.autocast_mode.autocast(images.device.type, torch.bfloat16):
+        head = run.model.sem_seg_head
+        mask_features, context = head.pixel_decoder(run.model.backbone(images))
+        layers = head.predictor(context, mask_features, all_layers=True)
+        return layers, (run.heads.labels(mask_features), run.heads.boxes(mask_features))
+
+
+def take_step(run: Run, recipe: Recipe, criterion: Criterion, batch: Batch, team: Team) -> Losses:
+    """One update of the weights and of their average."""
+    torch.manual_seed(recipe.seed + run.progress.step)
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate(run.progress, recipe)
+    losses: Losses = criterion(*predict(run, batch.images), batch)
+    run.optimizer.zero_grad(set_to_none=True)
+    losses.total.backward()
+    parameters = [*run.model.parameters(), *run.heads.parameters()]
+    team.average_gradients(parameters)
+    norm = nn.utils.clip_grad.clip_grad_norm_(parameters, recipe.clip)
+    if torch.isfinite(norm):
+        run.optimizer.step()
+        update_average(run, recipe.average)
+    return losses
+
+
+@torch.no_grad()
+def update_average(run: Run, keep: float) -> None:
+    """Move the average a little towards the weights; further in the first steps."""
+    step = run.progress.step
+    keep = min(keep, (1 + step) / (10 + step))
+    means, values = run.average.state_dict(), run.model.state_dict()
+    real = [name for name, mean in means.items() if mean.is_floating_point()]
+    torch._foreach_mul_([means[n] for n in real], keep)
+    torch._foreach_add_([means[n] for n in real], [values[n] for n in real], alpha=1 - keep)
+
+
+def save_run(run: Run, path: Path) -> None:
+    """Write everything that is needed to go on, in one move."""
+    state = {
+        "model": run.model.state_dict(),
+        "heads": run.heads.state_dict(),
+        "average": run.average.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "progress": vars(run.progress),
+    }
+    partial = path.with_suffix(".partial")
+    torch.save(state, partial)
+    os.replace(partial, path)  # noqa: PTH105
+
+
+def load_run(run: Run, path: Path) -> None:
+    """Go on where a checkpoint was written."""
+    state = torch.load(path, map_location="cpu")
+    run.model.load_state_dict(state["model"])
+    run.heads.load_state_dict(state["heads"])
+    run.average.load_state_dict(state["average"])
+    groups = run.optimizer.state_dict()["param_groups"]  # the recipe's, not the checkpoint's
+    run.optimizer.load_state_dict({**state["optimizer"], "param_groups": groups})
+    run.progress = Progress(**state["progress"])
+
+
+class Trainer:
+    """Runs a recipe until it is done; writes checkpoints and a log as it goes."""
+
+    def __init__(self, recipe: Recipe, data: Path, out: Path, workers: int) -> None:
+        """Read the photos and build or resume the run in ``out``."""
+        self.recipe, self.out, self.workers = recipe, out, workers
+        self.config = parse_config(recipe.configuration)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.team = Team.join(self.device)
+        training, held_out = split_names(find_names(data))
+        photos = read_photos(data, training, recipe.height)
+        self.judged, self.data = held_out, data
+        self.composer = self._composer(photos)
+        labels = self.config.num_parsing
+        weights = class_weights(torch.from_numpy(label_frequencies(photos, labels)).float())
+        human = self.config.labels.human_id or labels
+        self.criteria = tuple(
+            Criterion(weights, human, kind).to(self.device)
+            for kind in (recipe.losses, recipe.late_losses)
+        )
+        self.run = build_run(recipe, self.config, self.device)
+        out.mkdir(parents=True, exist_ok=True)
+        if (out / "checkpoint.pt").exists():
+            load_run(self.run, out / "checkpoint.pt")
+
+    def _composer(self, photos: list[LabelledPhoto]) -> SceneComposer:
+        weights = sampling_weights(photos, self.config.num_parsing)
+        mirrored = self.config.labels.mirrored_ids()
+        return SceneComposer(photos, weights, mirrored, self.recipe.odds)
+
+    def train(self, save_seconds: float, judge_seconds: float) -> None:
+        """Take steps until the recipe's end."""
+        saved = judged = time.monotonic()
+        progress = self.run.progress
+        while (phase := progress.phase(self.recipe)) is not None:
+            for batch in self._batches(phase):
+                self._step(batch)
+                now = time.monotonic()
+                if self.team.leads and now - saved > save_seconds:
+                    saved = self._save()
+                if self.team.leads and now - judged > judge_seconds:
+                    judged = self._judge()
+                if progress.step % _LOG_EVERY == 0:
+                    self._look_for_decay()
+                if progress.phase(self.recipe) != phase:
+                    break
+        if self.team.leads:
+            self._save()
+
+    def _batches(self, phase: Phase) -> Iterator[Batch]:
+        """The batches of what is left of a phase."""
+        progress = self.run.progress
+        samples = SceneSamples(self.composer, phase.size_hw, self.recipe.seed)
+        left = progress.steps_left(self.recipe)
+        return load_batches(samples, progress.step, left, phase.batch, self.workers, self.team)
+
+    def _step(self, batch: Batch) -> None:
+        started = time.monotonic()
+        progress = self.run.progress
+        criterion = self.criteria[progress.decay_from is not None]
+        losses = take_step(self.run, self.recipe, criterion, batch.to(self.device), self.team)
+        progress.step += 1
+        if self.team.leads and progress.step % _LOG_EVERY == 0:
+            parts = {name: round(float(value.detach()), 4) for name, value in losses.parts.items()}
+            self._log(
+                step=progress.step, size=list(batch.images.shape[-2:]),
+                seconds=round(time.monotonic() - started, 3),
+                lr=round(learning_rate(progress, self.recipe), 6),
+                total=round(float(losses.total.detach()), 4), **parts,
+            )  # fmt: skip
+
+    def _log(self, **values: Any) -> None:
+        line = json.dumps({"time": time.strftime("%H:%M:%S"), **values})
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        print(line, flush=True)
+
+    def _save(self) -> float:
+        save_run(self.run, self.out / "checkpoint.pt")
+        return time.monotonic()
+
+    def _judge(self) -> float:
+        """Log how the averaged weights do on some of the held-out photos."""
+        from training.evaluate import evaluate_photos, read_held_out
+
+        photos = read_held_out(self.data, self.judged[::3])
+        figures = evaluate_photos(self.run.average, photos)
+        self._log(step=self.run.progress.step, judged=len(photos), **figures.summary())
+        return time.monotonic()
+
+    def _look_for_decay(self) -> None:
+        """A file named ``decay`` in the run's folder starts the last phase."""
+        if self.team.any((self.out / "decay").exists(), self.device):
+            self.run.progress.start_decay()
+
+
+def main() -> None:
+    """Parse the command line and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, help="folder with photos/ and labels/")
+    parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "starter.json")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the run; resumed if it is there"
+    )
+    parser.add_argument("--workers", type=int, default=2, help="processes that compose scenes")
+    parser.add_argument("--save-seconds", type=float, default=180.0)
+    parser.add_argument("--judge-seconds", type=float, default=900.0)
+    parser.add_argument("--decay-now", action="store_true", help="start the last phase at once")
+    arguments = parser.parse_args()
+    recipe = read_recipe(arguments.recipe)
+    trainer = Trainer(recipe, arguments.data, arguments.out, arguments.workers)
+    if arguments.decay_now:
+        trainer.run.progress.start_decay()
+    trainer.train(arguments.save_seconds, arguments.judge_seconds)
+
+
+if __name__ == "__main__":
+    main()
