@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 HUMAN = "Human"
 
+# Words for labels that no label set uses itself.
+_COMMON_NAMES = {"trousers": "pants", "top": "upperclothes", "neck": "torsoskin"}
+
 CIHP_NAMES = (
     "Background",
     "Hat",
@@ -77,11 +80,24 @@ class LabelSet:
         Raises:
             KeyError: no label has this name; the message lists those that exist.
         """
-        wanted = _folded(name)
+        wanted = folded(name)
         for label_id, known in enumerate(self.names):
-            if _folded(known) == wanted:
+            if folded(known) == wanted:
                 return label_id
         raise KeyError(f"no label {name!r}; labels are {', '.join(self.names)}")
+
+    def ids_of(self, name: str) -> tuple[int, ...]:
+        """Ids a person means by a name: one label, or its left and right (``shoes``, ``arm``).
+
+        Raises:
+            KeyError: no label has this name; the message lists those that exist.
+        """
+        wanted = _COMMON_NAMES.get(folded(name), folded(name))
+        if self._has(wanted):
+            return (self.id_of(wanted),)
+        sides = [f"{side}{wanted.removesuffix('s')}" for side in ("left", "right")]
+        found = tuple(self.id_of(side) for side in sides if self._has(side))
+        return found or (self.id_of(name),)
 
     def mirrored_ids(self) -> tuple[int, ...]:
         """For every id, the id the same pixel has in a mirrored photo (left and right swapped)."""
@@ -94,11 +110,40 @@ class LabelSet:
         return tuple(i if s < 0 else s for i, s in enumerate(swapped))
 
     def _has(self, name: str) -> bool:
-        return any(_folded(known) == _folded(name) for known in self.names)
+        return any(folded(known) == folded(name) for known in self.names)
 
 
-def _folded(name: str) -> str:
+def folded(name: str) -> str:
+    """A label's name as it is compared: without regard to case, ``-``, ``_`` and spaces."""
     return "".join(c for c in name.lower() if c not in "-_ ")
 
 
 CIHP = LabelSet((*CIHP_NAMES, HUMAN), human_id=len(CIHP_NAMES))
+
+# The ids in label maps of other data sets and tools. LIP is numbered like CIHP but for id 10.
+_LIP_NAMES = (*CIHP_NAMES[:10], "Jumpsuits", *CIHP_NAMES[11:])
+_ATR_NAMES = (
+    "Background", "Hat", "Hair", "Sunglasses", "UpperClothes", "Skirt", "Pants", "Dress", "Belt",
+    "Left-shoe", "Right-shoe", "Face", "Left-leg", "Right-leg", "Left-arm", "Right-arm", "Bag",
+    "Scarf",
+)  # fmt: skip
+_VOC_NAMES = (
+    "Background", "Aeroplane", "Bicycle", "Bird", "Boat", "Bottle", "Bus", "Car", "Cat", "Chair",
+    "Cow", "Dining-table", "Dog", "Horse", "Motorbike", "Person", "Potted-plant", "Sheep", "Sofa",
+    "Train", "TV-monitor",
+)  # fmt: skip
+_VOC_PART_NAMES = (
+    "Background", "Head", "Torso", "Upper-arms", "Lower-arms", "Upper-legs", "Lower-legs"
+)  # fmt: skip
+
+LABEL_SETS = {
+    "cihp": LabelSet(CIHP_NAMES),
+    "lip": LabelSet(_LIP_NAMES),
+    "atr": LabelSet(_ATR_NAMES),
+    "voc": LabelSet(_VOC_NAMES),
+    "voc-part": LabelSet(_VOC_PART_NAMES),
+}
+"""Label sets of the maps that other tools write, by the name of ``--label-set``."""
+
+IGNORED_ID = 255
+"""Id of the pixels that an annotator left open, in the maps of all these data sets."""
