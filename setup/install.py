@@ -63,23 +63,25 @@ def set_up() -> None:
     take_torch_from_index("torch")
     uv("pip", "install", "--python", str(PYTHON), "-e", f"{ROOT}[dev]")
     make_opencv_start()
-    install_reference()
-    STAMP.write_text(json.dumps({"fingerprint": fingerprint(), "torch_index": torch_index()}))
+    has_reference = install_reference()
+    stamp = {"made_from": fingerprint(), "torch": torch_index(), "has_reference": has_reference}
+    STAMP.write_text(json.dumps(stamp))
     say("done: .venv/bin/m2fp")
 
 
-def install_reference() -> None:
-    """Install the extra ``reference``, or say in one sentence why not."""
+def install_reference() -> bool:
+    """Install the extra ``reference``, or say in one sentence why not; whether it is there."""
     if sys.version_info[:2] != (3, 10):
         say("the reference engine is left out, because its torchvision 0.14.1 needs CPython 3.10.")
-        return
+        return False
     try:
         wheel = provide_wheel(PYTHON, UV, pin("mmcv-full"), pin("setuptools"))
     except CannotBuildError as error:
-        say(f"the reference engine is left out, because {error}.")
-        return
+        say(f"the reference engine is left out, because {error} ('make clean setup' tries again).")
+        return False
     take_torch_from_index("torchvision")
     uv("pip", "install", "--python", str(PYTHON), "-e", f"{ROOT}[dev,reference]", str(wheel))
+    return True
 
 
 def take_torch_from_index(package: str) -> None:
@@ -140,15 +142,17 @@ def is_current() -> bool:
     try:
         stamp = json.loads(STAMP.read_text())
     except (OSError, ValueError):
+        return False  # none yet, or one cut short
+    if stamp.get("made_from") != fingerprint() or not (VENV / "bin" / "m2fp").exists():
         return False
-    if torch_index() not in ("", stamp.get("torch_index")):
+    if os.environ.get("M2FP_REQUIRE_REFERENCE") == "1" and not stamp["has_reference"]:
         return False
-    return stamp.get("fingerprint") == fingerprint() and (VENV / "bin" / "m2fp").exists()
+    return torch_index() in ("", stamp["torch"])
 
 
 def fingerprint() -> str:
     """Everything that a finished set-up depends on, as one digest."""
-    facts = [str(ROOT), sys.executable, sys.version, str(find_compiler())]
+    facts = [str(ROOT), os.path.realpath(sys.executable), sys.version, str(find_compiler())]
     files = [ROOT / "pyproject.toml", *sorted((ROOT / "setup").glob("*.py"))]
     contents = [path.read_bytes() for path in files]
     return hashlib.sha256(b"\0".join([*(fact.encode() for fact in facts), *contents])).hexdigest()

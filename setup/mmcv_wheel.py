@@ -69,11 +69,11 @@ def provide_wheel(python: Path, uv: Path, mmcv_version: str, setuptools_version:
         wheel = next(iter(folder.glob("*.whl")), None)
         if wheel is not None and ops_load(python, wheel):
             return wheel
-        shutil.rmtree(folder, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=cache, prefix=".building-") as scratch:
-            built = build_wheel(python, uv, Path(scratch), mmcv_version, setuptools_version)
+        with empty_folder(cache / f".building-{folder.name}") as scratch:
+            built = build_wheel(python, uv, scratch, mmcv_version, setuptools_version)
             if not ops_load(python, built):
                 raise CannotBuildError("mmcv-full's ops were compiled but do not load into torch")
+            shutil.rmtree(folder, ignore_errors=True)
             built.parent.rename(folder)
     return folder / built.name
 
@@ -182,6 +182,17 @@ def run_long(command: list[str], environment: dict[str, str], folder: Path, log:
                 return process.wait(SIGN_OF_LIFE_SECONDS)
             say(f"still compiling after {time.monotonic() - started:.0f} s")
     return process.returncode
+
+
+@contextlib.contextmanager
+def empty_folder(folder: Path) -> Iterator[Path]:
+    """A folder for scratch; what a killed run left in it goes first, and all of it at the end."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
