@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from m2fp_cli.batch.run import RunOptions
 
 DEFAULT_OUTPUT = Path("m2fp-out")
 
@@ -31,15 +37,57 @@ Model = Annotated[
         show_envvar=True,
     ),
 ]
-Threads = Annotated[
-    int | None,
+Workers = Annotated[
+    str,
     typer.Option(
-        "--threads",
-        min=1,
-        metavar="N",
-        help="Cores for one photo. [default: all this process may use]",
+        "--workers", "-w", metavar="N", help="Photos worked on at once: auto or a number."
+    ),
+]
+Threads = Annotated[
+    str, typer.Option("--threads", metavar="N", help="Cores for one photo: auto or a number.")
+]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        "--timeout",
+        min=0.1,
+        metavar="SECONDS",
+        help="Give a photo up after this time. [default: 20 times the median, at least 60]",
         show_default=False,
     ),
+]
+RerunWhat = Annotated[
+    Rerun,
+    typer.Option(
+        "--rerun",
+        help="Do again: changed photos and settings; missing results only; failed ones as well.",
+    ),
+]
+Checksum = Annotated[
+    bool,
+    typer.Option("--checksum", help="A photo whose time changed but not its bytes is unchanged."),
+]
+ShardText = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="K/N",
+        help="Do part K of N only; auto asks Slurm, Kubernetes or AWS Batch.",
+        show_default=False,
+    ),
+]
+MaxFailures = Annotated[
+    str | None,
+    typer.Option(
+        "--max-failures",
+        metavar="N|P%",
+        help="Stop early when more photos than this failed.",
+        show_default=False,
+    ),
+]
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log-file", metavar="FILE", help="Append JSON lines to it.", show_default=False),
 ]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print failures only, nothing on success.")
@@ -50,3 +98,43 @@ Verbose = Annotated[
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print a summary of the run as JSON on stdout.")
 ]
+
+
+def make_run_options(
+    *,
+    workers: str = "auto",
+    threads: str = "auto",
+    timeout: float | None = None,
+    rerun: Rerun = Rerun.CHANGED,
+    checksum: bool = False,
+    shard: str | None = None,
+    max_failures: str | None = None,
+    log_file: Path | None = None,
+) -> RunOptions:
+    """The shared options of a batch command, read and checked.
+
+    Raises:
+        UsageError: one of them makes no sense.
+    """
+    from m2fp_cli.batch.run import RunOptions, parse_failure_cap
+    from m2fp_cli.batch.shard import parse_shard
+
+    return RunOptions(
+        workers=_count("--workers", workers),
+        threads=_count("--threads", threads),
+        photo_seconds=timeout,
+        rerun=rerun,
+        checksum=checksum,
+        shard=None if shard is None else parse_shard(shard),
+        max_failures=None if max_failures is None else parse_failure_cap(max_failures),
+        log_file=log_file,
+    )
+
+
+def _count(option: str, text: str) -> int | None:
+    """A positive number; None for ``auto``."""
+    if text == "auto":
+        return None
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"{option} takes auto or a number from 1, got {text!r}")
+    return int(text)

@@ -24,6 +24,7 @@ from m2fp_cli.errors import OutputError, OutputLockedError
 from m2fp_cli.imaging.names import displayable
 
 STATE_FOLDER = ".m2fp"
+_SHARD_PATIENCE_SECONDS = 5.0
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
 
@@ -34,10 +35,15 @@ class OutputLock:
         """Wrap the open ``.m2fp/lock``."""
         self._descriptor, self._shared = descriptor, shared
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other shards may work on the output."""
+        return self._shared
+
     def is_alone(self) -> bool:
         """Whether no other run, also no other shard, works on the output now.
 
-        A shard that is alone keeps the output for itself from here on.
+        For the end of a run: a shard that is alone keeps the output for itself from here on.
         """
         if self._shared and _try_lock(self._descriptor, fcntl.LOCK_EX):
             self._shared = False
@@ -85,7 +91,7 @@ def _lock_file(stack: contextlib.ExitStack, path: Path, output: Path, *, shared:
         raise OutputError(f"cannot write {displayable(path)}: {error.strerror}") from error
     stack.callback(os.close, descriptor)
     try:
-        free = _try_lock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        free = _lock_shared(descriptor) if shared else _try_lock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         raise OutputError(
             f"cannot lock {displayable(path)}: {error.strerror}; the file system knows no locks, "
@@ -97,6 +103,16 @@ def _lock_file(stack: contextlib.ExitStack, path: Path, output: Path, *, shared:
             "it, or choose another folder with -o"
         )
     return descriptor
+
+
+def _lock_shared(descriptor: int) -> bool:
+    """Take a shard's part of the lock; one that ends may hold all of it for a moment."""
+    until = time.monotonic() + _SHARD_PATIENCE_SECONDS
+    while not _try_lock(descriptor, fcntl.LOCK_SH):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _try_lock(descriptor: int, kind: int) -> bool:

@@ -236,6 +236,14 @@ class ManifestWriter:
         """
         self._append_json(_to_line(Entry(report, stamp, signature, self.run, time.time())))
 
+    def restate(self, entry: Entry) -> None:
+        """Write an entry of an earlier run again, as of then.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._append_json(_to_line(entry))
+
     def sync(self, *, now: bool = False) -> None:
         """Have the lines on the disk: at once, or if the last time was 5 seconds ago.
 

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any, Protocol
 
-from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.imaging.names import displayable
 
 LINE_SECONDS = 30.0
@@ -30,8 +30,42 @@ class Progress(Protocol):
     def say(self, line: str) -> None:
         """Show one line that is no failure; quiet hides it."""
 
+    def detail(self, line: str) -> None:
+        """Show one line that only --verbose wants."""
+
+    def warn(self, line: str) -> None:
+        """Show one line that even quiet shows."""
+
+    def tick(self) -> None:
+        """Time has passed; called about once a second."""
+
     def close(self) -> None:
         """The run is over."""
+
+
+class SilentProgress:
+    """Shows nothing at all; for callers that look at the reports."""
+
+    def start(self, total: int) -> None:
+        """Show nothing."""
+
+    def advance(self, report: ImageReport) -> None:
+        """Show nothing."""
+
+    def say(self, line: str) -> None:
+        """Show nothing."""
+
+    def detail(self, line: str) -> None:
+        """Show nothing."""
+
+    def warn(self, line: str) -> None:
+        """Show nothing."""
+
+    def tick(self) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Show nothing."""
 
 
 def choose_progress(*, quiet: bool = False, verbose: bool = False) -> Progress:
@@ -56,22 +90,17 @@ def done_line(report: ImageReport) -> str:
     return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s"
 
 
-class QuietProgress:
-    """Failures only."""
-
-    def start(self, total: int) -> None:
-        """Show nothing."""
+class QuietProgress(SilentProgress):
+    """Failures and warnings only."""
 
     def advance(self, report: ImageReport) -> None:
         """Show a failure."""
-        if report.status is Status.FAILED:
+        if not report.status.is_good:
             _print(failure_line(report))
 
-    def say(self, line: str) -> None:
-        """Show nothing."""
-
-    def close(self) -> None:
-        """Show nothing."""
+    def warn(self, line: str) -> None:
+        """Show a line."""
+        _print(line)
 
 
 class PlainProgress:
@@ -91,19 +120,33 @@ class PlainProgress:
     def advance(self, report: ImageReport) -> None:
         """Show a failure at once, the count when its time has come."""
         self._count += 1
-        if report.status is Status.FAILED:
+        if not report.status.is_good:
             _print(failure_line(report))
         elif self._verbose:
             _print(done_line(report))
-        now = time.monotonic()
-        if now - self._shown_at >= self._every:
-            self._shown_at = now
-            left = (now - self._started) / self._count * (self._total - self._count)
-            _print(f"{self._count} of {self._total} photos, about {_duration(left)} left")
+        self.tick()
 
     def say(self, line: str) -> None:
         """Show a line."""
         _print(line)
+
+    def detail(self, line: str) -> None:
+        """Show a line if verbose."""
+        if self._verbose:
+            _print(line)
+
+    def warn(self, line: str) -> None:
+        """Show a line."""
+        _print(line)
+
+    def tick(self) -> None:
+        """Show the count when its time has come."""
+        now = time.monotonic()
+        if self._total and now - self._shown_at >= self._every:
+            self._shown_at = now
+            left = (now - self._started) / max(1, self._count) * (self._total - self._count)
+            time_left = f", about {_duration(left)} left" if self._count else ""
+            _print(f"{self._count} of {self._total} photos{time_left}")
 
     def close(self) -> None:
         """Show nothing more."""
@@ -125,7 +168,7 @@ class TqdmProgress:
 
     def advance(self, report: ImageReport) -> None:
         """Move the bar."""
-        if report.status is Status.FAILED:
+        if not report.status.is_good:
             self.say(failure_line(report))
         elif self._verbose:
             self.say(done_line(report))
@@ -137,6 +180,20 @@ class TqdmProgress:
             _print(line)
         else:
             self._bar.write(line, file=sys.stderr)
+
+    def detail(self, line: str) -> None:
+        """Show a line above the bar if verbose."""
+        if self._verbose:
+            self.say(line)
+
+    def warn(self, line: str) -> None:
+        """Show a line above the bar."""
+        self.say(line)
+
+    def tick(self) -> None:
+        """Let the bar's clock run."""
+        if self._bar is not None:
+            self._bar.refresh()
 
     def close(self) -> None:
         """Leave the bar as it is."""
@@ -174,12 +231,12 @@ class RichProgress:
 
     def start(self, total: int) -> None:
         """Show the bar."""
-        self._task = self._bar.add_task("parsing", total=total)
+        self._task = self._bar.add_task("photos", total=total)
         self._bar.start()
 
     def advance(self, report: ImageReport) -> None:
         """Move the bar."""
-        if report.status is Status.FAILED:
+        if not report.status.is_good:
             self._console.print(failure_line(report), style="red", soft_wrap=True)
         elif self._verbose:
             self._console.print(done_line(report), soft_wrap=True)
@@ -188,6 +245,18 @@ class RichProgress:
     def say(self, line: str) -> None:
         """Show a line above the bar."""
         self._console.print(line, soft_wrap=True)
+
+    def detail(self, line: str) -> None:
+        """Show a line above the bar if verbose."""
+        if self._verbose:
+            self.say(line)
+
+    def warn(self, line: str) -> None:
+        """Show a line above the bar."""
+        self.say(line)
+
+    def tick(self) -> None:
+        """Nothing to do: rich keeps its own clock."""
 
     def close(self) -> None:
         """Leave the bar as it is."""

@@ -54,7 +54,8 @@ class ImageReport:
         seconds: time per stage.
         reason: class of the failure, one of ``ImageError.REASONS``; empty if done.
         message: the failure in a sentence without the path; empty if done.
-        files: outputs relative to the output folder, posix; empty if not done.
+        files: outputs relative to the output folder, posix; of a failed photo those that an
+            earlier run has left.
         attempts: how often it was tried in this run; 0 if nothing had to be done.
     """
 
@@ -132,8 +133,9 @@ class RunReport:
         if left := self.total - len(self.photos):
             parts.append(f"{left} left")
         people = sum(photo.people for photo in self.photos if photo.status is Status.DONE)
-        pace = f"; {people} people, {self.wall_seconds / self.done:.2f} s a photo"
-        return ", ".join(parts) + (pace if self.done else "")
+        if not self.done:
+            return ", ".join(parts)
+        return f"{', '.join(parts)}; {people} people, {self.wall_seconds / self.done:.2f} s a photo"
 
     def as_json(self) -> dict[str, Any]:
         """The run as ``--json`` prints it; ``failed`` includes the quarantined photos."""

@@ -1,65 +1,323 @@
-"""A run: tasks in, one report per photo out.
+"""A run: everything around the pool that makes it safe to start again, whatever happened.
 
-``run_tasks`` is the place where a pool of processes takes over; everything around it only knows
-tasks and reports.
+Lock the output, see what is done already, do the rest in the pool, write down each photo as it
+ends. ``run_batch`` is what commands call; ``iterate_batch`` gives the same as a stream of reports.
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
 
-from m2fp_cli.batch.job import Worker
-from m2fp_cli.batch.progress import Progress
+from m2fp_cli.batch.job import Job, Worker
+from m2fp_cli.batch.lock import OutputLock, hold_output
+from m2fp_cli.batch.log import RunLog
+from m2fp_cli.batch.manifest import (
+    Entry,
+    History,
+    ManifestWriter,
+    compact,
+    manifest_path,
+    read_history,
+    signature_digest,
+)
+from m2fp_cli.batch.pool import Outcome, Pool, PoolLimits
+from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
-from m2fp_cli.batch.scan import ImageTask, Scan
-from m2fp_cli.errors import ImageError
+from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.batch.resources import look_at_machine, plan_pool
+from m2fp_cli.batch.resume import ResumePlan, Why, plan_resume
+from m2fp_cli.batch.scan import Scan, ScanFailure
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.switch import StopSwitch
+from m2fp_cli.batch.worker_process import failed_report
+from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.imaging.atomic import check_writable, sweep_temporaries
+from m2fp_cli.imaging.names import displayable
+
+_FOREIGN_TEMPORARY_SECONDS = 3600.0  # older than any file another shard is still writing
 
 
-def run_tasks(tasks: Iterable[ImageTask], worker: Worker) -> Iterator[ImageReport]:
-    """Work on tasks one after another in this process; a report each, as soon as it is there."""
-    for task in tasks:
-        try:
-            yield worker.save(task, worker.compute(task, worker.load(task)))
-        except ImageError as error:
-            yield ImageReport(
-                str(task.source), task.key, Status.FAILED, reason=error.reason, message=str(error)
-            )
+@dataclass(frozen=True)
+class FailureCap:
+    """How many failures end a run early.
 
-
-def run_scan(scan: Scan, worker: Worker, progress: Progress) -> RunReport:
-    """Work on everything a scan found.
-
-    Inputs that could not be looked at count as failed photos. Whatever ends the run early
-    (an interrupt, an output that cannot be written) leaves the photos done so far complete.
-
-    Returns:
-        the report, one entry per photo or unreadable input.
+    Attributes:
+        most: this many are fine, one more is not.
+        percent: ``most`` is a percentage of the photos to do.
     """
-    report = RunReport(total=len(scan.tasks) + len(scan.failures))
-    started = time.monotonic()
-    progress.start(report.total)
+
+    most: float
+    percent: bool = False
+
+    def is_exceeded(self, failures: int, photos: int) -> bool:
+        """Whether a run of so many photos has failed too often."""
+        return failures > (self.most * photos / 100 if self.percent else self.most)
+
+
+def parse_failure_cap(text: str) -> FailureCap:
+    """A cap from ``20`` or ``5%``.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    number = text.removesuffix("%")
     try:
-        for failure in scan.failures:
-            _record(
-                report,
-                progress,
-                ImageReport(
-                    str(failure.source),
-                    "",
-                    Status.FAILED,
-                    reason=failure.reason,
-                    message=failure.message,
-                ),
-            )
-        for photo in run_tasks(scan.tasks, worker):
-            _record(report, progress, photo)
-    finally:
-        report.wall_seconds = time.monotonic() - started
-        progress.close()
+        most = float(number) if text.endswith("%") else int(number)
+    except ValueError:
+        most = -1
+    if not 0 <= most < float("inf"):
+        raise UsageError(f"--max-failures takes a number or a percentage (as 5%), got {text!r}")
+    return FailureCap(most, percent=text.endswith("%"))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about its work; nothing here changes what is written.
+
+    Attributes:
+        workers: number of processes; None chooses.
+        threads: cores of each; None chooses. The one exception: it may change the last bits.
+        photo_seconds: time one stage of one photo may take; None chooses.
+        rerun: what is done again.
+        checksum: compare bytes where only the time of a file changed.
+        shard: the part to do; None for all.
+        max_failures: ends the run early; None never does.
+        log_file: gets a JSON line per event; None for no log.
+    """
+
+    workers: int | None = None
+    threads: int | None = None
+    photo_seconds: float | None = None
+    rerun: Rerun = Rerun.CHANGED
+    checksum: bool = False
+    shard: Shard | None = None
+    max_failures: FailureCap | None = None
+    log_file: Path | None = None
+
+
+def run_batch(
+    scan: Scan,
+    job: Job,
+    options: RunOptions,
+    progress: Progress,
+    *,
+    lock: OutputLock | None = None,
+) -> RunReport:
+    """Do a job on everything a scan found, and show it.
+
+    SIGINT and SIGTERM end the run early and in good order, a second one at once; the report says
+    so. Photos done so far are complete, and the next run goes on from there.
+
+    Args:
+        scan: the photos.
+        job: what to do with them.
+        options: how.
+        progress: shows it.
+        lock: the output's lock if the caller holds it already (several jobs in a row).
+
+    Raises:
+        OutputLockedError: another run holds the output.
+        OutputError: the output cannot be written, or not any more.
+        M2fpError: the workers cannot start, or keep dying.
+    """
+    started = time.monotonic()
+    switch = StopSwitch()
+    with contextlib.closing(switch), switch.listening(), contextlib.closing(progress):
+        report = RunReport(total=0)
+        with contextlib.ExitStack() as stack:
+            if lock is None:
+                check_writable(job.output)
+                lock = stack.enter_context(hold_output(job.output, options.shard))
+            run = _Run(scan, job, options, progress, switch, lock)
+            report.total = run.total
+            try:
+                for photo in run.work():
+                    report.add(photo)
+            finally:
+                report.wall_seconds = time.monotonic() - started
+                report.ended_by, report.stopped = switch.signal_number, switch.reason
+                run.log.event("end", **{**report.as_json(), "photos": len(report.photos)})
+                run.log.close()
     return report
 
 
-def _record(report: RunReport, progress: Progress, photo: ImageReport) -> None:
-    report.add(photo)
-    progress.advance(photo)
+def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Iterator[ImageReport]:
+    """Do a job on everything a scan found; a report for each photo as soon as it has ended.
+
+    Photos that are up to date come first. Signals are left to the caller; closing the generator
+    ends the run at once, and what is done so far is complete.
+
+    Raises:
+        OutputLockedError, OutputError, M2fpError: as ``run_batch``.
+    """
+    check_writable(job.output)
+    with contextlib.closing(StopSwitch()) as switch, hold_output(job.output, options.shard) as lock:
+        run = _Run(scan, job, options, SilentProgress(), switch, lock)
+        with contextlib.closing(run.log):
+            yield from run.work()
+
+
+class _Run:
+    """One run, from the look at the manifest to its last line."""
+
+    def __init__(
+        self,
+        scan: Scan,
+        job: Job,
+        options: RunOptions,
+        progress: Progress,
+        switch: StopSwitch,
+        lock: OutputLock,
+    ) -> None:
+        self._all_photos = len(scan.tasks)
+        self._scan = options.shard.of(scan) if options.shard else scan
+        self._job, self._options, self._progress = job, options, progress
+        self._switch, self._lock = switch, lock
+        self._settings = dict(job.signature())
+        self._signature = signature_digest(self._settings)
+        self._failures = 0
+        self.log = RunLog(options.log_file)
+
+    @property
+    def total(self) -> int:
+        """Number of photos and unreadable inputs of this shard."""
+        return len(self._scan.tasks) + len(self._scan.failures)
+
+    def work(self) -> Iterator[ImageReport]:
+        """Do it; a report per photo."""
+        path = manifest_path(self._job.output, self._job.name, self._options.shard)
+        self._sweep(alone=not self._lock.is_shared)
+        compact(path)
+        history = read_history(self._job.output, self._job.name)
+        plan = plan_resume(
+            self._scan.tasks,
+            history,
+            self._job,
+            self._options.rerun,
+            checksum=self._options.checksum,
+        )
+        self._announce(plan)
+        for failure in self._scan.failures:
+            yield self._show(_scan_report(failure))
+        yield from plan.old_reports()
+        with contextlib.closing(ManifestWriter(path)) as manifest:
+            for entry in plan.moved:
+                manifest.restate(entry)
+            if plan.todo:
+                manifest.start(self._settings, len(self._scan.tasks), len(plan.todo))
+                yield from self._do(plan, history, manifest)
+
+    def _announce(self, plan: ResumePlan) -> None:
+        self._progress.say(plan.line())
+        if plan.known_failures:
+            output = displayable(self._job.output)
+            self._progress.warn(
+                f"{len(plan.known_failures)} failed before and did not change; `m2fp status "
+                f"{output}` lists them, --rerun failed tries them again"
+            )
+        for task in plan.todo:
+            why = plan.why[task.key]
+            self.log.event("todo", source=str(task.source), key=task.key, why=why.value)
+            if why is not Why.NEW:
+                self._progress.detail(f"again {displayable(task.source)}: {why.value}")
+        self._progress.start(len(plan.todo) + len(self._scan.failures))
+
+    def _do(
+        self, plan: ResumePlan, history: History, manifest: ManifestWriter
+    ) -> Iterator[ImageReport]:
+        options = self._options
+        shape = plan_pool(
+            look_at_machine(),
+            self._all_photos,
+            self._job.memory_bytes(),
+            workers=options.workers,
+            threads=options.threads,
+        )
+        self._progress.say(shape.line())
+        self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape.line())
+        limits = PoolLimits(photo_seconds=options.photo_seconds)
+        pool = Pool(self._job, shape, limits, self._switch, self._note)
+        try:
+            # Closed before the sweep: a worker that still lives may own a temporary.
+            with contextlib.closing(pool.run(plan.todo)) as outcomes:
+                for outcome in outcomes:
+                    self._progress.tick()
+                    manifest.sync()
+                    if outcome is not None:
+                        old = history.entries.get(outcome.report.key)
+                        yield self._record(outcome, old, manifest, len(plan.todo))
+        finally:
+            if pool.killed or options.shard:
+                self._sweep(alone=self._lock.is_alone())
+
+    def _record(
+        self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
+    ) -> ImageReport:
+        report = _clear_old_files(outcome, old, self._job.output)
+        manifest.add(report, outcome.stamp, self._signature)
+        self._show(report)
+        cap = self._options.max_failures
+        if cap is not None and cap.is_exceeded(self._failures, photos):
+            self._switch.drain(f"stopped after {self._failures} failures (--max-failures)")
+        return report
+
+    def _show(self, report: ImageReport) -> ImageReport:
+        self._failures += not report.status.is_good
+        self._progress.advance(report)
+        self.log.event("photo", **report.as_json())
+        return report
+
+    def _note(self, text: str) -> None:
+        self.log.event("note", text=text)
+        self._progress.detail(text)
+
+    def _sweep(self, *, alone: bool) -> None:
+        """Remove what killed processes left; other shards keep what they are writing."""
+        age = 0.0 if alone else _FOREIGN_TEMPORARY_SECONDS
+        sweep_temporaries(self._job.output, older_than_seconds=age)
+
+
+def _scan_report(failure: ScanFailure) -> ImageReport:
+    return ImageReport(
+        str(failure.source), "", Status.FAILED, reason=failure.reason, message=failure.message
+    )
+
+
+def _clear_old_files(outcome: Outcome, old: Entry | None, output: Path) -> ImageReport:
+    """Remove what an earlier run wrote for the photo and this one did not.
+
+    A photo that failed keeps its old results only if it is the same photo; they are then carried
+    along in the report.
+    """
+    report = outcome.report
+    if old is None:
+        return report
+    if not report.status.is_good and old.stamp == outcome.stamp:
+        return replace(report, files=old.report.files)
+    for name in set(old.report.files) - set(report.files):
+        place = PurePosixPath(name)
+        if not place.is_absolute() and ".." not in place.parts:
+            with contextlib.suppress(OSError):
+                (output / place).unlink()
+    return report
+
+
+def run_scan(scan: Scan, worker: Worker, progress: Progress) -> RunReport:
+    """Work on photos one after another in this process; the slow twin of ``run_batch``."""
+    report = RunReport(total=len(scan.tasks) + len(scan.failures))
+    progress.start(report.total)
+    for failure in scan.failures:
+        report.add(_scan_report(failure))
+    for task in scan.tasks:
+        try:
+            photo = worker.save(task, worker.compute(task, worker.load(task)))
+        except ImageError as error:
+            photo = failed_report(task, error)
+        report.add(photo)
+        progress.advance(photo)
+    progress.close()
+    return report

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from m2fp_cli import options
+from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.errors import UsageError
 
 
@@ -46,27 +45,45 @@ def parse(
         float,
         typer.Option(min=0.001, metavar="MP", help="Refuse photos with more megapixels than this."),
     ] = 100.0,
-    threads: options.Threads = None,
+    workers: options.Workers = "auto",
+    threads: options.Threads = "auto",
+    timeout: options.Timeout = None,
+    rerun: options.RerunWhat = Rerun.CHANGED,
+    checksum: options.Checksum = False,
+    shard: options.ShardText = None,
+    max_failures: options.MaxFailures = None,
+    log_file: options.LogFile = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Parse the people in photos: label maps, person maps, masks with label and score.
 
-    Writes labels/, people/ and results/ below the output folder, mirroring the input's folders.
+    Writes labels/, people/ and results/ below the output folder, mirroring the input's folders. Run
+    it again after an interruption, or when photos were added: what is done is not done twice.
     """
-    from m2fp_cli.batch.progress import choose_progress
-    from m2fp_cli.batch.run import run_scan
     from m2fp_cli.batch.scan import find_images
     from m2fp_cli.batch.work import make_parse_job
+    from m2fp_cli.commands.batch_run import run_and_exit
+    from m2fp_cli.imaging.atomic import check_writable
     from m2fp_cli.models.progress import show_download
     from m2fp_cli.models.registry import default_name
 
     if flip and engine is EngineName.REFERENCE:
         raise UsageError("--flip works with --engine fast only; leave one of them out")
     kinds = parse_kinds(save)
+    run_options = options.make_run_options(
+        workers=workers,
+        threads=threads,
+        timeout=timeout,
+        rerun=rerun,
+        checksum=checksum,
+        shard=shard,
+        max_failures=max_failures,
+        log_file=log_file,
+    )
     scan = find_images(inputs, recursive=recursive, output=output)
-    require_writable(output)
+    check_writable(output)
     with show_download(quiet=quiet) as download:
         job = make_parse_job(
             output,
@@ -78,14 +95,7 @@ def parse(
             max_pixels=round(max_pixels * 1e6),
             progress=download,
         )
-    progress = choose_progress(quiet=quiet, verbose=verbose)
-    for note in scan.notes:
-        progress.say(note)
-    report = run_scan(scan, job.build_worker(threads or 2), progress)
-    progress.say(f"{report.summary()}; results in {output}")
-    if as_json:
-        print(json.dumps(report.as_json()))
-    raise typer.Exit(report.exit_code)
+    run_and_exit(scan, job, run_options, quiet=quiet, verbose=verbose, as_json=as_json)
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
@@ -101,14 +111,3 @@ def parse_kinds(text: str) -> tuple[str, ...]:
     if unknown or not asked:
         raise UsageError(f"--save takes some of {','.join(KINDS)}, got {text!r}")
     return tuple(kind for kind in KINDS if kind in asked)
-
-
-def require_writable(output: Path) -> None:
-    """Find out before the model is loaded that nothing could be written.
-
-    Raises:
-        OutputError: the folder cannot be made or written to.
-    """
-    from m2fp_cli.imaging.atomic import check_writable
-
-    check_writable(output)

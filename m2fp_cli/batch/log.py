@@ -1,0 +1,55 @@
+"""The log file of a run: one JSON object per line, for machines."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from m2fp_cli.errors import OutputError
+from m2fp_cli.imaging.names import displayable
+
+
+class RunLog:
+    """Appends events to a file; without a path it does nothing."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the file, at its end.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._file: TextIO | None = None
+        self._path = path
+        if path is not None:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = path.open("a", encoding="ascii", buffering=1)
+            except OSError as error:
+                raise self._error(error) from error
+
+    def event(self, kind: str, **fields: Any) -> None:
+        """Write one line: when, what, and what belongs to it.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._file is None:
+            return
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        document = {"time": moment, "pid": os.getpid(), "event": kind, **fields}
+        try:
+            self._file.write(json.dumps(document, separators=(",", ":")) + "\n")
+        except OSError as error:
+            raise self._error(error) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _error(self, error: OSError) -> OutputError:
+        name = displayable(self._path or "")
+        return OutputError(f"cannot write the log {name}: {error.strerror}")

@@ -1,0 +1,87 @@
+"""Ending a run early: first gently, then at once. Signals are one way to ask for it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+DRAIN_SECONDS = 25.0  # Kubernetes kills after 30 s by default
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopSwitch:
+    """Asks a run to end.
+
+    Attributes:
+        signal_number: the first signal that asked; 0 if none did.
+        reason: why else it was asked to end; empty if a signal did.
+    """
+
+    def __init__(self) -> None:
+        """Let the run go on for now."""
+        self.signal_number, self.reason = 0, ""
+        self._asked_at: float | None = None
+        self._deadline: float | None = None
+        self._waiting, self._waking = os.pipe()
+        os.set_blocking(self._waking, False)
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether nothing new may be started."""
+        return self._asked_at is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what still goes on must be ended by force."""
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def drain(self, reason: str) -> None:
+        """Start nothing new and end when all that was started has ended."""
+        if not self.is_draining:
+            self.reason, self._asked_at = reason, time.monotonic()
+            self._wake()
+
+    def take_signal(self, number: int, _frame: Any = None) -> None:
+        """A signal handler: drain at the first signal, end at once at the second."""
+        now = time.monotonic()
+        if self.signal_number:
+            self._deadline = now
+        else:
+            self.signal_number, self.reason = number, ""
+            self._asked_at, self._deadline = now, now + DRAIN_SECONDS
+        self._wake()
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when somebody asks; for ``connection.wait``."""
+        return self._waiting
+
+    def clear_wake(self) -> None:
+        """Take notice of all wake-ups so far."""
+        os.read(self._waiting, 4096)
+
+    def close(self) -> None:
+        """Give the descriptors back."""
+        os.close(self._waiting)
+        os.close(self._waking)
+
+    @contextlib.contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take SIGINT, SIGTERM and SIGHUP for the time of a run; main thread only, else nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, self.take_signal) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._waking, b"!")

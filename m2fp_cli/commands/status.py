@@ -1,0 +1,118 @@
+"""``m2fp status``: what an output holds, what failed and why, and what is left."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from m2fp_cli import options
+from m2fp_cli.errors import NoImagesError
+
+_JOBS = ("parse", "colorize", "tryon")
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """How far one kind of job has come in an output; the fields are those of ``--json``.
+
+    Attributes:
+        job: ``parse``, ``colorize`` or ``tryon``.
+        done: photos with results.
+        failed: photos that failed.
+        quarantined: photos over which a process died or hung twice.
+        left: photos that the latest run (of each shard) has not come to.
+        reasons: number of failed and quarantined photos by reason.
+        failures: source, status, reason and message of each of them, by source.
+    """
+
+    job: str
+    done: int
+    failed: int
+    quarantined: int
+    left: int
+    reasons: dict[str, int]
+    failures: list[dict[str, str]]
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as ``--json`` prints it."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    def lines(self) -> list[str]:
+        """The record for a person."""
+        from m2fp_cli.imaging.names import displayable
+
+        counts = [f"{self.done} done"]
+        for name in ("failed", "quarantined", "left"):
+            if count := getattr(self, name):
+                counts.append(f"{count} {name}")  # noqa: PERF401 - clearer than two loops
+        lines = [f"{self.job}: {', '.join(counts)}"]
+        lines += [f"  {count} {reason}" for reason, count in sorted(self.reasons.items())]
+        lines += [
+            f"  {one['status']} {displayable(one['source'])}: {one['message']}"
+            for one in self.failures
+        ]
+        return lines
+
+
+def status(
+    output: Annotated[
+        Path,
+        typer.Argument(metavar="[DIR]", help="Output of a run.", show_default="./m2fp-out"),
+    ] = options.DEFAULT_OUTPUT,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say what is done, what failed and why, and what is left; all shards together."""
+    from m2fp_cli.batch.lock import who_holds
+    from m2fp_cli.imaging.names import displayable
+
+    found = [one for job in _JOBS if (one := read_status(output, job)) is not None]
+    if not found:
+        raise NoImagesError(f"{displayable(output)} holds no run; give the output of one")
+    holder = who_holds(output)
+    if as_json:
+        document = {one.job: one.as_json() for one in found}
+        print(json.dumps({"output": str(output), "running": holder, "jobs": document}))
+        return
+    lines = [line for one in found for line in one.lines()]
+    if holder:
+        lines.append(f"a run is going on: {holder}")
+    print("\n".join(lines))
+
+
+def read_status(output: Path, job: str) -> JobStatus | None:
+    """What the manifests of one kind of job say; None where there are none.
+
+    Raises:
+        OutputError: a manifest cannot be read.
+    """
+    from m2fp_cli.batch.manifest import read_history
+    from m2fp_cli.batch.report import Status
+
+    history = read_history(output, job)
+    if not history.entries and not history.runs:
+        return None
+    reports = [entry.report for entry in history.entries.values()]
+    bad = sorted((r for r in reports if not r.status.is_good), key=lambda report: report.source)
+    quarantined = sum(report.status is Status.QUARANTINED for report in bad)
+    return JobStatus(
+        job=job,
+        done=len(reports) - len(bad),
+        failed=len(bad) - quarantined,
+        quarantined=quarantined,
+        left=history.left(),
+        reasons=dict(sorted(Counter(report.reason for report in bad).items())),
+        failures=[
+            {
+                "source": report.source,
+                "status": report.status.value,
+                "reason": report.reason,
+                "message": report.message,
+            }
+            for report in bad
+        ],
+    )
