@@ -14,7 +14,11 @@ import typer
 
 from m2fp_cli import __version__
 from m2fp_cli.commands import models
+from m2fp_cli.commands.colorize import colorize
+from m2fp_cli.commands.labels import labels
 from m2fp_cli.commands.parse import parse
+from m2fp_cli.commands.report import report
+from m2fp_cli.commands.status import status
 from m2fp_cli.errors import ExitCode, M2fpError
 
 app = typer.Typer(
@@ -27,6 +31,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("parse")(parse)
+app.command("colorize")(colorize)
+app.command("labels")(labels)
+app.command("report")(report)
+app.command("status")(status)
 app.add_typer(models.app, name="models")
 
 

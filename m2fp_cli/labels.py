@@ -6,6 +6,7 @@ number their labels differently (id 10 is Torso-skin in CIHP and Jumpsuits in LI
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 HUMAN = "Human"
@@ -98,6 +99,14 @@ class LabelSet:
         sides = [f"{side}{wanted.removesuffix('s')}" for side in ("left", "right")]
         found = tuple(self.id_of(side) for side in sides if self._has(side))
         return found or (self.id_of(name),)
+
+    def all_ids_of(self, names: Iterable[str]) -> tuple[int, ...]:
+        """Ids of several names, see ``ids_of``.
+
+        Raises:
+            KeyError: no label has one of the names.
+        """
+        return tuple(label_id for name in names for label_id in self.ids_of(name))
 
     def mirrored_ids(self) -> tuple[int, ...]:
         """For every id, the id the same pixel has in a mirrored photo (left and right swapped)."""

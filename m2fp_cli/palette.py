@@ -178,11 +178,15 @@ def voc_colors(count: int) -> tuple[Rgb, ...]:
     return tuple(colors)
 
 
-def load_scheme(name_or_file: str) -> ColorScheme:
+def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorScheme:
     """A built-in scheme by its name, or one from a file.
 
     A file is a JSON object: label name to ``[red, green, blue]`` (0..255) or ``"#rrggbb"``. Labels
     it leaves out keep their default colour.
+
+    Args:
+        name_or_file: member of ``SCHEMES`` or path of a file.
+        labels: a file may name these labels as well as those of the built-in label sets.
 
     Raises:
         UsageError: there is no such scheme or file, or the file is wrong; the message says where.
@@ -202,9 +206,10 @@ def load_scheme(name_or_file: str) -> ColorScheme:
         raise UsageError(f"{path}: the palette is no JSON: {error}") from error
     if not isinstance(document, dict) or not document:
         raise UsageError(f'{path}: a palette is an object such as {{"Hair": [255, 0, 0]}}')
-    colors = {}
+    own_names = {folded(name) for name in labels.names} if labels else set()
+    colors: dict[str, Rgb] = {}
     for label, value in document.items():
-        if folded(label) not in KNOWN_NAMES:
+        if folded(label) not in KNOWN_NAMES | own_names:
             raise UsageError(f"{path}: no label is called {label!r}; `m2fp labels` lists them")
         if folded(label) in colors:
             raise UsageError(f"{path}: {label!r} is there twice")

@@ -1,0 +1,174 @@
+"""``m2fp report``: one HTML file to look at what a run did."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from m2fp_cli import options
+from m2fp_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from m2fp_cli.batch.manifest import History
+    from m2fp_cli.batch.report import RunReport
+    from m2fp_cli.batch.run import RunOptions
+    from m2fp_cli.batch.scan import Scan
+
+DEFAULT_LIMIT = 2000
+# Longer side of a preview for up to so many photos: a page stays below some 100 MB.
+_SIDES = ((100, 1280), (300, 960), (1500, 640))
+_SMALLEST_SIDE = 480
+
+
+def report(
+    results: Annotated[
+        Path,
+        typer.Argument(metavar="[DIR]", help="Output of a parse.", show_default="./m2fp-out"),
+    ] = options.DEFAULT_OUTPUT,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="[default: DIR/report.html]", show_default=False
+        ),
+    ] = None,
+    photos: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where the photos are, if they were moved.", show_default=False
+        ),
+    ] = None,
+    preview: Annotated[
+        int | None,
+        typer.Option(
+            min=64,
+            max=4096,
+            metavar="PX",
+            help="Longer side of a photo in the page. [default: 1280, less for many photos]",
+            show_default=False,
+        ),
+    ] = None,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Show at most this many photos.")
+    ] = DEFAULT_LIMIT,
+    workers: options.Workers = "auto",
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Make one HTML page of an earlier parse: photos, overlays, scores, failures, times.
+
+    The page holds everything it shows, opens from the disk and needs no network.
+    """
+    run_options = options.make_run_options(workers=workers)
+    path, run = make_report(
+        results,
+        run_options,
+        output=output,
+        photos=photos,
+        preview=preview,
+        limit=limit,
+        quiet=quiet,
+        verbose=verbose,
+    )
+    if as_json:
+        print(json.dumps({"report": str(path), "previews": run.as_json()}))
+    raise typer.Exit(run.exit_code)
+
+
+def make_report(
+    results: Path,
+    run_options: RunOptions,
+    *,
+    output: Path | None = None,
+    photos: Path | None = None,
+    preview: int | None = None,
+    limit: int = DEFAULT_LIMIT,
+    quiet: bool = False,
+    verbose: bool = False,
+) -> tuple[Path, RunReport]:
+    """Make the page of a parse's output.
+
+    Args:
+        results: output of a parse.
+        run_options: how the previews are made.
+        output: the page; ``report.html`` in ``results`` without it.
+        photos: where the photos are now, if they were moved.
+        preview: longer side of a photo in the page, in pixels; None chooses by their number.
+        limit: most photos in the page; failures are all in it.
+        quiet: show failures only.
+        verbose: show every photo.
+
+    Returns:
+        path of the page, and how making the previews went.
+
+    Raises:
+        NoImagesError: there are neither results nor failures.
+        OutputError: nothing can be written.
+        UsageError: ``output`` is a folder.
+    """
+    from m2fp_cli.batch.manifest import read_history
+    from m2fp_cli.batch.progress import choose_progress
+    from m2fp_cli.batch.run import run_batch
+    from m2fp_cli.imaging.atomic import write_atomic
+    from m2fp_cli.imaging.names import displayable
+    from m2fp_cli.render.previews import PreviewJob
+
+    results = results.absolute()
+    path = (output or results / "report.html").absolute()
+    if path.is_dir():
+        raise UsageError(f"{displayable(path)} is a folder; name the file the page goes to")
+    history = read_history(results)
+    scan, left_out = _find_shown(results, photos, history, limit)
+    job = PreviewJob(results, preview or _side_for(len(scan.tasks)))
+    progress = choose_progress(quiet=quiet, verbose=verbose)
+    run = run_batch(scan, job, run_options, progress)
+    if run.ended_by:
+        raise typer.Exit(run.exit_code)
+    page = _build_page(results, scan, history, run, left_out)
+    write_atomic(path, page.encode("utf-8"))
+    progress.say(f"{displayable(path)}: {len(page) / 1e6:.1f} MB, open it in a browser")
+    return path, run
+
+
+def _find_shown(
+    results: Path, photos: Path | None, history: History, limit: int
+) -> tuple[Scan, int]:
+    """The photos in the page, and how many more there are."""
+    from m2fp_cli.batch.parsed import find_parsed
+    from m2fp_cli.batch.scan import Scan
+    from m2fp_cli.errors import NoImagesError
+
+    try:
+        scan = find_parsed(results, photos=photos)
+    except NoImagesError:
+        if not history.entries:
+            raise
+        return Scan(()), 0  # all failed: the page says why
+    return Scan(scan.tasks[:limit]), max(0, len(scan.tasks) - limit)
+
+
+def _side_for(count: int) -> int:
+    return next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
+
+
+def _build_page(results: Path, scan: Scan, history: History, run: RunReport, left_out: int) -> str:
+    from m2fp_cli.render.previews import read_preview
+    from m2fp_cli.render.report import PageBuilder
+
+    builder = PageBuilder(results.parent.name if results.name == "m2fp-out" else results.name)
+    broken = {photo.key: photo for photo in run.failures}
+    for task in scan.tasks:
+        if task.key in broken:
+            failure = broken[task.key]
+            builder.add_failure(task.key, failure.reason, failure.message)
+        else:
+            preview = read_preview(results, task.key)
+            builder.add_photo(task.key, preview, history.entries.get(task.key))
+    shown = {task.key for task in scan.tasks}
+    for key, entry in sorted(history.entries.items()):
+        if not entry.report.status.is_good and key not in shown:
+            builder.add_failure(entry.report.source, entry.report.reason, entry.report.message)
+    return builder.render(history, left_out=left_out)

@@ -1,0 +1,233 @@
+"""A key to the colours of a picture, put where it hides no face.
+
+The panel goes to the place, preferably a corner, that hides the fewest people. Several shapes are
+tried, wide and narrow, then smaller letters. Where every place would touch a face, the panel gets
+a strip of its own below the picture instead.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageDraw, ImageFont
+
+Picture = npt.NDArray[np.uint8]
+Rgb = tuple[int, int, int]
+
+FACE_NAMES = ("Face", "Head")
+"""Names of the labels that a legend must not hide."""
+
+_LETTERS_SHARE = 1 / 42  # height of the letters on the shorter side of the photo
+_MIN_LETTERS = 11  # pixels; smaller ones cannot be read
+_SMALLER = (1.0, 0.8, 0.64)
+_PANEL_RGBA = (24, 24, 28, 216)
+_TEXT_RGBA = (255, 255, 255, 255)
+_FRAME_RGBA = (255, 255, 255, 150)
+_GRID = 160  # places are compared on a map with this many cells along its longer side
+_CORNER_WEIGHT = 0.25
+
+
+@dataclass(frozen=True)
+class LegendEntry:
+    """One line of a legend.
+
+    Attributes:
+        text: what the colour stands for.
+        color_rgb: the colour, 0..255.
+    """
+
+    text: str
+    color_rgb: Rgb
+
+
+def draw_legend(
+    image: Picture,
+    entries: Sequence[LegendEntry],
+    faces: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.bool_],
+) -> Picture:
+    """Put a legend on a picture, beside the faces.
+
+    Args:
+        image: (H, W, 3) BGR or (H, W, 4) BGRA uint8; not changed.
+        entries: lines of the legend; none means no legend.
+        faces: (H, W) bool, what must stay visible.
+        people: (H, W) bool, what should rather stay visible.
+
+    Returns:
+        a picture of the same size; higher by a strip for the legend if no place is free of faces.
+    """
+    if not entries:
+        return image.copy()
+    height, width = image.shape[:2]
+    letters = max(_MIN_LETTERS, round(min(height, width) * _LETTERS_SHARE))
+    for share in _SMALLER:
+        size = max(_MIN_LETTERS, round(letters * share))
+        place = find_place(_panel_sizes(tuple(entries), size), faces, people)
+        if place is not None:
+            columns, x, y = place
+            return _put(image, _draw_panel(tuple(entries), size, columns), x, y)
+    return _below(image, tuple(entries), max(_MIN_LETTERS, round(letters * _SMALLER[-1])))
+
+
+def find_place(
+    sizes_hw: Sequence[tuple[int, int]],
+    faces: npt.NDArray[np.bool_],
+    people: npt.NDArray[np.bool_],
+) -> tuple[int, int, int] | None:
+    """Where a panel hides least.
+
+    Args:
+        sizes_hw: height and width in pixels of the panel in each shape it may take.
+        faces: (H, W) bool, must not be touched.
+        people: (H, W) bool, should be hidden as little as can be.
+
+    Returns:
+        number of the shape, from 1, and column and row of its upper left corner; None if every
+        place touches a face.
+    """
+    height, width = faces.shape
+    cell = max(1.0, max(height, width) / _GRID)
+    rows, columns = int(np.ceil(height / cell)), int(np.ceil(width / cell))
+    # A cell with any pixel of a face is a face, and its neighbours are the margin around it.
+    touched = (_shares(faces, (rows, columns)) > 0).astype(np.uint8)
+    face_cells = np.asarray(cv2.dilate(touched, np.ones((3, 3), np.uint8)))
+    people_cells = _shares(people, (rows, columns))
+    best: tuple[float, int, int, int] | None = None
+    margin = max(1, round(min(rows, columns) * 0.02))
+    for number, (panel_height, panel_width) in enumerate(sizes_hw, start=1):
+        h, w = int(np.ceil(panel_height / cell)) + 1, int(np.ceil(panel_width / cell)) + 1
+        if h + 2 * margin > rows or w + 2 * margin > columns:
+            continue
+        cost = _place_costs(face_cells, people_cells, (h, w), margin)
+        at = int(cost.argmin())
+        y, x = divmod(at, cost.shape[1])
+        found = (float(cost[y, x]), number, round((x + margin) * cell), round((y + margin) * cell))
+        if np.isfinite(found[0]) and (best is None or found < best):
+            best = found
+    if best is None:
+        return None
+    number, x, y = best[1:]
+    panel_height, panel_width = sizes_hw[number - 1]
+    return number, min(x, width - panel_width), min(y, height - panel_height)
+
+
+def _shares(mask: npt.NDArray[np.bool_], cells_hw: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """Share of each cell that a mask covers."""
+    share = cv2.resize(mask.astype(np.float32), cells_hw[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(share, dtype=np.float32)
+
+
+def _place_costs(
+    faces: npt.NDArray[Any],
+    people: npt.NDArray[Any],
+    panel_hw: tuple[int, int],
+    margin: int,
+) -> npt.NDArray[np.float64]:
+    """Share of people a panel hides at each place, plus a little for being away from a corner."""
+    h, w = panel_hw
+    inner = slice(margin, faces.shape[0] - margin), slice(margin, faces.shape[1] - margin)
+    face_sums, people_sums = (
+        _box_sums(cells[inner].astype(np.float64), h, w) for cells in (faces, people)
+    )
+    down, across = (np.linspace(0, 1, n) if n > 1 else np.zeros(1) for n in face_sums.shape)
+    away = np.minimum(down, 1 - down)[:, None] + np.minimum(across, 1 - across)[None]
+    cost = people_sums / (h * w) + _CORNER_WEIGHT * away
+    cost[face_sums > 0.5] = np.inf
+    return np.asarray(cost)
+
+
+def _box_sums(cells: npt.NDArray[np.float64], h: int, w: int) -> npt.NDArray[np.float64]:
+    """Sum of the cells in the box at each place; the first is at row 0, column 0."""
+    total = np.asarray(cv2.integral(np.ascontiguousarray(cells)))
+    return np.asarray(total[h:, w:] - total[:-h, w:] - total[h:, :-w] + total[:-h, :-w])
+
+
+@functools.lru_cache(maxsize=256)
+def _panel_sizes(entries: tuple[LegendEntry, ...], letters: int) -> list[tuple[int, int]]:
+    """Height and width of the panel with 1, 2, 3 ... columns."""
+    return [_layout(entries, letters, columns).panel_hw for columns in range(1, len(entries) + 1)]
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Where things lie on a panel, in pixels."""
+
+    panel_hw: tuple[int, int]
+    padding: int
+    swatch: int
+    row_height: int
+    column_widths: tuple[int, ...]
+    rows: int
+
+
+@functools.lru_cache(maxsize=8)
+def _font(letters: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size=letters)
+
+
+def _layout(entries: tuple[LegendEntry, ...], letters: int, columns: int) -> _Layout:
+    rows = -(-len(entries) // columns)
+    padding, row_height = round(letters * 0.6), round(letters * 1.5)
+    widths = [round(_font(letters).getlength(entry.text)) for entry in entries]
+    column_widths = tuple(
+        max(widths[start : start + rows]) + round(letters * 1.5) + padding
+        for start in range(0, len(entries), rows)
+    )
+    size = rows * row_height + 2 * padding, sum(column_widths) + padding
+    return _Layout(size, padding, letters, row_height, column_widths, rows)
+
+
+@functools.lru_cache(maxsize=64)
+def _draw_panel(entries: tuple[LegendEntry, ...], letters: int, columns: int) -> Picture:
+    """The panel as (h, w, 4) uint8 BGRA with straight alpha."""
+    layout = _layout(entries, letters, columns)
+    height, width = layout.panel_hw
+    panel = Image.new("RGBA", (width, height), _PANEL_RGBA)
+    draw = ImageDraw.Draw(panel)
+    left = layout.padding
+    for column, column_width in enumerate(layout.column_widths):
+        for row in range(layout.rows):
+            number = column * layout.rows + row
+            if number >= len(entries):
+                break
+            top = layout.padding + row * layout.row_height
+            middle = top + layout.row_height // 2
+            upper = middle - letters // 2
+            box = (left, upper, left + layout.swatch, upper + layout.swatch)
+            draw.rectangle(box, fill=(*entries[number].color_rgb, 255), outline=_FRAME_RGBA)
+            text_x = left + round(letters * 1.5)
+            draw.text(
+                (text_x, middle), entries[number].text, _TEXT_RGBA, _font(letters), anchor="lm"
+            )
+        left += column_width
+    return np.ascontiguousarray(np.asarray(panel)[..., [2, 1, 0, 3]])
+
+
+def _put(image: Picture, panel: Picture, x: int, y: int) -> Picture:
+    """Lay the panel over the picture; on a clear background it brings its own opacity."""
+    out = image.copy()
+    part = out[y : y + panel.shape[0], x : x + panel.shape[1]]
+    alpha = panel[..., 3:].astype(np.float32) / 255
+    if out.shape[2] == 4:
+        part[..., 3] = np.rint(255 - (1 - alpha[..., 0]) * (255 - part[..., 3]))
+    part[..., :3] = np.rint(panel[..., :3] * alpha + part[..., :3] * (1 - alpha))
+    return out
+
+
+def _below(image: Picture, entries: tuple[LegendEntry, ...], letters: int) -> Picture:
+    """The picture with a strip below it that holds the legend, as wide as it can be."""
+    width = image.shape[1]
+    sizes = _panel_sizes(entries, letters)
+    fitting = [n for n, size in enumerate(sizes, start=1) if size[1] <= width] or [1]
+    panel = _draw_panel(entries, letters, fitting[-1])
+    strip = np.zeros((panel.shape[0], width, image.shape[2]), dtype=np.uint8)
+    strip[:] = (*_PANEL_RGBA[2::-1], 255)[: image.shape[2]]
+    shown = panel[:, :width]
+    return np.vstack((image, _put(strip, np.ascontiguousarray(shown), 0, 0)))

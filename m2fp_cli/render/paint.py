@@ -1,0 +1,208 @@
+"""Colours of ids: as a map of its own, over a photo, or on nothing.
+
+Over a photo, colours are mixed in linear light: mixing the stored sRGB values would darken every
+edge and every half-transparent colour. Inside a region the result depends on the id and the photo's
+own value only, so one table look-up per channel does it exactly; only the few pixels at borders
+are computed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.integer[Any]]
+Picture = npt.NDArray[np.uint8]
+Floats = npt.NDArray[np.float32]
+
+# Binomial weights of the neighbours of a pixel at a border: (row, column, weight). A border between
+# two ids is one pixel's step in a map of ids; this spreads it over three.
+_KERNEL = tuple(
+    (row, column, (2 - abs(row)) * (2 - abs(column)) / 16)
+    for row in (-1, 0, 1)
+    for column in (-1, 0, 1)
+)
+_NO_MAP = np.empty(0, dtype=np.float32)  # a nearest-neighbour warp needs no second map
+_BLOCK_HW = (128, 8192)  # fits a cache; and OpenCV's warps end at 32767
+
+
+def _linear_table() -> Floats:
+    """Linear light of the 256 sRGB values, IEC 61966-2-1."""
+    stored = np.arange(256) / 255
+    linear = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
+    return linear.astype(np.float32)
+
+
+LINEAR = _linear_table()
+
+
+def to_srgb(linear: npt.NDArray[np.floating[Any]]) -> Picture:
+    """Stored values of linear light.
+
+    Args:
+        linear: any shape, 0..1; values outside are clipped.
+
+    Returns:
+        uint8 of the same shape, rounded.
+    """
+    light = np.clip(linear, 0, 1)
+    stored = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    values: Picture = np.rint(stored * 255).astype(np.uint8)
+    return values
+
+
+def paint_map(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
+    """A map of ids as a picture of exactly the palette's colours.
+
+    Args:
+        ids: (H, W) integers, each an index of ``colors_rgb``.
+        colors_rgb: (N, 3) uint8.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    bgr = np.ascontiguousarray(colors_rgb[:, ::-1])
+    if ids.dtype == np.uint8:
+        table = np.zeros((256, 1, 3), dtype=np.uint8)
+        table[: len(bgr), 0] = bgr
+        # OpenCV takes one channel through a table of three only after it is repeated.
+        return np.asarray(cv2.LUT(cv2.merge((ids, ids, ids)), table), dtype=np.uint8)
+    return bgr[ids]
+
+
+def paint_over(
+    image_bgr: Picture,
+    ids: Ids,
+    colors_rgb: npt.NDArray[np.uint8],
+    *,
+    opacity: float,
+) -> Picture:
+    """Colours laid over a photo, mixed in linear light, with soft borders; id 0 stays clear.
+
+    Pixels whose eight neighbours and themselves have id 0 keep their value.
+
+    Args:
+        image_bgr: (H, W, 3) uint8 BGR.
+        ids: (H, W) integers, each an index of ``colors_rgb``.
+        colors_rgb: (N, 3) uint8.
+        opacity: 0..1, share of the colour inside its region.
+
+    Returns:
+        a new picture like ``image_bgr``.
+    """
+    painted = image_bgr.copy()
+    area = _used_area(ids)
+    if area is None:
+        return painted
+    crop = np.ascontiguousarray(ids[area])
+    photo = image_bgr[area]
+    _mix_inside(painted[area], photo, crop, colors_rgb, opacity)
+    rows, columns = _border_pixels(crop)
+    color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
+    below = LINEAR[photo[rows, columns]]
+    mixed = color * np.float32(opacity) + below * (1 - alpha[:, None] * np.float32(opacity))
+    painted[area][rows, columns] = to_srgb(mixed)
+    return painted
+
+
+def paint_clear(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
+    """Colours on nothing: opaque inside, soft towards id 0.
+
+    Args:
+        ids: (H, W) integers, each an index of ``colors_rgb``.
+        colors_rgb: (N, 3) uint8.
+
+    Returns:
+        (H, W, 4) uint8 BGRA with straight alpha; 0 in all four where nothing is.
+    """
+    colors_rgb = colors_rgb.copy()
+    colors_rgb[0] = 0
+    opaque = (ids != 0).astype(np.uint8) * np.uint8(255)
+    bgra = np.asarray(cv2.merge((paint_map(ids, colors_rgb), opaque)), dtype=np.uint8)
+    area = _used_area(ids)
+    if area is None:
+        return bgra
+    crop = np.ascontiguousarray(ids[area])
+    rows, columns = _border_pixels(crop)
+    color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
+    straight = color / np.maximum(alpha, np.float32(1e-6))[:, None]
+    bgra[area][rows, columns, :3] = to_srgb(straight)
+    bgra[area][rows, columns, 3] = np.rint(alpha * 255)
+    return bgra
+
+
+def _used_area(ids: Ids) -> tuple[slice, slice] | None:
+    """Rows and columns that a colour reaches: the box of the ids above 0 and one pixel around."""
+    used_rows = np.flatnonzero(ids.any(axis=1))
+    if not used_rows.size:
+        return None
+    top, bottom = max(int(used_rows[0]) - 1, 0), int(used_rows[-1]) + 2
+    used_columns = np.flatnonzero(ids[top:bottom].any(axis=0))
+    left, right = max(int(used_columns[0]) - 1, 0), int(used_columns[-1]) + 2
+    return slice(top, bottom), slice(left, right)
+
+
+def _mix_inside(
+    target: Picture, photo: Picture, ids: Ids, colors_rgb: npt.NDArray[np.uint8], opacity: float
+) -> None:
+    """Write the colours over the photo as if no pixel had a neighbour of another id."""
+    tables = _mixed_tables(colors_rgb, opacity)
+    for top in range(0, ids.shape[0], _BLOCK_HW[0]):
+        for left in range(0, ids.shape[1], _BLOCK_HW[1]):
+            block = slice(top, top + _BLOCK_HW[0]), slice(left, left + _BLOCK_HW[1])
+            # A table look-up with two indices is a nearest-neighbour warp of the table; OpenCV's is
+            # faster than NumPy's indexing, which widens every index to 64 bits first.
+            place = np.empty((*ids[block].shape, 2), dtype=np.int16)
+            place[..., 1] = ids[block]
+            for channel in range(3):
+                place[..., 0] = photo[block][..., channel]
+                mixed = cv2.remap(tables[channel], place, _NO_MAP, cv2.INTER_NEAREST)
+                target[block][..., channel] = mixed
+
+
+def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Picture]:
+    """For each channel of BGR the (N, 256) result for every id and every value of the photo."""
+    tables = []
+    for channel in range(3):
+        light = LINEAR[colors_rgb[:, 2 - channel]][:, None] * np.float32(opacity)
+        table = to_srgb(light + LINEAR[None] * np.float32(1 - opacity))
+        table[0] = np.arange(256)
+        tables.append(table)
+    return tables
+
+
+def _border_pixels(ids: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of the pixels that have another id among their eight neighbours."""
+    comparable = ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.uint16)
+    square = np.ones((3, 3), dtype=np.uint8)
+    differs = cv2.dilate(comparable, square) != cv2.erode(comparable, square)
+    flat = np.flatnonzero(differs)
+    rows, columns = np.divmod(flat, ids.shape[1])
+    return rows, columns
+
+
+def _soft_colors(
+    ids: Ids,
+    rows: npt.NDArray[np.intp],
+    columns: npt.NDArray[np.intp],
+    colors_rgb: npt.NDArray[np.uint8],
+) -> tuple[Floats, Floats]:
+    """Linear colour, weighted by how much of it reaches a pixel, and that coverage.
+
+    Returns:
+        (N, 3) float32 premultiplied BGR and (N,) float32 coverage, both 0..1.
+    """
+    covered = np.ones((len(colors_rgb), 4), dtype=np.float32)
+    covered[:, :3] = LINEAR[colors_rgb[:, ::-1]]
+    covered[0] = 0
+    padded = np.pad(ids, 1, mode="edge")
+    width = padded.shape[1]
+    at = (rows + 1) * width + columns + 1
+    flat = padded.ravel()
+    total = np.zeros((len(at), 4), dtype=np.float32)
+    for row, column, weight in _KERNEL:
+        total += (covered * np.float32(weight))[flat[at + row * width + column]]
+    return total[:, :3], total[:, 3]

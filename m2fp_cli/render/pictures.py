@@ -1,0 +1,230 @@
+"""The pictures of one photo: its colour map and its overlay, as the user wants them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.encoding import (
+    encode_jpeg,
+    encode_palette_png,
+    encode_png,
+    encode_webp,
+)
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.palette import ColorScheme, Palette
+from m2fp_cli.render.contours import line_width, outline_ids
+from m2fp_cli.render.legend import FACE_NAMES, LegendEntry, draw_legend
+from m2fp_cli.render.maps import PhotoMaps
+from m2fp_cli.render.paint import Ids, Picture, paint_clear, paint_map, paint_over
+
+BY = ("label", "person")
+BACKGROUNDS = ("black", "photo", "transparent")
+FORMATS = ("png", "jpg", "webp")
+
+_PEOPLE_COLORS = 255
+_LINE_RGB = np.asarray(((0, 0, 0), (255, 255, 255)), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class PaintSettings:
+    """What to paint, and how.
+
+    Attributes:
+        scheme: colours of the labels.
+        by: ``label`` or ``person``: what a colour stands for.
+        labels: names of the labels to paint; None paints all.
+        background: of the colour map: ``black``, ``photo`` or ``transparent``.
+        opacity: 0..1, of the colours in an overlay.
+        color_map: paint the colour map.
+        overlay: paint the overlay.
+        contours: draw a line around every person.
+        legend: put a key to the colours into every picture.
+        color_map_format: member of ``FORMATS``.
+        overlay_format: member of ``FORMATS``.
+    """
+
+    scheme: ColorScheme
+    by: str = "label"
+    labels: tuple[str, ...] | None = None
+    background: str = "black"
+    opacity: float = 0.6
+    color_map: bool = True
+    overlay: bool = True
+    contours: bool = False
+    legend: bool = False
+    color_map_format: str = "png"
+    overlay_format: str = "jpg"
+
+    @property
+    def needs_photo(self) -> bool:
+        """Whether the maps alone are not enough."""
+        return self.overlay or (self.color_map and self.background == "photo")
+
+    @property
+    def needs_people(self) -> bool:
+        """Whether the person map is needed."""
+        return self.by == "person" or self.contours
+
+
+@dataclass(frozen=True, eq=False)
+class ColoredIds:
+    """What is painted, before it is a picture.
+
+    Attributes:
+        ids: (H, W) integers, index of ``colors_rgb``; 0 stays clear.
+        colors_rgb: (N, 3) uint8.
+        names: what each id stands for.
+    """
+
+    ids: Ids
+    colors_rgb: npt.NDArray[np.uint8]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class IndexedPicture:
+    """A picture that is still a map of ids; its file holds exactly the palette's colours."""
+
+    ids: Ids
+    colors_rgb: npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """The pictures of one photo; None for those that were not asked for."""
+
+    color_map: Picture | IndexedPicture | None
+    overlay: Picture | None
+
+
+def paint_pictures(maps: PhotoMaps, image_bgr: Picture | None, settings: PaintSettings) -> Pictures:
+    """Paint what the settings ask for.
+
+    Args:
+        maps: what is where.
+        image_bgr: the photo, (H, W, 3) uint8 BGR of the maps' size; None where
+            ``settings.needs_photo`` is false.
+        settings: what to paint.
+
+    Raises:
+        ImageError: photo and maps differ in size, or the people are not known but needed.
+    """
+    if image_bgr is not None and image_bgr.shape[:2] != maps.image_hw:
+        raise ImageError(
+            "corrupt",
+            f"has {image_bgr.shape[1]} x {image_bgr.shape[0]} pixels, its label map "
+            f"{maps.image_hw[1]} x {maps.image_hw[0]}; parse it again",
+        )
+    chosen = choose_ids(maps, settings)
+    color_map = _color_map(maps, chosen, image_bgr, settings) if settings.color_map else None
+    overlay = None
+    if settings.overlay and image_bgr is not None:
+        overlay = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=settings.opacity)
+        overlay = _finish(overlay, maps, chosen, settings)
+    return Pictures(color_map, overlay)
+
+
+def choose_ids(maps: PhotoMaps, settings: PaintSettings) -> ColoredIds:
+    """What is painted: labels or people, without the labels nobody asked for.
+
+    Raises:
+        ImageError: the people are wanted and not known, or a label is not in the label set.
+    """
+    kept = _kept(maps.labels, settings.labels)
+    if settings.by == "label":
+        ids = maps.semantic_map
+        if kept is not None:
+            ids = np.where(kept, np.arange(256), 0).astype(np.uint8)[ids]
+        colors = Palette.for_labels(maps.labels, settings.scheme).colors_rgb
+        return ColoredIds(ids, colors, maps.labels.names)
+    people = _people_of(maps)
+    # More people than colours share them; as 8 bits a map is painted, and stored, faster.
+    folded = np.where(people > 0, (people - 1) % _PEOPLE_COLORS + 1, 0).astype(np.uint8)
+    if kept is not None:
+        folded[~kept[maps.semantic_map]] = 0
+    names = ("", *(f"Person {number}" for number in range(1, _PEOPLE_COLORS + 1)))
+    return ColoredIds(folded, Palette.for_people().colors_rgb, names)
+
+
+def encode_picture(picture: Picture | IndexedPicture, fmt: str) -> bytes:
+    """Bytes of a file; a map of ids stays one in a PNG, and loses no colour in a WebP.
+
+    Args:
+        picture: as painted.
+        fmt: member of ``FORMATS``.
+    """
+    if isinstance(picture, IndexedPicture):
+        if fmt == "png":
+            return encode_palette_png(picture.ids, picture.colors_rgb)
+        pixels = paint_map(picture.ids, picture.colors_rgb)
+        return encode_webp(pixels, lossless=True) if fmt == "webp" else encode_jpeg(pixels)
+    if fmt == "png":
+        return encode_png(picture)
+    return encode_webp(picture) if fmt == "webp" else encode_jpeg(picture)
+
+
+def _color_map(
+    maps: PhotoMaps, chosen: ColoredIds, image_bgr: Picture | None, settings: PaintSettings
+) -> Picture | IndexedPicture:
+    if settings.background == "photo" and image_bgr is not None:
+        picture = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=1.0)
+    elif settings.background == "transparent":
+        picture = paint_clear(chosen.ids, chosen.colors_rgb)
+    elif not (settings.contours or settings.legend):
+        return IndexedPicture(chosen.ids, chosen.colors_rgb)
+    else:
+        picture = paint_map(chosen.ids, chosen.colors_rgb)
+    return _finish(picture, maps, chosen, settings)
+
+
+def _finish(
+    picture: Picture, maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings
+) -> Picture:
+    """Draw what goes on top: outlines, legend."""
+    if settings.contours:
+        outlines = outline_ids(_people_of(maps), line_width(maps.image_hw)) > 0
+        colors = np.ascontiguousarray(picture[..., :3])
+        line = paint_over(colors, outlines.astype(np.uint8), _LINE_RGB, opacity=1.0)
+        if picture.shape[2] == 4:
+            alpha = np.maximum(picture[..., 3], outlines * np.uint8(255))
+            line = np.dstack((line, alpha))
+        picture = line
+    if settings.legend:
+        used = np.flatnonzero(np.bincount(chosen.ids.ravel())[1:]) + 1
+        entries = [_entry(chosen, int(i)) for i in used]
+        faces = np.isin(maps.semantic_map, _face_ids(maps.labels))
+        picture = draw_legend(picture, entries, faces, maps.semantic_map > 0)
+    return picture
+
+
+def _entry(chosen: ColoredIds, number: int) -> LegendEntry:
+    red, green, blue = (int(value) for value in chosen.colors_rgb[number])
+    return LegendEntry(chosen.names[number], (red, green, blue))
+
+
+def _face_ids(labels: LabelSet) -> list[int]:
+    return [i for i, name in enumerate(labels.names) if name in FACE_NAMES]
+
+
+def _people_of(maps: PhotoMaps) -> npt.NDArray[np.uint16]:
+    if maps.person_map is None:
+        raise ImageError(
+            "unsupported", "is a label map without people; paint it by label, without --contours"
+        )
+    return maps.person_map
+
+
+def _kept(labels: LabelSet, wanted: tuple[str, ...] | None) -> npt.NDArray[np.bool_] | None:
+    """Which ids are painted, (256,) bool; None for all."""
+    if wanted is None:
+        return None
+    kept = np.zeros(256, dtype=np.bool_)
+    try:
+        kept[list(labels.all_ids_of(wanted))] = True
+    except KeyError as error:
+        raise ImageError("unsupported", f"was parsed with other labels: {error.args[0]}") from error
+    return kept

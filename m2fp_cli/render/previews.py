@@ -1,0 +1,287 @@
+"""What the report shows of one photo, made small: a job of the batch engine.
+
+A preview is a JSON file below ``.m2fp/report``: the photo and a thumbnail as WebP, the ids of
+labels and people as one PNG (red = label, green and blue = person), the scores. Kept there, it is
+made again only when the photo, its result or the settings change.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.imaging.atomic import write_atomic
+from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.encoding import encode_png, encode_webp
+from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.palette import Palette
+from m2fp_cli.render.maps import PhotoMaps, read_result_maps
+from m2fp_cli.render.paint import Picture, paint_map, paint_over
+from m2fp_cli.store import result_path
+
+THUMBNAIL_SIDE = 256
+_PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70
+_OPACITY = 0.5
+_WORKING_BYTES = 500_000_000
+_FORMAT = "1"  # part of the signature: raise it when a preview's content changes
+
+
+@dataclass(frozen=True)
+class ShownPerson:
+    """A person in the report.
+
+    Attributes:
+        id: value in the person map.
+        score: of the person.
+        parts: label id and score of each part.
+    """
+
+    id: int
+    score: float
+    parts: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Preview:
+    """One photo in the report; the fields are those of the page's JSON.
+
+    Attributes:
+        labels: names of the label ids.
+        label_ids: labels that are in the label map, ascending, without the background.
+        people: by id; 0 holds the parts that lie on nobody.
+        hw: height and width of the pictures.
+        thumbnail: data URI.
+        photo: data URI; empty if the photo is not there any more.
+        ids: data URI.
+        tryon: data URI of the try-on composite; empty if there is none.
+    """
+
+    labels: tuple[str, ...]
+    label_ids: tuple[int, ...]
+    people: tuple[ShownPerson, ...]
+    hw: tuple[int, int]
+    thumbnail: str
+    photo: str
+    ids: str
+    tryon: str
+
+
+@dataclass(frozen=True)
+class PreviewJob:
+    """Settings of the previews; see ``batch.job.Job``.
+
+    Attributes:
+        output: root of the results, absolute.
+        side: longer side of a preview, in pixels.
+    """
+
+    output: Path
+    side: int
+    name: str = "report"
+    preload: tuple[str, ...] = ("cv2",)
+
+    def signature(self) -> Mapping[str, str]:
+        """What decides the content of a preview."""
+        return {"preview": _FORMAT, "side": str(self.side)}
+
+    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+        """The photo, its result and its composites."""
+        maps = (self.output / kind / f"{task.key}.png" for kind in ("labels", "people"))
+        composites = _composite_paths(self.output, task.key)
+        return (task.source, result_path(self.output, task.key), *maps, *composites)
+
+    def memory_bytes(self) -> int:
+        """Rough peak of one process."""
+        return _WORKING_BYTES
+
+    def build_worker(self, threads: int) -> PreviewWorker:
+        """A worker; OpenCV is held to this process' share of the cores."""
+        cv2.setNumThreads(threads)
+        return PreviewWorker(self)
+
+
+def preview_path(output: Path, key: str) -> Path:
+    """Where the preview of a photo is kept."""
+    return output / ".m2fp" / "report" / f"{key}.json"
+
+
+def read_preview(output: Path, key: str) -> Preview:
+    """The preview of a photo, as the job has just made it.
+
+    Raises:
+        OutputError: it is gone or damaged meanwhile.
+    """
+    path = preview_path(output, key)
+    try:
+        document = json.loads(path.read_bytes())
+        people = (
+            ShownPerson(one["id"], one["score"], tuple((i, score) for i, score in one["parts"]))
+            for one in document.pop("people")
+        )
+        height, width = document.pop("hw")
+        return Preview(
+            labels=tuple(document.pop("labels")),
+            label_ids=tuple(document.pop("label_ids")),
+            people=tuple(people),
+            hw=(height, width),
+            **document,
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise OutputError(f"cannot read {displayable(path)}: {error}; run it again") from error
+
+
+class PreviewWorker:
+    """Makes preview after preview; see ``batch.job.Worker``."""
+
+    def __init__(self, job: PreviewJob) -> None:
+        """Make previews as the job says."""
+        self._job = job
+
+    def load(self, task: ImageTask) -> None:
+        """Nothing to overlap: all is done in ``save``."""
+
+    def compute(self, task: ImageTask, loaded: None) -> None:
+        """Nothing to overlap."""
+
+    def save(self, task: ImageTask, computed: None) -> ImageReport:
+        """Read, shrink and write."""
+        started = time.perf_counter()
+        maps = read_result_maps(self._job.output, task.key)
+        preview = make_preview(self._job, task, maps)
+        path = preview_path(self._job.output, task.key)
+        document = json.dumps(asdict(preview), separators=(",", ":"))
+        write_atomic(path, document.encode("ascii"))
+        return ImageReport(
+            str(task.source),
+            task.key,
+            Status.DONE,
+            image_hw=maps.image_hw,
+            people=maps.people,
+            seconds=PhotoSeconds(write=time.perf_counter() - started),
+            files=(path.relative_to(self._job.output).as_posix(),),
+        )
+
+
+def make_preview(job: PreviewJob, task: ImageTask, maps: PhotoMaps) -> Preview:
+    """The preview of one photo.
+
+    Raises:
+        ImageError: result and photo contradict each other, or the photo is damaged.
+    """
+    photo = _read_photo(task.source, maps)
+    hw = _shrunk(maps.image_hw, job.side)
+    thumbnail_hw = _shrunk(maps.image_hw, THUMBNAIL_SIDE)
+    people = maps.person_map
+    assert people is not None  # read_result_maps was asked for it
+    return Preview(
+        labels=maps.labels.names,
+        label_ids=tuple(
+            int(i) for i in np.flatnonzero(np.bincount(maps.semantic_map.ravel())) if i
+        ),
+        people=_shown_people(result_path(job.output, task.key)),
+        hw=hw,
+        thumbnail=_webp_uri(_thumbnail(photo, maps, thumbnail_hw), _THUMBNAIL_QUALITY),
+        photo="" if photo is None else _webp_uri(_scaled(photo, hw), _PHOTO_QUALITY),
+        ids=_ids_uri(_picked(maps.semantic_map, hw), _picked(people, hw)),
+        tryon=_composite_uri(job.output, task.key, hw),
+    )
+
+
+def _read_photo(path: Path, maps: PhotoMaps) -> Picture | None:
+    """The photo; None if it is not there any more, or is the result's own document."""
+    if path.suffix == ".json":
+        return None
+    height, width = maps.image_hw
+    try:
+        photo = read_image(path, max_pixels=max(MAX_PIXELS, height * width)).image_bgr
+    except ImageError as error:
+        if error.reason == "vanished":
+            return None
+        raise
+    if photo.shape[:2] != maps.image_hw:
+        raise ImageError("corrupt", "and its result differ in size; parse it again")
+    return photo
+
+
+def _shown_people(path: Path) -> tuple[ShownPerson, ...]:
+    """People and scores of a result's document; the masks are left alone."""
+    try:
+        document = json.loads(read_bytes(path))
+        people = [
+            ShownPerson(int(person["id"]), float(person["score"]), _shown_parts(person["parts"]))
+            for person in document["people"]
+        ]
+        nobody = _shown_parts(document["unassigned"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ImageError("corrupt", "has a damaged result; parse it again") from error
+    return (*people, ShownPerson(0, 0.0, nobody)) if nobody else tuple(people)
+
+
+def _shown_parts(parts: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
+    return tuple((int(part["label_id"]), float(part["score"])) for part in parts)
+
+
+def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> Picture:
+    colors = Palette.for_labels(maps.labels).colors_rgb
+    ids = _picked(maps.semantic_map, hw)
+    if photo is None:
+        return paint_map(ids, colors)
+    return paint_over(_scaled(photo, hw), ids, colors, opacity=_OPACITY)
+
+
+def _composite_paths(output: Path, key: str) -> tuple[Path, ...]:
+    return tuple(output / "tryon" / f"{key}{suffix}" for suffix in (".jpg", ".png", ".webp"))
+
+
+def _composite_uri(output: Path, key: str, hw: tuple[int, int]) -> str:
+    found = next((path for path in _composite_paths(output, key) if path.is_file()), None)
+    if found is None:
+        return ""
+    picture = read_image(found, max_pixels=2**30).image_bgr
+    return _webp_uri(_scaled(picture, hw), _PHOTO_QUALITY)
+
+
+def _shrunk(hw: tuple[int, int], side: int) -> tuple[int, int]:
+    """Size with the longer side at most ``side``, at least 1 x 1."""
+    scale = min(1.0, side / max(hw))
+    return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))
+
+
+def _scaled(picture: Picture, hw: tuple[int, int]) -> Picture:
+    scaled = cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(scaled, dtype=np.uint8)
+
+
+def _picked(ids: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[Any]:
+    """Ids at the centres of the smaller picture's pixels; ids are never mixed."""
+    rows = (np.arange(hw[0]) * 2 + 1) * ids.shape[0] // (2 * hw[0])
+    columns = (np.arange(hw[1]) * 2 + 1) * ids.shape[1] // (2 * hw[1])
+    return np.ascontiguousarray(ids[rows][:, columns])
+
+
+def _ids_uri(labels: npt.NDArray[np.uint8], people: npt.NDArray[np.uint16]) -> str:
+    """One picture whose red is the label, green and blue the low and high byte of the person."""
+    bgr = np.dstack((people >> 8, people & 255, labels)).astype(np.uint8)
+    return _uri("image/png", encode_png(bgr))
+
+
+def _webp_uri(picture: Picture, quality: int) -> str:
+    return _uri("image/webp", encode_webp(picture, quality=quality))
+
+
+def _uri(kind: str, data: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

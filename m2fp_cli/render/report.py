@@ -1,0 +1,214 @@
+"""The report: one HTML file that holds everything it shows and asks no network for anything."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from statistics import quantiles
+from typing import Any
+
+from m2fp_cli import __version__
+from m2fp_cli.batch.manifest import Entry, History
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.palette import Palette
+from m2fp_cli.render.previews import Preview, ShownPerson
+
+REPORT_NAME = "report.html"
+_STAGES = ("read", "preprocess", "network", "postprocess", "write")
+_CSP = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+@dataclass(frozen=True)
+class ShownPhoto:
+    """One photo in the page's index.
+
+    Attributes:
+        name: what it is called, safe to print.
+        block: number of its data block; -1 if it has none.
+        label_set: index of its label set.
+        labels: ids of the labels in it.
+        people: number of people.
+        seconds: time its parse took; None if that is not known.
+        reason: class of its failure; empty if it was parsed.
+        message: the failure in a sentence.
+    """
+
+    name: str
+    block: int = -1
+    label_set: int = 0
+    labels: tuple[int, ...] = ()
+    people: int = 0
+    seconds: float | None = None
+    reason: str = ""
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ShownLabels:
+    """One label set of the page.
+
+    Attributes:
+        names: by id.
+        colors: by id, as (red, green, blue).
+    """
+
+    names: tuple[str, ...]
+    colors: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """The heavy part of a photo, parsed by the page only when it is looked at."""
+
+    hw: tuple[int, int]
+    people: tuple[ShownPerson, ...]
+    thumbnail: str
+    photo: str
+    ids: str
+    tryon: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of the summary."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class StageShare:
+    """Mean time of one stage, and its share of the whole."""
+
+    name: str
+    seconds: float
+    percent: float
+
+
+class PageBuilder:
+    """Collects photos and turns them into the page."""
+
+    def __init__(self, title: str) -> None:
+        """Start an empty page."""
+        self._title = title
+        self._photos: list[ShownPhoto] = []
+        self._blocks: list[Block] = []
+        self._label_sets: dict[tuple[str, ...], int] = {}
+
+    def add_photo(self, key: str, preview: Preview, entry: Entry | None) -> None:
+        """Add a photo that was parsed."""
+        label_set = self._label_sets.setdefault(preview.labels, len(self._label_sets))
+        seconds = round(entry.report.seconds.total, 3) if entry else None
+        self._photos.append(
+            ShownPhoto(
+                name=displayable(key),
+                block=len(self._blocks),
+                label_set=label_set,
+                labels=preview.label_ids,
+                people=sum(1 for person in preview.people if person.id),
+                seconds=seconds,
+            )
+        )
+        self._blocks.append(
+            Block(
+                preview.hw,
+                preview.people,
+                preview.thumbnail,
+                preview.photo,
+                preview.ids,
+                preview.tryon,
+            )
+        )
+
+    def add_failure(self, name: str, reason: str, message: str) -> None:
+        """Add a photo without results."""
+        self._photos.append(ShownPhoto(displayable(name), reason=reason, message=message))
+
+    def render(self, history: History, *, left_out: int) -> str:
+        """The page.
+
+        Args:
+            history: of the parse: its settings and times.
+            left_out: number of parsed photos that are not in the page.
+        """
+        from jinja2 import Environment, PackageLoader, StrictUndefined
+
+        environment = Environment(
+            loader=PackageLoader("m2fp_cli.render", "page"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        template = environment.get_template("report.html.j2")
+        failures = [photo for photo in self._photos if photo.reason]
+        return template.render(
+            title=self._title,
+            csp=_CSP,
+            version=__version__,
+            made=time.strftime("%Y-%m-%d %H:%M"),
+            facts=list(self._facts(history, left_out)),
+            stages=_stage_shares(list(history.entries.values())),
+            failures=failures,
+            reasons=Counter(photo.reason for photo in failures).most_common(),
+            index={
+                "photos": [_without_defaults(photo) for photo in self._photos],
+                "labelSets": [asdict(_shown_labels(names)) for names in self._label_sets],
+                "peopleColors": Palette.for_people().colors_rgb.tolist(),
+            },
+            blocks=[asdict(block) for block in self._blocks],
+        )
+
+    def _facts(self, history: History, left_out: int) -> Iterator[Fact]:
+        parsed = [photo for photo in self._photos if not photo.reason]
+        failed = len(self._photos) - len(parsed)
+        yield Fact("Photos", f"{len(self._photos) + left_out:,}")
+        if left_out:
+            yield Fact("Not shown here", f"{left_out:,}")
+        yield Fact("Failed", f"{failed:,}")
+        yield Fact("People", f"{sum(photo.people for photo in parsed):,}")
+        run = history.runs.get(next(reversed(history.latest.values()), ""))
+        for name in ("model", "engine") if run else ():
+            if run and name in run.settings:
+                yield Fact(name.capitalize(), displayable(run.settings[name]))
+        if run:
+            yield Fact("Last run", time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)))
+        totals = sorted(photo.seconds for photo in parsed if photo.seconds)
+        if totals:
+            yield Fact("Seconds a photo", _spread(totals))
+
+
+def _spread(totals: Sequence[float]) -> str:
+    """Median, 90th percentile and largest of some times."""
+    deciles = quantiles(totals, n=10, method="inclusive") if len(totals) > 1 else [totals[0]] * 9
+    return f"{deciles[4]:.2f} (90 % under {deciles[8]:.2f}, at most {totals[-1]:.2f})"
+
+
+def _stage_shares(entries: Sequence[Entry]) -> list[StageShare]:
+    """Mean time of each stage over the photos that were parsed; nothing if none is known."""
+    good = [entry.report.seconds for entry in entries if entry.report.status.is_good]
+    sums = {stage: sum(getattr(seconds, stage) for seconds in good) for stage in _STAGES}
+    total = sum(sums.values())
+    if not total:
+        return []
+    return [
+        StageShare(stage, seconds / len(good), 100 * seconds / total)
+        for stage, seconds in sums.items()
+    ]
+
+
+def _shown_labels(names: tuple[str, ...]) -> ShownLabels:
+    colors = Palette.for_labels(LabelSet(names)).colors_rgb
+    return ShownLabels(names, tuple(tuple(color) for color in colors.tolist()))
+
+
+def _without_defaults(photo: ShownPhoto) -> dict[str, Any]:
+    """The fields that say something; a thousand photos fill the page as it is."""
+    plain = asdict(ShownPhoto(""))
+    return {key: value for key, value in asdict(photo).items() if value != plain[key]}
