@@ -135,3 +135,36 @@ def _whole_figure(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Ins
     total = sum(area for area, _ in foreground)
     score = sum(area * s for area, s in foreground) / total if total else 0.0
     return [Instance(0, float(score), mask)]
+
+
+def result_from_maps(
+    labels: LabelSet, semantic_map: LabelMap, person_map: PersonMap | None = None
+) -> ParsingResult:
+    """Result of maps alone, as other tools and data sets give them; every score is 1.
+
+    Args:
+        labels: names of the label ids.
+        semantic_map: (H, W) uint8; ids without a name count as background.
+        person_map: (H, W) uint16, 0 = nobody; without it all that is not background is one person.
+
+    Returns:
+        the result; people are numbered from 1 in the order of their ids, and keep no instances.
+    """
+    semantic_map = np.where(semantic_map < len(labels.names), semantic_map, 0).astype(np.uint8)
+    if person_map is None:
+        person_map = (semantic_map > 0).astype(np.uint16)
+    image_hw = (semantic_map.shape[0], semantic_map.shape[1])
+    ids = np.unique(person_map)
+    numbered = np.searchsorted(ids[ids > 0], person_map, side="left").astype(np.uint16) + 1
+    numbered[person_map == 0] = 0
+    people = []
+    for person_id in range(1, int(np.count_nonzero(ids)) + 1):
+        mask = Mask.from_full(numbered == person_id)
+        own = np.where(mask.inside, semantic_map[mask.slices], 0).astype(np.uint8)
+        cut = cut_parts(own, mask.box_xyxy[:2], image_hw, (), 1.0)
+        people.append(Person(person_id, 1.0, mask, cut))
+    nobody = np.where(numbered == 0, semantic_map, 0).astype(np.uint8)
+    unassigned = cut_parts(nobody, (0, 0), image_hw, (), 0.0)
+    return ParsingResult(
+        image_hw, labels, semantic_map, numbered, tuple(people), unassigned, ()
+    )
