@@ -47,7 +47,9 @@
       showThumbnail(entry.target);
     }
   }, { rootMargin: "600px" });
-  document.addEventListener("DOMContentLoaded", () => [...waiting].forEach(showThumbnail));
+  const serveWaiting = () => [...waiting].forEach(showThumbnail);
+  const clock = setInterval(serveWaiting, 100);
+  document.addEventListener("DOMContentLoaded", () => { clearInterval(clock); serveWaiting(); });
 
   const makeCard = (photo, number) => {
     const card = make("button", { type: "button", className: "card", tabIndex: -1 });
