@@ -11,13 +11,17 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 from typer.testing import CliRunner
 
 from m2fp_cli.batch.manifest import History, read_history
 from m2fp_cli.batch.parsed import find_parsed
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.report import RunReport
+from m2fp_cli.batch.run import RunOptions
+from m2fp_cli.batch.scan import ImageTask, Scan
 from m2fp_cli.cli import app
+from m2fp_cli.commands.batch_run import run_and_exit
 from m2fp_cli.errors import NoImagesError
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import PreviewJob, PreviewWorker, make_preview, read_preview
@@ -185,3 +189,15 @@ def test_damaged_result_is_shown_as_failed(tmp_path):
 def test_nothing_to_report(tmp_path):
     result = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert isinstance(result.exception, NoImagesError)
+
+
+def test_parse_makes_the_page_when_asked(tmp_path, monkeypatch):
+    _, output = make_tree(tmp_path)
+    report = RunReport(total=0)
+    monkeypatch.setattr("m2fp_cli.commands.batch_run.run_batch", lambda *_, **__: report)
+    job = PreviewJob(output, 64)
+    with pytest.raises(typer.Exit):
+        run_and_exit(
+            Scan(()), job, RunOptions(), quiet=True, verbose=False, as_json=False, with_page=True
+        )
+    assert len(Page((output / "report.html").read_text()).index["photos"]) == 2

@@ -16,9 +16,25 @@ from m2fp_cli.imaging.names import displayable
 
 
 def run_and_exit(
-    scan: Scan, job: Job, options: RunOptions, *, quiet: bool, verbose: bool, as_json: bool
+    scan: Scan,
+    job: Job,
+    options: RunOptions,
+    *,
+    quiet: bool,
+    verbose: bool,
+    as_json: bool,
+    with_page: bool = False,
 ) -> NoReturn:
     """Run a job and end the command with the run's exit code.
+
+    Args:
+        scan: the photos.
+        job: what to do with them.
+        options: how.
+        quiet: show failures only.
+        verbose: show every photo.
+        as_json: print the summary on stdout.
+        with_page: make the report's page of the output afterwards, unless the run was interrupted.
 
     Raises:
         typer.Exit: always, but for the errors of ``run_batch``.
@@ -30,6 +46,11 @@ def run_and_exit(
     say_how_it_went(report, progress, f"results in {displayable(job.output)}")
     if as_json:
         print(json.dumps(report.as_json()))
+    if with_page and not report.ended_by:
+        from m2fp_cli.commands.report import make_report
+
+        page_options = RunOptions(workers=options.workers)
+        make_report(job.output, page_options, quiet=quiet, verbose=verbose)
     raise typer.Exit(report.exit_code)
 
 

@@ -53,6 +53,7 @@ def parse(
     shard: options.ShardText = None,
     max_failures: options.MaxFailures = None,
     log_file: options.LogFile = None,
+    page: options.Page = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
@@ -95,7 +96,15 @@ def parse(
             max_pixels=round(max_pixels * 1e6),
             progress=download,
         )
-    run_and_exit(scan, job, run_options, quiet=quiet, verbose=verbose, as_json=as_json)
+    run_and_exit(
+        scan,
+        job,
+        run_options,
+        quiet=quiet,
+        verbose=verbose,
+        as_json=as_json,
+        with_page=page,
+    )
 
 
 def parse_kinds(text: str) -> tuple[str, ...]:
