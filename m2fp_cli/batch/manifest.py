@@ -129,7 +129,7 @@ def _manifests_of(output: Path, job: str) -> list[Path]:
     plain = manifest_path(output, job)
     shards = plain.parent.glob(f"{plain.stem}-*of*.jsonl")
     own = [path for path in shards if _is_shard_suffix(path.stem[len(plain.stem) :])]
-    return [path for path in (plain, *sorted(own)) if path.exists()]
+    return [path for path in (plain, *sorted(own)) if path.is_file()]
 
 
 def _is_shard_suffix(text: str) -> bool:
@@ -297,7 +297,7 @@ def compact(path: Path, *, at_least: int = 1000) -> bool:
     Raises:
         OutputError: it cannot be written.
     """
-    if not path.exists():
+    if not path.is_file():
         return False
     history, count = History(), 0
     for line in _lines(path):

@@ -45,7 +45,7 @@ _TICK_SECONDS = 1.0
 _GAP_SECONDS = 30.0  # the parent slept for longer: its clocks say nothing about the workers
 _BARREN_DEATHS = 50  # in a row, without a photo that ended
 _BOOT_DEATHS = 6  # in a row, before any worker was ever ready
-_LONGEST_PAUSE_SECONDS = 2.0
+_LONGEST_PAUSE_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -307,7 +307,7 @@ class Pool:
 
     def _count_death(self, member: Member, error: ImageError) -> None:
         self._deaths_in_a_row += 1
-        pause = 0.0 if member.is_ready else 0.05 * 2**self._deaths_in_a_row
+        pause = 0.0 if member.is_ready else 0.02 * 2**self._deaths_in_a_row
         self._start_after = time.monotonic() + min(pause, _LONGEST_PAUSE_SECONDS)
         if not self._ever_ready and self._deaths_in_a_row >= _BOOT_DEATHS:
             self._fatal = M2fpError(f"worker processes cannot start: {error}")

@@ -55,7 +55,7 @@ class ParseJob:
     kinds: tuple[str, ...] = DEFAULT_KINDS
     max_pixels: int = MAX_PIXELS
     name: str = "parse"
-    preload: tuple[str, ...] = ("torch",)
+    preload: tuple[str, ...] = ("m2fp_cli.engine.parser",)
 
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs."""
