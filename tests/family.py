@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.labels import CIHP_NAMES, HUMAN
-from m2fp_cli.network.config import parse_config
-from m2fp_cli.network.m2fp import M2FP
 
 STAGES = ["res2", "res3", "res4", "res5"]
 
@@ -80,35 +73,6 @@ def small_document(**changes: Any) -> dict[str, Any]:
     }
 
 
-def reference_size_document(depth: int = 101) -> dict[str, Any]:
-    """The published multi-human configuration (R101: 63.0 M parameters)."""
-    document = small_document(
-        backbone={
-            "depth": depth,
-            "width_per_group": 64,
-            "stem_out_channels": 128,
-            "res2_out_channels": 256,
-        },
-        encoder={
-            "transformer_nheads": 8,
-            "transformer_dim_feedforward": 1024,
-            "transformer_enc_layers": 6,
-            "conv_dim": 256,
-            "mask_dim": 256,
-        },
-        decoder={
-            "hidden_dim": 256,
-            "num_queries": 100,
-            "nheads": 8,
-            "dim_feedforward": 2048,
-            "dec_layers": 9,
-            "mask_dim": 256,
-        },
-    )
-    del document["preprocessor"]  # ModelScope's own sizes: 640 and 1333
-    return document
-
-
 def single_human_document(**changes: Any) -> dict[str, Any]:
     """A single-human (LIP) member: no human class, semantic inference, a fixed input size."""
     return small_document(
@@ -124,64 +88,6 @@ def single_human_document(**changes: Any) -> dict[str, Any]:
             **changes,
         }
     )
-
-
-def build_sharpened(document: dict[str, Any], photo_bgr: np.ndarray, seed: int = 0) -> M2FP:
-    """A network with random weights whose queries disagree with each other about a photo."""
-    torch.manual_seed(seed)
-    network = M2FP(parse_config(document)).eval()
-    sharpen(network, photo_bgr)
-    return network
-
-
-@torch.no_grad()
-def sharpen(network: M2FP, photo_bgr: np.ndarray) -> None:
-    """Make random weights speak.
-
-    Fresh weights say the same for every query. Batch statistics are taken from one photo; mask
-    features, class head and mask head are centred on what they say about it, then scaled so that
-    classes are sure and masks have clear borders.
-    """
-    images = prepare_image(photo_bgr, network.config.input).tensor
-    _take_batch_statistics(network, images)
-    pixel_decoder, decoder = network.sem_seg_head.pixel_decoder, network.sem_seg_head.predictor
-    features, context = pixel_decoder(network.backbone(images))
-    mean = features.mean(dim=(0, 2, 3))
-    pixel_decoder.mask_features.bias -= mean
-    features -= mean[None, :, None, None]
-    for _ in range(2):
-        with _recorded(decoder.decoder_norm) as outputs:
-            decoder(context, features)
-        queries = outputs[-1][0]
-        head = decoder.class_embed
-        head.bias -= head(queries).mean(dim=0)
-        scale = 4 / head(queries).std()
-        head.weight *= scale
-        head.bias *= scale
-        last = decoder.mask_embed.layers[-1]
-        last.bias -= decoder.mask_embed(queries).mean(dim=0)
-        scale = 6 / (decoder.mask_embed(queries) @ features[0].flatten(1)).std()
-        last.weight *= scale
-        last.bias *= scale
-
-
-def _take_batch_statistics(network: M2FP, images: torch.Tensor) -> None:
-    norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
-    for norm in norms:
-        norm.weight.normal_(1, 0.1)
-        norm.bias.normal_(0, 0.1)
-        norm.momentum = 1.0
-        norm.train()
-    network.backbone(images)
-    network.eval()
-
-
-@contextmanager
-def _recorded(module: nn.Module) -> Iterator[list[torch.Tensor]]:
-    outputs: list[torch.Tensor] = []
-    handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
-    yield outputs
-    handle.remove()
 
 
 @functools.cache

@@ -7,14 +7,15 @@ import json
 import pytest
 import torch
 
+from m2fp_cli.bench.random_model import published_document
 from m2fp_cli.errors import ModelError
 from m2fp_cli.network.config import parse_config, read_config
 from m2fp_cli.network.m2fp import M2FP
-from tests.family import reference_size_document, single_human_document, small_document
+from tests.family import single_human_document, small_document
 
 
 def test_multi_human_configuration_is_understood():
-    config = parse_config(reference_size_document())
+    config = parse_config(published_document())
     assert (config.labels.human_id, config.num_parsing) == (20, 20)
     assert (config.input.min_size, config.input.max_size) == (640, 1333)
     assert config.backbone.depth == 101

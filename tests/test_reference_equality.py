@@ -8,19 +8,13 @@ import numpy as np
 import pytest
 import torch
 
+from m2fp_cli.bench.random_model import build_sharpened, published_document
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.engine.reference import ReferenceParser
 from m2fp_cli.masks import mask_iou
 from m2fp_cli.results import Instance, ParsingResult
-from tests.family import (
-    build_sharpened,
-    photo_of_size,
-    portrait_bgr,
-    reference_size_document,
-    single_human_document,
-    small_document,
-)
+from tests.family import photo_of_size, portrait_bgr, single_human_document, small_document
 
 pytestmark = pytest.mark.reference
 
@@ -63,17 +57,23 @@ def parsers(name: str) -> tuple[HumanParser, ReferenceParser]:
 
 
 def assert_same(ours: ParsingResult, reference: ParsingResult) -> None:
-    """Same label map, and for every instance of the reference one of ours."""
-    differing = np.mean(ours.semantic_map != reference.semantic_map)
-    assert differing <= 1e-4
+    """Same label map, and for every instance of the reference one of ours.
+
+    A logit within rounding of zero may fall on either side: one pixel in ten thousand may differ,
+    and one pixel in a photo too small to have ten thousand. A score is a mean over the mask, so
+    it moves by a pixel's share of it.
+    """
+    allowed = max(1.0, 1e-4 * reference.semantic_map.size)
+    assert np.sum(ours.semantic_map != reference.semantic_map) <= allowed
     assert len(ours.instances) == len(reference.instances)
     left = list(ours.instances)
     for wanted in reference.instances:
         found = min(left, key=lambda one: distance(one, wanted))
         left.remove(found)
         assert found.label_id == wanted.label_id
-        assert abs(found.score - wanted.score) < 1e-4
-        assert np.mean(found.mask.full() != wanted.mask.full()) <= 1e-4
+        differing = int(np.sum(found.mask.full() != wanted.mask.full()))
+        assert differing <= allowed
+        assert abs(found.score - wanted.score) < 1e-4 + differing / wanted.mask.area
 
 
 def distance(one: Instance, other: Instance) -> float:
@@ -124,7 +124,7 @@ def test_raw_outputs_agree(name):
 
 
 def test_published_size_agrees():
-    document = reference_size_document()
+    document = published_document()
     network = build_sharpened(document, portrait_bgr())
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(63.0e6, rel=2e-3)
     reference = ReferenceParser.from_weights(document, network.state_dict())

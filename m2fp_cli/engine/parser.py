@@ -10,6 +10,8 @@ from typing import Protocol
 import torch
 
 from m2fp_cli.engine.candidates import SCORE_FLOOR, make_view
+from m2fp_cli.engine.fast.network import FastM2FP
+from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.engine.postprocess import build_result
 from m2fp_cli.engine.preprocess import ImageArray, mirror_input, prepare_image
 from m2fp_cli.labels import LabelSet
@@ -57,6 +59,7 @@ class HumanParser:
         *,
         min_score: float = SCORE_FLOOR,
         flip: bool = False,
+        precision: str = "fp32",
         threads: int | None = None,
     ) -> None:
         """Load a model.
@@ -66,6 +69,7 @@ class HumanParser:
                 folder with ``configuration.json`` and weights; None = ``M2FP_MODEL`` or ``m2fp``.
             min_score: lowest score of a reported instance, in [0, 1].
             flip: also parse the mirrored photo and average (twice the time).
+            precision: ``fp32``, ``bf16``, or ``auto``: bfloat16 where the CPU has units for it.
             threads: cores used inside one parse; None leaves torch's setting alone. It holds for
                 the whole process.
 
@@ -78,19 +82,25 @@ class HumanParser:
         if threads is not None:
             torch.set_num_threads(threads)
         config = read_config(folder)
-        self._setup(build_network(folder, config), config, min_score, flip)
+        network = FastM2FP(build_network(folder, config), choose_dtype(precision))
+        self._setup(network, min_score, flip)
 
     @classmethod
     def from_network(
-        cls, network: M2FP, *, min_score: float = SCORE_FLOOR, flip: bool = False
+        cls,
+        network: M2FP,
+        *,
+        min_score: float = SCORE_FLOOR,
+        flip: bool = False,
+        precision: str = "fp32",
     ) -> HumanParser:
         """A parser around a network that is already built, for tests and own checkpoints."""
         parser = cls.__new__(cls)
-        parser._setup(network.eval(), network.config, min_score, flip)
+        parser._setup(FastM2FP(network.eval(), choose_dtype(precision)), min_score, flip)
         return parser
 
-    def _setup(self, network: M2FP, config: ModelConfig, min_score: float, flip: bool) -> None:
-        self.network, self.config = network, config
+    def _setup(self, network: FastM2FP, min_score: float, flip: bool) -> None:
+        self.network, self.config = network, network.config
         self.min_score, self.flip = min_score, flip
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
 

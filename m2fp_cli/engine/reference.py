@@ -186,9 +186,7 @@ def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch
             return model.single_human_sem_seg_postprocess(
                 planes, size_hw, item["crop_box"], item["height"], item["width"]
             )
-        return model.sem_seg_postprocess(
-            planes, size_hw, item["height"], item["width"]
-        )
+        return model.sem_seg_postprocess(planes, size_hw, item["height"], item["width"])
 
     if config.sem_seg_postprocess_before_inference:
         sums: torch.Tensor = model.semantic_inference(classes, scale(masks))

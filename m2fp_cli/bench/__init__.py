@@ -1,0 +1,1 @@
+"""Honest measurements: whole photos, separate processes, both engines in turn, answers compared."""

@@ -1,0 +1,116 @@
+"""The mask decoder for inference.
+
+Two things are rearranged. A layer's attention mask is a downscaled mask prediction; scaling and the
+product with the queries are both linear, so the mask features are scaled once per level and the
+masks of the first layers never exist at full size. And keys and values of a level are projected
+from the same sequence, so the share of the positions is computed once per size.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m2fp_cli.engine.fast.linear import FastLinear
+from m2fp_cli.network.deformable_attention import Shapes
+from m2fp_cli.network.mask_decoder import Attention, MaskDecoder, QueryPrediction
+from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
+from m2fp_cli.network.position import sine_positions
+
+
+class FastCrossAttention(nn.Module):
+    """Cross-attention whose keys and values are multiplied in the fast format."""
+
+    def __init__(self, attention: Attention, dtype: torch.dtype) -> None:
+        """Split the packed projections."""
+        super().__init__()
+        self.num_heads = attention.num_heads
+        weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
+        self.query = FastLinear(weights[0], biases[0], torch.float32)
+        self.key = FastLinear(weights[1], biases[1], dtype)
+        self.value = FastLinear(weights[2], biases[2], dtype)
+        self.output = FastLinear.of(attention.out_proj, torch.float32)
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor) -> Tensor:
+        """Attend from (Q, C) to (L, C); ``blocked`` is (Q, L) bool. Gives (Q, C) float32."""
+        q, k, v = (
+            x.unflatten(-1, (self.num_heads, -1)).transpose(0, 1)
+            for x in (self.query(query), self.key(key), self.value(value))
+        )
+        scale = q.shape[-1] ** -0.5
+        scores = ((q * scale).to(k.dtype) @ k.transpose(1, 2)).float()
+        weights = scores.masked_fill_(blocked[None], float("-inf")).softmax(-1)
+        attended = (weights.to(v.dtype) @ v).transpose(0, 1).flatten(1)
+        return self.output(attended)
+
+
+class FastMaskDecoder(nn.Module):
+    """Queries in, classes and masks out, for one photo."""
+
+    def __init__(self, decoder: MaskDecoder, dtype: torch.dtype) -> None:
+        """Rearrange a built mask decoder."""
+        super().__init__()
+        self.decoder, self.dtype = decoder, dtype
+        self.cross = nn.ModuleList(
+            FastCrossAttention(layer.multihead_attn, dtype)
+            for layer in decoder.transformer_cross_attention_layers
+        )
+        self.project = nn.ModuleList(
+            FastLinear(p.weight.flatten(1), p.bias, dtype) if isinstance(p, nn.Conv2d) else p
+            for p in decoder.input_proj
+        )
+
+    def forward(
+        self, context: list[Tensor], mask_features: Tensor, shapes: Shapes
+    ) -> QueryPrediction:
+        """Decode.
+
+        Args:
+            context: three sequences (h * w, C) float32, coarsest first.
+            mask_features: (H/4, W/4, mask_dim).
+            shapes: (h, w) of every sequence.
+
+        Returns:
+            class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
+        """
+        decoder = self.decoder
+        keys, values = self._context(context, shapes)
+        small = [self._scaled(mask_features, hw) for hw in shapes]
+        query_pos, x = decoder.query_embed.weight, decoder.query_feat.weight
+        for index, cross in enumerate(self.cross):
+            level = index % NUM_CONTEXT_LEVELS
+            blocked = torch.lt(self._embedding(x).to(small[level].dtype) @ small[level].T, 0)
+            blocked &= ~blocked.all(dim=-1, keepdim=True)
+            layer = decoder.transformer_cross_attention_layers[index]
+            source = layer.norm(x) if layer.pre_norm else x
+            x = x + cross(source + query_pos, keys[level], values[level], blocked)
+            x = x if layer.pre_norm else layer.norm(x)
+            x = decoder.transformer_self_attention_layers[index](x[None], query_pos[None])[0]
+            x = decoder.transformer_ffn_layers[index](x)
+        classes = decoder.class_embed(decoder.decoder_norm(x))
+        flat = mask_features.flatten(0, 1)
+        masks = (self._embedding(x).to(flat.dtype) @ flat.T).float()
+        return QueryPrediction(classes[None], masks.unflatten(1, mask_features.shape[:2])[None])
+
+    def _embedding(self, x: Tensor) -> Tensor:
+        out: Tensor = self.decoder.mask_embed(self.decoder.decoder_norm(x))
+        return out
+
+    def _context(self, context: list[Tensor], shapes: Shapes) -> tuple[list[Tensor], list[Tensor]]:
+        """Keys (with positions) and values (h * w, C) of every level, in the fast format."""
+        values = [
+            project(sequence).float() + self.decoder.level_embed.weight[level]
+            for level, (project, sequence) in enumerate(zip(self.project, context, strict=True))
+        ]
+        keys = [
+            value + sine_positions(h, w, value.shape[1])[0]
+            for value, (h, w) in zip(values, shapes, strict=True)
+        ]
+        return [k.to(self.dtype) for k in keys], [v.to(self.dtype) for v in values]
+
+    def _scaled(self, mask_features: Tensor, size_hw: tuple[int, int]) -> Tensor:
+        """Mask features at a context map's size, (h * w, mask_dim) float32."""
+        planes = mask_features.permute(2, 0, 1)[None].float()
+        small = F.interpolate(planes, size_hw, mode="bilinear", align_corners=False)
+        return small[0].flatten(1).T

@@ -1,0 +1,45 @@
+"""All of it: M2FP rearranged for inference on a CPU."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from m2fp_cli.engine.fast.backbone import FoldedBackbone
+from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
+from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
+from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.network.mask_decoder import QueryPrediction
+
+
+class FastM2FP(nn.Module):
+    """The same function as ``M2FP`` in evaluation mode, one photo at a time."""
+
+    def __init__(self, network: M2FP, dtype: torch.dtype = torch.float32) -> None:
+        """Rearrange a built network; its large weights may be freed afterwards.
+
+        Args:
+            network: what to rearrange; it is not changed.
+            dtype: number format of the large products, float32 or bfloat16. Norms, residuals,
+                softmax and query-sized products stay in float32.
+        """
+        super().__init__()
+        self.config, self.dtype = network.config, dtype
+        head = network.sem_seg_head
+        self.backbone = FoldedBackbone(network.backbone, dtype)
+        self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
+        self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
+        self.requires_grad_(False).eval()
+
+    def forward(self, images: Tensor) -> QueryPrediction:
+        """Parse one photo.
+
+        Args:
+            images: (1, 3, H, W) float32, normalised RGB; H and W multiples of 32.
+
+        Returns:
+            class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
+        """
+        mask_features, context, shapes = self.pixel_decoder(self.backbone(images))
+        prediction: QueryPrediction = self.mask_decoder(context, mask_features, shapes)
+        return prediction

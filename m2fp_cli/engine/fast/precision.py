@@ -1,0 +1,71 @@
+"""Which number format a CPU computes fastest in, without changing the answer."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import torch
+
+from m2fp_cli.errors import UsageError
+
+CHOICES = ("auto", "fp32", "bf16")
+
+
+def choose_dtype(precision: str) -> torch.dtype:
+    """Number format of the heavy products.
+
+    Args:
+        precision: ``fp32``, ``bf16``, or ``auto``: bfloat16 where the CPU multiplies it in
+            hardware (AMX or AVX512-BF16), float32 elsewhere.
+
+    Raises:
+        UsageError: the name is unknown.
+    """
+    if precision not in CHOICES:
+        raise UsageError(f"precision must be one of {', '.join(CHOICES)}, got {precision!r}")
+    if precision == "fp32":
+        return torch.float32
+    if precision == "bf16":
+        return torch.bfloat16
+    return torch.bfloat16 if has_fast_bfloat16() else torch.float32
+
+
+@functools.cache
+def has_fast_bfloat16() -> bool:
+    """Whether this CPU has bfloat16 units and torch's products with them are right."""
+    flags = cpu_flags()
+    return bool(flags & {"amx_bf16", "avx512_bf16"}) and _products_agree()
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """Feature flags of the first CPU, as Linux lists them; empty elsewhere."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return frozenset()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()
+
+
+def _products_agree() -> bool:
+    """A small convolution and product in bfloat16 against float32.
+
+    A virtual machine may announce an instruction set that its host does not run well, or at all
+    as announced; a wrong product must never reach a result.
+    """
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, 32, 12, 12, generator=generator)
+    kernel = torch.randn(32, 32, 3, 3, generator=generator)
+    exact = torch.nn.functional.conv2d(image, kernel, padding=1)
+    rough = torch.nn.functional.conv2d(image.bfloat16(), kernel.bfloat16(), padding=1).float()
+    if not torch.allclose(exact, rough, atol=0.05 * float(exact.abs().max())):
+        return False
+    rows, columns = image.flatten(2)[0], kernel.flatten(1)[:, :144]
+    exact = rows @ columns.T
+    rough = (rows.bfloat16() @ columns.bfloat16().T).float()
+    return torch.allclose(exact, rough, atol=0.05 * float(exact.abs().max()))
