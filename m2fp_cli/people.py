@@ -165,6 +165,4 @@ def result_from_maps(
         people.append(Person(person_id, 1.0, mask, cut))
     nobody = np.where(numbered == 0, semantic_map, 0).astype(np.uint8)
     unassigned = cut_parts(nobody, (0, 0), image_hw, (), 0.0)
-    return ParsingResult(
-        image_hw, labels, semantic_map, numbered, tuple(people), unassigned, ()
-    )
+    return ParsingResult(image_hw, labels, semantic_map, numbered, tuple(people), unassigned, ())

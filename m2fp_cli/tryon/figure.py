@@ -1,0 +1,141 @@
+"""One person of a result, cut out around the head: the masks that placement works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.masks import Box
+from m2fp_cli.results import ParsingResult, Person
+
+BoolArray = NDArray[np.bool_]
+FloatArray = NDArray[np.float32]
+
+HEAD = ("Face", "Hair", "Hat", "Sunglasses")
+SKIN = ("Face", "Torso-skin")
+TOPS = ("UpperClothes", "Dress", "Coat", "Jumpsuits")
+HANDS = ("Left-arm", "Right-arm", "Glove")
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """What is known of one person inside a window of the photo.
+
+    Attributes:
+        person_id: id in the person map.
+        own: (h, w) uint8, label ids of the person, 0 where the person is not.
+        others: (h, w) bool, pixels of other people.
+        origin_xy: column and row of the window's first pixel in the photo.
+        image_hw: size of the photo.
+        labels: names of the ids.
+    """
+
+    person_id: int
+    own: NDArray[np.uint8]
+    others: BoolArray
+    origin_xy: tuple[int, int]
+    image_hw: tuple[int, int]
+    labels: LabelSet
+
+    def mask(self, *names: str) -> BoolArray:
+        """Pixels of the person that carry one of the labels; unknown names add nothing."""
+        known = {name: i for i, name in enumerate(self.labels.names)}
+        table = np.zeros(256, dtype=np.bool_)
+        table[[known[name] for name in names if name in known]] = True
+        return table[self.own]
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns of the window, to index the photo with."""
+        (x, y), (h, w) = self.origin_xy, self.own.shape
+        return slice(y, y + h), slice(x, x + w)
+
+    @property
+    def window_xyxy(self) -> Box:
+        """The window as a half-open box of the photo."""
+        (x, y), (h, w) = self.origin_xy, self.own.shape
+        return x, y, x + w, y + h
+
+
+def build_figure(result: ParsingResult, person: Person, window_xyxy: Box) -> Figure:
+    """Cut one person out of a result.
+
+    Args:
+        result: the parsed photo.
+        person: one of its people.
+        window_xyxy: half-open box; clipped to the photo.
+    """
+    height, width = result.image_hw
+    x0, y0 = max(window_xyxy[0], 0), max(window_xyxy[1], 0)
+    x1, y1 = max(min(window_xyxy[2], width), x0), max(min(window_xyxy[3], height), y0)
+    cut = slice(y0, y1), slice(x0, x1)
+    ids = result.person_map[cut]
+    own = np.where(ids == person.person_id, result.semantic_map[cut], 0).astype(np.uint8)
+    others = (ids != 0) & (ids != person.person_id)
+    return Figure(person.person_id, own, others, (x0, y0), result.image_hw, result.labels)
+
+
+def head_window(result: ParsingResult, person: Person) -> Box | None:
+    """Box around the head with room for a hat and a neck, None if no face is labelled."""
+    boxes = {result.labels.names[part.label_id]: part.box_xyxy for part in person.parts}
+    if "Face" not in boxes:
+        return None
+    x0, y0, x1, y1 = boxes["Face"]
+    reach = round(1.6 * max(x1 - x0, 0.7 * (y1 - y0))) + 8
+    return x0 - reach, y0 - reach, x1 + reach, y1 + reach
+
+
+def whole_window(person: Person, margin: int = 8) -> Box:
+    """Box around the person with a margin in pixels."""
+    x0, y0, x1, y1 = person.box_xyxy
+    return x0 - margin, y0 - margin, x1 + margin, y1 + margin
+
+
+def face_region(figure: Figure) -> BoolArray:
+    """The face as one region: sunglasses count as face, stray pieces go, holes are closed.
+
+    Dark glasses split a face mask in two, so that pieces near the largest one belong to it.
+    """
+    face = figure.mask("Face", "Sunglasses")
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(
+        face.astype(np.uint8), connectivity=8
+    )
+    if count < 2:
+        return face
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    side = float(np.sqrt(stats[largest, cv2.CC_STAT_AREA]))
+    near = grown(pieces == largest, 0.3 * side)
+    keep = [largest] + [
+        i
+        for i in range(1, count)
+        if stats[i, cv2.CC_STAT_AREA] >= 0.03 * side * side and (near & (pieces == i)).any()
+    ]
+    kept = np.isin(pieces, keep)
+    return shrunk(grown(kept, 0.08 * side), 0.08 * side) | kept
+
+
+def grown(mask: BoolArray, radius: float) -> BoolArray:
+    """Dilate by a disc of ``radius`` pixels."""
+    return _morph(mask, radius, cv2.MORPH_DILATE)
+
+
+def shrunk(mask: BoolArray, radius: float) -> BoolArray:
+    """Erode by a disc of ``radius`` pixels; the frame's edge does not eat into the mask."""
+    return _morph(mask, radius, cv2.MORPH_ERODE)
+
+
+def opened(mask: BoolArray, radius: float) -> BoolArray:
+    """Remove what is narrower than a disc of ``radius`` pixels."""
+    return _morph(mask, radius, cv2.MORPH_OPEN)
+
+
+def _morph(mask: BoolArray, radius: float, operation: int) -> BoolArray:
+    size = 2 * round(radius) + 1
+    if size < 3:
+        return mask
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    return cv2.morphologyEx(mask.astype(np.uint8), operation, disc) > 0

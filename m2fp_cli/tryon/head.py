@@ -1,0 +1,303 @@
+"""The head frame: where a head is, how large, how it leans and turns, and how sure that is.
+
+Masks give a first guess, the grey pixels inside the face the rest (``eyes``). Everything that is
+put on a head is placed in this frame. U is the distance between the pupils; ratios to it are from
+anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and from labelled faces.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.tryon.eyes import EyeFit, Prior, fit_eyes
+from m2fp_cli.tryon.figure import (
+    BoolArray,
+    Figure,
+    FloatArray,
+    build_figure,
+    face_region,
+    head_window,
+    opened,
+)
+
+UNITS_PER_WIDTH = 0.43  # U / width of the face without ears
+EYES_TO_CHIN = 1.84
+EYES_TO_CROWN = 1.67
+EYES_TO_BALD_CROWN = 1.55
+CROWN_RANGE = (1.45, 2.1)
+LENS_DROP = 0.09  # centre of glasses below the pupils
+MIN_FACE_SIDE = 12.0  # square root of the face's area in pixels
+SURE_SCORE = 0.45
+PROFILE_YAW = 50.0
+
+
+class SkipReason(str, Enum):
+    """Why a person is left alone."""
+
+    NO_FACE = "no face is visible"
+    SMALL = "the face is too small"
+    CUT = "the face is cut by the frame"
+    PROFILE = "the head is seen from the side"
+
+
+@dataclass(frozen=True)
+class HeadFrame:
+    """A head in the frame of the photo.
+
+    Attributes:
+        eyes_xy: middle between the eyes, pixels.
+        down_xy: unit vector from the eyes to the chin.
+        right_xy: unit vector to the image's right along the eye line.
+        unit: distance between the pupils of the head seen from the front, pixels.
+        face_width: width of the face without ears, pixels.
+        chin: distance from the eye line to the chin, U.
+        crown: distance from the eye line to the top of hair or hat, U.
+        middle: offset of the middle of the whole head from the eyes along ``right_xy``, U.
+        roll: degrees, positive = clockwise in the image.
+        yaw: degrees, positive = the face looks to the image's right.
+        confidence: 0..1.
+        dark_lenses: dark glasses are worn.
+        has_hat: the masks hold a hat on this head.
+        reasons: what lowers the confidence, in words.
+    """
+
+    eyes_xy: tuple[float, float]
+    down_xy: tuple[float, float]
+    right_xy: tuple[float, float]
+    unit: float
+    face_width: float
+    chin: float
+    crown: float
+    middle: float
+    roll: float
+    yaw: float
+    confidence: float
+    dark_lenses: bool
+    has_hat: bool
+    reasons: tuple[str, ...] = ()
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        """Photo coordinates of a point given in U from the eyes, x along the eye line, y down."""
+        return (
+            self.eyes_xy[0] + self.unit * (x * self.right_xy[0] + y * self.down_xy[0]),
+            self.eyes_xy[1] + self.unit * (x * self.right_xy[1] + y * self.down_xy[1]),
+        )
+
+    def units(
+        self, x: NDArray[np.float64], y: NDArray[np.float64]
+    ) -> tuple[FloatArray, FloatArray]:
+        """Photo coordinates to U from the eyes; the inverse of ``point``."""
+        dx, dy = (x - self.eyes_xy[0]) / self.unit, (y - self.eyes_xy[1]) / self.unit
+        along = dx * self.right_xy[0] + dy * self.right_xy[1]
+        down = dx * self.down_xy[0] + dy * self.down_xy[1]
+        return along.astype(np.float32), down.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class FaceShape:
+    """What the mask of a face says by itself; pixels of the figure's window."""
+
+    side: float
+    width: float
+    top: float
+    bottom: float
+    middle_x: float
+    cut_share: float
+
+
+def find_head(
+    image_bgr: NDArray[np.uint8], result: ParsingResult, person: Person
+) -> HeadFrame | SkipReason:
+    """Head frame of one person.
+
+    Args:
+        image_bgr: the photo, (H, W, 3) uint8.
+        result: its parsing result.
+        person: one of the result's people.
+
+    Returns:
+        the frame, or why there is none.
+    """
+    window = head_window(result, person)
+    if window is None:
+        return SkipReason.NO_FACE
+    figure = build_figure(result, person, window)
+    return fit_head(image_bgr[figure.window], figure)
+
+
+def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipReason:
+    """Head frame of a figure; ``window_bgr`` is the photo inside the figure's window."""
+    face = face_region(figure)
+    shape = measure_face(face, figure)
+    if shape.side < MIN_FACE_SIDE:
+        return SkipReason.SMALL
+    if shape.cut_share > 0.25:
+        return SkipReason.CUT
+    prior = mask_prior(shape, figure)
+    fit = fit_eyes(luminance(window_bgr), face, prior)
+    return _assemble(fit, face, shape, figure)
+
+
+def luminance(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Grey values of a photo, (H, W) uint8, by the weights of Rec. 601."""
+    import cv2
+
+    grey: NDArray[np.uint8] = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
+    return grey
+
+
+def measure_face(face: BoolArray, figure: Figure) -> FaceShape:
+    """Width, ends and middle of a face mask, without ears and slivers of hair."""
+    area = int(np.count_nonzero(face))
+    side = math.sqrt(area)
+    if side < MIN_FACE_SIDE:
+        return FaceShape(side, 0.0, 0.0, 0.0, 0.0, 0.0)
+    core = opened(face, 0.15 * side)
+    core = core if core.any() else face
+    rows = np.flatnonzero(core.any(axis=1))
+    widths = core[rows].sum(axis=1)
+    left = core[rows].argmax(axis=1)
+    upper = slice(0, max(1, round(0.7 * len(rows))))
+    middles = left + widths / 2
+    return FaceShape(
+        side,
+        float(np.percentile(widths, 95)),
+        float(rows[0]),
+        float(rows[-1] + 1),
+        float(np.average(middles[upper], weights=widths[upper])),
+        _cut_share(face, figure),
+    )
+
+
+def _cut_share(face: BoolArray, figure: Figure) -> float:
+    """Share of the face's outline that lies on the photo's frame."""
+    (x, y), (h, w) = figure.origin_xy, face.shape
+    height, width = figure.image_hw
+    on_frame = 0
+    on_frame += int(face[0].sum()) if y == 0 else 0
+    on_frame += int(face[-1].sum()) if y + h == height else 0
+    on_frame += int(face[:, 0].sum()) if x == 0 else 0
+    on_frame += int(face[:, -1].sum()) if x + w == width else 0
+    outline = 2.0 * math.sqrt(math.pi * np.count_nonzero(face))
+    return on_frame / max(outline, 1.0)
+
+
+def mask_prior(shape: FaceShape, figure: Figure) -> Prior:
+    """Where the masks expect the eyes.
+
+    The upper end of the face is the hair line, a fringe or a hat; the lower end is the chin, or
+    some place on the neck. Both are weak, so that they are averaged and the prior is wide.
+    """
+    unit = UNITS_PER_WIDTH * shape.width
+    from_top = shape.top + (0.75 if figure.mask("Hat").any() else 1.0) * unit
+    from_chin = max(shape.bottom - EYES_TO_CHIN * unit, shape.top + 0.25 * unit)
+    y = 0.7 * from_top + 0.3 * min(from_chin, from_top + 0.8 * unit)
+    return Prior((shape.middle_x, y), unit)
+
+
+def _assemble(
+    fit: EyeFit, face: BoolArray, shape: FaceShape, figure: Figure
+) -> HeadFrame | SkipReason:
+    """Add turn, width and crown to the eyes, and judge how sure all of it is."""
+    right = (math.cos(fit.tilt), math.sin(fit.tilt))
+    down = (-right[1], right[0])
+    x0, y0 = figure.origin_xy
+    has_hat = bool(np.count_nonzero(figure.mask("Hat")) > 0.1 * shape.side**2)
+    unit, eyes = fit.unit, (fit.center_xy[0] + x0, fit.center_xy[1] + y0)
+    frame = HeadFrame(
+        eyes, down, right, unit, shape.width, EYES_TO_CHIN, EYES_TO_CROWN, 0.0,
+        math.degrees(fit.tilt), 0.0, 1.0, fit.dark_lenses, has_hat,
+    )  # fmt: skip
+    along, below = window_units(frame, figure)
+    yaw, agree = _turn(face, figure, along, below)
+    if abs(yaw) > PROFILE_YAW and agree:
+        return SkipReason.PROFILE
+    unit *= _foreshortening(yaw) * _small_for_head(figure, along, below)
+    reasons = []
+    if fit.score < SURE_SCORE:
+        reasons.append("the eyes are not clearly seen")
+    if abs(yaw) > 25:
+        reasons.append("the head is turned")
+    if shape.cut_share > 0.05:
+        reasons.append("the face touches the frame")
+    sure = np.clip((fit.score - 0.1) / 0.7, 0.05, 1) * np.clip(1.3 - abs(yaw) / 60, 0.2, 1)
+    return replace(
+        frame,
+        unit=unit,
+        crown=_crown(figure, along * frame.unit / unit, below * frame.unit / unit),
+        chin=_chin(face, along * frame.unit / unit, below * frame.unit / unit),
+        middle=-0.25 * math.sin(math.radians(yaw)),
+        yaw=yaw,
+        confidence=round(float(sure), 3),
+        reasons=tuple(reasons),
+    )
+
+
+def window_units(frame: HeadFrame, figure: Figure) -> tuple[FloatArray, FloatArray]:
+    """For every pixel of the figure's window its place in U from the eyes: across and down."""
+    x0, y0, x1, y1 = figure.window_xyxy
+    x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
+    return frame.units(x, y)
+
+
+def _turn(
+    face: BoolArray, figure: Figure, along: FloatArray, below: FloatArray
+) -> tuple[float, bool]:
+    """Yaw in degrees, positive to the image's right, and whether two cues agree on it.
+
+    One cue is where the eyes lie between the two edges of the face, the other how far the face is
+    from the middle of face and hair together (550 degrees per head width, measured on FASSEG).
+    """
+    level = np.abs(below) < 0.35
+    edges = along[face & level]
+    if edges.size < 5:
+        return 0.0, False
+    low, high = np.percentile(edges, (3, 97))
+    eyes_cue = math.degrees(math.asin(float(np.clip(-(low + high) / 2 / 0.8, -0.95, 0.95))))
+    head = along[figure.mask("Face", "Hair", "Hat", "Sunglasses") & (below > -1.3) & (below < 0.6)]
+    head_low, head_high = np.percentile(head, (2, 98))
+    offset = float(along[face & (np.abs(below) < 1.0)].mean()) - (head_low + head_high) / 2
+    hair_cue = float(np.clip(550 * offset / max(head_high - head_low, 0.5), -80, 80))
+    if eyes_cue * hair_cue <= 0:
+        return 0.3 * eyes_cue, False
+    weaker = min(abs(eyes_cue), abs(hair_cue))
+    return math.copysign(0.5 * weaker + 0.25 * abs(eyes_cue + hair_cue), eyes_cue), weaker > 15
+
+
+def _foreshortening(yaw: float) -> float:
+    """How much closer together the eyes of a turned head appear than they are."""
+    return 1.0 / max(math.cos(math.radians(0.8 * yaw)), 0.8)
+
+
+def _small_for_head(figure: Figure, along: FloatArray, below: FloatArray) -> float:
+    """Correction of a U that is small for the height of the head above the eyes.
+
+    Buns and voluminous hair also make heads high, so that at most 15 % are believed.
+    """
+    hair = below[figure.mask("Hair") & (np.abs(along) < 0.9)]
+    if hair.size < 20 or figure.mask("Hat").any():
+        return 1.0
+    return float(np.clip(-np.percentile(hair, 2) / CROWN_RANGE[1], 1.0, 1.15))
+
+
+def _crown(figure: Figure, along: FloatArray, below: FloatArray) -> float:
+    """Top of the head above the eyes, from hair over its middle columns; in U."""
+    middle = np.abs(along) < 0.72
+    hair = below[figure.mask("Hair") & middle]
+    if figure.mask("Hat").any():
+        return EYES_TO_CROWN
+    if hair.size < 20:
+        return EYES_TO_BALD_CROWN
+    return float(np.clip(-np.percentile(hair, 1), *CROWN_RANGE))
+
+
+def _chin(face: BoolArray, along: FloatArray, below: FloatArray) -> float:
+    """Lower end of the face below the eyes in U; a mask that runs down the neck is not believed."""
+    low = float(np.percentile(below[face & (np.abs(along) < 0.7)], 99.5)) if face.any() else 0.0
+    return low if 1.5 <= low <= 2.2 else EYES_TO_CHIN

@@ -1,0 +1,291 @@
+"""Where things go on a head and a neck, in the photo's frame. Ratios are in U, see ``head``."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.tryon.accessory import Accessory, content_box
+from m2fp_cli.tryon.compositing import Inverse, similarity
+from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray
+from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
+
+BAND_HALF = (1.2, 1.45)  # head breadth 2.40 U bare; more with hair
+GLASSES_WIDTH = 2.35
+MAX_ROLL = 35.0
+BASE_CIRCUMFERENCE_MM = 371.0  # of the neck's base, ANSUR II
+MM_PER_UNIT = 63.0  # distance between the pupils, Dodgson 2004
+NECK_HALF = 0.92
+
+
+@dataclass(frozen=True, eq=False)
+class HatPlacement:
+    """Where a hat goes.
+
+    Attributes:
+        matrix: (2, 3) PNG to photo.
+        center_xy: middle of the band, photo pixels.
+        height: the band above the eyes, U.
+        half: half the width of the band, U.
+        roll: degrees.
+        offset: middle of the band from the eyes along the eye line, U.
+        head_offset: middle of the head at the band from the eyes, U.
+        mirrored: the PNG was flipped so that it looks where the face looks.
+    """
+
+    matrix: NDArray[np.float64]
+    center_xy: tuple[float, float]
+    height: float
+    half: float
+    roll: float
+    offset: float
+    head_offset: float
+    mirrored: bool
+
+
+def place_hat(frame: HeadFrame, figure: Figure, hat: Accessory) -> HatPlacement:
+    """Put a hat's band around the head above the eyes.
+
+    Args:
+        frame: the head.
+        figure: the person in a window around the head.
+        hat: an accessory of the kind.
+    """
+    height = hat.numbers["band_above_eyes"]
+    low, high = _head_extent(frame, figure, height)
+    middle = float(np.clip((low + high) / 2, frame.middle - 0.45, frame.middle + 0.45))
+    offset = 0.4 * frame.middle + 0.6 * middle
+    half = float(np.clip((high - low) / 2 * 1.03, *BAND_HALF))
+    roll = float(np.clip(frame.roll, -MAX_ROLL, MAX_ROLL))
+    center = frame.point(offset, -height)
+    angle = math.radians(roll)
+    reach = half * frame.unit
+    dx, dy = reach * math.cos(angle), reach * math.sin(angle)
+    target = ((center[0] - dx, center[1] - dy), (center[0] + dx, center[1] + dy))
+    source = (hat.anchors["band_left"], hat.anchors["band_right"])
+    matrix = similarity(source, target)
+    return HatPlacement(
+        matrix, center, height, half, roll, offset, (low + high) / 2, mirrored=False
+    )
+
+
+def _head_extent(frame: HeadFrame, figure: Figure, height: float) -> tuple[float, float]:
+    """Left and right end of head and hair at the height of the band, U from the eyes."""
+    along, below = window_units(frame, figure)
+    level = np.abs(below + height) < 0.15
+    head = along[figure.mask("Face", "Hair") & level & (np.abs(along) < 2.2)]
+    if head.size < 8 or figure.mask("Hat")[level].any():
+        return frame.middle - BAND_HALF[0], frame.middle + BAND_HALF[0]
+    low, high = np.percentile(head, (1, 99))
+    return float(low), float(high)
+
+
+@dataclass(frozen=True, eq=False)
+class GlassesPlacement:
+    """Where glasses go.
+
+    Attributes:
+        inverse: photo to PNG coordinates.
+        center_xy: middle between the lens centres, photo pixels.
+        lenses_xy: the two lens centres, photo pixels.
+        width: width of the whole frame as it appears, U.
+        roll: degrees.
+        matrix: (2, 3) PNG to photo without the turn of the head, to find the box.
+    """
+
+    inverse: Inverse
+    center_xy: tuple[float, float]
+    lenses_xy: tuple[tuple[float, float], tuple[float, float]]
+    width: float
+    roll: float
+    matrix: NDArray[np.float64]
+
+
+def glasses_width(frame: HeadFrame) -> float:
+    """Width of glasses on this head seen from the front, U: near 2.35, less on narrow faces."""
+    return (
+        float(np.clip(1.01 * frame.face_width / frame.unit, 2.17, 2.5)) * 0.35
+        + 0.65 * GLASSES_WIDTH
+    )
+
+
+def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
+    """Put lens centres in front of the eyes, a little below them.
+
+    A turned head shortens the far half of the frame more than the near one.
+    """
+    left, right = glasses.anchors["lens_left"], glasses.anchors["lens_right"]
+    x0, _, x1, _ = content_box(glasses.bgra)
+    gap = math.hypot(right[0] - left[0], right[1] - left[1])
+    share = gap / max(x1 - x0, 1)
+    width = glasses_width(frame)
+    # Lens centres stay within 0.12 U of the eyes, whatever the shape of the frame.
+    gap_units = float(np.clip(width * share, 0.84, 1.24))
+    width = gap_units / share
+    center = frame.point(0.0, LENS_DROP)
+    rx, ry = (0.5 * gap_units * frame.unit * c for c in frame.right_xy)
+    target = ((center[0] - rx, center[1] - ry), (center[0] + rx, center[1] + ry))
+    matrix = similarity((left, right), target)
+    yaw = math.radians(float(np.clip(frame.yaw, -45, 45)))
+    shorten = _shortening(yaw)
+    lenses = tuple(
+        frame.point(side * 0.5 * gap_units * shorten[side > 0], LENS_DROP) for side in (-1, 1)
+    )
+    inverse = _turned_inverse(matrix, center, frame, shorten)
+    apparent = width * (shorten[0] + shorten[1]) / 2
+    return GlassesPlacement(inverse, center, (lenses[0], lenses[1]), apparent, frame.roll, matrix)
+
+
+def _shortening(yaw: float) -> tuple[float, float]:
+    """Factors for the left and right half of something flat on a face turned by ``yaw``."""
+    near = math.cos(0.8 * yaw)
+    far = near * (1 - 0.3 * abs(math.sin(yaw)))
+    return (near, far) if yaw > 0 else (far, near)
+
+
+def _turned_inverse(
+    matrix: NDArray[np.float64],
+    center: tuple[float, float],
+    frame: HeadFrame,
+    shorten: tuple[float, float],
+) -> Inverse:
+    from m2fp_cli.tryon.compositing import affine_inverse
+
+    back = affine_inverse(matrix)
+    rx, ry = frame.right_xy
+    dx, dy = frame.down_xy
+
+    def inverse(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        along = (x - center[0]) * rx + (y - center[1]) * ry
+        down = (x - center[0]) * dx + (y - center[1]) * dy
+        along = np.where(along < 0, along / shorten[0], along / shorten[1])
+        u, v = back(center[0] + along * rx + down * dx, center[1] + along * ry + down * dy)
+        return u.astype(np.float32), v.astype(np.float32)
+
+    return inverse
+
+
+@dataclass(frozen=True, eq=False)
+class EarringPlacement:
+    """Where one earring hangs.
+
+    Attributes:
+        hook_xy: photo pixels.
+        side: -1 at the image's left, 1 at its right.
+        pixels_per_pixel: photo pixels per PNG pixel.
+    """
+
+    hook_xy: tuple[float, float]
+    side: int
+    pixels_per_pixel: float
+
+
+def place_earring(
+    frame: HeadFrame, figure: Figure, earring: Accessory, side: int
+) -> EarringPlacement | str:
+    """Find the lobe on one side, or say why nothing hangs there.
+
+    The outermost pixel of the face, ears included, in the rows where lobes are.
+    """
+    if side * frame.yaw > 20:
+        return "the ear is on the far side"
+    along, below = window_units(frame, figure)
+    face = figure.mask("Face")
+    rows = (below > 0.45) & (below < 0.95) & (side * along > 0.5) & (side * along < 1.6)
+    edge = side * along[face & rows]
+    if edge.size < 5:
+        return "the ear is not visible"
+    reach = float(np.percentile(edge, 97)) - 0.06
+    if not 0.78 <= reach <= 1.5:
+        return "the ear is not visible"
+    at_edge = face & rows & (np.abs(side * along - reach) < 0.09)
+    drop = float(np.percentile(below[at_edge], 85)) if at_edge.any() else 0.65
+    drop = float(np.clip(drop, 0.5, 0.85))
+    hook = frame.point(side * reach, drop)
+    disc = np.hypot(side * along - reach, below - drop) < 0.17
+    hidden = figure.mask("Hair", "Hat", "Scarf") | figure.others
+    if disc.any() and hidden[disc].mean() > 0.45:
+        return "the ear is hidden by hair"
+    outward = (side * along > reach) & (side * along < reach + 0.3) & (np.abs(below - drop) < 0.15)
+    if outward.any() and hidden[outward].mean() > 0.6:
+        return "the ear is hidden by hair"
+    _, y0, _, y1 = content_box(earring.bgra)
+    scale = earring.numbers["height_units"] * frame.unit / max(y1 - y0, 1)
+    return EarringPlacement(hook, side, scale)
+
+
+@dataclass(frozen=True, eq=False)
+class NecklacePlacement:
+    """Where a necklace lies.
+
+    Attributes:
+        inverse: photo to PNG coordinates.
+        ends_xy: where it goes around the neck, photo pixels, left and right.
+        lowest_xy: its lowest point.
+        region: (h, w) bool in the figure's window: what it may lie on.
+        matrix: (2, 3) PNG to photo.
+    """
+
+    inverse: Inverse
+    ends_xy: tuple[tuple[float, float], tuple[float, float]]
+    lowest_xy: tuple[float, float]
+    region: BoolArray
+    matrix: NDArray[np.float64]
+
+
+def necklace_region(frame: HeadFrame, figure: Figure, on_clothes: bool) -> BoolArray:
+    """Skin of neck and chest below the chin, and clothes where a long chain lies on them."""
+    along, below = window_units(frame, figure)
+    low = below > frame.chin + 0.12
+    near = np.abs(along) < 2.2
+    skin = figure.mask("Torso-skin") | (figure.mask("Face") & (np.abs(along) < 1.1))
+    region = skin & low & near
+    if on_clothes:
+        tops = figure.mask("UpperClothes", "Dress", "Coat", "Jumpsuits")
+        region |= tops & near & (below > frame.chin + 0.3)
+    return region
+
+
+def place_necklace(
+    frame: HeadFrame, figure: Figure, necklace: Accessory
+) -> NecklacePlacement | str:
+    """Lay a chain around the neck, or say why there is no place for it."""
+    drop = (necklace.numbers["length_mm"] - BASE_CIRCUMFERENCE_MM) / 2 / MM_PER_UNIT
+    region = necklace_region(frame, figure, necklace.numbers["length_mm"] >= 500)
+    skin = necklace_region(frame, figure, False)
+    along, below = window_units(frame, figure)
+    under = skin & (below < frame.chin + 2.0)
+    if np.count_nonzero(under) < 0.3 * frame.unit**2:
+        return "the neck is covered"
+    neck = along[skin & (below > frame.chin + 0.15) & (below < frame.chin + 0.9)]
+    if neck.size < 0.15 * frame.unit**2:
+        return "the neck is covered"
+    left, right = (float(v) for v in np.percentile(neck, (3, 97)))
+    if right - left < 0.5 * 2 * 0.85:
+        return "the neck is covered"
+    middle = 0.6 * 0.0 + 0.4 * float(np.clip(along[under].mean(), -0.6, 0.6))
+    x, y = frame.point(middle, frame.chin)
+    # Gravity and shoulders, not the head, decide which way is down.
+    unit = frame.unit
+    ends_y, low_y = y + 0.5 * unit, y + (0.95 + max(drop, 0.05)) * unit
+    half = NECK_HALF * unit
+    source_left, source_right = necklace.anchors["left_end"], necklace.anchors["right_end"]
+    lowest = necklace.anchors["lowest"]
+    half_source = 0.5 * (source_right[0] - source_left[0])
+    top_source = 0.5 * (source_left[1] + source_right[1])
+    sx = half / max(half_source, 1.0)
+    sy = (low_y - ends_y) / max(lowest[1] - top_source, 1.0)
+    center_source = 0.5 * (source_left[0] + source_right[0])
+    matrix = np.array([[sx, 0.0, x - sx * center_source], [0.0, sy, ends_y - sy * top_source]])
+    from m2fp_cli.tryon.compositing import affine_inverse
+
+    return NecklacePlacement(
+        affine_inverse(matrix),
+        ((x - half, ends_y), (x + half, ends_y)),
+        (x, low_y),
+        region,
+        matrix,
+    )

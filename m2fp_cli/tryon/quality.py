@@ -1,0 +1,188 @@
+"""Numbers that tell whether an accessory sits, beside the limits they should keep.
+
+The limits come from anthropometry and from where people really wear things; a value outside of them
+is written down, not hidden. Lengths are in U.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from m2fp_cli.tryon.compositing import Layer
+from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown
+from m2fp_cli.tryon.garment import Recolored, correlation
+from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.placement import (
+    EarringPlacement,
+    GlassesPlacement,
+    HatPlacement,
+    NecklacePlacement,
+)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number and its limits.
+
+    Attributes:
+        name: what was measured.
+        value: the number.
+        low: lowest good value.
+        high: highest good value.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value lies within the limits; a value that is not a number does not."""
+        return self.low <= self.value <= self.high
+
+    def as_json(self) -> dict[str, Any]:
+        """The check as it goes into the document."""
+        value = round(self.value, 4) if math.isfinite(self.value) else None
+        return {"name": self.name, "value": value, "limits": [self.low, self.high], "ok": self.ok}
+
+
+def alpha_in_window(layer: Layer, figure: Figure) -> FloatArray:
+    """The layer's alpha in the figure's window, 0 where they do not meet."""
+    out = np.zeros(figure.own.shape, dtype=np.float32)
+    wx0, wy0, wx1, wy1 = figure.window_xyxy
+    x0, y0, x1, y1 = layer.box_xyxy
+    left, top, right, bottom = max(x0, wx0), max(y0, wy0), min(x1, wx1), min(y1, wy1)
+    if left < right and top < bottom:
+        part = layer.alpha[top - y0 : bottom - y0, left - x0 : right - x0]
+        out[top - wy0 : bottom - wy0, left - wx0 : right - wx0] = part
+    return out
+
+
+def check_hat(
+    frame: HeadFrame, figure: Figure, place: HatPlacement, layer: Layer, cut: float
+) -> list[Check]:
+    """Whether a hat sits on the head: no gap, right height and width, eyes free, hair inside."""
+    alpha = alpha_in_window(layer, figure)
+    along, below = window_units(frame, figure)
+    gap_median, gap_high = _float_gap(alpha, figure, along, below, place)
+    discs = np.minimum(np.hypot(along - 0.5, below), np.hypot(along + 0.5, below)) < 0.18
+    hair = figure.mask("Hair")
+    above = hair & (below < -place.height - 0.1)
+    old = figure.mask("Hat")
+    return [
+        Check("gap_median_u", gap_median, 0.0, 0.05),
+        Check("gap_p95_u", gap_high, 0.0, 0.12),
+        Check("band_above_eyes_u", place.height, 0.45, 1.15),
+        Check("band_width_u", 2 * place.half, 2.1, 2.95),
+        Check("roll_difference_deg", abs(place.roll - frame.roll), 0.0, 6.0),
+        Check("center_offset_u", abs(place.offset - place.head_offset), 0.0, 0.25),
+        Check("eyes_covered", _share(alpha, discs), 0.0, 0.2),
+        Check("hair_outside", 1 - _share(alpha, above) if above.any() else 0.0, 0.0, 0.03),
+        Check("cut_by_frame", cut, 0.0, 0.25),
+        Check("old_hat_covered", _share(alpha, old) if old.any() else 1.0, 0.98, 1.0),
+    ]
+
+
+def _float_gap(
+    alpha: FloatArray, figure: Figure, along: FloatArray, below: FloatArray, place: HatPlacement
+) -> tuple[float, float]:
+    """Distance from the hat's lower edge to the head below it, over its middle columns, U."""
+    head = figure.mask("Face", "Hair", "Hat", "Sunglasses") | figure.mask("Left-arm", "Right-arm")
+    gaps = []
+    for edge in np.arange(-0.6, 0.61, 0.1) * place.half + place.offset:
+        column = np.abs(along - edge) < 0.06
+        hat = below[column & (alpha > 0.5)]
+        skin = below[column & head & (below < 2)]
+        if not hat.size or not skin.size:
+            gaps.append(1.0)
+            continue
+        beneath = skin[skin >= hat.max() - 0.02]
+        gaps.append(float(beneath.min() - hat.max()) if beneath.size else 1.0)
+    values = np.maximum(np.asarray(gaps) - 0.02, 0)
+    return float(np.median(values)), float(np.percentile(values, 95))
+
+
+def _share(alpha: FloatArray, where: BoolArray) -> float:
+    return float((alpha[where] > 0.5).mean()) if where.any() else 0.0
+
+
+def check_glasses(
+    frame: HeadFrame, figure: Figure, place: GlassesPlacement, layer: Layer
+) -> list[Check]:
+    """Whether glasses are in front of the eyes, as wide as the face and not beside the head."""
+    lenses = [frame.units(np.array([x]), np.array([y])) for x, y in place.lenses_xy]
+    misses = [
+        math.hypot(float(u[0]) - side * 0.5, float(v[0]) - 0.09)
+        for (u, v), side in zip(lenses, (-1, 1), strict=True)
+    ]
+    alpha = alpha_in_window(layer, figure)
+    head = grown(figure.mask("Face", "Hair", "Sunglasses", "Hat"), 0.08 * frame.unit)
+    total = float(alpha.sum())
+    return [
+        Check("lens_to_eye_u", max(misses), 0.0, 0.2),
+        Check("width_to_face", place.width * frame.unit / max(frame.face_width, 1.0), 0.8, 1.17),
+        Check("roll_difference_deg", abs(place.roll - frame.roll), 0.0, 4.0),
+        Check("outside_head", float(alpha[~head].sum()) / max(total, 1e-6), 0.0, 0.05),
+    ]
+
+
+def check_earrings(
+    frame: HeadFrame, figure: Figure, places: Sequence[EarringPlacement]
+) -> list[Check]:
+    """Whether hooks are on the skin, not on hair, and level."""
+    along, below = window_units(frame, figure)
+    skin, hair = figure.mask("Face"), figure.mask("Hair")
+    far, on_hair, drops = [], [], []
+    for place in places:
+        u, v = frame.units(np.array([place.hook_xy[0]]), np.array([place.hook_xy[1]]))
+        distance = np.hypot(along - u[0], below - v[0])
+        far.append(float(distance[skin].min()) if skin.any() else 9.0)
+        spot = distance < 0.08
+        on_hair.append(float(hair[spot].mean()) if spot.any() else 0.0)
+        drops.append(float(v[0]))
+    return [
+        Check("hook_to_skin_u", max(far), 0.0, 0.1),
+        Check("hook_on_hair", max(on_hair), 0.0, 0.5),
+        Check("height_difference_u", max(drops) - min(drops), 0.0, 0.1),
+    ]
+
+
+def check_necklace(
+    frame: HeadFrame, figure: Figure, place: NecklacePlacement, layer: Layer, whole: float
+) -> list[Check]:
+    """Whether a chain lies on neck and chest and is seen.
+
+    Args:
+        frame: the head.
+        figure: the person.
+        place: where it lies.
+        layer: what is drawn of it.
+        whole: sum of alpha before anything hid it.
+    """
+    alpha = alpha_in_window(layer, figure)
+    _, below = window_units(frame, figure)
+    body = figure.mask("Torso-skin", "UpperClothes", "Dress", "Coat", "Jumpsuits") | place.region
+    face = figure.mask("Face") & (below < frame.chin)
+    total = max(float(alpha.sum()), 1e-6)
+    return [
+        Check("on_body", float(alpha[body].sum()) / total, 0.8, 1.0),
+        Check("on_face", float(alpha[face].sum()) / total, 0.0, 0.001),
+        Check("seen", float(alpha.sum()) / max(whole, 1e-6), 0.4, 1.0),
+    ]
+
+
+def check_top(done: Recolored) -> list[Check]:
+    """Whether the folds are kept."""
+    before, after = done.before[done.mask], done.after[done.mask]
+    lightness = [np.cbrt(np.clip(v, 0, 1)).astype(np.float32) for v in (before, after)]
+    low = 0.0 if done.patterned else 0.8
+    return [
+        Check("folds_kept_r", correlation(lightness[0], lightness[1]), low, 1.0),
+        Check("area_px", float(np.count_nonzero(done.mask)), 400.0, 1e9),
+    ]

@@ -1,0 +1,103 @@
+"""What try-on says about each person and each thing they were to wear."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from m2fp_cli.tryon.head import HeadFrame, SkipReason
+from m2fp_cli.tryon.quality import Check
+
+FORMAT_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """One accessory on one person.
+
+    Attributes:
+        kind: hat, glasses, earrings, necklace or top.
+        name: the accessory.
+        reason: why it was left out; empty if it was placed.
+        numbers: where it is, photo pixels and U, by name.
+        checks: what was measured afterwards.
+        notes: what a person should know, in words.
+    """
+
+    kind: str
+    name: str
+    reason: str = ""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def placed(self) -> bool:
+        """Whether it is in the picture."""
+        return not self.reason
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as it goes into the document."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "placed": self.placed,
+            "reason": self.reason or None,
+            "placement": {key: _rounded(value) for key, value in self.numbers.items()},
+            "checks": [check.as_json() for check in self.checks],
+            "passed": self.placed and all(check.ok for check in self.checks),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class PersonRecord:
+    """One person.
+
+    Attributes:
+        person_id: id in the person map.
+        frame: their head, or why there is no head frame.
+        items: one record per accessory that was asked for.
+    """
+
+    person_id: int
+    frame: HeadFrame | SkipReason
+    items: tuple[ItemRecord, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as it goes into the document."""
+        frame = self.frame
+        head = None if isinstance(frame, SkipReason) else _frame_json(frame)
+        skipped = frame.value if isinstance(frame, SkipReason) else None
+        items = [item.as_json() for item in self.items]
+        return {"id": self.person_id, "head": head, "no_head": skipped, "items": items}
+
+
+def _frame_json(frame: HeadFrame) -> dict[str, Any]:
+    return {
+        "eyes": _rounded(frame.eyes_xy),
+        "unit_px": _rounded(frame.unit),
+        "face_width_px": _rounded(frame.face_width),
+        "chin_u": _rounded(frame.chin),
+        "crown_u": _rounded(frame.crown),
+        "roll_deg": _rounded(frame.roll),
+        "yaw_deg": _rounded(frame.yaw),
+        "confidence": frame.confidence,
+        "reasons": list(frame.reasons),
+    }
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_rounded(item) for item in value]
+    return round(float(value), 3) if isinstance(value, float) else value
+
+
+def to_document(source: str, people: tuple[PersonRecord, ...]) -> dict[str, Any]:
+    """The JSON document of one photo."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "source": source,
+        "people": [person.as_json() for person in people],
+    }

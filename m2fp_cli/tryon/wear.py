@@ -1,0 +1,312 @@
+"""Put each kind of accessory on one person: place, warp, hide what is hidden, light, shade, blend.
+
+Every function changes the photo in place and returns a record; none raises for a person who cannot
+wear the thing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.tryon.accessory import Accessory, content_box
+from m2fp_cli.tryon.compositing import (
+    Inverse,
+    Layer,
+    Picture,
+    affine_inverse,
+    blend,
+    covered_box,
+    prepare_sprite,
+    shifted,
+    warp_sprite,
+)
+from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown
+from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.lighting import Light, match_light
+from m2fp_cli.tryon.occlusion import hands_in_front, nearer_people, people_mask, to_layer
+from m2fp_cli.tryon.placement import (
+    place_earring,
+    place_glasses,
+    place_hat,
+    place_necklace,
+)
+from m2fp_cli.tryon.quality import (
+    alpha_in_window,
+    check_earrings,
+    check_glasses,
+    check_hat,
+    check_necklace,
+)
+from m2fp_cli.tryon.records import ItemRecord
+
+MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2
+LOW_CONFIDENCE = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Wearer:
+    """A person about to wear something.
+
+    Attributes:
+        photo_bgr: the photo, changed in place.
+        result: its parsing result.
+        person: one of its people.
+        figure: the person in a window around the head.
+        frame: their head.
+        light: what is measured on them; None where the light is not to be matched.
+        shadow: whether accessories throw a shadow.
+    """
+
+    photo_bgr: Picture
+    result: ParsingResult
+    person: Person
+    figure: Figure
+    frame: HeadFrame
+    light: Light | None
+    shadow: bool
+
+    def lit(self, layer: Layer, name: str) -> Layer:
+        """The layer in the light of the photo."""
+        if self.light is None:
+            return layer
+        seed = zlib.crc32(f"{name}/{self.person.person_id}".encode())
+        return match_light(layer, self.light, self.frame, seed)
+
+    @property
+    def soft(self) -> float:
+        """Width of the edges where something of the photo is in front, pixels."""
+        return float(np.clip(0.02 * self.frame.unit, 0.4, 1.5))
+
+
+def warp_accessory(
+    wearer: Wearer, item: Accessory, matrix: FloatArray, inverse: Inverse, margin: float = 0.4
+) -> tuple[Layer, float]:
+    """The accessory in the photo's frame, and the share of it that the frame cuts off."""
+    unit = wearer.frame.unit
+    x0, y0, x1, y1 = content_box(item.bgra)
+    pad = 2
+    x0, y0 = max(x0 - pad, 0), max(y0 - pad, 0)
+    x1, y1 = min(x1 + pad, item.bgra.shape[1]), min(y1 + pad, item.bgra.shape[0])
+    content = item.bgra[y0:y1, x0:x1]
+    moved = matrix.copy()
+    moved[:, 2] += matrix[:, :2] @ np.array([x0, y0])
+    image_hw = wearer.result.image_hw
+    box, _ = covered_box(moved, (x1 - x0, y1 - y0), image_hw, margin * unit)
+    _, cut = covered_box(moved, (x1 - x0, y1 - y0), image_hw, 0.0)
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    sprite = prepare_sprite(content, scale)
+
+    def within(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
+        u, v = inverse(x, y)
+        return u - x0, v - y0
+
+    return warp_sprite(sprite, within, box), cut
+
+
+def hide_behind(wearer: Wearer, layer: Layer, in_front: BoolArray | None = None) -> Layer:
+    """Take away what hands, nearer people and a given mask hide."""
+    front = hands_in_front(wearer.figure, wearer.frame.unit)
+    if in_front is not None:
+        front |= in_front
+    keep = 1 - to_layer(front, wearer.figure, layer, wearer.soft)
+    nearer = nearer_people(wearer.result, wearer.person)
+    if nearer:
+        keep *= 1 - people_mask(wearer.result, layer, nearer, wearer.soft)
+    return layer.masked(np.clip(keep, 0, 1).astype(np.float32))
+
+
+def cast(
+    wearer: Wearer, layer: Layer, onto: BoolArray, parts: tuple[tuple[float, float, float], ...]
+) -> FloatArray | None:
+    """Shadow of a layer on the person: parts of (shift down in U, blur in U, darkness)."""
+    if not wearer.shadow:
+        return None
+    unit, down = wearer.frame.unit, wearer.frame.down_xy
+    light = wearer.light
+    side = 0.0 if light is None else -0.5 * float(np.clip(light.slope_xy[0], -0.5, 0.5))
+    right = wearer.frame.right_xy
+    total = np.ones_like(layer.alpha)
+    for drop, blur, darkness in parts:
+        dx = unit * drop * (down[0] + side * right[0])
+        dy = unit * drop * (down[1] + side * right[1])
+        total *= 1 - darkness * shifted(layer.alpha, dx, dy, unit * blur)
+    receiver = to_layer(onto, wearer.figure, layer, wearer.soft)
+    out: FloatArray = (1 - total) * receiver
+    out[out < 0.004] = 0
+    return out
+
+
+def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
+    """Put a hat on: band around the head, hair below stays, hands in front."""
+    frame, figure = wearer.frame, wearer.figure
+    if hat.style == "cap" and frame.yaw < -12:
+        hat = hat.mirrored()
+    place = place_hat(frame, figure, hat)
+    layer, cut = warp_accessory(wearer, hat, place.matrix, affine_inverse(place.matrix))
+    notes = list(hat.notes)
+    if cut > 0.6:
+        return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
+    problem = _clear_above(wearer, layer, place.height, notes)
+    if problem:
+        return ItemRecord("hat", hat.name, problem)
+    layer = hide_behind(wearer, layer)
+    _, below = window_units(frame, figure)
+    onto = figure.mask("Face", "Hair", "Sunglasses") & (below < -place.height + 1.15)
+    shadow = cast(wearer, layer, onto, ((0.05, 0.05, 0.42), (0.2, 0.18, 0.3)))
+    checks = check_hat(frame, figure, place, layer, cut)
+    blend(wearer.photo_bgr, wearer.lit(layer, hat.name), shadow)
+    numbers = {
+        "band_center_px": place.center_xy,
+        "band_width_px": 2 * place.half * frame.unit,
+        "band_above_eyes_u": place.height,
+        "roll_deg": place.roll,
+        "cut_by_frame": cut,
+    }
+    return ItemRecord("hat", hat.name, "", numbers, tuple(checks), tuple(notes))
+
+
+def _clear_above(wearer: Wearer, layer: Layer, height: float, notes: list[str]) -> str:
+    """Paint background over an old hat and over hair that would show beside the new one.
+
+    Returns:
+        why the hat cannot be worn, empty if it can.
+    """
+    frame, figure = wearer.frame, wearer.figure
+    _, below = window_units(frame, figure)
+    covered = grown(alpha_in_window(layer, figure) > 0.6, 0.0)
+    old = figure.mask("Hat") & ~covered
+    hair = figure.mask("Hair") & ~covered & (below < -height - 0.05)
+    unit2 = frame.unit**2
+    old_area, hair_area = np.count_nonzero(old) / unit2, np.count_nonzero(hair) / unit2
+    if old_area > MAX_INPAINT:
+        return "the hat that is worn is larger than the new one"
+    hole = np.zeros_like(old)
+    if old_area > 0.01:
+        hole |= old
+        notes.append("the old hat was painted over where the new one does not cover it")
+    if 0.005 < hair_area <= MAX_INPAINT:
+        hole |= hair
+        notes.append("hair beside the hat was painted over")
+    elif hair_area > MAX_INPAINT:
+        notes.append("hair shows outside the hat")
+    if hole.any():
+        _paint_background(wearer, hole, covered)
+    return ""
+
+
+def _paint_background(wearer: Wearer, hole: BoolArray, covered: BoolArray) -> None:
+    """Fill a part of the window from the background around it; the person does not bleed in."""
+    figure = wearer.figure
+    edge = max(2.0, 0.13 * wearer.frame.unit)  # hair frays out beyond its mask
+    hole = grown(hole, edge) & ~figure.mask("Face") & ~figure.others
+    window = wearer.photo_bgr[figure.window]
+    source = window.copy()
+    # The rest of the person must not be taken for background: it is part of the hole as well.
+    person = grown(figure.own > 0, edge) | figure.others
+    unknown = hole | (person & grown(hole, 0.8 * wearer.frame.unit))
+    filled = cv2.inpaint(source, unknown.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)[..., None] * hole[..., None]
+    mixed = window * (1 - soft) + filled * soft
+    window[hole] = np.round(mixed[hole]).astype(np.uint8)
+
+
+def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
+    """Put glasses on: lenses before the eyes, the sides fading under hair and at the edge."""
+    frame, figure = wearer.frame, wearer.figure
+    if frame.confidence < LOW_CONFIDENCE:
+        return ItemRecord("glasses", glasses.name, "the eyes cannot be found")
+    place = place_glasses(frame, glasses)
+    layer, _ = warp_accessory(wearer, glasses, place.matrix, place.inverse)
+    worn = figure.mask("Sunglasses")
+    if worn.any():
+        covered = alpha_in_window(layer, figure) > 0.3
+        rest = np.count_nonzero(worn & ~grown(covered, 0.06 * frame.unit))
+        if rest > 0.12 * np.count_nonzero(worn) or glasses.numbers["lens_alpha"] < 0.6:
+            return ItemRecord("glasses", glasses.name, "glasses are worn already")
+    layer = hide_behind(wearer, layer.masked(_temples(wearer, layer)))
+    skin = figure.mask("Face")
+    shadow = cast(wearer, layer, skin, ((0.06, 0.045, 0.22),))
+    checks = check_glasses(frame, figure, place, layer)
+    blend(wearer.photo_bgr, wearer.lit(layer, glasses.name), shadow)
+    numbers = {
+        "center_px": place.center_xy,
+        "lenses_px": place.lenses_xy,
+        "width_u": place.width,
+        "roll_deg": place.roll,
+    }
+    return ItemRecord("glasses", glasses.name, "", numbers, tuple(checks), glasses.notes)
+
+
+def _temples(wearer: Wearer, layer: Layer) -> FloatArray:
+    """What is seen of the frame: all of it on the face, outside of the lenses not over hair."""
+    frame, figure = wearer.frame, wearer.figure
+    along, _ = window_units(frame, figure)
+    face = grown(figure.mask("Face", "Sunglasses"), 0.06 * frame.unit)
+    side = np.abs(along) > 0.95
+    hidden = side & (figure.mask("Hair", "Hat") | ~face)
+    # A head's own edge: frames reach a little over it, but never float beside it.
+    head = grown(figure.mask("Face", "Hair", "Hat", "Sunglasses"), 0.08 * frame.unit)
+    keep = ~(hidden | ~(head | (np.abs(along) < 0.95)))
+    out: FloatArray = to_layer(keep, figure, layer, max(0.05 * frame.unit, 0.5))
+    return out
+
+
+def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
+    """Hang earrings on the lobes that are seen, straight down."""
+    frame, figure = wearer.frame, wearer.figure
+    found = {side: place_earring(frame, figure, earring, side) for side in (-1, 1)}
+    places = [place for place in found.values() if not isinstance(place, str)]
+    reasons = {side: text for side, text in found.items() if isinstance(text, str)}
+    if not places:
+        return ItemRecord("earrings", earring.name, "; ".join(sorted(set(reasons.values()))))
+    hair = figure.mask("Hair")
+    for place in places:
+        item = earring if place.side < 0 else earring.mirrored()
+        hook, scale = item.anchors["hook"], place.pixels_per_pixel
+        shift = [p - scale * h for p, h in zip(place.hook_xy, hook, strict=True)]
+        matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+        layer, _ = warp_accessory(wearer, item, matrix, affine_inverse(matrix), 0.2)
+        layer = hide_behind(wearer, layer, hair)
+        onto = figure.mask("Face", "Torso-skin", "UpperClothes", "Coat", "Dress")
+        shadow = cast(wearer, layer, onto, ((0.04, 0.03, 0.3),))
+        blend(wearer.photo_bgr, wearer.lit(layer, item.name), shadow)
+    names = {-1: "image left", 1: "image right"}
+    notes = [f"{names[side]}: {text}" for side, text in reasons.items()]
+    numbers = {"hooks_px": [place.hook_xy for place in places]}
+    checks = check_earrings(frame, figure, places)
+    return ItemRecord(
+        "earrings", earring.name, "", numbers, tuple(checks), (*earring.notes, *notes)
+    )
+
+
+def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
+    """Lay a chain on neck and chest, under hair and collar."""
+    frame, figure = wearer.frame, wearer.figure
+    place = place_necklace(frame, figure, necklace)
+    if isinstance(place, str):
+        return ItemRecord("necklace", necklace.name, place)
+    layer, _ = warp_accessory(wearer, necklace, place.matrix, place.inverse, 0.2)
+    whole = float(layer.alpha.sum())
+    keep = to_layer(place.region, figure, layer, wearer.soft)
+    layer = hide_behind(wearer, layer.masked(keep))
+    checks = check_necklace(frame, figure, place, layer, whole)
+    if checks[-1].value < 0.3:
+        return ItemRecord("necklace", necklace.name, "the neck is covered")
+    shadow = cast(wearer, layer, place.region, ((0.035, 0.025, 0.35),))
+    blend(wearer.photo_bgr, wearer.lit(layer, necklace.name), shadow)
+    numbers = {"ends_px": place.ends_xy, "lowest_px": place.lowest_xy}
+    return ItemRecord("necklace", necklace.name, "", numbers, tuple(checks), necklace.notes)
+
+
+WEAR: dict[str, Callable[[Wearer, Accessory], ItemRecord]] = {
+    "necklace": wear_necklace,
+    "earrings": wear_earrings,
+    "glasses": wear_glasses,
+    "hat": wear_hat,
+}

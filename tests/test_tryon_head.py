@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.labels import CIHP
+from m2fp_cli.people import result_from_maps
+from m2fp_cli.tryon.head import HeadFrame, SkipReason, find_head
+from tests.tryon_people import draw_person
+
+
+@pytest.mark.parametrize("roll", [-18, 0, 18])
+@pytest.mark.parametrize("unit", [12, 30])
+def test_eyes_are_found_at_any_size_and_tilt(unit, roll):
+    drawn = draw_person(unit, roll)
+    frame = find_head(drawn.photo_bgr, drawn.result, drawn.result.people[0])
+    assert isinstance(frame, HeadFrame)
+    assert np.hypot(*np.subtract(frame.eyes_xy, drawn.eyes_xy)) < 0.25 * unit
+    assert abs(frame.roll - roll) < 8
+    assert 0.8 < frame.unit / unit < 1.25
+
+
+def test_a_drawn_face_looks_straight_ahead():
+    drawn = draw_person()
+    frame = find_head(drawn.photo_bgr, drawn.result, drawn.result.people[0])
+    assert isinstance(frame, HeadFrame)
+    assert abs(frame.yaw) < 10
+
+
+def test_units_are_the_inverse_of_points():
+    drawn = draw_person(roll=10)
+    frame = find_head(drawn.photo_bgr, drawn.result, drawn.result.people[0])
+    assert isinstance(frame, HeadFrame)
+    x, y = frame.point(0.7, -1.1)
+    along, below = frame.units(np.array([x]), np.array([y]))
+    assert (along[0], below[0]) == pytest.approx((0.7, -1.1), abs=1e-4)
+
+
+def test_a_back_and_a_tiny_face_are_skipped():
+    drawn = draw_person(unit=4)
+    assert find_head(drawn.photo_bgr, drawn.result, drawn.result.people[0]) is SkipReason.SMALL
+    back = np.where(drawn.result.semantic_map == 13, 2, drawn.result.semantic_map)
+    result = result_from_maps(CIHP, back.astype(np.uint8))
+    assert find_head(drawn.photo_bgr, result, result.people[0]) is SkipReason.NO_FACE

@@ -1,0 +1,184 @@
+"""Leave-accessory-out benchmark: place an accessory on people who wear one, with its label hidden.
+
+    python training/tryon_benchmark.py DATA [--odd | --even]
+
+DATA holds ``photos/NNNN.jpg``, ``labels/NNNN.png`` (CIHP ids) and ``worn/NNNN.png`` (1 hat,
+2 sunglasses, 3 glasses, 4 necklace). The label of the worn item is replaced by what is beneath
+it, ours is placed from the rest, and the two places are compared. The eye templates were made from
+the photos with an even rank, so that ``--odd`` is the part nothing was tuned on.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
+from m2fp_cli.labels import CIHP
+from m2fp_cli.people import result_from_maps
+from m2fp_cli.tryon.accessory import Accessory, Kind, load_accessory
+from m2fp_cli.tryon.figure import build_figure, head_window
+from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
+from m2fp_cli.tryon.placement import place_glasses, place_hat, place_necklace
+
+Map = NDArray[np.uint8]
+
+
+@cache
+def worn(name: str, kind: Kind) -> Accessory:
+    """An accessory, read once."""
+    return load_accessory(name, kind)
+
+
+HAT, HAIR, SUNGLASSES, FACE = 1, 2, 4, 13
+
+
+def main() -> None:
+    """Run it and print one table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--odd", action="store_true")
+    parser.add_argument("--even", action="store_true")
+    parser.add_argument("--only", default="hat,glasses,necklace")
+    parser.add_argument("--list", action="store_true", help="print every error")
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for rank, path in enumerate(sorted((options.data / "worn").glob("*.png"))):
+        if (options.odd and rank % 2 == 0) or (options.even and rank % 2):
+            continue
+        items = np.asarray(decode_map(read_bytes(path)), dtype=np.uint8)
+        for item, ids in (("hat", (1,)), ("glasses", (2, 3)), ("necklace", (4,))):
+            real = main_piece(np.isin(items, ids))
+            if item in options.only and np.count_nonzero(real) >= 20:
+                row = {"photo": path.stem, **compare(options.data, path.stem, item, real)}
+                rows[item].append(row)
+                if options.list:
+                    print(item, row, flush=True)
+    for item, found in rows.items():
+        print_table(item, found)
+
+
+def main_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest component and those at least a tenth as large: both lenses, the rim."""
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        return mask
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    return np.isin(pieces, 1 + np.flatnonzero(areas >= 0.1 * areas.max()))
+
+
+def compare(data: Path, name: str, item: str, real: NDArray[np.bool_]) -> dict[str, Any]:
+    """Errors of our place against the real one, in U, or why nothing was placed."""
+    photo = read_image(data / "photos" / f"{name}.jpg").image_bgr
+    labels = np.asarray(decode_map(read_bytes(data / "labels" / f"{name}.png")), dtype=np.uint8)
+    labels = np.where(labels == 255, 0, labels).astype(np.uint8)
+    hidden = hide(labels, real, item)
+    result = result_from_maps(CIHP, hidden)
+    if not result.people:
+        return {"skip": "nobody"}
+    window = head_window(result, result.people[0])
+    if window is None:
+        return {"skip": SkipReason.NO_FACE.value}
+    figure = build_figure(result, result.people[0], window)
+    frame = fit_head(photo[figure.window], figure)
+    if isinstance(frame, SkipReason):
+        return {"skip": frame.value}
+    side = float(np.sqrt(np.count_nonzero(figure.mask("Face"))))
+    base = {"side": side, "yaw": frame.yaw, "confidence": frame.confidence}
+    y, x = np.nonzero(real)
+    along, below = frame.units(x + 0.5, y + 0.5)
+    return {**base, **MEASURES[item](frame, figure, along, below)}
+
+
+def hide(labels: Map, real: NDArray[np.bool_], item: str) -> Map:
+    """Label map without the item: glasses become face, a hat what lies below each column of it."""
+    out = labels.copy()
+    if item == "glasses":
+        out[real | (labels == SUNGLASSES)] = FACE
+    if item == "hat":
+        hat = real | (labels == HAT)
+        for column in np.flatnonzero(hat.any(axis=0)):
+            rows = np.flatnonzero(hat[:, column])
+            below = labels[min(rows[-1] + 1, len(labels) - 1), column]
+            out[rows, column] = HAIR if below in (HAIR, FACE) else 0
+    return out
+
+
+def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, float]:
+    place = place_hat(frame, figure, worn("beanie", Kind.HAT))
+    middle = np.abs(along - place.offset) < 0.6
+    columns = np.round(along[middle] * 8)
+    lows = [below[middle][columns == c].max() for c in np.unique(columns)]
+    height = -float(np.median(lows)) if lows else float("nan")
+    return {
+        "x": float(np.median(along)) - place.offset,
+        "height": height - place.height,
+        "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.half),
+    }
+
+
+def _glasses(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, float]:
+    place = place_glasses(frame, worn("sunglasses", Kind.GLASSES))
+    lens = [frame.units(np.array([p[0]]), np.array([p[1]])) for p in place.lenses_xy]
+    x, y = (float(lens[0][i][0] + lens[1][i][0]) / 2 for i in (0, 1))
+    points = np.stack((along, below), axis=1) - (along.mean(), below.mean())
+    axis = np.linalg.svd(points, full_matrices=False)[2][0]
+    roll = np.degrees(np.arctan2(axis[1], axis[0]) + np.pi / 2) % 180 - 90
+    left, right = (float(v) for v in np.percentile(along, (0.5, 99.5)))
+    width, dx, dy = right - left, (left + right) / 2 - x, float(below.mean() - y)
+    return {
+        "center": float(np.hypot(dx, dy)),
+        "dx": dx,
+        "dy": dy,
+        "width": place.width / max(width, 0.1),
+        "roll": float(roll),
+    }
+
+
+def _necklace(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
+    place = place_necklace(frame, figure, worn("pendant", Kind.NECKLACE))
+    if isinstance(place, str):
+        return {"skip": place}
+    x, y = frame.units(np.array([place.lowest_xy[0]]), np.array([place.lowest_xy[1]]))
+    return {"x": float(along.mean() - x[0]), "top": float(np.percentile(below, 2) - frame.chin),
+            "low": float(np.percentile(below, 99) - y[0])}  # fmt: skip
+
+
+MEASURES = {"hat": _hat, "glasses": _glasses, "necklace": _necklace}
+
+
+def print_table(item: str, rows: list[dict[str, Any]]) -> None:
+    """Counts, and median, 90th percentile and bias of every measure."""
+    placed = [row for row in rows if "skip" not in row]
+    skips: dict[str, int] = defaultdict(int)
+    for row in rows:
+        if "skip" in row:
+            skips[row["skip"]] += 1
+    print(f"\n{item}: {len(rows)} photos, {len(placed)} placed, skipped {dict(skips)}")
+    for title, group in (
+        ("all", placed),
+        ("face over 48 px", [r for r in placed if r["side"] > 48]),
+        ("confident", [r for r in placed if r["confidence"] > 0.5]),
+    ):
+        keys = [k for k in (group[0] if group else {}) if k not in ("photo", "side", "confidence")]
+        for key in keys:
+            values = np.array([row[key] for row in group], dtype=np.float64)
+            values = values[np.isfinite(values)]
+            middle = 1.0 if key == "width" else 0.0
+            error = np.abs(values - middle)
+            print(
+                f"  {title:16s} n={len(values):4d} {key:8s} bias {np.median(values):+.3f} "
+                f"|error| median {np.median(error):.3f} p90 {np.percentile(error, 90):.3f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
