@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
+from typing import Any
 
 from m2fp_cli.batch.job import Worker
 from m2fp_cli.batch.report import ImageReport, Status
@@ -160,7 +161,7 @@ def fresh_fork_server() -> Iterator[None]:
     A server that has torch in it takes seconds to start; one that has not makes every worker that
     needs torch take them.
     """
-    server = forkserver._forkserver  # type: ignore[attr-defined]
+    server: Any = forkserver._forkserver
     server._stop()
     yield
     server._stop()

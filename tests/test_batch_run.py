@@ -24,6 +24,7 @@ from m2fp_cli.batch.run import (
 )
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.errors import ExitCode, OutputError, OutputLockedError, UsageError
 from tests.hostile import without_rights
 from tests.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
@@ -340,6 +341,57 @@ def test_reports_stream_out_of_a_generator_and_closing_it_ends_the_run(tmp_path)
     again = iterate_batch(scan, job, RunOptions(workers=1))
     assert next(again).status is Status.UP_TO_DATE
     again.close()
+
+
+def test_a_script_without_a_main_guard_may_use_it(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from pathlib import Path\n"
+        "from m2fp_cli.batch.run import RunOptions, iterate_batch\n"
+        "from m2fp_cli.batch.scan import find_images\n"
+        "from tests.scripted import ScriptedJob\n"
+        "here = Path(__file__).parent\n"
+        "scan = find_images([here / 'photos'], recursive=False, output=here / 'out')\n"
+        "job = ScriptedJob(here / 'out')\n"
+        "for report in iterate_batch(scan, job, RunOptions()):\n"
+        "    print(report.status.value)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=environment, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("done\ndone\n", "")
+
+
+@pytest.mark.slow
+def test_two_thousand_photos_leave_nothing_behind(tmp_path):
+    """No descriptor more in the parent, no memory more in the workers, the same pace to the end."""
+    write_photos(tmp_path / "photos", ["sleep 0.01"] * 2000)
+    log = tmp_path / "run.jsonl"
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert run(tmp_path, log_file=log).done == 2000
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    sizes = [event["resident_bytes"] for event in events if event["event"] == "photo"]
+    assert max(sizes[1000:]) < max(sizes[:100]) + 20_000_000
+
+
+def test_what_is_ignored_stays_ignored():
+    switch = StopSwitch()
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with switch.listening():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) == switch.take_signal
+            os.kill(os.getpid(), signal.SIGTERM)
+            asked = (switch.is_draining, switch.is_over)
+            os.kill(os.getpid(), signal.SIGINT)
+            assert (*asked, switch.is_over) == (True, False, True)
+        assert switch.signal_number == signal.SIGTERM
+    finally:
+        signal.signal(signal.SIGHUP, before)
+        switch.close()
 
 
 def test_silent_progress_says_nothing(capsys):

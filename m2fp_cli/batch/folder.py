@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
 
 from m2fp_cli.batch.report import ImageReport
@@ -27,7 +27,7 @@ def parse_folder(
     min_score: float = 0.1,
     kinds: Sequence[str] = DEFAULT_KINDS,
     options: RunOptions | None = None,
-) -> Iterator[ImageReport]:
+) -> Generator[ImageReport, None, None]:
     """Parse photos in worker processes and write their results, as ``m2fp parse`` does.
 
     >>> for report in parse_folder("photos", "m2fp-out", model="starter"):   # doctest: +SKIP

@@ -71,10 +71,14 @@ class Outcome:
     Attributes:
         report: how it ended.
         stamp: the files it was made from.
+        worker: id of the last process that had it in its hands.
+        resident_bytes: memory of that process afterwards; 0 if it died.
     """
 
     report: ImageReport
     stamp: Stamp
+    worker: int
+    resident_bytes: int = 0
 
 
 class Pool:
@@ -241,11 +245,12 @@ class Pool:
         self._seconds.append(held.longest_seconds)
         self._deaths_in_a_row = 0
         report = replace(message.report, attempts=2) if held.solo else message.report
-        self._outcomes.append(Outcome(report, message.stamp))
+        pid = member.process.pid or 0
+        self._outcomes.append(Outcome(report, message.stamp, pid, message.resident_bytes))
         if member.has_grown(message.resident_bytes, self._limits.growth_bytes):
             member.is_retiring = True
             size = message.resident_bytes / 1e6
-            self._note(f"worker {member.process.pid} has grown to {size:.0f} MB; it is replaced")
+            self._note(f"worker {pid} has grown to {size:.0f} MB; it is replaced")
 
     def _give_up(self, member: Member, message: GaveUp) -> None:
         member.is_leaving = True
@@ -260,7 +265,7 @@ class Pool:
 
     def _bury(self, member: Member) -> None:
         self._crew.remove(member)
-        pid = member.process.pid
+        pid = member.process.pid or 0
         code = member.bury()
         if member.is_leaving or self._switch.is_draining:
             self._requeue(member.held.values())
@@ -273,20 +278,20 @@ class Pool:
         active = [held for held in member.held.values() if held.stage.is_active or held.solo]
         self._requeue(held for held in member.held.values() if held not in active)
         for held in active:
-            self._accuse(held, error)
+            self._accuse(held, error, pid)
         self._count_death(member, error)
 
     def _requeue(self, helds: Iterable[Held]) -> None:
         self._queue.extendleft(held.task for held in reversed([*helds]) if not held.solo)
 
-    def _accuse(self, held: Held, error: ImageError) -> None:
+    def _accuse(self, held: Held, error: ImageError, pid: int) -> None:
         """A photo was worked on when its worker died: try it again later, or quarantine it."""
         if not held.solo:
             self._suspects.append(held.task)
             return
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
-        self._outcomes.append(Outcome(replace(report, attempts=2), stamp))
+        self._outcomes.append(Outcome(replace(report, attempts=2), stamp, pid))
         self._deaths_in_a_row = 0
 
     def _why(self, member: Member, code: int) -> ImageError:

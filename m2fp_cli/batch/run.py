@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from m2fp_cli.batch.job import Job, Worker
+from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.lock import OutputLock, hold_output
 from m2fp_cli.batch.log import RunLog
 from m2fp_cli.batch.manifest import (
@@ -33,8 +33,7 @@ from m2fp_cli.batch.resume import ResumePlan, Why, plan_resume
 from m2fp_cli.batch.scan import Scan, ScanFailure
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.worker_process import failed_report
-from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.atomic import check_writable, sweep_temporaries
 from m2fp_cli.imaging.names import displayable
 
@@ -145,7 +144,7 @@ def run_batch(
     return report
 
 
-def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Iterator[ImageReport]:
+def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageReport, None, None]:
     """Do a job on everything a scan found; a report for each photo as soon as it has ended.
 
     Photos that are up to date come first. Signals are left to the caller; closing the generator
@@ -259,16 +258,17 @@ class _Run:
     ) -> ImageReport:
         report = _clear_old_files(outcome, old, self._job.output)
         manifest.add(report, outcome.stamp, self._signature)
-        self._show(report)
+        memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
+        self._show(report, **memory)
         cap = self._options.max_failures
         if cap is not None and cap.is_exceeded(self._failures, photos):
             self._switch.drain(f"stopped after {self._failures} failures (--max-failures)")
         return report
 
-    def _show(self, report: ImageReport) -> ImageReport:
+    def _show(self, report: ImageReport, **worker: int) -> ImageReport:
         self._failures += not report.status.is_good
         self._progress.advance(report)
-        self.log.event("photo", **report.as_json())
+        self.log.event("photo", **report.as_json(), **worker)
         return report
 
     def _note(self, text: str) -> None:
@@ -303,21 +303,4 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, output: Path) -> Image
         if not place.is_absolute() and ".." not in place.parts:
             with contextlib.suppress(OSError):
                 (output / place).unlink()
-    return report
-
-
-def run_scan(scan: Scan, worker: Worker, progress: Progress) -> RunReport:
-    """Work on photos one after another in this process; the slow twin of ``run_batch``."""
-    report = RunReport(total=len(scan.tasks) + len(scan.failures))
-    progress.start(report.total)
-    for failure in scan.failures:
-        report.add(_scan_report(failure))
-    for task in scan.tasks:
-        try:
-            photo = worker.save(task, worker.compute(task, worker.load(task)))
-        except ImageError as error:
-            photo = failed_report(task, error)
-        report.add(photo)
-        progress.advance(photo)
-    progress.close()
     return report

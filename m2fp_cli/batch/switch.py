@@ -71,11 +71,21 @@ class StopSwitch:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
-        """Take SIGINT, SIGTERM and SIGHUP for the time of a run; main thread only, else nothing."""
+        """Take SIGINT, SIGTERM and SIGHUP for the time of a run; main thread only, else nothing.
+
+        A signal that the caller ignores stays ignored: ``nohup`` shall keep its word.
+        """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, self.take_signal) for number in _SIGNALS}
+        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        before = {
+            number: handler
+            for number, handler in handlers.items()
+            if handler not in (signal.SIG_IGN, None)
+        }
+        for number in before:
+            signal.signal(number, self.take_signal)
         try:
             yield
         finally:
