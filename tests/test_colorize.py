@@ -15,7 +15,7 @@ from m2fp_cli.imaging.encoding import encode_png
 from m2fp_cli.labels import CIHP, LABEL_SETS
 from m2fp_cli.palette import SCHEMES, Palette
 from m2fp_cli.render.contours import line_width, outline_ids
-from m2fp_cli.render.legend import LegendEntry, draw_legend, find_place
+from m2fp_cli.render.legend import LegendEntry, draw_legend, find_place, plan_legend
 from m2fp_cli.render.maps import PhotoMaps, read_label_map, read_result_maps
 from m2fp_cli.render.paint import LINEAR, paint_clear, paint_map, paint_over, to_srgb
 from m2fp_cli.render.pictures import (
@@ -179,7 +179,7 @@ def test_legend_never_touches_a_face(seed):
         y, x, side = rng.integers(0, height), rng.integers(0, width), rng.integers(4, 120)
         faces[y : y + side, x : x + side] = True
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    drawn = draw_legend(image, ENTRIES, faces, faces)
+    drawn = draw_legend(image, plan_legend(ENTRIES, faces, faces))
     assert (drawn[:height][faces] == image[faces]).all()
     assert (drawn[:height] != image).any() or drawn.shape[0] > height
 
@@ -205,7 +205,7 @@ def test_legend_prefers_a_corner():
 def test_legend_goes_below_a_picture_full_of_faces():
     image = np.full((300, 400, 3), 9, np.uint8)
     everywhere = np.ones((300, 400), np.bool_)
-    drawn = draw_legend(image, ENTRIES, everywhere, everywhere)
+    drawn = draw_legend(image, plan_legend(ENTRIES, everywhere, everywhere))
     assert (drawn[:300] == image).all()
     assert drawn.shape[0] > 300
     assert drawn.shape[1] == 400
@@ -215,7 +215,7 @@ def test_legend_goes_below_a_picture_full_of_faces():
 def test_legend_on_a_clear_background_brings_its_own():
     clear = np.zeros((300, 400, 4), np.uint8)
     nobody = np.zeros((300, 400), np.bool_)
-    drawn = draw_legend(clear, ENTRIES, nobody, nobody)
+    drawn = draw_legend(clear, plan_legend(ENTRIES, nobody, nobody))
     assert drawn[..., 3].max() == 255
     assert (drawn[..., 3] == 0).any()
 

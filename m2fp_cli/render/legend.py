@@ -46,34 +46,65 @@ class LegendEntry:
     color_rgb: Rgb
 
 
-def draw_legend(
-    image: Picture,
-    entries: Sequence[LegendEntry],
-    faces: npt.NDArray[np.bool_],
-    people: npt.NDArray[np.bool_],
-) -> Picture:
+@dataclass(frozen=True)
+class LegendPlan:
+    """A legend whose shape and place are settled; it fits every picture of the same size.
+
+    Attributes:
+        entries: its lines.
+        letters: height of the letters in pixels.
+        columns: number of columns.
+        corner_xy: column and row of its upper left corner; None puts it below the picture.
+    """
+
+    entries: tuple[LegendEntry, ...]
+    letters: int
+    columns: int
+    corner_xy: tuple[int, int] | None
+
+
+def plan_legend(
+    entries: Sequence[LegendEntry], faces: npt.NDArray[np.bool_], people: npt.NDArray[np.bool_]
+) -> LegendPlan:
+    """Find the shape and the place that hide no face, and as little of the people as can be.
+
+    Args:
+        entries: lines of the legend, at least one.
+        faces: (H, W) bool, what must stay visible.
+        people: (H, W) bool, what should rather stay visible.
+    """
+    lines = tuple(entries)
+    height, width = faces.shape
+    letters = max(_MIN_LETTERS, round(min(height, width) * _LETTERS_SHARE))
+    for share in _SMALLER:
+        size = max(_MIN_LETTERS, round(letters * share))
+        place = find_place(_panel_sizes(lines, size), faces, people)
+        if place is not None:
+            columns, x, y = place
+            return LegendPlan(lines, size, columns, (x, y))
+    size = max(_MIN_LETTERS, round(letters * _SMALLER[-1]))
+    sizes = _panel_sizes(lines, size)
+    fitting = [n for n, panel_hw in enumerate(sizes, start=1) if panel_hw[1] <= width]
+    return LegendPlan(lines, size, fitting[-1] if fitting else 1, None)
+
+
+def draw_legend(image: Picture, plan: LegendPlan) -> Picture:
     """Put a legend on a picture, beside the faces.
 
     Args:
-        image: (H, W, 3) BGR or (H, W, 4) BGRA uint8; not changed.
-        entries: lines of the legend; none means no legend.
-        faces: (H, W) bool, what must stay visible.
-        people: (H, W) bool, what should rather stay visible.
+        image: (H, W, 3) BGR or (H, W, 4) BGRA uint8 of the planned size; not changed.
+        plan: what ``plan_legend`` settled.
 
     Returns:
         a picture of the same size; higher by a strip for the legend if no place is free of faces.
     """
-    if not entries:
-        return image.copy()
-    height, width = image.shape[:2]
-    letters = max(_MIN_LETTERS, round(min(height, width) * _LETTERS_SHARE))
-    for share in _SMALLER:
-        size = max(_MIN_LETTERS, round(letters * share))
-        place = find_place(_panel_sizes(tuple(entries), size), faces, people)
-        if place is not None:
-            columns, x, y = place
-            return _put(image, _draw_panel(tuple(entries), size, columns), x, y)
-    return _below(image, tuple(entries), max(_MIN_LETTERS, round(letters * _SMALLER[-1])))
+    panel = _draw_panel(plan.entries, plan.letters, plan.columns)
+    if plan.corner_xy is not None:
+        return _put(image, panel, *plan.corner_xy)
+    strip = np.zeros((panel.shape[0], *image.shape[1:]), dtype=np.uint8)
+    strip[:] = (*_PANEL_RGBA[2::-1], 255)[: image.shape[2]]
+    shown = np.ascontiguousarray(panel[:, : image.shape[1]])
+    return np.vstack((image, _put(strip, shown, 0, 0)))
 
 
 def find_place(
@@ -219,15 +250,3 @@ def _put(image: Picture, panel: Picture, x: int, y: int) -> Picture:
         part[..., 3] = np.rint(255 - (1 - alpha[..., 0]) * (255 - part[..., 3]))
     part[..., :3] = np.rint(panel[..., :3] * alpha + part[..., :3] * (1 - alpha))
     return out
-
-
-def _below(image: Picture, entries: tuple[LegendEntry, ...], letters: int) -> Picture:
-    """The picture with a strip below it that holds the legend, as wide as it can be."""
-    width = image.shape[1]
-    sizes = _panel_sizes(entries, letters)
-    fitting = [n for n, size in enumerate(sizes, start=1) if size[1] <= width] or [1]
-    panel = _draw_panel(entries, letters, fitting[-1])
-    strip = np.zeros((panel.shape[0], width, image.shape[2]), dtype=np.uint8)
-    strip[:] = (*_PANEL_RGBA[2::-1], 255)[: image.shape[2]]
-    shown = panel[:, :width]
-    return np.vstack((image, _put(strip, np.ascontiguousarray(shown), 0, 0)))

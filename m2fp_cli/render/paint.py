@@ -99,8 +99,10 @@ def paint_over(
         return painted
     crop = np.ascontiguousarray(ids[area])
     photo = image_bgr[area]
-    _mix_inside(painted[area], photo, crop, colors_rgb, opacity)
-    rows, columns = _border_pixels(crop)
+    is_border = _find_borders(crop)
+    if np.any((crop != 0) & ~is_border):  # a thin line has nothing inside
+        _mix_inside(painted[area], photo, crop, colors_rgb, opacity)
+    rows, columns = _places(is_border)
     color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
     below = LINEAR[photo[rows, columns]]
     mixed = color * np.float32(opacity) + below * (1 - alpha[:, None] * np.float32(opacity))
@@ -126,7 +128,7 @@ def paint_clear(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
     if area is None:
         return bgra
     crop = np.ascontiguousarray(ids[area])
-    rows, columns = _border_pixels(crop)
+    rows, columns = _places(_find_borders(crop))
     color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
     straight = color / np.maximum(alpha, np.float32(1e-6))[:, None]
     bgra[area][rows, columns, :3] = to_srgb(straight)
@@ -153,14 +155,16 @@ def _mix_inside(
     for top in range(0, ids.shape[0], _BLOCK_HW[0]):
         for left in range(0, ids.shape[1], _BLOCK_HW[1]):
             block = slice(top, top + _BLOCK_HW[0]), slice(left, left + _BLOCK_HW[1])
+            row = ids[block].astype(np.int16)
             # A table look-up with two indices is a nearest-neighbour warp of the table; OpenCV's is
             # faster than NumPy's indexing, which widens every index to 64 bits first.
-            place = np.empty((*ids[block].shape, 2), dtype=np.int16)
-            place[..., 1] = ids[block]
-            for channel in range(3):
-                place[..., 0] = photo[block][..., channel]
-                mixed = cv2.remap(tables[channel], place, _NO_MAP, cv2.INTER_NEAREST)
-                target[block][..., channel] = mixed
+            mixed = [
+                cv2.remap(table, cv2.merge((plane, row)), _NO_MAP, cv2.INTER_NEAREST)
+                for table, plane in zip(
+                    tables, cv2.split(photo[block].astype(np.int16)), strict=True
+                )
+            ]
+            target[block] = cv2.merge(mixed)
 
 
 def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Picture]:
@@ -174,13 +178,16 @@ def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Pic
     return tables
 
 
-def _border_pixels(ids: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Rows and columns of the pixels that have another id among their eight neighbours."""
+def _find_borders(ids: Ids) -> npt.NDArray[np.bool_]:
+    """Which pixels have another id among their eight neighbours, (H, W) bool."""
     comparable = ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.uint16)
     square = np.ones((3, 3), dtype=np.uint8)
-    differs = cv2.dilate(comparable, square) != cv2.erode(comparable, square)
-    flat = np.flatnonzero(differs)
-    rows, columns = np.divmod(flat, ids.shape[1])
+    return np.asarray(cv2.dilate(comparable, square) != cv2.erode(comparable, square))
+
+
+def _places(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Rows and columns of the set pixels."""
+    rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return rows, columns
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -17,7 +18,7 @@ from m2fp_cli.imaging.encoding import (
 from m2fp_cli.labels import LabelSet
 from m2fp_cli.palette import ColorScheme, Palette
 from m2fp_cli.render.contours import line_width, outline_ids
-from m2fp_cli.render.legend import FACE_NAMES, LegendEntry, draw_legend
+from m2fp_cli.render.legend import FACE_NAMES, LegendEntry, LegendPlan, draw_legend, plan_legend
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import Ids, Picture, paint_clear, paint_map, paint_over
 
@@ -120,11 +121,12 @@ def paint_pictures(maps: PhotoMaps, image_bgr: Picture | None, settings: PaintSe
             f"{maps.image_hw[1]} x {maps.image_hw[0]}; parse it again",
         )
     chosen = choose_ids(maps, settings)
-    color_map = _color_map(maps, chosen, image_bgr, settings) if settings.color_map else None
+    top = _plan_top(maps, chosen, settings)
+    color_map = _color_map(chosen, image_bgr, settings, top) if settings.color_map else None
     overlay = None
     if settings.overlay and image_bgr is not None:
         overlay = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=settings.opacity)
-        overlay = _finish(overlay, maps, chosen, settings)
+        overlay = _draw_top(overlay, top)
     return Pictures(color_map, overlay)
 
 
@@ -167,38 +169,62 @@ def encode_picture(picture: Picture | IndexedPicture, fmt: str) -> bytes:
     return encode_webp(picture) if fmt == "webp" else encode_jpeg(picture)
 
 
+@dataclass(frozen=True, eq=False)
+class _Top:
+    """What is drawn on top of every picture of a photo; None for what is not.
+
+    Attributes:
+        outlines: (H, W) uint8 of 0 and 1.
+        legend: its shape and place.
+    """
+
+    outlines: npt.NDArray[np.uint8] | None
+    legend: LegendPlan | None
+
+
+def _plan_top(maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings) -> _Top:
+    outlines = legend = None
+    if settings.contours:
+        lines = outline_ids(_people_of(maps), line_width(maps.image_hw))
+        outlines = (lines > 0).astype(np.uint8)
+    used = _used_ids(chosen.ids) if settings.legend else []
+    if used:
+        is_face = np.zeros(256, dtype=np.bool_)
+        is_face[_face_ids(maps.labels)] = True
+        entries = [_entry(chosen, i) for i in used]
+        legend = plan_legend(entries, is_face[maps.semantic_map], maps.semantic_map > 0)
+    return _Top(outlines, legend)
+
+
 def _color_map(
-    maps: PhotoMaps, chosen: ColoredIds, image_bgr: Picture | None, settings: PaintSettings
+    chosen: ColoredIds, image_bgr: Picture | None, settings: PaintSettings, top: _Top
 ) -> Picture | IndexedPicture:
     if settings.background == "photo" and image_bgr is not None:
         picture = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=1.0)
     elif settings.background == "transparent":
         picture = paint_clear(chosen.ids, chosen.colors_rgb)
-    elif not (settings.contours or settings.legend):
+    elif top.outlines is None and top.legend is None:
         return IndexedPicture(chosen.ids, chosen.colors_rgb)
     else:
         picture = paint_map(chosen.ids, chosen.colors_rgb)
-    return _finish(picture, maps, chosen, settings)
+    return _draw_top(picture, top)
 
 
-def _finish(
-    picture: Picture, maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings
-) -> Picture:
-    """Draw what goes on top: outlines, legend."""
-    if settings.contours:
-        outlines = outline_ids(_people_of(maps), line_width(maps.image_hw)) > 0
+def _draw_top(picture: Picture, top: _Top) -> Picture:
+    if top.outlines is not None:
         colors = np.ascontiguousarray(picture[..., :3])
-        line = paint_over(colors, outlines.astype(np.uint8), _LINE_RGB, opacity=1.0)
+        line = paint_over(colors, top.outlines, _LINE_RGB, opacity=1.0)
         if picture.shape[2] == 4:
-            alpha = np.maximum(picture[..., 3], outlines * np.uint8(255))
+            alpha = np.maximum(picture[..., 3], top.outlines * np.uint8(255))
             line = np.dstack((line, alpha))
         picture = line
-    if settings.legend:
-        used = np.flatnonzero(np.bincount(chosen.ids.ravel())[1:]) + 1
-        entries = [_entry(chosen, int(i)) for i in used]
-        faces = np.isin(maps.semantic_map, _face_ids(maps.labels))
-        picture = draw_legend(picture, entries, faces, maps.semantic_map > 0)
-    return picture
+    return picture if top.legend is None else draw_legend(picture, top.legend)
+
+
+def _used_ids(ids: Ids) -> list[int]:
+    """Ids above 0 in a map of 8 bits; OpenCV counts them without widening the map first."""
+    counts = np.asarray(cv2.calcHist([ids], [0], None, [256], [0, 256]))
+    return [int(i) for i in np.flatnonzero(counts.ravel()) if i]
 
 
 def _entry(chosen: ColoredIds, number: int) -> LegendEntry:
