@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format clean
+.PHONY: help setup demo test check lint types format clean accessories
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ types: setup ## check the types
 format: setup ## lay the code out as lint wants it
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
+
+accessories: setup ## draw the accessories again from their sources
+	$(BIN)/python accessories/sources/build.py
 
 clean: ## remove the environment and all caches in the checkout
 	rm -rf .venv .venv-tools .mypy_cache .pytest_cache .ruff_cache

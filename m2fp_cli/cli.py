@@ -13,12 +13,14 @@ from typing import Annotated
 import typer
 
 from m2fp_cli import __version__
-from m2fp_cli.commands import models
+from m2fp_cli.commands import accessories, models
+from m2fp_cli.commands.bench import bench
 from m2fp_cli.commands.colorize import colorize
 from m2fp_cli.commands.labels import labels
 from m2fp_cli.commands.parse import parse
 from m2fp_cli.commands.report import report
 from m2fp_cli.commands.status import status
+from m2fp_cli.commands.tryon import tryon
 from m2fp_cli.errors import ExitCode, M2fpError
 
 app = typer.Typer(
@@ -35,6 +37,9 @@ app.command("colorize")(colorize)
 app.command("labels")(labels)
 app.command("report")(report)
 app.command("status")(status)
+app.command("bench")(bench)
+app.command("tryon")(tryon)
+app.add_typer(accessories.app, name="accessories")
 app.add_typer(models.app, name="models")
 
 

@@ -112,8 +112,10 @@ def hide(labels: Map, real: NDArray[np.bool_], item: str) -> Map:
     return out
 
 
-def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, float]:
+def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
     place = place_hat(frame, figure, worn("beanie", Kind.HAT))
+    if abs(float(np.median(along))) > 1.5 or np.median(below) > 0:
+        return {"skip": "the real one is not on the head"}
     middle = np.abs(along - place.offset) < 0.6
     columns = np.round(along[middle] * 8)
     lows = [below[middle][columns == c].max() for c in np.unique(columns)]
@@ -125,13 +127,15 @@ def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, flo
     }
 
 
-def _glasses(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, float]:
+def _glasses(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
     place = place_glasses(frame, worn("sunglasses", Kind.GLASSES))
     lens = [frame.units(np.array([p[0]]), np.array([p[1]])) for p in place.lenses_xy]
     x, y = (float(lens[0][i][0] + lens[1][i][0]) / 2 for i in (0, 1))
     points = np.stack((along, below), axis=1) - (along.mean(), below.mean())
     axis = np.linalg.svd(points, full_matrices=False)[2][0]
     roll = np.degrees(np.arctan2(axis[1], axis[0]) + np.pi / 2) % 180 - 90
+    if float(np.median(below)) < -1.3 or float(np.median(below)) > 1.5:
+        return {"skip": "the real ones are not before the eyes"}
     left, right = (float(v) for v in np.percentile(along, (0.5, 99.5)))
     width, dx, dy = right - left, (left + right) / 2 - x, float(below.mean() - y)
     return {

@@ -1,6 +1,6 @@
 """Put pictures into a photo: one resample, premultiplied, in linear light.
 
-Resampling straight alpha leaves dark or pale fringes, blending sRGB values makes edges too dark, and
+Resampling straight alpha leaves dark or pale fringes, blending sRGB values makes edges dark, and
 a second resample blurs; so a picture is linearised and premultiplied, shrunk by areas where it
 is much too large, and warped once. Only pixels under the picture or its shadow are written.
 """

@@ -45,7 +45,7 @@ class Prior:
     center_xy: tuple[float, float]
     unit: float
     tilt: float = 0.0
-    sigma_xy: tuple[float, float] = (0.25, 0.40)
+    sigma_xy: tuple[float, float] = (0.25, 0.45)
     sigma_scale: float = 0.16
     sigma_tilt: float = 0.21
 
@@ -205,8 +205,23 @@ def fit_eyes(
         prior: what masks say.
         templates: others than those that come with the package.
     """
-    templates = templates or load_templates()
     contrast, matrix = standard_frame(grey, face, prior)
+    pose, score = fit_standard(contrast, prior, templates or load_templates())
+    x, y, scale, tilt = (float(value) for value in pose)
+    center = cv2.invertAffineTransform(matrix) @ np.array([x, y, 1.0])
+    return EyeFit(
+        (float(center[0]), float(center[1])),
+        scale * prior.unit,
+        tilt,
+        float(score.max()),
+        bool(score.argmax() == 1),
+    )
+
+
+def fit_standard(
+    contrast: FloatArray, prior: Prior, templates: Templates
+) -> tuple[FloatArray, FloatArray]:
+    """Best pose in a standard frame (x, y, scale, tilt), and the scores of both templates there."""
     poses = coarse_poses()
     scores = score_poses(contrast, poses, templates, every=2)
     total = scores.max(axis=1) - prior_penalty(poses, prior)
@@ -219,16 +234,7 @@ def fit_eyes(
         total = scores.max(axis=1) - prior_penalty(poses, prior)
         best = poses[np.argsort(-total)[:1]]
     top = int(np.argmax(total))
-    x, y, scale, tilt = (float(v) for v in poses[top])
-    inverse = cv2.invertAffineTransform(matrix)
-    center = inverse @ np.array([x, y, 1.0])
-    return EyeFit(
-        (float(center[0]), float(center[1])),
-        scale * prior.unit,
-        tilt,
-        float(scores[top].max()),
-        bool(scores[top].argmax() == 1),
-    )
+    return poses[top], scores[top]
 
 
 def _distinct(poses: FloatArray, total: FloatArray, count: int) -> FloatArray:

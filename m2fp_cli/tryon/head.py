@@ -31,10 +31,12 @@ EYES_TO_CHIN = 1.84
 EYES_TO_CROWN = 1.67
 EYES_TO_BALD_CROWN = 1.55
 CROWN_RANGE = (1.45, 2.1)
+HEAD_BEHIND_EYES = 0.8  # how far the middle of a hat lies behind the eyes, U
 LENS_DROP = 0.09  # centre of glasses below the pupils
 MIN_FACE_SIDE = 12.0  # square root of the face's area in pixels
 SURE_SCORE = 0.45
 PROFILE_YAW = 50.0
+NARROWEST_FACE = 0.42  # width to height; a face with its neck has 0.55, a profile less
 
 
 class SkipReason(str, Enum):
@@ -139,6 +141,8 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
         return SkipReason.SMALL
     if shape.cut_share > 0.25:
         return SkipReason.CUT
+    if shape.width < NARROWEST_FACE * (shape.bottom - shape.top):
+        return SkipReason.PROFILE
     prior = mask_prior(shape, figure)
     fit = fit_eyes(luminance(window_bgr), face, prior)
     return _assemble(fit, face, shape, figure)
@@ -195,9 +199,9 @@ def mask_prior(shape: FaceShape, figure: Figure) -> Prior:
     some place on the neck. Both are weak, so that they are averaged and the prior is wide.
     """
     unit = UNITS_PER_WIDTH * shape.width
-    from_top = shape.top + (0.75 if figure.mask("Hat").any() else 1.0) * unit
+    from_top = shape.top + (0.7 if figure.mask("Hat").any() else 0.95) * unit
     from_chin = max(shape.bottom - EYES_TO_CHIN * unit, shape.top + 0.25 * unit)
-    y = 0.7 * from_top + 0.3 * min(from_chin, from_top + 0.8 * unit)
+    y = 0.85 * from_top + 0.15 * min(from_chin, from_top + 0.8 * unit)
     return Prior((shape.middle_x, y), unit)
 
 
@@ -232,7 +236,7 @@ def _assemble(
         unit=unit,
         crown=_crown(figure, along * frame.unit / unit, below * frame.unit / unit),
         chin=_chin(face, along * frame.unit / unit, below * frame.unit / unit),
-        middle=-0.25 * math.sin(math.radians(yaw)),
+        middle=-HEAD_BEHIND_EYES * math.sin(math.radians(yaw)),
         yaw=yaw,
         confidence=round(float(sure), 3),
         reasons=tuple(reasons),

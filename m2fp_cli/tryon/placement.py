@@ -14,7 +14,7 @@ from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray
 from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
 
 BAND_HALF = (1.2, 1.45)  # head breadth 2.40 U bare; more with hair
-GLASSES_WIDTH = 2.35
+GLASSES_WIDTH = 2.2
 MAX_ROLL = 35.0
 BASE_CIRCUMFERENCE_MM = 371.0  # of the neck's base, ANSUR II
 MM_PER_UNIT = 63.0  # distance between the pupils, Dodgson 2004
@@ -105,7 +105,7 @@ class GlassesPlacement:
 
 
 def glasses_width(frame: HeadFrame) -> float:
-    """Width of glasses on this head seen from the front, U: near 2.35, less on narrow faces."""
+    """Width of glasses on this head seen from the front, U: near 2.2, by the face's width."""
     return (
         float(np.clip(1.01 * frame.face_width / frame.unit, 2.17, 2.5)) * 0.35
         + 0.65 * GLASSES_WIDTH

@@ -65,16 +65,25 @@ def alpha_in_window(layer: Layer, figure: Figure) -> FloatArray:
 
 
 def check_hat(
-    frame: HeadFrame, figure: Figure, place: HatPlacement, layer: Layer, cut: float
+    frame: HeadFrame, figure: Figure, place: HatPlacement, layer: Layer, cut: float, gone: BoolArray
 ) -> list[Check]:
-    """Whether a hat sits on the head: no gap, right height and width, eyes free, hair inside."""
+    """Whether a hat sits on the head: no gap, right height and width, eyes free, hair inside.
+
+    Args:
+        frame: the head.
+        figure: the person.
+        place: where the hat is.
+        layer: what is drawn of it.
+        cut: share of it outside the photo.
+        gone: (h, w) bool in the figure's window: what was painted over with background.
+    """
     alpha = alpha_in_window(layer, figure)
     along, below = window_units(frame, figure)
     gap_median, gap_high = _float_gap(alpha, figure, along, below, place)
     discs = np.minimum(np.hypot(along - 0.5, below), np.hypot(along + 0.5, below)) < 0.18
-    hair = figure.mask("Hair")
+    hair = figure.mask("Hair") & ~gone
     above = hair & (below < -place.height - 0.1)
-    old = figure.mask("Hat")
+    old = figure.mask("Hat") & ~gone
     return [
         Check("gap_median_u", gap_median, 0.0, 0.05),
         Check("gap_p95_u", gap_high, 0.0, 0.12),

@@ -31,6 +31,7 @@ from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.lighting import Light, match_light
 from m2fp_cli.tryon.occlusion import hands_in_front, nearer_people, people_mask, to_layer
 from m2fp_cli.tryon.placement import (
+    HatPlacement,
     place_earring,
     place_glasses,
     place_hat,
@@ -152,14 +153,14 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     notes = list(hat.notes)
     if cut > 0.6:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
-    problem = _clear_above(wearer, layer, place.height, notes)
-    if problem:
-        return ItemRecord("hat", hat.name, problem)
+    cleared = _clear_above(wearer, layer, place, notes)
+    if isinstance(cleared, str):
+        return ItemRecord("hat", hat.name, cleared)
     layer = hide_behind(wearer, layer)
     _, below = window_units(frame, figure)
     onto = figure.mask("Face", "Hair", "Sunglasses") & (below < -place.height + 1.15)
     shadow = cast(wearer, layer, onto, ((0.05, 0.05, 0.42), (0.2, 0.18, 0.3)))
-    checks = check_hat(frame, figure, place, layer, cut)
+    checks = check_hat(frame, figure, place, layer, cut, cleared)
     blend(wearer.photo_bgr, wearer.lit(layer, hat.name), shadow)
     numbers = {
         "band_center_px": place.center_xy,
@@ -171,17 +172,23 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     return ItemRecord("hat", hat.name, "", numbers, tuple(checks), tuple(notes))
 
 
-def _clear_above(wearer: Wearer, layer: Layer, height: float, notes: list[str]) -> str:
+def _clear_above(
+    wearer: Wearer, layer: Layer, place: HatPlacement, notes: list[str]
+) -> BoolArray | str:
     """Paint background over an old hat and over hair that would show beside the new one.
 
+    Beside the band hair falls: what is left of it slopes down from the hat's edge.
+
     Returns:
-        why the hat cannot be worn, empty if it can.
+        what was painted over, in the figure's window; or why the hat cannot be worn.
     """
     frame, figure = wearer.frame, wearer.figure
-    _, below = window_units(frame, figure)
+    along, below = window_units(frame, figure)
     covered = grown(alpha_in_window(layer, figure) > 0.6, 0.0)
     old = figure.mask("Hat") & ~covered
-    hair = figure.mask("Hair") & ~covered & (below < -height - 0.05)
+    beside = np.maximum(np.abs(along - place.offset) - place.half, 0)
+    slope = -place.height - 0.05 + 0.7 * beside
+    hair = figure.mask("Hair") & ~covered & (below < slope)
     unit2 = frame.unit**2
     old_area, hair_area = np.count_nonzero(old) / unit2, np.count_nonzero(hair) / unit2
     if old_area > MAX_INPAINT:
@@ -196,11 +203,11 @@ def _clear_above(wearer: Wearer, layer: Layer, height: float, notes: list[str]) 
     elif hair_area > MAX_INPAINT:
         notes.append("hair shows outside the hat")
     if hole.any():
-        _paint_background(wearer, hole, covered)
-    return ""
+        _paint_background(wearer, hole)
+    return hole
 
 
-def _paint_background(wearer: Wearer, hole: BoolArray, covered: BoolArray) -> None:
+def _paint_background(wearer: Wearer, hole: BoolArray) -> None:
     """Fill a part of the window from the background around it; the person does not bleed in."""
     figure = wearer.figure
     edge = max(2.0, 0.13 * wearer.frame.unit)  # hair frays out beyond its mask

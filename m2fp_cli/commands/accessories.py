@@ -1,0 +1,111 @@
+"""``m2fp accessories``: what can be worn, and whether a picture of one's own can."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from m2fp_cli.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True, help="List, show and check what can be tried on.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+
+
+@app.command("list")
+def list_names(as_json: AsJson = False) -> None:
+    """List the accessories that come with the tool."""
+    from m2fp_cli.tryon.accessory import list_accessories
+
+    found = list_accessories()
+    if as_json:
+        print(json.dumps([{"name": name, "kind": kind.value} for name, kind in found.items()]))
+        return
+    for name, kind in found.items():
+        print(f"{kind.value:10s} {name}")
+
+
+@app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or PNG file.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say where an accessory's file is, and what fixes it to a person."""
+    from m2fp_cli.tryon.accessory import find_accessory, load_accessory
+
+    path = find_accessory(name)
+    item = load_accessory(name, _kind_of(path, None))
+    height, width = item.bgra.shape[:2]
+    document = {
+        "name": item.name,
+        "kind": item.kind.value,
+        "file": str(path),
+        "size": [width, height],
+        "anchors": {key: [round(v, 1) for v in point] for key, point in item.anchors.items()},
+        **item.numbers,
+        "notes": list(item.notes),
+    }
+    if as_json:
+        print(json.dumps(document))
+        return
+    for key, value in document.items():
+        print(f"{key}: {value}")
+
+
+@app.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG with transparency.")],
+    kind: Annotated[
+        str | None,
+        typer.Option(help="hat, glasses, earrings, necklace or top.", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Picture with the anchors drawn. [default: FILE-anchors.png]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Draw the anchors of a picture, and name what is wrong with it."""
+    from m2fp_cli.imaging.atomic import write_atomic
+    from m2fp_cli.imaging.encoding import encode_png
+    from m2fp_cli.imaging.names import displayable
+    from m2fp_cli.tryon.accessory import load_accessory
+    from m2fp_cli.tryon.inspection import draw_anchors, find_faults
+
+    if not file.is_file():
+        raise UsageError(f"{displayable(file)}: there is no such file")
+    item = load_accessory(str(file), _kind_of(file, kind))
+    faults = find_faults(item)
+    target = output or file.with_name(f"{file.stem}-anchors.png")
+    write_atomic(target, encode_png(draw_anchors(item)))
+    for note in item.notes:
+        print(f"note: {note}")
+    for fault in faults:
+        print(f"wrong: {fault}")
+    print(f"anchors drawn in {displayable(target)}")
+    raise typer.Exit(1 if faults else 0)
+
+
+def _kind_of(path: Path, stated: str | None):  # type: ignore[no-untyped-def]
+    """Kind of a picture: as stated, or as its JSON says.
+
+    Raises:
+        UsageError: neither says it, or what is stated is none.
+    """
+    from m2fp_cli.tryon.accessory import Kind, stated_kind
+
+    text = stated or stated_kind(path)
+    names = [kind.value for kind in Kind]
+    if text is None:
+        raise UsageError(f"say what it is: --kind {', '.join(names)}")
+    if text not in names:
+        raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(names)}")
+    return Kind(text)
