@@ -38,6 +38,7 @@ class ParseJob:
         weights: SHA-256 of its weights.
         weights_bytes: size of its weights.
         engine: ``fast`` or ``reference``.
+        precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
         flip: test-time augmentation.
         min_score: lowest score of a reported instance.
         kinds: what to write, members of ``store.KINDS``.
@@ -50,6 +51,7 @@ class ParseJob:
     weights: str
     weights_bytes: int
     engine: str = "fast"
+    precision: str = "fp32"
     flip: bool = False
     min_score: float = 0.1
     kinds: tuple[str, ...] = DEFAULT_KINDS
@@ -64,6 +66,7 @@ class ParseJob:
             "model": self.model,
             "weights": self.weights,
             "engine": self.engine,
+            "precision": self.precision,
             "flip": str(self.flip),
             "min_score": str(self.min_score),
             "save": ",".join(self.kinds),
@@ -92,6 +95,7 @@ def make_parse_job(
     model: str,
     *,
     engine: str = "fast",
+    precision: str = "fp32",
     flip: bool = False,
     min_score: float = 0.1,
     kinds: tuple[str, ...] = DEFAULT_KINDS,
@@ -104,6 +108,7 @@ def make_parse_job(
         output: root of the output.
         model: name, ModelScope id or folder.
         engine: ``fast`` or ``reference``.
+        precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
         flip: test-time augmentation.
         min_score: lowest score of a reported instance.
         kinds: members of ``store.KINDS``.
@@ -122,6 +127,7 @@ def make_parse_job(
         weights=weights_digest(found.folder),
         weights_bytes=found.weights.stat().st_size,
         engine=engine,
+        precision=precision,
         flip=flip,
         min_score=min_score,
         kinds=kinds,
@@ -216,4 +222,10 @@ def build_engine(job: ParseJob, threads: int) -> Engine:
         return ReferenceParser(job.folder, min_score=job.min_score, threads=threads)
     from m2fp_cli.engine.parser import HumanParser
 
-    return HumanParser(job.folder, min_score=job.min_score, flip=job.flip, threads=threads)
+    return HumanParser(
+        job.folder,
+        min_score=job.min_score,
+        flip=job.flip,
+        precision=job.precision,
+        threads=threads,
+    )

@@ -19,6 +19,14 @@ class EngineName(str, Enum):
     REFERENCE = "reference"
 
 
+class Precision(str, Enum):
+    """Number formats by the names users give them."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    AUTO = "auto"
+
+
 def parse(
     inputs: options.Inputs,
     output: options.Output = options.DEFAULT_OUTPUT,
@@ -28,6 +36,10 @@ def parse(
         EngineName,
         typer.Option(help="fast, or ModelScope's own code (extra: reference, CPython 3.10)."),
     ] = EngineName.FAST,
+    precision: Annotated[
+        Precision,
+        typer.Option(help="Number format: fp32, bf16 (faster on AMX and AVX512-BF16), or auto."),
+    ] = Precision.FP32,
     flip: Annotated[
         bool,
         typer.Option(
@@ -90,6 +102,7 @@ def parse(
             output,
             model or default_name(),
             engine=engine.value,
+            precision=precision.value,
             flip=flip,
             min_score=min_score,
             kinds=kinds,
