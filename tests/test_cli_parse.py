@@ -261,7 +261,7 @@ def test_the_command_line_never_imports_torch(tmp_path, model):
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent.parent,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "[]\n", "")

@@ -23,45 +23,24 @@ Another executor (a cluster's) has to offer what ``Pool.run`` does: tasks in, ou
 from __future__ import annotations
 
 import itertools
-import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 
-from m2fp_cli.batch.crew import Held, Member, describe_exit
+from m2fp_cli.batch.clock import PoolClock, PoolLimits
+from m2fp_cli.batch.crew import Held, Member
+from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready
 from m2fp_cli.batch.report import ImageReport, Status
-from m2fp_cli.batch.resources import PoolPlan, count_oom_kills
+from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.worker_process import failed_report
-from m2fp_cli.errors import ImageError, M2fpError
-
-_TICK_SECONDS = 1.0
-_GAP_SECONDS = 30.0  # the parent slept for longer: its clocks say nothing about the workers
-_BARREN_DEATHS = 50  # in a row, without a photo that ended
-_BOOT_DEATHS = 6  # in a row, before any worker was ever ready
-_LONGEST_PAUSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True)
-class PoolLimits:
-    """What a pool puts up with.
-
-    Attributes:
-        photo_seconds: time one stage of one photo may take; None for 20 times the median so far, at
-            least a minute, and ten minutes until there is a median.
-        growth_bytes: a worker whose memory grows by more is replaced.
-        boot_seconds: time a worker may take to start.
-    """
-
-    photo_seconds: float | None = None
-    growth_bytes: int = 300_000_000
-    boot_seconds: float = 600.0
+from m2fp_cli.errors import ImageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +92,10 @@ class Pool:
         self._suspects: deque[ImageTask] = deque()
         self._outcomes: list[Outcome] = []
         self._tickets = itertools.count()
-        self._seconds: deque[float] = deque(maxlen=200)
+        self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._fatal: Exception | None = None
         self._ever_ready = False
-        self._deaths_in_a_row = 0
         self._start_after = 0.0
-        self._oom_kills, self._oom_seen = count_oom_kills(), 0
-        self._looked_at = time.monotonic()
 
     def run(self, tasks: Iterable[ImageTask]) -> Generator[Outcome | None, None, None]:
         """Work on photos.
@@ -214,7 +190,8 @@ class Pool:
 
     def _listen(self) -> None:
         members = {member.connection: member for member in self._crew}
-        ready = wait([*members, self._switch.fileno()], timeout=self._patience())
+        patience = self._clock.patience(self._crew, self._start_after)
+        ready = wait([*members, self._switch.fileno()], timeout=patience)
         for source in ready:
             if isinstance(source, int):
                 self._switch.clear_wake()
@@ -242,8 +219,8 @@ class Pool:
     def _finish(self, member: Member, message: Finished) -> None:
         held = member.held.pop(message.ticket)
         held.move(held.stage)
-        self._seconds.append(held.longest_seconds)
-        self._deaths_in_a_row = 0
+        self._clock.learn(held.longest_seconds)
+        self._deaths.see_progress()
         report = replace(message.report, attempts=2) if held.solo else message.report
         pid = member.process.pid or 0
         self._outcomes.append(Outcome(report, message.stamp, pid, message.resident_bytes))
@@ -271,15 +248,18 @@ class Pool:
             self._requeue(member.held.values())
             return
         self.killed = True
-        error = self._why(member, code)
-        self._note(
-            f"worker {pid} {'died' if member.is_ready else 'died while it started'}: {error}"
-        )
+        error = self._deaths.explain(member, code)
+        when = "" if member.is_ready else " while it started"
+        self._note(f"worker {pid} died{when}: {error}")
         active = [held for held in member.held.values() if held.stage.is_active or held.solo]
         self._requeue(held for held in member.held.values() if held not in active)
         for held in active:
             self._accuse(held, error, pid)
-        self._count_death(member, error)
+        self._start_after = time.monotonic() + self._deaths.count(member)
+        verdict = self._deaths.verdict(error, self._workers, ever_ready=self._ever_ready)
+        self._fatal = self._fatal or verdict
+        if error.reason == "out_of_memory":
+            self._ease_off()
 
     def _requeue(self, helds: Iterable[Held]) -> None:
         self._queue.extendleft(held.task for held in reversed([*helds]) if not held.solo)
@@ -292,71 +272,18 @@ class Pool:
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
         self._outcomes.append(Outcome(replace(report, attempts=2), stamp, pid))
-        self._deaths_in_a_row = 0
-
-    def _why(self, member: Member, code: int) -> ImageError:
-        if member.timed_out:
-            return ImageError("timeout", member.timed_out)
-        kills, self._oom_kills = count_oom_kills() - self._oom_kills, count_oom_kills()
-        if code == -9 and kills > 0:
-            self._ease_off()
-            return ImageError("out_of_memory", "its process was killed, the memory was used up")
-        return ImageError("crash", f"its process ended with {describe_exit(code)}")
+        self._deaths.see_progress()
 
     def _ease_off(self) -> None:
         """Out of memory twice: fewer workers from here on."""
-        self._oom_seen += 1
-        if self._oom_seen >= 2 and self._workers > 1:
+        times = self._deaths.out_of_memory
+        if times >= 2 and self._workers > 1:
             self._workers -= 1
-            self._note(f"memory was used up {self._oom_seen} times; {self._workers} workers go on")
-
-    def _count_death(self, member: Member, error: ImageError) -> None:
-        self._deaths_in_a_row += 1
-        pause = 0.0 if member.is_ready else 0.02 * 2**self._deaths_in_a_row
-        self._start_after = time.monotonic() + min(pause, _LONGEST_PAUSE_SECONDS)
-        if not self._ever_ready and self._deaths_in_a_row >= _BOOT_DEATHS:
-            self._fatal = M2fpError(f"worker processes cannot start: {error}")
-        elif self._deaths_in_a_row >= max(_BARREN_DEATHS, 10 * self._workers):
-            self._fatal = M2fpError(
-                f"{self._deaths_in_a_row} worker processes died and no photo was finished: {error}"
-            )
-
-    # --------------------------------------------------------------------------------- the clocks
-
-    def _limit_seconds(self) -> float:
-        if self._limits.photo_seconds is not None:
-            return self._limits.photo_seconds
-        if len(self._seconds) < 5:
-            return 600.0
-        return max(60.0, 20.0 * statistics.median(self._seconds))
-
-    def _patience(self) -> float:
-        """How long to wait for a word."""
-        limit, now = self._limit_seconds(), time.monotonic()
-        active = (h for m in self._crew for h in m.held.values() if h.stage.is_active)
-        until = min((held.since + limit for held in active), default=now + _TICK_SECONDS)
-        if self._start_after > now:
-            until = min(until, self._start_after)
-        return min(_TICK_SECONDS, max(0.0, until - now) + 0.01)
+            self._note(f"memory was used up {times} times; {self._workers} workers go on")
 
     def _enforce_time(self) -> None:
-        now = time.monotonic()
-        gap, self._looked_at = now - self._looked_at, now
-        if gap > _GAP_SECONDS:
-            for member in self._crew:
-                member.forgive(gap)
-            return
-        limit = self._limit_seconds()
-        for member in self._crew:
-            hanging = any(
-                held.stage.is_active and now - held.since > limit for held in member.held.values()
-            )
-            if hanging and not member.timed_out:
-                member.timed_out = f"took longer than {limit:.0f} s"
-            elif not member.is_ready and now - member.started_at > self._limits.boot_seconds:
-                member.timed_out = f"did not start in {self._limits.boot_seconds:.0f} s"
-            else:
-                continue
+        for member, why in self._clock.too_late(self._crew):
+            member.timed_out = why
             self.killed = True
             member.kill()
 

@@ -12,6 +12,7 @@ from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
+from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.lock import OutputLock, hold_output
 from m2fp_cli.batch.log import RunLog
@@ -24,7 +25,7 @@ from m2fp_cli.batch.manifest import (
     read_history,
     signature_digest,
 )
-from m2fp_cli.batch.pool import Outcome, Pool, PoolLimits
+from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun
