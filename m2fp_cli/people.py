@@ -155,7 +155,8 @@ def result_from_maps(
         person_map = (semantic_map > 0).astype(np.uint16)
     image_hw = (semantic_map.shape[0], semantic_map.shape[1])
     ids = np.unique(person_map)
-    numbered = np.searchsorted(ids[ids > 0], person_map, side="left").astype(np.uint16) + 1
+    ranks = np.searchsorted(ids[ids > 0], person_map, side="left")
+    numbered: PersonMap = (ranks + 1).astype(np.uint16)
     numbered[person_map == 0] = 0
     people = []
     for person_id in range(1, int(np.count_nonzero(ids)) + 1):

@@ -55,10 +55,10 @@ def test_a_box_is_a_window_of_the_plane(name):
 @pytest.mark.parametrize("name", FRAMES)
 def test_support_holds_every_positive_pixel(name):
     frame = FRAMES[name]
-    masks = mask_logits(frame) - 2.0
+    masks = mask_logits(frame).sub(2.0)
     axes = MaskFrame.build(frame, tuple(masks.shape[1:]))
     for mask, plane in zip(masks, two_steps(masks, frame), strict=True):
-        x0, y0, x1, y1 = axes.support_xyxy((mask > 0).numpy())
+        x0, y0, x1, y1 = axes.support_xyxy(torch.gt(mask, 0).numpy())
         outside = plane.clone()
         outside[y0:y1, x0:x1] = -1
         assert not (outside > 0).any()
@@ -82,5 +82,5 @@ def test_rows_of_the_matrix_are_torchs_weights(size, out):
 def test_no_positive_cell_means_an_empty_box():
     axes = MaskFrame.build(FRAMES["same"], (16, 24))
     nothing = torch.full((16, 24), -1.0)
-    box = axes.support_xyxy((nothing > 0).numpy())
+    box = axes.support_xyxy(torch.gt(nothing, 0).numpy())
     assert axes.resample(nothing, box).numel() == 0

@@ -21,9 +21,9 @@ CONFIG = parse_config(small_document())
 def random_prediction(seed: int, sharpness: float = 8.0) -> QueryPrediction:
     """Sure classes and smooth masks, 40 queries."""
     generator = torch.Generator().manual_seed(seed)
-    classes = sharpness * torch.randn(1, 40, 22, generator=generator)
+    classes = torch.randn(1, 40, 22, generator=generator).mul(sharpness)
     coarse = torch.randn(1, 40, 5, 5, generator=generator)
-    masks = 6 * F.interpolate(coarse, (16, 16), mode="bilinear", align_corners=False)
+    masks = F.interpolate(coarse, (16, 16), mode="bilinear", align_corners=False).mul(6)
     return QueryPrediction(classes, masks)
 
 
@@ -42,7 +42,7 @@ def slow_pairs(prediction: QueryPrediction) -> list[tuple[int, float, torch.Tens
     out = []
     for pair in top:
         query, label = divmod(pair, 21)
-        inside = planes[query] > 0
+        inside = torch.gt(planes[query], 0)
         mean = planes[query].sigmoid()[inside].sum() / (inside.sum() + 1e-6)
         out.append((label, float(probabilities[query, label] * mean), planes[query]))
     return out
@@ -71,9 +71,9 @@ def result_of(prediction: QueryPrediction, config: ModelConfig = CONFIG, **optio
 def test_instances_are_those_of_the_slow_twin(seed):
     prediction = random_prediction(seed)
     wanted = sorted(
-        (label, round(score, 5), int((logits > 0).sum()))
+        (label, round(score, 5), int(torch.gt(logits, 0).sum()))
         for label, score, logits in slow_pairs(prediction)
-        if label != 0 and score >= 0.1 and (logits > 0).any()
+        if label != 0 and score >= 0.1 and torch.gt(logits, 0).any()
     )
     found = [(i.label_id, round(i.score, 5), i.mask.area) for i in result_of(prediction).instances]
     assert len(found) > 10
