@@ -91,6 +91,8 @@ class ScriptedWorker:
         if self._job.grow_bytes:
             self._hoard.append(b"\1" * self._job.grow_bytes)
         verb, _, rest = loaded.partition(" ")
+        if verb == "hang":
+            task.source.with_suffix(".hanging").touch()
         _ACTS.get(verb, lambda _: None)(rest)
         if verb == "crash-once" and not task.source.with_suffix(".tried").exists():
             task.source.with_suffix(".tried").touch()

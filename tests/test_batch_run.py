@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,11 +62,15 @@ def start(folder: Path, *arguments: str, output: str = "out") -> subprocess.Pope
     )
 
 
-def wait_for_results(output: Path, count: int) -> None:
-    until = time.monotonic() + 60
-    while len(list((output / "results").glob("*.json"))) < count:
+def wait_for(is_so: Callable[[], bool]) -> None:
+    until = time.monotonic() + 120
+    while not is_so():
         assert time.monotonic() < until, "the run does not come along"
         time.sleep(0.02)
+
+
+def wait_for_results(output: Path, count: int) -> None:
+    wait_for(lambda: len(list((output / "results").glob("*.json"))) >= count)
 
 
 # ---------------------------------------------------------------------------------- done is done
@@ -263,12 +268,12 @@ def test_a_signal_lets_the_run_finish_what_it_works_on(tmp_path, number, code):
 def test_a_second_signal_ends_the_run_at_once(tmp_path):
     write_photos(tmp_path / "photos", {"a.jpg": "ok", **{f"b{n}.jpg": "hang" for n in range(5)}})
     process = start(tmp_path, "--quiet")
-    wait_for_results(tmp_path / "out", 1)
+    wait_for(lambda: any((tmp_path / "photos").glob("*.hanging")))
     process.send_signal(signal.SIGTERM)
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 143
+    assert process.wait(60) == 143
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
