@@ -121,7 +121,7 @@ def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any
     lows = [below[middle][columns == c].max() for c in np.unique(columns)]
     height = -float(np.median(lows)) if lows else float("nan")
     return {
-        "x": float(np.median(along)) - place.offset,
+        "x": float(np.percentile(along, (2, 98)).mean()) - place.offset,
         "height": height - place.height,
         "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.half),
     }

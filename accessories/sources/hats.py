@@ -53,7 +53,7 @@ def _fedora(x, y, z):  # type: ignore[no-untyped-def]
 @numba.njit(fastmath=True)
 def _cap(x, y, z):  # type: ignore[no-untyped-def]
     t = min(max(y / 1.4, 0.0), 1.3)
-    k = np.sqrt((x / 1.24) ** 2 + (z / 1.5) ** 2 + (max(y, -0.02) / 1.16) ** 2.5)
+    k = np.sqrt((x / 1.24) ** 2 + (z / 1.5) ** 2 + (max(y, 0.0) / 1.16) ** 2.5)
     angle = np.arctan2(x / 1.24, z / 1.5)
     seam = np.abs(np.sin(1.5 * angle))
     groove = 0.014 * np.exp(-((seam / 0.05) ** 2)) * (1 - t * 0.3)
@@ -117,7 +117,7 @@ def draw_hats(size: int) -> Iterator[Drawn]:
 def _draw(name, solid, paint, view, size):  # type: ignore[no-untyped-def]
     hits = march(solid, view, 0.55)
     bgra = to_bgra(paint(hits), (hits[..., 7] > 0).astype(np.float32))
-    height = {"fedora": 0.75, "cap": 0.72, "beanie": 0.66, "sun_hat": 0.75}[name]
+    height = {"fedora": 0.82, "cap": 0.8, "beanie": 0.78, "sun_hat": 0.82}[name]
     anchors = {
         "band_left": view.pixel(-HALF_BREADTH, 0.0),
         "band_right": view.pixel(HALF_BREADTH, 0.0),

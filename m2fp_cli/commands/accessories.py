@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from m2fp_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from m2fp_cli.tryon.accessory import Kind
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check what can be tried on.")
 
@@ -94,7 +97,7 @@ def check(
     raise typer.Exit(1 if faults else 0)
 
 
-def _kind_of(path: Path, stated: str | None):  # type: ignore[no-untyped-def]
+def _kind_of(path: Path, stated: str | None) -> Kind:
     """Kind of a picture: as stated, or as its JSON says.
 
     Raises:

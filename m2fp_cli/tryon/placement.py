@@ -56,8 +56,9 @@ def place_hat(frame: HeadFrame, figure: Figure, hat: Accessory) -> HatPlacement:
     """
     height = hat.numbers["band_above_eyes"]
     low, high = _head_extent(frame, figure, height)
-    middle = float(np.clip((low + high) / 2, frame.middle - 0.45, frame.middle + 0.45))
-    offset = 0.4 * frame.middle + 0.6 * middle
+    # Weights fitted to where people wear hats: the head at the ears and at the band, shrunk.
+    at_ears = _middle_of_head(frame, figure)
+    offset = 0.35 * at_ears + 0.3 * float(np.clip((low + high) / 2, -0.8, 0.8))
     half = float(np.clip((high - low) / 2 * 1.03, *BAND_HALF))
     roll = float(np.clip(frame.roll, -MAX_ROLL, MAX_ROLL))
     center = frame.point(offset, -height)
@@ -70,6 +71,16 @@ def place_hat(frame: HeadFrame, figure: Figure, hat: Accessory) -> HatPlacement:
     return HatPlacement(
         matrix, center, height, half, roll, offset, (low + high) / 2, mirrored=False
     )
+
+
+def _middle_of_head(frame: HeadFrame, figure: Figure) -> float:
+    """Middle between the ends of face and hair at the height of the ears, U from the eyes."""
+    along, below = window_units(frame, figure)
+    level = (below > 0.0) & (below < 0.7) & (np.abs(along) < 2.2)
+    head = along[figure.mask("Face", "Hair") & level]
+    if head.size < 8:
+        return frame.middle
+    return float(np.clip(np.percentile(head, (2, 98)).mean(), -0.8, 0.8))
 
 
 def _head_extent(frame: HeadFrame, figure: Figure, height: float) -> tuple[float, float]:

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from m2fp_cli.tryon.accessory import Kind, load_accessory
+from m2fp_cli.tryon.fitting import (
+    Outfit,
+    load_cloth,
+    try_on,
+    virtual_glasses_tryon,
+    virtual_hat_tryon,
+    virtual_top_tryon,
+)
+from m2fp_cli.tryon.records import to_document
+from tests.tryon_people import draw_person
+
+
+def changed(drawn, done):
+    return (done.image_bgr != drawn.photo_bgr).any(axis=2)
+
+
+@pytest.mark.parametrize("roll", [0, 15])
+@pytest.mark.parametrize("hat", ["fedora", "cap", "beanie", "sun_hat"])
+def test_a_hat_sits(hat, roll):
+    drawn = draw_person(roll=roll)
+    done = virtual_hat_tryon(drawn.photo_bgr, hat, drawn.result)
+    record = done.people[0].items[0]
+    assert record.placed
+    by_name = {check.name: check for check in record.checks}
+    for name in ("gap_median_u", "band_above_eyes_u", "band_width_u", "roll_difference_deg"):
+        assert by_name[name].ok, by_name[name]
+
+
+def test_far_from_the_accessory_nothing_changes():
+    drawn = draw_person()
+    touched = changed(drawn, virtual_glasses_tryon(drawn.photo_bgr, "clear", drawn.result))
+    rows = np.flatnonzero(touched.any(axis=1))
+    assert drawn.eyes_xy[1] - drawn.unit < rows[0] < rows[-1] < drawn.eyes_xy[1] + drawn.unit
+
+
+def test_glasses_are_in_front_of_the_eyes():
+    drawn = draw_person()
+    done = virtual_glasses_tryon(drawn.photo_bgr, "sunglasses", drawn.result)
+    for side in (-0.5, 0.5):
+        x, y = round(drawn.eyes_xy[0] + side * drawn.unit), round(drawn.eyes_xy[1])
+        assert changed(drawn, done)[y, x]
+        assert done.image_bgr[y, x].max() < 90
+
+
+def test_a_top_changes_the_garment_only():
+    drawn = draw_person()
+    done = virtual_top_tryon(drawn.photo_bgr, "#a01830", drawn.result)
+    garment = drawn.result.semantic_map == 5
+    touched = changed(drawn, done)
+    assert not touched[~garment].any()
+    assert touched[garment].mean() > 0.98
+    assert all(check.ok for check in done.people[0].items[0].checks)
+
+
+def test_the_same_run_gives_the_same_bytes():
+    drawn = draw_person()
+    outfit = Outfit((load_accessory("beanie", Kind.HAT), load_accessory("drop", Kind.EARRINGS)))
+    first, second = (try_on(drawn.photo_bgr, drawn.result, outfit) for _ in range(2))
+    assert (first.image_bgr == second.image_bgr).all()
+
+
+def test_an_old_hat_does_not_show_beside_the_new_one():
+    drawn = draw_person(hat=True)
+    done = virtual_hat_tryon(drawn.photo_bgr, "fedora", drawn.result)
+    green = (done.image_bgr[..., 1] > 130) & (done.image_bgr[..., [0, 2]].max(axis=2) < 90)
+    assert done.people[0].items[0].placed
+    assert green.sum() < 0.01 * drawn.unit**2
+
+
+def test_a_back_is_skipped_with_a_reason_and_left_as_it_is():
+    drawn = draw_person(unit=4)
+    done = virtual_hat_tryon(drawn.photo_bgr, "cap", drawn.result)
+    assert done.people[0].items[0].reason == "the face is too small"
+    assert not changed(drawn, done).any()
+
+
+def test_people_can_be_chosen_and_records_are_json():
+    drawn = draw_person()
+    assert virtual_hat_tryon(drawn.photo_bgr, "cap", drawn.result, people=[7]).people == ()
+    done = virtual_hat_tryon(drawn.photo_bgr, "cap", drawn.result, people="largest")
+    document = json.loads(json.dumps(to_document("a.jpg", done.people), allow_nan=False))
+    assert document["people"][0]["items"][0]["name"] == "cap"
+
+
+def test_every_kind_of_cloth_loads():
+    for reference in ("#102030", "denim"):
+        tile = load_cloth(reference).tile_bgr
+        assert tile.dtype == np.float32
+        assert 0 <= tile.min() <= tile.max() <= 1
+
+
+def test_photo_and_result_must_match():
+    drawn = draw_person()
+    with pytest.raises(ValueError, match="photo is"):
+        virtual_hat_tryon(drawn.photo_bgr[:-1], "cap", drawn.result)
