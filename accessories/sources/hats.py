@@ -117,7 +117,7 @@ def draw_hats(size: int) -> Iterator[Drawn]:
 def _draw(name, solid, paint, view, size):  # type: ignore[no-untyped-def]
     hits = march(solid, view, 0.55)
     bgra = to_bgra(paint(hits), (hits[..., 7] > 0).astype(np.float32))
-    height = {"fedora": 0.82, "cap": 0.8, "beanie": 0.78, "sun_hat": 0.82}[name]
+    height = {"fedora": 0.75, "cap": 0.72, "beanie": 0.6, "sun_hat": 0.75}[name]
     anchors = {
         "band_left": view.pixel(-HALF_BREADTH, 0.0),
         "band_right": view.pixel(HALF_BREADTH, 0.0),

@@ -42,7 +42,7 @@ ANCHORS: dict[Kind, tuple[str, ...]] = {
     Kind.TOP: (),
 }
 DEFAULTS: dict[Kind, dict[str, float]] = {
-    Kind.HAT: {"band_above_eyes": 0.8},
+    Kind.HAT: {"band_above_eyes": 0.7},
     Kind.GLASSES: {"lens_alpha": 0.5},
     Kind.EARRINGS: {"height_units": 0.58},
     Kind.NECKLACE: {"length_mm": 457.0},
