@@ -59,7 +59,8 @@ def _to_linear_table() -> FloatArray:
 def _to_srgb_table() -> NDArray[np.uint8]:
     linear = np.arange(16385, dtype=np.float64) / 16384
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return np.round(encoded * 255).astype(np.uint8)
+    out: NDArray[np.uint8] = np.round(encoded * 255).astype(np.uint8)
+    return out
 
 
 def to_linear(picture: Picture) -> FloatArray:
@@ -207,5 +208,5 @@ def shifted(alpha: FloatArray, dx: float, dy: float, sigma: float) -> FloatArray
     """Alpha moved by a fraction of pixels and blurred: the shape of a shadow."""
     matrix = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
     moved = cv2.warpAffine(alpha, matrix, (alpha.shape[1], alpha.shape[0]))
-    out: FloatArray = cv2.GaussianBlur(moved, (0, 0), sigma) if sigma > 0.3 else moved
-    return out
+    soft = cv2.GaussianBlur(moved, (0, 0), sigma) if sigma > 0.3 else moved
+    return np.asarray(soft, dtype=np.float32)

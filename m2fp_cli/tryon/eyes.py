@@ -110,7 +110,8 @@ def standard_frame(
     picture = cv2.warpAffine(smooth, matrix, SIZE_WH, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     support = grown(face, 0.2 * prior.unit).astype(np.float32)
     weight = cv2.warpAffine(support, matrix, SIZE_WH, flags=flags)
-    return _local_contrast(np.sqrt(picture.astype(np.float32)), weight), matrix
+    even = _local_contrast(np.sqrt(picture.astype(np.float32)), np.asarray(weight, np.float32))
+    return even, matrix
 
 
 def _local_contrast(picture: FloatArray, weight: FloatArray) -> FloatArray:
@@ -121,8 +122,7 @@ def _local_contrast(picture: FloatArray, weight: FloatArray) -> FloatArray:
     centred = (picture - mean) * weight
     spread = np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), sigma) / total)
     contrast = centred / (spread + 0.15 * float(spread.max()) + 1e-3)
-    out: FloatArray = cv2.GaussianBlur(contrast, (0, 0), 0.09 * UNIT)
-    return out
+    return np.asarray(cv2.GaussianBlur(contrast, (0, 0), 0.09 * UNIT), dtype=np.float32)
 
 
 def sample(contrast: FloatArray, poses: FloatArray, points: FloatArray = POINTS) -> FloatArray:
@@ -163,7 +163,8 @@ def coarse_poses() -> FloatArray:
     x = CENTER[0] + UNIT * np.arange(-0.7, 0.71, 0.14)
     y = CENTER[1] + UNIT * np.arange(-1.05, 1.06, 0.15)
     grid = np.stack(np.meshgrid(x, y, SCALES, TILTS, indexing="ij"), axis=-1)
-    return grid.reshape(-1, 4).astype(np.float32)
+    out: FloatArray = grid.reshape(-1, 4).astype(np.float32)
+    return out
 
 
 @cache
@@ -172,7 +173,8 @@ def _fine_steps() -> FloatArray:
     log_scale = np.asarray([-0.06, 0.0, 0.06])
     tilt = np.deg2rad(np.asarray([-4.0, -2.0, 0.0, 2.0, 4.0]))
     grid = np.stack(np.meshgrid(position, position, log_scale, tilt, indexing="ij"), axis=-1)
-    return grid.reshape(-1, 4).astype(np.float32)
+    out: FloatArray = grid.reshape(-1, 4).astype(np.float32)
+    return out
 
 
 def score_poses(

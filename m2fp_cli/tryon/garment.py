@@ -171,7 +171,8 @@ def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> Floa
     size = (max(2, round(side)), max(2, round(side * tile_h / tile_w)))
     small = cloth.tile_bgr
     if size[0] < tile_w:
-        small = cv2.resize(cloth.tile_bgr, size, interpolation=cv2.INTER_AREA)
+        shrunk = cv2.resize(cloth.tile_bgr, size, interpolation=cv2.INTER_AREA)
+        small = np.asarray(shrunk, dtype=np.float32)
     smooth = cv2.GaussianBlur(shading, (0, 0), max(0.06 * unit, 0.8))
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3) * 0.12 * unit
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3) * 0.12 * unit
@@ -181,17 +182,14 @@ def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> Floa
     v = (y + np.clip(dy, -0.15 * unit, 0.15 * unit)) * scale
     map_x, map_y = u % small.shape[1], v % small.shape[0]
     padded = cv2.copyMakeBorder(small, 0, 1, 0, 1, cv2.BORDER_WRAP)
-    out: FloatArray = cv2.remap(
-        padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR
-    )
-    return out
+    out = cv2.remap(padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
+    return np.asarray(out, dtype=np.float32)
 
 
 def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
     """Weight of the new cloth: 1 inside, a little less on the outermost pixel."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), float(np.clip(0.02 * unit, 0.6, 1.5)))
-    out: FloatArray = np.clip((soft - 0.2) / 0.5, 0, 1) * mask
-    return out
+    return np.asarray(np.clip((soft - 0.2) / 0.5, 0, 1) * mask, dtype=np.float32)
 
 
 def color_of(text: str) -> tuple[int, int, int] | None:

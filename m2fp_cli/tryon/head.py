@@ -152,8 +152,7 @@ def luminance(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Grey values of a photo, (H, W) uint8, by the weights of Rec. 601."""
     import cv2
 
-    grey: NDArray[np.uint8] = cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY)
-    return grey
+    return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 def measure_face(face: BoolArray, figure: Figure) -> FaceShape:

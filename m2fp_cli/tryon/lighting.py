@@ -114,7 +114,8 @@ def edge_blur(grey: FloatArray, where: BoolArray) -> float:
         return SPRITE_BLUR
     sharp = _gradient(grey)[where]
     known = sharp >= np.percentile(sharp, 97)
-    soft = _gradient(cv2.GaussianBlur(grey, (0, 0), 1.0))[where]
+    blurred = np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), dtype=np.float32)
+    soft = _gradient(blurred)[where]
     ratio = float(np.median(sharp[known] / np.maximum(soft[known], 1e-3)))
     return float(np.clip(1.0 / math.sqrt(max(ratio**2 - 1, 0.06)), 0.3, 4.0))
 
@@ -182,7 +183,7 @@ def _soften(layer: Layer, sigma: float) -> Layer:
     if sigma < 0.3:
         return layer
     color = cv2.GaussianBlur(layer.color, (0, 0), sigma)
-    alpha = cv2.GaussianBlur(layer.alpha, (0, 0), sigma)
+    alpha = np.asarray(cv2.GaussianBlur(layer.alpha, (0, 0), sigma), dtype=np.float32)
     alpha[alpha < 0.004] = 0
     return Layer(color * (alpha > 0)[..., None], alpha, layer.box_xyxy)
 
@@ -192,7 +193,7 @@ def _add_grain(layer: Layer, light: Light, seed: int) -> Layer:
         return layer
     rng = np.random.default_rng(seed)
     noise = rng.standard_normal(layer.alpha.shape).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.5)
+    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.5), dtype=np.float32)
     noise *= 0.85 * light.grain / max(float(noise.std()), 1e-3)
     alpha = np.maximum(layer.alpha, 1e-3)[..., None]
     levels = to_srgb(layer.color / alpha).astype(np.float32) + noise[..., None]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory, content_box
@@ -46,6 +47,7 @@ from m2fp_cli.tryon.quality import (
 )
 from m2fp_cli.tryon.records import ItemRecord
 
+Matrix = NDArray[np.float64]
 MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2
 LOW_CONFIDENCE = 0.2
 
@@ -86,7 +88,7 @@ class Wearer:
 
 
 def warp_accessory(
-    wearer: Wearer, item: Accessory, matrix: FloatArray, inverse: Inverse, margin: float = 0.4
+    wearer: Wearer, item: Accessory, matrix: Matrix, inverse: Inverse, margin: float = 0.4
 ) -> tuple[Layer, float]:
     """The accessory in the photo's frame, and the share of it that the frame cuts off."""
     unit = wearer.frame.unit
