@@ -119,23 +119,25 @@ def face_region(figure: Figure) -> BoolArray:
 
 
 def grown(mask: BoolArray, radius: float) -> BoolArray:
-    """Dilate by a disc of ``radius`` pixels."""
-    return _morph(mask, radius, cv2.MORPH_DILATE)
+    """Dilate by a disc of ``radius`` pixels, rounded."""
+    reach = round(radius)
+    return mask if reach < 1 else _distance_to_unset(~mask) <= reach
 
 
 def shrunk(mask: BoolArray, radius: float) -> BoolArray:
-    """Erode by a disc of ``radius`` pixels; the frame's edge does not eat into the mask."""
-    return _morph(mask, radius, cv2.MORPH_ERODE)
+    """Erode by a disc of ``radius`` pixels, rounded; the frame's edge does not eat into it."""
+    reach = round(radius)
+    return mask if reach < 1 else _distance_to_unset(mask) > reach
 
 
 def opened(mask: BoolArray, radius: float) -> BoolArray:
     """Remove what is narrower than a disc of ``radius`` pixels."""
-    return _morph(mask, radius, cv2.MORPH_OPEN)
+    return grown(shrunk(mask, radius), radius)
 
 
-def _morph(mask: BoolArray, radius: float, operation: int) -> BoolArray:
-    size = 2 * round(radius) + 1
-    if size < 3:
-        return mask
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    return cv2.morphologyEx(mask.astype(np.uint8), operation, disc) > 0
+def _distance_to_unset(mask: BoolArray) -> FloatArray:
+    """Distance of every pixel to the next one that is not set; its cost knows no radius."""
+    if mask.all():
+        return np.full(mask.shape, np.inf, dtype=np.float32)
+    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    return np.asarray(distance, dtype=np.float32)
