@@ -51,6 +51,12 @@ def statuses(report: RunReport) -> dict[str, str]:
     return {Path(photo.source).stem: photo.status.value for photo in report.photos}
 
 
+def heed_signals() -> None:
+    """A shell's background jobs, and what nohup starts, ignore signals; the runs here must not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 def start(folder: Path, *arguments: str, output: str = "out") -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.scripted_run", str(folder / "photos")]
     return subprocess.Popen(
@@ -59,6 +65,7 @@ def start(folder: Path, *arguments: str, output: str = "out") -> subprocess.Pope
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        preexec_fn=heed_signals,
     )
 
 
@@ -385,6 +392,7 @@ def test_two_thousand_photos_leave_nothing_behind(tmp_path):
 def test_what_is_ignored_stays_ignored():
     switch = StopSwitch()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         with switch.listening():
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -396,6 +404,7 @@ def test_what_is_ignored_stays_ignored():
         assert switch.signal_number == signal.SIGTERM
     finally:
         signal.signal(signal.SIGHUP, before)
+        signal.signal(signal.SIGINT, interrupt)
         switch.close()
 
 

@@ -12,9 +12,11 @@
   });
 
   // The heavy blocks stand behind this script, so that the page shows before they have arrived.
+  // While the page loads, the last element may still be growing: it counts once another follows.
   const blockOf = (photo) => {
     const element = photo.block < 0 ? null : $(`block-${photo.block}`);
-    return element ? JSON.parse(element.textContent) : null;
+    const isWhole = element && (document.readyState !== "loading" || element.nextElementSibling);
+    return isWhole ? JSON.parse(element.textContent) : null;
   };
   const make = (tag, properties = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), properties);
