@@ -33,7 +33,10 @@ def export_weights(checkpoint: Path, target: Path) -> dict[str, Any]:
         if not name.endswith("num_batches_tracked")
     }
     target.mkdir(parents=True, exist_ok=True)
-    save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
+    partial = target / "model.safetensors.partial"
+    save_file(weights, partial, metadata={"format": "pt"})
+    partial.chmod(0o644)  # safetensors makes it readable for its owner only
+    partial.replace(target / "model.safetensors")  # others may have the old file mapped
     progress: dict[str, Any] = state["progress"]
     return progress
 
