@@ -89,9 +89,7 @@ LogFile = Annotated[
     Path | None,
     typer.Option("--log-file", metavar="FILE", help="Append JSON lines to it.", show_default=False),
 ]
-Page = Annotated[
-    bool, typer.Option("--report", help="Make report.html in the output afterwards.")
-]
+Page = Annotated[bool, typer.Option("--report", help="Make report.html in the output afterwards.")]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="Print failures only, nothing on success.")
 ]
