@@ -51,23 +51,21 @@ def read_held_out(
     return [read_photo(data, name, max_height) for name in names]
 
 
-def evaluate_photos(network: M2FP, photos: Sequence[LabelledPhoto]) -> LabelFigures:
+def evaluate_photos(parser: HumanParser, photos: Sequence[LabelledPhoto]) -> LabelFigures:
     """Confusion counts of the label map over photos."""
-    parser = HumanParser.from_network(network, min_score=0.99)
-    num_labels = network.config.num_parsing
+    num_labels = parser.config.num_parsing
     counts = np.zeros((num_labels, num_labels), np.int64)
     for photo in photos:
         result = parser.parse(np.ascontiguousarray(photo.rgb[:, :, ::-1]))
         counts += count_pixels(photo.labels, result.semantic_map, num_labels)
-    return LabelFigures(counts, network.config.labels)
+    return LabelFigures(counts, parser.labels)
 
 
 def evaluate_people(
-    network: M2FP, photos: Sequence[LabelledPhoto], scenes: int = 60, min_score: float = 0.5
+    parser: HumanParser, photos: Sequence[LabelledPhoto], scenes: int = 60, min_score: float = 0.5
 ) -> PeopleFigures:
     """People on composed scenes of 2 to 4; the same scenes every time."""
-    parser = HumanParser.from_network(network)
-    labels = network.config.labels
+    labels = parser.labels
     composer = SceneComposer(photos, None, labels.mirrored_ids(), SceneOdds())
     found = []
     for index in range(scenes):
@@ -83,21 +81,26 @@ def evaluate_people(
     return PeopleFigures(average_precision(found, 0.5), recall, precision)
 
 
-def load_average(checkpoint: Path, recipe: Recipe, min_size: int | None = None) -> M2FP:
+def load_average(checkpoint: Path, recipe: Recipe) -> M2FP:
     """The averaged weights of a run, as a network in evaluation mode."""
-    config = parse_config(recipe.configuration)
-    if min_size is not None:
-        config = replace(config, input=replace(config.input, min_size=min_size))
-    network = M2FP(config)
+    network = M2FP(parse_config(recipe.configuration))
     network.load_state_dict(torch.load(checkpoint, map_location="cpu")["average"])
     return network.eval()
+
+
+def _set_min_size(parser: HumanParser, min_size: int | None) -> None:
+    if min_size is not None:
+        parser.config = replace(
+            parser.config, input=replace(parser.config.input, min_size=min_size)
+        )
 
 
 def main() -> None:
     """Parse the command line, print a table, write JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with photos/ and labels/")
-    parser.add_argument("--checkpoint", type=Path, help="checkpoint.pt of a run; default: starter")
+    parser.add_argument("--model", default="starter", help="name or folder of a model")
+    parser.add_argument("--checkpoint", type=Path, help="checkpoint.pt of a run, before export")
     parser.add_argument("--recipe", type=Path, default=_DEFAULT_RECIPE)
     parser.add_argument("--min-size", type=int, help="length of the shortest edge")
     parser.add_argument("--every", type=int, default=1, help="use every n-th held-out photo")
@@ -106,16 +109,17 @@ def main() -> None:
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.recipe)
     if arguments.checkpoint is None:
-        network = HumanParser("starter").network
+        judged = HumanParser(arguments.model)
     else:
-        network = load_average(arguments.checkpoint, recipe, arguments.min_size)
+        judged = HumanParser.from_network(load_average(arguments.checkpoint, recipe))
+    _set_min_size(judged, arguments.min_size)
     names = split_names(find_names(arguments.data))[1][:: arguments.every]
     photos = read_held_out(arguments.data, names)
     started = time.perf_counter()
-    figures = evaluate_photos(network, photos).summary()
+    figures = evaluate_photos(judged, photos).summary()
     figures["seconds_a_photo"] = round((time.perf_counter() - started) / len(photos), 3)
     if arguments.scenes:
-        people = evaluate_people(network, photos, arguments.scenes)
+        people = evaluate_people(judged, photos, arguments.scenes)
         figures |= {f"people_{k}": round(v, 4) for k, v in vars(people).items()}
     for name, value in figures.items():
         print(f"{name:32} {value:.4f}")

@@ -13,20 +13,28 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
+from m2fp_cli.network.config import parse_config
 from training.dataset import find_names, hash_files, split_names
 from training.recipe import Recipe, read_recipe
 
 _LICENCE = "Apache-2.0"
 
 
-def export_weights(checkpoint: Path, target: Path) -> dict[str, Any]:
+def export_weights(
+    checkpoint: Path, target: Path, num_labels: int, label_bias: float
+) -> dict[str, Any]:
     """Write ``model.safetensors`` and return the run's progress.
 
     Args:
         checkpoint: ``checkpoint.pt`` of a run.
         target: model folder; made if it is not there.
+        num_labels: labels of the map; their classes come first.
+        label_bias: added to the class logits of the labels, people's and "nobody"'s left alone. A
+            label query that doubts whether its label is there speaks up more; the label map asks
+            which label it is, not whether there is one, and rare labels would never win.
     """
     state = torch.load(checkpoint, map_location="cpu")
+    state["average"]["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
     weights = {
         name: (value.half() if value.ndim > 1 else value).contiguous()
         for name, value in state["average"].items()
@@ -54,6 +62,7 @@ def export_configuration(
         "training": {
             "steps": progress["step"],
             "decay_from": progress["decay_from"],
+            "label_bias": recipe.label_bias,
             "seed": recipe.seed,
             "photos": len(training),
             "photos_sha256": hash_files(data, training),
@@ -75,7 +84,9 @@ def main() -> None:
     parser.add_argument("--target", type=Path, required=True, help="model folder to write")
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.recipe)
-    progress = export_weights(arguments.run / "checkpoint.pt", arguments.target)
+    num_labels = parse_config(recipe.configuration).num_parsing
+    checkpoint = arguments.run / "checkpoint.pt"
+    progress = export_weights(checkpoint, arguments.target, num_labels, recipe.label_bias)
     export_configuration(recipe, arguments.data, progress, arguments.min_size, arguments.target)
 
 

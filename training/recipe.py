@@ -42,6 +42,8 @@ class Recipe:
         average: weight that the running average of the weights keeps a step.
         height: rows the photos are scaled down to in memory.
         seed: of weights and samples.
+        label_bias: see :func:`training.export.export_weights`; set after training, by what is
+            best on training photos.
         odds: what scenes look like.
         losses: weights of the losses.
         late_losses: weights of the losses during the decay.
@@ -57,6 +59,7 @@ class Recipe:
     average: float = 0.999
     height: int = 448
     seed: int = 1
+    label_bias: float = 0.0
     odds: SceneOdds = field(default_factory=SceneOdds)
     losses: LossWeights = field(default_factory=LossWeights)
     late_losses: LossWeights = field(default_factory=LossWeights)

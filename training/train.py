@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import time
@@ -220,10 +221,12 @@ class Trainer:
 
     def _judge(self) -> float:
         """Log how the averaged weights do on some of the held-out photos."""
+        from m2fp_cli.engine.parser import HumanParser
         from training.evaluate import evaluate_photos, read_held_out
 
         photos = read_held_out(self.data, self.judged[::3])
-        figures = evaluate_photos(self.run.average, photos)
+        average = copy.deepcopy(self.run.average).cpu()
+        figures = evaluate_photos(HumanParser.from_network(average), photos)
         self._log(step=self.run.progress.step, judged=len(photos), **figures.summary())
         return time.monotonic()
 
