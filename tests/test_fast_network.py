@@ -35,6 +35,7 @@ DOCUMENTS = {
     ),
     "two pyramid steps": small_document(encoder={"common_stride": 4, "transformer_enc_layers": 1}),
     "single human": single_human_document(),
+    "lite": small_document(backbone={"kind": "efficientnet_lite2"}),
 }
 
 

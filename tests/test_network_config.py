@@ -44,6 +44,7 @@ def test_unknown_keys_are_tolerated():
     ("changes", "named"),
     [
         ({"backbone": {"depth": 34}}, "backbone.depth"),
+        ({"backbone": {"kind": "vgg"}}, "backbone.kind"),
         ({"backbone": {"depth": "101"}}, "backbone.depth"),
         ({"backbone": {"norm": "LN"}}, "backbone.norm"),
         ({"backbone": {"stem_out_channels": 0}}, "backbone.stem_out_channels"),

@@ -40,6 +40,7 @@ DOCUMENTS = {
     "multi, dilated": small_document(
         backbone={"res5_dilation": 2, "res5_multi_grid": [1, 2, 4], "stride_in_1x1": True}
     ),
+    "multi, EfficientNet-Lite": small_document(backbone={"kind": "efficientnet_lite0"}),
     "single": single_human_document(),
     "single, inference after scaling": single_human_document(
         sem_seg_postprocess_before_inference=True

@@ -36,6 +36,9 @@ class Recipe:
         phases: in order; the last one is followed by the decay.
         decay: steps in which the learning rate falls to zero at the end.
         learning_rate: after the warm-up.
+        backbone_rate: factor of the learning rate for a pre-trained backbone.
+        pretrained: start from ImageNet weights (see :mod:`training.pretrained`); the backbone's
+            batch norms then keep their statistics.
         warm_up: steps in which the learning rate rises.
         weight_decay: AdamW's, on weights of two and more dimensions.
         clip: largest norm of the gradient.
@@ -53,6 +56,8 @@ class Recipe:
     phases: tuple[Phase, ...]
     decay: Phase
     learning_rate: float = 1e-3
+    backbone_rate: float = 1.0
+    pretrained: bool = False
     warm_up: int = 300
     weight_decay: float = 0.03
     clip: float = 3.0

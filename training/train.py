@@ -7,7 +7,7 @@ import copy
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from training.dataset import (
     split_names,
 )  # fmt: skip
 from training.losses import AuxiliaryHeads, Criterion, Losses, class_weights
+from training.pretrained import load_pretrained
 from training.recipe import Phase, Recipe, read_recipe
 from training.schedule import Progress, learning_rate
 from training.team import Team
@@ -57,18 +58,59 @@ class Run:
 def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
     """Fresh weights from the recipe's seed."""
     torch.manual_seed(recipe.seed)
-    model = M2FP(config).to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
+    model = M2FP(config).train()
+    if recipe.pretrained:
+        load_pretrained(model.backbone, config.backbone.kind)
+        freeze_norms(model.backbone)
+    spare_depthwise(model.backbone)
+    model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
     average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     average.load_state_dict(model.state_dict())
     average.requires_grad_(False)
-    parameters = [*model.parameters(), *heads.parameters()]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": recipe.weight_decay},
-        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
-    ]
+    groups = parameter_groups(model, heads, recipe)
     optimizer = torch.optim.AdamW(groups, recipe.learning_rate, betas=(0.9, 0.98), **_fused())
     return Run(model, heads, average, optimizer, Progress())
+
+
+def freeze_norms(backbone: nn.Module) -> None:
+    """Let batch norms use their stored statistics: those of small batches of scenes are worse."""
+    for module in backbone.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def spare_depthwise(backbone: nn.Module) -> None:
+    """Run depthwise convolutions in float32: their bf16 gradient is 4 to 10 times slower on CPUs.
+
+    Measured with torch 2.13, one thread, channels last: 144 channels 48x32, 5x5, stride 2, batch
+    10: 200 ms against 14 ms.
+    """
+    for module in backbone.modules():
+        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+            module.forward = _in_float32(module.forward)  # type: ignore[method-assign]
+
+
+def _in_float32(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    def wrapped(x: Tensor) -> Tensor:
+        with torch.amp.autocast_mode.autocast(x.device.type, enabled=False):
+            return forward(x.float()).to(x.dtype)
+
+    return wrapped
+
+
+def parameter_groups(model: M2FP, heads: AuxiliaryHeads, recipe: Recipe) -> list[dict[str, Any]]:
+    """AdamW's groups: matrices decay, vectors do not; ``rate`` is a factor of the learning rate."""
+    backbone = list(model.backbone.parameters())
+    others = [*model.sem_seg_head.parameters(), *heads.parameters()]
+    return [
+        {"params": chosen, "weight_decay": decay, "rate": rate}
+        for parameters, rate in ((others, 1.0), (backbone, recipe.backbone_rate))
+        for chosen, decay in (
+            ([p for p in parameters if p.ndim > 1], recipe.weight_decay),
+            ([p for p in parameters if p.ndim <= 1], 0.0),
+        )
+    ]
 
 
 def _fused() -> dict[str, bool]:
@@ -89,7 +131,7 @@ def take_step(run: Run, recipe: Recipe, criterion: Criterion, batch: Batch, team
     """One update of the weights and of their average."""
     torch.manual_seed(recipe.seed + run.progress.step)
     for group in run.optimizer.param_groups:
-        group["lr"] = learning_rate(run.progress, recipe)
+        group["lr"] = group["rate"] * learning_rate(run.progress, recipe)
     losses: Losses = criterion(*predict(run, batch.images), batch)
     run.optimizer.zero_grad(set_to_none=True)
     losses.total.backward()

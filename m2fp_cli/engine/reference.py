@@ -30,7 +30,13 @@ from m2fp_cli.labels import LabelSet
 from m2fp_cli.masks import Mask
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
-from m2fp_cli.network.config import CONFIGURATION_FILE, ModelConfig, parse_config
+from m2fp_cli.network.backbone import build_backbone, feature_channels, feature_strides
+from m2fp_cli.network.config import (
+    CONFIGURATION_FILE,
+    BackboneConfig,
+    ModelConfig,
+    parse_config,
+)
 from m2fp_cli.people import assemble_result
 from m2fp_cli.results import Instance, LabelMap, ParsingResult
 
@@ -147,7 +153,7 @@ def build_reference(
     """
     with _quiet():
         try:
-            from modelscope.models.cv.image_human_parsing.m2fp_net import M2FP
+            from modelscope.models.cv.image_human_parsing import m2fp_net
         except ImportError as error:
             raise EngineError(
                 f"the reference engine is not installed ({error}); run `make setup` with CPython "
@@ -157,7 +163,8 @@ def build_reference(
         for key in ("type", "pretrained"):
             arguments.pop(key, None)
         try:
-            model = M2FP(str(folder), pretrained=False, **arguments).eval()
+            with _backbone_of(m2fp_net, parse_config(document).backbone):
+                model = m2fp_net.M2FP(str(folder), pretrained=False, **arguments).eval()
         except (KeyError, TypeError, AssertionError) as error:
             raise EngineError(
                 f"ModelScope cannot build this configuration ({error!r}); use --engine fast"
@@ -166,6 +173,34 @@ def build_reference(
     compare_keys(expected, {key: tuple(value.shape) for key, value in weights.items()})
     model.load_state_dict(weights, strict=False)
     return model
+
+
+@contextlib.contextmanager
+def _backbone_of(m2fp_net: Any, config: BackboneConfig) -> Iterator[None]:
+    """Let ModelScope's M2FP build our backbone where it knows only the ResNet.
+
+    Both decoders, and everything after them, remain its own.
+    """
+    theirs = m2fp_net.build_resnet_deeplab_backbone
+
+    def build(**arguments: Any) -> torch.nn.Module:
+        if arguments.pop("kind", "resnet") == "resnet":
+            built: torch.nn.Module = theirs(**arguments)
+            return built
+        backbone = build_backbone(config)
+        channels, strides = feature_channels(config), feature_strides(config)
+        shapes = {
+            name: {"channels": channels[name], "stride": strides[name]}
+            for name in config.out_features
+        }
+        backbone.output_shape = lambda: shapes  # type: ignore[assignment]
+        return backbone
+
+    m2fp_net.build_resnet_deeplab_backbone = build
+    try:
+        yield
+    finally:
+        m2fp_net.build_resnet_deeplab_backbone = theirs
 
 
 def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch.Tensor:

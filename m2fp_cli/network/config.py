@@ -18,12 +18,19 @@ from m2fp_cli.labels import HUMAN, LabelSet
 
 CONFIGURATION_FILE = "configuration.json"
 ALL_STAGES = ("res2", "res3", "res4", "res5")
+BACKBONES = ("resnet", *(f"efficientnet_lite{size}" for size in range(5)))
 
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """ResNet with the DeepLab stem."""
+    """ResNet with the DeepLab stem, or EfficientNet-Lite.
 
+    Attributes:
+        kind: ``resnet``, whose numbers are ModelScope's, or ``efficientnet_lite0`` to ``4``,
+            where only ``out_features`` and ``norm`` count.
+    """
+
+    kind: str = "resnet"
     out_features: tuple[str, ...] = ALL_STAGES
     depth: int = 101
     num_groups: int = 1
@@ -264,6 +271,7 @@ def _check(config: ModelConfig) -> None:
     backbone, encoder, decoder = config.backbone, config.encoder, config.decoder
     known_depths = (14, 26, 50, 101, 152)
     rules = (
+        (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {BACKBONES}'),
         (backbone.depth in known_depths, f'"backbone.depth" must be one of {known_depths}'),
         (backbone.norm in ("BN", "GN", "nnSyncBN"), '"backbone.norm" must be BN, GN or nnSyncBN'),
         (set(backbone.out_features) <= set(ALL_STAGES), '"backbone.out_features" must be stages'),

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.network.backbone import ConvNorm, feature_channels, feature_strides
+from m2fp_cli.network.backbone import feature_channels, feature_strides
 from m2fp_cli.network.config import BackboneConfig, EncoderConfig
+from m2fp_cli.network.convolution import ConvNorm
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
 from m2fp_cli.network.position import sine_positions
 

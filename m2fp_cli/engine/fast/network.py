@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.backbone import FoldedBackbone
+from m2fp_cli.engine.fast.backbone import fold_backbone
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
 from m2fp_cli.network.m2fp import M2FP
@@ -26,7 +26,7 @@ class FastM2FP(nn.Module):
         super().__init__()
         self.config, self.dtype = network.config, dtype
         head = network.sem_seg_head
-        self.backbone = FoldedBackbone(network.backbone, dtype)
+        self.backbone = fold_backbone(network.backbone, dtype)
         self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
         self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
         self.requires_grad_(False).eval()

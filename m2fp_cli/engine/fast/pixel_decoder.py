@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.backbone import FoldedConv
+from m2fp_cli.engine.fast.convolution import FoldedConv
 from m2fp_cli.engine.fast.linear import FastLinear, pointwise
 from m2fp_cli.engine.fast.sampling import IntArray, sample_fused
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
