@@ -16,6 +16,7 @@ from m2fp_cli import __version__
 from m2fp_cli.commands import accessories, models
 from m2fp_cli.commands.bench import bench
 from m2fp_cli.commands.colorize import colorize
+from m2fp_cli.commands.evaluate import evaluate
 from m2fp_cli.commands.labels import labels
 from m2fp_cli.commands.parse import parse
 from m2fp_cli.commands.report import report
@@ -38,6 +39,7 @@ app.command("labels")(labels)
 app.command("report")(report)
 app.command("status")(status)
 app.command("bench")(bench)
+app.command("eval")(evaluate)
 app.command("tryon")(tryon)
 app.add_typer(accessories.app, name="accessories")
 app.add_typer(models.app, name="models")

@@ -19,7 +19,7 @@ ROOMS = (
     *("tryon",),  # accessories on photos
     *("models", "network", "engine"),  # weights and what runs them
     *("batch", "render"),  # many photos, and the pictures and the page made from their results
-    *("bench",),
+    *("bench", "evaluation"),  # how fast, how good
     *("options", "commands", "cli", "__main__"),  # the face
 )
 HEAVY = (
@@ -86,7 +86,9 @@ def test_torch_is_imported_at_once_only_where_the_network_lives():
         assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["parse", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["--version"], ["parse", "--help"], ["eval", "--help"]]
+)
 def test_help_and_version_load_nothing_heavy(arguments):
     code = (
         "import sys; sys.argv[:] = ['m2fp', *sys.argv[1:]]\n"

@@ -1,87 +1,26 @@
-"""Figures of merit: intersection over union per label, average precision of people."""
+"""Figures of merit: those of ``m2fp eval`` per label, and people found on composed scenes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.labels import LabelSet
-from training.dataset import IGNORE
+from m2fp_cli.evaluation import precision
+from m2fp_cli.evaluation.confusion import LabelFigures, count_pixels, group_iou, label_iou
 
-Counts = NDArray[np.int64]
-_UPPER_GARMENTS = ("UpperClothes", "Dress", "Coat")
-
-
-def count_pixels(truth: NDArray[np.uint8], found: NDArray[np.uint8], num_labels: int) -> Counts:
-    """Confusion counts (num_labels, num_labels) int64, rows = truth; pixels 255 are left out."""
-    known = truth != IGNORE
-    pairs = truth[known].astype(np.int64) * num_labels + np.minimum(found[known], num_labels - 1)
-    counts: Counts = np.bincount(pairs, minlength=num_labels**2)
-    return counts.reshape(num_labels, num_labels)
-
-
-def label_iou(counts: Counts) -> NDArray[np.float64]:
-    """Intersection over union of every label, (num_labels,); nan where it is never there."""
-    inside = np.diag(counts).astype(np.float64)
-    union = counts.sum(0) + counts.sum(1) - np.diag(counts)
-    return np.divide(inside, union, out=np.full(len(counts), np.nan), where=union > 0)
-
-
-def group_iou(counts: Counts, members: Iterable[int]) -> float:
-    """Intersection over union of several labels taken as one; nan where none is ever there."""
-    mask = np.isin(np.arange(len(counts)), list(members))
-    both = counts[np.ix_(mask, mask)].sum()
-    union = counts[mask].sum() + counts[:, mask].sum() - both
-    return float(both / union) if union else float("nan")
-
-
-@dataclass(frozen=True, eq=False)
-class LabelFigures:
-    """What confusion counts over some photos say."""
-
-    counts: Counts
-    labels: LabelSet
-
-    @property
-    def iou(self) -> NDArray[np.float64]:
-        """Per label."""
-        return label_iou(self.counts)
-
-    @property
-    def mean_iou(self) -> float:
-        """Mean over the labels that are there."""
-        return float(np.nanmean(self.iou))
-
-    @property
-    def pixel_accuracy(self) -> float:
-        """Share of the known pixels with the right label."""
-        return float(np.trace(self.counts) / self.counts.sum())
-
-    @property
-    def person_iou(self) -> float:
-        """All labels but the background taken as one."""
-        return group_iou(self.counts, range(1, len(self.counts)))
-
-    @property
-    def upper_garment_iou(self) -> float:
-        """UpperClothes, Dress and Coat taken as one; nan for label sets without them."""
-        folded = {name: i for i, name in enumerate(self.labels.names)}
-        return group_iou(self.counts, [folded[n] for n in _UPPER_GARMENTS if n in folded])
-
-    def summary(self) -> dict[str, float]:
-        """The headline figures, for a log line."""
-        figures = {
-            "miou": self.mean_iou,
-            "accuracy": self.pixel_accuracy,
-            "person": self.person_iou,
-            "upper": self.upper_garment_iou,
-        }
-        names = self.labels.names
-        figures |= {f"iou_{names[i]}": float(value) for i, value in enumerate(self.iou)}
-        return {name: round(value, 4) for name, value in figures.items()}
+__all__ = [
+    "FoundPeople",
+    "LabelFigures",
+    "average_precision",
+    "count_pixels",
+    "group_iou",
+    "label_iou",
+    "mask_iou",
+    "recall_and_precision",
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +42,7 @@ def average_precision(scenes: Sequence[FoundPeople], threshold: float) -> float:
     marks: list[tuple[float, bool]] = []
     for scene in scenes:
         marks.extend(_judge_scene(scene, threshold))
-    if not total or not marks:
-        return 0.0 if total else float("nan")
-    marks.sort(key=lambda mark: -mark[0])
-    hits = np.cumsum([hit for _, hit in marks])
-    recall = np.concatenate(([0.0], hits / total))
-    precision = np.maximum.accumulate((hits / np.arange(1, len(marks) + 1))[::-1])[::-1]
-    return float((np.diff(recall) * precision).sum())
+    return precision.average_precision([m[0] for m in marks], [m[1] for m in marks], total)
 
 
 def _judge_scene(scene: FoundPeople, threshold: float) -> list[tuple[float, bool]]:

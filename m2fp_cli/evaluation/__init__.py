@@ -1,0 +1,1 @@
+"""Figures of merit of a model on labelled photos: the label map, the regions, the people."""

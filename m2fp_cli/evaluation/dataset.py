@@ -1,0 +1,163 @@
+"""Labelled photos on disk: ``photos/ID.jpg``, ``labels/ID.png`` and, if known, ``people/ID.png``.
+
+CIHP's own folders are understood as well: ``Images``, ``Category_ids``, ``Human_ids``. Its
+``Instance_ids`` say nothing more: an instance there is one label on one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.batch.keys import IMAGE_SUFFIXES
+from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.imaging.codec import decode_map, read_bytes
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.labels import IGNORED_ID, LabelSet
+
+_LAYOUTS = (("photos", "labels", "people"), ("Images", "Category_ids", "Human_ids"))
+
+
+@dataclass(frozen=True)
+class LabelledPhoto:
+    """One photo of a data set and its files.
+
+    Attributes:
+        name: file name without its ending.
+        photo: the photo.
+        labels: PNG of label ids.
+        people: PNG of person ids; None where nobody has told people apart.
+    """
+
+    name: str
+    photo: Path
+    labels: Path
+    people: Path | None
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """What is in a photo.
+
+    Attributes:
+        labels: (H, W) uint8 label ids, 255 = unknown.
+        people: (H, W) uint16 person ids, 0 = nobody; None where that is not known.
+    """
+
+    labels: NDArray[np.uint8]
+    people: NDArray[np.uint16] | None
+
+
+def find_labelled(folder: Path) -> list[LabelledPhoto]:
+    """Photos that have a label map, by name.
+
+    Raises:
+        UsageError: the folder has not the layout of a data set.
+        NoImagesError: no photo has a label map.
+    """
+    for names in _LAYOUTS:
+        photos, labels, people = (folder / name for name in names)
+        if photos.is_dir() and labels.is_dir():
+            found = list(_pairs(photos, labels, people))
+            if not found:
+                raise NoImagesError(f"no photo in {displayable(photos)} has a map in {labels.name}")
+            return found
+    raise UsageError(
+        f"{displayable(folder)} is no data set: it needs photos/ID.jpg and labels/ID.png "
+        "(or CIHP's Images and Category_ids)"
+    )
+
+
+def _pairs(photos: Path, labels: Path, people: Path) -> Iterator[LabelledPhoto]:
+    for photo in sorted(photos.iterdir(), key=lambda path: path.name):
+        label_map, person_map = (kind / f"{photo.stem}.png" for kind in (labels, people))
+        if photo.suffix.lower() in IMAGE_SUFFIXES and label_map.is_file():
+            known = person_map if person_map.is_file() else None
+            yield LabelledPhoto(photo.stem, photo, label_map, known)
+
+
+def choose_photos(
+    photos: Sequence[LabelledPhoto],
+    *,
+    names: Path | None = None,
+    every: int = 1,
+    limit: int | None = None,
+) -> list[LabelledPhoto]:
+    """A part of a data set.
+
+    Args:
+        photos: all of them.
+        names: text file with one name a line; only these are taken.
+        every: then every n-th.
+        limit: then the first so many.
+
+    Raises:
+        UsageError: the list cannot be read, or names a photo that is not there.
+    """
+    if names is not None:
+        wanted = _read_names(names)
+        if missing := sorted(wanted - {photo.name for photo in photos}):
+            raise UsageError(f"{displayable(names)}: the data set has no labelled {missing[0]!r}")
+        photos = [photo for photo in photos if photo.name in wanted]
+    return list(photos[::every][:limit])
+
+
+def _read_names(path: Path) -> set[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{displayable(path)}: cannot be read ({error})") from error
+    return {line.strip() for line in lines if line.strip()}
+
+
+def read_truth(photo: LabelledPhoto) -> Truth:
+    """Read what is in a photo.
+
+    Raises:
+        ImageError: a map cannot be read, or they differ in size; the message names the file.
+    """
+    labels = _read_ids(photo.labels)
+    if labels.max() > IGNORED_ID:
+        raise ImageError("unsupported", f"{_shown(photo.labels)} holds label ids above 255")
+    people = None if photo.people is None else _read_ids(photo.people).astype(np.uint16)
+    if people is not None and people.shape != labels.shape:
+        raise ImageError("corrupt", f"{_shown(photo.labels)} and its person map differ in size")
+    return Truth(labels.astype(np.uint8), people)
+
+
+def check_label_ids(photos: Iterable[LabelledPhoto], labels: LabelSet) -> None:
+    """See that a model knows every label of a data set, before any time is spent on it.
+
+    Maps that cannot be read are left for later.
+
+    Raises:
+        UsageError: a label map holds an id that the model lacks.
+    """
+    known = {0, *labels.part_ids, IGNORED_ID}
+    for photo in photos:
+        try:
+            ids = np.unique(_read_ids(photo.labels))
+        except ImageError:
+            continue
+        if unknown := [int(label) for label in ids if int(label) not in known]:
+            raise UsageError(
+                f"{displayable(photo.labels)} holds label id {unknown[0]}, which the model lacks "
+                f"(its labels are {min(known)} to {max(known - {IGNORED_ID})}); labels are "
+                "compared by id"
+            )
+
+
+def _read_ids(path: Path) -> NDArray[np.integer[Any]]:
+    try:
+        return decode_map(read_bytes(path))
+    except ImageError as error:
+        raise ImageError(error.reason, f"its map {_shown(path)} {error}") from error
+
+
+def _shown(path: Path) -> str:
+    return displayable(f"{path.parent.name}/{path.name}")

@@ -1,0 +1,126 @@
+"""Where the results to be judged come from: a model that parses now, or an earlier parse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from m2fp_cli.batch.work import ParseJob, build_engine
+from m2fp_cli.errors import ImageError, M2fpError, NoImagesError
+from m2fp_cli.evaluation.dataset import LabelledPhoto
+from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.labels import LabelSet
+from m2fp_cli.results import ParsingResult
+from m2fp_cli.store import load_result, result_path
+
+
+class Source(Protocol):
+    """Gives the result of one photo after the other."""
+
+    @property
+    def labels(self) -> LabelSet:
+        """Of all results."""
+
+    @property
+    def description(self) -> dict[str, str]:
+        """What made the results, for the record."""
+
+    def parse(self, photo: LabelledPhoto) -> ParsingResult:
+        """Result of one photo.
+
+        Raises:
+            ImageError: the photo or its result cannot be read.
+        """
+
+
+class ModelSource:
+    """A model that parses the photos now, in this process."""
+
+    def __init__(self, job: ParseJob, threads: int | None) -> None:
+        """Load the model.
+
+        Args:
+            job: model and settings; nothing is written to its output.
+            threads: cores; None leaves torch's setting alone.
+
+        Raises:
+            ModelError: it is damaged or does not fit.
+            EngineError: the engine cannot run here.
+        """
+        import torch
+
+        self._job = job
+        self._engine = build_engine(job, threads or torch.get_num_threads())
+
+    @property
+    def labels(self) -> LabelSet:
+        """Of the model."""
+        return self._engine.config.labels
+
+    @property
+    def description(self) -> dict[str, str]:
+        """Model, weights and settings."""
+        wanted = ("model", "weights", "engine", "precision", "flip", "min_score")
+        settings = self._job.signature()
+        return {name: settings[name] for name in wanted}
+
+    def parse(self, photo: LabelledPhoto) -> ParsingResult:
+        """Read the photo and parse it.
+
+        Raises:
+            ImageError: it cannot be read.
+        """
+        return self._engine.parse(read_image(photo.photo).image_bgr)
+
+
+@dataclass(frozen=True)
+class ResultSource:
+    """The output of ``m2fp parse DATASET/photos -o FOLDER``.
+
+    Attributes:
+        folder: root of the results.
+        photos: what will be asked for.
+    """
+
+    folder: Path
+    photos: Sequence[LabelledPhoto]
+    labels: LabelSet = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Find the label set in the first result there is.
+
+        Raises:
+            NoImagesError: no photo has a result.
+            M2fpError: the first result cannot be read.
+        """
+        paths = (result_path(self.folder, photo.name) for photo in self.photos)
+        first = next((path for path in paths if path.is_file()), None)
+        if first is None:
+            raise NoImagesError(
+                f"{displayable(self.folder)} holds no result of these photos; parse them first: "
+                f"m2fp parse {displayable(self.photos[0].photo.parent)} -o "
+                f"{displayable(self.folder)}"
+            )
+        object.__setattr__(self, "labels", load_result(first).labels)
+
+    @property
+    def description(self) -> dict[str, str]:
+        """Where they are."""
+        return {"results": str(self.folder)}
+
+    def parse(self, photo: LabelledPhoto) -> ParsingResult:
+        """Read the result of a photo.
+
+        Raises:
+            ImageError: it is not there or damaged.
+        """
+        path = result_path(self.folder, photo.name)
+        if not path.is_file():
+            raise ImageError("vanished", f"has no result in {displayable(self.folder)}; parse it")
+        try:
+            return load_result(path)
+        except M2fpError as error:
+            raise ImageError("corrupt", f"has a damaged result: {error}") from error
