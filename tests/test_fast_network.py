@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from m2fp_cli.bench.random_model import build_sharpened
+from m2fp_cli.bench.random_model import build_sharpened, write_model
 from m2fp_cli.engine.fast import precision
+from m2fp_cli.engine.fast.convolution import normalise_groups_
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
+from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.errors import UsageError
 from m2fp_cli.network.deformable_attention import reference_points
@@ -48,7 +52,6 @@ def sampling_inputs(spread: float) -> dict[str, np.ndarray]:
     return {
         "value": torch.randn(HEADS, length, DEPTH, generator=generator).numpy(),
         "points": points.numpy(),
-        "constant": torch.randn(length, samples * 3, generator=generator).numpy(),
         "reference": reference_points(SHAPES).numpy(),
         "shapes": TABLE,
     }
@@ -117,3 +120,21 @@ def test_auto_is_float32_without_bfloat16_units(monkeypatch):
     precision.has_fast_bfloat16.cache_clear()
     assert precision.choose_dtype("auto") is torch.float32
     precision.has_fast_bfloat16.cache_clear()
+
+
+def test_group_norm_in_place_is_exact_where_channels_hardly_vary():
+    torch.manual_seed(0)
+    norm = torch.nn.GroupNorm(4, 16)
+    torch.nn.init.normal_(norm.weight)
+    rows = torch.randn(9000, 16).mul(1e-3).add(torch.arange(16.0))
+    exact = norm.double()(rows.double().T[None])[0].T
+    normalise_groups_(rows, norm.float())
+    assert (rows - exact).abs().max() < 1e-4
+
+
+def test_the_weights_file_is_let_go_after_loading(tmp_path):
+    document = small_document()
+    write_model(tmp_path, build_sharpened(document, photo_of_size(120, 170)), document)
+    parser = HumanParser(tmp_path)
+    assert str(tmp_path) not in Path("/proc/self/maps").read_text()
+    assert parser.parse(photo_of_size(60, 80)).semantic_map.shape == (60, 80)

@@ -51,11 +51,16 @@ class FastMaskDecoder(nn.Module):
     def __init__(self, decoder: MaskDecoder, dtype: torch.dtype) -> None:
         """Rearrange a built mask decoder."""
         super().__init__()
-        self.decoder, self.dtype = decoder, dtype
-        self.cross = nn.ModuleList(
-            FastCrossAttention(layer.multihead_attn, dtype)
-            for layer in decoder.transformer_cross_attention_layers
-        )
+        self.dtype = dtype
+        cross = decoder.transformer_cross_attention_layers
+        self.cross = nn.ModuleList(FastCrossAttention(c.multihead_attn, dtype) for c in cross)
+        self.cross_norm = nn.ModuleList(c.norm for c in cross)
+        self.pre_norm = any(c.pre_norm for c in cross)
+        self.self_attention = decoder.transformer_self_attention_layers
+        self.feed_forward = decoder.transformer_ffn_layers
+        self.decoder_norm, self.class_embed = decoder.decoder_norm, decoder.class_embed
+        self.mask_embed, self.level_embed = decoder.mask_embed, decoder.level_embed
+        self.query_feat, self.query_embed = decoder.query_feat, decoder.query_embed
         self.project = nn.ModuleList(
             FastLinear(p.weight.flatten(1), p.bias, dtype) if isinstance(p, nn.Conv2d) else p
             for p in decoder.input_proj
@@ -74,33 +79,32 @@ class FastMaskDecoder(nn.Module):
         Returns:
             class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
         """
-        decoder = self.decoder
         keys, values = self._context(context, shapes)
         small = [self._scaled(mask_features, hw) for hw in shapes]
-        query_pos, x = decoder.query_embed.weight, decoder.query_feat.weight
+        query_pos, x = self.query_embed.weight, self.query_feat.weight
         for index, cross in enumerate(self.cross):
             level = index % NUM_CONTEXT_LEVELS
             blocked = torch.lt(self._embedding(x).to(small[level].dtype) @ small[level].T, 0)
             blocked &= ~blocked.all(dim=-1, keepdim=True)
-            layer = decoder.transformer_cross_attention_layers[index]
-            source = layer.norm(x) if layer.pre_norm else x
+            norm = self.cross_norm[index]
+            source = norm(x) if self.pre_norm else x
             x = x + cross(source + query_pos, keys[level], values[level], blocked)
-            x = x if layer.pre_norm else layer.norm(x)
-            x = decoder.transformer_self_attention_layers[index](x[None], query_pos[None])[0]
-            x = decoder.transformer_ffn_layers[index](x)
-        classes = decoder.class_embed(decoder.decoder_norm(x))
+            x = x if self.pre_norm else norm(x)
+            x = self.self_attention[index](x[None], query_pos[None])[0]
+            x = self.feed_forward[index](x)
+        classes = self.class_embed(self.decoder_norm(x))
         flat = mask_features.flatten(0, 1)
         masks = (self._embedding(x).to(flat.dtype) @ flat.T).float()
         return QueryPrediction(classes[None], masks.unflatten(1, mask_features.shape[:2])[None])
 
     def _embedding(self, x: Tensor) -> Tensor:
-        out: Tensor = self.decoder.mask_embed(self.decoder.decoder_norm(x))
+        out: Tensor = self.mask_embed(self.decoder_norm(x))
         return out
 
     def _context(self, context: list[Tensor], shapes: Shapes) -> tuple[list[Tensor], list[Tensor]]:
         """Keys (with positions) and values (h * w, C) of every level, in the fast format."""
         values = [
-            project(sequence).float() + self.decoder.level_embed.weight[level]
+            project(sequence).float() + self.level_embed.weight[level]
             for level, (project, sequence) in enumerate(zip(self.project, context, strict=True))
         ]
         keys = [

@@ -16,7 +16,7 @@ class FastM2FP(nn.Module):
     """The same function as ``M2FP`` in evaluation mode, one photo at a time."""
 
     def __init__(self, network: M2FP, dtype: torch.dtype = torch.float32) -> None:
-        """Rearrange a built network; its large weights may be freed afterwards.
+        """Rearrange a built network; its weights may be freed afterwards.
 
         Args:
             network: what to rearrange; it is not changed.
@@ -30,6 +30,7 @@ class FastM2FP(nn.Module):
         self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
         self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
         self.requires_grad_(False).eval()
+        _part(self, network)
 
     def forward(self, images: Tensor) -> QueryPrediction:
         """Parse one photo.
@@ -43,3 +44,11 @@ class FastM2FP(nn.Module):
         mask_features, context, shapes = self.pixel_decoder(self.backbone(images))
         prediction: QueryPrediction = self.mask_decoder(context, mask_features, shapes)
         return prediction
+
+
+def _part(fast: nn.Module, network: nn.Module) -> None:
+    """Copy the small tensors that both use: one view keeps a whole mapped checkpoint in memory."""
+    theirs = {tensor.storage().data_ptr() for tensor in network.state_dict().values()}
+    for tensor in (*fast.parameters(), *fast.buffers()):
+        if tensor.storage().data_ptr() in theirs:
+            tensor.data = tensor.data.clone()

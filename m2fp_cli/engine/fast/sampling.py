@@ -29,7 +29,6 @@ QUERY_BLOCK = 2048  # queries of one task: small enough to balance cores, large 
 def sample_fused(
     value: FloatArray,
     points: FloatArray,
-    constant: FloatArray,
     reference: FloatArray,
     shapes: IntArray,
     threads: int,
@@ -38,9 +37,8 @@ def sample_fused(
 
     Args:
         value: (M, S, D) float32, one contiguous map per head.
-        points: (S, M * L * P * 3) float32, what the query says: M * L * P offsets (x, y) in
-            pixels of their level, then M * L * P attention logits.
-        constant: (S, M * L * P * 3) float32, added to ``points``: the share of the positions.
+        points: (S, M * L * P * 3) float32: M * L * P offsets (x, y) in pixels of their level,
+            then M * L * P attention logits.
         reference: (S, 2) float32 (x, y) in [0, 1].
         shapes: (L, 3) int64: height, width and first position of every level.
         threads: cores to use.
@@ -58,7 +56,7 @@ def sample_fused(
 
     def work(share: int) -> None:
         for head, start, stop in blocks[share::threads]:
-            _sample_block(value, points, constant, reference, shapes, out, head, start, stop)
+            _sample_block(value, points, reference, shapes, out, head, start, stop)
 
     if threads <= 1:
         work(0)
@@ -70,7 +68,6 @@ def sample_fused(
 def sample_portable(
     value: FloatArray,
     points: FloatArray,
-    constant: FloatArray,
     reference: FloatArray,
     shapes: IntArray,
     threads: int,
@@ -78,7 +75,7 @@ def sample_portable(
     """The same through torch's operations; ``threads`` is torch's own affair here."""
     heads, length, _ = value.shape
     level_shapes = [(int(h), int(w)) for h, w, _ in shapes]
-    said = torch.from_numpy(points + constant)
+    said = torch.from_numpy(points)
     samples = said.shape[1] // (3 * heads)
     offsets = said[:, : 2 * heads * samples].view(1, length, heads, len(level_shapes), -1, 2)
     weights = said[:, 2 * heads * samples :].view(1, length, heads, samples).softmax(-1)
@@ -101,7 +98,6 @@ def _pool(threads: int) -> ThreadPoolExecutor:
 def _sample_block(  # noqa: C901 - one compiled loop; calls would cost more than they clear
     value: FloatArray,
     points: FloatArray,
-    constant: FloatArray,
     reference: FloatArray,
     shapes: IntArray,
     out: FloatArray,
@@ -122,7 +118,7 @@ def _sample_block(  # noqa: C901 - one compiled loop; calls would cost more than
     for query in range(start, stop):
         highest = np.float32(-3.0e38)
         for i in range(samples):
-            weight[i] = points[query, first_logit + i] + constant[query, first_logit + i]
+            weight[i] = points[query, first_logit + i]
             highest = max(highest, weight[i])
         norm = np.float32(0.0)
         for i in range(samples):
@@ -134,16 +130,10 @@ def _sample_block(  # noqa: C901 - one compiled loop; calls would cost more than
             level = i // per_level
             height, width, base = shapes[level, 0], shapes[level, 1], shapes[level, 2]
             column = first_offset + 2 * i
-            x = (
-                reference[query, 0] * np.float32(width)
-                + points[query, column]
-                + constant[query, column]
-                - np.float32(0.5)
-            )
+            x = reference[query, 0] * np.float32(width) + points[query, column] - np.float32(0.5)
             y = (
                 reference[query, 1] * np.float32(height)
                 + points[query, column + 1]
-                + constant[query, column + 1]
                 - np.float32(0.5)
             )
             if not (x > -1.0 and y > -1.0 and x < width and y < height):
