@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from m2fp_cli.errors import NoImagesError, UsageError
+
 SIZES = {"480p": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """One photo.
+
+    Attributes:
+        name: a file's key or a size.
+        image_bgr: (H, W, 3) uint8 BGR, upright.
+        source: its file; None for a synthetic one.
+    """
+
+    name: str
+    image_bgr: NDArray[np.uint8]
+    source: Path | None = None
+
+    @property
+    def hw(self) -> tuple[int, int]:
+        """Height and width."""
+        return self.image_bgr.shape[0], self.image_bgr.shape[1]
 
 
 def synthetic_photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]:
@@ -26,26 +51,62 @@ def synthetic_photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]
     return np.clip(total, 0, 255).astype(np.uint8)
 
 
-def load_photos(folder: Path, limit: int) -> dict[str, NDArray[np.uint8]]:
-    """The first photos of a folder by name, (H, W, 3) uint8 BGR.
+def load_photos(folder: Path, limit: int) -> list[Photo]:
+    """The first photos of a folder.
 
     Raises:
         NoImagesError: there is none.
+        ImageError: one of them is broken.
     """
     from m2fp_cli.batch.scan import find_images
     from m2fp_cli.imaging.codec import read_image
 
     scan = find_images([folder], recursive=False, output=folder / "m2fp-out")
-    return {task.key: read_image(task.source).image_bgr for task in scan.tasks[:limit]}
+    if not scan.tasks:
+        raise NoImagesError(f"{folder}: holds no photo that can be read")
+    tasks = scan.tasks[:limit]
+    return [Photo(task.key, read_image(task.source).image_bgr, task.source) for task in tasks]
 
 
-def make_photos(sizes: list[str]) -> dict[str, NDArray[np.uint8]]:
-    """Synthetic photos by size name (a key of ``SIZES``, or ``WIDTHxHEIGHT``)."""
-    photos = {}
-    for name in sizes:
-        if name in SIZES:
-            height, width = SIZES[name]
-        else:
-            width, height = (int(part) for part in name.lower().split("x"))
-        photos[name] = synthetic_photo(height, width)
-    return photos
+def make_photos(sizes: str) -> list[Photo]:
+    """Synthetic photos.
+
+    Args:
+        sizes: comma-separated keys of ``SIZES``, or ``WIDTHxHEIGHT``.
+
+    Raises:
+        UsageError: a size is neither, or there is none.
+    """
+    names = [name.strip().lower() for name in sizes.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"--sizes names no size; use some of {', '.join(SIZES)}, or 800x600")
+    return [Photo(name, synthetic_photo(*_size_hw(name))) for name in dict.fromkeys(names)]
+
+
+def digest_photos(photos: list[Photo]) -> str:
+    """SHA-256 of names, sizes and pixels, shortened: the same photos give the same digest."""
+    digest = hashlib.sha256()
+    for photo in sorted(photos, key=lambda one: one.name):
+        digest.update(f"{photo.name}\0{photo.hw}\0".encode(errors="surrogateescape"))
+        digest.update(np.ascontiguousarray(photo.image_bgr).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def write_photo(photo: Photo, folder: Path) -> Path:
+    """File of a photo: its own, or a JPEG in ``folder``."""
+    from m2fp_cli.imaging.encoding import encode_jpeg
+
+    if photo.source is not None:
+        return photo.source
+    path = folder / f"{photo.name}.jpg"
+    path.write_bytes(encode_jpeg(photo.image_bgr))
+    return path
+
+
+def _size_hw(name: str) -> tuple[int, int]:
+    if name in SIZES:
+        return SIZES[name]
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", name)
+    if found is None:
+        raise UsageError(f"--sizes takes {', '.join(SIZES)} or WIDTHxHEIGHT, got {name!r}")
+    return int(found[2]), int(found[1])

@@ -1,93 +1,98 @@
-"""One engine in one process: what the parent starts to measure, so that memory is its own.
-
-Reads a ``ProbeOrder`` as JSON on the command line, parses one photo per line of stdin (a path to an
-``.npy`` file) and answers each with a line of JSON on stdout. The parent alternates two probes line
-by line, so both engines see the same state of the machine.
-"""
+"""One engine in a process of its own: parses what it is told to, and says what that took."""
 
 from __future__ import annotations
 
-import json
-import resource
-import sys
+import re
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 
+from m2fp_cli.bench.agreement import answer_digest, write_answer
+from m2fp_cli.bench.order import ProbeOrder
+from m2fp_cli.bench.serve import Answerer, peak_mib, reset_peak, serve, waited_seconds
 from m2fp_cli.engine.parser import Engine
 
 
-@dataclass(frozen=True)
-class ProbeOrder:
-    """What a probe is to run.
+def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
+    """Load the engine; see ``serve``."""
+    began = time.perf_counter()
+    engine = build_engine(ProbeOrder(**order))
+    dtype = getattr(getattr(engine, "network", None), "dtype", torch.float32)
+    ready = {
+        "load_seconds": time.perf_counter() - began,
+        "dtype": str(dtype).removeprefix("torch."),
+        "onednn": _onednn_version(),
+        "openmp": _openmp_library(),
+    }
+    return ready, lambda question: measure(engine, question)
 
-    Attributes:
-        engine: ``fast`` or ``reference``.
-        model: name or folder of the model.
-        precision: number format of the fast engine.
-        threads: cores.
-        flip: test-time augmentation.
+
+def build_engine(order: ProbeOrder) -> Engine:
+    """The engine that is asked for, loaded.
+
+    Raises:
+        EngineError: the reference is not installed.
+        ModelError: the model is not there, or damaged.
     """
-
-    engine: str
-    model: str
-    precision: str
-    threads: int
-    flip: bool = False
-
-
-def main() -> None:
-    """Serve until stdin ends."""
-    order = ProbeOrder(**json.loads(sys.argv[1]))
-    started = time.perf_counter()
-    engine = _build(order)
-    _answer({"ready": time.perf_counter() - started})
-    for line in sys.stdin:
-        photo, answer_path = line.rstrip("\n").split("\t")
-        image = np.load(photo)
-        begun = time.perf_counter()
-        result = engine.parse(image)
-        seconds = time.perf_counter() - begun
-        masks = {
-            f"{i}": np.packbits(instance.mask.full()) for i, instance in enumerate(result.instances)
-        }
-        if answer_path:
-            labels = [(i.label_id, i.score) for i in result.instances]
-            np.savez(
-                Path(answer_path),
-                semantic_map=result.semantic_map,
-                labels=np.array(labels),
-                **masks,
-            )
-        _answer(
-            {
-                "seconds": seconds,
-                "stages": asdict(engine.last_seconds),
-                "instances": len(result.instances),
-                "people": len(result.people),
-                "peak_rss_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-            }
-        )
-
-
-def _build(order: ProbeOrder) -> Engine:
     if order.engine == "reference":
         from m2fp_cli.engine.reference import ReferenceParser
 
         return ReferenceParser(order.model, threads=order.threads)
     from m2fp_cli.engine.parser import HumanParser
 
-    return HumanParser(
-        order.model, precision=order.precision, threads=order.threads, flip=order.flip
-    )
+    return HumanParser(order.model, precision=order.precision, threads=order.threads)
 
 
-def _answer(values: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
-    sys.stdout.flush()
+def measure(engine: Engine, question: dict[str, Any]) -> dict[str, Any]:
+    """Parse one ``.npy`` photo.
+
+    Args:
+        engine: parses it.
+        question: ``photo``, its path; ``answer``, where the answer is written, or None; ``reset``,
+            whether the peak of memory starts again.
+
+    Returns:
+        seconds in all, per stage and waited for a core; number of instances and people; digest
+        of the label map; peak memory in MiB.
+    """
+    image = np.load(question["photo"])
+    if question["reset"]:
+        reset_peak()
+    waited, began = waited_seconds(), time.perf_counter()
+    result = engine.parse(image)
+    seconds = time.perf_counter() - began
+    waited, peak = waited_seconds() - waited, peak_mib()
+    if question["answer"]:
+        write_answer(Path(question["answer"]), result)
+        reset_peak()  # writing it was not the engine's work
+    return {
+        "seconds": seconds,
+        "stages": asdict(engine.last_seconds),
+        "waited_seconds": waited,
+        "instances": len(result.instances),
+        "people": len(result.people),
+        "map_sha256": answer_digest(result),
+        "peak_rss_mib": peak,
+    }
+
+
+def _onednn_version() -> str:
+    found = re.search(r"(?:MKL-DNN|OneDNN) v([\d.]+)", torch.__config__.show(), re.IGNORECASE)
+    return found[1] if found else ""
+
+
+def _openmp_library() -> str:
+    """Name of the OpenMP runtime that is loaded; its variables are not those of another."""
+    try:
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return ", ".join(sorted(set(re.findall(r"lib(?:gomp|iomp|omp)[^/\s]*\.so[^/\s]*", maps))))
 
 
 if __name__ == "__main__":
-    main()
+    serve(prepare)

@@ -2,15 +2,18 @@
 
 Speed and memory depend on shapes, and on how many instances survive. Fresh random weights say the
 same for every query, so nothing would; here they are centred and scaled on one photo until queries
-disagree, classes are sure and masks have borders.
+disagree, classes are sure and masks have borders. Run as a module it writes such a model into a
+folder, so that the process that asks for one need not import torch.
 """
 
 from __future__ import annotations
 
 import copy
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,9 @@ from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
 
 _STAGES = ["res2", "res3", "res4", "res5"]
+
+# Statistics of channels need no more pixels; at 640 pixels it would take six times as long.
+_SHARPEN_SIDE = 256
 
 # The published multi-human model: 63.0 M parameters, CIHP's labels.
 PUBLISHED: dict[str, Any] = {
@@ -93,6 +99,15 @@ def build_sharpened(document: dict[str, Any], photo_bgr: NDArray[np.uint8], seed
     return network
 
 
+def write_random_model(folder: Path, threads: int) -> None:
+    """Write the published size with random weights that find much, as a model folder."""
+    from m2fp_cli.bench.photos import synthetic_photo
+
+    torch.set_num_threads(threads)
+    document = published_document()
+    write_model(folder, build_sharpened(document, synthetic_photo(480, 640)), document)
+
+
 def write_model(folder: Path, network: M2FP, document: dict[str, Any]) -> None:
     """Write a network as a model folder: configuration and weights."""
     from safetensors.torch import save_file
@@ -110,7 +125,13 @@ def sharpen(network: M2FP, photo_bgr: NDArray[np.uint8]) -> None:
     Batch statistics are taken from one photo; mask features, class head and mask head are centred
     on what they say about it, then scaled.
     """
-    images = prepare_image(photo_bgr, network.config.input).tensor
+    full = network.config.input
+    small = replace(
+        full,
+        min_size=min(full.min_size, _SHARPEN_SIDE),
+        max_size=min(full.max_size, 2 * _SHARPEN_SIDE),
+    )
+    images = prepare_image(photo_bgr, small).tensor
     _take_batch_statistics(network, images)
     pixel_decoder, decoder = network.sem_seg_head.pixel_decoder, network.sem_seg_head.predictor
     features, context = pixel_decoder(network.backbone(images))
@@ -159,3 +180,7 @@ def _recorded(module: nn.Module) -> Iterator[list[torch.Tensor]]:
     handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     yield outputs
     handle.remove()
+
+
+if __name__ == "__main__":
+    write_random_model(Path(sys.argv[1]), int(sys.argv[2]))

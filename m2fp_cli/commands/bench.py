@@ -1,24 +1,34 @@
-"""``m2fp bench``: how long a photo takes here, in how much memory, and next to the reference."""
+"""``m2fp bench``: how long parsing takes on this machine, where, and beside ModelScope's code."""
 
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
+import time
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands.parse import Precision
 from m2fp_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from m2fp_cli.bench.compare import PhotoFigures
+    from m2fp_cli.bench.document import Document
+    from m2fp_cli.bench.photos import Photo
+    from m2fp_cli.bench.rounds import Patience
 
-RANDOM = "random"
+COMPARE = "compare"
+
+
+class Scenario(str, Enum):
+    """What is measured."""
+
+    SINGLE = "single"
+    OFFLINE = "offline"
+    PAINT = "paint"
+    ALL = "all"
 
 
 class Opponent(str, Enum):
@@ -29,10 +39,21 @@ class Opponent(str, Enum):
 
 
 def bench(
-    photos: Annotated[
-        Path | None,
-        typer.Argument(metavar="[FOLDER]", help="Photos to measure with; synthetic ones without."),
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[FOLDER | compare A.json B.json]",
+            help="Photos to measure with, synthetic ones without; or two stored runs to compare.",
+            show_default=False,
+        ),
     ] = None,
+    scenario: Annotated[
+        Scenario,
+        typer.Option(
+            help="single: one photo after another; offline: a folder through the pool, with "
+            "decoding and writing; paint: colour maps and overlays, without encoding."
+        ),
+    ] = Scenario.SINGLE,
     model: Annotated[
         str,
         typer.Option(
@@ -41,111 +62,205 @@ def bench(
             metavar="NAME",
             help="A model, or 'random': the published size with random weights that find much.",
         ),
-    ] = RANDOM,
+    ] = "random",
     sizes: Annotated[
-        str,
-        typer.Option(metavar="LIST", help="Synthetic photos: 480p, 720p, 1080p, 4k, WxH."),
-    ] = "480p,720p,1080p",
-    against: Annotated[
-        Opponent, typer.Option(help="Measure ModelScope's implementation beside ours, in turn.")
-    ] = Opponent.NONE,
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
-    rounds: Annotated[int, typer.Option(min=1, help="Samples per photo and engine.")] = 5,
+        str | None,
+        typer.Option(
+            metavar="LIST",
+            help="Synthetic photos: 480p, 720p, 1080p, 4k, WxH. [default: 480p,720p,1080p]",
+            show_default=False,
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="Photos taken from a folder.")] = 10,
-    threads: Annotated[int | None, typer.Option(min=1, metavar="N", help="Cores.")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="480p and 1080p, two samples.")] = False,
-    as_json: options.AsJson = False,
+    against: Annotated[
+        Opponent,
+        typer.Option(
+            help="Measure ModelScope's code beside ours, in turn (extra: reference, CPython 3.10)."
+        ),
+    ] = Opponent.NONE,
+    precision: Annotated[Precision, typer.Option(help="Number format.")] = Precision.AUTO,
+    threads: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Cores for one photo.")
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", "-w", min=1, metavar="N", help="Photos worked on at once."),
+    ] = None,
+    min_time: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="Measure each case at least so long. [default: 60]",
+            show_default=False,
+        ),
+    ] = None,
+    min_count: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="And take at least so many samples. [default: 30]",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            metavar="SECONDS",
+            help="But end each case by then, with one sample at least. [default: 240]",
+            show_default=False,
+        ),
+    ] = None,
+    roofline: Annotated[
+        bool, typer.Option("--roofline", help="Compare the network with torch's matrix product.")
+    ] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Run the pool with several workers x threads.")
+    ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw single's stages as png, svg or pdf (extra: plot).",
+            show_default=False,
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="About a minute: 480p and 1080p, fewer samples.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write everything, raw samples too, as JSON.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print that JSON on stdout, and the tables on stderr.")
+    ] = False,
 ) -> None:
-    """Measure the parsing of single photos: seconds per stage, peak memory, agreement.
+    """Measure parsing on this machine: seconds per stage, photos per second, peak memory.
 
-    With --against reference both engines run in processes of their own and take turns photo by
-    photo, so that a busy machine slows both; ratios are medians over pairs.
+    With --against reference both engines run in processes of their own and take turns, so that a
+    busy machine slows both; ratios are medians over pairs, with a 95 % interval, and the answers
+    are compared. What is going on is told on stderr.
+
+    m2fp bench compare A.json B.json tells what changed between two stored runs of the same photos.
     """
-    from m2fp_cli.bench.compare import measure
-    from m2fp_cli.bench.environment import describe_environment, warnings_for
-    from m2fp_cli.bench.photos import load_photos, make_photos
-    from m2fp_cli.bench.probe import ProbeOrder
-    from m2fp_cli.engine.fast.precision import choose_dtype
+    if inputs and inputs[0] == COMPARE:
+        _compare(inputs[1:], as_json=as_json)
+        return
+    from m2fp_cli.bench.plot import plot_document, require_matplotlib
+    from m2fp_cli.bench.run import SCENARIOS, BenchPlan, run_bench
 
-    cores = threads or len(os.sched_getaffinity(0))
-    names = ["480p", "1080p"] if quick else [name for name in sizes.split(",") if name]
-    images = make_photos(names) if photos is None else load_photos(photos, limit)
-    with tempfile.TemporaryDirectory(prefix="m2fp-random-") as folder:
-        if model == RANDOM:
-            _write_random_model(Path(folder))
-        weights = folder if model == RANDOM else model
-        dtype = str(choose_dtype(precision)).removeprefix("torch.")
-        ours = f"m2fp {dtype}"
-        orders = {ours: ProbeOrder("fast", weights, precision, cores)}
-        if against is Opponent.REFERENCE:
-            orders["reference"] = ProbeOrder("reference", weights, precision, cores)
-        environment = describe_environment(cores)
-        figures = []
-        for one in measure(images, orders, rounds=2 if quick else rounds):
-            figures.append(one)
-            print(_line(one), file=sys.stderr, flush=True)
-    for warning in warnings_for(environment, [s for f in figures for s in f.seconds[ours]]):
-        print(f"warning: {warning}", file=sys.stderr)
+    if plot is not None:
+        require_matplotlib()
+    scenarios = SCENARIOS if scenario is Scenario.ALL else (scenario.value,)
+    if sweep and "offline" not in scenarios:
+        scenarios = (*scenarios, "offline")
+    if against is Opponent.REFERENCE and "single" not in scenarios:
+        raise UsageError("--against goes with --scenario single or all")
+    if plot is not None and "single" not in scenarios:
+        raise UsageError("--plot goes with --scenario single or all")
+    folder = _folder(inputs or [])
+    photos = _photos(folder, sizes, limit, quick=quick)
+    plan = BenchPlan(
+        photos=photos,
+        photos_name="synthetic" if folder is None else folder.resolve().name,
+        model=model,
+        precision=precision.value,
+        threads=threads,
+        workers=workers,
+        scenarios=scenarios,
+        against_reference=against is Opponent.REFERENCE,
+        roofline=roofline,
+        sweep=sweep,
+        single=_patience(min_time, min_count, budget, quick=quick),
+        pool=_patience(min_time, min_count, budget, quick=quick),
+        short_seconds=2.0 if quick else 5.0,
+    )
+    say = _Clock()
+
+    def store(document: Document) -> None:
+        if output is not None:
+            from m2fp_cli.imaging.atomic import write_atomic
+
+            write_atomic(output, document.dump().encode())
+
+    document = run_bench(plan, say, store)
+    store(document)
+    if plot is not None:
+        plot_document(document, plot)
+    _print(document, as_json=as_json)
+
+
+class _Clock:
+    """Tells on stderr what is going on, and since when."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        spent = time.monotonic() - self._started
+        print(f"[{spent:6.1f} s] {line}", file=sys.stderr, flush=True)
+
+
+def _print(document: Document, *, as_json: bool) -> None:
+    from m2fp_cli.bench.tables import print_document
+
     if as_json:
-        print(json.dumps({"environment": environment, "photos": [f.as_json() for f in figures]}))
-    else:
-        _print_table(figures, environment)
+        print(document.dump())
+    print_document(document, sys.stderr if as_json else sys.stdout)
 
 
-def _write_random_model(folder: Path) -> None:
-    from m2fp_cli.bench.photos import synthetic_photo
-    from m2fp_cli.bench.random_model import build_sharpened, published_document, write_model
-
-    document = published_document()
-    write_model(folder, build_sharpened(document, synthetic_photo(480, 640)), document)
-
-
-def _line(figures: PhotoFigures) -> str:
-    from statistics import median
-
-    times = ", ".join(f"{key} {median(values):.2f} s" for key, values in figures.seconds.items())
-    return f"{figures.name}: {times}"
+def _folder(words: list[str]) -> Path | None:
+    if len(words) > 1:
+        raise UsageError("bench takes one folder, or compare and two files")
+    if not words:
+        return None
+    folder = Path(words[0])
+    if not folder.is_dir():
+        raise UsageError(f"{folder}: is no folder")
+    return folder
 
 
-def _print_table(figures: list[PhotoFigures], environment: dict[str, Any]) -> None:
-    from statistics import median
+def _photos(folder: Path | None, sizes: str | None, limit: int, *, quick: bool) -> list[Photo]:
+    from m2fp_cli.bench.photos import load_photos, make_photos
 
-    from rich.console import Console
-    from rich.table import Table
+    if folder is None:
+        return make_photos(sizes or ("480p,1080p" if quick else "480p,720p,1080p"))
+    if sizes is not None:
+        raise UsageError("--sizes is for synthetic photos; leave it or the folder out")
+    return load_photos(folder, limit)
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("photo", "engine", "seconds", "network", "rest", "peak MiB", "ratio (95 %)"):
-        table.add_column(heading, justify="left" if heading in ("photo", "engine") else "right")
-    for one in figures:
-        for row, (key, seconds) in enumerate(one.seconds.items()):
-            network = one.stages[key]["network"]
-            ratio = one.ratio() if row else None
-            table.add_row(
-                one.name if row == 0 else "",
-                key,
-                f"{median(seconds):.2f}",
-                f"{network:.2f}",
-                f"{median(seconds) - network:.2f}",
-                f"{one.peak_rss_mib[key]:.0f}",
-                f"{ratio[0]:.1f}x ({ratio[1]:.1f}-{ratio[2]:.1f})" if ratio else "",
-            )
-        if one.agreement:
-            table.add_row("", _agreement_text(one), end_section=True)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table)
-    versions = " ".join(f"{k} {v}" for k, v in environment["versions"].items())
-    console.print(
-        f"{environment['cpu']}, {environment['threads']} threads, load "
-        f"{environment['load_average'][0]}; {versions}",
-        highlight=False,
+
+def _patience(
+    seconds: float | None, count: int | None, budget: float | None, *, quick: bool
+) -> Patience:
+    """What was asked for; the rest from MLPerf's shortest runs, or from a minute in all."""
+    from m2fp_cli.bench.rounds import Patience
+
+    usual = Patience(5.0, 10, 15.0, warm_up=1) if quick else Patience(60.0, 30, 240.0, warm_up=2)
+    return Patience(
+        seconds=usual.seconds if seconds is None else seconds,
+        count=usual.count if count is None else count,
+        budget_seconds=usual.budget_seconds if budget is None else budget,
+        warm_up=usual.warm_up,
     )
 
 
-def _agreement_text(figures: PhotoFigures) -> str:
-    found = figures.agreement
-    if found is None:
-        raise UsageError("nothing was compared")
-    return (
-        f"labels {found.label_map:.2%}, {found.matched} of {found.instances[1]} instances, "
-        f"scores {found.score_difference:.0e}, masks {found.mask_agreement:.2%}"
-    )
+def _compare(words: list[str], *, as_json: bool) -> None:
+    from m2fp_cli.bench.comparison import compare_runs, load_run
+    from m2fp_cli.bench.tables import print_comparison
+
+    if len(words) != 2:
+        raise UsageError("bench compare takes two files that --json or -o has written")
+    comparison = compare_runs(*(load_run(Path(word)) for word in words))
+    if as_json:
+        print(json.dumps(comparison.as_json()))
+    print_comparison(comparison, sys.stderr if as_json else sys.stdout)

@@ -1,0 +1,119 @@
+"""The process that measures the network's stages and the machine's bound."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from m2fp_cli.bench.flops import count_flops
+from m2fp_cli.bench.order import ProbeOrder
+from m2fp_cli.bench.roofline import STAGES, TOTAL
+from m2fp_cli.bench.serve import Answerer, serve
+from m2fp_cli.engine.parser import HumanParser
+from m2fp_cli.network.m2fp import M2FP
+
+_SIDES = (512, 1024, 2048, 4096)  # of square products; which one is fastest depends on the caches
+_ATTRIBUTES = dict(zip(("backbone", "pixel_decoder", "mask_decoder"), STAGES, strict=True))
+
+
+def product_peak(dtype: torch.dtype, seconds: float, sides: tuple[int, ...] = _SIDES) -> float:
+    """Operations per second of the fastest square matrix product that was seen.
+
+    Args:
+        dtype: float32 or bfloat16.
+        seconds: time to spend, shared by the sides; each is tried twice unless one takes longer.
+        sides: lengths to try.
+    """
+    best = 0.0
+    for side in sides:
+        generator = torch.Generator().manual_seed(side)
+        one, other = (torch.randn(side, side, generator=generator).to(dtype) for _ in range(2))
+        began, tries = time.perf_counter(), 0
+        while tries < 2 or time.perf_counter() - began < seconds / len(sides):
+            start = time.perf_counter()
+            torch.mm(one, other)
+            taken = time.perf_counter() - start
+            best, tries = max(best, 2 * side**3 / taken), tries + 1
+            if taken > seconds:  # a format that this CPU has no units for
+                return best
+    return best
+
+
+class StageTimer:
+    """Takes the time of the parts of a network, whenever it runs.
+
+    Attributes:
+        samples: seconds by name of the part, and of all as ``network``.
+        input_hw: size of the latest input.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        """Watch a network; parts it does not have are left out."""
+        self._network = network
+        self._parts = {TOTAL: network}
+        for attribute, stage in _ATTRIBUTES.items():
+            part = getattr(network, attribute, None)
+            if isinstance(part, nn.Module):
+                self._parts[stage] = part
+        self.samples: dict[str, list[float]] = {name: [] for name in self._parts}
+        self.input_hw = (0, 0)
+
+    @contextmanager
+    def watching(self) -> Iterator[StageTimer]:
+        """Take times inside the block."""
+        handles = []
+        for name, part in self._parts.items():
+            started = [0.0]
+
+            def enter(_m: nn.Module, inputs: Any, at: list[float] = started) -> None:
+                at[0] = time.perf_counter()
+
+            def leave(
+                _m: nn.Module, _i: Any, _o: Any, at: list[float] = started, key: str = name
+            ) -> None:
+                self.samples[key].append(time.perf_counter() - at[0])
+
+            handles += [part.register_forward_pre_hook(enter), part.register_forward_hook(leave)]
+        handles.append(self._network.register_forward_pre_hook(self._see_input))
+        try:
+            yield self
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _see_input(self, _module: nn.Module, inputs: Any) -> None:
+        self.input_hw = (int(inputs[0].shape[2]), int(inputs[0].shape[3]))
+
+
+def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
+    """Load the engine and measure the machine's bound; see ``serve``."""
+    seconds = float(order.pop("seconds"))
+    asked = ProbeOrder(**order)
+    parser = HumanParser(asked.model, precision=asked.precision, threads=asked.threads)
+    plain = M2FP(parser.config).eval()
+    formats = dict.fromkeys((torch.float32, torch.bfloat16))
+    peaks = {str(d).removeprefix("torch."): product_peak(d, seconds / 2) for d in formats}
+    dtype = str(getattr(parser.network, "dtype", torch.float32)).removeprefix("torch.")
+
+    def answer(question: dict[str, Any]) -> dict[str, Any]:
+        image = np.load(question["photo"])
+        parser.parse(image)
+        with StageTimer(parser.network).watching() as timer:
+            began = time.perf_counter()
+            while len(timer.samples[TOTAL]) < 3 or time.perf_counter() - began < seconds:
+                parser.parse(image)
+        flops = count_flops(plain, timer.input_hw)
+        flops[TOTAL] = sum(flops.values())
+        return {"input_hw": timer.input_hw, "flops": flops, "seconds": timer.samples}
+
+    return {"dtype": dtype, "peak_flops": peaks}, answer
+
+
+if __name__ == "__main__":
+    serve(prepare)

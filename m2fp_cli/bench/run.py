@@ -1,0 +1,184 @@
+"""One run of the bench: the scenarios that were asked for, one after the other."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from m2fp_cli.batch.processes import worker_environment
+from m2fp_cli.batch.resources import look_at_machine, plan_pool
+from m2fp_cli.batch.work import ParseJob, make_parse_job
+from m2fp_cli.bench.document import Document, Settings
+from m2fp_cli.bench.environment import (
+    count_throttled,
+    describe_environment,
+    machine_doubts,
+)
+from m2fp_cli.bench.offline import measure_offline, sweep_shapes
+from m2fp_cli.bench.order import ProbeOrder
+from m2fp_cli.bench.paint import measure_painting
+from m2fp_cli.bench.photos import SIZES, Photo, digest_photos
+from m2fp_cli.bench.roofline import measure_roofline
+from m2fp_cli.bench.rounds import Patience
+from m2fp_cli.bench.single import OURS, SingleScenario
+from m2fp_cli.errors import EngineError
+from m2fp_cli.imaging.names import displayable
+
+RANDOM = "random"
+REFERENCE = "reference"
+SCENARIOS = ("single", "offline", "paint")
+Say = Callable[[str], None]
+_MANY_PHOTOS = 1000  # what the pool is planned for
+
+
+@dataclass(frozen=True)
+class BenchPlan:
+    """What is to be measured.
+
+    Attributes:
+        photos: to parse.
+        photos_name: where they come from.
+        model: a model, or ``random``.
+        precision: ``auto``, ``fp32`` or ``bf16``.
+        threads: cores of a single parse; None takes all, and lets the pool choose its own.
+        workers: processes of the pool, and that paint; None chooses.
+        scenarios: some of ``SCENARIOS``.
+        against_reference: measure ModelScope's implementation beside ours.
+        roofline: compare the network with its bound.
+        sweep: run the pool in several shapes.
+        single: how long each photo is measured.
+        pool: how long each shape of the pool is measured.
+        short_seconds: how long everything else is repeated.
+    """
+
+    photos: list[Photo]
+    photos_name: str
+    model: str
+    precision: str
+    threads: int | None
+    workers: int | None
+    scenarios: tuple[str, ...]
+    against_reference: bool
+    roofline: bool
+    sweep: bool
+    single: Patience
+    pool: Patience
+    short_seconds: float
+
+
+def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> Document:
+    """Measure.
+
+    Args:
+        plan: what.
+        say: told in a line what is going on.
+        shown: given the document whenever there is something new in it.
+
+    Raises:
+        EngineError: an engine cannot run.
+        ModelError: the model is missing or damaged.
+    """
+    environment = describe_environment()
+    threads = plan.threads or environment.cores
+    with tempfile.TemporaryDirectory(prefix="m2fp-bench-") as text:
+        folder = Path(text)
+        job = _make_job(plan, folder, threads, say)
+        settings = _settings(plan, job, threads)
+        document = Document(environment, settings)
+        order = ProbeOrder("fast", str(job.folder), plan.precision, threads)
+        if "single" in plan.scenarios:
+            _run_single(plan, order, document, say, shown)
+        if plan.roofline:
+            _run_roofline(plan, order, folder, document, say)
+        if "offline" in plan.scenarios:
+            _run_offline(plan, job, document, say)
+        if "paint" in plan.scenarios:
+            workers = plan.workers or environment.cores
+            document.paint += measure_painting(SIZES["1080p"], workers, plan.short_seconds, say)
+    throttled = count_throttled() - environment.throttled
+    document.warnings += machine_doubts(environment, throttled) + document.doubts()
+    return document
+
+
+def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob:
+    """The parse that the pool does; it also knows where the model is."""
+    model = plan.model
+    if plan.model == RANDOM:
+        say("writing the published size with random weights")
+        model = str(folder / "model")
+        _write_random_model(Path(model), threads)
+    job = make_parse_job(folder / "out", model, precision=plan.precision)
+    return replace(job, model=plan.model)
+
+
+def _write_random_model(folder: Path, threads: int) -> None:
+    """In a process of its own: this one stays without torch, as the parent of a pool should."""
+    command = [sys.executable, "-m", "m2fp_cli.bench.random_model", str(folder), str(threads)]
+    with worker_environment(threads):
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise EngineError(f"the random model was not written (code {done.returncode})")
+
+
+def _settings(plan: BenchPlan, job: ParseJob, threads: int) -> Settings:
+    scenarios = [*plan.scenarios, *(["roofline"] if plan.roofline else [])]
+    return Settings(
+        model=plan.model,
+        weights=job.weights,
+        precision=plan.precision,
+        threads=threads,
+        scenarios=scenarios,
+        photos=displayable(plan.photos_name),
+        photos_sha256=digest_photos(plan.photos),
+        photo_sizes={
+            displayable(photo.name): f"{photo.hw[0]}x{photo.hw[1]}" for photo in plan.photos
+        },
+    )
+
+
+def _run_single(
+    plan: BenchPlan,
+    order: ProbeOrder,
+    document: Document,
+    say: Say,
+    shown: Callable[[Document], None],
+) -> None:
+    orders = {OURS: order}
+    if plan.against_reference:
+        orders[REFERENCE] = replace(order, engine=REFERENCE)
+    scenario = SingleScenario(orders, plan.single, say)
+    with contextlib.closing(scenario.measure(plan.photos)) as measured:
+        for figures in measured:
+            document.single.append(figures)
+            document.engines.update(scenario.facts)
+            shown(document)
+
+
+def _run_roofline(
+    plan: BenchPlan, order: ProbeOrder, folder: Path, document: Document, say: Say
+) -> None:
+    say("roofline: measuring the matrix product")
+    for one in measure_roofline(plan.photos, order, folder, plan.short_seconds):
+        document.roofline.append(one)
+        say(f"roofline: {one.name} done")
+
+
+def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
+    cores = document.environment.cores
+    chosen = plan_pool(
+        look_at_machine(),
+        _MANY_PHOTOS,
+        job.memory_bytes(),
+        workers=plan.workers,
+        threads=plan.threads,
+    )
+    shapes = sweep_shapes(cores) if plan.sweep else [(chosen.workers, chosen.threads)]
+    for shape in shapes:
+        figures = measure_offline(plan.photos, job, shape, plan.pool, cores=cores, say=say)
+        document.offline.append(figures)
+        say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
