@@ -121,7 +121,7 @@ def measure_pairs(view: View, pairs: list[Pair], floor: float) -> Iterator[Candi
         logits = view.axes.resample(cells, box)
         inside = torch.gt(logits, 0)
         total = logits.sigmoid().mul_(inside).sum().item()
-        score = pair.probability * total / (inside.sum().item() + 1e-6)
+        score = pair.probability * total / (torch.count_nonzero(inside).item() + 1e-6)
         if logits.numel() and score >= floor:
             yield Candidate(pair.label_id, score, box, logits, view, pair.query)
 

@@ -2,8 +2,8 @@
 
 The reference resizes every mask twice: from the decoder's stride to the padded input, then, after
 cutting the padding off, to the photo. Both steps are bilinear and separable, so together they are
-``rows @ mask @ columns.T`` with two thin matrices. That form gives any box of any mask at photo
-resolution without ever making the whole plane, which is what keeps memory small.
+``rows @ mask @ columns.T`` with two thin matrices of a few non-zeros a row. That form gives any box
+of any mask at photo resolution without ever making the whole plane, which keeps memory small.
 """
 
 from __future__ import annotations
@@ -15,9 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-# Rows per product: a band of output rows touches few mask rows, so short bands skip most of the
-# zeros in the matrices; 128 was fastest of 32..512 at 1920x1080 and 3840x2160.
-BAND_ROWS = 128
+from m2fp_cli.engine.resample import Taps, highest_plane, interpolate_plane
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,12 @@ class Axis:
     """Interpolation along one axis, from mask cells to photo pixels.
 
     Attributes:
-        matrix: (pixels, cells) float32; row i holds the weights of pixel i.
+        taps: cells and weights of every pixel.
         first: (pixels,) int64, first cell with a weight, non-decreasing unless mirrored.
         last: (pixels,) int64, last cell with a weight.
     """
 
-    matrix: Tensor
+    taps: Taps
     first: NDArray[np.int64]
     last: NDArray[np.int64]
 
@@ -57,7 +55,7 @@ class Axis:
 
     def mirrored(self) -> Axis:
         """The same cells seen from a mirrored photo."""
-        return Axis(self.matrix.flip(0).contiguous(), self.first[::-1], self.last[::-1])
+        return Axis(self.taps[::-1], self.first[::-1], self.last[::-1])
 
 
 def interpolation(size: int, out: int) -> NDArray[np.float32]:
@@ -104,7 +102,7 @@ def build_axis(cells: int, padded: int, start: int, stop: int, pixels: int) -> A
     support = matrix > 0
     first = support.argmax(axis=1)
     last = cells - 1 - support[:, ::-1].argmax(axis=1)
-    return Axis(torch.from_numpy(matrix), first.astype(np.int64), last.astype(np.int64))
+    return Axis(Taps.of(matrix), first.astype(np.int64), last.astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,25 +135,28 @@ class MaskFrame:
         """Mask logits at photo resolution inside a box.
 
         Args:
-            mask_logits: (..., h, w) float32.
+            mask_logits: (h, w) or (K, h, w) float32.
             box_xyxy: half-open box in the photo.
 
         Returns:
-            (..., y1 - y0, x1 - x0) float32.
+            (y1 - y0, x1 - x0) or (K, y1 - y0, x1 - x0) float32.
         """
         x0, y0, x1, y1 = box_xyxy
         if x0 >= x1 or y0 >= y1:
             return mask_logits.new_zeros((*mask_logits.shape[:-2], y1 - y0, x1 - x0))
-        c0, c1 = _cell_range(self.columns, x0, x1)
-        wide = mask_logits[..., c0:c1] @ self.columns.matrix[x0:x1, c0:c1].T
-        bands = []
-        for top in range(y0, y1, BAND_ROWS):
-            bottom = min(top + BAND_ROWS, y1)
-            r0, r1 = _cell_range(self.rows, top, bottom)
-            bands.append(self.rows.matrix[top:bottom, r0:r1] @ wide[..., r0:r1, :])
-        return bands[0] if len(bands) == 1 else torch.cat(bands, dim=-2)
+        rows, columns = self.rows.taps[y0:y1], self.columns.taps[x0:x1]
+        cells = mask_logits.contiguous().numpy()
+        if cells.ndim == 2:
+            return torch.from_numpy(interpolate_plane(cells, rows, columns))
+        return torch.from_numpy(np.stack([interpolate_plane(c, rows, columns) for c in cells]))
 
+    def highest(self, planes: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Which plane is highest at every pixel of the photo, the first one on a tie.
 
-def _cell_range(axis: Axis, start: int, stop: int) -> tuple[int, int]:
-    """Half-open range of the cells that pixels [start, stop) are made of."""
-    return int(axis.first[start:stop].min()), int(axis.last[start:stop].max()) + 1
+        Args:
+            planes: (K, h, w) float32.
+
+        Returns:
+            (H, W) uint8 number of the plane, (H, W) float32 its value.
+        """
+        return highest_plane(planes.contiguous().numpy(), self.rows.taps, self.columns.taps)

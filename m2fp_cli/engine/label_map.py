@@ -94,6 +94,15 @@ def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
     Returns:
         (H, W) uint8 label ids, and the winning sum (H, W) float32, averaged over views.
     """
+    if config.sem_seg_postprocess_before_inference or len(views) > 1:
+        return _classify_bands(views, config)
+    sums, axes = _input_sums(views[0], config)
+    labels, winning = axes.highest(sums)
+    return labels, torch.from_numpy(winning)
+
+
+def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:
+    """The same band by band of rows, from the class sums of every view."""
     height, width = views[0].frame.image_hw
     labels = np.zeros((height, width), dtype=np.uint8)
     winning = torch.zeros((height, width))
@@ -113,20 +122,26 @@ def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
 
 def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
     """What gives the class sums (K, h, w) of one view inside a box of the photo."""
-    weights = view.class_probabilities[:, : config.num_parsing].T
     if config.sem_seg_postprocess_before_inference:
+        weights = view.class_probabilities[:, : config.num_parsing].T
 
         def from_masks(box: Box) -> Tensor:
             masks = view.axes.resample(view.mask_logits, box).sigmoid_()
             return (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
 
         return from_masks
+    sums, axes = _input_sums(view, config)
+    return lambda box: axes.resample(sums, box)
+
+
+def _input_sums(view: View, config: ModelConfig) -> tuple[Tensor, MaskFrame]:
+    """Class sums (K, H, W) at the network's input size, and how they map to the photo."""
     masks = F.interpolate(
         view.mask_logits[None], view.frame.padded_hw, mode="bilinear", align_corners=False
     )[0].sigmoid_()
+    weights = view.class_probabilities[:, : config.num_parsing].T
     sums = (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
-    axes = MaskFrame.build(view.frame, view.frame.padded_hw, mirrored=view.mirrored)
-    return lambda box: axes.resample(sums, box)
+    return sums, MaskFrame.build(view.frame, view.frame.padded_hw, mirrored=view.mirrored)
 
 
 def label_instances(labels: LabelMap, winning: Tensor) -> list[Instance]:

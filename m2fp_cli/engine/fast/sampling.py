@@ -10,14 +10,13 @@ the installation is read-only numba keeps the code in the user's cache folder.
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 
 import numba
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from m2fp_cli.engine.threads import thread_pool
 from m2fp_cli.network.deformable_attention import sample_points
 
 FloatArray = NDArray[np.float32]
@@ -61,7 +60,7 @@ def sample_fused(
     if threads <= 1:
         work(0)
     else:
-        list(_pool(threads).map(work, range(threads)))
+        list(thread_pool(threads).map(work, range(threads)))
     return out
 
 
@@ -86,12 +85,6 @@ def sample_portable(
     maps = torch.from_numpy(value).permute(1, 0, 2)[None]
     out: FloatArray = sample_points(maps, level_shapes, locations, per_level)[0].numpy()
     return out
-
-
-@lru_cache(maxsize=4)
-def _pool(threads: int) -> ThreadPoolExecutor:
-    """Threads that run the compiled loop; it lets go of the interpreter lock."""
-    return ThreadPoolExecutor(threads, thread_name_prefix="m2fp-sampling")
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

@@ -1,0 +1,172 @@
+"""Bilinear planes at photo resolution, compiled: two thin passes, no plane in between.
+
+A pixel is a mix of two to four cells along each axis. Products with dense matrices spend most of
+their time on zeros and on copies for the batch; here every weight is used once. Compiled by numba
+on first use and cached, as in ``engine/fast/sampling.py``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from m2fp_cli.engine.threads import thread_pool
+
+SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Taps:
+    """The cells that every pixel of one axis is mixed from.
+
+    Attributes:
+        index: (pixels, T) int32 cells; unused places repeat the first one.
+        weight: (pixels, T) float32; unused places are 0.
+    """
+
+    index: NDArray[np.int32]
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, matrix: FloatArray) -> Taps:
+        """Read the non-zeros of an interpolation matrix (pixels, cells)."""
+        count = max(1, int(np.count_nonzero(matrix, axis=1).max(initial=0)))
+        order = np.argsort(matrix == 0, axis=1, kind="stable")[:, :count]
+        weight = np.take_along_axis(matrix, order, axis=1)
+        index = np.where(weight != 0, order, order[:, :1]).astype(np.int32)
+        return cls(index, np.ascontiguousarray(weight))
+
+    @property
+    def arrays(self) -> tuple[NDArray[np.int32], FloatArray]:
+        """Index and weight."""
+        return self.index, self.weight
+
+    def __getitem__(self, span: slice) -> Taps:
+        """The taps of a range of pixels."""
+        return Taps(self.index[span], self.weight[span])
+
+
+def interpolate_plane(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArray:
+    """One plane from its cells.
+
+    Args:
+        cells: (h, w) float32.
+        rows: taps of the H output rows.
+        columns: taps of the W output columns.
+
+    Returns:
+        (H, W) float32.
+    """
+    height, width = len(rows.index), len(columns.index)
+    wide = np.empty((cells.shape[0], width), dtype=np.float32)
+    first, last = int(rows.index.min(initial=0)), int(rows.index.max(initial=0)) + 1
+    _mix_columns(cells, columns.index, columns.weight, first, last, wide)
+    out = np.empty((height, width), dtype=np.float32)
+    _share(height, width, lambda span: _mix_rows(wide, *rows[span].arrays, out[span]))
+    return out
+
+
+def highest_plane(
+    cells: FloatArray, rows: Taps, columns: Taps
+) -> tuple[NDArray[np.uint8], FloatArray]:
+    """Which of K planes is highest at every pixel; the first one on a tie.
+
+    Args:
+        cells: (K, h, w) float32.
+        rows: taps of the H output rows.
+        columns: taps of the W output columns.
+
+    Returns:
+        (H, W) uint8 number of the plane, (H, W) float32 its value.
+    """
+    size_hw = (len(rows.index), len(columns.index))
+    wide = np.empty((*cells.shape[:2], size_hw[1]), dtype=np.float32)
+    for plane, target in zip(cells, wide, strict=True):
+        _mix_columns(plane, columns.index, columns.weight, 0, cells.shape[1], target)
+    number, value = np.zeros(size_hw, dtype=np.uint8), np.empty(size_hw, dtype=np.float32)
+    _share(
+        *size_hw, lambda span: _take_highest(wide, *rows[span].arrays, number[span], value[span])
+    )
+    return number, value
+
+
+def _share(height: int, width: int, work: Callable[[slice], None]) -> None:
+    """Do the rows in as many shares as torch uses threads, a small plane in one."""
+    threads = torch.get_num_threads() if height * width > SHARED_PIXELS else 1
+    bounds = np.linspace(0, height, threads + 1).astype(int)
+    spans = [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
+    if threads == 1:
+        work(spans[0])
+    else:
+        list(thread_pool(threads).map(work, spans))
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _mix_columns(
+    cells: FloatArray,
+    index: NDArray[np.int32],
+    weight: FloatArray,
+    first: int,
+    last: int,
+    wide: FloatArray,
+) -> None:
+    """Rows ``first`` to ``last`` of ``cells`` at the width of the output."""
+    for row in range(first, last):
+        for x in range(index.shape[0]):
+            total = np.float32(0.0)
+            for tap in range(index.shape[1]):
+                total += weight[x, tap] * cells[row, index[x, tap]]
+            wide[row, x] = total
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _mix_rows(
+    wide: FloatArray, index: NDArray[np.int32], weight: FloatArray, out: FloatArray
+) -> None:
+    """Every output row as a mix of wide rows."""
+    for y in range(index.shape[0]):
+        target, source, share = out[y], wide[index[y, 0]], weight[y, 0]
+        for x in range(out.shape[1]):
+            target[x] = share * source[x]
+        for tap in range(1, index.shape[1]):
+            share = weight[y, tap]
+            if share != 0.0:
+                source = wide[index[y, tap]]
+                for x in range(out.shape[1]):
+                    target[x] += share * source[x]
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _take_highest(
+    wide: FloatArray,
+    index: NDArray[np.int32],
+    weight: FloatArray,
+    number: NDArray[np.uint8],
+    value: FloatArray,
+) -> None:
+    """Row by row: mix every plane's row and keep the highest."""
+    width = wide.shape[2]
+    mixed = np.empty(width, dtype=np.float32)
+    for y in range(index.shape[0]):
+        best, chosen = value[y], number[y]
+        best[:] = np.float32(-3.0e38)
+        for plane in range(wide.shape[0]):
+            mixed[:] = 0.0
+            for tap in range(index.shape[1]):
+                share = weight[y, tap]
+                if share != 0.0:
+                    source = wide[plane, index[y, tap]]
+                    for x in range(width):
+                        mixed[x] += share * source[x]
+            for x in range(width):
+                higher = mixed[x] > best[x]
+                best[x] = mixed[x] if higher else best[x]
+                chosen[x] = np.uint8(plane) if higher else chosen[x]
