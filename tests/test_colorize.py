@@ -14,7 +14,7 @@ from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.encoding import encode_png
 from m2fp_cli.labels import CIHP, LABEL_SETS
 from m2fp_cli.palette import SCHEMES, Palette
-from m2fp_cli.render.contours import line_width, outline_ids
+from m2fp_cli.render.contours import draw_lines, find_outlines, line_width, soften
 from m2fp_cli.render.legend import LegendEntry, draw_legend, find_place, plan_legend
 from m2fp_cli.render.maps import PhotoMaps, read_label_map, read_result_maps
 from m2fp_cli.render.paint import LINEAR, paint_clear, paint_map, paint_over, to_srgb
@@ -150,8 +150,8 @@ def test_clear_background_keeps_the_color_up_to_the_edge():
 def test_outline_is_a_ring_inside_the_person():
     people = np.zeros((30, 30), np.uint16)
     people[5:20, 5:25] = 7
-    ring = outline_ids(people, 2)
-    assert ring[5, 10] == ring[6, 10] == 7
+    ring = find_outlines(people, 2)
+    assert ring[5, 10] == ring[6, 10] == 1
     assert ring[7, 10] == ring[4, 10] == 0
     assert not (ring & (people == 0)).any()
 
@@ -159,11 +159,28 @@ def test_outline_is_a_ring_inside_the_person():
 def test_outlines_part_people_who_touch_but_not_the_frame():
     people = np.ones((20, 20), np.uint16)
     people[:, 10:] = 300
-    ring = outline_ids(people, 1)
-    assert (ring[:, 9] == 1).all()
-    assert (ring[:, 10] == 300).all()
+    ring = find_outlines(people, 1)
+    assert (ring[:, 9:11] == 1).all()
     assert not ring[:, :9].any()
     assert not ring[:, 11:].any()
+
+
+def test_outlines_are_white_paint_with_soft_borders():
+    ids, photo = random_blocks()
+    lines = (ids == HAIR).astype(np.uint8)
+    white = np.asarray([(0, 0, 0), (255, 255, 255)], np.uint8)
+    drawn = photo.copy()
+    draw_lines(drawn, soften(lines))
+    assert (drawn == paint_over(photo, lines, white, opacity=1.0)).all()
+
+
+def test_outlines_on_nothing_bring_their_own_opacity():
+    picture = np.zeros((9, 9, 4), np.uint8)
+    lines = np.zeros((9, 9), np.uint8)
+    lines[:, 3:6] = 1
+    draw_lines(picture, soften(lines))
+    assert picture[4, :, 3].tolist() == [0, 0, 64, 191, 255, 191, 64, 0, 0]
+    assert (picture[4, 2:7, :3] == 255).all()
 
 
 def test_line_width_follows_the_photo():
@@ -179,9 +196,21 @@ def test_legend_never_touches_a_face(seed):
         y, x, side = rng.integers(0, height), rng.integers(0, width), rng.integers(4, 120)
         faces[y : y + side, x : x + side] = True
     image = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
-    drawn = draw_legend(image, plan_legend(ENTRIES, faces, faces))
+    drawn = draw_legend(image.copy(), plan_legend(ENTRIES, faces, faces))
     assert (drawn[:height][faces] == image[faces]).all()
     assert (drawn[:height] != image).any() or drawn.shape[0] > height
+
+
+@pytest.mark.parametrize("hw", [(480, 640), (2160, 3840), (4320, 7680)])
+def test_a_face_of_one_pixel_is_a_face(hw):
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        faces = np.zeros(hw, np.bool_)
+        y, x = rng.integers(0, hw[0] // 10), rng.integers(0, hw[1] // 10)
+        faces[y, x] = True
+        place = find_place([(hw[0] // 2, hw[1] // 2)], faces, faces)
+        assert place is not None
+        assert x < place[1] or y < place[2]
 
 
 def test_legend_prefers_the_background():

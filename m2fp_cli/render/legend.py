@@ -89,22 +89,23 @@ def plan_legend(
 
 
 def draw_legend(image: Picture, plan: LegendPlan) -> Picture:
-    """Put a legend on a picture, beside the faces.
+    """Put a legend into a picture, beside the faces.
 
     Args:
-        image: (H, W, 3) BGR or (H, W, 4) BGRA uint8 of the planned size; not changed.
+        image: (H, W, 3) BGR or (H, W, 4) BGRA uint8 of the planned size; drawn into.
         plan: what ``plan_legend`` settled.
 
     Returns:
-        a picture of the same size; higher by a strip for the legend if no place is free of faces.
+        the picture; another one, higher by a strip for the legend, if no place is free of faces.
     """
     panel = _draw_panel(plan.entries, plan.letters, plan.columns)
     if plan.corner_xy is not None:
-        return _put(image, panel, *plan.corner_xy)
-    strip = np.zeros((panel.shape[0], *image.shape[1:]), dtype=np.uint8)
+        _put(image, panel, *plan.corner_xy)
+        return image
+    strip = np.zeros((panel.clear.shape[0], *image.shape[1:]), dtype=np.uint8)
     strip[:] = (*_PANEL_RGBA[2::-1], 255)[: image.shape[2]]
-    shown = np.ascontiguousarray(panel[:, : image.shape[1]])
-    return np.vstack((image, _put(strip, shown, 0, 0)))
+    _put(strip, panel.cropped(image.shape[1]), 0, 0)
+    return np.vstack((image, strip))
 
 
 def find_place(
@@ -127,7 +128,7 @@ def find_place(
     cell = max(1.0, max(height, width) / _GRID)
     rows, columns = int(np.ceil(height / cell)), int(np.ceil(width / cell))
     # A cell with any pixel of a face is a face, and its neighbours are the margin around it.
-    touched = (_shares(faces, (rows, columns)) > 0).astype(np.uint8)
+    touched = _touched(faces, (rows, columns))
     face_cells = np.asarray(cv2.dilate(touched, np.ones((3, 3), np.uint8)))
     people_cells = _shares(people, (rows, columns))
     best: tuple[float, int, int, int] | None = None
@@ -150,9 +151,18 @@ def find_place(
 
 
 def _shares(mask: npt.NDArray[np.bool_], cells_hw: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """Share of each cell that a mask covers."""
-    share = cv2.resize(mask.astype(np.float32), cells_hw[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(share, dtype=np.float32)
+    """Share of each cell that a mask covers, to 1/255."""
+    full = mask.view(np.uint8) * np.uint8(255)
+    share = cv2.resize(full, cells_hw[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(share, dtype=np.float32) / np.float32(255)
+
+
+def _touched(mask: npt.NDArray[np.bool_], cells_hw: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """1 in each cell that holds any pixel of a mask, and in some that nearly do."""
+    cell = max(mask.shape[0] / cells_hw[0], mask.shape[1] / cells_hw[1])
+    side = 2 * round(cell / 8) + 3  # wide enough for a single pixel to count in a cell's share
+    wider = cv2.dilate(mask.view(np.uint8), np.ones((side, side), np.uint8))
+    return (_shares(np.asarray(wider).view(np.bool_), cells_hw) > 0).astype(np.uint8)
 
 
 def _place_costs(
@@ -198,6 +208,23 @@ class _Layout:
     rows: int
 
 
+@dataclass(frozen=True, eq=False)
+class _Panel:
+    """A drawn panel, ready to be laid over a picture.
+
+    Attributes:
+        light: (h, w, 3) float32 BGR, 0..255, times its opacity.
+        clear: (h, w, 3) float32, 1 - opacity.
+    """
+
+    light: npt.NDArray[np.float32]
+    clear: npt.NDArray[np.float32]
+
+    def cropped(self, width: int) -> _Panel:
+        """The left part."""
+        return _Panel(self.light[:, :width], self.clear[:, :width])
+
+
 @functools.lru_cache(maxsize=8)
 def _font(letters: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size=letters)
@@ -216,8 +243,8 @@ def _layout(entries: tuple[LegendEntry, ...], letters: int, columns: int) -> _La
 
 
 @functools.lru_cache(maxsize=64)
-def _draw_panel(entries: tuple[LegendEntry, ...], letters: int, columns: int) -> Picture:
-    """The panel as (h, w, 4) uint8 BGRA with straight alpha."""
+def _draw_panel(entries: tuple[LegendEntry, ...], letters: int, columns: int) -> _Panel:
+    """The panel, kept for the next photo with the same labels."""
     layout = _layout(entries, letters, columns)
     height, width = layout.panel_hw
     panel = Image.new("RGBA", (width, height), _PANEL_RGBA)
@@ -238,15 +265,18 @@ def _draw_panel(entries: tuple[LegendEntry, ...], letters: int, columns: int) ->
                 (text_x, middle), entries[number].text, _TEXT_RGBA, _font(letters), anchor="lm"
             )
         left += column_width
-    return np.ascontiguousarray(np.asarray(panel)[..., [2, 1, 0, 3]])
+    rgba = np.asarray(panel, dtype=np.float32)
+    alpha = rgba[..., 3:] / 255
+    light = np.ascontiguousarray(rgba[..., 2::-1] * alpha)
+    return _Panel(light, np.repeat(1 - alpha, 3, axis=2))
 
 
-def _put(image: Picture, panel: Picture, x: int, y: int) -> Picture:
+def _put(image: Picture, panel: _Panel, x: int, y: int) -> None:
     """Lay the panel over the picture; on a clear background it brings its own opacity."""
-    out = image.copy()
-    part = out[y : y + panel.shape[0], x : x + panel.shape[1]]
-    alpha = panel[..., 3:].astype(np.float32) / 255
-    if out.shape[2] == 4:
-        part[..., 3] = np.rint(255 - (1 - alpha[..., 0]) * (255 - part[..., 3]))
-    part[..., :3] = np.rint(panel[..., :3] * alpha + part[..., :3] * (1 - alpha))
-    return out
+    height, width = panel.clear.shape[:2]
+    part = image[y : y + height, x : x + width]
+    if image.shape[2] == 4:
+        part[..., 3] = np.rint(255 - panel.clear[..., 0] * (255 - part[..., 3]))
+    below = part[..., :3] * panel.clear
+    below += panel.light
+    part[..., :3] = np.rint(below, out=below)

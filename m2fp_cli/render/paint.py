@@ -26,7 +26,7 @@ _KERNEL = tuple(
     for column in (-1, 0, 1)
 )
 _NO_MAP = np.empty(0, dtype=np.float32)  # a nearest-neighbour warp needs no second map
-_BLOCK_HW = (128, 8192)  # fits a cache; and OpenCV's warps end at 32767
+_BLOCK_HW = (128, 512)  # fits a cache, and often lies outside of everybody
 
 
 def _linear_table() -> Floats:
@@ -68,8 +68,7 @@ def paint_map(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
     if ids.dtype == np.uint8:
         table = np.zeros((256, 1, 3), dtype=np.uint8)
         table[: len(bgr), 0] = bgr
-        # OpenCV takes one channel through a table of three only after it is repeated.
-        return np.asarray(cv2.LUT(cv2.merge((ids, ids, ids)), table), dtype=np.uint8)
+        return np.asarray(cv2.applyColorMap(ids, table), dtype=np.uint8)
     return bgr[ids]
 
 
@@ -100,13 +99,16 @@ def paint_over(
     crop = np.ascontiguousarray(ids[area])
     photo = image_bgr[area]
     is_border = _find_borders(crop)
-    if np.any((crop != 0) & ~is_border):  # a thin line has nothing inside
+    if opacity == 1:
+        _cover_inside(painted[area], crop, colors_rgb)
+    else:
         _mix_inside(painted[area], photo, crop, colors_rgb, opacity)
     rows, columns = _places(is_border)
     color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
-    below = LINEAR[photo[rows, columns]]
+    at = (rows + area[0].start) * image_bgr.shape[1] + columns + area[1].start
+    below = LINEAR.take(image_bgr.reshape(-1, 3).take(at, axis=0))
     mixed = color * np.float32(opacity) + below * (1 - alpha[:, None] * np.float32(opacity))
-    painted[area][rows, columns] = to_srgb(mixed)
+    painted.reshape(-1, 3)[at] = to_srgb(mixed)
     return painted
 
 
@@ -147,6 +149,12 @@ def _used_area(ids: Ids) -> tuple[slice, slice] | None:
     return slice(top, bottom), slice(left, right)
 
 
+def _cover_inside(target: Picture, ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> None:
+    """Write the colours as they are wherever there are any."""
+    covered = np.asarray(ids != 0).view(np.uint8)
+    target[:] = cv2.copyTo(paint_map(ids, colors_rgb), covered, np.ascontiguousarray(target))
+
+
 def _mix_inside(
     target: Picture, photo: Picture, ids: Ids, colors_rgb: npt.NDArray[np.uint8], opacity: float
 ) -> None:
@@ -155,6 +163,8 @@ def _mix_inside(
     for top in range(0, ids.shape[0], _BLOCK_HW[0]):
         for left in range(0, ids.shape[1], _BLOCK_HW[1]):
             block = slice(top, top + _BLOCK_HW[0]), slice(left, left + _BLOCK_HW[1])
+            if not ids[block].any():
+                continue
             row = ids[block].astype(np.int16)
             # A table look-up with two indices is a nearest-neighbour warp of the table; OpenCV's is
             # faster than NumPy's indexing, which widens every index to 64 bits first.
@@ -180,9 +190,14 @@ def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Pic
 
 def _find_borders(ids: Ids) -> npt.NDArray[np.bool_]:
     """Which pixels have another id among their eight neighbours, (H, W) bool."""
-    comparable = ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.uint16)
+    comparable = _comparable(ids)
     square = np.ones((3, 3), dtype=np.uint8)
     return np.asarray(cv2.dilate(comparable, square) != cv2.erode(comparable, square))
+
+
+def _comparable(ids: Ids) -> Ids:
+    """The ids in a type that OpenCV takes."""
+    return ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.uint16)
 
 
 def _places(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
@@ -205,11 +220,13 @@ def _soft_colors(
     covered = np.ones((len(colors_rgb), 4), dtype=np.float32)
     covered[:, :3] = LINEAR[colors_rgb[:, ::-1]]
     covered[0] = 0
-    padded = np.pad(ids, 1, mode="edge")
+    comparable = _comparable(ids)
+    padded = np.empty((ids.shape[0] + 2, ids.shape[1] + 2), comparable.dtype)
+    cv2.copyMakeBorder(comparable, 1, 1, 1, 1, cv2.BORDER_REPLICATE, dst=padded)
     width = padded.shape[1]
     at = (rows + 1) * width + columns + 1
     flat = padded.ravel()
     total = np.zeros((len(at), 4), dtype=np.float32)
     for row, column, weight in _KERNEL:
-        total += (covered * np.float32(weight))[flat[at + row * width + column]]
+        total += (covered * np.float32(weight)).take(flat.take(at + row * width + column), axis=0)
     return total[:, :3], total[:, 3]

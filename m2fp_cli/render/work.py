@@ -23,7 +23,7 @@ from m2fp_cli.render.pictures import PaintSettings, Pictures, encode_picture, pa
 from m2fp_cli.store import result_path
 
 _WORKING_BYTES = 600_000_000  # of one process at its peak, for photos of up to some 12 megapixels
-_PAINT_VERSION = "1"  # part of the signature: raise it when the same settings paint differently
+_PAINT_VERSION = "2"  # part of the signature: raise it when the same settings paint differently
 
 
 @dataclass(frozen=True)
