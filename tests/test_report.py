@@ -201,3 +201,13 @@ def test_parse_makes_the_page_when_asked(tmp_path, monkeypatch):
             Scan(()), job, RunOptions(), quiet=True, verbose=False, as_json=False, with_page=True
         )
     assert len(Page((output / "report.html").read_text()).index["photos"]) == 2
+
+
+def test_status_tells_of_every_job_that_ran_on_an_output(tmp_path):
+    _, output = make_tree(tmp_path, ("a", "b"), failed=("torn",))
+    (output / "results" / "b.json").write_text("{")
+    for command in (["colorize", str(output), "-q"], ["report", str(output), "-q"]):
+        assert CliRunner().invoke(app, command).exit_code == 3
+    said = json.loads(CliRunner().invoke(app, ["status", str(output), "--json"]).stdout)["jobs"]
+    done = {job: (one["done"], one["failed"]) for job, one in said.items()}
+    assert done == {"parse": (2, 1), "colorize": (1, 1), "report": (1, 1)}

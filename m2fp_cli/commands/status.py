@@ -13,7 +13,7 @@ import typer
 from m2fp_cli import options
 from m2fp_cli.errors import NoImagesError
 
-_JOBS = ("parse", "colorize", "tryon")
+JOBS = ("parse", "colorize", "tryon", "report")
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class JobStatus:
     """How far one kind of job has come in an output; the fields are those of ``--json``.
 
     Attributes:
-        job: ``parse``, ``colorize`` or ``tryon``.
+        job: member of ``JOBS``; ``report`` counts the photos made ready for the page.
         done: photos with results.
         failed: photos that failed.
         quarantined: photos over which a process died or hung twice.
@@ -70,7 +70,7 @@ def status(
     from m2fp_cli.batch.lock import who_holds
     from m2fp_cli.imaging.names import displayable
 
-    found = [one for job in _JOBS if (one := read_status(output, job)) is not None]
+    found = [one for job in JOBS if (one := read_status(output, job)) is not None]
     if not found:
         raise NoImagesError(f"{displayable(output)} holds no run; give the output of one")
     holder = who_holds(output)
