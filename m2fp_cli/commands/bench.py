@@ -182,7 +182,7 @@ def bench(
         sweep=sweep,
         single=_patience(min_time, min_count, budget, quick=quick),
         pool=_patience(min_time, min_count, budget, quick=quick),
-        short_seconds=2.0 if quick else 5.0,
+        short_seconds=min(2.0 if quick else 5.0, budget or 5.0),
     )
     say = _Clock()
 
