@@ -13,6 +13,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.atomic import write_group
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.encoding import encode_png
+from m2fp_cli.render.previews import read_preview
 from m2fp_cli.store import Provenance, encode_result
 from tests.tryon_people import draw_person
 
@@ -84,3 +85,25 @@ def read_image_size(path):
 def test_nothing_to_wear_is_said():
     outcome = CliRunner().invoke(app, ["tryon"])
     assert isinstance(outcome.exception, UsageError)
+
+
+def test_no_earlier_parse_is_said_without_a_word_of_paint(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    outcome = CliRunner().invoke(app, ["tryon", "--hat", "cap"])
+    assert "name photos" in str(outcome.exception)
+    assert "paint" not in str(outcome.exception)
+
+
+def test_the_report_shows_the_composite(parsed):
+    photo, out = parsed
+    asked = ["tryon", str(out), "--hat", "cap", "--report", "--photos", str(photo.parent), "-q"]
+    outcome = CliRunner().invoke(app, [*asked, "--workers", "1"])
+    assert outcome.exit_code == 0, outcome.exception
+    assert (out / "report.html").is_file()
+    assert read_preview(out, "anna").tryon.startswith("data:image/")
+
+
+def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):
+    _, out = parsed
+    asked = ["tryon", str(out), "--hat", "cap", "--report", "-o", str(tmp_path / "elsewhere")]
+    assert "--output" in str(CliRunner().invoke(app, asked).exception)

@@ -151,7 +151,7 @@ def _parsed_folder(inputs: tuple[Path, ...]) -> Path | None:
     if not inputs:
         if not is_parsed_folder(DEFAULT_OUTPUT):
             raise NoImagesError(
-                f"there is no {DEFAULT_OUTPUT} here to paint; name photos, or the output of a parse"
+                f"there is no {DEFAULT_OUTPUT} here; name photos, or the output of an earlier parse"
             )
         return DEFAULT_OUTPUT
     parsed = [path for path in inputs if is_parsed_folder(path)]
@@ -159,7 +159,7 @@ def _parsed_folder(inputs: tuple[Path, ...]) -> Path | None:
         return None
     if len(inputs) > 1:
         raise UsageError(
-            f"{displayable(parsed[0])} is the output of a parse; paint one such folder at a time, "
+            f"{displayable(parsed[0])} is the output of a parse; take one such folder at a time, "
             "without other inputs"
         )
     return parsed[0]

@@ -83,6 +83,7 @@ def tryon(
     shard: options.ShardText = None,
     max_failures: options.MaxFailures = None,
     log_file: options.LogFile = None,
+    page: options.Page = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
@@ -122,6 +123,8 @@ def tryon(
     from m2fp_cli.batch.run import run_batch
 
     results = work.results or work.output
+    if page and results != work.output:
+        raise UsageError("--report shows pictures beside their results; leave out --output")
     progress = request.new_progress()
     for note in work.scan.notes:
         progress.say(note)
@@ -133,6 +136,11 @@ def tryon(
     say_how_it_went(report, progress, f"pictures in {displayable(work.output / 'tryon')}")
     if as_json:
         print(json.dumps(report.as_json()))
+    if page and not report.ended_by:
+        from m2fp_cli.commands.report import make_report
+
+        page_options = options.make_run_options(workers=workers)
+        make_report(results, page_options, photos=photos, quiet=quiet, verbose=verbose)
     raise typer.Exit(report.exit_code)
 
 
