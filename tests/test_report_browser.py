@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from dataclasses import replace
 
 import pytest
 from PIL import Image
 
-from m2fp_cli.batch.manifest import read_history
+from m2fp_cli.batch.manifest import History, read_history
 from m2fp_cli.batch.parsed import find_parsed
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import PreviewJob, make_preview
@@ -214,3 +216,36 @@ def test_tab_reaches_filters_and_photos(page):
         page.keyboard.press("Tab")
         seen.add(page.evaluate("document.activeElement.id || document.activeElement.className"))
     assert {"filter-name", "filter-people", "order", "card"} <= seen
+
+
+@pytest.mark.slow
+def test_a_thousand_photos_open_in_three_seconds(browser, tmp_path):
+    _, output = make_tree(tmp_path, ("a",), hw=(480, 640))
+    task = find_parsed(output).tasks[0]
+    preview = make_preview(PreviewJob(output, 640), task, read_result_maps(output, "a"))
+    heavy = replace(preview, photo=preview.photo + "A" * 4 * (40_000 // 4))  # as large as a photo's
+    builder = PageBuilder("thousand")
+    for number in range(1000):
+        builder.add_photo(f"p{number:04d}", heavy, None)
+    path = tmp_path / "report.html"
+    path.write_text(builder.render(History(), left_out=0), encoding="utf-8")
+    assert path.stat().st_size > 40e6
+    assert min(seconds_to_open(browser, path) for _ in range(3)) < 3
+
+
+def seconds_to_open(browser, path):
+    """CPU seconds until all cards are there and the first thumbnail is shown.
+
+    The browser's own clock of its main thread, so that other work on the machine counts little.
+    """
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    page.goto(path.as_uri(), wait_until="commit")
+    page.wait_for_selector("body[data-ready]")
+    while page.evaluate("document.querySelector('.card img').naturalWidth") == 0:
+        time.sleep(0.02)
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    assert page.locator(".card").count() == 1000
+    page.close()
+    return next(one["value"] for one in metrics if one["name"] == "ThreadTime")
