@@ -70,6 +70,11 @@ class BenchPlan:
     pool: Patience
     short_seconds: float
 
+    @property
+    def needs_model(self) -> bool:
+        """Whether anything is parsed."""
+        return self.roofline or any(name != "paint" for name in self.scenarios)
+
 
 def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> Document:
     """Measure.
@@ -83,26 +88,37 @@ def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> D
         EngineError: an engine cannot run.
         ModelError: the model is missing or damaged.
     """
-    environment = describe_environment()
-    threads = plan.threads or environment.cores
+    threads = plan.threads or look_at_machine().cores
+    with worker_environment(threads):  # what the measuring processes see
+        environment = describe_environment()
     with tempfile.TemporaryDirectory(prefix="m2fp-bench-") as text:
-        folder = Path(text)
-        job = _make_job(plan, folder, threads, say)
-        settings = _settings(plan, job, threads)
-        document = Document(environment, settings)
-        order = ProbeOrder("fast", str(job.folder), plan.precision, threads)
-        if "single" in plan.scenarios:
-            _run_single(plan, order, document, say, shown)
-        if plan.roofline:
-            _run_roofline(plan, order, folder, document, say)
-        if "offline" in plan.scenarios:
-            _run_offline(plan, job, document, say)
+        job = _make_job(plan, Path(text), threads, say) if plan.needs_model else None
+        document = Document(environment, _settings(plan, job, threads))
+        if job is not None:
+            order = ProbeOrder("fast", str(job.folder), plan.precision, threads)
+            _run_parsing(plan, job, order, document, say, shown)
         if "paint" in plan.scenarios:
             workers = plan.workers or environment.cores
             document.paint += measure_painting(SIZES["1080p"], workers, plan.short_seconds, say)
     throttled = count_throttled() - environment.throttled
     document.warnings += machine_doubts(environment, throttled) + document.doubts()
     return document
+
+
+def _run_parsing(
+    plan: BenchPlan,
+    job: ParseJob,
+    order: ProbeOrder,
+    document: Document,
+    say: Say,
+    shown: Callable[[Document], None],
+) -> None:
+    if "single" in plan.scenarios:
+        _run_single(plan, order, document, say, shown)
+    if plan.roofline:
+        _run_roofline(plan, order, job.output.parent, document, say)
+    if "offline" in plan.scenarios:
+        _run_offline(plan, job, document, say)
 
 
 def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob:
@@ -125,11 +141,11 @@ def _write_random_model(folder: Path, threads: int) -> None:
         raise EngineError(f"the random model was not written (code {done.returncode})")
 
 
-def _settings(plan: BenchPlan, job: ParseJob, threads: int) -> Settings:
+def _settings(plan: BenchPlan, job: ParseJob | None, threads: int) -> Settings:
     scenarios = [*plan.scenarios, *(["roofline"] if plan.roofline else [])]
     return Settings(
         model=plan.model,
-        weights=job.weights,
+        weights="" if job is None else job.weights,
         precision=plan.precision,
         threads=threads,
         scenarios=scenarios,
