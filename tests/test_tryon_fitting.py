@@ -5,7 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from m2fp_cli.tryon import seam
 from m2fp_cli.tryon.accessory import Kind, load_accessory
+from m2fp_cli.tryon.compositing import Layer, to_linear
 from m2fp_cli.tryon.fitting import (
     Outfit,
     load_cloth,
@@ -101,3 +103,35 @@ def test_photo_and_result_must_match():
     drawn = draw_person()
     with pytest.raises(ValueError, match="photo is"):
         virtual_hat_tryon(drawn.photo_bgr[:-1], "cap", drawn.result)
+
+
+def names_of(done):
+    return {check.name: check for check in done.people[0].items[0].checks}
+
+
+def test_a_record_holds_the_numbers_of_the_seam():
+    drawn = draw_person()
+    checks = names_of(virtual_hat_tryon(drawn.photo_bgr, "fedora", drawn.result))
+    assert checks["changed_outside_px"].value == 0
+    assert checks["fringe_levels"].ok
+    assert {"grain_ratio", "blur_ratio"} <= checks.keys()
+
+
+def test_glasses_and_tops_are_measured_as_well():
+    drawn = draw_person()
+    glasses = names_of(virtual_glasses_tryon(drawn.photo_bgr, "clear", drawn.result))
+    assert glasses["eyes_in_lenses"].ok
+    assert glasses["lens_to_eye_u"].ok
+    top = names_of(virtual_top_tryon(drawn.photo_bgr, "#a01830", drawn.result))
+    assert top["color_miss_de"].ok
+    assert top["edge_chroma_difference"].ok
+    assert top["changed_outside_px"].value == 0
+
+
+def test_a_dark_fringe_is_found():
+    photo = np.full((20, 20, 3), 200, np.uint8)
+    half = np.full((20, 20), 0.5, np.float32)
+    before, after = photo.copy(), photo - 20
+    layer = Layer(to_linear(photo) * half[..., None], half, (0, 0, 20, 20))
+    assert seam._fringe(before, after, layer, None) == 20
+    assert seam._fringe(before, photo, layer, None) == 0

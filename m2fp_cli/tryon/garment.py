@@ -46,6 +46,10 @@ class Recolored:
         before: (h, w) float32 linear luminance.
         after: (h, w) float32 linear luminance.
         patterned: the old cloth has a pattern.
+        textured: the new cloth is no plain colour.
+        lab: (h, w, 3) float32, CIE Lab afterwards.
+        target_lab: (3,) float32, the mean colour of the cloth.
+        changed_outside: number of pixels that changed outside of the garment.
     """
 
     label: str
@@ -53,6 +57,10 @@ class Recolored:
     before: FloatArray
     after: FloatArray
     patterned: bool
+    textured: bool
+    lab: FloatArray
+    target_lab: FloatArray
+    changed_outside: int
 
 
 def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
@@ -93,6 +101,7 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
         return None
     label, mask = found
     window = photo_bgr[figure.window]
+    old = window.copy()
     light = to_linear(window)
     before = luminance_of(light)
     shading, detail, patterned = split_shading(before, mask, unit)
@@ -103,7 +112,16 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     weight = _inner_feather(mask, unit)[..., None]
     mixed = light * (1 - weight) + np.clip(target, 0, 1) * weight
     window[mask] = to_srgb(mixed[mask])
-    return Recolored(label, mask, before, luminance_of(to_linear(window)), patterned)
+    outside = int(np.count_nonzero((window != old).any(axis=2) & ~mask))
+    after = luminance_of(to_linear(window))
+    goal = _lab(to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True)))[0, 0]
+    textured = cloth.tile_bgr.shape[:2] != (1, 1)
+    return Recolored(label, mask, before, after, patterned, textured, _lab(window), goal, outside)
+
+
+def _lab(bgr: Picture) -> FloatArray:
+    """CIE Lab of sRGB levels; on floats, since OpenCV scales L of 8-bit pictures."""
+    return np.asarray(cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
 
 
 def split_shading(
@@ -189,7 +207,7 @@ def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> Floa
 def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
     """Weight of the new cloth: 1 inside, a little less on the outermost pixel."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), float(np.clip(0.02 * unit, 0.6, 1.5)))
-    return np.asarray(np.clip((soft - 0.2) / 0.5, 0, 1) * mask, dtype=np.float32)
+    return np.asarray(np.clip((soft - 0.05) / 0.35, 0, 1) * mask, dtype=np.float32)
 
 
 def color_of(text: str) -> tuple[int, int, int] | None:

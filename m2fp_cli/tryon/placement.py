@@ -58,7 +58,7 @@ def place_hat(frame: HeadFrame, figure: Figure, hat: Accessory) -> HatPlacement:
     low, high = _head_extent(frame, figure, height)
     # Weights fitted to where people wear hats: the head at the ears and at the band, shrunk.
     at_ears = _middle_of_head(frame, figure)
-    offset = 0.35 * at_ears + 0.3 * float(np.clip((low + high) / 2, -0.8, 0.8))
+    offset = 0.5 * at_ears + 0.3 * float(np.clip((low + high) / 2, -0.8, 0.8))
     half = float(np.clip((high - low) / 2 * 1.03, *BAND_HALF))
     roll = float(np.clip(frame.roll, -MAX_ROLL, MAX_ROLL))
     center = frame.point(offset, -height)
@@ -103,6 +103,7 @@ class GlassesPlacement:
         center_xy: middle between the lens centres, photo pixels.
         lenses_xy: the two lens centres, photo pixels.
         width: width of the whole frame as it appears, U.
+        lens_half_wh: half the size of a lens seen from the front, U.
         roll: degrees.
         matrix: (2, 3) PNG to photo without the turn of the head, to find the box.
     """
@@ -111,16 +112,19 @@ class GlassesPlacement:
     center_xy: tuple[float, float]
     lenses_xy: tuple[tuple[float, float], tuple[float, float]]
     width: float
+    lens_half_wh: tuple[float, float]
     roll: float
     matrix: NDArray[np.float64]
 
 
 def glasses_width(frame: HeadFrame) -> float:
-    """Width of glasses on this head seen from the front, U: near 2.2, by the face's width."""
-    return (
-        float(np.clip(1.01 * frame.face_width / frame.unit, 2.17, 2.5)) * 0.35
-        + 0.65 * GLASSES_WIDTH
-    )
+    """Width of glasses on this head seen from the front, U.
+
+    Halfway between 2.2 U and the width of the face: the width of a mask and the distance of the
+    pupils err independently, and the mean of both is nearest to what people wear.
+    """
+    by_face = float(np.clip(1.01 * frame.face_width / frame.unit, 2.17, 2.6))
+    return 0.5 * by_face + 0.5 * GLASSES_WIDTH
 
 
 def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
@@ -129,7 +133,7 @@ def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
     A turned head shortens the far half of the frame more than the near one.
     """
     left, right = glasses.anchors["lens_left"], glasses.anchors["lens_right"]
-    x0, _, x1, _ = content_box(glasses.bgra)
+    x0, y0, x1, y1 = content_box(glasses.bgra)
     gap = math.hypot(right[0] - left[0], right[1] - left[1])
     share = gap / max(x1 - x0, 1)
     width = glasses_width(frame)
@@ -140,18 +144,25 @@ def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
     rx, ry = (0.5 * gap_units * frame.unit * c for c in frame.right_xy)
     target = ((center[0] - rx, center[1] - ry), (center[0] + rx, center[1] + ry))
     matrix = similarity((left, right), target)
-    yaw = math.radians(float(np.clip(frame.yaw, -45, 45)))
-    shorten = _shortening(yaw)
+    shorten = shortening(frame.yaw)
     lenses = tuple(
         frame.point(side * 0.5 * gap_units * shorten[side > 0], LENS_DROP) for side in (-1, 1)
     )
     inverse = _turned_inverse(matrix, center, frame, shorten)
     apparent = width * (shorten[0] + shorten[1]) / 2
-    return GlassesPlacement(inverse, center, (lenses[0], lenses[1]), apparent, frame.roll, matrix)
+    per_pixel = gap_units / max(gap, 1.0)
+    lens_half = (
+        per_pixel * min(left[0] - x0, 0.5 * gap),
+        per_pixel * min(left[1] - y0, y1 - left[1]),
+    )
+    return GlassesPlacement(
+        inverse, center, (lenses[0], lenses[1]), apparent, lens_half, frame.roll, matrix
+    )
 
 
-def _shortening(yaw: float) -> tuple[float, float]:
-    """Factors for the left and right half of something flat on a face turned by ``yaw``."""
+def shortening(yaw_degrees: float) -> tuple[float, float]:
+    """Factors for the left and right half of something flat on a turned face."""
+    yaw = math.radians(float(np.clip(yaw_degrees, -45, 45)))
     near = math.cos(0.8 * yaw)
     far = near * (1 - 0.3 * abs(math.sin(yaw)))
     return (near, far) if yaw > 0 else (far, near)
@@ -277,12 +288,12 @@ def place_necklace(
     left, right = (float(v) for v in np.percentile(neck, (3, 97)))
     if right - left < 0.5 * 2 * 0.85:
         return "the neck is covered"
-    middle = 0.6 * 0.0 + 0.4 * float(np.clip(along[under].mean(), -0.6, 0.6))
+    middle, half = _neck_at_ends(along, below, skin, under, frame.chin)
     x, y = frame.point(middle, frame.chin)
     # Gravity and shoulders, not the head, decide which way is down.
     unit = frame.unit
     ends_y, low_y = y + 0.5 * unit, y + (0.95 + max(drop, 0.05)) * unit
-    half = NECK_HALF * unit
+    half *= unit
     source_left, source_right = necklace.anchors["left_end"], necklace.anchors["right_end"]
     lowest = necklace.anchors["lowest"]
     half_source = 0.5 * (source_right[0] - source_left[0])
@@ -300,3 +311,19 @@ def place_necklace(
         region,
         matrix,
     )
+
+
+def _neck_at_ends(
+    along: FloatArray, below: FloatArray, skin: BoolArray, under: BoolArray, chin: float
+) -> tuple[float, float]:
+    """Middle and half the width of the neck where a necklace goes around it, U.
+
+    Both edges of the skin there, where they are a neck's; else the chin and the skin below it.
+    """
+    row = along[skin & (np.abs(below - chin - 0.5) < 0.15)]
+    low, high = np.percentile(row, (2, 98)) if row.size >= 8 else (0.0, 0.0)
+    middle = 0.4 * float(np.clip(along[under].mean(), -0.6, 0.6))
+    half = float(high - low) / 2
+    if 0.6 <= half <= 1.15 and abs(low + high) / 2 < 0.6:
+        return float(0.5 * middle + 0.25 * (low + high)), float(np.clip(half, 0.75, 1.0))
+    return middle, NECK_HALF

@@ -14,14 +14,15 @@ from typing import Any
 import numpy as np
 
 from m2fp_cli.tryon.compositing import Layer
-from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown
+from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown, shrunk
 from m2fp_cli.tryon.garment import Recolored, correlation
-from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
 from m2fp_cli.tryon.placement import (
     EarringPlacement,
     GlassesPlacement,
     HatPlacement,
     NecklacePlacement,
+    shortening,
 )
 
 
@@ -65,7 +66,13 @@ def alpha_in_window(layer: Layer, figure: Figure) -> FloatArray:
 
 
 def check_hat(
-    frame: HeadFrame, figure: Figure, place: HatPlacement, layer: Layer, cut: float, gone: BoolArray
+    frame: HeadFrame,
+    figure: Figure,
+    place: HatPlacement,
+    layer: Layer,
+    cut: float,
+    gone: BoolArray,
+    style: str,
 ) -> list[Check]:
     """Whether a hat sits on the head: no gap, right height and width, eyes free, hair inside.
 
@@ -76,6 +83,7 @@ def check_hat(
         layer: what is drawn of it.
         cut: share of it outside the photo.
         gone: (h, w) bool in the figure's window: what was painted over with background.
+        style: of the hat; a brim may come down before the eyes a little.
     """
     alpha = alpha_in_window(layer, figure)
     along, below = window_units(frame, figure)
@@ -84,14 +92,15 @@ def check_hat(
     hair = figure.mask("Hair") & ~gone
     above = hair & (below < -place.height - 0.1)
     old = figure.mask("Hat") & ~gone
+    brim = 0.2 if style == "brim" else 0.0
     return [
         Check("gap_median_u", gap_median, 0.0, 0.05),
         Check("gap_p95_u", gap_high, 0.0, 0.12),
         Check("band_above_eyes_u", place.height, 0.45, 1.15),
-        Check("band_width_u", 2 * place.half, 2.1, 2.95),
+        Check("band_width_u", 2 * place.half, 2.1, 2.9),
         Check("roll_difference_deg", abs(place.roll - frame.roll), 0.0, 6.0),
         Check("center_offset_u", abs(place.offset - place.head_offset), 0.0, 0.25),
-        Check("eyes_covered", _share(alpha, discs), 0.0, 0.2),
+        Check("eyes_covered", _share(alpha, discs), 0.0, brim),
         Check("hair_outside", 1 - _share(alpha, above) if above.any() else 0.0, 0.0, 0.03),
         Check("cut_by_frame", cut, 0.0, 0.25),
         Check("old_hat_covered", _share(alpha, old) if old.any() else 1.0, 0.98, 1.0),
@@ -125,17 +134,20 @@ def check_glasses(
     frame: HeadFrame, figure: Figure, place: GlassesPlacement, layer: Layer
 ) -> list[Check]:
     """Whether glasses are in front of the eyes, as wide as the face and not beside the head."""
-    lenses = [frame.units(np.array([x]), np.array([y])) for x, y in place.lenses_xy]
-    misses = [
-        math.hypot(float(u[0]) - side * 0.5, float(v[0]) - 0.09)
-        for (u, v), side in zip(lenses, (-1, 1), strict=True)
-    ]
+    half_width, half_height = place.lens_half_wh
+    misses, inside = [], []
+    for (x, y), side, shorten in zip(place.lenses_xy, (-1, 1), shortening(frame.yaw), strict=True):
+        u, v = frame.units(np.array([x]), np.array([y]))
+        dx, dy = abs(float(u[0]) - side * 0.5 * shorten), abs(float(v[0]))
+        misses.append(math.hypot(dx, dy - LENS_DROP))
+        inside.append(dx <= half_width * shorten and dy <= half_height)
     alpha = alpha_in_window(layer, figure)
     head = grown(figure.mask("Face", "Hair", "Sunglasses", "Hat"), 0.08 * frame.unit)
     total = float(alpha.sum())
     return [
-        Check("lens_to_eye_u", max(misses), 0.0, 0.2),
-        Check("width_to_face", place.width * frame.unit / max(frame.face_width, 1.0), 0.8, 1.17),
+        Check("eyes_in_lenses", float(np.mean(inside)), 1.0, 1.0),
+        Check("lens_to_eye_u", max(misses), 0.0, 0.12),
+        Check("width_to_face", place.width * frame.unit / max(frame.face_width, 1.0), 0.93, 1.17),
         Check("roll_difference_deg", abs(place.roll - frame.roll), 0.0, 4.0),
         Check("outside_head", float(alpha[~head].sum()) / max(total, 1e-6), 0.0, 0.05),
     ]
@@ -175,23 +187,46 @@ def check_necklace(
         whole: sum of alpha before anything hid it.
     """
     alpha = alpha_in_window(layer, figure)
-    _, below = window_units(frame, figure)
+    along, below = window_units(frame, figure)
     body = figure.mask("Torso-skin", "UpperClothes", "Dress", "Coat", "Jumpsuits") | place.region
     face = figure.mask("Face") & (below < frame.chin)
     total = max(float(alpha.sum()), 1e-6)
     return [
         Check("on_body", float(alpha[body].sum()) / total, 0.8, 1.0),
         Check("on_face", float(alpha[face].sum()) / total, 0.0, 0.001),
+        Check("ends_to_edge_u", _ends_to_edge(frame, place, along, below), 0.0, 0.1),
         Check("seen", float(alpha.sum()) / max(whole, 1e-6), 0.4, 1.0),
     ]
 
 
+def _ends_to_edge(
+    frame: HeadFrame, place: NecklacePlacement, along: FloatArray, below: FloatArray
+) -> float:
+    """How far inside of the skin's edge a chain begins, U; one that goes behind it does not."""
+    far = 0.0
+    for (x, y), side in zip(place.ends_xy, (-1, 1), strict=True):
+        u, v = frame.units(np.array([x]), np.array([y]))
+        row = side * along[place.region & (np.abs(below - v[0]) < 0.06)]
+        far = max(far, float(np.percentile(row, 98)) - side * float(u[0]) if row.size else 0.0)
+    return far
+
+
 def check_top(done: Recolored) -> list[Check]:
-    """Whether the folds are kept."""
+    """Whether folds are kept, the colour is met, the edge too, and nothing else changed."""
     before, after = done.before[done.mask], done.after[done.mask]
     lightness = [np.cbrt(np.clip(v, 0, 1)).astype(np.float32) for v in (before, after)]
-    low = 0.0 if done.patterned else 0.8
+    # Patterns have light and dark of their own.
+    low = 0.0 if done.patterned or done.textured else 0.9
+    inner = shrunk(done.mask, 3)
+    lab = done.lab
+    edge, middle = lab[done.mask & ~inner], lab[inner if inner.any() else done.mask]
+    # A texture has many colours: its mean is compared, and only a plain cloth's edge.
+    miss = float(np.linalg.norm(np.median(lab[done.mask], axis=0) - done.target_lab))
+    rim = np.median(edge, axis=0) - np.median(middle, axis=0) if edge.size else np.zeros(3)
     return [
         Check("folds_kept_r", correlation(lightness[0], lightness[1]), low, 1.0),
+        Check("color_miss_de", miss, 0.0, 5.0),
+        Check("changed_outside_px", float(done.changed_outside), 0.0, 0.0),
+        Check("edge_chroma_difference", float(np.hypot(rim[1], rim[2])), 0.0, 8.0),
         Check("area_px", float(np.count_nonzero(done.mask)), 400.0, 1e9),
     ]

@@ -21,7 +21,6 @@ from m2fp_cli.tryon.compositing import (
     Layer,
     Picture,
     affine_inverse,
-    blend,
     covered_box,
     prepare_sprite,
     shifted,
@@ -39,6 +38,7 @@ from m2fp_cli.tryon.placement import (
     place_necklace,
 )
 from m2fp_cli.tryon.quality import (
+    Check,
     alpha_in_window,
     check_earrings,
     check_glasses,
@@ -46,6 +46,7 @@ from m2fp_cli.tryon.quality import (
     check_necklace,
 )
 from m2fp_cli.tryon.records import ItemRecord
+from m2fp_cli.tryon.seam import blend_checked
 
 Matrix = NDArray[np.float64]
 MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2
@@ -80,6 +81,10 @@ class Wearer:
             return layer
         seed = zlib.crc32(f"{name}/{self.person.person_id}".encode())
         return match_light(layer, self.light, self.frame, seed)
+
+    def put(self, layer: Layer, name: str, shadow: FloatArray | None) -> list[Check]:
+        """Light a layer, blend it into the photo, and measure how that went."""
+        return blend_checked(self.photo_bgr, self.lit(layer, name), shadow, self.light)
 
     @property
     def soft(self) -> float:
@@ -162,8 +167,8 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     _, below = window_units(frame, figure)
     onto = figure.mask("Face", "Hair", "Sunglasses") & (below < -place.height + 1.15)
     shadow = cast(wearer, layer, onto, ((0.05, 0.05, 0.42), (0.2, 0.18, 0.3)))
-    checks = check_hat(frame, figure, place, layer, cut, cleared)
-    blend(wearer.photo_bgr, wearer.lit(layer, hat.name), shadow)
+    checks = check_hat(frame, figure, place, layer, cut, cleared, hat.style)
+    checks += wearer.put(layer, hat.name, shadow)
     numbers = {
         "band_center_px": place.center_xy,
         "band_width_px": 2 * place.half * frame.unit,
@@ -242,7 +247,7 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
     skin = figure.mask("Face")
     shadow = cast(wearer, layer, skin, ((0.06, 0.045, 0.22),))
     checks = check_glasses(frame, figure, place, layer)
-    blend(wearer.photo_bgr, wearer.lit(layer, glasses.name), shadow)
+    checks += wearer.put(layer, glasses.name, shadow)
     numbers = {
         "center_px": place.center_xy,
         "lenses_px": place.lenses_xy,
@@ -275,6 +280,7 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
     if not places:
         return ItemRecord("earrings", earring.name, "; ".join(sorted(set(reasons.values()))))
     hair = figure.mask("Hair")
+    checks = check_earrings(frame, figure, places)
     for place in places:
         item = earring if place.side < 0 else earring.mirrored()
         hook, scale = item.anchors["hook"], place.pixels_per_pixel
@@ -284,11 +290,10 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
         layer = hide_behind(wearer, layer, hair)
         onto = figure.mask("Face", "Torso-skin", "UpperClothes", "Coat", "Dress")
         shadow = cast(wearer, layer, onto, ((0.04, 0.03, 0.3),))
-        blend(wearer.photo_bgr, wearer.lit(layer, item.name), shadow)
+        checks += wearer.put(layer, item.name, shadow)
     names = {-1: "image left", 1: "image right"}
     notes = [f"{names[side]}: {text}" for side, text in reasons.items()]
     numbers = {"hooks_px": [place.hook_xy for place in places]}
-    checks = check_earrings(frame, figure, places)
     return ItemRecord(
         "earrings", earring.name, "", numbers, tuple(checks), (*earring.notes, *notes)
     )
@@ -305,10 +310,10 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     keep = to_layer(place.region, figure, layer, wearer.soft)
     layer = hide_behind(wearer, layer.masked(keep))
     checks = check_necklace(frame, figure, place, layer, whole)
-    if checks[-1].value < 0.3:
+    if checks[-1].value < 0.3:  # the share that is seen
         return ItemRecord("necklace", necklace.name, "the neck is covered")
     shadow = cast(wearer, layer, place.region, ((0.035, 0.025, 0.35),))
-    blend(wearer.photo_bgr, wearer.lit(layer, necklace.name), shadow)
+    checks += wearer.put(layer, necklace.name, shadow)
     numbers = {"ends_px": place.ends_xy, "lowest_px": place.lowest_xy}
     return ItemRecord("necklace", necklace.name, "", numbers, tuple(checks), necklace.notes)
 
