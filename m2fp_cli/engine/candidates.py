@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.engine.geometry import Frame, MaskFrame
+from m2fp_cli.engine.strength import measure_inside
 from m2fp_cli.masks import Box, Mask
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import QueryPrediction
@@ -119,9 +120,8 @@ def measure_pairs(view: View, pairs: list[Pair], floor: float) -> Iterator[Candi
         cells = view.mask_logits[pair.query]
         box = view.axes.support_xyxy(torch.gt(cells, 0).numpy())
         logits = view.axes.resample(cells, box)
-        inside = torch.gt(logits, 0)
-        total = logits.sigmoid().mul_(inside).sum().item()
-        score = pair.probability * total / (torch.count_nonzero(inside).item() + 1e-6)
+        area, total = measure_inside(logits.numpy())
+        score = pair.probability * total / (area + 1e-6)
         if logits.numel() and score >= floor:
             yield Candidate(pair.label_id, score, box, logits, view, pair.query)
 
@@ -129,7 +129,7 @@ def measure_pairs(view: View, pairs: list[Pair], floor: float) -> Iterator[Candi
 def to_instance(candidate: Candidate, image_hw: tuple[int, int]) -> Instance:
     """Binarise a candidate: a pixel is inside if its logit is positive."""
     origin_xy = (candidate.box_xyxy[0], candidate.box_xyxy[1])
-    mask = Mask.from_crop(torch.gt(candidate.logits, 0).numpy(), origin_xy, image_hw)
+    mask = Mask.from_crop(candidate.logits.numpy() > 0, origin_xy, image_hw)
     return Instance(candidate.label_id, candidate.score, mask)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from m2fp_cli.engine.candidates import Candidate, View
 from m2fp_cli.engine.geometry import MaskFrame
+from m2fp_cli.engine.strength import add_strength, close_class, close_view
 from m2fp_cli.masks import EMPTY_BOX, Box, Mask, union_box
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.results import Instance, LabelMap
@@ -40,11 +41,11 @@ class LabelPainter:
         """
         self._threshold = config.parsing_ins_score_thr
         self._num_views = num_views
-        self._labels = torch.zeros(image_hw, dtype=torch.uint8)
-        self._best = torch.zeros(image_hw)
-        self._total = torch.zeros(image_hw)
-        self._times = torch.zeros(image_hw, dtype=torch.uint8)
-        self._mean = torch.zeros(image_hw) if num_views > 1 else self._total
+        self._labels = np.zeros(image_hw, dtype=np.uint8)
+        self._times = np.zeros(image_hw, dtype=np.uint8)
+        self._best, self._total, self._mean = (
+            np.zeros(image_hw, dtype=np.float32) for _ in range(3)
+        )
         self._touched = EMPTY_BOX  # of the current class; the planes are zero outside it
 
     def add(self, candidate: Candidate) -> None:
@@ -52,33 +53,25 @@ class LabelPainter:
         if candidate.score < self._threshold:
             return
         x0, y0, x1, y1 = candidate.box_xyxy
-        strength = candidate.logits.sigmoid().mul_(candidate.score)
-        speaks = strength > 0.5
-        self._total[y0:y1, x0:x1] += strength.mul_(speaks)
-        self._times[y0:y1, x0:x1] += speaks
+        window = slice(y0, y1), slice(x0, x1)
+        logits = candidate.logits.numpy()
+        add_strength(logits, candidate.score, self._total[window], self._times[window])
         self._touched = union_box(self._touched, candidate.box_xyxy)
 
     def end_view(self) -> None:
         """Close the current view of the current class."""
         window = self._window()
-        self._total[window].div_(self._times[window].clamp(min=1))
-        if self._num_views > 1:
-            self._mean[window] += self._total[window].div_(self._num_views)
-            self._total[window].zero_()
-        self._times[window].zero_()
+        close_view(self._total[window], self._times[window], self._mean[window], self._num_views)
 
     def end_class(self, label_id: int) -> None:
         """Close the current class: it takes the pixels where it beats all before it."""
         window = self._window()
-        mean, best = self._mean[window], self._best[window]
-        self._labels[window].masked_fill_(mean > best, label_id)
-        torch.maximum(mean, best, out=best)
-        mean.zero_()
+        close_class(self._mean[window], self._best[window], self._labels[window], label_id)
         self._touched = EMPTY_BOX
 
     def label_map(self) -> LabelMap:
         """The map, (H, W) uint8."""
-        return np.asarray(self._labels.numpy())
+        return self._labels
 
     def _window(self) -> tuple[slice, slice]:
         x0, y0, x1, y1 = self._touched

@@ -7,18 +7,13 @@ on first use and cached, as in ``engine/fast/sampling.py``.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from m2fp_cli.engine.threads import thread_pool
-
-SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
+from m2fp_cli.engine.threads import share_rows
 
 FloatArray = NDArray[np.float32]
 
@@ -70,7 +65,7 @@ def interpolate_plane(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArra
     first, last = int(rows.index.min(initial=0)), int(rows.index.max(initial=0)) + 1
     _mix_columns(cells, columns.index, columns.weight, first, last, wide)
     out = np.empty((height, width), dtype=np.float32)
-    _share(height, width, lambda span: _mix_rows(wide, *rows[span].arrays, out[span]))
+    share_rows(height, width, lambda span: _mix_rows(wide, *rows[span].arrays, out[span]))
     return out
 
 
@@ -92,21 +87,10 @@ def highest_plane(
     for plane, target in zip(cells, wide, strict=True):
         _mix_columns(plane, columns.index, columns.weight, 0, cells.shape[1], target)
     number, value = np.zeros(size_hw, dtype=np.uint8), np.empty(size_hw, dtype=np.float32)
-    _share(
+    share_rows(
         *size_hw, lambda span: _take_highest(wide, *rows[span].arrays, number[span], value[span])
     )
     return number, value
-
-
-def _share(height: int, width: int, work: Callable[[slice], None]) -> None:
-    """Do the rows in as many shares as torch uses threads, a small plane in one."""
-    threads = torch.get_num_threads() if height * width > SHARED_PIXELS else 1
-    bounds = np.linspace(0, height, threads + 1).astype(int)
-    spans = [slice(start, stop) for start, stop in itertools.pairwise(bounds)]
-    if threads == 1:
-        work(spans[0])
-    else:
-        list(thread_pool(threads).map(work, spans))
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+
+import numpy as np
+import torch
+
+SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
 
 
 @lru_cache(maxsize=4)
 def thread_pool(threads: int) -> ThreadPoolExecutor:
     """A pool of that many threads; made once a process."""
     return ThreadPoolExecutor(threads, thread_name_prefix="m2fp-loop")
+
+
+def share_rows(height: int, width: int, work: Callable[[slice], None]) -> None:
+    """Do the rows of a map in as many shares as torch uses threads, a small map in one."""
+    threads = torch.get_num_threads() if height * width > SHARED_PIXELS else 1
+    bounds = np.linspace(0, height, threads + 1).astype(int)
+    spans = [slice(int(start), int(stop)) for start, stop in itertools.pairwise(bounds)]
+    if threads == 1:
+        work(spans[0])
+    else:
+        list(thread_pool(threads).map(work, spans))

@@ -1,0 +1,161 @@
+"""Compiled passes over one instance's logits: its score, and its say in the label map.
+
+Each is one pass over the crop where torch needs five, most of them over pixels that say nothing.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.engine.threads import share_rows
+
+FloatArray = NDArray[np.float32]
+CountArray = NDArray[np.uint8]
+
+
+def measure_inside(logits: FloatArray) -> tuple[int, float]:
+    """Number of positive pixels of (h, w) float32 logits, and the sum of their sigmoids."""
+    if not logits.size:
+        return 0, 0.0
+    shares: list[tuple[np.int64, np.float64]] = []
+    height, width = logits.shape
+    share_rows(height, width, lambda rows: shares.append(_measure(logits[rows])))
+    return sum(int(area) for area, _ in shares), sum(sorted(float(t) for _, t in shares))
+
+
+def add_strength(logits: FloatArray, score: float, total: FloatArray, times: CountArray) -> None:
+    """Add score times sigmoid where it is above one half, and count there.
+
+    Args:
+        logits: (h, w) float32.
+        score: of the instance, in [0, 1].
+        total: (h, w) float32, changed.
+        times: (h, w) uint8, changed.
+    """
+    if score <= 0.5 or not logits.size:
+        return
+    height, width = logits.shape
+
+    def add(rows: slice) -> None:
+        _add(logits[rows], score, total[rows], times[rows])
+
+    share_rows(height, width, add)
+
+
+def close_view(total: FloatArray, times: CountArray, mean: FloatArray, views: int) -> None:
+    """Add a view's mean, total over times, to the mean over views; empty total and times.
+
+    Args:
+        total: (h, w) float32, changed.
+        times: (h, w) uint8, changed.
+        mean: (h, w) float32, changed.
+        views: how many there are.
+    """
+    if total.size:
+        height, width = total.shape
+        share_rows(
+            height, width, lambda rows: _close_view(total[rows], times[rows], mean[rows], views)
+        )
+
+
+def close_class(mean: FloatArray, best: FloatArray, labels: CountArray, label_id: int) -> None:
+    """Give a class the pixels where its mean beats the best so far; empty the mean.
+
+    Args:
+        mean: (h, w) float32, changed.
+        best: (h, w) float32, changed.
+        labels: (h, w) uint8, changed.
+        label_id: of the class.
+    """
+    if mean.size:
+        height, width = mean.shape
+        share_rows(
+            height, width, lambda rows: _close_class(mean[rows], best[rows], labels[rows], label_id)
+        )
+
+
+# tanh as a ratio of polynomials on [-9, 9], the coefficients of Eigen's `generic_fast_tanh_float`:
+# https://gitlab.com/libeigen/eigen/-/blob/3.4/Eigen/src/Core/MathFunctionsImpl.h
+# No table and no call, so that the loops below vectorise; off by less than 3e-7.
+_ODD = tuple(
+    np.float32(c)
+    for c in (
+        4.89352455891786e-03, 6.37261928875436e-04, 1.48572235717979e-05, 5.12229709037114e-08,
+        -8.60467152213735e-11, 2.00018790482477e-13, -2.76076847742355e-16,
+    )
+)  # fmt: skip
+_EVEN = tuple(
+    np.float32(c)
+    for c in (
+        4.89352518554385e-03, 2.26843463243900e-03, 1.18534705686654e-04, 1.19825839466702e-06,
+    )
+)  # fmt: skip
+_HALF, _END = np.float32(0.5), np.float32(9.0)
+
+
+@numba.njit(nogil=True, inline="always")
+def _sigmoid(value: np.float32) -> np.float32:
+    """Sigmoid of a value that is not negative: (1 + tanh(value / 2)) / 2."""
+    x = min(value * _HALF, _END)
+    square = x * x
+    above = _ODD[6]
+    above = above * square + _ODD[5]
+    above = above * square + _ODD[4]
+    above = above * square + _ODD[3]
+    above = above * square + _ODD[2]
+    above = above * square + _ODD[1]
+    above = above * square + _ODD[0]
+    below = _EVEN[3]
+    below = below * square + _EVEN[2]
+    below = below * square + _EVEN[1]
+    below = below * square + _EVEN[0]
+    return _HALF + _HALF * (x * above / below)
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _measure(logits: FloatArray) -> tuple[np.int64, np.float64]:
+    area, total = np.int64(0), np.float64(0.0)
+    for y in range(logits.shape[0]):
+        count, row = np.int32(0), np.float32(0.0)
+        for x in range(logits.shape[1]):
+            value = logits[y, x]
+            inside = value > np.float32(0.0)
+            share = _sigmoid(max(value, np.float32(0.0)))
+            count += np.int32(inside)
+            row += share if inside else np.float32(0.0)
+        area += count
+        total += row
+    return area, total
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _add(logits: FloatArray, score: float, total: FloatArray, times: CountArray) -> None:
+    sure = np.float32(score)
+    for y in range(logits.shape[0]):
+        for x in range(logits.shape[1]):
+            strength = sure * _sigmoid(max(logits[y, x], np.float32(0.0)))
+            speaks = strength > np.float32(0.5)
+            total[y, x] += strength if speaks else np.float32(0.0)
+            times[y, x] += np.uint8(speaks)
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _close_view(total: FloatArray, times: CountArray, mean: FloatArray, views: int) -> None:
+    for y in range(total.shape[0]):
+        for x in range(total.shape[1]):
+            if times[y, x]:
+                mean[y, x] += total[y, x] / np.float32(times[y, x]) / np.float32(views)
+                total[y, x] = np.float32(0.0)
+                times[y, x] = 0
+
+
+@numba.njit(nogil=True, cache=True, error_model="numpy")
+def _close_class(mean: FloatArray, best: FloatArray, labels: CountArray, label_id: int) -> None:
+    for y in range(mean.shape[0]):
+        for x in range(mean.shape[1]):
+            if mean[y, x] > best[y, x]:
+                best[y, x] = mean[y, x]
+                labels[y, x] = label_id
+            mean[y, x] = np.float32(0.0)
