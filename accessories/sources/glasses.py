@@ -44,7 +44,7 @@ class Frame:
 
 
 CLEAR = Frame(0.56, (0.46, 0.33), 3.2, 0.045, 0.06, 0.02, 0.1, 0.05, 1.16)
-ROUND = Frame(0.56, (0.42, 0.42), 2.0, 0.022, 0.022, 0.0, 0.1, 0.02, 1.1)
+ROUND = Frame(0.56, (0.43, 0.43), 2.0, 0.042, 0.04, 0.0, 0.12, 0.034, 1.12)
 SUN = Frame(0.57, (0.48, 0.37), 3.0, 0.062, 0.08, 0.06, 0.14, 0.06, 1.18)
 WIDE = Frame(0.61, (0.53, 0.43), 2.7, 0.05, 0.07, 0.1, 0.12, 0.05, 1.24)
 
@@ -94,7 +94,7 @@ def draw_glasses(size: int) -> Iterator[Drawn]:
     shell = (srgb(96, 52, 24), srgb(30, 16, 10))
     yield _draw("clear", CLEAR, _acetate(srgb(24, 24, 28), None), _clear_lens, size, 0.08)
     yield _draw(
-        "round", ROUND, _metal(np.asarray([0.95, 0.74, 0.42], np.float32)), _clear_lens, size, 0.08
+        "round", ROUND, _metal(np.asarray([0.95, 0.74, 0.42], np.float32)), _rose_lens, size, 0.14
     )
     yield _draw("sunglasses", SUN, _acetate(srgb(16, 16, 18), None), _dark_lens, size, 0.88)
     yield _draw("wide", WIDE, _acetate(*shell), _brown_lens, size, 0.8)
@@ -162,6 +162,14 @@ def _clear_lens(dx, y, x, frame):  # type: ignore[no-untyped-def]
     shine = _streak(x - np.sign(x) * frame.center, y, frame, 0.13)
     alpha = 0.045 + shine
     return np.ones((*x.shape, 3), np.float32) * srgb(235, 243, 248), alpha
+
+
+def _rose_lens(dx, y, x, frame):  # type: ignore[no-untyped-def]
+    """A breath of rose with a clear reflection: thin rims alone are lost in a photo."""
+    shine = _streak(x - np.sign(x) * frame.center, y, frame, 0.24)
+    tint = srgb(190, 140, 128)
+    mixed = tint + (srgb(240, 246, 250) - tint) * (shine / (shine + 0.14))[..., None]
+    return mixed.astype(np.float32), 0.14 + shine
 
 
 def _tinted(dark, pale, alphas):  # type: ignore[no-untyped-def]
