@@ -29,6 +29,9 @@ SIZES = {
 DOCUMENTS = {
     "multi": small_document(),
     "multi, map from queries": small_document(label_map="queries"),
+    "multi, map from queries before scaling": small_document(
+        label_map="queries", sem_seg_postprocess_before_inference=False
+    ),
     "multi, Pascal-Person-Part": small_document(
         num_parsing=7,
         classes=["Background", "Head", "Torso", "U-arms", "L-arms", "U-legs", "L-legs", "Human"],

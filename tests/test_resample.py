@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from m2fp_cli.engine.geometry import interpolation
-from m2fp_cli.engine.resample import SHARED_PIXELS, Taps, highest_plane, interpolate_plane
+from m2fp_cli.engine.resample import Taps, highest_plane, interpolate_plane
+from m2fp_cli.engine.threads import SHARED_PIXELS
 
 RNG = np.random.default_rng(3)
 

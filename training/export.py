@@ -63,6 +63,7 @@ def export_configuration(
             "steps": progress["step"],
             "decay_from": progress["decay_from"],
             "label_bias": recipe.label_bias,
+            "backbone_from": "ImageNet" if recipe.pretrained else "random weights",
             "seed": recipe.seed,
             "photos": len(training),
             "photos_sha256": hash_files(data, training),
