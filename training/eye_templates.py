@@ -3,10 +3,11 @@
     python -m training.eye_templates DATA -o m2fp_cli/tryon/eye_templates.npz
 
 DATA holds ``photos``, ``labels`` and ``worn`` as ``training/tryon_benchmark.py`` describes. The
-template with dark lenses learns from where sunglasses really are, on the photos with an even rank
-among those with sunglasses. The bare one starts from a hand-made pattern (two dark eyes between
-bright brow, nose and cheeks) and learns from its own surest fits, three times. Each is a linear
-discriminant between the right pose and poses near it.
+template with dark lenses learns from where sunglasses really are, in photos with an even number:
+the others are the benchmark's. The bare one starts from a hand-made pattern (two dark eyes between
+bright brow, nose and cheeks) and learns from its own surest fits on faces without eyewear, three
+times; no truth goes into it. Each is a linear discriminant between the right pose and poses near
+it.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from m2fp_cli.tryon.eyes import (
 )
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
 from m2fp_cli.tryon.head import LENS_DROP, luminance, mask_prior, measure_face
+from training.tryon_benchmark import is_held_out
 
 Array = NDArray[np.float32]
 WIDTH_OF_GLASSES = 2.3  # U
@@ -63,7 +65,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     names = sorted(path.stem for path in (options.data / "labels").glob("*.png"))
     faces = [face for name in names if (face := read_face(options.data, name)) is not None]
-    dark = [face for face in faces if face.glasses and face.pose is not None][::2]
+    dark = [face for face in faces if face.glasses and face.pose is not None]
     bare = [face for face in faces if not face.glasses]
     rng = np.random.default_rng(0)
     dark_weights, dark_offset = learn(dark, rng)
@@ -96,7 +98,8 @@ def read_face(data: Path, name: str) -> Face | None:
     eyewear = np.isin(worn, (2, 3))
     if not eyewear.any():
         return Face(contrast, prior, None, False)
-    pose = pose_of(eyewear[figure.window], matrix) if (worn == 2).any() else None
+    known = (worn == 2).any() and not is_held_out(name)
+    pose = pose_of(eyewear[figure.window], matrix) if known else None
     return Face(contrast, prior, pose, True)
 
 
