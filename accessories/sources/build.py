@@ -12,7 +12,7 @@ DRAWERS = (
     ("hats", "draw_hats", 1280),
     ("glasses", "draw_glasses", 1280),
     ("jewellery", "draw_earrings", 1024),
-    ("jewellery", "draw_necklaces", 1024),
+    ("jewellery", "draw_necklaces", 1280),
     ("fabrics", "draw_fabrics", 1024),
 )
 

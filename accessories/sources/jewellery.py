@@ -121,32 +121,31 @@ def _link(s, v, z, pitch, r):  # type: ignore[no-untyped-def]
 @numba.njit(fastmath=True)
 def _chain(x, y, z):  # type: ignore[no-untyped-def]
     t, v, _ = _to_line(x, y)
-    if abs(v) > 0.1:
-        return abs(v) - 0.06, 1.0
-    return _link(_along(t), v * 0.707 + z * 0.707, z * 0.707 - v * 0.707, 0.042, 0.0085), 1.0
+    if abs(v) > 0.14:
+        return abs(v) - 0.09, 1.0
+    return _link(_along(t), v * 0.707 + z * 0.707, z * 0.707 - v * 0.707, 0.084, 0.016), 1.0
 
 
 @numba.njit(fastmath=True)
 def _pendant(x, y, z):  # type: ignore[no-untyped-def]
     t, v, _ = _to_line(x, y)
-    d = abs(v) - 0.04
-    if abs(v) < 0.06:
-        d = _link(_along(t), v * 0.707 + z * 0.707, z * 0.707 - v * 0.707, 0.024, 0.0048)
-    disc = max(
-        np.sqrt(x * x + (y + 1.03) ** 2) - 0.1, abs(z) - 0.02 + 0.3 * (x * x + (y + 1.03) ** 2)
-    )
-    rim = np.sqrt((np.sqrt(x * x + (y + 1.03) ** 2) - 0.1) ** 2 + z * z) - 0.014
-    bail = np.sqrt((np.sqrt(x * x + (y + 0.912) ** 2) - 0.02) ** 2 + z * z) - 0.007
+    d = abs(v) - 0.05
+    if abs(v) < 0.08:
+        d = _link(_along(t), v * 0.707 + z * 0.707, z * 0.707 - v * 0.707, 0.05, 0.0096)
+    away = x * x + (y + 1.12) ** 2
+    disc = max(np.sqrt(away) - 0.16, abs(z) - 0.03 + 0.3 * away)
+    rim = np.sqrt((np.sqrt(away) - 0.16) ** 2 + z * z) - 0.022
+    bail = np.sqrt((np.sqrt(x * x + (y + 0.93) ** 2) - 0.032) ** 2 + z * z) - 0.013
     return min(min(d, disc), min(rim, bail)), 1.0
 
 
 @numba.njit(fastmath=True)
 def _pearls(x, y, z):  # type: ignore[no-untyped-def]
     t, v, _ = _to_line(x, y)
-    pitch = 0.088
+    pitch = 0.132
     s = _along(t)
     ds = s - np.round(s / pitch) * pitch
-    return np.sqrt(ds * ds + v * v + z * z) - 0.0425, 2.0
+    return np.sqrt(ds * ds + v * v + z * z) - 0.064, 2.0
 
 
 def draw_necklaces(size: int) -> Iterator[Drawn]:
@@ -157,7 +156,7 @@ def draw_necklaces(size: int) -> Iterator[Drawn]:
         ("pearls", _pearls, GOLD, 430),
     )
     for name, solid, metal, length in items:
-        view = View((0.0, -0.55), 2.12, (size, size * 5 // 8), 0.0, 0.2)
+        view = View((0.0, -0.62), 2.2, (size, size * 11 // 16), 0.0, 0.2)
         hits = march(solid, view, 0.6)
         bgra = to_bgra(_precious(hits, metal), (hits[..., 7] > 0).astype(np.float32))
         anchors = {
