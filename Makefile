@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format clean accessories
+.PHONY: help setup demo test check lint types format clean accessories pictures
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ types: setup ## check the types
 format: setup ## lay the code out as lint wants it
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
+
+pictures: setup ## parse and paint the README's picture again
+	$(BIN)/python docs/pictures.py docs/parsed.png examples/astronaut.jpg examples/grace_hopper.jpg --legend
 
 accessories: setup ## draw the accessories again from their sources
 	$(BIN)/python accessories/sources/build.py
