@@ -158,8 +158,6 @@ def bench(
     from m2fp_cli.bench.plot import plot_document, require_matplotlib
     from m2fp_cli.bench.run import SCENARIOS, BenchPlan, run_bench
 
-    if plot is not None:
-        require_matplotlib()
     scenarios = SCENARIOS if scenario is Scenario.ALL else (scenario.value,)
     if sweep and "offline" not in scenarios:
         scenarios = (*scenarios, "offline")
@@ -167,6 +165,8 @@ def bench(
         raise UsageError("--against goes with --scenario single or all")
     if plot is not None and "single" not in scenarios:
         raise UsageError("--plot goes with --scenario single or all")
+    if plot is not None:
+        require_matplotlib()
     folder = _folder(inputs or [])
     photos = _photos(folder, sizes, limit, quick=quick)
     plan = BenchPlan(
