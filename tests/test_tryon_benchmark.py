@@ -16,7 +16,9 @@ def place_of(along, below):
     person = drawn.result.people[0]
     frame = find_head(drawn.photo_bgr, drawn.result, person)
     assert isinstance(frame, HeadFrame)
-    figure = build_figure(drawn.result, person, head_window(drawn.result, person))
+    window = head_window(drawn.result, person)
+    assert window is not None
+    figure = build_figure(drawn.result, person, window)
     return MEASURES["glasses"](frame, figure, along.ravel(), below.ravel())
 
 

@@ -131,7 +131,7 @@ def test_glasses_and_tops_are_measured_as_well():
 def test_a_dark_fringe_is_found():
     photo = np.full((20, 20, 3), 200, np.uint8)
     half = np.full((20, 20), 0.5, np.float32)
-    before, after = photo.copy(), photo - 20
+    before, after = photo.copy(), np.full_like(photo, 180)
     layer = Layer(to_linear(photo) * half[..., None], half, (0, 0, 20, 20))
     assert seam._fringe(before, after, layer, None) == 20
     assert seam._fringe(before, photo, layer, None) == 0

@@ -53,5 +53,5 @@ def draw_person(unit: float = 30.0, roll: float = 0.0, hat: bool = False) -> Dra
     blob(0, 1.05, 0.35, 0.09, (80, 80, 160))
     if hat:
         blob(0, -1.2, 1.35, 0.6, (60, 160, 60), 1)
-    photo = cv2.GaussianBlur(photo, (0, 0), 0.02 * unit)
-    return DrawnPerson(photo, result_from_maps(CIHP, labels), eyes, unit)
+    blurred = np.asarray(cv2.GaussianBlur(photo, (0, 0), 0.02 * unit), np.uint8)
+    return DrawnPerson(blurred, result_from_maps(CIHP, labels), eyes, unit)
