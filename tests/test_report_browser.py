@@ -92,7 +92,7 @@ def pixel(page, canvas, x, y):
 
 
 def shown_names(page):
-    return page.locator(".card .name").all_inner_texts()
+    return page.locator(".card .name").all_text_contents()
 
 
 def focused(page):
