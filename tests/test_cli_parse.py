@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -241,6 +242,17 @@ def test_weights_damaged_behind_a_whole_header_exit_1(tmp_path, m2fp, model):
     answer = m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "--model", broken)
     assert answer.code == ExitCode.INTERNAL
     assert "model.safetensors" in answer.err
+
+
+def test_an_edited_configuration_is_another_setting(tmp_path, m2fp, model):
+    write_photo(tmp_path / "p" / "a.jpg")
+    folder = shutil.copytree(model, tmp_path / "model")
+    run = ("parse", tmp_path / "p", "-o", tmp_path / "out", "--model", folder)
+    assert m2fp(*run).code == 0
+    assert "1 up to date" in m2fp(*run).err
+    path = folder / "configuration.json"
+    path.write_text(path.read_text() + "\n")
+    assert "1 with other settings (configuration" in m2fp(*run).err
 
 
 # ---------------------------------------------------------------------------------- the process

@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from m2fp_cli.errors import ModelError
 from m2fp_cli.models.weights import (
     compare_keys,
+    configuration_digest,
     load_weights,
     read_shapes,
     verify_weights,
@@ -152,6 +153,15 @@ def test_the_digest_is_that_of_the_file_and_follows_a_change(tmp_path):
     assert first == hashlib.sha256(path.read_bytes()).hexdigest()
     save(tmp_path, {"w": torch.ones(4000)})
     assert weights_digest(tmp_path) == hashlib.sha256(path.read_bytes()).hexdigest() != first
+
+
+def test_the_configuration_has_a_digest_of_its_own(tmp_path):
+    path = tmp_path / "configuration.json"
+    path.write_text("{}")
+    assert configuration_digest(tmp_path) == hashlib.sha256(b"{}").hexdigest()
+    path.unlink()
+    with pytest.raises(ModelError, match="cannot be read"):
+        configuration_digest(tmp_path)
 
 
 EXPECTED = {

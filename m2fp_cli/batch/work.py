@@ -14,7 +14,7 @@ from m2fp_cli.imaging.atomic import write_group
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.models.registry import DownloadProgress, resolve_model
-from m2fp_cli.models.weights import weights_digest
+from m2fp_cli.models.weights import configuration_digest, weights_digest
 from m2fp_cli.store import DEFAULT_KINDS, FORMAT_VERSION, Provenance, encode_result
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ParseJob:
         folder: the model's folder, absolute.
         weights: SHA-256 of its weights.
         weights_bytes: size of its weights.
+        configuration: SHA-256 of its ``configuration.json``.
         engine: ``fast`` or ``reference``.
         precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
         flip: test-time augmentation.
@@ -50,6 +51,7 @@ class ParseJob:
     folder: Path
     weights: str
     weights_bytes: int
+    configuration: str
     engine: str = "fast"
     precision: str = "fp32"
     flip: bool = False
@@ -65,6 +67,7 @@ class ParseJob:
             "format": FORMAT_VERSION,
             "model": self.model,
             "weights": self.weights,
+            "configuration": self.configuration,
             "engine": self.engine,
             "precision": self.precision,
             "flip": str(self.flip),
@@ -126,6 +129,7 @@ def make_parse_job(
         folder=found.folder.absolute(),
         weights=weights_digest(found.folder),
         weights_bytes=found.weights.stat().st_size,
+        configuration=configuration_digest(found.folder),
         engine=engine,
         precision=precision,
         flip=flip,

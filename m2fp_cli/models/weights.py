@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from m2fp_cli.errors import ModelError
 from m2fp_cli.models.checkpoint import Checkpoint, check_crcs, damaged, map_file, read_checkpoint
-from m2fp_cli.models.folder import SAFETENSORS_NAME, require_weights
+from m2fp_cli.models.folder import CONFIGURATION_NAME, SAFETENSORS_NAME, require_weights
 
 if TYPE_CHECKING:
     import torch
@@ -128,7 +128,20 @@ def weights_digest(folder: Path) -> str:
     Raises:
         ModelError: there are no weights, or they cannot be read.
     """
-    path = require_weights(folder).resolve()
+    return _digest(require_weights(folder))
+
+
+def configuration_digest(folder: Path) -> str:
+    """SHA-256 of a model's ``configuration.json`` in hexadecimal; see :func:`weights_digest`.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    return _digest(folder / CONFIGURATION_NAME)
+
+
+def _digest(path: Path) -> str:
+    path = path.resolve()
     try:
         stat = path.stat()
         return _file_digest(path, stat.st_size, stat.st_mtime_ns)
