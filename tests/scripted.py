@@ -2,7 +2,9 @@
 
 The text in a photo's file is the script: ``ok``, ``sleep 0.3``, ``crash`` (segfault in compute),
 ``crash-load``, ``crash-once``, ``hang``, ``hang-load``, ``exit``, ``bad`` (ImageError), ``error``
-(a bug), ``full`` (no space left), ``folder`` (its output's name is taken), ``memory``.
+(a bug), ``full`` (no space left), ``folder`` (its output's name is taken), ``memory``, ``await X``
+(until ``X`` lies in the diary), ``meet`` (until the next photo is being loaded and the one before
+is being saved).
 """
 
 from __future__ import annotations
@@ -93,11 +95,22 @@ class ScriptedWorker:
         verb, _, rest = loaded.partition(" ")
         if verb == "hang":
             task.source.with_suffix(".hanging").touch()
+        if verb == "await":
+            self._await(rest)
+        if verb == "meet":
+            number = int(task.key)
+            self._await(f"load-{number + 1:04d}", *[f"save-{number - 1:04d}"] * (number > 0))
         _ACTS.get(verb, lambda _: None)(rest)
         if verb == "crash-once" and not task.source.with_suffix(".tried").exists():
             task.source.with_suffix(".tried").touch()
             os.kill(os.getpid(), signal.SIGKILL)
         return f"{loaded} {self._job.setting} {task.key!a}\n" * 50
+
+    def _await(self, *names: str) -> None:
+        """Poll for marks of others; for ever, the pool's limit ends a wait in vain."""
+        assert self._job.diary is not None
+        while not all((self._job.diary / name).exists() for name in names):
+            time.sleep(0.005)
 
     def save(self, task: ImageTask, computed: str) -> ImageReport:
         with self._noted("save", task):
@@ -107,6 +120,8 @@ class ScriptedWorker:
     def _noted(self, stage: str, task: ImageTask) -> Iterator[None]:
         """Sleep as the job says, and note when the stage began and ended."""
         began = time.monotonic()
+        if self._job.diary is not None:
+            (self._job.diary / f"{stage}-{task.key}").touch()
         time.sleep(self._job.stage_seconds)
         yield
         if self._job.diary is not None:
