@@ -242,5 +242,9 @@ def blocked_positions(mask_logits: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """
     with torch.no_grad():
         small = F.interpolate(mask_logits, size_hw, mode="bilinear", align_corners=False)
-        blocked = small.flatten(2) < 0  # sigmoid < 0.5
-        return blocked & ~blocked.all(dim=-1, keepdim=True)
+        return open_if_empty(torch.lt(small.flatten(2), 0))  # sigmoid < 0.5
+
+
+def open_if_empty(blocked: Tensor) -> Tensor:
+    """Let a query that would see nothing see everything; (..., L) bool."""
+    return blocked & ~blocked.all(dim=-1, keepdim=True)

@@ -14,7 +14,12 @@ from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.linear import FastLinear
 from m2fp_cli.network.deformable_attention import Shapes
-from m2fp_cli.network.mask_decoder import Attention, MaskDecoder, QueryPrediction
+from m2fp_cli.network.mask_decoder import (
+    Attention,
+    MaskDecoder,
+    QueryPrediction,
+    open_if_empty,
+)  # fmt: skip
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
 from m2fp_cli.network.position import sine_positions
 
@@ -84,8 +89,7 @@ class FastMaskDecoder(nn.Module):
         query_pos, x = self.query_embed.weight, self.query_feat.weight
         for index, cross in enumerate(self.cross):
             level = index % NUM_CONTEXT_LEVELS
-            blocked = torch.lt(self._embedding(x).to(small[level].dtype) @ small[level].T, 0)
-            blocked &= ~blocked.all(dim=-1, keepdim=True)
+            blocked = open_if_empty(torch.lt(self.scaled_masks(x, small[level]), 0))
             norm = self.cross_norm[index]
             source = norm(x) if self.pre_norm else x
             x = x + cross(source + query_pos, keys[level], values[level], blocked)
@@ -96,6 +100,10 @@ class FastMaskDecoder(nn.Module):
         flat = mask_features.flatten(0, 1)
         masks = (self._embedding(x).to(flat.dtype) @ flat.T).float()
         return QueryPrediction(classes[None], masks.unflatten(1, mask_features.shape[:2])[None])
+
+    def scaled_masks(self, x: Tensor, features: Tensor) -> Tensor:
+        """Mask logits (Q, L) at a context map's size: queries (Q, C) on features (L, mask_dim)."""
+        return self._embedding(x).to(features.dtype) @ features.T
 
     def _embedding(self, x: Tensor) -> Tensor:
         out: Tensor = self.mask_embed(self.decoder_norm(x))
