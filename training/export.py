@@ -60,7 +60,7 @@ def export_configuration(
     configuration["m2fp"] = {
         "license": _LICENCE,
         "training": {
-            "steps": progress["step"],
+            "steps": progress.get("before", 0) + progress["step"],
             "decay_from": progress["decay_from"],
             "label_bias": recipe.label_bias,
             "backbone_from": "ImageNet" if recipe.pretrained else "random weights",

@@ -9,10 +9,17 @@ from training.recipe import Phase, Recipe
 
 @dataclass
 class Progress:
-    """Steps taken, and the step at which the decay began (None: not yet)."""
+    """How far a run is.
+
+    Attributes:
+        step: steps taken.
+        decay_from: the step at which the decay began; None = not yet.
+        before: steps of the runs whose weights this one began with.
+    """
 
     step: int = 0
     decay_from: int | None = None
+    before: int = 0
 
     def start_decay(self) -> None:
         """Begin the last phase now, unless it has begun."""

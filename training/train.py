@@ -31,6 +31,7 @@ from training.losses import AuxiliaryHeads, Criterion, Losses, class_weights
 from training.pretrained import load_pretrained
 from training.recipe import Phase, Recipe, read_recipe
 from training.schedule import Progress, learning_rate
+from training.start import Start, fill, read_start
 from training.team import Team
 
 _LOG_EVERY = 20
@@ -73,6 +74,15 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
     return Run(model, heads, average, optimizer, Progress())
 
 
+def begin_at(run: Run, start: Start) -> None:
+    """Give a fresh run its first weights; its optimizer starts anew."""
+    fill(run.model, start.model)
+    fill(run.average, start.model)
+    if start.heads:
+        fill(run.heads, start.heads)
+    run.progress.before = start.steps
+
+
 def freeze_norms(backbone: nn.Module) -> None:
     """Let batch norms use their stored statistics: those of small batches of scenes are worse."""
     for module in backbone.modules():
@@ -88,13 +98,14 @@ def spare_depthwise(backbone: nn.Module) -> None:
     """
     for module in backbone.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
-            module.forward = _in_float32(module.forward)  # type: ignore[method-assign]
+            module.forward = _in_float32(module.forward)  # type: ignore[assignment, method-assign]
 
 
 def _in_float32(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
     def wrapped(x: Tensor) -> Tensor:
         with torch.amp.autocast_mode.autocast(x.device.type, enabled=False):
-            return forward(x.float()).to(x.dtype)
+            out: Tensor = forward(x.float()).to(x.dtype)
+            return out
 
     return wrapped
 
@@ -183,7 +194,9 @@ def load_run(run: Run, path: Path) -> None:
 class Trainer:
     """Runs a recipe until it is done; writes checkpoints and a log as it goes."""
 
-    def __init__(self, recipe: Recipe, data: Path, out: Path, workers: int) -> None:
+    def __init__(
+        self, recipe: Recipe, data: Path, out: Path, workers: int, start: Path | None = None
+    ) -> None:
         """Read the photos and build or resume the run in ``out``."""
         self.recipe, self.out, self.workers = recipe, out, workers
         self.config = parse_config(recipe.configuration)
@@ -204,6 +217,8 @@ class Trainer:
         out.mkdir(parents=True, exist_ok=True)
         if (out / "checkpoint.pt").exists():
             load_run(self.run, out / "checkpoint.pt")
+        elif start is not None:
+            begin_at(self.run, read_start(start))
 
     def _composer(self, photos: list[LabelledPhoto]) -> SceneComposer:
         weights = sampling_weights(photos, self.config.num_parsing)
@@ -286,13 +301,16 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; resumed if it is there"
     )
+    parser.add_argument(
+        "--weights", type=Path, help="begin with those of this checkpoint.pt or model folder"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that compose scenes")
     parser.add_argument("--save-seconds", type=float, default=180.0)
     parser.add_argument("--judge-seconds", type=float, default=900.0)
     parser.add_argument("--decay-now", action="store_true", help="start the last phase at once")
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.recipe)
-    trainer = Trainer(recipe, arguments.data, arguments.out, arguments.workers)
+    trainer = Trainer(recipe, arguments.data, arguments.out, arguments.workers, arguments.weights)
     if arguments.decay_now:
         trainer.run.progress.start_decay()
     trainer.train(arguments.save_seconds, arguments.judge_seconds)
