@@ -157,9 +157,9 @@ def test_a_full_disk_ends_the_run_at_once(tmp_path):
 
 
 def test_a_worker_whose_memory_grows_is_replaced(tmp_path):
-    trial = Trial(tmp_path, ["ok"] * 24, workers=1, grow_bytes=40_000_000)
+    trial = Trial(tmp_path, ["ok"] * 12, workers=1, grow_bytes=40_000_000)
     reports = trial.run(PoolLimits(photo_seconds=60.0, growth_bytes=100_000_000))
-    assert len(reports) == 24
+    assert len(reports) == 12
     assert all(report.status is Status.DONE for report in reports)
     assert all(report.attempts == 1 for report in reports)
     assert "has grown to" in trial.notes[0]

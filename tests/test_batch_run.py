@@ -280,7 +280,7 @@ def test_a_second_signal_ends_the_run_at_once(tmp_path):
     time.sleep(0.5)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    assert process.wait(60) == 143
+    assert process.wait(20) == 143
     assert not list((tmp_path / "out").rglob("*.tmp"))
 
 
