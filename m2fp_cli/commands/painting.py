@@ -15,6 +15,7 @@ from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.scan import ImageTask, Scan, find_images
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
 from m2fp_cli.commands.batch_run import say_how_it_went
+from m2fp_cli.commands.painting_job import ColorizeJob
 from m2fp_cli.errors import ImageError, NoImagesError, UsageError
 from m2fp_cli.imaging.atomic import check_writable
 from m2fp_cli.imaging.names import displayable
@@ -23,7 +24,6 @@ from m2fp_cli.options import DEFAULT_OUTPUT
 from m2fp_cli.palette import ColorScheme, load_scheme
 from m2fp_cli.render.maps import read_labels
 from m2fp_cli.render.pictures import PaintSettings
-from m2fp_cli.render.work import ColorizeJob
 from m2fp_cli.store import result_path
 
 
