@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import time
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -19,13 +20,15 @@ from m2fp_cli.batch.manifest import History, read_history
 from m2fp_cli.batch.parsed import find_parsed
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions
-from m2fp_cli.batch.scan import ImageTask, Scan
+from m2fp_cli.batch.scan import Scan
 from m2fp_cli.cli import app
 from m2fp_cli.commands.batch_run import run_and_exit
+from m2fp_cli.commands.preview_job import PreviewJob, PreviewWorker
+from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.errors import NoImagesError
 from m2fp_cli.render.maps import read_result_maps
-from m2fp_cli.render.previews import PreviewJob, PreviewWorker, make_preview, read_preview
-from m2fp_cli.render.report import PageBuilder
+from m2fp_cli.render.previews import make_preview, read_preview
+from m2fp_cli.render.report import PageBuilder, ParseFacts
 from tests.parsed_tree import FACE, HAIR, PANTS, UPPER, make_tree, two_people
 
 
@@ -54,9 +57,8 @@ class Page(HTMLParser):
 
 
 def preview_of(output, key="a", side=64):
-    job = PreviewJob(output, side)
     task = next(task for task in find_parsed(output).tasks if task.key == key)
-    return make_preview(job, task, read_result_maps(output, key))
+    return make_preview(output, key, task.source, read_result_maps(output, key), side=side)
 
 
 def picture(uri):
@@ -66,7 +68,7 @@ def picture(uri):
 def page_of(output, **changes):
     builder = PageBuilder("photos")
     builder.add_photo("a", replace(preview_of(output), **changes), None)
-    return Page(builder.render(History(), left_out=0))
+    return Page(builder.render(ParseFacts(), left_out=0))
 
 
 def test_preview_keeps_ids_apart_and_scores_whole(tmp_path):
@@ -113,9 +115,7 @@ def test_people_above_255_keep_their_number(tmp_path):
     maps = read_result_maps(output, "a")
     many = np.full(maps.image_hw, 700, np.uint16)
     preview = make_preview(
-        PreviewJob(output, 64),
-        ImageTask(tmp_path / "none.png", "a"),
-        replace(maps, person_map=many),
+        output, "a", tmp_path / "none.png", replace(maps, person_map=many), side=64
     )
     ids = picture(preview.ids).astype(int)
     assert (ids[..., 1] + 256 * ids[..., 2] == 700).all()
@@ -125,7 +125,7 @@ def test_page_asks_for_nothing_from_anywhere(tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     builder = PageBuilder("photos")
     builder.add_photo("a", preview_of(output), None)
-    text = builder.render(History(), left_out=0)
+    text = builder.render(ParseFacts(), left_out=0)
     assert all(address.startswith(("data:", "#")) for address in Page(text).addresses)
     assert not re.search(r"https?://|url\(|@import|fetch\(|XMLHttp", text)
     assert "default-src &#39;none&#39;; img-src data:;" in text
@@ -137,7 +137,7 @@ def test_names_are_text_and_nothing_else(tmp_path):
     builder = PageBuilder(evil)
     builder.add_photo(evil, preview_of(output), None)
     builder.add_failure(evil, "corrupt", evil)
-    page = Page(builder.render(History(), left_out=0))
+    page = Page(builder.render(ParseFacts(), left_out=0))
     assert page.index["photos"][0]["name"].startswith(
         "</script><img src=x onerror=alert(1)>{{7*7}}"
     )
@@ -166,6 +166,17 @@ def test_command_shows_photos_failures_and_facts(tmp_path):
     assert photos[1]["seconds"] == pytest.approx(0.32)
     assert "drawn" in text
     assert read_history(output, "report").entries.keys() == {"a", "sub/b"}
+
+
+def test_facts_are_those_of_the_latest_run_and_the_mean_of_all_photos(tmp_path):
+    assert parse_facts(History()) == ParseFacts()
+    _, output = make_tree(tmp_path, failed=("broken",))
+    facts = parse_facts(read_history(output))
+    assert (facts.model, facts.engine) == ("drawn", "")
+    assert facts.started == pytest.approx(time.time(), abs=60)
+    means = {stage.name: stage.seconds for stage in facts.stages}
+    assert list(means) == ["read", "preprocess", "network", "postprocess", "write"]
+    assert means["network"] == pytest.approx((0.2 + 0.3) / 2)
 
 
 def test_limit_is_said(tmp_path):

@@ -10,11 +10,12 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from m2fp_cli.batch.manifest import History, read_history
+from m2fp_cli.batch.manifest import read_history
 from m2fp_cli.batch.parsed import find_parsed
+from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.render.maps import read_result_maps
-from m2fp_cli.render.previews import PreviewJob, make_preview
-from m2fp_cli.render.report import PageBuilder
+from m2fp_cli.render.previews import make_preview
+from m2fp_cli.render.report import PageBuilder, ParseFacts
 from tests.parsed_tree import FACE, make_tree
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -34,15 +35,16 @@ def page_file(tmp_path_factory):
     (photos / "p11.png").unlink()
     (output / "tryon").mkdir()
     Image.new("RGB", (320, 240), (200, 30, 30)).save(output / "tryon" / "p01.png")
-    job, history = PreviewJob(output, 320), read_history(output)
+    history = read_history(output)
     builder = PageBuilder("twelve")
     for task in find_parsed(output).tasks:
-        preview = make_preview(job, task, read_result_maps(output, task.key))
-        builder.add_photo(task.key, preview, history.entries[task.key])
+        maps = read_result_maps(output, task.key)
+        preview = make_preview(output, task.key, task.source, maps, side=320)
+        builder.add_photo(task.key, preview, history.entries[task.key].report.seconds.total)
     for key in ("broken", "torn"):
         builder.add_failure(key, "corrupt", "is cut short")
     path = root / "report.html"
-    path.write_text(builder.render(history, left_out=0), encoding="utf-8")
+    path.write_text(builder.render(parse_facts(history), left_out=0), encoding="utf-8")
     return path
 
 
@@ -222,13 +224,13 @@ def test_tab_reaches_filters_and_photos(page):
 def test_a_thousand_photos_open_in_three_seconds(browser, tmp_path):
     _, output = make_tree(tmp_path, ("a",), hw=(480, 640))
     task = find_parsed(output).tasks[0]
-    preview = make_preview(PreviewJob(output, 640), task, read_result_maps(output, "a"))
+    preview = make_preview(output, "a", task.source, read_result_maps(output, "a"), side=640)
     heavy = replace(preview, photo=preview.photo + "A" * 4 * (40_000 // 4))  # as large as a photo's
     builder = PageBuilder("thousand")
     for number in range(1000):
         builder.add_photo(f"p{number:04d}", heavy, None)
     path = tmp_path / "report.html"
-    path.write_text(builder.render(History(), left_out=0), encoding="utf-8")
+    path.write_text(builder.render(ParseFacts(), left_out=0), encoding="utf-8")
     assert path.stat().st_size > 40e6
     assert min(seconds_to_open(browser, path) for _ in range(3)) < 3
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from m2fp_cli.batch.report import RunReport
     from m2fp_cli.batch.run import RunOptions
     from m2fp_cli.batch.scan import Scan
+    from m2fp_cli.render.report import ParseFacts
 
 DEFAULT_LIMIT = 2000
 # Longer side of a preview for up to so many photos: a page stays below some 100 MB.
@@ -112,9 +115,9 @@ def make_report(
     from m2fp_cli.batch.manifest import read_history
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_batch
+    from m2fp_cli.commands.preview_job import PreviewJob
     from m2fp_cli.imaging.atomic import write_atomic
     from m2fp_cli.imaging.names import displayable
-    from m2fp_cli.render.previews import PreviewJob
 
     results = results.absolute()
     path = (output or results / "report.html").absolute()
@@ -165,10 +168,29 @@ def _build_page(results: Path, scan: Scan, history: History, run: RunReport, lef
             failure = broken[task.key]
             builder.add_failure(task.key, failure.reason, failure.message)
         else:
-            preview = read_preview(results, task.key)
-            builder.add_photo(task.key, preview, history.entries.get(task.key))
+            entry = history.entries.get(task.key)
+            seconds = entry.report.seconds.total if entry else None
+            builder.add_photo(task.key, read_preview(results, task.key), seconds)
     shown = {task.key for task in scan.tasks}
     for key, entry in sorted(history.entries.items()):
         if not entry.report.status.is_good and key not in shown:
             builder.add_failure(entry.report.source, entry.report.reason, entry.report.message)
-    return builder.render(history, left_out=left_out)
+    return builder.render(parse_facts(history), left_out=left_out)
+
+
+def parse_facts(history: History) -> ParseFacts:
+    """What the manifests of a parse say of its latest run, and the mean times of all its photos."""
+    from m2fp_cli.batch.report import PhotoSeconds
+    from m2fp_cli.render.report import ParseFacts, StageTime
+
+    reports = [entry.report for entry in history.entries.values()]
+    good = [report.seconds for report in reports if report.status.is_good]
+    stages = tuple(
+        StageTime(stage.name, fmean(getattr(seconds, stage.name) for seconds in good))
+        for stage in (fields(PhotoSeconds) if good else ())
+    )
+    run = history.runs.get(next(reversed(history.latest.values()), ""))
+    if run is None:
+        return ParseFacts(stages=stages)
+    settings = run.settings
+    return ParseFacts(settings.get("model", ""), settings.get("engine", ""), run.started, stages)

@@ -1,16 +1,13 @@
-"""What the report shows of one photo, made small: a job of the batch engine.
+"""What the report shows of one photo, made small.
 
 A preview is a JSON file below ``.m2fp/report``: the photo and a thumbnail as WebP, the ids of
-labels and people as one PNG (red = label, green and blue = person), the scores. Kept there, it is
-made again only when the photo, its result or the settings change.
+labels and people as one PNG (red = label, green and blue = person), the scores.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-import time
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +16,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.imaging.atomic import write_atomic
 from m2fp_cli.imaging.codec import read_image
@@ -29,15 +24,14 @@ from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.palette import Palette
-from m2fp_cli.render.maps import PhotoMaps, read_result_maps
+from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import Picture, paint_map, paint_over
 from m2fp_cli.store import result_path
 
+PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
 THUMBNAIL_SIDE = 256
 _PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70
 _OPACITY = 0.5
-_WORKING_BYTES = 500_000_000
-_FORMAT = "1"  # part of the signature: raise it when a preview's content changes
 
 
 @dataclass(frozen=True)
@@ -80,47 +74,13 @@ class Preview:
     tryon: str
 
 
-@dataclass(frozen=True)
-class PreviewJob:
-    """Settings of the previews; see ``batch.job.Job``.
-
-    Attributes:
-        output: root of the results, absolute.
-        side: longer side of a preview, in pixels.
-    """
-
-    output: Path
-    side: int
-    name: str = "report"
-    preload: tuple[str, ...] = ("cv2",)
-
-    def signature(self) -> Mapping[str, str]:
-        """What decides the content of a preview."""
-        return {"preview": _FORMAT, "side": str(self.side)}
-
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
-        """The photo, its result and its composites."""
-        maps = (self.output / kind / f"{task.key}.png" for kind in ("labels", "people"))
-        composites = _composite_paths(self.output, task.key)
-        return (task.source, result_path(self.output, task.key), *maps, *composites)
-
-    def memory_bytes(self) -> int:
-        """Rough peak of one process."""
-        return _WORKING_BYTES
-
-    def build_worker(self, threads: int) -> PreviewWorker:
-        """A worker; OpenCV is held to this process' share of the cores."""
-        cv2.setNumThreads(threads)
-        return PreviewWorker(self)
-
-
 def preview_path(output: Path, key: str) -> Path:
     """Where the preview of a photo is kept."""
     return output / ".m2fp" / "report" / f"{key}.json"
 
 
 def read_preview(output: Path, key: str) -> Preview:
-    """The preview of a photo, as the job has just made it.
+    """The preview of a photo, as ``write_preview`` has left it.
 
     Raises:
         OutputError: it is gone or damaged meanwhile.
@@ -144,46 +104,33 @@ def read_preview(output: Path, key: str) -> Preview:
         raise OutputError(f"cannot read {displayable(path)}: {error}; run it again") from error
 
 
-class PreviewWorker:
-    """Makes preview after preview; see ``batch.job.Worker``."""
+def write_preview(output: Path, key: str, preview: Preview) -> None:
+    """Write the preview of a photo where ``read_preview`` finds it.
 
-    def __init__(self, job: PreviewJob) -> None:
-        """Make previews as the job says."""
-        self._job = job
-
-    def load(self, task: ImageTask) -> None:
-        """Nothing to overlap: all is done in ``save``."""
-
-    def compute(self, task: ImageTask, loaded: None) -> None:
-        """Nothing to overlap."""
-
-    def save(self, task: ImageTask, computed: None) -> ImageReport:
-        """Read, shrink and write."""
-        started = time.perf_counter()
-        maps = read_result_maps(self._job.output, task.key)
-        preview = make_preview(self._job, task, maps)
-        path = preview_path(self._job.output, task.key)
-        document = json.dumps(asdict(preview), separators=(",", ":"))
-        write_atomic(path, document.encode("ascii"))
-        return ImageReport(
-            str(task.source),
-            task.key,
-            Status.DONE,
-            image_hw=maps.image_hw,
-            people=maps.people,
-            seconds=PhotoSeconds(write=time.perf_counter() - started),
-            files=(path.relative_to(self._job.output).as_posix(),),
-        )
+    Raises:
+        OutputError: it cannot be written.
+    """
+    document = json.dumps(asdict(preview), separators=(",", ":"))
+    write_atomic(preview_path(output, key), document.encode("ascii"))
 
 
-def make_preview(job: PreviewJob, task: ImageTask, maps: PhotoMaps) -> Preview:
+def make_preview(
+    output: Path, key: str, photo_path: Path, maps: PhotoMaps, *, side: int
+) -> Preview:
     """The preview of one photo.
+
+    Args:
+        output: root of the results; the scores and the composite are read from it.
+        key: of the photo in it.
+        photo_path: the photo, or the result's own document where no photo is known.
+        maps: of the photo, with people.
+        side: longer side of the pictures, in pixels; smaller photos stay as they are.
 
     Raises:
         ImageError: result and photo contradict each other, or the photo is damaged.
     """
-    photo = _read_photo(task.source, maps)
-    hw = _shrunk(maps.image_hw, job.side)
+    photo = _read_photo(photo_path, maps)
+    hw = _shrunk(maps.image_hw, side)
     thumbnail_hw = _shrunk(maps.image_hw, THUMBNAIL_SIDE)
     people = maps.person_map
     assert people is not None  # read_result_maps was asked for it
@@ -192,12 +139,12 @@ def make_preview(job: PreviewJob, task: ImageTask, maps: PhotoMaps) -> Preview:
         label_ids=tuple(
             int(i) for i in np.flatnonzero(np.bincount(maps.semantic_map.ravel())) if i
         ),
-        people=_shown_people(result_path(job.output, task.key)),
+        people=_shown_people(result_path(output, key)),
         hw=hw,
         thumbnail=_webp_uri(_thumbnail(photo, maps, thumbnail_hw), _THUMBNAIL_QUALITY),
         photo="" if photo is None else _webp_uri(_scaled(photo, hw), _PHOTO_QUALITY),
         ids=_ids_uri(_picked(maps.semantic_map, hw), _picked(people, hw)),
-        tryon=_composite_uri(job.output, task.key, hw),
+        tryon=_composite_uri(output, key, hw),
     )
 
 
@@ -243,12 +190,13 @@ def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> P
     return paint_over(_scaled(photo, hw), ids, colors, opacity=_OPACITY)
 
 
-def _composite_paths(output: Path, key: str) -> tuple[Path, ...]:
+def composite_paths(output: Path, key: str) -> tuple[Path, ...]:
+    """Where the try-on composite of a photo may lie, the one that is shown first."""
     return tuple(output / "tryon" / f"{key}{suffix}" for suffix in (".jpg", ".png", ".webp"))
 
 
 def _composite_uri(output: Path, key: str, hw: tuple[int, int]) -> str:
-    found = next((path for path in _composite_paths(output, key) if path.is_file()), None)
+    found = next((path for path in composite_paths(output, key) if path.is_file()), None)
     if found is None:
         return ""
     picture = read_image(found, max_pixels=2**30).image_bgr

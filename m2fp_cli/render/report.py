@@ -11,14 +11,12 @@ from statistics import quantiles
 from typing import Any
 
 from m2fp_cli import __version__
-from m2fp_cli.batch.manifest import Entry, History
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.labels import LabelSet
 from m2fp_cli.palette import Palette
 from m2fp_cli.render.previews import Preview, ShownPerson
 
 REPORT_NAME = "report.html"
-_STAGES = ("read", "preprocess", "network", "postprocess", "write")
 _CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
@@ -76,6 +74,31 @@ class Block:
 
 
 @dataclass(frozen=True)
+class StageTime:
+    """Mean time of one stage over the photos that were parsed."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class ParseFacts:
+    """What the page says of the parse behind its photos; what is not known is left out.
+
+    Attributes:
+        model: as the user named it.
+        engine: ``fast`` or ``reference``.
+        started: when the last run began, in seconds since the epoch.
+        stages: mean times, in the order of the work.
+    """
+
+    model: str = ""
+    engine: str = ""
+    started: float | None = None
+    stages: tuple[StageTime, ...] = ()
+
+
+@dataclass(frozen=True)
 class Fact:
     """One line of the summary."""
 
@@ -102,10 +125,9 @@ class PageBuilder:
         self._blocks: list[Block] = []
         self._label_sets: dict[tuple[str, ...], int] = {}
 
-    def add_photo(self, key: str, preview: Preview, entry: Entry | None) -> None:
-        """Add a photo that was parsed."""
+    def add_photo(self, key: str, preview: Preview, seconds: float | None) -> None:
+        """Add a photo that was parsed, and the time that took if it is known."""
         label_set = self._label_sets.setdefault(preview.labels, len(self._label_sets))
-        seconds = round(entry.report.seconds.total, 3) if entry else None
         self._photos.append(
             ShownPhoto(
                 name=displayable(key),
@@ -113,7 +135,7 @@ class PageBuilder:
                 label_set=label_set,
                 labels=preview.label_ids,
                 people=sum(1 for person in preview.people if person.id),
-                seconds=seconds,
+                seconds=None if seconds is None else round(seconds, 3),
             )
         )
         self._blocks.append(
@@ -131,11 +153,11 @@ class PageBuilder:
         """Add a photo without results."""
         self._photos.append(ShownPhoto(displayable(name), reason=reason, message=message))
 
-    def render(self, history: History, *, left_out: int) -> str:
+    def render(self, parse: ParseFacts, *, left_out: int) -> str:
         """The page.
 
         Args:
-            history: of the parse: its settings and times.
+            parse: what is known of the parse.
             left_out: number of parsed photos that are not in the page.
         """
         from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -156,8 +178,8 @@ class PageBuilder:
             csp=_CSP,
             version=__version__,
             made=time.strftime("%Y-%m-%d %H:%M"),
-            facts=list(self._facts(history, left_out)),
-            stages=_stage_shares(list(history.entries.values())),
+            facts=list(self._facts(parse, left_out)),
+            stages=_stage_shares(parse.stages),
             failures=failures,
             reasons=Counter(photo.reason for photo in failures).most_common(),
             index={
@@ -168,7 +190,7 @@ class PageBuilder:
             blocks=(asdict(block) for block in self._blocks),
         )
 
-    def _facts(self, history: History, left_out: int) -> Iterator[Fact]:
+    def _facts(self, parse: ParseFacts, left_out: int) -> Iterator[Fact]:
         parsed = [photo for photo in self._photos if not photo.reason]
         failed = len(self._photos) - len(parsed)
         yield Fact("Photos", f"{len(self._photos) + left_out:,}")
@@ -176,12 +198,12 @@ class PageBuilder:
             yield Fact("Not shown here", f"{left_out:,}")
         yield Fact("Failed", f"{failed:,}")
         yield Fact("People", f"{sum(photo.people for photo in parsed):,}")
-        run = history.runs.get(next(reversed(history.latest.values()), ""))
-        for name in ("model", "engine") if run else ():
-            if run and name in run.settings:
-                yield Fact(name.capitalize(), displayable(run.settings[name]))
-        if run:
-            yield Fact("Last run", time.strftime("%Y-%m-%d %H:%M", time.localtime(run.started)))
+        if parse.model:
+            yield Fact("Model", displayable(parse.model))
+        if parse.engine:
+            yield Fact("Engine", displayable(parse.engine))
+        if parse.started is not None:
+            yield Fact("Last run", time.strftime("%Y-%m-%d %H:%M", time.localtime(parse.started)))
         totals = sorted(photo.seconds for photo in parsed if photo.seconds)
         if totals:
             yield Fact("Seconds a photo", _spread(totals))
@@ -193,17 +215,12 @@ def _spread(totals: Sequence[float]) -> str:
     return f"{deciles[4]:.2f} (90 % under {deciles[8]:.2f}, at most {totals[-1]:.2f})"
 
 
-def _stage_shares(entries: Sequence[Entry]) -> list[StageShare]:
-    """Mean time of each stage over the photos that were parsed; nothing if none is known."""
-    good = [entry.report.seconds for entry in entries if entry.report.status.is_good]
-    sums = {stage: sum(getattr(seconds, stage) for seconds in good) for stage in _STAGES}
-    total = sum(sums.values())
+def _stage_shares(stages: Sequence[StageTime]) -> list[StageShare]:
+    """Times and their shares of the whole; nothing if no time is known."""
+    total = sum(stage.seconds for stage in stages)
     if not total:
         return []
-    return [
-        StageShare(stage, seconds / len(good), 100 * seconds / total)
-        for stage, seconds in sums.items()
-    ]
+    return [StageShare(one.name, one.seconds, 100 * one.seconds / total) for one in stages]
 
 
 def _shown_labels(names: tuple[str, ...]) -> ShownLabels:
