@@ -14,16 +14,16 @@ from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.bench.agreement import Agreement, compare_answers, write_answer
 from m2fp_cli.bench.child import Child
-from m2fp_cli.bench.flops import _count, _Counting, count_flops
 from m2fp_cli.bench.offline import _Watch, sweep_shapes
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.paint import KINDS, settings_of, synthetic_maps
 from m2fp_cli.bench.photos import Photo, digest_photos, make_photos, synthetic_photo
 from m2fp_cli.bench.roofline import TOTAL
-from m2fp_cli.bench.roofline_probe import StageTimer, product_peak
+from m2fp_cli.bench.roofline_probe import StageTimer, parts_of, product_peak
 from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.serve import peak_mib, reset_peak
 from m2fp_cli.bench.single import SingleScenario
+from m2fp_cli.engine.flops import Counting, count_at, count_flops
 from m2fp_cli.errors import EngineError, UsageError
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
@@ -239,8 +239,8 @@ def test_all_kinds_of_painting_paint():
 
 
 def test_products_are_counted():
-    with torch.no_grad(), _Counting() as counting:
-        counting.stage = "s"
+    with torch.no_grad(), Counting() as counting:
+        counting.part = "s"
         torch.zeros(2, 3) @ torch.zeros(3, 5)
         assert counting.flops["s"] == 2 * 2 * 3 * 5
         torch.nn.functional.conv2d(torch.zeros(1, 4, 8, 8), torch.zeros(6, 4, 3, 3), padding=1)
@@ -249,7 +249,9 @@ def test_products_are_counted():
 
 def test_operations_grow_with_the_area_as_foretold():
     network = M2FP(parse_config(small_document())).eval()
-    assert count_flops(network, (96, 160)) == pytest.approx(_count(network, (96, 160)))
+    parts, input_hw = parts_of(network), (96, 160)
+    foretold = count_flops(network, parts, input_hw)
+    assert foretold == pytest.approx(count_at(network, parts, input_hw))
 
 
 def test_stages_are_timed_where_they_are():
@@ -266,7 +268,7 @@ def test_stages_are_timed_where_they_are():
 
 
 def test_the_product_has_a_peak():
-    assert product_peak(torch.float32, 0.0, sides=(16, 32)) > 0
+    assert product_peak("float32", 0.0, sides=(16, 32)) > 0
 
 
 def test_nothing_is_waited_for_without_end(module):

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from m2fp_cli.bench.random_model import build_sharpened, write_model
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.fast.convolution import normalise_groups_
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
+from m2fp_cli.engine.random_model import build_sharpened, write_model
 from m2fp_cli.errors import UsageError
 from m2fp_cli.network.deformable_attention import reference_points
 from tests.family import photo_of_size, single_human_document, small_document

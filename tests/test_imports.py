@@ -81,7 +81,7 @@ def test_pictures_are_made_without_torch():
 
 
 def test_torch_is_imported_at_once_only_where_the_network_lives():
-    for path in set(PACKAGE.rglob("*.py")) - set(files_of("network", "engine", "bench")):
+    for path in set(PACKAGE.rglob("*.py")) - set(files_of("network", "engine")):
         names = {name.split(".")[0] for name, at_once in imports(path) if at_once}
         assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name
 

@@ -7,7 +7,7 @@ import json
 import pytest
 import torch
 
-from m2fp_cli.bench.random_model import published_document
+from m2fp_cli.engine.random_model import published_document
 from m2fp_cli.errors import ModelError
 from m2fp_cli.network.config import parse_config, read_config
 from m2fp_cli.network.m2fp import M2FP

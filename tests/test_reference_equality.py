@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from m2fp_cli.bench.random_model import build_sharpened, published_document
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
+from m2fp_cli.engine.random_model import build_sharpened, published_document
 from m2fp_cli.engine.reference import ReferenceParser
 from m2fp_cli.masks import mask_iou
 from m2fp_cli.results import Instance, ParsingResult

@@ -11,7 +11,7 @@ import pytest
 from safetensors.torch import save_file
 
 from m2fp_cli import cli
-from m2fp_cli.bench.random_model import build_sharpened
+from m2fp_cli.engine.random_model import build_sharpened
 from tests.family import portrait_bgr, small_document
 
 

@@ -5,35 +5,37 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from m2fp_cli.bench.flops import count_flops
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.roofline import STAGES, TOTAL
 from m2fp_cli.bench.serve import Answerer, serve
-from m2fp_cli.engine.parser import HumanParser
-from m2fp_cli.network.m2fp import M2FP
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from m2fp_cli.network.m2fp import M2FP
 
 _SIDES = (512, 1024, 2048, 4096)  # of square products; which one is fastest depends on the caches
 _ATTRIBUTES = dict(zip(("backbone", "pixel_decoder", "mask_decoder"), STAGES, strict=True))
 
 
-def product_peak(dtype: torch.dtype, seconds: float, sides: tuple[int, ...] = _SIDES) -> float:
+def product_peak(dtype: str, seconds: float, sides: tuple[int, ...] = _SIDES) -> float:
     """Operations per second of the fastest square matrix product that was seen.
 
     Args:
-        dtype: float32 or bfloat16.
+        dtype: ``float32`` or ``bfloat16``.
         seconds: time to spend, shared by the sides; each is tried twice unless one takes longer.
         sides: lengths to try.
     """
-    best = 0.0
+    import torch
+
+    kind, best = getattr(torch, dtype), 0.0
     for side in sides:
         generator = torch.Generator().manual_seed(side)
-        one, other = (torch.randn(side, side, generator=generator).to(dtype) for _ in range(2))
+        one, other = (torch.randn(side, side, generator=generator).to(kind) for _ in range(2))
         began, tries = time.perf_counter(), 0
         while tries < 2 or time.perf_counter() - began < seconds / len(sides):
             start = time.perf_counter()
@@ -55,6 +57,8 @@ class StageTimer:
 
     def __init__(self, network: nn.Module) -> None:
         """Watch a network; parts it does not have are left out."""
+        from torch import nn
+
         self._network = network
         self._parts = {TOTAL: network}
         for attribute, stage in _ATTRIBUTES.items():
@@ -91,14 +95,26 @@ class StageTimer:
         self.input_hw = (int(inputs[0].shape[2]), int(inputs[0].shape[3]))
 
 
+def parts_of(network: M2FP) -> dict[str, nn.Module]:
+    """The parts of the network as it is defined, by name of ``STAGES``."""
+    head = network.sem_seg_head
+    modules = (network.backbone, head.pixel_decoder, head.predictor)
+    return dict(zip(STAGES, modules, strict=True))
+
+
 def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
     """Load the engine and measure the machine's bound; see ``serve``."""
+    import torch
+
+    from m2fp_cli.engine.flops import count_flops
+    from m2fp_cli.engine.parser import HumanParser
+    from m2fp_cli.network.m2fp import M2FP
+
     seconds = float(order.pop("seconds"))
     asked = ProbeOrder(**order)
     parser = HumanParser(asked.model, precision=asked.precision, threads=asked.threads)
     plain = M2FP(parser.config).eval()
-    formats = dict.fromkeys((torch.float32, torch.bfloat16))
-    peaks = {str(d).removeprefix("torch."): product_peak(d, seconds / 2) for d in formats}
+    peaks = {dtype: product_peak(dtype, seconds / 2) for dtype in ("float32", "bfloat16")}
     dtype = str(getattr(parser.network, "dtype", torch.float32)).removeprefix("torch.")
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +124,7 @@ def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
             began = time.perf_counter()
             while len(timer.samples[TOTAL]) < 3 or time.perf_counter() - began < seconds:
                 parser.parse(image)
-        flops = count_flops(plain, timer.input_hw)
+        flops = count_flops(plain, parts_of(plain), timer.input_hw)
         flops[TOTAL] = sum(flops.values())
         return {"input_hw": timer.input_hw, "flops": flops, "seconds": timer.samples}
 

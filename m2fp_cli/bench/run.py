@@ -31,6 +31,7 @@ from m2fp_cli.imaging.names import displayable
 
 RANDOM = "random"
 REFERENCE = "reference"
+MODEL_WRITER = "m2fp_cli.bench.model_writer"
 SCENARIOS = ("single", "offline", "paint")
 Say = Callable[[str], None]
 _MANY_PHOTOS = 1000  # what the pool is planned for
@@ -134,7 +135,7 @@ def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob
 
 def _write_random_model(folder: Path, threads: int) -> None:
     """In a process of its own: this one stays without torch, as the parent of a pool should."""
-    command = [sys.executable, "-m", "m2fp_cli.bench.random_model", str(folder), str(threads)]
+    command = [sys.executable, "-m", MODEL_WRITER, str(folder), str(threads)]
     with worker_environment(threads):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
     if done.returncode:

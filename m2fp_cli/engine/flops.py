@@ -5,15 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
-
-from m2fp_cli.bench.roofline import STAGES
-from m2fp_cli.network.m2fp import M2FP
 
 # Two sizes are enough: with sides in multiples of 32, every map's area is a fixed share of the
 # input's, and all products are linear in the areas.
@@ -21,7 +18,9 @@ _SIZES_HW = ((64, 64), (64, 128))
 aten: Any = torch.ops.aten  # type: ignore[attr-defined]
 
 
-def count_flops(network: M2FP, input_hw: tuple[int, int]) -> dict[str, float]:
+def count_flops(
+    network: nn.Module, parts: Mapping[str, nn.Module], input_hw: tuple[int, int]
+) -> dict[str, float]:
     """Operations of one forward pass of the network as it is defined.
 
     Products of convolutions and matrices and the sampling of deformable attention are counted;
@@ -29,39 +28,41 @@ def count_flops(network: M2FP, input_hw: tuple[int, int]) -> dict[str, float]:
     still has done this work.
 
     Args:
-        network: in evaluation mode.
+        network: takes (1, 3, H, W) float32; in evaluation mode.
+        parts: modules of it by name, in the order they run. What runs after a part and before the
+            next one counts as its own.
         input_hw: size of the network's input, multiples of 32.
 
     Returns:
-        operations by name of ``STAGES``.
+        operations by name of the part.
     """
-    small, large = (_count(network, hw) for hw in _SIZES_HW)
+    small, large = (count_at(network, parts, hw) for hw in _SIZES_HW)
     areas = [math.prod(hw) for hw in _SIZES_HW]
     return {
-        stage: small[stage]
-        + (large[stage] - small[stage]) / (areas[1] - areas[0]) * (math.prod(input_hw) - areas[0])
-        for stage in STAGES
+        name: small[name]
+        + (large[name] - small[name]) / (areas[1] - areas[0]) * (math.prod(input_hw) - areas[0])
+        for name in parts
     }
 
 
-def _count(network: M2FP, input_hw: tuple[int, int]) -> dict[str, float]:
+def count_at(
+    network: nn.Module, parts: Mapping[str, nn.Module], input_hw: tuple[int, int]
+) -> dict[str, float]:
+    """The same, run at the very size; see ``count_flops``, which is faster for large inputs."""
     images = torch.zeros(1, 3, *input_hw)
-    head = network.sem_seg_head
-    modules: tuple[nn.Module, ...] = (network.backbone, head.pixel_decoder, head.predictor)
-    parts = dict(zip(STAGES, modules, strict=True))
-    with torch.no_grad(), _Counting() as counting, _naming(parts, counting):
+    with torch.no_grad(), Counting() as counting, _naming(parts, counting):
         network(images)
-    return {stage: float(counting.flops[stage]) for stage in STAGES}
+    return {name: float(counting.flops[name]) for name in parts}
 
 
 @contextlib.contextmanager
-def _naming(parts: dict[str, nn.Module], counting: _Counting) -> Iterator[None]:
+def _naming(parts: Mapping[str, nn.Module], counting: Counting) -> Iterator[None]:
     """Tell what counts which part of the network is at work."""
     handles = []
-    for stage, module in parts.items():
+    for part, module in parts.items():
 
-        def enter(_module: nn.Module, _inputs: Any, name: str = stage) -> None:
-            counting.stage = name
+        def enter(_module: nn.Module, _inputs: Any, name: str = part) -> None:
+            counting.part = name
 
         handles.append(module.register_forward_pre_hook(enter))
     try:
@@ -71,19 +72,25 @@ def _naming(parts: dict[str, nn.Module], counting: _Counting) -> Iterator[None]:
             handle.remove()
 
 
-class _Counting(TorchDispatchMode):
-    """Counts the products that pass by, under the name of the stage."""
+class Counting(TorchDispatchMode):
+    """Counts the products that pass by, under the name of the part that is at work.
+
+    Attributes:
+        part: the name.
+        flops: operations by name.
+    """
 
     def __init__(self) -> None:
+        """Start with nothing counted and no part at work."""
         super().__init__()
-        self.stage, self.flops = "", Counter[str]()
+        self.part, self.flops = "", Counter[str]()
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
         packet = getattr(func, "overloadpacket", func)
-        self.flops[self.stage] += _flops_of(packet, args, out)
+        self.flops[self.part] += _flops_of(packet, args, out)
         return out
 
 

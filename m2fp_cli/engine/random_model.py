@@ -2,15 +2,13 @@
 
 Speed and memory depend on shapes, and on how many instances survive. Fresh random weights say the
 same for every query, so nothing would; here they are centred and scaled on one photo until queries
-disagree, classes are sure and masks have borders. Run as a module it writes such a model into a
-folder, so that the process that asks for one need not import torch.
+disagree, classes are sure and masks have borders.
 """
 
 from __future__ import annotations
 
 import copy
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -99,15 +97,6 @@ def build_sharpened(document: dict[str, Any], photo_bgr: NDArray[np.uint8], seed
     return network
 
 
-def write_random_model(folder: Path, threads: int) -> None:
-    """Write the published size with random weights that find much, as a model folder."""
-    from m2fp_cli.bench.photos import synthetic_photo
-
-    torch.set_num_threads(threads)
-    document = published_document()
-    write_model(folder, build_sharpened(document, synthetic_photo(480, 640)), document)
-
-
 def write_model(folder: Path, network: M2FP, document: dict[str, Any]) -> None:
     """Write a network as a model folder: configuration and weights."""
     from safetensors.torch import save_file
@@ -180,7 +169,3 @@ def _recorded(module: nn.Module) -> Iterator[list[torch.Tensor]]:
     handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     yield outputs
     handle.remove()
-
-
-if __name__ == "__main__":
-    write_random_model(Path(sys.argv[1]), int(sys.argv[2]))
