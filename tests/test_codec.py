@@ -359,6 +359,29 @@ def test_lossless_pictures_survive(channels: int) -> None:
         np.testing.assert_array_equal(stored[..., 3:], pixels[..., 3:])
 
 
+@pytest.mark.parametrize("size", [(1, 1), (1, 5), (16, 1), (17, 3), (70, 90)])
+@pytest.mark.parametrize("channels", [3, 4])
+def test_photos_of_any_size_survive(size: tuple[int, int], channels: int) -> None:
+    rng = np.random.default_rng(sum(size))
+    for pixels in (
+        rng.integers(0, 256, (*size, channels), dtype=np.uint8),
+        rng.integers(0, 3, (*size, channels), dtype=np.uint8),  # ties between the predictors
+        np.asfortranarray(np.full((*size, channels), 7, np.uint8)),
+    ):
+        stored = np.asarray(Image.open(io.BytesIO(encode_png(pixels))))
+        np.testing.assert_array_equal(stored, pixels[..., (2, 1, 0, 3)[:channels]])
+
+
+def test_a_photo_takes_no_more_room_than_with_a_predictor_for_each_row() -> None:
+    rng = np.random.default_rng(5)
+    smooth = Image.fromarray(photo_rgb(20, 20)).resize((200, 200), Image.Resampling.BICUBIC)
+    pixels = np.clip(np.asarray(smooth) + rng.normal(0, 2, (200, 200, 3)), 0, 255).astype(np.uint8)
+    runs_only: dict[str, Any] = {"compress_level": 6, "compress_type": 3}
+    each_row = io.BytesIO()
+    Image.fromarray(pixels[..., ::-1]).save(each_row, "PNG", **runs_only)
+    assert len(encode_png(pixels)) < 1.02 * len(each_row.getvalue())
+
+
 def test_masks_become_black_and_white_and_16_bit_stays() -> None:
     mask = np.eye(5, dtype=bool)
     np.testing.assert_array_equal(decode_map(encode_png(mask)), mask * 255)
