@@ -7,7 +7,8 @@ from m2fp_cli.tryon.compositing import (
     Layer,
     affine_inverse,
     blend,
-    prepare_sprite,
+    premultiply,
+    shrink_sprite,
     similarity,
     to_linear,
     to_srgb,
@@ -50,7 +51,9 @@ def test_shrinking_leaves_no_dark_fringe():
     bgra = np.zeros((200, 200, 4), np.uint8)
     bgra[40:160, 40:160] = 255  # white on clear black
     matrix = np.array([[0.1, 0, 0], [0, 0.1, 0]])
-    layer = warp_sprite(prepare_sprite(bgra, 0.1), affine_inverse(matrix), (0, 0, 20, 20))
+    layer = warp_sprite(
+        shrink_sprite(premultiply(bgra), 0.1), affine_inverse(matrix), (0, 0, 20, 20)
+    )
     seen = layer.alpha > 0.02
     assert layer.color[seen] / layer.alpha[seen][:, None] == pytest.approx(1.0, abs=1e-3)
     assert layer.alpha.sum() == pytest.approx(144, rel=0.02)

@@ -36,6 +36,15 @@ def test_units_are_the_inverse_of_points():
     assert (along[0], below[0]) == pytest.approx((0.7, -1.1), abs=1e-4)
 
 
+def test_boxes_of_pixels_and_single_points_are_in_the_same_units():
+    drawn = draw_person(roll=14)
+    frame = find_head(drawn.photo_bgr, drawn.result, drawn.result.people[0])
+    assert isinstance(frame, HeadFrame)
+    along, below = frame.box_units((30, 40, 35, 60))
+    x, y = np.meshgrid(np.arange(30, 35) + 0.5, np.arange(40, 60) + 0.5)
+    assert np.allclose((along, below), frame.units(x, y), atol=1e-5)
+
+
 def test_a_back_and_a_tiny_face_are_skipped():
     drawn = draw_person(unit=4)
     assert find_head(drawn.photo_bgr, drawn.result, drawn.result.people[0]) is SkipReason.SMALL

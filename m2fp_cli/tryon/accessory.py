@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +89,27 @@ class Accessory:
         if self.bgra.ndim != 3 or self.bgra.shape[2] != 4 or self.bgra.dtype != np.uint8:
             raise ValueError(f"an accessory is uint8 (H, W, 4), got {self.bgra.shape}")
 
+    @cached_property
+    def content_xyxy(self) -> tuple[int, int, int, int]:
+        """Half-open box of what is visible, with two pixels around it where there are any."""
+        x0, y0, x1, y1 = content_box(self.bgra)
+        height, width = self.bgra.shape[:2]
+        return max(x0 - 2, 0), max(y0 - 2, 0), min(x1 + 2, width), min(y1 + 2, height)
+
+    @cached_property
+    def premultiplied(self) -> NDArray[np.float32]:
+        """The pixels of that box in linear light times alpha, and alpha, (h, w, 4)."""
+        from m2fp_cli.tryon.compositing import premultiply
+
+        x0, y0, x1, y1 = self.content_xyxy
+        return premultiply(self.bgra[y0:y1, x0:x1])
+
     def mirrored(self) -> Accessory:
         """The accessory seen in a mirror, anchors with it."""
+        return self._mirror
+
+    @cached_property
+    def _mirror(self) -> Accessory:
         width = self.bgra.shape[1]
         swapped = {_other_side(k): (width - x, y) for k, (x, y) in self.anchors.items()}
         return replace(self, bgra=np.ascontiguousarray(self.bgra[:, ::-1]), anchors=swapped)

@@ -65,8 +65,10 @@ def _to_srgb_table() -> NDArray[np.uint8]:
 
 def to_linear(picture: Picture) -> FloatArray:
     """SRGB levels to linear light, 0..1 float32."""
-    out: FloatArray = _to_linear_table()[picture]
-    return out
+    if not picture.size:
+        return picture.astype(np.float32)
+    flat = picture.reshape(picture.shape[0], -1)
+    return np.asarray(cv2.LUT(flat, _to_linear_table()), dtype=np.float32).reshape(picture.shape)
 
 
 def to_srgb(linear: FloatArray) -> Picture:
@@ -89,22 +91,26 @@ class Sprite:
     scale: float
 
 
-def prepare_sprite(bgra: Picture, magnification: float) -> Sprite:
-    """Linearise and premultiply a picture, and shrink it by areas to at most twice its use.
+def premultiply(bgra: Picture) -> FloatArray:
+    """Linear light times alpha, and alpha: (H, W, 4) float32 of straight (H, W, 4) uint8."""
+    alpha = bgra[..., 3:].astype(np.float32) / 255
+    return np.concatenate((to_linear(bgra[..., :3]) * alpha, alpha), axis=2)
+
+
+def shrink_sprite(premultiplied: FloatArray, magnification: float) -> Sprite:
+    """Shrink a picture by areas to at most one and a half times its use.
 
     Args:
-        bgra: (H, W, 4) uint8, straight alpha.
+        premultiplied: what ``premultiply`` gives.
         magnification: photo pixels per picture pixel.
     """
     shrink = min(1.0, magnification * 1.5)
-    alpha = bgra[..., 3:].astype(np.float32) / 255
-    flat = np.concatenate((to_linear(bgra[..., :3]) * alpha, alpha), axis=2)
-    if shrink < 0.9:
-        height, width = bgra.shape[:2]
-        size = (max(2, round(width * shrink)), max(2, round(height * shrink)))
-        flat = cv2.resize(flat, size, interpolation=cv2.INTER_AREA)
-        return Sprite(flat.astype(np.float32), size[0] / width)
-    return Sprite(flat, 1.0)
+    if shrink >= 0.9:
+        return Sprite(premultiplied, 1.0)
+    height, width = premultiplied.shape[:2]
+    size = (max(2, round(width * shrink)), max(2, round(height * shrink)))
+    small = cv2.resize(premultiplied, size, interpolation=cv2.INTER_AREA)
+    return Sprite(np.asarray(small, dtype=np.float32), size[0] / width)
 
 
 def warp_sprite(sprite: Sprite, inverse: Inverse, box_xyxy: Box) -> Layer:
@@ -207,6 +213,16 @@ def blend(photo_bgr: Picture, layer: Layer, shadow: FloatArray | None = None) ->
 def shifted(alpha: FloatArray, dx: float, dy: float, sigma: float) -> FloatArray:
     """Alpha moved by a fraction of pixels and blurred: the shape of a shadow."""
     matrix = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
-    moved = cv2.warpAffine(alpha, matrix, (alpha.shape[1], alpha.shape[0]))
-    soft = cv2.GaussianBlur(moved, (0, 0), sigma) if sigma > 0.3 else moved
+    size = alpha.shape[1], alpha.shape[0]
+    moved = cv2.warpAffine(alpha, matrix, size)
+    if sigma <= 0.3:
+        return np.asarray(moved, dtype=np.float32)
+    # A wide blur leaves nothing that a smaller picture would lose, and costs its width.
+    shrink = max(1, int(sigma / 2.5))
+    small = max(1, size[0] // shrink), max(1, size[1] // shrink)
+    if shrink > 1:
+        moved = cv2.resize(moved, small, interpolation=cv2.INTER_AREA)
+    soft = cv2.GaussianBlur(moved, (0, 0), sigma / shrink)
+    if shrink > 1:
+        soft = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(soft, dtype=np.float32)

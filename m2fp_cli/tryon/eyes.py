@@ -129,22 +129,27 @@ def sample(contrast: FloatArray, poses: FloatArray, points: FloatArray = POINTS)
     """Grey values on the template's grid for many poses.
 
     Args:
-        contrast: (h, w) float32 standard frame.
+        contrast: (220, 200) float32 standard frame.
         poses: (N, 4) centre x, centre y (standard frame), scale, tilt.
         points: (P, 2) in units, x to the image's right before the tilt.
 
     Returns:
         (N, P) float32.
     """
+    out: FloatArray = contrast.ravel()[_pixels_under(poses, points)]
+    return out
+
+
+def _pixels_under(poses: FloatArray, points: FloatArray) -> NDArray[np.int32]:
+    """(N, P) index into the flattened standard frame of the pixel nearest to each point."""
     cos, sin = np.cos(poses[:, 3:]), np.sin(poses[:, 3:])
     reach = poses[:, 2:3] * UNIT
     x = poses[:, :1] + reach * (cos * points[:, 0] - sin * points[:, 1])
     y = poses[:, 1:2] + reach * (sin * points[:, 0] + cos * points[:, 1])
-    height, width = contrast.shape
+    width, height = SIZE_WH
     column = np.clip(x + 0.5, 0, width - 1).astype(np.int32)
     row = np.clip(y + 0.5, 0, height - 1).astype(np.int32)
-    out: FloatArray = contrast.ravel()[row * width + column]
-    return out
+    return row * np.int32(width) + column
 
 
 def prior_penalty(poses: FloatArray, prior: Prior) -> FloatArray:
@@ -177,23 +182,26 @@ def _fine_steps() -> FloatArray:
     return out
 
 
-def score_poses(
-    contrast: FloatArray, poses: FloatArray, templates: Templates, *, every: int = 1
-) -> FloatArray:
-    """(N, K) scores of the templates; with ``every`` > 1 from that share of the points."""
-    chosen = _spread_points(every)
-    values = sample(contrast, poses, POINTS[chosen])
+def score_poses(contrast: FloatArray, poses: FloatArray, templates: Templates) -> FloatArray:
+    """(N, K) scores of the templates."""
+    out: FloatArray = sample(contrast, poses) @ templates.weights + templates.offsets
+    return out
+
+
+def score_coarse_poses(contrast: FloatArray, templates: Templates) -> FloatArray:
+    """(N, K) scores of the templates at ``coarse_poses``, from every other point."""
+    chosen, pixels = _coarse_pixels()
     weights = templates.weights[chosen] * (len(POINTS) / len(chosen))
-    out: FloatArray = values @ weights + templates.offsets
+    out: FloatArray = np.take(contrast, pixels) @ weights + templates.offsets
     return out
 
 
 @cache
-def _spread_points(every: int) -> NDArray[np.int64]:
-    if every == 1:
-        return np.arange(len(POINTS))
+def _coarse_pixels() -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Points like the black fields of a chessboard, and the pixels under them in every pose."""
     column, row = np.arange(len(POINTS)) % len(GRID_X), np.arange(len(POINTS)) // len(GRID_X)
-    return np.flatnonzero((column + row) % every == 0)
+    chosen = np.flatnonzero((column + row) % 2 == 0)
+    return chosen, _pixels_under(coarse_poses(), POINTS[chosen])
 
 
 def fit_eyes(
@@ -225,7 +233,7 @@ def fit_standard(
 ) -> tuple[FloatArray, FloatArray]:
     """Best pose in a standard frame (x, y, scale, tilt), and the scores of both templates there."""
     poses = coarse_poses()
-    scores = score_poses(contrast, poses, templates, every=2)
+    scores = score_coarse_poses(contrast, templates)
     total = scores.max(axis=1) - prior_penalty(poses, prior)
     best = _distinct(poses, total, 6)
     for shrink in (1.0, 0.4):

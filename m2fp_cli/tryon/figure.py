@@ -44,9 +44,9 @@ class Figure:
     def mask(self, *names: str) -> BoolArray:
         """Pixels of the person that carry one of the labels; unknown names add nothing."""
         known = {name: i for i, name in enumerate(self.labels.names)}
-        table = np.zeros(256, dtype=np.bool_)
-        table[[known[name] for name in names if name in known]] = True
-        return table[self.own]
+        table = np.zeros(256, dtype=np.uint8)
+        table[[known[name] for name in names if name in known]] = 1
+        return np.asarray(cv2.LUT(self.own, table)).view(np.bool_)
 
     @property
     def window(self) -> tuple[slice, slice]:
@@ -121,18 +121,37 @@ def face_region(figure: Figure) -> BoolArray:
 def grown(mask: BoolArray, radius: float) -> BoolArray:
     """Dilate by a disc of ``radius`` pixels, rounded."""
     reach = round(radius)
-    return mask if reach < 1 else _distance_to_unset(~mask) <= reach
+    around = _rectangle(mask, reach + 1)
+    if reach < 1 or around is None:
+        return mask
+    out = np.zeros_like(mask)
+    out[around] = _distance_to_unset(~mask[around]) <= reach
+    return out
 
 
 def shrunk(mask: BoolArray, radius: float) -> BoolArray:
     """Erode by a disc of ``radius`` pixels, rounded; the frame's edge does not eat into it."""
     reach = round(radius)
-    return mask if reach < 1 else _distance_to_unset(mask) > reach
+    around = _rectangle(mask, 1)
+    if reach < 1 or around is None:
+        return mask
+    out = np.zeros_like(mask)
+    out[around] = _distance_to_unset(mask[around]) > reach
+    return out
 
 
 def opened(mask: BoolArray, radius: float) -> BoolArray:
     """Remove what is narrower than a disc of ``radius`` pixels."""
     return grown(shrunk(mask, radius), radius)
+
+
+def _rectangle(mask: BoolArray, margin: int) -> tuple[slice, slice] | None:
+    """Rows and columns that hold everything set and a margin; None if nothing is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not rows.size:
+        return None
+    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
+    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
 
 
 def _distance_to_unset(mask: BoolArray) -> FloatArray:

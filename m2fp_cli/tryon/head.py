@@ -10,10 +10,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.masks import Box
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.eyes import EyeFit, Prior, fit_eyes
 from m2fp_cli.tryon.figure import (
@@ -25,6 +27,8 @@ from m2fp_cli.tryon.figure import (
     head_window,
     opened,
 )
+
+Point = tuple[float, float]
 
 UNITS_PER_WIDTH = 0.43  # U / width of the face without ears
 EYES_TO_CHIN = 1.84
@@ -99,6 +103,25 @@ class HeadFrame:
         along = dx * self.right_xy[0] + dy * self.right_xy[1]
         down = dx * self.down_xy[0] + dy * self.down_xy[1]
         return along.astype(np.float32), down.astype(np.float32)
+
+    def box_units(self, box_xyxy: Box) -> tuple[FloatArray, FloatArray]:
+        """``units`` of the centre of every pixel of a half-open box, read-only."""
+        return _box_units(self.eyes_xy, self.unit, self.right_xy, self.down_xy, box_xyxy)
+
+
+@lru_cache(maxsize=3)  # of one head most functions ask for the same window
+def _box_units(
+    eyes_xy: Point, unit: float, right_xy: Point, down_xy: Point, box_xyxy: Box
+) -> tuple[FloatArray, FloatArray]:
+    x0, y0, x1, y1 = box_xyxy
+    dx = (np.arange(x0, x1) + 0.5 - eyes_xy[0]) / unit
+    dy = ((np.arange(y0, y1) + 0.5 - eyes_xy[1]) / unit)[:, None]
+    along, below = (
+        (dx * x).astype(np.float32) + (dy * y).astype(np.float32) for x, y in (right_xy, down_xy)
+    )
+    for array in (along, below):
+        array.setflags(write=False)
+    return along, below
 
 
 @dataclass(frozen=True)
@@ -244,9 +267,7 @@ def _assemble(
 
 def window_units(frame: HeadFrame, figure: Figure) -> tuple[FloatArray, FloatArray]:
     """For every pixel of the figure's window its place in U from the eyes: across and down."""
-    x0, y0, x1, y1 = figure.window_xyxy
-    x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
-    return frame.units(x, y)
+    return frame.box_units(figure.window_xyxy)
 
 
 def _turn(

@@ -24,6 +24,7 @@ DIRECTION_STRENGTH, DIRECTION_LIMIT = 0.6, 0.25
 SPRITE_BLUR = 0.55  # blur of a freshly resampled edge, pixels
 MAX_BLUR = 3.0
 MAX_GRAIN = 12.0
+STATISTICS_UNIT = 24.0  # pixels per U that brightness is measured at
 
 
 @dataclass(frozen=True)
@@ -56,16 +57,20 @@ def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light
         frame: their head.
     """
     window = image_bgr[figure.window]
-    light = to_linear(window) @ LUMINANCE_BGR
+    step = max(1, int(frame.unit / STATISTICS_UNIT))
+    light = to_linear(np.ascontiguousarray(window[::step, ::step])) @ LUMINANCE_BGR
     person = figure.own > 0
-    low, high = np.percentile(light[person], (1, 99)) if person.any() else (0.0, 1.0)
+    thin = person[::step, ::step]
+    low, high = np.percentile(light[thin], (1, 99)) if thin.any() else (0.0, 1.0)
     face = figure.mask("Face")
+    along, below = window_units(frame, figure)
+    across, down = along[::step, ::step], below[::step, ::step]
     grey = cv2.cvtColor(window, cv2.COLOR_BGR2GRAY).astype(np.float32)
     return Light(
         float(low),
         float(high),
         _balance(image_bgr),
-        _slope(light, face, figure, frame),
+        _slope(light, face[::step, ::step], across, down),
         edge_blur(grey, person),
         grain(grey, shrunk(face, 0.12 * frame.unit)),
     )
@@ -85,12 +90,12 @@ def _balance(image_bgr: Picture) -> tuple[float, float, float]:
 
 
 def _slope(
-    light: FloatArray, face: BoolArray, figure: Figure, frame: HeadFrame
+    light: FloatArray, face: BoolArray, along: FloatArray, below: FloatArray
 ) -> tuple[float, float]:
     """Plane through log luminance over the skin of the face, without eyes and mouth."""
-    along, below = window_units(frame, figure)
-    eyes = np.minimum(np.hypot(along - 0.5, below), np.hypot(along + 0.5, below)) < 0.35
-    skin = face & ~eyes & (np.hypot(along, below - 1.05) > 0.45) & (below > -0.8) & (below < 1.7)
+    eyes = (np.abs(along) - 0.5) ** 2 + below**2 < 0.35**2
+    mouth = along**2 + (below - 1.05) ** 2 < 0.45**2
+    skin = face & ~eyes & ~mouth & (below > -0.8) & (below < 1.7)
     if np.count_nonzero(skin) < 50:
         return 0.0, 0.0
     value = np.log(light[skin] + 0.01)
@@ -170,9 +175,7 @@ def _exposure(color: FloatArray, solid: BoolArray, light: Light) -> float:
 
 
 def _direction(layer: Layer, light: Light, frame: HeadFrame) -> FloatArray:
-    x0, y0, x1, y1 = layer.box_xyxy
-    x, y = np.meshgrid(np.arange(x0, x1) + 0.5, np.arange(y0, y1) + 0.5)
-    along, _ = frame.units(x, y)
+    along, _ = frame.box_units(layer.box_xyxy)
     strength = DIRECTION_STRENGTH * light.slope_xy[0] * np.clip(along, -2, 2)
     out: FloatArray = np.clip(np.exp(strength), 1 - DIRECTION_LIMIT, 1 + DIRECTION_LIMIT)
     return out

@@ -44,6 +44,8 @@ def to_layer(mask: BoolArray, figure: Figure, layer: Layer, soft: float) -> Floa
     if left < right and top < bottom:
         part = mask[top - wy0 : bottom - wy0, left - wx0 : right - wx0]
         out[top - y0 : bottom - y0, left - x0 : right - x0] = part
+        if not part.any():
+            return out
     return cv2.GaussianBlur(out, (0, 0), soft).astype(np.float32) if soft > 0.2 else out
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from m2fp_cli.tryon.compositing import Layer
-from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown, shrunk
+from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, grown, shrunk
 from m2fp_cli.tryon.garment import Recolored, correlation
 from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
 from m2fp_cli.tryon.placement import (
@@ -88,7 +88,7 @@ def check_hat(
     alpha = alpha_in_window(layer, figure)
     along, below = window_units(frame, figure)
     gap_median, gap_high = _float_gap(alpha, figure, along, below, place)
-    discs = np.minimum(np.hypot(along - 0.5, below), np.hypot(along + 0.5, below)) < 0.18
+    discs = (np.abs(along) - 0.5) ** 2 + below**2 < 0.18**2
     hair = figure.mask("Hair") & ~gone
     above = hair & (below < -place.height - 0.1)
     old = figure.mask("Hat") & ~gone
@@ -111,12 +111,14 @@ def _float_gap(
     alpha: FloatArray, figure: Figure, along: FloatArray, below: FloatArray, place: HatPlacement
 ) -> tuple[float, float]:
     """Distance from the hat's lower edge to the head below it, over its middle columns, U."""
-    head = figure.mask("Face", "Hair", "Hat", "Sunglasses") | figure.mask("Left-arm", "Right-arm")
+    middle = (np.abs(along - place.offset) < 0.6 * place.half + 0.06) & (below < 2)
+    worn = middle & (alpha > 0.5)
+    head = middle & figure.mask(*HEAD, "Left-arm", "Right-arm")
+    hat_x, hat_y, head_x, head_y = along[worn], below[worn], along[head], below[head]
     gaps = []
     for edge in np.arange(-0.6, 0.61, 0.1) * place.half + place.offset:
-        column = np.abs(along - edge) < 0.06
-        hat = below[column & (alpha > 0.5)]
-        skin = below[column & head & (below < 2)]
+        hat = hat_y[np.abs(hat_x - edge) < 0.06]
+        skin = head_y[np.abs(head_x - edge) < 0.06]
         if not hat.size or not skin.size:
             gaps.append(1.0)
             continue

@@ -15,15 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.results import ParsingResult, Person
-from m2fp_cli.tryon.accessory import Accessory, content_box
+from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.background import fill_background
 from m2fp_cli.tryon.compositing import (
     Inverse,
     Layer,
     Picture,
     affine_inverse,
     covered_box,
-    prepare_sprite,
     shifted,
+    shrink_sprite,
     warp_sprite,
 )
 from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown
@@ -97,18 +98,14 @@ def warp_accessory(
 ) -> tuple[Layer, float]:
     """The accessory in the photo's frame, and the share of it that the frame cuts off."""
     unit = wearer.frame.unit
-    x0, y0, x1, y1 = content_box(item.bgra)
-    pad = 2
-    x0, y0 = max(x0 - pad, 0), max(y0 - pad, 0)
-    x1, y1 = min(x1 + pad, item.bgra.shape[1]), min(y1 + pad, item.bgra.shape[0])
-    content = item.bgra[y0:y1, x0:x1]
+    x0, y0, x1, y1 = item.content_xyxy
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ np.array([x0, y0])
     image_hw = wearer.result.image_hw
     box, _ = covered_box(moved, (x1 - x0, y1 - y0), image_hw, margin * unit)
     _, cut = covered_box(moved, (x1 - x0, y1 - y0), image_hw, 0.0)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
-    sprite = prepare_sprite(content, scale)
+    sprite = shrink_sprite(item.premultiplied, scale)
 
     def within(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         u, v = inverse(x, y)
@@ -121,9 +118,11 @@ def hide_behind(wearer: Wearer, layer: Layer, in_front: BoolArray | None = None)
     """Take away what hands, nearer people and a given mask hide."""
     front = hands_in_front(wearer.figure, wearer.frame.unit)
     if in_front is not None:
-        front |= in_front
-    keep = 1 - to_layer(front, wearer.figure, layer, wearer.soft)
+        front = front | in_front
     nearer = nearer_people(wearer.result, wearer.person)
+    if not nearer and not front.any():
+        return layer
+    keep = 1 - to_layer(front, wearer.figure, layer, wearer.soft)
     if nearer:
         keep *= 1 - people_mask(wearer.result, layer, nearer, wearer.soft)
     return layer.masked(np.clip(keep, 0, 1).astype(np.float32))
@@ -220,14 +219,11 @@ def _paint_background(wearer: Wearer, hole: BoolArray) -> None:
     edge = max(2.0, 0.13 * wearer.frame.unit)  # hair frays out beyond its mask
     hole = grown(hole, edge) & ~figure.mask("Face") & ~figure.others
     window = wearer.photo_bgr[figure.window]
-    source = window.copy()
-    # The rest of the person must not be taken for background: it is part of the hole as well.
-    person = grown(figure.own > 0, edge) | figure.others
-    unknown = hole | (person & grown(hole, 0.8 * wearer.frame.unit))
-    filled = cv2.inpaint(source, unknown.astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)[..., None] * hole[..., None]
-    mixed = window * (1 - soft) + filled * soft
-    window[hole] = np.round(mixed[hole]).astype(np.uint8)
+    # The rest of the person must not be taken for background: it is unknown like the hole.
+    unknown = hole | grown(figure.own > 0, edge) | figure.others
+    filled = fill_background(window, hole, unknown, wearer.frame.unit)
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)[hole][:, None]
+    window[hole] = np.round(window[hole] * (1 - soft) + filled[hole] * soft).astype(np.uint8)
 
 
 def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:

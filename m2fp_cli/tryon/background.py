@@ -1,0 +1,176 @@
+"""Paint background over a part of a photo, from background beside it.
+
+Each piece of the hole takes the texture of one place nearby: the place whose surroundings look
+most like the hole's, moved there whole, its brightness and colour led smoothly into what borders on
+the hole (as a healing brush does). Diffusion alone leaves smears where the ground has texture.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.tryon.compositing import Picture
+from m2fp_cli.tryon.figure import BoolArray, FloatArray
+
+Pixels = tuple[NDArray[np.int64], ...]  # rows and columns
+
+SEARCH_UNIT = 12.0  # pixels per U while a place is looked for
+REACH = (3.0, 1.5)  # how far away it may be, U across and down
+BAND = 3  # width of the surroundings that are compared, pixels at that size
+MOST_PIXELS = 100  # of hole and surroundings that are compared
+SHIFT_COST = 0.15  # weight of a difference in brightness, which is led away, against one in texture
+ROUGH_COST = 1.0  # weight of texture that the surroundings of the hole do not have
+FAR_COST = 1.5  # levels per U of distance
+
+
+def fill_background(
+    window_bgr: Picture, hole: BoolArray, unknown: BoolArray, unit: float
+) -> Picture:
+    """The window with background in the hole.
+
+    Args:
+        window_bgr: (h, w, 3) uint8, left as it is.
+        hole: (h, w) bool, what to fill.
+        unknown: (h, w) bool, what is no background, the hole included.
+        unit: U in pixels.
+
+    Returns:
+        (h, w, 3) uint8, changed inside the hole only.
+    """
+    out = window_bgr.copy()
+    scale = min(1.0, SEARCH_UNIT / unit)
+    height, width = hole.shape
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    small = cv2.resize(window_bgr, size, interpolation=cv2.INTER_AREA)
+    closed, opening = _shrunk_mask(unknown, size), _shrunk_mask(hole, size)
+    rough = cv2.inpaint(small, (closed | opening).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    joined = cv2.dilate(opening.astype(np.uint8), np.ones((3, 3), np.uint8))
+    count, pieces = cv2.connectedComponents(joined, connectivity=8)
+    large = cv2.resize(pieces.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    large[~hole] = 0
+    smooth = rough.astype(np.float32)
+    values = small.astype(np.float32)
+    for piece in range(1, min(count, 256)):
+        pixels = np.nonzero(large == piece)
+        out[pixels] = sample_at(smooth, pixels, scale)
+        offset = find_offset(values, (pieces == piece) & opening, ~closed, unit * scale)
+        if offset is not None:
+            correction = _correction(values, pieces == piece, ~closed, offset)
+            _move(out, window_bgr, pixels, unknown, offset, correction, scale)
+    return out
+
+
+def _shrunk_mask(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
+    """A mask at another size; a pixel counts once a part of it does."""
+    levels = mask.astype(np.uint8) * np.uint8(255)
+    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA) > 5)
+
+
+def sample_at(picture: FloatArray, pixels: Pixels, scale: float) -> FloatArray:
+    """Linear interpolation of a smaller picture at some pixels of the large one, (N, 3)."""
+    rows, columns = (((c + 0.5) * scale - 0.5).astype(np.float32)[None] for c in pixels)
+    out = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(out[0], dtype=np.float32)
+
+
+def find_offset(
+    picture: FloatArray, piece: BoolArray, known: BoolArray, unit: float
+) -> tuple[int, int] | None:
+    """Where the best texture for one piece of a hole lies, (columns, rows) from the piece.
+
+    Args:
+        picture: (h, w, 3) float32 levels.
+        piece: (h, w) bool.
+        known: (h, w) bool, background.
+        unit: U in pixels.
+
+    Returns:
+        the offset, None where no place has background enough.
+    """
+    kernel = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
+    band = (cv2.dilate(piece.astype(np.uint8), kernel) > 0) & known
+    if np.count_nonzero(band) < 8:
+        return None
+    reach = round(REACH[0] * unit), round(REACH[1] * unit)
+    dx, dy = (grid.ravel() for grid in np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1])
+    margin = (reach[1], reach[1]), (reach[0], reach[0])
+    ground = np.pad(known, margin)
+    inside, around = _some_pixels(piece), _some_pixels(band)
+    moved = (c[:, None] + o + r for c, o, r in zip(inside, (dy, dx), reach[::-1], strict=True))
+    free = ground[tuple(moved)].mean(axis=0) > 0.98
+    if not free.any():
+        return None
+    dx, dy = dx[free], dy[free]
+    rows, columns = (
+        c[:, None] + o + r for c, o, r in zip(around, (dy, dx), reach[::-1], strict=True)
+    )
+    seen = ground[rows, columns].astype(np.float32)
+    there = np.pad(picture, (*margin, (0, 0)))[rows, columns]
+    cost = _cost(there, picture[around][:, None], seen) + FAR_COST * np.hypot(dx, dy) / unit
+    cost[seen.mean(axis=0) < 0.6] = np.inf
+    best = int(np.argmin(cost))
+    return (int(dx[best]), int(dy[best])) if np.isfinite(cost[best]) else None
+
+
+def _some_pixels(mask: BoolArray) -> Pixels:
+    """Rows and columns of pixels that are set, evenly thinned."""
+    rows, columns = np.nonzero(mask)
+    step = max(1, rows.size // MOST_PIXELS)
+    return rows[::step], columns[::step]
+
+
+def _cost(there: FloatArray, here: FloatArray, seen: FloatArray) -> FloatArray:
+    """How badly surroundings fit, in levels; (P, N, 3) and (P, 1, 3) to (N,)."""
+    weight = seen[..., None] / np.maximum(seen.sum(axis=0), 1)[:, None]
+    difference = there - here
+    shift = (difference * weight).sum(axis=0)
+    texture = np.sqrt((((difference - shift) ** 2) * weight).sum(axis=0).mean(axis=1))
+    middle = (there * weight).sum(axis=0)
+    rough = np.sqrt((((there - middle) ** 2) * weight).sum(axis=0).mean(axis=1))
+    excess = np.maximum(rough - float(here.std(axis=0).mean()), 0)
+    out: FloatArray = texture + SHIFT_COST * np.abs(shift).mean(axis=1) + ROUGH_COST * excess
+    return out
+
+
+def _correction(
+    picture: FloatArray, piece: BoolArray, known: BoolArray, offset: tuple[int, int]
+) -> FloatArray:
+    """What to add to the moved texture: its difference along the border, spread inwards."""
+    dx, dy = offset
+    moved = np.roll(picture, (-dy, -dx), axis=(0, 1))
+    known_there = np.roll(known, (-dy, -dx), axis=(0, 1))
+    kernel = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
+    band = (cv2.dilate(piece.astype(np.uint8), kernel) > 0) & known & known_there
+    weight = band.astype(np.float32)
+    total = np.zeros_like(picture)
+    share = np.zeros_like(weight)
+    for sigma in (2.0, 4.0, 8.0, 16.0):
+        # Near the border its own difference counts, farther away the mean of a longer stretch.
+        factor = 8.0 ** -np.log2(sigma)
+        share += factor * cv2.GaussianBlur(weight, (0, 0), sigma)
+        spread = cv2.GaussianBlur((picture - moved) * weight[..., None], (0, 0), sigma)
+        total += factor * np.asarray(spread, dtype=np.float32)
+    out: FloatArray = total / np.maximum(share, 1e-9)[..., None]
+    return out
+
+
+def _move(
+    out: Picture,
+    window_bgr: Picture,
+    pixels: Pixels,
+    unknown: BoolArray,
+    offset: tuple[int, int],
+    correction: FloatArray,
+    scale: float,
+) -> None:
+    """Write the moved and corrected texture where it comes from background."""
+    sources = [c + round(o / scale) for c, o in zip(pixels, offset[::-1], strict=True)]
+    inside = np.ones(pixels[0].shape, dtype=np.bool_)
+    for source, length in zip(sources, unknown.shape, strict=True):
+        inside &= (source >= 0) & (source < length)
+    inside[inside] = ~unknown[sources[0][inside], sources[1][inside]]
+    kept = pixels[0][inside], pixels[1][inside]
+    texture = window_bgr[sources[0][inside], sources[1][inside]].astype(np.float32)
+    out[kept] = np.clip(np.round(texture + sample_at(correction, kept, scale)), 0, 255)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+import numpy as np
+
+from m2fp_cli.tryon.background import fill_background
+
+STRIPES = np.broadcast_to(
+    np.where(np.arange(200) % 10 < 5, 60, 160).astype(np.uint8)[None, :, None], (160, 200, 3)
+).copy()
+
+
+def holed(top, left, height, width):
+    hole = np.zeros(STRIPES.shape[:2], bool)
+    hole[top : top + height, left : left + width] = True
+    photo = STRIPES.copy()
+    photo[hole] = (0, 0, 255)
+    return photo, hole
+
+
+def test_texture_goes_on_in_the_hole():
+    photo, hole = holed(60, 80, 30, 18)
+    filled = fill_background(photo, hole, hole, 12.0)
+    assert (filled[~hole] == photo[~hole]).all()
+    assert np.abs(filled[hole].astype(int) - STRIPES[hole]).mean() < 3
+
+
+def test_brightness_follows_what_borders_on_the_hole():
+    photo, hole = holed(60, 80, 30, 18)
+    slope = np.linspace(0, 60, 160)[:, None, None]
+    truth = STRIPES + slope
+    slanted = np.where(hole[..., None], photo, truth).astype(np.uint8)
+    filled = fill_background(slanted, hole, hole, 12.0)
+    assert np.abs(filled[hole].astype(int) - truth[hole]).mean() < 12
+
+
+def test_what_is_no_background_does_not_bleed_in():
+    photo, hole = holed(60, 80, 30, 18)
+    unknown = hole.copy()
+    unknown[90:, 60:140] = True
+    photo[90:, 60:140] = (0, 255, 0)
+    filled = fill_background(photo, hole, unknown, 24.0)
+    assert np.ptp(filled[hole].astype(int), axis=1).max() < 12  # grey, like the ground
+
+
+def test_a_hole_without_any_ground_is_filled_somehow():
+    photo, hole = holed(60, 80, 30, 18)
+    filled = fill_background(photo, hole, np.ones_like(hole), 12.0)
+    assert (filled[~hole] == photo[~hole]).all()
