@@ -1,4 +1,4 @@
-"""What all tests share: the extra that the equality tests need, and what its absence means."""
+"""What all tests share: a tiny model, and the extra that the equality tests need."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ import os
 from pathlib import Path
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Two processes whose threads wait for each other on the same cores stand still. It counts for
+    # what is imported later, torch above all.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 REQUIRE_REFERENCE = os.environ.get("M2FP_REQUIRE_REFERENCE", "") not in ("", "0")
 
@@ -26,6 +31,14 @@ def why_no_reference() -> str:
     folders = mmcv.submodule_search_locations or [] if mmcv else []
     has_ops = any(path for folder in folders for path in Path(folder).glob("_ext.*"))
     return "" if has_ops else "mmcv-full was built without its ops"
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model folder whose network parses a photo in milliseconds; to be read only."""
+    from tests.tiny_model import write_tiny_model
+
+    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

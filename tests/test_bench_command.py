@@ -10,17 +10,12 @@ import pytest
 from m2fp_cli.bench.photos import synthetic_photo
 from m2fp_cli.imaging.encoding import encode_jpeg
 from tests.bench_document import small_document
-from tests.tiny_model import CommandLine, write_tiny_model
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+from tests.tiny_model import CommandLine
 
 
 @pytest.fixture
-def m2fp(model, monkeypatch, capfd):
-    return CommandLine(model, monkeypatch, capfd)
+def m2fp(tiny_model, monkeypatch, capfd):
+    return CommandLine(tiny_model, monkeypatch, capfd)
 
 
 def stored(path, **changes):
@@ -28,9 +23,19 @@ def stored(path, **changes):
     return path
 
 
-def test_single_photos_of_asked_for_sizes(m2fp, model, tmp_path):
+def test_single_photos_of_asked_for_sizes(m2fp, tiny_model, tmp_path):
     answer = m2fp(
-        *("bench", "-m", model, "--sizes", "64x48,48x32", "--threads", "1", "--precision", "fp32"),
+        *(
+            "bench",
+            "-m",
+            tiny_model,
+            "--sizes",
+            "64x48,48x32",
+            "--threads",
+            "1",
+            "--precision",
+            "fp32",
+        ),
         *("--min-time", "0", "--min-count", "2", "--budget", "9000", "-o", tmp_path / "bench.json"),
     )
     assert answer.code == 0, answer.err
@@ -46,9 +51,9 @@ def test_single_photos_of_asked_for_sizes(m2fp, model, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.reference
-def test_the_reference_is_measured_in_turn(m2fp, model, tmp_path):
+def test_the_reference_is_measured_in_turn(m2fp, tiny_model, tmp_path):
     answer = m2fp(
-        *("bench", "-m", model, "--sizes", "64x48", "--threads", "1", "--precision", "fp32"),
+        *("bench", "-m", tiny_model, "--sizes", "64x48", "--threads", "1", "--precision", "fp32"),
         *("--min-time", "0", "--min-count", "3", "--budget", "9000", "--against", "reference"),
         "--json",
     )
@@ -60,12 +65,12 @@ def test_the_reference_is_measured_in_turn(m2fp, model, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_scenario_from_a_folder(m2fp, model, tmp_path):
+def test_every_scenario_from_a_folder(m2fp, tiny_model, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
     (photos / "one.jpg").write_bytes(encode_jpeg(synthetic_photo(48, 64)))
     answer = m2fp(
-        *("bench", photos, "-m", model, "--scenario", "all", "--roofline", "--threads", "1"),
+        *("bench", photos, "-m", tiny_model, "--scenario", "all", "--roofline", "--threads", "1"),
         *("--workers", "1", "--min-time", "0", "--min-count", "2", "--budget", "1"),
         *("--precision", "fp32", "--json", "-o", tmp_path / "bench.json"),
     )

@@ -28,7 +28,7 @@ from tests.hostile import (
     photo_rgb,
 )
 from tests.scripted import fresh_fork_server, tree_of
-from tests.tiny_model import CommandLine, write_tiny_model
+from tests.tiny_model import CommandLine
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -37,14 +37,9 @@ def fork_server_with_torch():
         yield
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory):
-    return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
-
-
 @pytest.fixture
-def m2fp(model, monkeypatch, capfd):
-    return CommandLine(model, monkeypatch, capfd)
+def m2fp(tiny_model, monkeypatch, capfd):
+    return CommandLine(tiny_model, monkeypatch, capfd)
 
 
 def write_photo(path: Path, height: int = 60, width: int = 80, seed: int = 0) -> Path:
@@ -233,20 +228,22 @@ def test_a_missing_model_exits_1(tmp_path, m2fp):
     assert "there is no model folder ./nowhere" in answer.err
 
 
-def test_weights_damaged_behind_a_whole_header_exit_1(tmp_path, m2fp, model):
+def test_weights_damaged_behind_a_whole_header_exit_1(tmp_path, m2fp, tiny_model):
     write_photo(tmp_path / "p" / "a.jpg")
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "configuration.json").write_bytes((model / "configuration.json").read_bytes())
-    (broken / "model.safetensors").write_bytes((model / "model.safetensors").read_bytes()[:5000])
+    (broken / "configuration.json").write_bytes((tiny_model / "configuration.json").read_bytes())
+    (broken / "model.safetensors").write_bytes(
+        (tiny_model / "model.safetensors").read_bytes()[:5000]
+    )
     answer = m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "--model", broken)
     assert answer.code == ExitCode.INTERNAL
     assert "model.safetensors" in answer.err
 
 
-def test_an_edited_configuration_is_another_setting(tmp_path, m2fp, model):
+def test_an_edited_configuration_is_another_setting(tmp_path, m2fp, tiny_model):
     write_photo(tmp_path / "p" / "a.jpg")
-    folder = shutil.copytree(model, tmp_path / "model")
+    folder = shutil.copytree(tiny_model, tmp_path / "model")
     run = ("parse", tmp_path / "p", "-o", tmp_path / "out", "--model", folder)
     assert m2fp(*run).code == 0
     assert "1 up to date" in m2fp(*run).err
@@ -258,7 +255,7 @@ def test_an_edited_configuration_is_another_setting(tmp_path, m2fp, model):
 # ---------------------------------------------------------------------------------- the process
 
 
-def test_the_command_line_never_imports_torch(tmp_path, model):
+def test_the_command_line_never_imports_torch(tmp_path, tiny_model):
     write_photo(tmp_path / "p" / "a.jpg")
     program = (
         "import sys, atexit\n"
@@ -269,7 +266,7 @@ def test_the_command_line_never_imports_torch(tmp_path, model):
     )
     command = [sys.executable, "-c", program, "parse", tmp_path / "p", "-o", tmp_path / "out"]
     ended = subprocess.run(
-        [*command, "--model", model, "-q"],
+        [*command, "--model", tiny_model, "-q"],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent.parent,
@@ -283,14 +280,16 @@ def test_the_command_line_never_imports_torch(tmp_path, model):
 # ------------------------------------------------------------------------------------- as a library
 
 
-def test_parse_folder_yields_a_report_per_photo(tmp_path, model):
+def test_parse_folder_yields_a_report_per_photo(tmp_path, tiny_model):
     write_photo(tmp_path / "p" / "a.jpg")
     write_photo(tmp_path / "p" / "b.jpg", seed=1)
     (tmp_path / "p" / "c.jpg").write_bytes(b"")
     options = RunOptions(workers=1)
     reports = {
         report.key: report
-        for report in parse_folder(tmp_path / "p", tmp_path / "out", model=model, options=options)
+        for report in parse_folder(
+            tmp_path / "p", tmp_path / "out", model=tiny_model, options=options
+        )
     }
     assert {key: report.status for key, report in reports.items()} == {
         "a": Status.DONE,
@@ -302,11 +301,11 @@ def test_parse_folder_yields_a_report_per_photo(tmp_path, model):
     assert result.image_hw == reports["a"].image_hw == (60, 80)
     labels = np.asarray(Image.open(tmp_path / "out/labels/a.png"))
     assert np.array_equal(labels, result.semantic_map)
-    again = parse_folder([tmp_path / "p"], tmp_path / "out", model=model)
+    again = parse_folder([tmp_path / "p"], tmp_path / "out", model=tiny_model)
     assert sorted(report.status.value for report in again) == ["failed", "up-to-date", "up-to-date"]
 
 
-def test_parse_folder_finds_mistakes_before_the_first_report(tmp_path, model):
+def test_parse_folder_finds_mistakes_before_the_first_report(tmp_path, tiny_model):
     (tmp_path / "p").mkdir()
     with pytest.raises(NoImagesError):
-        parse_folder(tmp_path / "p", tmp_path / "out", model=model)
+        parse_folder(tmp_path / "p", tmp_path / "out", model=tiny_model)

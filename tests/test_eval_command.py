@@ -23,7 +23,6 @@ from m2fp_cli.evaluation.report import headline
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.labels import CIHP, LabelSet
 from tests.parsed_tree import FACE, HAIR, make_tree, two_people
-from tests.tiny_model import write_tiny_model
 
 KEYS = ("a", "b", "c", "d")
 
@@ -204,16 +203,15 @@ def test_results_of_other_photos_are_refused(dataset, tmp_path):
     assert "m2fp parse" in str(result.exception)
 
 
-def test_a_model_parses_and_is_judged(dataset, tmp_path):
+def test_a_model_parses_and_is_judged(dataset, tiny_model):
     folder, _ = dataset
-    model = write_tiny_model(tmp_path / "model")
-    code, said = document(folder, "--model", model, "--every", "2", "--threads", "1")
+    code, said = document(folder, "--model", tiny_model, "--every", "2", "--threads", "1")
     assert code == 0
     assert said["photos"] == 2
-    assert said["made_by"]["model"] == str(model)
+    assert said["made_by"]["model"] == str(tiny_model)
     assert said["seconds_a_photo"] > 0
     assert 0 <= said["figures"]["mean_iou"] < 1
-    parser, judge = HumanParser(model), Judge(CIHP)
+    parser, judge = HumanParser(tiny_model), Judge(CIHP)
     for photo in find_labelled(folder)[::2]:
         judge.add(read_truth(photo), parser.parse(read_image(photo.photo).image_bgr))
     assert said["figures"] == pytest.approx(headline(judge.figures()), abs=1e-4)
