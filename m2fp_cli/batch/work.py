@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.engine.cpu import settle_precision
 from m2fp_cli.imaging.atomic import write_group
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
@@ -62,14 +63,14 @@ class ParseJob:
     preload: tuple[str, ...] = ("m2fp_cli.engine.parser",)
 
     def signature(self) -> Mapping[str, str]:
-        """What decides the bytes of the outputs."""
+        """What decides the bytes of the outputs; ``auto`` counts as what it means on this CPU."""
         return {
             "format": FORMAT_VERSION,
             "model": self.model,
             "weights": self.weights,
             "configuration": self.configuration,
             "engine": self.engine,
-            "precision": self.precision,
+            "precision": settle_precision(self.precision),
             "flip": str(self.flip),
             "min_score": str(self.min_score),
             "save": ",".join(self.kinds),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import m2fp_cli
 from m2fp_cli.batch.resources import CGROUP_ROOT, cpu_quota, look_at_machine
+from m2fp_cli.engine.cpu import cpu_flags
 
 PACKAGES = (
     *("torch", "numpy", "opencv-python", "opencv-python-headless", "pillow", "numba"),
@@ -83,8 +84,8 @@ def describe_environment() -> Environment:
         python=platform.python_version(),
         versions={name: version for name in PACKAGES if (version := _version(name))},
         kernel=platform.release(),
-        cpu=_cpu_field("model name") or platform.processor(),
-        flags=sorted(flag for flag in _cpu_field("flags").split() if _FLAGS.fullmatch(flag)),
+        cpu=_cpu_name() or platform.processor(),
+        flags=sorted(flag for flag in cpu_flags() if _FLAGS.fullmatch(flag)),
         sockets=_sockets(),
         logical_cpus=os.cpu_count() or 1,
         cpus_allowed=len(os.sched_getaffinity(0)),
@@ -156,9 +157,9 @@ def _commit() -> str:
     return ""
 
 
-def _cpu_field(name: str) -> str:
+def _cpu_name() -> str:
     lines = _text(Path("/proc/cpuinfo")).splitlines()
-    values = (line.partition(":")[2].strip() for line in lines if line.startswith(name))
+    values = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(values, "")
 
 

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from m2fp_cli.batch.work import ParseJob
+from m2fp_cli.engine import cpu
+from m2fp_cli.engine.fast import precision
+
+
+def signature_with(number_format: str) -> dict[str, str]:
+    folder = Path("model")
+    job = ParseJob(Path("out"), "m2fp", folder, "weights", 1, "config", precision=number_format)
+    return dict(job.signature())
+
+
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [({"avx2", "avx512f"}, "fp32"), ({"amx_bf16"}, "bf16"), ({"avx512_bf16"}, "bf16")],
+)
+def test_auto_is_signed_as_what_it_means_on_this_cpu(monkeypatch, flags, meant):
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
+    assert signature_with("auto") == signature_with(meant)
+    assert signature_with("fp32") != signature_with("bf16")
+
+
+def test_signature_and_engine_read_the_same_flags():
+    assert cpu.cpu_flags() == precision.cpu_flags()
