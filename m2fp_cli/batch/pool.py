@@ -34,12 +34,11 @@ from m2fp_cli.batch.crew import Held, Member
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready
-from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.worker_process import failed_report
 from m2fp_cli.errors import ImageError
 
 

@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
-from m2fp_cli.errors import ExitCode
+from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.errors import ExitCode, ImageError
 
 
 class Status(str, Enum):
@@ -74,6 +75,13 @@ class ImageReport:
         """The record as it goes into ``--json`` and logs."""
         lists = {"image_hw": list(self.image_hw), "files": list(self.files)}
         return {**asdict(self), "status": self.status.value, **lists}
+
+
+def failed_report(
+    task: ImageTask, error: ImageError, status: Status = Status.FAILED
+) -> ImageReport:
+    """Report of a photo without results."""
+    return ImageReport(str(task.source), task.key, status, reason=error.reason, message=str(error))
 
 
 @dataclass

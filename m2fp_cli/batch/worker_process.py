@@ -30,7 +30,7 @@ from m2fp_cli.batch.messages import (
     Ready,
     Stage,
 )
-from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.report import ImageReport, failed_report
 from m2fp_cli.batch.resources import resident_bytes
 from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp, stamp_files
@@ -53,13 +53,6 @@ def run_worker(connection: Connection, job: Job, threads: int) -> None:
         return
     line.say(Ready())
     _Stages(line, job, worker).run()
-
-
-def failed_report(
-    task: ImageTask, error: ImageError, status: Status = Status.FAILED
-) -> ImageReport:
-    """Report of a photo without results."""
-    return ImageReport(str(task.source), task.key, status, reason=error.reason, message=str(error))
 
 
 @dataclass(frozen=True, eq=False)

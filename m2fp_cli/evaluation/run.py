@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from m2fp_cli.batch.progress import Progress
-from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status, failed_report
+from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.evaluation.dataset import LabelledPhoto, read_truth
 from m2fp_cli.evaluation.judge import Judge
@@ -48,6 +49,7 @@ def judge_photos(
 
 
 def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:
+    task = ImageTask(photo.photo, photo.name)
     try:
         truth = read_truth(photo)
         started = time.perf_counter()
@@ -55,14 +57,12 @@ def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:
         seconds = PhotoSeconds(network=time.perf_counter() - started)
         judge.add(truth, result)
     except (ImageError, MemoryError) as error:
-        reason = error.reason if isinstance(error, ImageError) else "out_of_memory"
-        message = str(error) or "does not fit into memory"
-        return ImageReport(
-            str(photo.photo), photo.name, Status.FAILED, reason=reason, message=message
-        )
+        if isinstance(error, MemoryError):
+            error = ImageError("out_of_memory", "does not fit into memory")
+        return failed_report(task, error)
     return ImageReport(
-        str(photo.photo),
-        photo.name,
+        str(task.source),
+        task.key,
         Status.DONE,
         image_hw=result.image_hw,
         people=len(result.people),
