@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,55 @@ if TYPE_CHECKING:
 
 DEFAULT_OUTPUT = Path("m2fp-out")
 
+
+class EngineName(str, Enum):
+    """Engines by the names users give them."""
+
+    FAST = "fast"
+    REFERENCE = "reference"
+
+
+class PrecisionName(str, Enum):
+    """Number formats by the names users give them."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"
+    AUTO = "auto"
+
+
+class PictureFormat(str, Enum):
+    """File formats of pictures."""
+
+    PNG = "png"
+    JPG = "jpg"
+    WEBP = "webp"
+
+
 Inputs = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT", help="Photos and folders of photos.", show_default=False),
 ]
 Output = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Folder the results go to.")
+]
+PicturesOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Folder the pictures go to. [default: the parse's, else ./m2fp-out]",
+        show_default=False,
+    ),
+]
+MovedPhotos = Annotated[
+    Path | None,
+    typer.Option(
+        "--photos",
+        metavar="DIR",
+        help="Where the photos are, if they were moved.",
+        show_default=False,
+    ),
 ]
 Recursive = Annotated[
     bool, typer.Option("--recursive", "-r", help="Look into sub-folders as well.")
@@ -35,6 +79,31 @@ Model = Annotated[
         help="m2fp, m2fp-single, starter, a ModelScope id, or a folder. [default: m2fp]",
         show_default=False,
         show_envvar=True,
+    ),
+]
+Engine = Annotated[
+    EngineName,
+    typer.Option(
+        "--engine", help="fast, or ModelScope's own code (extra: reference, CPython 3.10)."
+    ),
+]
+Precision = Annotated[
+    PrecisionName,
+    typer.Option(
+        "--precision",
+        help="Number format: fp32, bf16 (faster on AMX and AVX512-BF16), or auto.",
+    ),
+]
+Flip = Annotated[
+    bool,
+    typer.Option(
+        "--flip", help="Parse the mirrored photo too and average: better, twice the time."
+    ),
+]
+MinScore = Annotated[
+    float,
+    typer.Option(
+        "--min-score", min=0.0, max=1.0, help="Lowest score of a person or part instance."
     ),
 ]
 Workers = Annotated[

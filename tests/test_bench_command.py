@@ -111,6 +111,7 @@ def test_two_runs_are_compared(m2fp, tmp_path):
         (["--scenario", "paint", "--against", "reference"], "--against goes with"),
         (["--scenario", "offline", "--plot", "x.png"], "--plot goes with"),
         (["--sizes", "huge"], "--sizes takes"),
+        (["--threads", "0"], "--threads takes auto or a number"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_measured(m2fp, words, message):

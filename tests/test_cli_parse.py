@@ -185,6 +185,7 @@ def test_results_are_never_taken_for_photos(tmp_path, m2fp):
         ("--max-failures", "x"),
         ("--rerun", "sometimes"),
         ("--engine", "reference", "--flip"),
+        ("--engine", "reference", "--precision", "bf16"),
         ("--no-such-option",),
     ],
 )

@@ -23,6 +23,7 @@ def parse_folder(
     model: PathLike | None = None,
     recursive: bool = False,
     engine: str = "fast",
+    precision: str = "fp32",
     flip: bool = False,
     min_score: float = 0.1,
     kinds: Sequence[str] = DEFAULT_KINDS,
@@ -43,6 +44,7 @@ def parse_folder(
         model: a short name, a ModelScope id or a folder; None for ``M2FP_MODEL`` or ``m2fp``.
         recursive: look into sub-folders.
         engine: ``fast`` or ``reference``.
+        precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
         flip: parse the mirrored photo too and average.
         min_score: lowest score of a reported instance.
         kinds: what to write, members of ``store.KINDS``.
@@ -66,6 +68,7 @@ def parse_folder(
         root,
         default_name() if model is None else os.fspath(model),
         engine=engine,
+        precision=precision,
         flip=flip,
         min_score=min_score,
         kinds=tuple(kinds),

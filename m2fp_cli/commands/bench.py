@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli.commands.parse import Precision
+from m2fp_cli import options
 from m2fp_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -78,14 +78,9 @@ def bench(
             help="Measure ModelScope's code beside ours, in turn (extra: reference, CPython 3.10)."
         ),
     ] = Opponent.NONE,
-    precision: Annotated[Precision, typer.Option(help="Number format.")] = Precision.AUTO,
-    threads: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Cores for one photo.")
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", "-w", min=1, metavar="N", help="Photos worked on at once."),
-    ] = None,
+    precision: options.Precision = options.PrecisionName.FP32,
+    threads: options.Threads = "auto",
+    workers: options.Workers = "auto",
     min_time: Annotated[
         float | None,
         typer.Option(
@@ -167,6 +162,7 @@ def bench(
         raise UsageError("--plot goes with --scenario single or all")
     if plot is not None:
         require_matplotlib()
+    shape = options.make_run_options(workers=workers, threads=threads)
     folder = _folder(inputs or [])
     photos = _photos(folder, sizes, limit, quick=quick)
     plan = BenchPlan(
@@ -174,8 +170,8 @@ def bench(
         photos_name="synthetic" if folder is None else folder.resolve().name,
         model=model,
         precision=precision.value,
-        threads=threads,
-        workers=workers,
+        threads=shape.threads,
+        workers=shape.workers,
         scenarios=scenarios,
         against_reference=against is Opponent.REFERENCE,
         roofline=roofline,

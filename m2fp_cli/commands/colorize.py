@@ -29,14 +29,6 @@ class Background(str, Enum):
     TRANSPARENT = "transparent"
 
 
-class PictureFormat(str, Enum):
-    """File formats of pictures."""
-
-    PNG = "png"
-    JPG = "jpg"
-    WEBP = "webp"
-
-
 Inputs = Annotated[
     list[Path] | None,
     typer.Argument(
@@ -46,21 +38,11 @@ Inputs = Annotated[
         show_default=False,
     ),
 ]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="DIR",
-        help="Folder the pictures go to. [default: the parse's, else ./m2fp-out]",
-        show_default=False,
-    ),
-]
 
 
 def colorize(
     inputs: Inputs = None,
-    output: Output = None,
+    output: options.PicturesOutput = None,
     palette: Annotated[
         str, typer.Option(metavar="FILE|NAME", help="m2fp, voc, cihp, or JSON: label to RGB.")
     ] = "m2fp",
@@ -90,7 +72,7 @@ def colorize(
         bool, typer.Option("--legend", help="Put a key to the colours where it hides no face.")
     ] = False,
     picture_format: Annotated[
-        PictureFormat | None,
+        options.PictureFormat | None,
         typer.Option(
             "--format", help="[default: png for colours, jpg for overlays]", show_default=False
         ),

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from m2fp_cli import options
-from m2fp_cli.commands.parse import EngineName, Precision
 from m2fp_cli.errors import ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from m2fp_cli.evaluation.dataset import LabelledPhoto
-    from m2fp_cli.evaluation.sources import Source
 
 DatasetFolder = Annotated[
     Path,
@@ -40,20 +34,10 @@ def evaluate(
             show_default=False,
         ),
     ] = None,
-    engine: Annotated[
-        EngineName,
-        typer.Option(help="fast, or ModelScope's own code (extra: reference, CPython 3.10)."),
-    ] = EngineName.FAST,
-    precision: Annotated[
-        Precision,
-        typer.Option(help="Number format: fp32, bf16 (faster on AMX and AVX512-BF16), or auto."),
-    ] = Precision.FP32,
-    flip: Annotated[
-        bool, typer.Option("--flip", help="Parse the mirrored photo too and average.")
-    ] = False,
-    min_score: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Lowest score of a person or part instance.")
-    ] = 0.1,
+    engine: options.Engine = options.EngineName.FAST,
+    precision: options.Precision = options.PrecisionName.FP32,
+    flip: options.Flip = False,
+    min_score: options.MinScore = 0.1,
     names: Annotated[
         Path | None,
         typer.Option(
@@ -76,10 +60,12 @@ def evaluate(
     resumes and uses all cores) and judge the results with --results.
     """
     from m2fp_cli.batch.progress import choose_progress
+    from m2fp_cli.commands.parsing import ParseSettings, find_parse_job
     from m2fp_cli.evaluation.dataset import check_label_ids, choose_photos, find_labelled
     from m2fp_cli.evaluation.judge import Judge
     from m2fp_cli.evaluation.report import as_document, print_tables
     from m2fp_cli.evaluation.run import judge_photos
+    from m2fp_cli.evaluation.sources import ModelSource, ResultSource, Source
 
     if results is not None:
         _check_alone(context, ("model", "engine", "precision", "flip", "min_score", "threads"))
@@ -87,9 +73,10 @@ def evaluate(
     photos = choose_photos(find_labelled(dataset), names=names, every=every, limit=limit)
     if results is None:
         settings = ParseSettings(engine.value, precision.value, flip, min_score)
-        source = _load_model(model, settings, cores, quiet=quiet)
+        job = find_parse_job(Path(), model, settings, quiet=quiet)
+        source: Source = ModelSource(job, cores)
     else:
-        source = _find_results(results, photos)
+        source = ResultSource(results, photos)
     check_label_ids(photos, source.labels)
     judge = Judge(source.labels)
     progress = choose_progress(quiet=quiet, verbose=verbose)
@@ -103,16 +90,6 @@ def evaluate(
     raise typer.Exit(ExitCode.SOME_FAILED if course.failures else ExitCode.OK)
 
 
-@dataclass(frozen=True)
-class ParseSettings:
-    """How the photos are parsed, as the options of ``m2fp parse`` say it."""
-
-    engine: str
-    precision: str
-    flip: bool
-    min_score: float
-
-
 def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:
     """Refuse options that have no meaning for results.
 
@@ -123,35 +100,6 @@ def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
             raise UsageError(f"--results are parsed already; leave --{name.replace('_', '-')} out")
-
-
-def _load_model(
-    model: str | None, settings: ParseSettings, threads: int | None, *, quiet: bool
-) -> Source:
-    from m2fp_cli.batch.work import make_parse_job
-    from m2fp_cli.evaluation.sources import ModelSource
-    from m2fp_cli.models.progress import show_download
-    from m2fp_cli.models.registry import default_name
-
-    if settings.flip and settings.engine == EngineName.REFERENCE.value:
-        raise UsageError("--flip works with --engine fast only; leave one of them out")
-    with show_download(quiet=quiet) as download:
-        job = make_parse_job(
-            Path(),
-            model or default_name(),
-            engine=settings.engine,
-            precision=settings.precision,
-            flip=settings.flip,
-            min_score=settings.min_score,
-            progress=download,
-        )
-    return ModelSource(job, threads)
-
-
-def _find_results(folder: Path, photos: list[LabelledPhoto]) -> Source:
-    from m2fp_cli.evaluation.sources import ResultSource
-
-    return ResultSource(folder, photos)
 
 
 def _summary(document: dict[str, Any]) -> str:

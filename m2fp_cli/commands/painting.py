@@ -183,17 +183,14 @@ def _labels_or_none(results: Path, key: str) -> LabelSet | None:
 
 def _parse_photos(asked: PaintInputs, output: Path) -> PaintWork:
     """Parse the photos among the inputs that are not parsed yet."""
-    from m2fp_cli.batch.work import make_parse_job
-    from m2fp_cli.models.progress import show_download
-    from m2fp_cli.models.registry import default_name
+    from m2fp_cli.commands.parsing import ParseSettings, find_parse_job
 
     scan = find_images(asked.inputs, recursive=asked.recursive, output=output)
     entries = read_history(output).entries
     left = tuple(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), output))
     parsing = None
     if left or scan.failures:
-        with show_download(quiet=asked.quiet) as download:
-            job = make_parse_job(output, asked.model or default_name(), progress=download)
+        job = find_parse_job(output, asked.model, ParseSettings(), quiet=asked.quiet)
         progress = asked.new_progress()
         parsing = run_batch(replace(scan, tasks=left), job, asked.options, progress)
         if parsing.ended_by or parsing.stopped:

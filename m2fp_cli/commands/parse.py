@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import Annotated
 
 import typer
@@ -12,43 +11,15 @@ from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.errors import UsageError
 
 
-class EngineName(str, Enum):
-    """Engines by the names users give them."""
-
-    FAST = "fast"
-    REFERENCE = "reference"
-
-
-class Precision(str, Enum):
-    """Number formats by the names users give them."""
-
-    FP32 = "fp32"
-    BF16 = "bf16"
-    AUTO = "auto"
-
-
 def parse(
     inputs: options.Inputs,
     output: options.Output = options.DEFAULT_OUTPUT,
     recursive: options.Recursive = False,
     model: options.Model = None,
-    engine: Annotated[
-        EngineName,
-        typer.Option(help="fast, or ModelScope's own code (extra: reference, CPython 3.10)."),
-    ] = EngineName.FAST,
-    precision: Annotated[
-        Precision,
-        typer.Option(help="Number format: fp32, bf16 (faster on AMX and AVX512-BF16), or auto."),
-    ] = Precision.FP32,
-    flip: Annotated[
-        bool,
-        typer.Option(
-            "--flip", help="Parse the mirrored photo too and average: better, twice the time."
-        ),
-    ] = False,
-    min_score: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Lowest score of a person or part instance.")
-    ] = 0.1,
+    engine: options.Engine = options.EngineName.FAST,
+    precision: options.Precision = options.PrecisionName.FP32,
+    flip: options.Flip = False,
+    min_score: options.MinScore = 0.1,
     save: Annotated[
         str,
         typer.Option(metavar="KINDS", help="What to write: labels,people,json,masks,cutouts."),
@@ -76,15 +47,18 @@ def parse(
     it again after an interruption, or when photos were added: what is done is not done twice.
     """
     from m2fp_cli.batch.scan import find_images
-    from m2fp_cli.batch.work import make_parse_job
     from m2fp_cli.commands.batch_run import run_and_exit
+    from m2fp_cli.commands.parsing import ParseSettings, find_parse_job
     from m2fp_cli.imaging.atomic import check_writable
-    from m2fp_cli.models.progress import show_download
-    from m2fp_cli.models.registry import default_name
 
-    if flip and engine is EngineName.REFERENCE:
-        raise UsageError("--flip works with --engine fast only; leave one of them out")
-    kinds = parse_kinds(save)
+    settings = ParseSettings(
+        engine.value,
+        precision.value,
+        flip,
+        min_score,
+        kinds=parse_kinds(save),
+        max_pixels=round(max_pixels * 1e6),
+    )
     run_options = options.make_run_options(
         workers=workers,
         threads=threads,
@@ -97,18 +71,7 @@ def parse(
     )
     scan = find_images(inputs, recursive=recursive, output=output)
     check_writable(output)
-    with show_download(quiet=quiet) as download:
-        job = make_parse_job(
-            output,
-            model or default_name(),
-            engine=engine.value,
-            precision=precision.value,
-            flip=flip,
-            min_score=min_score,
-            kinds=kinds,
-            max_pixels=round(max_pixels * 1e6),
-            progress=download,
-        )
+    job = find_parse_job(output, model, settings, quiet=quiet)
     run_and_exit(
         scan,
         job,

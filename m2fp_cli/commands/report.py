@@ -37,12 +37,7 @@ def report(
             "--output", "-o", metavar="FILE", help="[default: DIR/report.html]", show_default=False
         ),
     ] = None,
-    photos: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Where the photos are, if they were moved.", show_default=False
-        ),
-    ] = None,
+    photos: options.MovedPhotos = None,
     preview: Annotated[
         int | None,
         typer.Option(
