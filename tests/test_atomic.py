@@ -18,7 +18,7 @@ import pytest
 from m2fp_cli.errors import ExitCode, OutputError
 from m2fp_cli.imaging import atomic
 from m2fp_cli.imaging.atomic import sweep_temporaries, write_atomic, write_group
-from tests.hostile import AWKWARD_NAMES, make_fifo, make_self_symlink, without_rights
+from tests.hostile_folders import AWKWARD_NAMES, make_fifo, make_self_symlink, without_rights
 
 
 def names_in(folder: Path) -> list[str]:

@@ -17,16 +17,8 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.run import RunOptions
 from m2fp_cli.errors import ExitCode, NoImagesError
-from tests.hostile import (
-    AWKWARD_NAMES,
-    encoded,
-    exif_block,
-    make_awkward_photos,
-    make_fifo,
-    make_self_symlink,
-    oriented,
-    photo_rgb,
-)
+from tests.hostile_folders import AWKWARD_NAMES, make_awkward_photos, make_fifo, make_self_symlink
+from tests.picture_bytes import encoded, exif_block, oriented, photo_rgb
 from tests.scripted import fresh_fork_server, tree_of
 from tests.tiny_model import CommandLine
 

@@ -26,22 +26,23 @@ from m2fp_cli.imaging.codec import (
     read_bytes,
     read_image,
 )
-from tests.hostile import (
-    HostileFile,
-    encoded,
-    exif_block,
-    hostile_files,
+from tests.hostile_folders import (
     make_awkward_photos,
     make_fifo,
     make_self_symlink,
     make_socket,
+    without_rights,
+)
+from tests.hostile_pictures import HostileFile, hostile_files
+from tests.picture_bytes import (
+    encoded,
+    exif_block,
     oriented,
     photo_rgb,
     png_chunk,
     png_ihdr,
     png_of,
     upright_scene,
-    without_rights,
 )
 
 BY_NAME = {one.name: one for one in hostile_files()}

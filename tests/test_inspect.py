@@ -11,16 +11,8 @@ from PIL import Image
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.inspect import ImageHeader, inspect_image
-from tests.hostile import (
-    HostileFile,
-    encoded,
-    exif_block,
-    hostile_files,
-    oriented,
-    photo_rgb,
-    png_chunk,
-    tiff_ifd,
-)
+from tests.hostile_pictures import HostileFile, hostile_files
+from tests.picture_bytes import encoded, exif_block, oriented, photo_rgb, png_chunk, tiff_ifd
 
 # Refused by the decoder, not by the header: their headers are in order.
 LEFT_TO_THE_DECODER = {

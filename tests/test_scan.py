@@ -9,7 +9,7 @@ import pytest
 
 from m2fp_cli.batch.scan import ImageTask, Scan, displayable, find_images
 from m2fp_cli.errors import ExitCode, NoImagesError, UsageError
-from tests.hostile import (
+from tests.hostile_folders import (
     make_awkward_photos,
     make_fifo,
     make_self_symlink,

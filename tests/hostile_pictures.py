@@ -1,53 +1,30 @@
 """Broken, hostile and merely odd pictures, made from nothing: the regression list of the readers.
 
-The list, and who holds it:
-
-* ``hostile_files()``: pictures as bytes with the answer each must get: empty file; three PNGs of 32
-  to 57 bytes that announce a 2 GB chunk; a PNG of 20000 x 20000; chunk and padding floods; JPEG cut
-  at 2, 50 and 99.9 %; every other format cut; 1x1, 1x30000, tiny and long pictures; CMYK, 16-bit,
-  palette and alpha; GIF named .jpg, JPEG 2000 named .png, 16-bit APNG; what is no picture at all.
-* ``oriented(orientation)``: one scene stored in each of the 8 EXIF orientations.
-* ``AWKWARD_NAMES``, ``make_fifo``, ``make_socket``, ``make_self_symlink``, ``without_rights``: what
-  a folder can hold: newline, ``[red]``, 255 bytes, invalid UTF-8, a loop, a pipe, a locked door.
-* A full disk: ``/dev/full``, used by the tests of the writer.
+Each comes with the answer it must get: empty file; three PNGs of 32 to 57 bytes that announce a
+2 GB chunk; a PNG of 20000 x 20000; chunk and padding floods; JPEG cut at 2, 50 and 99.9 %; every
+other format cut; 1x1, 1x30000, tiny and long pictures; CMYK, 16-bit, palette and alpha; GIF named
+.jpg, JPEG 2000 named .png, 16-bit APNG; what is no picture at all.
 """
 
 from __future__ import annotations
 
-import io
-import os
-import shutil
-import socket
 import struct
-import tempfile
 import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-Pixels = npt.NDArray[np.uint8]
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
-NOBODY = 65534  # user id without any rights, for tests that run as root
-
-AWKWARD_NAMES: tuple[bytes, ...] = (
-    b"line\nbreak.jpg",
-    b"[red]markup[bold].jpg",
-    b"caf\xe9-latin1.jpg",  # invalid as UTF-8
-    b"\xff\xfe.jpg",
-    b"\x1b[31mred.jpg",
-    "右から‮gpj.jpg".encode(),
-    b" leading and trailing .jpg",
-    b"-o.jpg",
-    b"n" * 251 + b".jpg",  # 255 bytes, the longest name Linux allows
-    "é".encode() * 125 + b"x.jpg",  # 255 bytes, and the cut falls between two halves of a letter
-    b"UPPER.JPG",
+from tests.picture_bytes import (
+    PNG_MAGIC,
+    encoded,
+    photo_rgb,
+    png_chunk,
+    png_ihdr,
+    png_of,
+    tiff_ifd,
 )
 
 
@@ -66,49 +43,6 @@ class HostileFile:
     data: bytes
     reason: str | None = None
     image_hw: tuple[int, int] | None = None
-
-
-def photo_rgb(height: int, width: int, seed: int = 0) -> Pixels:
-    """A picture (height, width, 3) with gradients and noise, so that no codec makes it trivial."""
-    y, x = np.mgrid[:height, :width]
-    noise = np.random.default_rng(seed).integers(0, 40, (height, width, 3))
-    ramps = np.stack([x * 200 // max(width, 1), y * 200 // max(height, 1), (x + y) % 200], axis=-1)
-    pixels: Pixels = (ramps + noise).astype(np.uint8)
-    return pixels
-
-
-def encoded(pixels: npt.NDArray[Any] | Image.Image, fmt: str, **options: Any) -> bytes:
-    """Bytes of a picture as Pillow writes it."""
-    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    buffer = io.BytesIO()
-    image.save(buffer, fmt, **options)
-    return buffer.getvalue()
-
-
-def png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def png_ihdr(width: int, height: int, depth: int = 8, colour_type: int = 2) -> bytes:
-    body = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
-    return png_chunk(b"IHDR", body)
-
-
-def png_of(*chunks: bytes) -> bytes:
-    return PNG_MAGIC + b"".join(chunks) + png_chunk(b"IEND", b"")
-
-
-def tiff_ifd(entries: list[tuple[int, int, int, int]], *, big_endian: bool = False) -> bytes:
-    """A TIFF header with one directory of (tag, type, count, value) entries and nothing else."""
-    order = ">" if big_endian else "<"
-    body = (b"MM" if big_endian else b"II") + struct.pack(order + "HIH", 42, 8, len(entries))
-    for tag, kind, count, value in entries:
-        body += struct.pack(order + "HHI", tag, kind, count)
-        body += struct.pack(order + ("H2x" if kind == 3 else "I"), value)
-    return body + struct.pack(order + "I", 0)
-
-
-# ------------------------------------------------------------------------------------- the list
 
 
 @cache
@@ -336,96 +270,3 @@ def _malformed() -> list[HostileFile]:
         "no_size.gif": (b"GIF89a" + bytes(30), "corrupt"),
     }
     return [HostileFile(name, data, reason) for name, (data, reason) in files.items()]
-
-
-# --------------------------------------------------------------------------- EXIF orientations
-
-
-def upright_scene() -> Pixels:
-    """RGB scene (48, 80, 3) of four flat corners, so that each of the 8 orientations differs."""
-    scene = np.zeros((48, 80, 3), np.uint8)
-    scene[:24, :40] = (250, 10, 10)
-    scene[:24, 40:] = (10, 250, 10)
-    scene[24:, :40] = (10, 10, 250)
-    scene[24:, 40:] = (240, 240, 10)
-    return scene
-
-
-def oriented(orientation: int) -> Pixels:
-    """The scene as a camera stores it with this EXIF orientation.
-
-    Written from the EXIF table itself (what the stored row 0 and column 0 show of the scene), not
-    from any library's transpose: 1 top/left, 2 top/right, 3 bottom/right, 4 bottom/left,
-    5 left/top, 6 right/top, 7 right/bottom, 8 left/bottom.
-    """
-    scene = upright_scene()
-    swapped = scene.transpose(1, 0, 2)
-    stored = {
-        1: scene,
-        2: scene[:, ::-1],
-        3: scene[::-1, ::-1],
-        4: scene[::-1],
-        5: swapped,
-        6: swapped[::-1],
-        7: swapped[::-1, ::-1],
-        8: swapped[:, ::-1],
-    }
-    return np.ascontiguousarray(stored[orientation])
-
-
-def exif_block(orientation: int, *, big_endian: bool = False) -> bytes:
-    """An EXIF block that holds the orientation alone."""
-    return b"Exif\0\0" + tiff_ifd([(0x0112, 3, 1, orientation)], big_endian=big_endian)
-
-
-# --------------------------------------------------------------------------- hostile folders
-
-
-def make_fifo(path: Path) -> Path:
-    """A named pipe, which blocks whoever opens it for reading."""
-    os.mkfifo(path)
-    return path
-
-
-@contextmanager
-def make_socket(path: Path) -> Iterator[Path]:
-    """A listening socket in the file system; ``path`` must be shorter than 108 bytes."""
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        yield path
-
-
-def make_self_symlink(folder: Path) -> Path:
-    """A link inside ``folder`` to ``folder``: an endless tree for who follows it."""
-    link = folder / "loop"
-    link.symlink_to(folder, target_is_directory=True)
-    return link
-
-
-def make_awkward_photos(folder: Path) -> list[Path]:
-    """One tiny photo for each of ``AWKWARD_NAMES``."""
-    data = encoded(photo_rgb(8, 8), "JPEG")
-    paths = [folder / os.fsdecode(name) for name in AWKWARD_NAMES]
-    for path in paths:
-        path.write_bytes(data)
-    return paths
-
-
-@contextmanager
-def without_rights() -> Iterator[Path]:
-    """An empty folder, and a process to which file modes apply although it may have been root."""
-    folder = Path(tempfile.mkdtemp(prefix="m2fp-test-"))
-    folder.chmod(0o777)
-    was_root = os.geteuid() == 0
-    if was_root:
-        os.seteuid(NOBODY)
-    try:
-        yield folder
-    finally:
-        if was_root:
-            os.seteuid(0)
-        for parent, children, _ in os.walk(folder):
-            for child in (Path(parent, name) for name in children):
-                if not child.is_symlink():
-                    child.chmod(0o777)
-        shutil.rmtree(folder)
