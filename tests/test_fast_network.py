@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from m2fp_cli.engine.fast import precision
-from m2fp_cli.engine.fast.convolution import normalise_groups_
 from m2fp_cli.engine.fast.network import FastM2FP
+from m2fp_cli.engine.fast.norms import normalise_groups
 from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
@@ -50,10 +50,11 @@ def sampling_inputs(spread: float) -> dict[str, np.ndarray]:
     points = torch.randn(length, samples * 3, generator=generator)
     points[:, : samples * 2] *= spread
     return {
-        "value": torch.randn(HEADS, length, DEPTH, generator=generator).numpy(),
+        "value": torch.randn(length, HEADS * DEPTH, generator=generator).numpy(),
         "points": points.numpy(),
         "reference": reference_points(SHAPES).numpy(),
         "shapes": TABLE,
+        "heads": HEADS,
     }
 
 
@@ -128,7 +129,7 @@ def test_group_norm_in_place_is_exact_where_channels_hardly_vary():
     torch.nn.init.normal_(norm.weight)
     rows = torch.randn(9000, 16).mul(1e-3).add(torch.arange(16.0))
     exact = norm.double()(rows.double().T[None])[0].T
-    normalise_groups_(rows, norm.float())
+    normalise_groups(rows, norm.float())
     assert (rows - exact).abs().max() < 1e-4
 
 

@@ -92,7 +92,9 @@ def distance(one: Instance, other: Instance) -> float:
 def test_every_shape_gives_the_reference_result(size):
     ours, reference = parsers("multi")
     photo = photo_of_size(*SIZES[size])
-    assert_same(ours.parse(photo), reference.parse(photo))
+    with looking_alike(ours, reference):
+        wanted = reference.parse(photo)
+        assert_same(ours.parse(photo), wanted)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -107,8 +109,10 @@ def test_single_human_gives_the_reference_result(size):
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_configuration_gives_the_reference_result(name):
     ours, reference = parsers(name)
-    photo = photo_of_size(300, 300)
-    assert_same(ours.parse(photo), reference.parse(photo))
+    photo = photo_of_size(280, 310)
+    with looking_alike(ours, reference):
+        wanted = reference.parse(photo)
+        assert_same(ours.parse(photo), wanted)
 
 
 def test_the_compared_result_is_worth_comparing():
@@ -128,7 +132,7 @@ def test_raw_outputs_agree(name):
         other = model.sem_seg_head(model.backbone(prepared.tensor))
         one = ours.network(prepared.tensor)
     for a, b in ((one.class_logits, other["pred_logits"]), (one.mask_logits, other["pred_masks"])):
-        assert (a - b).abs().max() <= 1e-4 * (b.max() - b.min())
+        assert (a - b).abs().max() <= 1e-5 * (b.max() - b.min())
 
 
 def test_another_attention_mask_would_show(monkeypatch):

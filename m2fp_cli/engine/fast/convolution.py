@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.engine.fast.norms import normalise_groups
+from m2fp_cli.engine.fast.products import PackedConv
 from m2fp_cli.network.convolution import ConvNorm
 
 
 class FoldedConv(nn.Module):
     """A convolution with bias that equals convolution plus batch norm in evaluation mode."""
 
-    def __init__(self, conv: ConvNorm, dtype: torch.dtype) -> None:
+    def __init__(self, conv: ConvNorm, dtype: torch.dtype, *, relu: bool = False) -> None:
         """Fold ``conv.norm`` into the weights; a norm that depends on the input is kept."""
         super().__init__()
         weight, bias = conv.weight.float(), None
@@ -22,40 +23,23 @@ class FoldedConv(nn.Module):
         else:
             assert isinstance(conv.norm, nn.GroupNorm)
             self.norm = conv.norm
-        weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
-        self.register_buffer("weight", weight)
-        self.register_buffer("bias", None if bias is None else bias.to(dtype))
-        self.geometry = (conv.stride, conv.padding, conv.dilation, conv.groups)
+        geometry = (_pair(conv.stride), _pair(conv.padding), _pair(conv.dilation), conv.groups)
+        self.relu = relu
+        self.conv = PackedConv(weight, bias, geometry, dtype, relu=relu and self.norm is None)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C_in, H, W) to (N, C_out, H', W')."""
-        out = F.conv2d(x, self.weight, self.bias, *self.geometry)  # type: ignore[arg-type]
-        if self.norm is None:
-            return out
-        rows = out.permute(0, 2, 3, 1).float()
-        for photo in rows:
-            normalise_groups_(photo.flatten(0, 1), self.norm)
-        return rows.to(x.dtype).permute(0, 3, 1, 2)
+        """Map (N, C_in, H, W) to (N, C_out, H', W'), channels last."""
+        out: Tensor = self.conv(x)
+        if self.norm is not None:
+            for photo in out.permute(0, 2, 3, 1):
+                normalise_groups(photo.flatten(0, 1), self.norm, relu=self.relu)
+        return out
 
 
-def normalise_groups_(rows: Tensor, norm: nn.GroupNorm) -> None:
-    """Group norm of one channels-last map, in place.
-
-    torch 1.13.1's channels-last group norm loses four digits where a channel hardly varies, and
-    its other form needs two copies of the map. Here mean and variance are taken in two passes.
-
-    Args:
-        rows: (H * W, C) float32, contiguous.
-        norm: the layer.
-    """
-    groups = norm.num_groups
-    mean = rows.mean(0).view(groups, -1).mean(1, keepdim=True)
-    per_channel = mean.expand(groups, rows.shape[1] // groups).flatten()
-    squares = torch.stack([(block - per_channel).square_().sum(0) for block in rows.split(4096)])
-    variance = squares.sum(0).view(groups, -1).mean(1, keepdim=True) / len(rows)
-    scale = variance.add_(norm.eps).rsqrt_().expand(groups, rows.shape[1] // groups).flatten()
-    scale = scale * norm.weight
-    rows.mul_(scale).add_(norm.bias - per_channel * scale)
+def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:
+    """Height and width of a convolution's setting."""
+    assert isinstance(value, tuple)
+    return value[0], value[1]
 
 
 def _folded(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

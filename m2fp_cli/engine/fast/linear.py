@@ -25,8 +25,3 @@ class FastLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., in) to (..., out), in ``dtype``."""
         return F.linear(x.to(self.dtype), self.weight, self.bias)  # type: ignore[arg-type]
-
-
-def pointwise(conv: nn.Conv2d, dtype: torch.dtype) -> FastLinear:
-    """A 1x1 convolution as a dense layer over channels-last pixels."""
-    return FastLinear(conv.weight.flatten(1), conv.bias, dtype)

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.engine.fast.attention import weigh_
 from m2fp_cli.engine.fast.linear import FastLinear
+from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.network.deformable_attention import Shapes
 from m2fp_cli.network.mask_decoder import (
     Attention,
@@ -33,8 +35,8 @@ class FastCrossAttention(nn.Module):
         self.num_heads = attention.num_heads
         weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
         self.query = FastLinear(weights[0], biases[0], torch.float32)
-        self.key = FastLinear(weights[1], biases[1], dtype)
-        self.value = FastLinear(weights[2], biases[2], dtype)
+        self.key = PackedLinear(weights[1], biases[1], dtype)
+        self.value = PackedLinear(weights[2], biases[2], dtype)
         self.output = FastLinear.of(attention.out_proj, torch.float32)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor) -> Tensor:
@@ -44,9 +46,9 @@ class FastCrossAttention(nn.Module):
             for x in (self.query(query), self.key(key), self.value(value))
         )
         scale = q.shape[-1] ** -0.5
-        scores = ((q * scale).to(k.dtype) @ k.transpose(1, 2)).float()
-        weights = scores.masked_fill_(blocked[None], float("-inf")).softmax(-1)
-        attended = (weights.to(v.dtype) @ v).transpose(0, 1).flatten(1)
+        weights = (q * scale).to(k.dtype) @ k.transpose(1, 2)
+        totals = weigh_(weights, blocked)
+        attended = (weights @ v).float().div_(totals).transpose(0, 1).flatten(1)
         return self.output(attended)
 
 
@@ -67,8 +69,7 @@ class FastMaskDecoder(nn.Module):
         self.mask_embed, self.level_embed = decoder.mask_embed, decoder.level_embed
         self.query_feat, self.query_embed = decoder.query_feat, decoder.query_embed
         self.project = nn.ModuleList(
-            FastLinear(p.weight.flatten(1), p.bias, dtype) if isinstance(p, nn.Conv2d) else p
-            for p in decoder.input_proj
+            pointwise(p, dtype) if isinstance(p, nn.Conv2d) else p for p in decoder.input_proj
         )
 
     def forward(
@@ -112,7 +113,7 @@ class FastMaskDecoder(nn.Module):
     def _context(self, context: list[Tensor], shapes: Shapes) -> tuple[list[Tensor], list[Tensor]]:
         """Keys (with positions) and values (h * w, C) of every level, in the fast format."""
         values = [
-            project(sequence).float() + self.level_embed.weight[level]
+            self._narrowed(project, sequence) + self.level_embed.weight[level]
             for level, (project, sequence) in enumerate(zip(self.project, context, strict=True))
         ]
         keys = [
@@ -120,6 +121,13 @@ class FastMaskDecoder(nn.Module):
             for value, (h, w) in zip(values, shapes, strict=True)
         ]
         return [k.to(self.dtype) for k in keys], [v.to(self.dtype) for v in values]
+
+    def _narrowed(self, project: nn.Module, sequence: Tensor) -> Tensor:
+        """A sequence at the decoder's own width, float32."""
+        if isinstance(project, nn.Identity):
+            return sequence
+        out: Tensor = project(sequence.to(self.dtype)).float()
+        return out
 
     def _scaled(self, mask_features: Tensor, size_hw: tuple[int, int]) -> Tensor:
         """Mask features at a context map's size, (h * w, mask_dim) float32."""

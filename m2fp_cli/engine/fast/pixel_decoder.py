@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.convolution import FoldedConv, normalise_groups_
-from m2fp_cli.engine.fast.linear import FastLinear, pointwise
+from m2fp_cli.engine.fast.convolution import FoldedConv
+from m2fp_cli.engine.fast.formats import as_tensor, raw
+from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
+from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.engine.fast.sampling import IntArray, sample_fused
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS, DeformableLayer, PixelDecoder
@@ -34,6 +36,21 @@ class EncoderPlan:
     positions: Tensor
 
 
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """What passes from layer to layer, one row a position.
+
+    Attributes:
+        exact: (S, C) float32.
+        plain: the same in the products' format; in float32 the same tensor.
+        located: with positions added, in the products' format.
+    """
+
+    exact: Tensor
+    plain: Tensor
+    located: Tensor
+
+
 class FastDeformableLayer(nn.Module):
     """One encoder layer. Offsets and attention logits come from one product."""
 
@@ -43,33 +60,30 @@ class FastDeformableLayer(nn.Module):
         attention: DeformableAttention = layer.self_attn
         self.num_heads = attention.num_heads
         offsets, weights = attention.sampling_offsets, attention.attention_weights
-        self.points = FastLinear(
+        self.points = PackedLinear(
             torch.cat((offsets.weight, weights.weight)),
             torch.cat((offsets.bias, weights.bias)),
             dtype,
         )
-        self.value = FastLinear.of(attention.value_proj, dtype)
-        self.output = FastLinear.of(attention.output_proj, dtype)
-        self.linear1 = FastLinear.of(layer.linear1, dtype)
-        self.linear2 = FastLinear.of(layer.linear2, dtype)
+        self.value = PackedLinear.of(attention.value_proj, dtype)
+        self.output = PackedLinear.of(attention.output_proj, dtype)
+        self.linear1 = PackedLinear.of(layer.linear1, dtype, relu=True)
+        self.linear2 = PackedLinear.of(layer.linear2, dtype)
         self.norm1, self.norm2 = layer.norm1, layer.norm2
 
-    def forward(self, x: Tensor, plan: EncoderPlan) -> Tensor:
-        """Map (S, C) float32 to the same."""
-        value = self.value(x).unflatten(1, (self.num_heads, -1)).permute(1, 0, 2)
+    def forward(self, stream: Stream, plan: EncoderPlan) -> Stream:
+        """One layer further; ``stream.exact`` is changed."""
+        value, points = self.value(stream.plain), self.points(stream.located)
         sampled = sample_fused(
-            value.float().contiguous().numpy(),
-            self.points(x + plan.positions).float().numpy(),
-            plan.reference.numpy(),
-            plan.shapes,
+            raw(value), raw(points), plan.reference.numpy(), plan.shapes, self.num_heads,
             torch.get_num_threads(),
-        )
-        x = self.norm1(self.output(torch.from_numpy(sampled)).float().add_(x))
-        return torch.cat([self._feed_forward(rows) for rows in x.split(ROW_BLOCK)])
-
-    def _feed_forward(self, x: Tensor) -> Tensor:
-        out: Tensor = self.norm2(self.linear2(F.relu_(self.linear1(x))).float().add_(x))
-        return out
+        )  # fmt: skip
+        change = self.output(as_tensor(sampled))
+        plain, _ = add_and_normalise_(stream.exact, change, self.norm1)
+        parts = [self.linear2(self.linear1(rows)) for rows in plain.split(ROW_BLOCK)]
+        change = torch.cat(parts)
+        plain, located = add_and_normalise_(stream.exact, change, self.norm2, plan.positions)
+        return Stream(stream.exact, plain, located)
 
 
 class FastPixelDecoder(nn.Module):
@@ -91,7 +105,7 @@ class FastPixelDecoder(nn.Module):
         count = len(decoder.pyramid_features)
         self.laterals, self.outputs = (
             nn.ModuleList(
-                FoldedConv(decoder.get_submodule(f"{kind}_{i}"), dtype)  # type: ignore[arg-type]
+                FoldedConv(decoder.get_submodule(f"{kind}_{i}"), dtype, relu=kind == "layer")  # type: ignore[arg-type]
                 for i in range(count, 0, -1)
             )
             for kind in ("adapter", "layer")
@@ -111,29 +125,32 @@ class FastPixelDecoder(nn.Module):
         """
         maps = [features[name] for name in self.context_features]
         shapes = [(int(m.shape[2]), int(m.shape[3])) for m in maps]
-        x = torch.cat([self._project(m, i) for i, m in enumerate(maps)])
+        plain = torch.cat([self._project(m, i) for i, m in enumerate(maps)])
         del maps
         for name in set(features) - set(self.pyramid_features):
             del features[name]
         plan = self._plan(tuple(shapes))
+        located = (plain + plan.positions).to(self.dtype)
+        stream = Stream(plain.float(), plain, located)
         for layer in self.layers:
-            x = layer(x, plan)
-        levels = x.split([h * w for h, w in shapes])
-        fine = levels[-1].view(1, *shapes[-1], -1).permute(0, 3, 1, 2)
+            stream = layer(stream, plan)
+        sizes = [h * w for h, w in shapes]
+        levels = stream.exact.split(sizes)
+        fine = stream.plain.split(sizes)[-1].view(1, *shapes[-1], -1).permute(0, 3, 1, 2)
         for lateral, output, name in zip(
             self.laterals, self.outputs, self.pyramid_features, strict=True
         ):
             side = lateral(features.pop(name))
-            up = F.interpolate(fine.to(self.dtype), side.shape[-2:], mode="bilinear")
-            fine = F.relu_(output(side.add_(up)))
-        mask_features = self.mask_features(fine.permute(0, 2, 3, 1)[0])
+            up = F.interpolate(fine, side.shape[-2:], mode="bilinear")
+            fine = output(side.add_(up))
+        pixels = fine.permute(0, 2, 3, 1)[0]
+        mask_features = self.mask_features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
         return mask_features, list(levels[:NUM_CONTEXT_LEVELS]), shapes[:NUM_CONTEXT_LEVELS]
 
     def _project(self, map_: Tensor, index: int) -> Tensor:
-        """(1, C_in, h, w) to normalised (h * w, C) float32."""
-        flat = self.input_proj[index](map_.permute(0, 2, 3, 1)[0].flatten(0, 1)).float()
-        normalise_groups_(flat, self.input_norm[index])
-        return flat
+        """(1, C_in, h, w) to normalised (h * w, C)."""
+        flat = self.input_proj[index](map_.permute(0, 2, 3, 1)[0].flatten(0, 1))
+        return normalise_groups(flat, self.input_norm[index])
 
     def _plan(self, shapes: tuple[tuple[int, int], ...]) -> EncoderPlan:
         if shapes not in self._plans:

@@ -17,16 +17,16 @@ class FoldedBottleneck(nn.Module):
         """Fold the block's convolutions."""
         super().__init__()
         self.shortcut = None if block.shortcut is None else FoldedConv(block.shortcut, dtype)
-        self.conv1, self.conv2, self.conv3 = (
-            FoldedConv(conv, dtype) for conv in (block.conv1, block.conv2, block.conv3)
+        self.conv1, self.conv2 = (
+            FoldedConv(conv, dtype, relu=True) for conv in (block.conv1, block.conv2)
         )
+        self.conv3 = FoldedConv(block.conv3, dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W')."""
         shortcut = x if self.shortcut is None else self.shortcut(x)
-        out = F.relu_(self.conv1(x))
-        out = F.relu_(self.conv2(out))
-        return F.relu_(self.conv3(out).add_(shortcut))
+        out = self.conv3(self.conv2(self.conv1(x)))
+        return F.relu_(out.add_(shortcut))
 
 
 class FoldedResNet(nn.Module):
@@ -38,7 +38,7 @@ class FoldedResNet(nn.Module):
         self.dtype = dtype
         stem = backbone.stem
         self.stem = nn.ModuleList(
-            FoldedConv(c, dtype) for c in (stem.conv1, stem.conv2, stem.conv3)
+            FoldedConv(c, dtype, relu=True) for c in (stem.conv1, stem.conv2, stem.conv3)
         )
         self.out_features = backbone.out_features
         self.stages = nn.ModuleDict(
@@ -54,7 +54,7 @@ class FoldedResNet(nn.Module):
         """Feature maps by stage name, in the backbone's number format, channels last."""
         x = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for conv in self.stem:
-            x = F.relu_(conv(x))
+            x = conv(x)
         x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
         features = {}
         for name, stage in self.stages.items():
