@@ -8,7 +8,7 @@ export TORCH_INDEX
 .PHONY: help setup demo test check lint types format clean accessories pictures
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## make .venv with m2fp, its tools and, on CPython 3.10, the reference engine
 	@python=$$(bash setup/find_python.sh) && "$$python" setup/install.py

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from m2fp_cli.engine.parser import Engine, StageSeconds
     from m2fp_cli.results import ParsingResult
 
-ENGINES = ("fast", "reference")
-
 # What one process needs at its peak beyond its weights, for photos of up to some 12 megapixels.
 _WORKING_BYTES = {"fast": 1_200_000_000, "reference": 6_000_000_000}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m2fp_cli.evaluation.judge import Figures
 from m2fp_cli.evaluation.precision import THRESHOLDS
@@ -135,10 +136,11 @@ def _region_means(figures: Figures) -> dict[int, float]:
     return dict(zip(figures.people.region_labels, means.tolist(), strict=True))
 
 
-def _mean_columns(table: Any) -> list[float]:
+def _mean_columns(table: NDArray[np.float64]) -> list[float]:
     """Mean of each column over the rows that are defined."""
     defined = table[np.isfinite(table).all(axis=1)]
-    return [float(value) for value in defined.mean(axis=0)] if len(defined) else [math.nan] * 9
+    means = defined.mean(axis=0) if len(defined) else np.full(table.shape[1], math.nan)
+    return [float(value) for value in means]
 
 
 def _plain(value: float) -> float | None:

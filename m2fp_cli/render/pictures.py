@@ -28,10 +28,6 @@ from m2fp_cli.render.legend import FACE_NAMES, LegendEntry, LegendPlan, draw_leg
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import Ids, Picture, paint_clear, paint_map, paint_over
 
-BY = ("label", "person")
-BACKGROUNDS = ("black", "photo", "transparent")
-FORMATS = ("png", "jpg", "webp")
-
 _PEOPLE_COLORS = 255
 
 
@@ -49,8 +45,8 @@ class PaintSettings:
         overlay: paint the overlay.
         contours: draw a line around every person.
         legend: put a key to the colours into every picture.
-        color_map_format: member of ``FORMATS``.
-        overlay_format: member of ``FORMATS``.
+        color_map_format: ``png``, ``jpg`` or ``webp``.
+        overlay_format: the same.
     """
 
     scheme: ColorScheme
@@ -162,7 +158,7 @@ def encode_picture(picture: Picture | IndexedPicture, fmt: str) -> bytes:
 
     Args:
         picture: as painted.
-        fmt: member of ``FORMATS``.
+        fmt: ``png``, ``jpg`` or ``webp``.
     """
     if isinstance(picture, IndexedPicture):
         if fmt == "png":

@@ -16,7 +16,6 @@ from m2fp_cli.labels import LabelSet
 from m2fp_cli.palette import Palette
 from m2fp_cli.render.previews import Preview, ShownPerson
 
-REPORT_NAME = "report.html"
 _CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'"
