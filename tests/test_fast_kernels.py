@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from m2fp_cli.engine.fast import products
 from m2fp_cli.engine.fast.attention import weigh_
 from m2fp_cli.engine.fast.formats import as_tensor, exponential, load, raw, store
+from m2fp_cli.engine.fast.mask_decoder import scale_features
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
@@ -141,6 +142,15 @@ def test_arranging_leaves_the_weights_alone():
     first = packed(x).clone()
     weight.zero_()
     assert torch.equal(packed(x), first)
+
+
+@pytest.mark.parametrize("size_hw", [(8, 12), (4, 6), (2, 3), (16, 24), (5, 7)])
+def test_scaled_features(size_hw):
+    features = random(16, 24, 6)
+    planes = features.permute(2, 0, 1)[None]
+    wanted = F.interpolate(planes, size_hw, mode="bilinear", align_corners=False)
+    found = scale_features(features, size_hw).T.unflatten(1, size_hw)
+    assert torch.allclose(found, wanted[0], atol=1e-6)
 
 
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:

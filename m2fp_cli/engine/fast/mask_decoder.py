@@ -86,7 +86,7 @@ class FastMaskDecoder(nn.Module):
             class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
         """
         keys, values = self._context(context, shapes)
-        small = [self._scaled(mask_features, hw) for hw in shapes]
+        small = [scale_features(mask_features, hw) for hw in shapes]
         query_pos, x = self.query_embed.weight, self.query_feat.weight
         for index, cross in enumerate(self.cross):
             level = index % NUM_CONTEXT_LEVELS
@@ -129,8 +129,28 @@ class FastMaskDecoder(nn.Module):
         out: Tensor = project(sequence.to(self.dtype)).float()
         return out
 
-    def _scaled(self, mask_features: Tensor, size_hw: tuple[int, int]) -> Tensor:
-        """Mask features at a context map's size, (h * w, mask_dim) float32."""
+
+def scale_features(mask_features: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Mask features at a context map's size, by bilinear interpolation.
+
+    An even whole step puts every sample in the middle of four pixels, so it is their mean; only
+    those are read.
+
+    Args:
+        mask_features: (H, W, C) float32 or bfloat16.
+        size_hw: (h, w), normally H and W by a power of two.
+
+    Returns:
+        (h * w, C) float32.
+    """
+    height, width = mask_features.shape[:2]
+    step = height // size_hw[0]
+    if step % 2 or (height, width) != (step * size_hw[0], step * size_hw[1]):
         planes = mask_features.permute(2, 0, 1)[None].float()
         small = F.interpolate(planes, size_hw, mode="bilinear", align_corners=False)
         return small[0].flatten(1).T
+    total = torch.zeros((*size_hw, mask_features.shape[2]))
+    for top in (step // 2 - 1, step // 2):
+        for left in (step // 2 - 1, step // 2):
+            total += mask_features[top::step, left::step]
+    return total.mul_(0.25).flatten(0, 1)
