@@ -60,7 +60,9 @@ class PoolClock:
         """How long to wait for a word: until the next limit, at most a tick."""
         now = time.monotonic()
         active = (held for m in crew for held in m.held.values() if held.stage.is_active)
-        until = min((held.since + self.limit_seconds for held in active), default=now + TICK_SECONDS)
+        until = min(
+            (held.since + self.limit_seconds for held in active), default=now + TICK_SECONDS
+        )
         if start_after > now:
             until = min(until, start_after)
         return min(TICK_SECONDS, max(0.0, until - now) + 0.01)
