@@ -15,8 +15,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from m2fp_cli.errors import ImageError
 from tests.picture_bytes import (
     PNG_MAGIC,
     encoded,
@@ -43,6 +45,15 @@ class HostileFile:
     data: bytes
     reason: str | None = None
     image_hw: tuple[int, int] | None = None
+
+
+def reason_of(call: Any, *arguments: Any, **options: Any) -> str:
+    """Class of the failure that a reader reports."""
+    with pytest.raises(ImageError) as caught:
+        call(*arguments, **options)
+    assert str(caught.value)
+    assert "\n" not in str(caught.value)
+    return caught.value.reason
 
 
 @cache

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageOps
 
 Pixels = npt.NDArray[np.uint8]
 PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
@@ -30,6 +31,14 @@ def encoded(pixels: npt.NDArray[Any] | Image.Image, fmt: str, **options: Any) ->
     buffer = io.BytesIO()
     image.save(buffer, fmt, **options)
     return buffer.getvalue()
+
+
+def reference_bgr(data: bytes) -> Pixels:
+    """ModelScope's LoadImage, word for word, turned to BGR."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        image = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
+    return np.asarray(image)[..., ::-1]
 
 
 def png_chunk(kind: bytes, body: bytes) -> bytes:
