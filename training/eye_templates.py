@@ -2,12 +2,10 @@
 
     python -m training.eye_templates DATA -o m2fp_cli/tryon/eye_templates.npz
 
-DATA holds ``photos``, ``labels`` and ``worn`` as ``training/tryon_benchmark.py`` describes. The
-template with dark lenses learns from where sunglasses really are, in photos with an even number:
-the others are the benchmark's. The bare one starts from a hand-made pattern (two dark eyes between
-bright brow, nose and cheeks) and learns from its own surest fits on faces without eyewear, three
-times; no truth goes into it. Each is a linear discriminant between the right pose and poses near
-it.
+DATA holds ``photos``, ``labels`` and ``worn`` as ``training/tryon_benchmark.py`` describes; photos
+with an even number are learned from, the others are the benchmark's. The template with dark lenses
+learns from where sunglasses really are, the bare one from the eyes that ``training/eye_teacher.py``
+finds. Each is a linear discriminant between the right pose and poses near it.
 """
 
 from __future__ import annotations
@@ -28,31 +26,26 @@ from m2fp_cli.tryon.eyes import (
     POINTS,
     SIZE_WH,
     UNIT,
-    Prior,
-    Templates,
-    fit_standard,
     sample,
     standard_frame,
 )
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
 from m2fp_cli.tryon.head import LENS_DROP, luminance, mask_prior, measure_face
+from training.eye_teacher import KnownEyes, find_known_eyes
 from training.tryon_benchmark import is_held_out
 
 Array = NDArray[np.float32]
 WIDTH_OF_GLASSES = 2.3  # U
 RIDGE = 0.15
-ROUNDS = (50, 50, 40)  # percentile of the score below which a bare face is left out
-HAND = ((-0.4, 0, -1), (-0.6, 0, -1), (0.4, 0, -1), (0.6, 0, -1), (0, 0.2, 0.8), (-0.4, 0.6, 0.8),
-        (0.4, 0.6, 0.8), (0, -0.6, 0.5), (-0.4, -0.6, 0.5), (0.4, -0.6, 0.5))  # fmt: skip
+DARK_AHEAD = 0.1  # the bare template also fits the gaps between dark lenses, at a lower score
 
 
 @dataclass(eq=False)
 class Face:
-    """One face in the standard frame; ``pose`` is x, y, scale and tilt once it is known."""
+    """One face in the standard frame; ``pose`` is x, y, scale and tilt."""
 
     contrast: Array
-    prior: Prior
-    pose: NDArray[np.float64] | None
+    pose: NDArray[np.float64]
     glasses: bool
 
 
@@ -64,21 +57,19 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     names = sorted(path.stem for path in (options.data / "labels").glob("*.png"))
+    names = [name for name in names if not is_held_out(name)]
     faces = [face for name in names if (face := read_face(options.data, name)) is not None]
-    dark = [face for face in faces if face.glasses and face.pose is not None]
-    bare = [face for face in faces if not face.glasses]
     rng = np.random.default_rng(0)
-    dark_weights, dark_offset = learn(dark, rng)
-    weights, offset = learn_bare(bare, rng)
+    learned = [learn([f for f in faces if f.glasses is dark], rng) for dark in (False, True)]
     np.savez(
         options.output,
-        weights=np.round(np.stack((weights, dark_weights), axis=1), 5),
-        offsets=np.asarray([offset, dark_offset], dtype=np.float32),
+        weights=np.round(np.stack([weights for weights, _ in learned], axis=1), 5),
+        offsets=np.asarray([learned[0][1], learned[1][1] + DARK_AHEAD], dtype=np.float32),
     )
 
 
 def read_face(data: Path, name: str) -> Face | None:
-    """One face of the data; its pose if it wears sunglasses that are seen well."""
+    """One face of the data whose eyes are known: by its sunglasses, or bare and by the teacher."""
     labels = np.asarray(decode_map(read_bytes(data / "labels" / f"{name}.png")), dtype=np.uint8)
     labels = np.where(labels == 255, 0, np.where(labels == 4, 13, labels)).astype(np.uint8)
     result = result_from_maps(CIHP, labels)
@@ -92,15 +83,23 @@ def read_face(data: Path, name: str) -> Face | None:
         return None
     prior = mask_prior(shape, figure)
     photo = read_image(data / "photos" / f"{name}.jpg").image_bgr
-    contrast, matrix = standard_frame(luminance(photo[figure.window]), region, prior)
+    grey = luminance(photo[figure.window])
+    contrast, matrix = standard_frame(grey, region, prior)
     path = data / "worn" / f"{name}.png"
     worn = np.asarray(decode_map(read_bytes(path))) if path.exists() else np.zeros_like(labels)
     eyewear = np.isin(worn, (2, 3))
-    if not eyewear.any():
-        return Face(contrast, prior, None, False)
-    known = (worn == 2).any() and not is_held_out(name)
-    pose = pose_of(eyewear[figure.window], matrix) if known else None
-    return Face(contrast, prior, pose, True)
+    if eyewear.any():
+        pose = pose_of(eyewear[figure.window], matrix) if (worn == 2).any() else None
+    else:
+        known = find_known_eyes(grey, region, prior)
+        pose = None if known is None else pose_of_eyes(known, matrix)
+    return None if pose is None else Face(contrast, pose, bool(eyewear.any()))
+
+
+def pose_of_eyes(known: KnownEyes, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Pose of known eyes in the standard frame."""
+    center = matrix[:, :2] @ np.asarray(known.center_xy) + matrix[:, 2]
+    return np.array([*center, known.unit * matrix[0, 0] / UNIT, known.tilt])
 
 
 def pose_of(mask: NDArray[np.bool_], matrix: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -122,31 +121,10 @@ def pose_of(mask: NDArray[np.bool_], matrix: NDArray[np.float64]) -> NDArray[np.
     return np.array([*eyes, scale, tilt]) if sound and near.all() else None
 
 
-def learn_bare(faces: list[Face], rng: np.random.Generator) -> tuple[Array, float]:
-    """The bare template, from its own surest fits."""
-    weights = np.zeros(len(POINTS), dtype=np.float32)
-    for x, y, value in HAND:
-        weights[np.argmin(((POINTS - (x, y)) ** 2).sum(axis=1))] += value / 6
-    offset = 0.0
-    for percentile in ROUNDS:
-        both = np.stack((weights, weights), axis=1)
-        templates = Templates(both, np.full(2, offset, dtype=np.float32))
-        scores = []
-        for face in faces:
-            pose, score = fit_standard(face.contrast, face.prior, templates)
-            face.pose = pose.astype(np.float64)
-            scores.append(float(score[0]))
-        least = np.percentile(scores, percentile)
-        sure = [f for f, score in zip(faces, scores, strict=True) if score > least]
-        weights, offset = learn(sure, rng)
-    return weights, offset
-
-
 def learn(faces: list[Face], rng: np.random.Generator) -> tuple[Array, float]:
     """Weights and offset that give right poses 1 and poses near them 0 on average."""
     right, wrong = [], []
     for face in faces:
-        assert face.pose is not None
         mirrored = np.ascontiguousarray(face.contrast[:, ::-1])
         pose = face.pose * (-1, 1, 1, -1) + (SIZE_WH[0] - 1, 0, 0, 0)
         for contrast, where in ((face.contrast, face.pose), (mirrored, pose)):

@@ -4,17 +4,17 @@
 
 DATA holds ``photos/NNNN.jpg``, ``labels/NNNN.png`` (CIHP ids) and ``worn/NNNN.png`` (1 hat,
 2 sunglasses, 3 glasses, 4 necklace). The label of the worn item is replaced by what is beneath
-it, ours is placed from the rest, and the two places are compared. The weights of hats and the width
-of glasses in ``placement`` were fitted to the photos with an even number; ``--odd`` takes the
-others, ``is_held_out``. ``training/eye_templates.py`` keeps to the same halves, but the templates
-in the package are older than that rule: their dark lenses were learned from every other photo with
-sunglasses, whatever its number, so that the figures for eyewear are not free of what was learned.
+it, ours is placed from the rest, and the two places are compared. ``--only eyes`` compares the eyes
+of bare faces with those that OpenCV's cascades find. The weights of hats, the width of glasses and
+the templates of eyes (``training/eye_templates.py``) were fitted to photos with an even number;
+``--odd`` takes the others, from which nothing was learned.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -28,9 +28,18 @@ from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
 from m2fp_cli.tryon.accessory import DEFAULTS, Accessory, Kind, load_accessory
-from m2fp_cli.tryon.figure import build_figure, head_window
-from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
+from m2fp_cli.tryon.figure import build_figure, face_region, head_window
+from m2fp_cli.tryon.head import (
+    MIN_FACE_SIDE,
+    HeadFrame,
+    SkipReason,
+    fit_head,
+    luminance,
+    mask_prior,
+    measure_face,
+)
 from m2fp_cli.tryon.placement import place_glasses, place_hat, place_necklace
+from training.eye_teacher import find_known_eyes
 
 Map = NDArray[np.uint8]
 
@@ -42,6 +51,7 @@ def worn(name: str, kind: Kind) -> Accessory:
 
 
 HAT, HAIR, SUNGLASSES, FACE = 1, 2, 4, 13
+WORN = {"hat": (1,), "glasses": (2, 3), "necklace": (4,)}
 
 
 def main() -> None:
@@ -50,25 +60,39 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--odd", action="store_true", help="photos with an odd number: held out")
     parser.add_argument("--even", action="store_true", help="photos with an even number")
-    parser.add_argument("--only", default="hat,glasses,necklace")
+    parser.add_argument("--only", default="hat,glasses,necklace", help="these; also eyes")
     parser.add_argument("--list", action="store_true", help="print every error")
     options = parser.parse_args()
     cv2.setNumThreads(1)
     rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for path in sorted((options.data / "worn").glob("*.png")):
+    for path in sorted((options.data / "labels").glob("*.png")):
         held_out = is_held_out(path.stem)
         if (options.odd and not held_out) or (options.even and held_out):
             continue
-        items = np.asarray(decode_map(read_bytes(path)), dtype=np.uint8)
-        for item, ids in (("hat", (1,)), ("glasses", (2, 3)), ("necklace", (4,))):
-            real = main_piece(np.isin(items, ids))
-            if item in options.only and np.count_nonzero(real) >= 20:
-                row = {"photo": path.stem, **compare(options.data, path.stem, item, real)}
-                rows[item].append(row)
-                if options.list:
-                    print(item, row, flush=True)
+        for item, row in compare_all(options.data, path.stem, options.only.split(",")):
+            rows[item].append(row)
+            if options.list:
+                print(item, row, flush=True)
     for item, found in rows.items():
         print_table(item, found)
+
+
+def compare_all(
+    data: Path, name: str, wanted: Sequence[str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What one photo says about each kind of accessory that is worn in it, and about bare eyes."""
+    path = data / "worn" / f"{name}.png"
+    items = np.zeros((1, 1), dtype=np.uint8)
+    if path.exists():
+        items = np.asarray(decode_map(read_bytes(path)), dtype=np.uint8)
+    for item, ids in WORN.items():
+        real = main_piece(np.isin(items, ids))
+        if item in wanted and np.count_nonzero(real) >= 20:
+            yield item, {"photo": name, **compare(data, name, item, real)}
+    if "eyes" in wanted and not np.isin(items, WORN["glasses"]).any():
+        row = compare_eyes(data, name)
+        if row is not None:
+            yield "eyes", {"photo": name, **row}
 
 
 def is_held_out(stem: str) -> bool:
@@ -87,11 +111,8 @@ def main_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def compare(data: Path, name: str, item: str, real: NDArray[np.bool_]) -> dict[str, Any]:
     """Errors of our place against the real one, in U, or why nothing was placed."""
-    photo = read_image(data / "photos" / f"{name}.jpg").image_bgr
-    labels = np.asarray(decode_map(read_bytes(data / "labels" / f"{name}.png")), dtype=np.uint8)
-    labels = np.where(labels == 255, 0, labels).astype(np.uint8)
-    hidden = hide(labels, real, item)
-    result = result_from_maps(CIHP, hidden)
+    photo, labels = read_labelled(data, name)
+    result = result_from_maps(CIHP, hide(labels, real, item))
     if not result.people:
         return {"skip": "nobody"}
     window = head_window(result, result.people[0])
@@ -106,6 +127,43 @@ def compare(data: Path, name: str, item: str, real: NDArray[np.bool_]) -> dict[s
     y, x = np.nonzero(real)
     along, below = frame.units(x + 0.5, y + 0.5)
     return {**base, **MEASURES[item](frame, figure, along, below)}
+
+
+def read_labelled(data: Path, name: str) -> tuple[Map, Map]:
+    """Photo and label map; unknown counts as background."""
+    photo = read_image(data / "photos" / f"{name}.jpg").image_bgr
+    labels = np.asarray(decode_map(read_bytes(data / "labels" / f"{name}.png")), dtype=np.uint8)
+    return photo, np.where(labels == 255, 0, labels).astype(np.uint8)
+
+
+def compare_eyes(data: Path, name: str) -> dict[str, Any] | None:
+    """Errors of the head frame's eyes against those the teacher finds; None if it finds none."""
+    photo, labels = read_labelled(data, name)
+    result = result_from_maps(CIHP, labels)
+    window = head_window(result, result.people[0]) if result.people else None
+    if window is None:
+        return None
+    figure = build_figure(result, result.people[0], window)
+    face = face_region(figure)
+    shape = measure_face(face, figure)
+    if shape.side < MIN_FACE_SIDE or shape.width < 5:
+        return None
+    grey = luminance(photo[figure.window])
+    known = find_known_eyes(grey, face, mask_prior(shape, figure))
+    if known is None:
+        return None
+    frame = fit_head(photo[figure.window], figure)
+    if isinstance(frame, SkipReason):
+        return {"skip": frame.value}
+    miss = np.subtract(frame.eyes_xy, np.add(known.center_xy, figure.origin_xy)) / known.unit
+    return {
+        "side": shape.side,
+        "confidence": frame.confidence,
+        "center": float(np.hypot(*miss)),
+        "dx": float(miss[0]),
+        "dy": float(miss[1]),
+        "roll": frame.roll - float(np.degrees(known.tilt)),
+    }
 
 
 def hide(labels: Map, real: NDArray[np.bool_], item: str) -> Map:
@@ -193,6 +251,9 @@ def print_table(item: str, rows: list[dict[str, Any]]) -> None:
         ("all", placed),
         ("face over 48 px", [r for r in placed if r["side"] > 48]),
         ("confident", [r for r in placed if r["confidence"] > 0.5]),
+        ("over 48, whole", [r for r in placed if r["side"] > 48 and np.isfinite(r["width"])])
+        if item == "glasses"
+        else ("", []),
     ):
         keys = [k for k in (group[0] if group else {}) if k not in ("photo", "side", "confidence")]
         for key in keys:

@@ -149,7 +149,8 @@ def _pixels_under(poses: FloatArray, points: FloatArray) -> NDArray[np.int32]:
     width, height = SIZE_WH
     column = np.clip(x + 0.5, 0, width - 1).astype(np.int32)
     row = np.clip(y + 0.5, 0, height - 1).astype(np.int32)
-    return row * np.int32(width) + column
+    out: NDArray[np.int32] = row * np.int32(width) + column
+    return out
 
 
 def prior_penalty(poses: FloatArray, prior: Prior) -> FloatArray:
