@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from m2fp_cli.batch.work import ParseJob
 from m2fp_cli.engine import cpu
@@ -25,5 +26,13 @@ def test_auto_is_signed_as_what_it_means_on_this_cpu(monkeypatch, flags, meant):
     assert signature_with("fp32") != signature_with("bf16")
 
 
-def test_signature_and_engine_read_the_same_flags():
-    assert cpu.cpu_flags() == precision.cpu_flags()
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [({"avx2"}, (torch.float32, "fp32")), ({"amx_bf16"}, (torch.bfloat16, "bf16"))],
+)
+def test_signature_and_engine_mean_the_same_by_auto(monkeypatch, flags, meant):
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(precision, "_products_agree", lambda: True)
+    precision.has_fast_bfloat16.cache_clear()
+    assert (precision.choose_dtype("auto"), cpu.settle_precision("auto")) == meant
+    precision.has_fast_bfloat16.cache_clear()

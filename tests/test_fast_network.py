@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from m2fp_cli.engine import cpu
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.norms import normalise_groups
@@ -54,22 +55,21 @@ def sampling_inputs(spread: float) -> dict[str, np.ndarray]:
         "points": points.numpy(),
         "reference": reference_points(SHAPES).numpy(),
         "shapes": TABLE,
-        "heads": HEADS,
     }
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
 def test_compiled_sampling_equals_torch(spread):
     inputs = sampling_inputs(spread)
-    fused = sample_fused(**inputs, threads=1)
-    assert np.abs(fused - sample_portable(**inputs, threads=1)).max() < 2e-5
+    fused = sample_fused(**inputs, heads=HEADS, threads=1)
+    assert np.abs(fused - sample_portable(**inputs, heads=HEADS, threads=1)).max() < 2e-5
     assert np.abs(fused).max() > 0.1
 
 
 def test_threads_change_nothing():
     inputs = sampling_inputs(2.0)
-    alone = sample_fused(**inputs, threads=1)
-    assert np.array_equal(alone, sample_fused(**inputs, threads=3))
+    alone = sample_fused(**inputs, heads=HEADS, threads=1)
+    assert np.array_equal(alone, sample_fused(**inputs, heads=HEADS, threads=3))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -117,7 +117,7 @@ def test_precision_names():
 
 
 def test_auto_is_float32_without_bfloat16_units(monkeypatch):
-    monkeypatch.setattr(precision, "cpu_flags", lambda: frozenset({"avx2"}))
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset({"avx2"}))
     precision.has_fast_bfloat16.cache_clear()
     assert precision.choose_dtype("auto") is torch.float32
     precision.has_fast_bfloat16.cache_clear()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from pathlib import Path
 
 import torch
 
+from m2fp_cli.engine.cpu import settle_precision
 from m2fp_cli.errors import UsageError
 
 CHOICES = ("auto", "fp32", "bf16")
@@ -34,22 +34,7 @@ def choose_dtype(precision: str) -> torch.dtype:
 @functools.cache
 def has_fast_bfloat16() -> bool:
     """Whether this CPU has bfloat16 units and torch's products with them are right."""
-    flags = cpu_flags()
-    return bool(flags & {"amx_bf16", "avx512_bf16"}) and _products_agree()
-
-
-@functools.cache
-def cpu_flags() -> frozenset[str]:
-    """Feature flags of the first CPU, as Linux lists them; empty elsewhere."""
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return frozenset()
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "flags":
-            return frozenset(value.split())
-    return frozenset()
+    return settle_precision("auto") == "bf16" and _products_agree()
 
 
 def _products_agree() -> bool:
