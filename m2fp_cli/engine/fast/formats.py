@@ -98,7 +98,7 @@ def _store(array: Any, index: Any, value: Any) -> Any:
 
 @numba.njit(fastmath=True)
 def exponential(x: Any) -> Any:
-    """E ** x for float32 x <= 0, within 2e-7 of it; vectorises where libm's call does not.
+    """The exponential of a float32 x <= 0; vectorises where libm's call does not.
 
     x = (n + f) ln 2 with n whole and |f| <= 1/2; 2 ** f by its Taylor polynomial of degree 6
     (remainder (ln 2 / 2) ** 7 / 7! = 1.2e-7), 2 ** n by the exponent's bits. With the rounding of
