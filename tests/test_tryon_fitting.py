@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from m2fp_cli.labels import CIHP
+from m2fp_cli.people import result_from_maps
 from m2fp_cli.tryon import seam
 from m2fp_cli.tryon.accessory import Kind, load_accessory
 from m2fp_cli.tryon.compositing import Layer, to_linear
@@ -135,3 +137,14 @@ def test_a_dark_fringe_is_found():
     layer = Layer(to_linear(photo) * half[..., None], half, (0, 0, 20, 20))
     assert seam._fringe(before, after, layer, None) == 20
     assert seam._fringe(before, photo, layer, None) == 0
+
+
+def test_hair_too_full_for_a_hat_is_left_alone():
+    drawn = draw_person()
+    labels = drawn.result.semantic_map.copy()
+    y, x = np.mgrid[: labels.shape[0], : labels.shape[1]]
+    around = np.hypot(x - drawn.eyes_xy[0], y - drawn.eyes_xy[1] + 0.5 * drawn.unit)
+    labels[(around < 2.9 * drawn.unit) & (labels == 0)] = 2
+    done = virtual_hat_tryon(drawn.photo_bgr, "beanie", result_from_maps(CIHP, labels))
+    assert done.people[0].items[0].reason == "the hair is too full for the hat"
+    assert not changed(drawn, done).any()

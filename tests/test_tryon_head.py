@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
+from m2fp_cli.tryon.eyes import CENTER, Prior, prior_penalty
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, find_head
 from tests.tryon_people import draw_person
 
@@ -51,3 +54,11 @@ def test_a_back_and_a_tiny_face_are_skipped():
     back = np.where(drawn.result.semantic_map == 13, 2, drawn.result.semantic_map)
     result = result_from_maps(CIHP, back.astype(np.uint8))
     assert find_head(drawn.photo_bgr, result, result.people[0]) is SkipReason.NO_FACE
+
+
+def test_eyes_low_in_the_face_cost_more_than_eyes_in_its_middle():
+    prior = Prior((50.0, 50.0), 20.0, ends_y=(30.0, 90.0))
+    poses = np.array([[*CENTER, 1, 0], [CENTER[0], CENTER[1] + 15, 1, 0]], np.float32)
+    ahead = prior_penalty(poses, prior) - prior_penalty(poses, replace(prior, ends_y=None))
+    assert ahead[0] == pytest.approx(0, abs=1e-6)
+    assert ahead[1] > 0.5

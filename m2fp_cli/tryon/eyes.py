@@ -25,6 +25,8 @@ GRID_X = np.arange(-1.2, 1.21, 0.2)
 GRID_Y = np.arange(-1.0, 1.81, 0.2)
 POINTS = np.stack(np.meshgrid(GRID_X, GRID_Y), axis=-1).reshape(-1, 2).astype(np.float32)
 
+LEAST_BELOW = (0.53, 1.4)  # of the face below the eyes: share of its height, and U
+
 TILTS = np.deg2rad(np.arange(-30, 31, 6)).astype(np.float32)
 SCALES = np.asarray([0.72, 0.82, 0.93, 1.06, 1.2, 1.36], dtype=np.float32)
 
@@ -40,6 +42,7 @@ class Prior:
         sigma_xy: standard deviations of the centre, in units.
         sigma_scale: standard deviation of the logarithm of the unit.
         sigma_tilt: standard deviation of the roll, radians.
+        ends_y: rows of the face's upper and lower end, None where they are not known.
     """
 
     center_xy: tuple[float, float]
@@ -48,6 +51,7 @@ class Prior:
     sigma_xy: tuple[float, float] = (0.25, 0.45)
     sigma_scale: float = 0.16
     sigma_tilt: float = 0.21
+    ends_y: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -154,12 +158,25 @@ def _pixels_under(poses: FloatArray, points: FloatArray) -> NDArray[np.int32]:
 
 
 def prior_penalty(poses: FloatArray, prior: Prior) -> FloatArray:
-    """Half the squared distance from the prior, per pose; weighs 0.12 against the score."""
+    """Half the squared distance from the prior, per pose; weighs 0.12 against the score.
+
+    Where the ends of the face are known, eyes that lie too near its lower end cost more.
+    """
     dx = (poses[:, 0] - CENTER[0]) / UNIT / prior.sigma_xy[0]
     dy = (poses[:, 1] - CENTER[1]) / UNIT / prior.sigma_xy[1]
     scale = np.log(poses[:, 2]) / prior.sigma_scale
     tilt = (poses[:, 3] - prior.tilt) / prior.sigma_tilt
     out: FloatArray = 0.12 * 0.5 * (dx**2 + dy**2 + scale**2 + tilt**2)
+    return out if prior.ends_y is None else out + _too_low(poses, prior, prior.ends_y)
+
+
+def _too_low(poses: FloatArray, prior: Prior, ends_y: tuple[float, float]) -> FloatArray:
+    """Cost of taking the mouth for the eyes: of 152 faces, 98 % have more face below their eyes."""
+    top, bottom = (CENTER[1] + UNIT / prior.unit * (end - prior.center_xy[1]) for end in ends_y)
+    below = bottom - poses[:, 1]
+    share = np.maximum(LEAST_BELOW[0] - below / max(bottom - top, 1.0), 0)
+    units = np.maximum(LEAST_BELOW[1] - below / (poses[:, 2] * UNIT), 0)
+    out: FloatArray = 5.0 * share + 0.6 * units
     return out
 
 

@@ -224,7 +224,7 @@ def mask_prior(shape: FaceShape, figure: Figure) -> Prior:
     from_top = shape.top + (0.7 if figure.mask("Hat").any() else 0.95) * unit
     from_chin = max(shape.bottom - EYES_TO_CHIN * unit, shape.top + 0.25 * unit)
     y = 0.85 * from_top + 0.15 * min(from_chin, from_top + 0.8 * unit)
-    return Prior((shape.middle_x, y), unit)
+    return Prior((shape.middle_x, y), unit, ends_y=(shape.top, shape.bottom))
 
 
 def _assemble(

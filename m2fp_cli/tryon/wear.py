@@ -199,15 +199,15 @@ def _clear_above(
     old_area, hair_area = np.count_nonzero(old) / unit2, np.count_nonzero(hair) / unit2
     if old_area > MAX_INPAINT:
         return "the hat that is worn is larger than the new one"
+    if hair_area > MAX_INPAINT:
+        return "the hair is too full for the hat"
     hole = np.zeros_like(old)
     if old_area > 0.01:
         hole |= old
         notes.append("the old hat was painted over where the new one does not cover it")
-    if 0.005 < hair_area <= MAX_INPAINT:
+    if hair_area > 0.005:
         hole |= hair
         notes.append("hair beside the hat was painted over")
-    elif hair_area > MAX_INPAINT:
-        notes.append("hair shows outside the hat")
     if hole.any():
         _paint_background(wearer, hole)
     return hole
@@ -216,7 +216,7 @@ def _clear_above(
 def _paint_background(wearer: Wearer, hole: BoolArray) -> None:
     """Fill a part of the window from the background around it; the person does not bleed in."""
     figure = wearer.figure
-    edge = max(2.0, 0.13 * wearer.frame.unit)  # hair frays out beyond its mask
+    edge = max(2.0, 0.2 * wearer.frame.unit)  # hair frays out beyond its mask
     hole = grown(hole, edge) & ~figure.mask("Face") & ~figure.others
     window = wearer.photo_bgr[figure.window]
     # The rest of the person must not be taken for background: it is unknown like the hole.
