@@ -46,3 +46,11 @@ def test_a_hole_without_any_ground_is_filled_somehow():
     photo, hole = holed(60, 80, 30, 18)
     filled = fill_background(photo, hole, np.ones_like(hole), 12.0)
     assert (filled[~hole] == photo[~hole]).all()
+
+
+def test_a_hole_of_more_pixels_than_a_row_of_opencv_takes():
+    hole = np.zeros((400, 700), bool)
+    hole[100:300, 200:420] = True
+    photo = np.full((400, 700, 3), 90, np.uint8)
+    photo[hole] = 0
+    assert (fill_background(photo, hole, hole, 100.0) == 90).all()

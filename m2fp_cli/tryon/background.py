@@ -22,6 +22,8 @@ BAND = 3  # width of the surroundings that are compared, pixels at that size
 MOST_PIXELS = 100  # of hole and surroundings that are compared
 SHIFT_COST = 0.15  # weight of a difference in brightness, which is led away, against one in texture
 ROUGH_COST = 1.0  # weight of texture that the surroundings of the hole do not have
+STEP = 2  # pixels between the places that are looked at first
+ROW = 4096  # OpenCV takes no row of 32768 points
 FAR_COST = 1.5  # levels per U of distance
 
 
@@ -45,14 +47,15 @@ def fill_background(
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
     small = cv2.resize(window_bgr, size, interpolation=cv2.INTER_AREA)
     closed, opening = _shrunk_mask(unknown, size), _shrunk_mask(hole, size)
-    rough = cv2.inpaint(small, (closed | opening).astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    joined = cv2.dilate(opening.astype(np.uint8), np.ones((3, 3), np.uint8))
+    near = _grown(opening, 8) & closed  # what is unknown farther away does not matter here
+    rough = cv2.inpaint(small, (near | opening).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    joined = _grown(opening, 1).astype(np.uint8)
     count, pieces = cv2.connectedComponents(joined, connectivity=8)
-    large = cv2.resize(pieces.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST)
+    large = cv2.resize(pieces.astype(np.uint16), (width, height), interpolation=cv2.INTER_NEAREST)
     large[~hole] = 0
     smooth = rough.astype(np.float32)
     values = small.astype(np.float32)
-    for piece in range(1, min(count, 256)):
+    for piece in range(1, count):
         pixels = np.nonzero(large == piece)
         out[pixels] = sample_at(smooth, pixels, scale)
         offset = find_offset(values, (pieces == piece) & opening, ~closed, unit * scale)
@@ -70,9 +73,13 @@ def _shrunk_mask(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
 
 def sample_at(picture: FloatArray, pixels: Pixels, scale: float) -> FloatArray:
     """Linear interpolation of a smaller picture at some pixels of the large one, (N, 3)."""
-    rows, columns = (((c + 0.5) * scale - 0.5).astype(np.float32)[None] for c in pixels)
+    count = pixels[0].size
+    places = np.zeros((2, -(-count // ROW), ROW), dtype=np.float32)
+    for place, coordinate in zip(places, pixels, strict=True):
+        place.reshape(-1)[:count] = (coordinate + 0.5) * scale - 0.5
+    rows, columns = places
     out = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(out[0], dtype=np.float32)
+    return np.asarray(out, dtype=np.float32).reshape(-1, 3)[:count]
 
 
 def find_offset(
@@ -89,36 +96,67 @@ def find_offset(
     Returns:
         the offset, None where no place has background enough.
     """
-    kernel = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
-    band = (cv2.dilate(piece.astype(np.uint8), kernel) > 0) & known
+    band = _grown(piece, BAND) & known
     if np.count_nonzero(band) < 8:
         return None
-    reach = round(REACH[0] * unit), round(REACH[1] * unit)
-    dx, dy = (grid.ravel() for grid in np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1])
-    margin = (reach[1], reach[1]), (reach[0], reach[0])
-    ground = np.pad(known, margin)
-    inside, around = _some_pixels(piece), _some_pixels(band)
-    moved = (c[:, None] + o + r for c, o, r in zip(inside, (dy, dx), reach[::-1], strict=True))
-    free = ground[tuple(moved)].mean(axis=0) > 0.98
-    if not free.any():
-        return None
-    dx, dy = dx[free], dy[free]
-    rows, columns = (
-        c[:, None] + o + r for c, o, r in zip(around, (dy, dx), reach[::-1], strict=True)
+    reach = np.array([round(REACH[0] * unit), round(REACH[1] * unit)])
+    margin = (reach[1] + 1, reach[1] + 1), (reach[0] + 1, reach[0] + 1)
+    ground = np.pad(known, margin), np.pad(picture, (*margin, (0, 0)))
+    here = picture[band.nonzero()]
+    pixels = _some_pixels(piece, reach + 1), _some_pixels(band, reach + 1)
+    axes = [np.arange(-r, r + 1, STEP) for r in reach]
+    offsets = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    best = None
+    for _ in range(2):
+        costs = _costs(ground, pixels, offsets, here) + FAR_COST * np.hypot(*offsets.T) / unit
+        least = int(np.argmin(costs))
+        if not np.isfinite(costs[least]):
+            return best
+        best = int(offsets[least, 0]), int(offsets[least, 1])
+        offsets = offsets[least] + np.mgrid[-1:2, -1:2].reshape(2, -1).T
+    return best
+
+
+def _costs(
+    ground: tuple[BoolArray, FloatArray],
+    pixels: tuple[Pixels, Pixels],
+    offsets: NDArray[np.int64],
+    here: FloatArray,
+) -> FloatArray:
+    """How badly each place fits; infinite where it is no background or goes too far.
+
+    Args:
+        ground: what is background, and the picture, both with a margin of the reach and one pixel.
+        pixels: rows and columns of the piece and of its surroundings in ``ground``.
+        offsets: (N, 2) columns and rows.
+        here: (P, 3) levels of the surroundings.
+    """
+    known, picture = ground
+    inside, around = (
+        tuple(c[:, None] + offsets[:, axis] for c, axis in zip(part, (1, 0), strict=True))
+        for part in pixels
     )
-    seen = ground[rows, columns].astype(np.float32)
-    there = np.pad(picture, (*margin, (0, 0)))[rows, columns]
-    cost = _cost(there, picture[around][:, None], seen) + FAR_COST * np.hypot(dx, dy) / unit
-    cost[seen.mean(axis=0) < 0.6] = np.inf
-    best = int(np.argmin(cost))
-    return (int(dx[best]), int(dy[best])) if np.isfinite(cost[best]) else None
+    seen = known[around].astype(np.float32)
+    possible = (known[inside].mean(axis=0) > 0.98) & (seen.mean(axis=0) >= 0.6)
+    costs = np.full(len(offsets), np.inf, dtype=np.float32)
+    if possible.any():
+        chosen = tuple(c[:, possible] for c in around)
+        step = max(1, len(here) // MOST_PIXELS)
+        costs[possible] = _cost(picture[chosen], here[::step][:, None], seen[:, possible])
+    return costs
 
 
-def _some_pixels(mask: BoolArray) -> Pixels:
-    """Rows and columns of pixels that are set, evenly thinned."""
+def _some_pixels(mask: BoolArray, margin: NDArray[np.int64]) -> Pixels:
+    """Rows and columns of pixels that are set, evenly thinned, in a picture with a margin."""
     rows, columns = np.nonzero(mask)
     step = max(1, rows.size // MOST_PIXELS)
-    return rows[::step], columns[::step]
+    return rows[::step] + margin[1], columns[::step] + margin[0]
+
+
+def _grown(mask: BoolArray, reach: int) -> BoolArray:
+    """Dilate by a square."""
+    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
+    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
 
 
 def _cost(there: FloatArray, here: FloatArray, seen: FloatArray) -> FloatArray:
@@ -141,18 +179,20 @@ def _correction(
     dx, dy = offset
     moved = np.roll(picture, (-dy, -dx), axis=(0, 1))
     known_there = np.roll(known, (-dy, -dx), axis=(0, 1))
-    kernel = np.ones((2 * BAND + 1, 2 * BAND + 1), np.uint8)
-    band = (cv2.dilate(piece.astype(np.uint8), kernel) > 0) & known & known_there
-    weight = band.astype(np.float32)
-    total = np.zeros_like(picture)
-    share = np.zeros_like(weight)
-    for sigma in (2.0, 4.0, 8.0, 16.0):
+    band = _grown(piece, BAND) & known & known_there
+    rows, columns = np.nonzero(_grown(piece, BAND))
+    part = slice(rows[0], rows[-1] + 1), slice(columns.min(), columns.max() + 1)
+    weight = band[part].astype(np.float32)
+    difference = (picture[part] - moved[part]) * weight[..., None]
+    total = np.concatenate((difference, weight[..., None]), axis=2)
+    spread = np.zeros_like(total)
+    for sigma in (2.0, 4.0, 8.0):
         # Near the border its own difference counts, farther away the mean of a longer stretch.
-        factor = 8.0 ** -np.log2(sigma)
-        share += factor * cv2.GaussianBlur(weight, (0, 0), sigma)
-        spread = cv2.GaussianBlur((picture - moved) * weight[..., None], (0, 0), sigma)
-        total += factor * np.asarray(spread, dtype=np.float32)
-    out: FloatArray = total / np.maximum(share, 1e-9)[..., None]
+        flags = cv2.BORDER_CONSTANT
+        wide = cv2.GaussianBlur(total, (0, 0), sigma, borderType=flags)
+        spread += 8.0 ** -np.log2(sigma) * np.asarray(wide, dtype=np.float32)
+    out = np.zeros_like(picture)
+    out[part] = spread[..., :3] / np.maximum(spread[..., 3:], 1e-9)
     return out
 
 
