@@ -133,8 +133,9 @@ def test_the_decay_can_begin_at_any_step():
     assert Progress(7, 3).phase(recipe()) is None
 
 
-def test_the_starter_recipe_can_be_read_and_built():
-    found = read_recipe(STARTER)
+@pytest.mark.parametrize("name", ["starter.json", "starter-2.json"])
+def test_the_starter_recipes_can_be_read_and_built(name):
+    found = read_recipe(STARTER.with_name(name))
     config = parse_config(found.configuration)
     assert config.decoder.num_queries > config.num_parsing == 20
     assert all(size % 32 == 0 for phase in found.phases for size in phase.size_hw)
