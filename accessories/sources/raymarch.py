@@ -54,7 +54,7 @@ def _march(solid, width, height, scale, cx, cy, cos_p, sin_p, depth, step):  # t
         for column in range(width):
             u = cx + (column + 0.5 - width / 2) / scale
             travelled = 0.0
-            for _ in range(100):
+            for _ in range(400):  # a ray that grazes a surface needs hundreds of short steps
                 w = depth - travelled
                 x, y, z = u, v * cos_p + w * sin_p, w * cos_p - v * sin_p
                 d, material = solid(x, y, z)
