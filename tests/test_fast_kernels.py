@@ -153,5 +153,12 @@ def test_scaled_features(size_hw):
     assert torch.allclose(found, wanted[0], atol=1e-6)
 
 
+def test_arranged_weights_are_not_kept_twice():
+    weight = random(8, 8, 1, 1)
+    packed = products._pack(weight, None, products._DENSE, False)
+    assert packed is not None
+    assert weight.numel() == 0
+
+
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())

@@ -85,9 +85,11 @@ def _pack(weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool) -
     stride, padding, dilation, groups = (list(g) if isinstance(g, tuple) else g for g in geometry)
     size = [1, weight.shape[1] * geometry[3], *_ANY_SIZE]
     attribute = "relu" if relu else "none"
-    return _prepacked().conv2d_prepack(
+    packed = _prepacked().conv2d_prepack(
         weight, bias, stride, padding, dilation, groups, size, attribute
     )
+    weight.set_()  # it keeps this tensor too, for unpacking: 241 MB
+    return packed
 
 
 def _prepacked() -> Any:
