@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
@@ -148,3 +149,15 @@ def test_hair_too_full_for_a_hat_is_left_alone():
     done = virtual_hat_tryon(drawn.photo_bgr, "beanie", result_from_maps(CIHP, labels))
     assert done.people[0].items[0].reason == "the hair is too full for the hat"
     assert not changed(drawn, done).any()
+
+
+def test_the_hair_of_a_second_head_in_the_same_mask_stays():
+    drawn = draw_person()
+    photo, labels = drawn.photo_bgr.copy(), drawn.result.semantic_map.copy()
+    place = (round(drawn.eyes_xy[0] + 4.2 * drawn.unit), round(drawn.eyes_xy[1]))
+    cv2.circle(photo, place, 15, (35, 40, 50), -1)
+    cv2.circle(labels, place, 15, (2,), -1)
+    done = virtual_hat_tryon(photo, "fedora", result_from_maps(CIHP, labels))
+    assert done.people[0].items[0].placed
+    around = np.s_[place[1] - 20 : place[1] + 21, place[0] - 20 : place[0] + 21]
+    assert np.array_equal(done.image_bgr[around], photo[around])

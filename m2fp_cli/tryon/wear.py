@@ -51,6 +51,7 @@ from m2fp_cli.tryon.seam import blend_checked
 
 Matrix = NDArray[np.float64]
 MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2
+_HEAD_REACH = 4.0  # U to either side of the eyes; full hair ends within it
 LOW_CONFIDENCE = 0.2
 
 
@@ -191,10 +192,11 @@ def _clear_above(
     frame, figure = wearer.frame, wearer.figure
     along, below = window_units(frame, figure)
     covered = grown(alpha_in_window(layer, figure) > 0.6, 0.0)
-    old = figure.mask("Hat") & ~covered
+    own = _own_head(figure, frame.unit, along, below)
+    old = own & figure.mask("Hat") & ~covered
     beside = np.maximum(np.abs(along - place.offset) - place.half, 0)
     slope = -place.height - 0.05 + 0.7 * beside
-    hair = figure.mask("Hair") & ~covered & (below < slope)
+    hair = own & figure.mask("Hair") & ~covered & (below < slope)
     unit2 = frame.unit**2
     old_area, hair_area = np.count_nonzero(old) / unit2, np.count_nonzero(hair) / unit2
     if old_area > MAX_INPAINT:
@@ -211,6 +213,25 @@ def _clear_above(
     if hole.any():
         _paint_background(wearer, hole)
     return hole
+
+
+def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray) -> BoolArray:
+    """What hangs together with the face the frame was found on, frayed hair included.
+
+    A mask that joins two people holds a second head. Its hair is not beside this hat, and nothing
+    would cover the place that it is taken from.
+
+    Args:
+        figure: the person's masks in the window.
+        unit: U in pixels.
+        along: position along the line of the eyes, in U from their centre.
+        below: position below it, in U.
+    """
+    head = figure.mask("Hair", "Hat", "Face", "Sunglasses")
+    _, pieces = cv2.connectedComponents(grown(head, 0.12 * unit).astype(np.uint8))
+    near = head & (np.abs(along) < 1.0) & (np.abs(below) < 1.0)
+    mine = np.isin(pieces, np.unique(pieces[near]))
+    return mine & (np.abs(along) < _HEAD_REACH)
 
 
 def _paint_background(wearer: Wearer, hole: BoolArray) -> None:
