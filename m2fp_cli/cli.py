@@ -66,6 +66,8 @@ def root(
 def main() -> None:
     """Run the command line and leave the process with an honest exit code."""
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # cron may have it ignored
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
     except M2fpError as error:
@@ -76,13 +78,21 @@ def main() -> None:
     except _Terminated:
         print("m2fp: terminated; finished photos are complete", file=sys.stderr)
         sys.exit(ExitCode.TERMINATED)
-    except KeyboardInterrupt:
+    except _Interrupted:
         print("m2fp: interrupted; finished photos are complete", file=sys.stderr)
         sys.exit(ExitCode.INTERRUPTED)
 
 
 class _Terminated(BaseException):
     """SIGTERM, as an exception so that open files are cleaned up on the way out."""
+
+
+class _Interrupted(BaseException):
+    """SIGINT, which as a KeyboardInterrupt the command line's library would end with 1."""
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise _Interrupted
 
 
 def _terminate(_number: int, _frame: object) -> None:

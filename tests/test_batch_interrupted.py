@@ -153,3 +153,32 @@ def test_a_script_without_a_main_guard_may_use_it(tmp_path):
         [sys.executable, script], capture_output=True, text=True, env=environment, check=False
     )
     assert (ended.stdout, ended.stderr) == ("done\ndone\n", "")
+
+
+def test_ctrl_c_while_the_workers_start_ends_without_a_traceback(tmp_path, tiny_model):
+    command = [sys.executable, "-m", "m2fp_cli", "parse", "examples", "--model", str(tiny_model)]
+    process = subprocess.Popen(
+        [*command, "-o", str(tmp_path / "out")],
+        cwd=ROOT, text=True, stderr=subprocess.PIPE, preexec_fn=heed_signals,
+        start_new_session=True,
+    )  # fmt: skip
+    wait_for(lambda: (tmp_path / "out" / ".m2fp" / "lock").exists())
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does it: the fork server gets it too
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in errors
+    assert "interrupted" in errors
+
+
+def test_an_interrupt_outside_a_run_is_said_and_has_its_exit_code():
+    code = (
+        "import os, signal, sys; from m2fp_cli import cli; sys.argv[1:] = ['stop']\n"
+        "cli.app.command('stop')(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT, text=True, capture_output=True, preexec_fn=heed_signals,
+    )  # fmt: skip
+    assert done.returncode == 130
+    assert done.stderr == "m2fp: interrupted; finished photos are complete\n"

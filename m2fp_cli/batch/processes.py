@@ -14,10 +14,11 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import signal
 import sys
 import types
 from collections.abc import Iterator
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 
@@ -41,9 +42,22 @@ def start_worker(job: Job, threads: int) -> tuple[ForkServerProcess, Connection]
         # Takes effect only before the server's first start; a server that a caller's program has
         # started already works as well, only slower.
         context.set_forkserver_preload([_OWN_MODULE, *job.preload])
-        forkserver.ensure_running()
+        _start_server()
         process.start()
     return process, ours
+
+
+def _start_server() -> None:
+    """Start the fork server deaf to SIGINT: Ctrl-C reaches it too, and would end its imports.
+
+    It keeps the mask that it is started with. In this process the signal waits for that long.
+    """
+    resource_tracker.ensure_running()  # first: starting it takes SIGINT out of the mask
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextlib.contextmanager
