@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,30 +12,11 @@ from m2fp_cli import options
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.errors import UsageError
 
-
-class TryOnFormat(str, Enum):
-    """File formats of composites."""
-
-    PNG = "png"
-    JPG = "jpg"
-    WEBP = "webp"
-
-
 Inputs = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[INPUT]",
         help="Output of an earlier parse, or photos (parsed first). [default: ./m2fp-out]",
-        show_default=False,
-    ),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="DIR",
-        help="Folder the pictures go to. [default: the parse's, else ./m2fp-out]",
         show_default=False,
     ),
 ]
@@ -67,13 +47,10 @@ def tryon(
     ] = True,
     shadow: Annotated[bool, typer.Option("--shadow/--no-shadow", help="Throw shadows.")] = True,
     picture_format: Annotated[
-        TryOnFormat, typer.Option("--format", help="PNG keeps every untouched pixel.")
-    ] = TryOnFormat.PNG,
-    output: Output = None,
-    photos: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the photos are, if moved.", show_default=False),
-    ] = None,
+        options.PictureFormat, typer.Option("--format", help="PNG keeps every untouched pixel.")
+    ] = options.PictureFormat.PNG,
+    output: options.PicturesOutput = None,
+    photos: options.MovedPhotos = None,
     recursive: options.Recursive = False,
     model: options.Model = None,
     workers: options.Workers = "auto",

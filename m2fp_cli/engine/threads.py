@@ -19,10 +19,21 @@ def thread_pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="m2fp-loop")
 
 
-def share_rows(height: int, width: int, work: Callable[[slice], None]) -> None:
-    """Do the rows of a map in as many shares as torch uses threads, a small map in one."""
+def share_rows(
+    height: int, width: int, work: Callable[[slice], None], *, together: int = 1
+) -> None:
+    """Do the rows of a map in as many shares as torch uses threads, a small map in one.
+
+    Args:
+        height: number of rows.
+        width: elements a row.
+        work: does the rows of a slice; called from several threads.
+        together: a share begins at a multiple of this, so that sums over so many rows are the same
+            for any number of threads.
+    """
     threads = torch.get_num_threads() if height * width > SHARED_PIXELS else 1
-    bounds = np.linspace(0, height, threads + 1).astype(int)
+    groups = np.linspace(0, -(-height // together), threads + 1).astype(int)
+    bounds = np.minimum(groups * together, height)
     spans = [slice(int(start), int(stop)) for start, stop in itertools.pairwise(bounds)]
     if threads == 1:
         work(spans[0])

@@ -6,7 +6,6 @@ left to the caller, who has 32 numbers a query and head to divide after the weig
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 import numba
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.engine.fast.formats import exponential, load, raw, store
-from m2fp_cli.engine.threads import thread_pool
+from m2fp_cli.engine.threads import share_rows
 
 
 def weigh_(scores: Tensor, blocked: Tensor) -> Tensor:
@@ -29,20 +28,14 @@ def weigh_(scores: Tensor, blocked: Tensor) -> Tensor:
     Returns:
         (M, Q, 1) float32, the sums over L of the weights as stored.
     """
-    heads, queries, _ = scores.shape
+    heads, queries, length = scores.shape
     totals = np.empty((heads, queries, 1), np.float32)
     array, mask = raw(scores), blocked.numpy()
 
     def work(query: slice) -> None:
         _weigh(array[:, query], mask[query], totals[:, query])
 
-    threads = torch.get_num_threads()
-    if threads == 1:
-        work(slice(None))
-    else:
-        bounds = [queries * i // threads for i in range(threads + 1)]
-        spans = [slice(a, b) for a, b in itertools.pairwise(bounds)]
-        list(thread_pool(threads).map(work, spans))
+    share_rows(queries, heads * length, work)
     return torch.from_numpy(totals)
 
 

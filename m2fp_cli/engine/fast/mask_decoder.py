@@ -13,7 +13,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.attention import weigh_
-from m2fp_cli.engine.fast.linear import FastLinear
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.network.deformable_attention import Shapes
 from m2fp_cli.network.mask_decoder import (
@@ -34,10 +33,10 @@ class FastCrossAttention(nn.Module):
         super().__init__()
         self.num_heads = attention.num_heads
         weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
-        self.query = FastLinear(weights[0], biases[0], torch.float32)
+        self.query = PackedLinear(weights[0], biases[0], torch.float32)
         self.key = PackedLinear(weights[1], biases[1], dtype)
         self.value = PackedLinear(weights[2], biases[2], dtype)
-        self.output = FastLinear.of(attention.out_proj, torch.float32)
+        self.output = PackedLinear.of(attention.out_proj, torch.float32)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor) -> Tensor:
         """Attend from (Q, C) to (L, C); ``blocked`` is (Q, L) bool. Gives (Q, C) float32."""

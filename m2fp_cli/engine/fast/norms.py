@@ -7,8 +7,6 @@ channel hardly varies.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -17,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.formats import load, raw, store
-from m2fp_cli.engine.threads import thread_pool
+from m2fp_cli.engine.threads import share_rows
 
 _ROWS = 64  # rows that are summed in float32 before they join a float64
 
@@ -42,10 +40,10 @@ def add_and_normalise_(
     where = x if positions is None else positions
     arrays = (raw(x), raw(change), raw(norm.weight), raw(norm.bias), raw(where), raw(located))
 
-    def work(start: int, stop: int) -> None:
-        _normalise_rows(*arrays, norm.eps, positions is not None, start, stop)
+    def work(rows: slice) -> None:
+        _normalise_rows(*arrays, norm.eps, positions is not None, rows.start, rows.stop)
 
-    _share(len(x), work)
+    share_rows(len(x), x.shape[1], work)
     return plain, located
 
 
@@ -65,10 +63,10 @@ def normalise_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) ->
     array, channels = raw(rows), rows.shape[1]
     parts: list[tuple[int, Any]] = []
 
-    def measure(start: int, stop: int) -> None:
-        parts.append((start, _block_moments(array, start, stop)))
+    def measure(share: slice) -> None:
+        parts.append((share.start, _block_moments(array, share.start, share.stop)))
 
-    _share(len(rows), measure)
+    share_rows(len(rows), channels, measure, together=_ROWS)
     blocks = np.concatenate([moments for _, moments in sorted(parts, key=lambda part: part[0])])
     counts, means, squares = blocks[:, 0, :1], blocks[:, 1], blocks[:, 2]
     groups = (norm.num_groups, channels // norm.num_groups)
@@ -78,23 +76,8 @@ def normalise_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) ->
     scale = np.repeat(1 / np.sqrt(total + norm.eps), groups[1]) * norm.weight.detach().numpy()
     shift = norm.bias.detach().numpy() - np.repeat(mean, groups[1]) * scale
     factors = scale.astype(np.float32), shift.astype(np.float32)
-    _share(len(rows), lambda start, stop: _scale_rows(array, *factors, relu, start, stop))
+    share_rows(len(rows), channels, lambda share: _scale_rows(array[share], *factors, relu))
     return rows
-
-
-def _share(rows: int, work: Callable[[int, int], None]) -> None:
-    """Do rows in as many shares as torch uses threads; a share is whole blocks of rows.
-
-    The blocks are the same for any number of threads, and so are the sums over them.
-    """
-    threads = torch.get_num_threads()
-    blocks = -(-rows // _ROWS)
-    bounds = [min(rows, blocks * i // threads * _ROWS) for i in range(threads + 1)]
-    spans = list(itertools.pairwise(bounds))
-    if threads == 1 or blocks < 2 * threads:
-        work(0, rows)
-    else:
-        list(thread_pool(threads).map(lambda span: work(*span), spans))
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -154,9 +137,9 @@ def _block_moments(rows: Any, start: int, stop: int) -> Any:
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _scale_rows(rows: Any, scale: Any, shift: Any, relu: bool, start: int, stop: int) -> None:
+def _scale_rows(rows: Any, scale: Any, shift: Any, relu: bool) -> None:
     lowest = np.float32(0.0) if relu else np.float32(-np.inf)
-    for r in range(start, stop):
+    for r in range(rows.shape[0]):
         row = rows[r]
         for c in range(rows.shape[1]):
             value = load(row[c]) * scale[c] + shift[c]
