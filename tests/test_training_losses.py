@@ -14,7 +14,14 @@ from torch.testing._comparison import assert_close
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from training.batches import Batch
-from training.losses import AuxiliaryHeads, Criterion, LossWeights, box_targets, mask_loss
+from training.losses import (
+    AuxiliaryHeads,
+    Criterion,
+    LossWeights,
+    box_targets,
+    mask_loss,
+    side_loss,
+)
 from training.matching import assign, centres, match_people
 from training.recipe import Phase, Recipe, read_recipe
 from training.schedule import Progress, learning_rate
@@ -92,7 +99,8 @@ def test_a_perfect_prediction_costs_nothing():
     labels = torch.zeros(1, 8, 8, dtype=torch.long)
     labels[0, 2:6, 2:6] = 2
     batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.eq(labels, 2).float()])
-    criterion = Criterion(torch.ones(3), human_id=3, weights=LossWeights(label_map=1.0))
+    weights = LossWeights(label_map=1.0, sides=1.0)
+    criterion = Criterion(torch.ones(3), human_id=3, weights=weights, mirrored_ids=(0, 2, 1))
     prediction = perfect_prediction(batch, 3, 2)
     boxes = box_targets(batch.people, torch.zeros(1, 4, 8, 8))[0]
     hints = (torch.nn.functional.one_hot(labels, 3).permute(0, 3, 1, 2) * 60.0, boxes)
@@ -102,9 +110,27 @@ def test_a_perfect_prediction_costs_nothing():
     assert float(criterion([worse], hints, batch).total) > 10
 
 
+def test_only_the_side_of_sided_pixels_counts():
+    labels = torch.tensor([[[0, 1, 2, 255]]])
+    logits = torch.zeros(1, 3, 1, 4)
+    logits[0, 1, 0, :] = torch.tensor([9.0, 2.0, 1.0, 9.0])
+    expected = (np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.0))) / 2
+    assert float(side_loss(logits, labels, [(1, 2)])) == pytest.approx(expected)
+    assert float(side_loss(logits, labels * 0, [(1, 2)])) == 0
+
+
+def test_every_pair_of_sides_counts_the_same():
+    labels = torch.tensor([[[1, 1, 1, 3]]])
+    logits = torch.zeros(1, 5, 1, 4)
+    logits[0, 3, 0, 3] = 4.0
+    expected = (np.log(2) + np.log1p(np.exp(-4.0))) / 2
+    assert float(side_loss(logits, labels, [(1, 2), (3, 4)])) == pytest.approx(expected)
+
+
 def test_a_scene_without_anybody_has_finite_losses():
     batch = Batch(torch.zeros(1, 3, 32, 32), torch.zeros(1, 8, 8).long(), [torch.zeros(0, 8, 8)])
-    criterion = Criterion(torch.ones(3), human_id=3, weights=LossWeights())
+    weights = LossWeights(sides=1.0)
+    criterion = Criterion(torch.ones(3), human_id=3, weights=weights, mirrored_ids=(0, 2, 1))
     prediction = QueryPrediction(torch.zeros(1, 5, 5), torch.zeros(1, 5, 8, 8))
     heads = AuxiliaryHeads(8, 3)
     maps = heads.labels(torch.zeros(1, 8, 8, 8)), heads.boxes(torch.zeros(1, 8, 8, 8))
@@ -133,7 +159,7 @@ def test_the_decay_can_begin_at_any_step():
     assert Progress(7, 3).phase(recipe()) is None
 
 
-@pytest.mark.parametrize("name", ["starter.json", "starter-2.json"])
+@pytest.mark.parametrize("name", ["starter.json", "starter-2.json", "starter-3.json"])
 def test_the_starter_recipes_can_be_read_and_built(name):
     found = read_recipe(STARTER.with_name(name))
     config = parse_config(found.configuration)

@@ -44,6 +44,7 @@ class Recipe:
         clip: largest norm of the gradient.
         average: weight that the running average of the weights keeps a step.
         height: rows the photos are scaled down to in memory.
+        more_share: share of the scenes' photos that is drawn from ``--more``, where it is given.
         seed: of weights and samples.
         label_bias: see :func:`training.export.export_weights`; set after training, by what is
             best on training photos.
@@ -63,6 +64,7 @@ class Recipe:
     clip: float = 3.0
     average: float = 0.999
     height: int = 448
+    more_share: float = 0.4
     seed: int = 1
     label_bias: float = 0.0
     odds: SceneOdds = field(default_factory=SceneOdds)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -195,7 +196,13 @@ class Trainer:
     """Runs a recipe until it is done; writes checkpoints and a log as it goes."""
 
     def __init__(
-        self, recipe: Recipe, data: Path, out: Path, workers: int, start: Path | None = None
+        self,
+        recipe: Recipe,
+        data: Path,
+        out: Path,
+        workers: int,
+        start: Path | None = None,
+        more: Path | None = None,
     ) -> None:
         """Read the photos and build or resume the run in ``out``."""
         self.recipe, self.out, self.workers = recipe, out, workers
@@ -205,12 +212,13 @@ class Trainer:
         training, held_out = split_names(find_names(data))
         photos = read_photos(data, training, recipe.height)
         self.judged, self.data = held_out, data
-        self.composer = self._composer(photos)
+        others = [] if more is None else read_photos(more, find_names(more), recipe.height)
+        self.composer = self._composer(photos, others)
         labels = self.config.num_parsing
         weights = class_weights(torch.from_numpy(label_frequencies(photos, labels)).float())
         human = self.config.labels.human_id or labels
         self.criteria = tuple(
-            Criterion(weights, human, kind).to(self.device)
+            Criterion(weights, human, kind, self.mirrored_ids).to(self.device)
             for kind in (recipe.losses, recipe.late_losses)
         )
         self.run = build_run(recipe, self.config, self.device)
@@ -220,10 +228,18 @@ class Trainer:
         elif start is not None:
             begin_at(self.run, read_start(start))
 
-    def _composer(self, photos: list[LabelledPhoto]) -> SceneComposer:
-        weights = sampling_weights(photos, self.config.num_parsing)
-        mirrored = self.config.labels.mirrored_ids()
-        return SceneComposer(photos, weights, mirrored, self.recipe.odds)
+    @property
+    def mirrored_ids(self) -> tuple[int, ...]:
+        """Of every label, the one it is in a mirrored photo."""
+        return self.config.labels.mirrored_ids()
+
+    def _composer(self, photos: list[LabelledPhoto], others: list[LabelledPhoto]) -> SceneComposer:
+        count, share = self.config.num_parsing, self.recipe.more_share
+        weights = sampling_weights(photos, count)
+        if others:
+            kinds = (weights * (1 - share), sampling_weights(others, count) * share)
+            weights = np.concatenate(kinds)
+        return SceneComposer([*photos, *others], weights, self.mirrored_ids, self.recipe.odds)
 
     def train(self, save_seconds: float, judge_seconds: float) -> None:
         """Take steps until the recipe's end."""
@@ -304,13 +320,18 @@ def main() -> None:
     parser.add_argument(
         "--weights", type=Path, help="begin with those of this checkpoint.pt or model folder"
     )
+    parser.add_argument(
+        "--more", type=Path, help="further photos/ and labels/, none of them held out"
+    )
     parser.add_argument("--workers", type=int, default=2, help="processes that compose scenes")
     parser.add_argument("--save-seconds", type=float, default=180.0)
     parser.add_argument("--judge-seconds", type=float, default=900.0)
     parser.add_argument("--decay-now", action="store_true", help="start the last phase at once")
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.recipe)
-    trainer = Trainer(recipe, arguments.data, arguments.out, arguments.workers, arguments.weights)
+    trainer = Trainer(
+        recipe, arguments.data, arguments.out, arguments.workers, arguments.weights, arguments.more
+    )
     if arguments.decay_now:
         trainer.run.progress.start_decay()
     trainer.train(arguments.save_seconds, arguments.judge_seconds)
