@@ -104,11 +104,11 @@ def test_masked_softmax(dtype):
 def test_sampling_in_bfloat16():
     shapes = [(3, 4), (6, 7)]
     table = np.array([(3, 4, 0), (6, 7, 12)], np.int64)
-    value, points = random(54, 24).bfloat16(), random(54, 3 * 3 * 8).bfloat16()
-    reference = reference_points(shapes).numpy()
-    found = as_tensor(sample_fused(raw(value), raw(points), reference, table, 3, 1)).float()
+    value, points = random(54, 24).bfloat16(), random(3 * 3 * 8, 54).bfloat16()
+    rest = random(3 * 3 * 8, seed=1).numpy(), reference_points(shapes).numpy(), table, (3, 8), 1
+    found = as_tensor(sample_fused(raw(value), raw(points), *rest)).float()
     exact, said = value.float().numpy(), points.float().numpy()
-    wanted = torch.from_numpy(sample_portable(exact, said, reference, table, 3, 1))
+    wanted = torch.from_numpy(sample_portable(exact, said, *rest))
     assert torch.allclose(found, wanted, rtol=2**-8, atol=1e-4)
 
 

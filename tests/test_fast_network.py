@@ -51,25 +51,27 @@ def sampling_inputs(spread: float) -> dict[str, np.ndarray]:
     points = torch.randn(length, samples * 3, generator=generator)
     points[:, : samples * 2] *= spread
     return {
-        "value": torch.randn(length, HEADS * DEPTH, generator=generator).numpy(),
-        "points": points.numpy(),
+        "value": torch.randn(length, HEADS * DEPTH + 2, generator=generator).numpy(),
+        "points": points.T.contiguous().numpy(),
+        "bias": torch.randn(samples * 3, generator=generator).numpy(),
         "reference": reference_points(SHAPES).numpy(),
         "shapes": TABLE,
+        "heads_depth": (HEADS, DEPTH),
     }
 
 
 @pytest.mark.parametrize("spread", [0.0, 1.0, 4.0, 30.0])
 def test_compiled_sampling_equals_torch(spread):
     inputs = sampling_inputs(spread)
-    fused = sample_fused(**inputs, heads=HEADS, threads=1)
-    assert np.abs(fused - sample_portable(**inputs, heads=HEADS, threads=1)).max() < 2e-5
+    fused = sample_fused(**inputs, threads=1)
+    assert np.abs(fused - sample_portable(**inputs, threads=1)).max() < 2e-5
     assert np.abs(fused).max() > 0.1
 
 
 def test_threads_change_nothing():
     inputs = sampling_inputs(2.0)
-    alone = sample_fused(**inputs, heads=HEADS, threads=1)
-    assert np.array_equal(alone, sample_fused(**inputs, heads=HEADS, threads=3))
+    alone = sample_fused(**inputs, threads=1)
+    assert np.array_equal(alone, sample_fused(**inputs, threads=3))
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -13,7 +13,7 @@ from m2fp_cli.engine.fast.convolution import FoldedConv
 from m2fp_cli.engine.fast.formats import as_tensor, raw
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
-from m2fp_cli.engine.fast.sampling import IntArray, sample_fused
+from m2fp_cli.engine.fast.sampling import IntArray, sample_fused, spread_heads
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS, DeformableLayer, PixelDecoder
 from m2fp_cli.network.position import sine_positions
@@ -52,20 +52,27 @@ class Stream:
 
 
 class FastDeformableLayer(nn.Module):
-    """One encoder layer. Offsets and attention logits come from one product."""
+    """One encoder layer. Offsets and attention logits come from one product, queries side by side.
+
+    That way round the sampler reads them as vectors; it saves three times what the plain product
+    is slower than a packed one.
+    """
+
+    points: Tensor
+    points_bias: Tensor
 
     def __init__(self, layer: DeformableLayer, dtype: torch.dtype) -> None:
         """Stack the projections of ``layer``."""
         super().__init__()
         attention: DeformableAttention = layer.self_attn
-        self.num_heads = attention.num_heads
+        heads, value = attention.num_heads, attention.value_proj
         offsets, weights = attention.sampling_offsets, attention.attention_weights
-        self.points = PackedLinear(
-            torch.cat((offsets.weight, weights.weight)),
-            torch.cat((offsets.bias, weights.bias)),
-            dtype,
-        )
-        self.value = PackedLinear.of(attention.value_proj, dtype)
+        points = torch.cat((offsets.weight, weights.weight)).detach()
+        self.register_buffer("points", points.to(dtype))
+        self.register_buffer("points_bias", torch.cat((offsets.bias, weights.bias)).detach())
+        self.heads_depth = (heads, len(value.weight) // heads)
+        weight, bias = (spread_heads(t.detach(), heads) for t in (value.weight, value.bias))
+        self.value = PackedLinear(weight, bias, dtype)
         self.output = PackedLinear.of(attention.output_proj, dtype)
         self.linear1 = PackedLinear.of(layer.linear1, dtype, relu=True)
         self.linear2 = PackedLinear.of(layer.linear2, dtype)
@@ -73,10 +80,10 @@ class FastDeformableLayer(nn.Module):
 
     def forward(self, stream: Stream, plan: EncoderPlan) -> Stream:
         """One layer further; ``stream.exact`` is changed."""
-        value, points = self.value(stream.plain), self.points(stream.located)
+        value, points = self.value(stream.plain), torch.mm(self.points, stream.located.T)
         sampled = sample_fused(
-            raw(value), raw(points), plan.reference.numpy(), plan.shapes, self.num_heads,
-            torch.get_num_threads(),
+            raw(value), raw(points), self.points_bias.numpy(), plan.reference.numpy(), plan.shapes,
+            self.heads_depth, torch.get_num_threads(),
         )  # fmt: skip
         change = self.output(as_tensor(sampled))
         plain, _ = add_and_normalise_(stream.exact, change, self.norm1)
