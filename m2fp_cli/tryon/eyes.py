@@ -3,7 +3,8 @@
 No landmark network: the face is brought to a standard size, its local contrast is evened out, and
 one template of a bare face and one of a face with dark lenses are compared with it over a range of
 positions, tilts and sizes. The templates are linear discriminants over a coarse grid of grey
-values (``eye_templates.npz``; ``training/eye_templates.py`` makes them).
+values (``eye_templates.npz``; ``training/eye_templates.py`` makes them). ``eye_steps`` goes on from
+the pose that fits best.
 """
 
 from __future__ import annotations
@@ -52,25 +53,6 @@ class Prior:
     sigma_scale: float = 0.16
     sigma_tilt: float = 0.21
     ends_y: tuple[float, float] | None = None
-
-
-@dataclass(frozen=True)
-class EyeFit:
-    """Where the eyes are.
-
-    Attributes:
-        center_xy: middle between the eyes, in the frame of the picture that was searched.
-        unit: distance between the pupils in pixels.
-        tilt: roll in radians.
-        score: 0 for no face, about 1 for a typical face.
-        dark_lenses: the template with dark lenses fits better.
-    """
-
-    center_xy: tuple[float, float]
-    unit: float
-    tilt: float
-    score: float
-    dark_lenses: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,30 +202,6 @@ def _coarse_pixels() -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     column, row = np.arange(len(POINTS)) % len(GRID_X), np.arange(len(POINTS)) // len(GRID_X)
     chosen = np.flatnonzero((column + row) % 2 == 0)
     return chosen, _pixels_under(coarse_poses(), POINTS[chosen])
-
-
-def fit_eyes(
-    grey: NDArray[np.uint8], face: BoolArray, prior: Prior, templates: Templates | None = None
-) -> EyeFit:
-    """Fit the templates around a prior.
-
-    Args:
-        grey: (H, W) uint8.
-        face: (H, W) bool, the face region.
-        prior: what masks say.
-        templates: others than those that come with the package.
-    """
-    contrast, matrix = standard_frame(grey, face, prior)
-    pose, score = fit_standard(contrast, prior, templates or load_templates())
-    x, y, scale, tilt = (float(value) for value in pose)
-    center = cv2.invertAffineTransform(matrix) @ np.array([x, y, 1.0])
-    return EyeFit(
-        (float(center[0]), float(center[1])),
-        scale * prior.unit,
-        tilt,
-        float(score.max()),
-        bool(score.argmax() == 1),
-    )
 
 
 def fit_standard(

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from m2fp_cli.masks import Box
 from m2fp_cli.results import ParsingResult, Person
-from m2fp_cli.tryon.eyes import EyeFit, Prior, fit_eyes
+from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
+from m2fp_cli.tryon.eyes import Prior
 from m2fp_cli.tryon.figure import (
     BoolArray,
     Figure,
@@ -167,7 +168,7 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
     if shape.width < NARROWEST_FACE * (shape.bottom - shape.top):
         return SkipReason.PROFILE
     prior = mask_prior(shape, figure)
-    fit = fit_eyes(luminance(window_bgr), face, prior)
+    fit = fit_eyes(luminance(window_bgr), face, figure.mask("Hair", "Hat"), prior)
     return _assemble(fit, face, shape, figure)
 
 

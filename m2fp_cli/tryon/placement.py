@@ -58,7 +58,7 @@ def place_hat(frame: HeadFrame, figure: Figure, hat: Accessory) -> HatPlacement:
     low, high = _head_extent(frame, figure, height)
     # Weights fitted to where people wear hats: the head at the ears and at the band, shrunk.
     at_ears = _middle_of_head(frame, figure)
-    offset = 0.5 * at_ears + 0.3 * float(np.clip((low + high) / 2, -0.8, 0.8))
+    offset = 0.35 * at_ears + 0.5 * float(np.clip((low + high) / 2, -0.8, 0.8))
     half = float(np.clip((high - low) / 2 * 1.03, *BAND_HALF))
     roll = float(np.clip(frame.roll, -MAX_ROLL, MAX_ROLL))
     center = frame.point(offset, -height)

@@ -1,0 +1,211 @@
+"""Learn the steps that correct the pose of the eyes, after ``training/eye_templates.py``.
+
+    python -m training.eye_steps DATA -o m2fp_cli/tryon/eye_steps.npz
+
+From the photos with an even number and their mirror images: poses scattered around the right one,
+and around the one that the templates find, are led to the right one by ridge regression; every step
+starts where the one before has led. Some label maps end the face at the chin, others at the collar:
+every face is learned from both ways.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.imaging.codec import decode_map, read_bytes
+from m2fp_cli.labels import CIHP
+from m2fp_cli.people import result_from_maps
+from m2fp_cli.tryon.eye_steps import GRID_X, GRID_Y, look_under, moved, stack_planes
+from m2fp_cli.tryon.eyes import (
+    CENTER,
+    SIZE_WH,
+    UNIT,
+    Prior,
+    fit_standard,
+    load_templates,
+    standard_frame,
+)
+from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
+from m2fp_cli.tryon.head import (
+    LENS_DROP,
+    MIN_FACE_SIDE,
+    NARROWEST_FACE,
+    luminance,
+    mask_prior,
+    measure_face,
+)
+from training.eye_teacher import KnownEyes, find_known_eyes
+from training.eye_templates import WIDTH_OF_GLASSES, pose_of_eyes
+from training.tryon_benchmark import WORN, hide, is_held_out, main_piece, read_labelled
+
+Array = NDArray[np.float32]
+Pose = NDArray[np.float64]
+STEPS = 3
+RIDGE = 0.1
+SCATTER = (0.15 * UNIT, 0.18 * UNIT, 0.12, 0.12)  # of starts: x, y, share of the scale, tilt
+LARGEST = 0.8  # a correction that is larger teaches no more than this
+FARTHEST = 1.5  # eyes from where masks expect them, U
+CHIN = (1.9, 0.1)  # where the chin is drawn below the eyes, U, mean and deviation
+
+
+@dataclass(eq=False)
+class Start:
+    """One face: planes in the standard frame, the right pose, and poses to start from (N, 4)."""
+
+    planes: Array
+    right: Pose
+    poses: Array
+
+
+def main() -> None:
+    """Read the data, learn the steps, write them."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    options = parser.parse_args()
+    cv2.setNumThreads(1)
+    rng = np.random.default_rng(0)
+    names = sorted(path.stem for path in (options.data / "labels").glob("*.png"))
+    starts: list[Start] = []
+    for name in names:
+        if not is_held_out(name):
+            starts += read_starts(options.data, name, rng)
+    print(len(starts), "faces, mirrored and cut ones included")
+    np.savez(options.output, steps=np.round(learn_steps(starts), 5))
+
+
+def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:
+    """The face of a photo, with and without its neck, and both in a mirror."""
+    photo, labels = read_labelled(data, name)
+    path = data / "worn" / f"{name}.png"
+    worn = np.asarray(decode_map(read_bytes(path))) if path.exists() else np.zeros_like(labels)
+    eyewear = main_piece(np.isin(worn, WORN["glasses"]))
+    if eyewear.any():
+        labels = hide(labels, eyewear, "glasses")
+    result = result_from_maps(CIHP, labels)
+    window = head_window(result, result.people[0]) if result.people else None
+    if window is None:
+        return []
+    figure = build_figure(result, result.people[0], window)
+    grey = luminance(photo[figure.window])
+    if eyewear.any():
+        known = eyes_behind(eyewear[figure.window])
+    else:
+        prior = prior_of(figure)
+        known = None if prior is None else find_known_eyes(grey, face_region(figure), prior)
+    if known is None:
+        return []
+    bare = without_neck(figure, known, rng)
+    return [start for f in (figure, bare) for start in both_ways(f, grey, known, rng)]
+
+
+def eyes_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
+    """Eyes behind a pair of glasses, None where the mask is no pair."""
+    y, x = np.nonzero(mask)
+    if x.size < 20:
+        return None
+    points = np.stack((x + 0.5, y + 0.5), axis=1)
+    center = points.mean(axis=0)
+    _, spread, axes = np.linalg.svd(points - center, full_matrices=False)
+    axis = axes[0] * np.sign(axes[0, 0])
+    left, right = np.percentile((points - center) @ axis, (0.5, 99.5))
+    unit, tilt = (right - left) / WIDTH_OF_GLASSES, float(np.arctan2(axis[1], axis[0]))
+    if spread[0] < 1.9 * spread[1] or abs(tilt) > 0.6:
+        return None
+    x0, y0 = center + 0.5 * (left + right) * axis - LENS_DROP * unit * axis[::-1] * (-1, 1)
+    return KnownEyes((float(x0), float(y0)), float(unit), tilt)
+
+
+def prior_of(figure: Figure) -> Prior | None:
+    """What the masks say of the eyes; None for a face that try-on skips."""
+    shape = measure_face(face_region(figure), figure)
+    height = shape.bottom - shape.top
+    if shape.side < MIN_FACE_SIDE or shape.width < max(5, NARROWEST_FACE * height):
+        return None
+    return mask_prior(shape, figure)
+
+
+def without_neck(figure: Figure, eyes: KnownEyes, rng: np.random.Generator) -> Figure:
+    """The figure with a face that ends at a round chin."""
+    y, x = np.indices(figure.own.shape) + 0.5
+    dx, dy = (x - eyes.center_xy[0]) / eyes.unit, (y - eyes.center_xy[1]) / eyes.unit
+    along = dx * np.cos(eyes.tilt) + dy * np.sin(eyes.tilt)
+    below = dy * np.cos(eyes.tilt) - dx * np.sin(eyes.tilt)
+    neck = figure.mask("Face") & (below > rng.normal(*CHIN) - 0.25 * along**2)
+    skin = figure.labels.names.index("Torso-skin")
+    return replace(figure, own=np.where(neck, skin, figure.own).astype(np.uint8))
+
+
+def both_ways(
+    figure: Figure, grey: NDArray[np.uint8], eyes: KnownEyes, rng: np.random.Generator
+) -> list[Start]:
+    """A face and its mirror image; none where masks or eyes are far from a face's."""
+    prior = prior_of(figure)
+    if prior is None:
+        return []
+    face = face_region(figure)
+    contrast, matrix = standard_frame(grey, face, prior)
+    right = pose_of_eyes(eyes, matrix)
+    if np.abs(right[:2] - CENTER).max() > FARTHEST * UNIT:
+        return []
+    planes = stack_planes(contrast, face, figure.mask("Hair", "Hat"), matrix)
+    first = fit_standard(contrast, prior, load_templates())[0].astype(np.float64)
+    starts = []
+    for flip in (False, True):
+        if flip:
+            planes = np.ascontiguousarray(planes[:, :, ::-1])
+            right, first = (
+                (p * (-1, 1, 1, -1) + (SIZE_WH[0] - 1, 0, 0, 0)) for p in (right, first)
+            )
+        near = right + rng.normal(size=(16, 4)) * SCATTER
+        found = first + rng.normal(size=(5, 4)) * (1, 1, 0.03, 0.03)
+        poses = np.concatenate((near, found))
+        poses[:, 2] = np.clip(poses[:, 2], 0.5, 1.8)
+        starts.append(Start(planes, right, poses.astype(np.float32)))
+    return starts
+
+
+def learn_steps(starts: list[Start]) -> Array:
+    """Weights of all steps, (S, 3 P + 1, 4); the poses of the starts are led along."""
+    steps = []
+    for _ in range(STEPS):
+        seen = np.concatenate([look_under(start.planes, start.poses) for start in starts])
+        wanted = np.concatenate([step_to(start.right, start.poses) for start in starts])
+        ridge = RIDGE * len(seen) * np.eye(seen.shape[1])
+        weights = np.linalg.solve(
+            seen.T @ seen + ridge, seen.T @ np.clip(wanted, -LARGEST, LARGEST)
+        )
+        weights = symmetric(weights).astype(np.float32)
+        steps.append(weights)
+        for start in starts:
+            start.poses = moved(start.poses, look_under(start.planes, start.poses) @ weights)
+    return np.stack(steps)
+
+
+def step_to(right: Pose, poses: Array) -> Array:
+    """The step from each of some poses (N, 4) to the right one; the inverse of ``moved``."""
+    dx, dy = ((right[:2] - poses[:, :2]) / UNIT / poses[:, 2:3]).T
+    cos, sin = np.cos(poses[:, 3]), np.sin(poses[:, 3])
+    log_scale, tilt = np.log(right[2] / poses[:, 2]), right[3] - poses[:, 3]
+    steps = (cos * dx + sin * dy, cos * dy - sin * dx, log_scale, tilt)
+    out: Array = np.stack(steps, axis=1).astype(np.float32)
+    return out
+
+
+def symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights that move a mirrored face the mirrored way."""
+    rows, columns = len(GRID_Y), len(GRID_X)
+    planes = weights[:-1].reshape(3, rows, columns, 4)[:, :, ::-1]
+    mirrored = np.concatenate((planes.reshape(-1, 4), weights[-1:])) * (-1, 1, 1, -1)
+    out: NDArray[np.float64] = (weights + mirrored) / 2
+    return out
+
+
+if __name__ == "__main__":
+    main()
