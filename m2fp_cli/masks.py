@@ -31,7 +31,9 @@ class Mask:
     image_hw: tuple[int, int]
     box_xyxy: Box
     area: int
-    _bits: NDArray[np.uint8]  # 100 masks over a whole 1080p photo: 26 MB instead of 207
+    # Rows of bits from a column of the image that is a multiple of 8, so that masks can be compared
+    # as they are. 100 masks over a whole 1080p photo: 26 MB instead of 207.
+    _bits: NDArray[np.uint8]
 
     def __init__(self, image_hw: tuple[int, int], box_xyxy: Box, inside: BoolArray) -> None:
         """Keep a mask, eight pixels in a byte.
@@ -56,15 +58,25 @@ class Mask:
         object.__setattr__(self, "image_hw", image_hw)
         object.__setattr__(self, "box_xyxy", box_xyxy)
         object.__setattr__(self, "area", int(np.count_nonzero(inside)))
-        object.__setattr__(self, "_bits", np.packbits(inside))
+        aligned = np.pad(inside, ((0, 0), (x0 % 8, 0))) if x0 % 8 else inside
+        object.__setattr__(self, "_bits", np.packbits(aligned, axis=1))
 
     @property
     def inside(self) -> BoolArray:
         """The mask inside its box, (y1 - y0, x1 - x0) bool; unpacked at every call."""
-        x0, y0, x1, y1 = self.box_xyxy
-        size_hw = (y1 - y0, x1 - x0)
-        flat = np.unpackbits(self._bits, count=size_hw[0] * size_hw[1])
-        return flat.view(np.bool_).reshape(size_hw)
+        x0, _, x1, _ = self.box_xyxy
+        skipped = x0 % 8
+        aligned = np.unpackbits(self._bits, axis=1, count=skipped + x1 - x0)
+        return aligned.view(np.bool_)[:, skipped:]
+
+    def bits_in(self, box_xyxy: Box) -> NDArray[np.uint8]:
+        """The bytes that hold a box inside its own, (y1 - y0, bytes) uint8; more may be set in them.
+
+        The first one begins at the last multiple of 8 up to the box's first column.
+        """
+        x0, y0, x1, y1 = box_xyxy
+        left, top = self.box_xyxy[0] // 8, self.box_xyxy[1]
+        return self._bits[y0 - top : y1 - top, x0 // 8 - left : (x1 + 7) // 8 - left]
 
     @classmethod
     def from_full(cls, full: BoolArray) -> Mask:
@@ -121,11 +133,9 @@ def mask_overlap(a: Mask, b: Mask) -> int:
     x1, y1 = min(a.box_xyxy[2], b.box_xyxy[2]), min(a.box_xyxy[3], b.box_xyxy[3])
     if x0 >= x1 or y0 >= y1:
         return 0
-    crops = [
-        m.inside[y0 - m.box_xyxy[1] : y1 - m.box_xyxy[1], x0 - m.box_xyxy[0] : x1 - m.box_xyxy[0]]
-        for m in (a, b)
-    ]
-    return int(np.count_nonzero(crops[0] & crops[1]))
+    # No mask is set outside its box, so no bit outside the common box is set in both.
+    both = a.bits_in((x0, y0, x1, y1)) & b.bits_in((x0, y0, x1, y1))
+    return int.from_bytes(both.tobytes(), "little").bit_count()
 
 
 def mask_iou(a: Mask, b: Mask) -> float:

@@ -17,8 +17,8 @@ RNG = np.random.default_rng(3)
 def test_taps_hold_every_weight_of_a_matrix(cells, pixels):
     matrix = interpolation(cells, pixels)
     taps, rebuilt = Taps.of(matrix), np.zeros_like(matrix)
-    for tap in range(taps.index.shape[1]):
-        rebuilt[np.arange(pixels), taps.index[:, tap]] += taps.weight[:, tap]
+    for tap in range(len(taps.index)):
+        rebuilt[np.arange(pixels), taps.index[tap]] += taps.weight[tap]
     assert np.array_equal(rebuilt, matrix)
 
 

@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.geometry import Frame, MaskFrame
-from m2fp_cli.engine.strength import measure_inside
 from m2fp_cli.masks import Box, Mask
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import QueryPrediction
@@ -55,13 +56,13 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One instance with its logits, before the mask is binarised.
+    """One instance with its probabilities, before the mask is binarised.
 
     Attributes:
         label_id: id in the label set.
         score: class probability times mean mask probability inside the mask.
         box_xyxy: half-open box in the photo that holds every positive pixel.
-        logits: (y1 - y0, x1 - x0) float32 inside the box.
+        plane: (y1 - y0, x1 - x0) float32 mask probabilities inside the box, 0 outside the mask.
         view: the view it was found in.
         query: its query.
     """
@@ -69,7 +70,7 @@ class Candidate:
     label_id: int
     score: float
     box_xyxy: Box
-    logits: Tensor
+    plane: NDArray[np.float32]
     view: View
     query: int
 
@@ -119,17 +120,16 @@ def measure_pairs(view: View, pairs: list[Pair], floor: float) -> Iterator[Candi
     for pair in pairs:
         cells = view.mask_logits[pair.query]
         box = view.axes.support_xyxy(torch.gt(cells, 0).numpy())
-        logits = view.axes.resample(cells, box)
-        area, total = measure_inside(logits.numpy())
+        plane, area, total = view.axes.certain(cells, box)
         score = pair.probability * total / (area + 1e-6)
-        if logits.numel() and score >= floor:
-            yield Candidate(pair.label_id, score, box, logits, view, pair.query)
+        if plane.size and score >= floor:
+            yield Candidate(pair.label_id, score, box, plane, view, pair.query)
 
 
 def to_instance(candidate: Candidate, image_hw: tuple[int, int]) -> Instance:
-    """Binarise a candidate: a pixel is inside if its logit is positive."""
+    """Binarise a candidate: a pixel is inside if its logit was positive."""
     origin_xy = (candidate.box_xyxy[0], candidate.box_xyxy[1])
-    mask = Mask.from_crop(candidate.logits.numpy() > 0, origin_xy, image_hw)
+    mask = Mask.from_crop(candidate.plane > 0, origin_xy, image_hw)
     return Instance(candidate.label_id, candidate.score, mask)
 
 

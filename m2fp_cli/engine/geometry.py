@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.resample import Taps, highest_plane, interpolate_plane
+from m2fp_cli.engine.strength import certain_plane
 
 
 @dataclass(frozen=True)
@@ -149,6 +150,23 @@ class MaskFrame:
         if cells.ndim == 2:
             return torch.from_numpy(interpolate_plane(cells, rows, columns))
         return torch.from_numpy(np.stack([interpolate_plane(c, rows, columns) for c in cells]))
+
+    def certain(
+        self, mask_logits: Tensor, box_xyxy: tuple[int, int, int, int]
+    ) -> tuple[NDArray[np.float32], int, float]:
+        """Mask probabilities at photo resolution inside a box, where they are above one half.
+
+        Args:
+            mask_logits: (h, w) float32.
+            box_xyxy: half-open box in the photo.
+
+        Returns:
+            (y1 - y0, x1 - x0) float32, 0 where the logit is not positive; the number of pixels
+            where it is; the sum of their probabilities.
+        """
+        x0, y0, x1, y1 = box_xyxy
+        cells = mask_logits.contiguous().numpy()
+        return certain_plane(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1])
 
     def highest(self, planes: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Which plane is highest at every pixel of the photo, the first one on a tie.

@@ -54,8 +54,7 @@ class LabelPainter:
             return
         x0, y0, x1, y1 = candidate.box_xyxy
         window = slice(y0, y1), slice(x0, x1)
-        logits = candidate.logits.numpy()
-        add_strength(logits, candidate.score, self._total[window], self._times[window])
+        add_strength(candidate.plane, candidate.score, self._total[window], self._times[window])
         self._touched = union_box(self._touched, candidate.box_xyxy)
 
     def end_view(self) -> None:

@@ -11,8 +11,9 @@ import functools
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 from m2fp_cli.engine.candidates import Candidate
 from m2fp_cli.masks import union_box
@@ -59,16 +60,16 @@ def candidate_iou(a: Candidate, b: Candidate) -> float:
     if x0 >= x1 or y0 >= y1:
         return 0.0
     common = (x0, y0, x1, y1)
-    inside_a, inside_b = (torch.gt(_window(c, common), 0) for c in (a, b))
-    both = int((inside_a & inside_b).sum())
-    union = sum(int(torch.gt(c.logits, 0).sum()) for c in (a, b)) - both
+    inside_a, inside_b = (_window(c, common) > 0 for c in (a, b))
+    both = int(np.count_nonzero(inside_a & inside_b))
+    union = sum(int(np.count_nonzero(c.plane)) for c in (a, b)) - both
     return both / union if union else 0.0
 
 
-def _window(candidate: Candidate, box: tuple[int, int, int, int]) -> Tensor:
-    """The candidate's logits inside ``box``, which lies within its own."""
+def _window(candidate: Candidate, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
+    """The candidate's plane inside ``box``, which lies within its own."""
     left, top = candidate.box_xyxy[:2]
-    return candidate.logits[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
+    return candidate.plane[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
 
 
 def _average(group: list[Candidate], score: float) -> Candidate:
@@ -76,4 +77,5 @@ def _average(group: list[Candidate], score: float) -> Candidate:
     first = group[0]
     box = functools.reduce(union_box, (c.box_xyxy for c in group))
     mean = torch.stack([c.logits_in(box) for c in group]).mean(dim=0)
-    return Candidate(first.label_id, score, box, mean, first.view, first.query)
+    plane = torch.where(torch.gt(mean, 0), mean.sigmoid(), torch.zeros(())).numpy()
+    return Candidate(first.label_id, score, box, plane, first.view, first.query)

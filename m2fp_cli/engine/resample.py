@@ -23,11 +23,11 @@ class Taps:
     """The cells that every pixel of one axis is mixed from.
 
     Attributes:
-        index: (pixels, T) int32 cells; unused places repeat the first one.
-        weight: (pixels, T) float32; unused places are 0.
+        index: (T, pixels) uint32 cells; unused places repeat the first one.
+        weight: (T, pixels) float32; unused places are 0.
     """
 
-    index: NDArray[np.int32]
+    index: NDArray[np.uint32]
     weight: FloatArray
 
     @classmethod
@@ -36,17 +36,22 @@ class Taps:
         count = max(1, int(np.count_nonzero(matrix, axis=1).max(initial=0)))
         order = np.argsort(matrix == 0, axis=1, kind="stable")[:, :count]
         weight = np.take_along_axis(matrix, order, axis=1)
-        index = np.where(weight != 0, order, order[:, :1]).astype(np.int32)
-        return cls(index, np.ascontiguousarray(weight))
+        index = np.where(weight != 0, order, order[:, :1]).astype(np.uint32)
+        return cls(np.ascontiguousarray(index.T), np.ascontiguousarray(weight.T))
 
     @property
-    def arrays(self) -> tuple[NDArray[np.int32], FloatArray]:
+    def arrays(self) -> tuple[NDArray[np.uint32], FloatArray]:
         """Index and weight."""
         return self.index, self.weight
 
     def __getitem__(self, span: slice) -> Taps:
         """The taps of a range of pixels."""
-        return Taps(self.index[span], self.weight[span])
+        index, weight = (np.ascontiguousarray(array[:, span]) for array in self.arrays)
+        return Taps(index, weight)
+
+    def __len__(self) -> int:
+        """Number of pixels."""
+        return self.index.shape[1]
 
 
 def interpolate_plane(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArray:
@@ -60,13 +65,22 @@ def interpolate_plane(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArra
     Returns:
         (H, W) float32.
     """
-    height, width = len(rows.index), len(columns.index)
-    wide = np.empty((cells.shape[0], width), dtype=np.float32)
-    first, last = int(rows.index.min(initial=0)), int(rows.index.max(initial=0)) + 1
-    _mix_columns(cells, columns.index, columns.weight, first, last, wide)
-    out = np.empty((height, width), dtype=np.float32)
-    share_rows(height, width, lambda span: _mix_rows(wide, *rows[span].arrays, out[span]))
+    wide = widen(cells, rows, columns)
+    out = np.empty((len(rows), len(columns)), dtype=np.float32)
+    share_rows(len(rows), len(columns), lambda span: _mix_rows(wide, *rows[span].arrays, out[span]))
     return out
+
+
+def widen(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArray:
+    """The rows of (h, w) cells that ``rows`` asks for at the width of ``columns``.
+
+    Returns:
+        (h, W) float32; rows that nobody asks for hold anything.
+    """
+    wide = np.empty((cells.shape[0], len(columns)), dtype=np.float32)
+    first, last = int(rows.index.min(initial=0)), int(rows.index.max(initial=0)) + 1
+    _mix_columns(cells, *columns.arrays, first, last, wide)
+    return wide
 
 
 def highest_plane(
@@ -82,10 +96,10 @@ def highest_plane(
     Returns:
         (H, W) uint8 number of the plane, (H, W) float32 its value.
     """
-    size_hw = (len(rows.index), len(columns.index))
+    size_hw = (len(rows), len(columns))
     wide = np.empty((*cells.shape[:2], size_hw[1]), dtype=np.float32)
     for plane, target in zip(cells, wide, strict=True):
-        _mix_columns(plane, columns.index, columns.weight, 0, cells.shape[1], target)
+        _mix_columns(plane, *columns.arrays, 0, cells.shape[1], target)
     number, value = np.zeros(size_hw, dtype=np.uint8), np.empty(size_hw, dtype=np.float32)
     share_rows(
         *size_hw, lambda span: _take_highest(wide, *rows[span].arrays, number[span], value[span])
@@ -96,42 +110,50 @@ def highest_plane(
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _mix_columns(
     cells: FloatArray,
-    index: NDArray[np.int32],
+    index: NDArray[np.uint32],
     weight: FloatArray,
     first: int,
     last: int,
     wide: FloatArray,
 ) -> None:
     """Rows ``first`` to ``last`` of ``cells`` at the width of the output."""
-    for row in range(first, last):
-        for x in range(index.shape[0]):
-            total = np.float32(0.0)
-            for tap in range(index.shape[1]):
-                total += weight[x, tap] * cells[row, index[x, tap]]
-            wide[row, x] = total
+    for r in range(first, last):
+        row = np.uint64(r)
+        for x in range(index.shape[1]):
+            wide[row, x] = weight[0, x] * cells[row, index[0, x]]
+        for tap in range(1, index.shape[0]):
+            for x in range(index.shape[1]):
+                wide[row, x] += weight[tap, x] * cells[row, index[tap, x]]
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _mix_rows(
-    wide: FloatArray, index: NDArray[np.int32], weight: FloatArray, out: FloatArray
+    wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, out: FloatArray
 ) -> None:
     """Every output row as a mix of wide rows."""
-    for y in range(index.shape[0]):
-        target, source, share = out[y], wide[index[y, 0]], weight[y, 0]
-        for x in range(out.shape[1]):
-            target[x] = share * source[x]
-        for tap in range(1, index.shape[1]):
-            share = weight[y, tap]
-            if share != 0.0:
-                source = wide[index[y, tap]]
-                for x in range(out.shape[1]):
-                    target[x] += share * source[x]
+    for y in range(out.shape[0]):
+        mix_row(wide, index, weight, y, out)
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy")
+def mix_row(
+    wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, y: int, out: FloatArray
+) -> None:
+    """Row ``y`` of (H, W) ``out`` as a mix of the rows of (h, W) ``wide``; in compiled code."""
+    row, source, share = np.uint64(y), index[0, y], weight[0, y]
+    for x in range(out.shape[1]):
+        out[row, x] = share * wide[source, x]
+    for tap in range(1, index.shape[0]):
+        source, share = index[tap, y], weight[tap, y]
+        if share != 0.0:
+            for x in range(out.shape[1]):
+                out[row, x] += share * wide[source, x]
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def _take_highest(
     wide: FloatArray,
-    index: NDArray[np.int32],
+    index: NDArray[np.uint32],
     weight: FloatArray,
     number: NDArray[np.uint8],
     value: FloatArray,
@@ -139,15 +161,15 @@ def _take_highest(
     """Row by row: mix every plane's row and keep the highest."""
     width = wide.shape[2]
     mixed = np.empty(width, dtype=np.float32)
-    for y in range(index.shape[0]):
+    for y in range(index.shape[1]):
         best, chosen = value[y], number[y]
         best[:] = np.float32(-3.0e38)
         for plane in range(wide.shape[0]):
             mixed[:] = 0.0
-            for tap in range(index.shape[1]):
-                share = weight[y, tap]
+            for tap in range(index.shape[0]):
+                share = weight[tap, y]
                 if share != 0.0:
-                    source = wide[plane, index[y, tap]]
+                    source = wide[plane, index[tap, y]]
                     for x in range(width):
                         mixed[x] += share * source[x]
             for x in range(width):

@@ -1,6 +1,8 @@
-"""Compiled passes over one instance's logits: its score, and its say in the label map.
+"""Compiled passes over one instance: its mask, its score, and its say in the label map.
 
 Each is one pass over the crop where torch needs five, most of them over pixels that say nothing.
+Planes hold mask probabilities where a mask is and zero elsewhere: worked out once, while a row is
+still in the cache, they serve score, mask and label map.
 """
 
 from __future__ import annotations
@@ -9,37 +11,53 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.engine.resample import Taps, mix_row, widen
 from m2fp_cli.engine.threads import share_rows
 
 FloatArray = NDArray[np.float32]
 CountArray = NDArray[np.uint8]
 
 
-def measure_inside(logits: FloatArray) -> tuple[int, float]:
-    """Number of positive pixels of (h, w) float32 logits, and the sum of their sigmoids."""
-    if not logits.size:
-        return 0, 0.0
-    shares: list[tuple[np.int64, np.float64]] = []
-    height, width = logits.shape
-    share_rows(height, width, lambda rows: shares.append(_measure(logits[rows])))
-    return sum(int(area) for area, _ in shares), sum(sorted(float(t) for _, t in shares))
-
-
-def add_strength(logits: FloatArray, score: float, total: FloatArray, times: CountArray) -> None:
-    """Add score times sigmoid where it is above one half, and count there.
+def certain_plane(cells: FloatArray, rows: Taps, columns: Taps) -> tuple[FloatArray, int, float]:
+    """Mask probabilities at photo resolution, inside the mask only.
 
     Args:
-        logits: (h, w) float32.
+        cells: (h, w) float32 mask logits.
+        rows: taps of the H output rows.
+        columns: taps of the W output columns.
+
+    Returns:
+        (H, W) float32, the sigmoid of the resampled logit where that is positive, else 0; the
+        number of such pixels; the sum of their probabilities.
+    """
+    plane = np.empty((len(rows), len(columns)), dtype=np.float32)
+    if not plane.size:
+        return plane, 0, 0.0
+    wide = widen(cells, rows, columns)
+    shares: list[tuple[np.int64, np.float64]] = []
+
+    def work(span: slice) -> None:
+        shares.append(_fill(wide, *rows[span].arrays, plane[span]))
+
+    share_rows(len(rows), len(columns), work)
+    return plane, sum(int(area) for area, _ in shares), sum(sorted(float(t) for _, t in shares))
+
+
+def add_strength(plane: FloatArray, score: float, total: FloatArray, times: CountArray) -> None:
+    """Add score times probability where it is above one half, and count there.
+
+    Args:
+        plane: (h, w) float32 probabilities, as of ``certain_plane``.
         score: of the instance, in [0, 1].
         total: (h, w) float32, changed.
         times: (h, w) uint8, changed.
     """
-    if score <= 0.5 or not logits.size:
+    if score <= 0.5 or not plane.size:
         return
-    height, width = logits.shape
+    height, width = plane.shape
 
     def add(rows: slice) -> None:
-        _add(logits[rows], score, total[rows], times[rows])
+        _add(plane[rows], score, total[rows], times[rows])
 
     share_rows(height, width, add)
 
@@ -115,27 +133,32 @@ def _sigmoid(value: np.float32) -> np.float32:
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _measure(logits: FloatArray) -> tuple[np.int64, np.float64]:
+def _fill(
+    wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, plane: FloatArray
+) -> tuple[np.int64, np.float64]:
     area, total = np.int64(0), np.float64(0.0)
-    for y in range(logits.shape[0]):
-        count, row = np.int32(0), np.float32(0.0)
-        for x in range(logits.shape[1]):
-            value = logits[y, x]
+    for y in range(plane.shape[0]):
+        mix_row(wide, index, weight, y, plane)
+        count, line, row = np.int32(0), np.float32(0.0), np.uint64(y)
+        for x in range(plane.shape[1]):
+            value = plane[row, x]
             inside = value > np.float32(0.0)
             share = _sigmoid(max(value, np.float32(0.0)))
+            share = share if inside else np.float32(0.0)
+            plane[row, x] = share
             count += np.int32(inside)
-            row += share if inside else np.float32(0.0)
+            line += share
         area += count
-        total += row
+        total += line
     return area, total
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def _add(logits: FloatArray, score: float, total: FloatArray, times: CountArray) -> None:
+def _add(plane: FloatArray, score: float, total: FloatArray, times: CountArray) -> None:
     sure = np.float32(score)
-    for y in range(logits.shape[0]):
-        for x in range(logits.shape[1]):
-            strength = sure * _sigmoid(max(logits[y, x], np.float32(0.0)))
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            strength = sure * plane[y, x]
             speaks = strength > np.float32(0.5)
             total[y, x] += strength if speaks else np.float32(0.0)
             times[y, x] += np.uint8(speaks)
