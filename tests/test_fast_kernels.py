@@ -13,6 +13,7 @@ from m2fp_cli.engine.fast.attention import weigh_
 from m2fp_cli.engine.fast.formats import as_tensor, exponential, load, raw, store
 from m2fp_cli.engine.fast.mask_decoder import scale_features
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
+from m2fp_cli.engine.fast.pooling import pool_highest
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
 from m2fp_cli.network.deformable_attention import reference_points
@@ -99,6 +100,20 @@ def test_masked_softmax(dtype):
     assert torch.allclose(scores.float() / totals, wanted, rtol=FORMATS[dtype] * 2, atol=1e-6)
     assert not scores[:, blocked].any()
     assert torch.allclose(totals, scores.float().sum(-1, keepdim=True))
+
+
+def channels_last(*shape: int, seed: int = 0) -> torch.Tensor:
+    return random(*shape, seed=seed).contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("size", [(1, 1), (6, 7), (65, 90)])
+def test_pooling(dtype, size):
+    x = channels_last(1, 48, *size).to(dtype)
+    found = pool_highest(x)
+    wanted = torch.nn.functional.max_pool2d(x.float(), 3, stride=2, padding=1)
+    assert torch.equal(found.float(), wanted)
+    assert found.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_sampling_in_bfloat16():

@@ -28,27 +28,41 @@ from m2fp_cli.network.position import sine_positions
 class FastCrossAttention(nn.Module):
     """Cross-attention whose keys and values are multiplied in the fast format."""
 
+    key_weight: Tensor
+
     def __init__(self, attention: Attention, dtype: torch.dtype) -> None:
         """Split the packed projections."""
         super().__init__()
         self.num_heads = attention.num_heads
         weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
         self.query = PackedLinear(weights[0], biases[0], torch.float32)
-        self.key = PackedLinear(weights[1], biases[1], dtype)
+        # In bfloat16 the product that gives the keys as columns is faster than the one that gives
+        # rows and the copy of them that the scores would need, 11 ms against 25 over 8,640 keys; in
+        # float32 the copy is not made. The bias of the keys adds the same to all scores of a query.
+        self.columns = dtype is not torch.float32
+        self.register_buffer("key_weight", weights[1].detach().to(dtype) if self.columns else None)
+        self.key = None if self.columns else PackedLinear(weights[1], biases[1], dtype)
         self.value = PackedLinear(weights[2], biases[2], dtype)
         self.output = PackedLinear.of(attention.out_proj, torch.float32)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor) -> Tensor:
         """Attend from (Q, C) to (L, C); ``blocked`` is (Q, L) bool. Gives (Q, C) float32."""
-        q, k, v = (
-            x.unflatten(-1, (self.num_heads, -1)).transpose(0, 1)
-            for x in (self.query(query), self.key(key), self.value(value))
+        heads = (self.num_heads, -1)
+        q, v = (
+            x.unflatten(-1, heads).transpose(0, 1) for x in (self.query(query), self.value(value))
         )
         scale = q.shape[-1] ** -0.5
-        weights = (q * scale).to(k.dtype) @ k.transpose(1, 2)
+        weights = (q * scale).to(v.dtype) @ self._key_columns(key).unflatten(0, heads)
         totals = weigh_(weights, blocked)
         attended = (weights @ v).float().div_(totals).transpose(0, 1).flatten(1)
         return self.output(attended)
+
+    def _key_columns(self, key: Tensor) -> Tensor:
+        """(L, C) to projected (C, L)."""
+        if self.key is None:
+            return torch.mm(self.key_weight, key.T)
+        rows: Tensor = self.key(key)
+        return rows.T
 
 
 class FastMaskDecoder(nn.Module):

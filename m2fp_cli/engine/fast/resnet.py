@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv
+from m2fp_cli.engine.fast.pooling import pool_highest
 from m2fp_cli.network.resnet import Bottleneck, DeepLabResNet
 
 
@@ -55,7 +56,7 @@ class FoldedResNet(nn.Module):
         x = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for conv in self.stem:
             x = conv(x)
-        x = F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
+        x = pool_highest(x)
         features = {}
         for name, stage in self.stages.items():
             x = stage(x)
