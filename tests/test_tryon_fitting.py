@@ -161,3 +161,25 @@ def test_the_hair_of_a_second_head_in_the_same_mask_stays():
     assert done.people[0].items[0].placed
     around = np.s_[place[1] - 20 : place[1] + 21, place[0] - 20 : place[0] + 21]
     assert np.array_equal(done.image_bgr[around], photo[around])
+
+
+def test_an_old_hat_beside_the_face_becomes_hair_and_not_background():
+    drawn = draw_person(hat=True)
+    labels = drawn.result.semantic_map.copy()
+    temple = (round(drawn.eyes_xy[0] + 1.12 * drawn.unit), round(drawn.eyes_xy[1]))
+    for picture, value in ((drawn.photo_bgr, (60, 160, 60)), (labels, 1)):
+        cv2.circle(picture, temple, round(0.13 * drawn.unit), value, -1)
+    done = virtual_hat_tryon(drawn.photo_bgr, "fedora", result_from_maps(CIHP, labels))
+    assert "the old hat was painted over" in " ".join(done.people[0].items[0].notes)
+    assert done.image_bgr[temple[1], temple[0]].max() < 90
+
+
+def test_a_sliver_of_hat_at_the_hair_is_no_hat():
+    drawn = draw_person()
+    labels = drawn.result.semantic_map.copy()
+    x, y = round(drawn.eyes_xy[0] + 1.3 * drawn.unit), round(drawn.eyes_xy[1])
+    labels[y : y + 8, x : x + 3] = 1
+    done = virtual_hat_tryon(drawn.photo_bgr, "fedora", result_from_maps(CIHP, labels))
+    record = done.people[0].items[0]
+    assert not any("old hat" in note for note in record.notes)
+    assert all(check.ok for check in record.checks if check.name == "old_hat_covered")

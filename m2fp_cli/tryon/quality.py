@@ -91,7 +91,7 @@ def check_hat(
     discs = (np.abs(along) - 0.5) ** 2 + below**2 < 0.18**2
     hair = figure.mask("Hair") & ~gone
     above = hair & (below < -place.height - 0.1)
-    old = figure.mask("Hat") & ~gone
+    old = figure.mask("Hat") & ~gone & frame.has_hat
     brim = 0.2 if style == "brim" else 0.0
     return [
         Check("gap_median_u", gap_median, 0.0, 0.05),

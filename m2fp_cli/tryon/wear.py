@@ -10,13 +10,12 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.background import fill_background
+from m2fp_cli.tryon.clearing import clear_above
 from m2fp_cli.tryon.compositing import (
     Inverse,
     Layer,
@@ -32,7 +31,6 @@ from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.lighting import Light, match_light
 from m2fp_cli.tryon.occlusion import hands_in_front, nearer_people, people_mask, to_layer
 from m2fp_cli.tryon.placement import (
-    HatPlacement,
     place_earring,
     place_glasses,
     place_hat,
@@ -50,8 +48,6 @@ from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.seam import blend_checked
 
 Matrix = NDArray[np.float64]
-MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2
-_HEAD_REACH = 4.0  # U to either side of the eyes; full hair ends within it
 LOW_CONFIDENCE = 0.2
 
 
@@ -160,7 +156,7 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     notes = list(hat.notes)
     if cut > 0.6:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
-    cleared = _clear_above(wearer, layer, place, notes)
+    cleared = clear_above(wearer.photo_bgr[figure.window], figure, frame, layer, place, notes)
     if isinstance(cleared, str):
         return ItemRecord("hat", hat.name, cleared)
     layer = hide_behind(wearer, layer)
@@ -177,74 +173,6 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
         "cut_by_frame": cut,
     }
     return ItemRecord("hat", hat.name, "", numbers, tuple(checks), tuple(notes))
-
-
-def _clear_above(
-    wearer: Wearer, layer: Layer, place: HatPlacement, notes: list[str]
-) -> BoolArray | str:
-    """Paint background over an old hat and over hair that would show beside the new one.
-
-    Beside the band hair falls: what is left of it slopes down from the hat's edge.
-
-    Returns:
-        what was painted over, in the figure's window; or why the hat cannot be worn.
-    """
-    frame, figure = wearer.frame, wearer.figure
-    along, below = window_units(frame, figure)
-    covered = grown(alpha_in_window(layer, figure) > 0.6, 0.0)
-    own = _own_head(figure, frame.unit, along, below)
-    old = own & figure.mask("Hat") & ~covered
-    beside = np.maximum(np.abs(along - place.offset) - place.half, 0)
-    slope = -place.height - 0.05 + 0.7 * beside
-    hair = own & figure.mask("Hair") & ~covered & (below < slope)
-    unit2 = frame.unit**2
-    old_area, hair_area = np.count_nonzero(old) / unit2, np.count_nonzero(hair) / unit2
-    if old_area > MAX_INPAINT:
-        return "the hat that is worn is larger than the new one"
-    if hair_area > MAX_INPAINT:
-        return "the hair is too full for the hat"
-    hole = np.zeros_like(old)
-    if old_area > 0.01:
-        hole |= old
-        notes.append("the old hat was painted over where the new one does not cover it")
-    if hair_area > 0.005:
-        hole |= hair
-        notes.append("hair beside the hat was painted over")
-    if hole.any():
-        _paint_background(wearer, hole)
-    return hole
-
-
-def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray) -> BoolArray:
-    """What hangs together with the face the frame was found on, frayed hair included.
-
-    A mask that joins two people holds a second head. Its hair is not beside this hat, and nothing
-    would cover the place that it is taken from.
-
-    Args:
-        figure: the person's masks in the window.
-        unit: U in pixels.
-        along: position along the line of the eyes, in U from their centre.
-        below: position below it, in U.
-    """
-    head = figure.mask("Hair", "Hat", "Face", "Sunglasses")
-    _, pieces = cv2.connectedComponents(grown(head, 0.12 * unit).astype(np.uint8))
-    near = head & (np.abs(along) < 1.0) & (np.abs(below) < 1.0)
-    mine = np.isin(pieces, np.unique(pieces[near]))
-    return mine & (np.abs(along) < _HEAD_REACH)
-
-
-def _paint_background(wearer: Wearer, hole: BoolArray) -> None:
-    """Fill a part of the window from the background around it; the person does not bleed in."""
-    figure = wearer.figure
-    edge = max(2.0, 0.2 * wearer.frame.unit)  # hair frays out beyond its mask
-    hole = grown(hole, edge) & ~figure.mask("Face") & ~figure.others
-    window = wearer.photo_bgr[figure.window]
-    # The rest of the person must not be taken for background: it is unknown like the hole.
-    unknown = hole | grown(figure.own > 0, edge) | figure.others
-    filled = fill_background(window, hole, unknown, wearer.frame.unit)
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)[hole][:, None]
-    window[hole] = np.round(window[hole] * (1 - soft) + filled[hole] * soft).astype(np.uint8)
 
 
 def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
