@@ -15,7 +15,7 @@ from m2fp_cli.engine.fast.mask_decoder import scale_features
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
 from m2fp_cli.engine.fast.pooling import pool_highest
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
-from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
+from m2fp_cli.engine.fast.sampling import _sampler, sample_fused, sample_portable
 from m2fp_cli.network.deformable_attention import reference_points
 
 FORMATS = {torch.float32: 2e-6, torch.bfloat16: 2**-8}  # relative error of one rounding, at most
@@ -114,6 +114,11 @@ def test_pooling(dtype, size):
     wanted = torch.nn.functional.max_pool2d(x.float(), 3, stride=2, padding=1)
     assert torch.equal(found.float(), wanted)
     assert found.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_the_compiled_sampler_is_found_again_by_other_processes():
+    inside = _sampler(8, 3).py_func.__closure__
+    assert sorted(cell.cell_contents for cell in inside) == [3, 8]
 
 
 def test_sampling_in_bfloat16():

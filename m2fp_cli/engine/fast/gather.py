@@ -7,8 +7,6 @@ Written as vectors, the sums stay in registers: 11,340 queries of 8 heads take a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 from llvmlite import ir
@@ -19,44 +17,40 @@ _I32, _I64, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
 _FUSED = ("contract",)  # no more than that: the two sums must stay two
 
 
-@lru_cache(maxsize=8)
-def summer(depth: int, samples: int, lanes: int) -> Any:
-    """A compiled function for ``depth`` channels a head and ``samples`` samples.
+@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator, unused-ignore]
+def add_samples(
+    _context: Any, flat: Any, place: Any, share: Any, lane: Any, out: Any, at: Any, sizes: Any
+) -> Any:
+    """Sum ``share[c, i, lane] * flat[place[c, i, lane] : + depth]`` into ``out[at : at + depth]``.
 
-    ``add_samples(flat, place, share, lane, out, at)``: the sum over samples and corners of
-    ``share[c, i, lane] * flat[place[c, i, lane] : + depth]`` into ``out[at : at + depth]``. All
-    arrays are contiguous: ``flat`` and ``out`` (N,) float32 or bfloat16 as uint16, ``place``
-    (4, samples, lanes) int32 at least 0, ``share`` the same float32. Nothing is checked.
+    In compiled code: ``add_samples(flat, place, share, lane, out, at, sizes)``. The sum goes over
+    the four corners ``c`` and all samples ``i``. Arrays are contiguous: ``flat`` and ``out`` (N,)
+    float32, or bfloat16 as uint16; ``place`` (4, samples, lanes) int32, at least 0; ``share`` the
+    same in float32. Nothing is checked. ``sizes`` = (depth, samples, lanes), constants.
     """
+    depth, samples, lanes = (size.literal_value for size in sizes)
+    signature = types.void(flat, place, share, lane, out, at, sizes)
+    narrow = flat.dtype == types.uint16
 
-    def declare(
-        _context: Any, flat: Any, place: Any, share: Any, lane: Any, out: Any, at: Any
-    ) -> Any:
-        signature = types.void(flat, place, share, lane, out, at)
-        narrow = flat.dtype == types.uint16
+    def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        def data(index: int) -> Any:
+            array = context.make_array(signature.args[index])
+            return array(context, builder, arguments[index]).data
 
-        def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            def data(index: int) -> Any:
-                array = context.make_array(signature.args[index])
-                return array(context, builder, arguments[index]).data
+        lane, at = (_as_i64(builder, arguments[i]) for i in (3, 5))
+        code = _Bfloat(builder, depth) if narrow else _Single(builder, depth)
+        places, shares = data(1), data(2)
+        sums = [ir.Constant(code.type, None)] * 2  # two, so that each waits half as often
+        for index in range(4 * samples):
+            where = builder.add(lane, _I64(index * lanes))
+            place = builder.zext(builder.load(builder.gep(places, [where])), _I64)
+            factor = builder.load(builder.gep(shares, [where]))
+            source = builder.gep(data(0), [place])
+            sums[index % 2] = code.add(sums[index % 2], factor, source)
+        code.store(builder.fadd(*sums), builder.gep(data(4), [at]))
+        return context.get_dummy_value()
 
-            lane, at = (_as_i64(builder, arguments[i]) for i in (3, 5))
-            code = _Bfloat(builder, depth) if narrow else _Single(builder, depth)
-            places, shares = data(1), data(2)
-            sums = [ir.Constant(code.type, None)] * 2  # two, so that each waits half as often
-            for index in range(4 * samples):
-                where = builder.add(lane, _I64(index * lanes))
-                place = builder.zext(builder.load(builder.gep(places, [where])), _I64)
-                factor = builder.load(builder.gep(shares, [where]))
-                source = builder.gep(data(0), [place])
-                sums[index % 2] = code.add(sums[index % 2], factor, source)
-            code.store(builder.fadd(*sums), builder.gep(data(4), [at]))
-            return context.get_dummy_value()
-
-        return signature, build
-
-    compiled: Callable[..., None] = intrinsic(declare)
-    return compiled
+    return signature, build
 
 
 def _as_i64(builder: Any, value: Any) -> Any:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.fast.formats import FloatArray, RawArray, exponential, load
-from m2fp_cli.engine.fast.gather import summer
+from m2fp_cli.engine.fast.gather import add_samples
 from m2fp_cli.engine.threads import thread_pool
 from m2fp_cli.network.deformable_attention import sample_points
 
@@ -121,9 +121,10 @@ def sample_portable(
 def _sampler(depth: int, samples: int) -> Callable[..., None]:
     """The compiled loop for ``depth`` channels a head and ``samples`` samples a query and head.
 
-    Both are constants inside, so that the loops over them unroll; see :func:`gather.summer`.
+    Both are constants inside, so that the loops over them unroll. Nothing but them may come from
+    out here: they are part of the name under which numba keeps the code, and anything else there
+    would be another name in every process.
     """
-    add_samples = summer(depth, samples, _LANES)
 
     @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
     def sample_block(
@@ -149,7 +150,8 @@ def _sampler(depth: int, samples: int) -> Callable[..., None]:
             for i in range(4 * samples * _LANES):
                 flat_place[i] = flat_place[i] * stride + head * depth
             for q in range(min(_LANES, stop - first)):
-                add_samples(flat, place, share, q, out, ((first + q) * heads + head) * depth)
+                at = ((first + q) * heads + head) * depth
+                add_samples(flat, place, share, q, out, at, (depth, samples, _LANES))
 
     compiled: Callable[..., None] = sample_block
     return compiled
