@@ -17,8 +17,7 @@ _I32, _I64, _FLOAT = ir.IntType(32), ir.IntType(64), ir.FloatType()
 _FUSED = ("contract",)  # no more than that: the two sums must stay two
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator, unused-ignore]
-def add_samples(
+def _declare_add_samples(
     _context: Any, flat: Any, place: Any, share: Any, lane: Any, out: Any, at: Any, sizes: Any
 ) -> Any:
     """Sum ``share[c, i, lane] * flat[place[c, i, lane] : + depth]`` into ``out[at : at + depth]``.
@@ -51,6 +50,9 @@ def add_samples(
         return context.get_dummy_value()
 
     return signature, build
+
+
+add_samples: Any = intrinsic(prefer_literal=True)(_declare_add_samples)
 
 
 def _as_i64(builder: Any, value: Any) -> Any:
