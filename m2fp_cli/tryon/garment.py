@@ -13,11 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.tryon.compositing import Picture, to_linear, to_srgb
-from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray
+from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray, grown
 from m2fp_cli.tryon.lighting import luminance_of
 
 MIN_AREA = 400
-PATTERNED = 0.28  # deviation of log luminance around the shading, from here on it is a pattern
+EDGE = 0.08  # width of the edge that is mixed with what is beside the garment, U
+ROUGH = 0.28  # deviation of log luminance around the shading; folds and weaves reach 0.6
+PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are
+COLORS = 9.0  # several colours: median distance of chroma from its median, Lab
 SHADE_RANGE = (0.08, 2.2)
 
 
@@ -104,13 +107,14 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     old = window.copy()
     light = to_linear(window)
     before = luminance_of(light)
-    shading, detail, patterned = split_shading(before, mask, unit)
+    shading, detail, patterned = split_shading(before, mask, unit, _colors(old, mask))
     tile = _lay(cloth, figure, shading, unit)
     gain = _soft_knee(shading * detail)
     target = tile * gain[..., None]
     target += _specular(light, before, mask)[..., None]
+    target = follow_edge(light, np.clip(target, 0, 1), mask, unit)
     weight = _inner_feather(mask, unit)[..., None]
-    mixed = light * (1 - weight) + np.clip(target, 0, 1) * weight
+    mixed = light * (1 - weight) + target * weight
     window[mask] = to_srgb(mixed[mask])
     outside = int(np.count_nonzero((window != old).any(axis=2) & ~mask))
     after = luminance_of(to_linear(window))
@@ -124,8 +128,14 @@ def _lab(bgr: Picture) -> FloatArray:
     return np.asarray(cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
 
 
+def _colors(bgr: Picture, mask: BoolArray) -> float:
+    """Median distance of the chroma of a garment's pixels from the median chroma, Lab."""
+    chroma = _lab(bgr)[mask][:, 1:]
+    return float(np.median(np.linalg.norm(chroma - np.median(chroma, axis=0), axis=1)))
+
+
 def split_shading(
-    luminance: FloatArray, mask: BoolArray, unit: float
+    luminance: FloatArray, mask: BoolArray, unit: float, colors: float = 0.0
 ) -> tuple[FloatArray, FloatArray, bool]:
     """Shading and detail of a garment, both around 1.
 
@@ -133,6 +143,7 @@ def split_shading(
         luminance: (h, w) float32 linear.
         mask: (h, w) bool, the garment.
         unit: U in pixels.
+        colors: how far its colours lie apart, Lab.
 
     Returns:
         shading, detail and whether the detail is a pattern, which is then left out.
@@ -144,13 +155,13 @@ def split_shading(
     radius = max(0.15 * unit, 1.5)
     coarse = _masked_blur(filled, mask, 1.5 * radius)
     rest = np.where(mask, log - coarse, 0).astype(np.float32)
-    patterned = float(np.percentile(np.abs(rest[mask]), 68)) > PATTERNED
-    if patterned:
+    rough = float(np.percentile(np.abs(rest[mask]), 68))
+    if rough > (ROUGH if colors > COLORS else PATTERNED):
         smooth = _masked_blur(filled, mask, 2.5 * radius)
         shading = np.exp(0.8 * smooth)
         return np.clip(shading, *SHADE_RANGE), np.ones_like(shading), True
     # Dark cloth holds its folds in few levels: what is left is spread, noise damped.
-    strength = 0.85 if reference > 0.03 else 0.6
+    strength = (0.85 if reference > 0.03 else 0.6) * min(1.0, 0.4 / rough)
     shading = np.clip(np.exp(coarse), *SHADE_RANGE)
     detail = np.clip(np.exp(strength * rest), 0.4, 1.8)
     return shading.astype(np.float32), detail.astype(np.float32), False
@@ -202,6 +213,59 @@ def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> Floa
     padded = cv2.copyMakeBorder(small, 0, 1, 0, 1, cv2.BORDER_WRAP)
     out = cv2.remap(padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
     return np.asarray(out, dtype=np.float32)
+
+
+def follow_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float) -> FloatArray:
+    """Recoloured garment whose edge is the photo's own, inside the mask.
+
+    Near its edge a mask holds pixels that are mixed with what is beside the garment, or are not of
+    it at all. Old cloth and ground a little farther in and out tell how much of a pixel is cloth;
+    that share of the old colour is replaced by the new one of the cloth within.
+
+    Args:
+        light: (h, w, 3) float32 linear, the photo.
+        target: (h, w, 3) float32 linear, the new cloth all over the mask.
+        mask: (h, w) bool, the garment.
+        unit: U in pixels.
+
+    Returns:
+        (h, w, 3) float32 linear, to be used inside the mask.
+    """
+    reach = float(np.clip(EDGE * unit, 1.5, 6.0))
+    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    inner, outer = depth > reach, ~grown(mask, reach)
+    near = (depth > 0) & (depth <= 1.5 * reach)
+    if not near.any() or not inner.any() or not outer.any():
+        return target
+    cloth, ground = (_around(light, part, reach)[near] for part in (inner, outer))
+    spread = _around(light * light, inner, reach)[near] - cloth * cloth
+    new = _around(target, inner, reach)[near]
+    apart = cloth - ground
+    contrast = (apart * apart).sum(axis=1)
+    share = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
+    noise = np.maximum(spread, 0).sum(axis=1) + 1e-4
+    trust = contrast / (contrast + 4 * noise)
+    share = (1 - trust * (1 - np.clip(share, 0, 1)))[:, None]
+    # What is left of a pixel without its cloth is ground: no less than black, no more than white.
+    rest = np.clip(light[near] - share * cloth, 0, 1 - share)
+    edge = share * new + rest
+    # A pixel that is all cloth keeps its own folds.
+    pure = np.clip((depth[near] / reach - 0.5) / 1.0, 0, 1)[:, None]
+    out = target.copy()
+    out[near] = np.clip(edge * (1 - pure) + target[near] * pure, 0, 1)
+    return out
+
+
+def _around(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
+    """Mean of a part of a picture around every pixel, (h, w, 3)."""
+    weight = part.astype(np.float32)
+    total = np.zeros_like(weight)
+    values = np.zeros_like(picture)
+    for sigma, share in ((1.5 * reach, 1.0), (6 * reach, 1e-3)):
+        total += share * cv2.GaussianBlur(weight, (0, 0), sigma)
+        values += share * cv2.GaussianBlur(picture * weight[..., None], (0, 0), sigma)
+    out: FloatArray = values / np.maximum(total, 1e-9)[..., None]
+    return out
 
 
 def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
