@@ -114,7 +114,7 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     target += _specular(light, before, mask)[..., None]
     target = follow_edge(light, np.clip(target, 0, 1), mask, unit)
     weight = _inner_feather(mask, unit)[..., None]
-    mixed: FloatArray = light * (1 - weight) + target * weight
+    mixed = np.asarray(light * (1 - weight) + target * weight, dtype=np.float32)
     window[mask] = to_srgb(mixed[mask])
     outside = int(np.count_nonzero((window != old).any(axis=2) & ~mask))
     after = luminance_of(to_linear(window))
