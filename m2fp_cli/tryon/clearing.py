@@ -108,21 +108,29 @@ def _paint_background(
     """
     edge = max(2.0, 0.2 * unit)  # hair frays out beyond its mask
     # What frays out of the part that stays, stays.
-    around = grown(hole, edge) & (figure.own == 0) & ~figure.others
-    hole = hole | (around & _nearer(hole, stays))
+    hole = hole | (_around(hole, stays, edge) & (figure.own == 0) & ~figure.others)
     # The rest of the person must not be taken for background: it is unknown like the hole.
     unknown = hole | grown(figure.own > 0, edge) | figure.others
     _fill(window_bgr, hole, unknown, unit)
 
 
-def _nearer(mask: BoolArray, other: BoolArray) -> BoolArray:
-    """Pixels that are nearer to one mask than to another."""
-    if not other.any():
-        return np.ones_like(mask)
-    to_mask, to_other = (
-        cv2.distanceTransform((~m).astype(np.uint8), cv2.DIST_L2, 5) for m in (mask, other)
+def _around(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
+    """Pixels no farther than ``reach`` from one mask, and farther from another."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    margin = round(reach) + 1
+    part = (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
     )
-    return np.asarray(to_mask < to_other, dtype=np.bool_)
+    to_mask, to_other = (
+        cv2.distanceTransform((~m[part]).astype(np.uint8), cv2.DIST_L2, 5)
+        if m[part].any()
+        else np.inf
+        for m in (mask, other)
+    )
+    out = np.zeros_like(mask)
+    out[part] = (to_mask <= round(reach)) & (to_mask < to_other)
+    return out
 
 
 def _paint_hair(window_bgr: Picture, figure: Figure, unit: float, hole: BoolArray) -> BoolArray:
@@ -140,6 +148,8 @@ def _paint_hair(window_bgr: Picture, figure: Figure, unit: float, hole: BoolArra
 
 def _fill(window_bgr: Picture, hole: BoolArray, unknown: BoolArray, unit: float) -> None:
     filled = fill_background(window_bgr, hole, unknown, unit)
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)[hole][:, None]
-    mixed = window_bgr[hole] * (1 - soft) + filled[hole] * soft
-    window_bgr[hole] = np.round(mixed).astype(np.uint8)
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)
+    edge = hole & (soft < 0.995)
+    weight = soft[edge][:, None]
+    filled[edge] = np.round(window_bgr[edge] * (1 - weight) + filled[edge] * weight)
+    np.copyto(window_bgr, filled, where=hole[..., None])
