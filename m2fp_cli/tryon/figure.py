@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -42,11 +43,21 @@ class Figure:
     labels: LabelSet
 
     def mask(self, *names: str) -> BoolArray:
-        """Pixels of the person that carry one of the labels; unknown names add nothing."""
-        known = {name: i for i, name in enumerate(self.labels.names)}
-        table = np.zeros(256, dtype=np.uint8)
-        table[[known[name] for name in names if name in known]] = 1
-        return np.asarray(cv2.LUT(self.own, table)).view(np.bool_)
+        """Pixels of the person that carry one of the labels, read-only; unknown names add none."""
+        found = self._masks.get(names)
+        if found is None:
+            known = {name: i for i, name in enumerate(self.labels.names)}
+            table = np.zeros(256, dtype=np.uint8)
+            table[[known[name] for name in names if name in known]] = 1
+            found = np.asarray(cv2.LUT(self.own, table)).view(np.bool_)
+            found.setflags(write=False)
+            self._masks[names] = found
+        return found
+
+    @cached_property
+    def _masks(self) -> dict[tuple[str, ...], BoolArray]:
+        """What ``mask`` has found; most are asked for several times."""
+        return {}
 
     @property
     def window(self) -> tuple[slice, slice]:
