@@ -70,9 +70,9 @@ class Mask:
         return aligned.view(np.bool_)[:, skipped:]
 
     def bits_in(self, box_xyxy: Box) -> NDArray[np.uint8]:
-        """The bytes that hold a box inside its own, (y1 - y0, bytes) uint8; more may be set in them.
+        """The bytes that hold a box inside its own, (y1 - y0, bytes) uint8.
 
-        The first one begins at the last multiple of 8 up to the box's first column.
+        They may hold more than the box. The first one begins at the last multiple of 8 up to the box's first column.
         """
         x0, y0, x1, y1 = box_xyxy
         left, top = self.box_xyxy[0] // 8, self.box_xyxy[1]

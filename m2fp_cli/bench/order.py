@@ -10,9 +10,9 @@ class ProbeOrder:
     """An engine and how to run it.
 
     Attributes:
-        engine: ``fast`` or ``reference``.
+        engine: ``fast``, ``reference``, ``onnxruntime`` or ``openvino``.
         model: name or folder of the model.
-        precision: number format of the fast engine.
+        precision: number format of the fast engine and of OpenVINO.
         threads: cores.
     """
 

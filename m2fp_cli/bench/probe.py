@@ -40,13 +40,19 @@ def build_engine(order: ProbeOrder) -> Engine:
     """The engine that is asked for, loaded.
 
     Raises:
-        EngineError: the reference is not installed.
+        EngineError: the reference or the runtime is not installed.
         ModelError: the model is not there, or damaged.
     """
     if order.engine == "reference":
         from m2fp_cli.engine.reference import ReferenceParser
 
         return ReferenceParser(order.model, threads=order.threads)
+    if order.engine != "fast":
+        from m2fp_cli.engine.exported import ExportedParser
+
+        return ExportedParser(
+            order.model, order.engine, precision=order.precision, threads=order.threads
+        )
     from m2fp_cli.engine.parser import HumanParser
 
     return HumanParser(order.model, precision=order.precision, threads=order.threads)

@@ -30,7 +30,6 @@ from m2fp_cli.errors import EngineError
 from m2fp_cli.imaging.names import displayable
 
 RANDOM = "random"
-REFERENCE = "reference"
 MODEL_WRITER = "m2fp_cli.bench.model_writer"
 SCENARIOS = ("single", "offline", "paint")
 Say = Callable[[str], None]
@@ -49,7 +48,8 @@ class BenchPlan:
         threads: cores of a single parse; None takes all, and lets the pool choose its own.
         workers: processes of the pool, and that paint; None chooses.
         scenarios: some of ``SCENARIOS``.
-        against_reference: measure ModelScope's implementation beside ours.
+        against: the engine to measure beside ours: ``reference``, ``onnxruntime``, ``openvino``,
+            or None.
         roofline: compare the network with its bound.
         sweep: run the pool in several shapes.
         single: how long each photo is measured.
@@ -64,7 +64,7 @@ class BenchPlan:
     threads: int | None
     workers: int | None
     scenarios: tuple[str, ...]
-    against_reference: bool
+    against: str | None
     roofline: bool
     sweep: bool
     single: Patience
@@ -166,8 +166,8 @@ def _run_single(
     shown: Callable[[Document], None],
 ) -> None:
     orders = {OURS: order}
-    if plan.against_reference:
-        orders[REFERENCE] = replace(order, engine=REFERENCE)
+    if plan.against is not None:
+        orders[plan.against] = replace(order, engine=plan.against)
     scenario = SingleScenario(orders, plan.single, say)
     with contextlib.closing(scenario.measure(plan.photos)) as measured:
         for figures in measured:

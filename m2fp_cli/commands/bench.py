@@ -36,6 +36,8 @@ class Opponent(str, Enum):
 
     NONE = "none"
     REFERENCE = "reference"
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
 
 
 def bench(
@@ -75,7 +77,8 @@ def bench(
     against: Annotated[
         Opponent,
         typer.Option(
-            help="Measure ModelScope's code beside ours, in turn (extra: reference, CPython 3.10)."
+            help="Measure another engine beside ours, in turn: ModelScope's code (extra: "
+            "reference, CPython 3.10), or our network in another runtime (extra of its name)."
         ),
     ] = Opponent.NONE,
     precision: options.Precision = options.PrecisionName.FP32,
@@ -141,7 +144,7 @@ def bench(
 ) -> None:
     """Measure parsing on this machine: seconds per stage, photos per second, peak memory.
 
-    With --against reference both engines run in processes of their own and take turns, so that a
+    With --against both engines run in processes of their own and take turns, so that a
     busy machine slows both; ratios are medians over pairs, with a 95 % interval, and the answers
     are compared. What is going on is told on stderr.
 
@@ -156,7 +159,7 @@ def bench(
     scenarios = SCENARIOS if scenario is Scenario.ALL else (scenario.value,)
     if sweep and "offline" not in scenarios:
         scenarios = (*scenarios, "offline")
-    if against is Opponent.REFERENCE and "single" not in scenarios:
+    if against is not Opponent.NONE and "single" not in scenarios:
         raise UsageError("--against goes with --scenario single or all")
     if plot is not None and "single" not in scenarios:
         raise UsageError("--plot goes with --scenario single or all")
@@ -173,7 +176,7 @@ def bench(
         threads=shape.threads,
         workers=shape.workers,
         scenarios=scenarios,
-        against_reference=against is Opponent.REFERENCE,
+        against=None if against is Opponent.NONE else against.value,
         roofline=roofline,
         sweep=sweep,
         single=_patience(min_time, min_count, budget, quick=quick),

@@ -88,10 +88,11 @@ def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray)
         below: position below it, in U.
     """
     head = figure.mask(*HEAD)
-    _, pieces = cv2.connectedComponents(grown(head, 0.12 * unit).astype(np.uint8))
+    count, pieces = cv2.connectedComponents(grown(head, 0.12 * unit).astype(np.uint8))
     near = head & (np.abs(along) < 1.0) & (np.abs(below) < 1.0)
-    mine = np.isin(pieces, np.unique(pieces[near]))
-    return mine & (np.abs(along) < HEAD_REACH)
+    mine = np.zeros(count, dtype=np.bool_)
+    mine[pieces[near]] = True
+    return mine[pieces] & (np.abs(along) < HEAD_REACH)
 
 
 def _paint_background(
@@ -116,12 +117,7 @@ def _paint_background(
 
 def _around(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
     """Pixels no farther than ``reach`` from one mask, and farther from another."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    margin = round(reach) + 1
-    part = (
-        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
-        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
-    )
+    part = _box_around(mask, round(reach) + 1)
     to_mask, to_other = (
         cv2.distanceTransform((~m[part]).astype(np.uint8), cv2.DIST_L2, 5)
         if m[part].any()
@@ -131,6 +127,13 @@ def _around(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
     out = np.zeros_like(mask)
     out[part] = (to_mask <= round(reach)) & (to_mask < to_other)
     return out
+
+
+def _box_around(mask: BoolArray, margin: int) -> tuple[slice, slice]:
+    """Rows and columns that hold what is set, and a margin."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
+    return slice(top, int(rows[-1]) + margin + 1), slice(left, int(columns[-1]) + margin + 1)
 
 
 def _paint_hair(window_bgr: Picture, figure: Figure, unit: float, hole: BoolArray) -> BoolArray:
@@ -148,8 +151,11 @@ def _paint_hair(window_bgr: Picture, figure: Figure, unit: float, hole: BoolArra
 
 def _fill(window_bgr: Picture, hole: BoolArray, unknown: BoolArray, unit: float) -> None:
     filled = fill_background(window_bgr, hole, unknown, unit)
-    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)
-    edge = hole & (soft < 0.995)
+    part = _box_around(hole, 3)
+    inside, photo, paint = hole[part], window_bgr[part], filled[part]
+    soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7)
+    edge = inside & (soft < 0.995)
     weight = soft[edge][:, None]
-    filled[edge] = np.round(window_bgr[edge] * (1 - weight) + filled[edge] * weight)
-    np.copyto(window_bgr, filled, where=hole[..., None])
+    paint[edge] = np.round(photo[edge] * (1 - weight) + paint[edge] * weight)
+    # Outside of the hole what was filled is the photo.
+    photo[...] = paint
