@@ -72,7 +72,8 @@ class Mask:
     def bits_in(self, box_xyxy: Box) -> NDArray[np.uint8]:
         """The bytes that hold a box inside its own, (y1 - y0, bytes) uint8.
 
-        They may hold more than the box. The first one begins at the last multiple of 8 up to the box's first column.
+        They may hold more than the box: the first begins at the last multiple of 8 up to the box's
+        first column.
         """
         x0, y0, x1, y1 = box_xyxy
         left, top = self.box_xyxy[0] // 8, self.box_xyxy[1]
