@@ -92,7 +92,8 @@ def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray)
     near = head & (np.abs(along) < 1.0) & (np.abs(below) < 1.0)
     mine = np.zeros(count, dtype=np.bool_)
     mine[pieces[near]] = True
-    return mine[pieces] & (np.abs(along) < HEAD_REACH)
+    out: BoolArray = mine[pieces] & (np.abs(along) < HEAD_REACH)
+    return out
 
 
 def _paint_background(

@@ -128,8 +128,7 @@ def edge_blur(grey: FloatArray, where: BoolArray) -> float:
 def _gradient(grey: FloatArray) -> FloatArray:
     dx = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3)
     dy = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3)
-    out: FloatArray = np.sqrt(dx * dx + dy * dy)
-    return out
+    return np.asarray(cv2.magnitude(dx, dy), dtype=np.float32)
 
 
 def grain(grey: FloatArray, where: BoolArray) -> float:
