@@ -183,3 +183,16 @@ def test_a_sliver_of_hat_at_the_hair_is_no_hat():
     record = done.people[0].items[0]
     assert not any("old hat" in note for note in record.notes)
     assert all(check.ok for check in record.checks if check.name == "old_hat_covered")
+
+
+@pytest.mark.parametrize("collar", [False, True])
+def test_a_chain_does_not_begin_on_the_cloth_of_a_wide_collar(collar):
+    drawn = draw_person()
+    labels = drawn.result.semantic_map.copy()
+    (x, y), unit = drawn.eyes_xy, drawn.unit
+    beside = np.zeros_like(labels, dtype=np.bool_)
+    beside[round(y + 2.0 * unit) :, round(x - 2 * unit) : round(x + 2 * unit)] = collar
+    labels[beside & (labels == 0)] = 5
+    chain = load_accessory("chain", Kind.NECKLACE)
+    done = try_on(drawn.photo_bgr, result_from_maps(CIHP, labels), Outfit((chain,)))
+    assert (done.people[0].items[0].reason == "the neck is covered") is collar

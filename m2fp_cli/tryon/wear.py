@@ -49,6 +49,7 @@ from m2fp_cli.tryon.seam import blend_checked
 
 Matrix = NDArray[np.float64]
 LOW_CONFIDENCE = 0.2
+FREE_END = 0.6  # how far from the neck's edge a chain may begin, U
 
 
 @dataclass(frozen=True, eq=False)
@@ -255,7 +256,9 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     keep = to_layer(place.region, figure, layer, wearer.soft)
     layer = hide_behind(wearer, layer.masked(keep))
     checks = check_necklace(frame, figure, place, layer, whole)
-    if checks[-1].value < 0.3:  # the share that is seen
+    by_name = {check.name: check.value for check in checks}
+    # A chain that begins on cloth, away from the neck, hangs in the air.
+    if by_name["seen"] < 0.3 or by_name["ends_to_edge_u"] > FREE_END:
         return ItemRecord("necklace", necklace.name, "the neck is covered")
     shadow = cast(wearer, layer, place.region, ((0.035, 0.025, 0.35),))
     checks += wearer.put(layer, necklace.name, shadow)
