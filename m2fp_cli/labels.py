@@ -118,6 +118,11 @@ class LabelSet:
             swapped.append(self.id_of(other) if other != name and self._has(other) else -1)
         return tuple(i if s < 0 else s for i, s in enumerate(swapped))
 
+    def side_pairs(self) -> tuple[tuple[int, int], ...]:
+        """Ids of the left and the right one of every limb and shoe."""
+        pairs = enumerate(self.mirrored_ids())
+        return tuple((i, j) for i, j in pairs if i != j and self.names[i].lower()[:4] == "left")
+
     def _has(self, name: str) -> bool:
         return any(folded(known) == folded(name) for known in self.names)
 

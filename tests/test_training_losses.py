@@ -159,9 +159,9 @@ def test_the_decay_can_begin_at_any_step():
     assert Progress(7, 3).phase(recipe()) is None
 
 
-@pytest.mark.parametrize("name", ["starter.json", "starter-2.json", "starter-3.json"])
+@pytest.mark.parametrize("name", ["starter", "starter-2", "starter-3", "starter-4"])
 def test_the_starter_recipes_can_be_read_and_built(name):
-    found = read_recipe(STARTER.with_name(name))
+    found = read_recipe(STARTER.with_name(f"{name}.json"))
     config = parse_config(found.configuration)
     assert config.decoder.num_queries > config.num_parsing == 20
     assert all(size % 32 == 0 for phase in found.phases for size in phase.size_hw)

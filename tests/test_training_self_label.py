@@ -12,7 +12,6 @@ from training.dataset import find_names, read_photo
 from training.self_label import (
     decide,
     label_folder,
-    put_on_sides,
     settle_sides,
     shows_one_person,
     vote,
@@ -21,7 +20,6 @@ from training.self_label import (
 
 PORTRAIT = Path(__file__).parents[1] / "examples" / "astronaut.jpg"
 HAIR, FACE = 2, 13
-MIRRORED = (0, 1, 3, 2)  # background, shirt, left, right
 
 
 def votes_of(*columns: tuple[float, ...]) -> np.ndarray:
@@ -36,21 +34,9 @@ def test_doubted_pixels_of_a_person_are_left_out_and_background_is_never():
 
 def test_a_doubt_about_the_side_alone_is_none():
     votes = votes_of((0.1, 0.1, 0.35, 0.45), (0.1, 0.3, 0.3, 0.3))
-    settled = settle_sides(votes, MIRRORED)
+    settled = settle_sides(votes, [(2, 3)])
     assert decide(settled, 0.5).tolist() == [[3, 2]]
     assert np.allclose(settled.sum(0), votes.sum(0))
-
-
-def test_connected_parts_get_the_side_they_lie_on():
-    labels = np.zeros((12, 20), np.uint8)
-    labels[2:8, 6:14] = 1
-    labels[8:12, 6:9] = 2  # left in the photo: the person's right
-    labels[8:12, 11:14] = 3
-    labels[10, 12] = 2
-    sided = put_on_sides(labels, MIRRORED)
-    assert set(sided[8:, 6:9].ravel()) == {3}
-    assert set(sided[8:, 11:14].ravel()) == {2}
-    assert (sided[:8] == labels[:8]).all()
 
 
 @pytest.mark.parametrize(("others", "one"), [([], True), ([3], True), ([9], False)])

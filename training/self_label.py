@@ -21,6 +21,7 @@ from torch import Tensor
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
+from m2fp_cli.sides import put_on_sides
 from training.dataset import IGNORE, Bytes
 
 _LARGEST_OTHER = 0.15  # of the largest person's pixels; more is a second person, not a scrap
@@ -70,36 +71,16 @@ def decide(votes: Votes, min_share: float) -> Bytes:
     return np.asarray(np.where(person, np.where(doubted, IGNORE, best), 0), np.uint8)
 
 
-def settle_sides(votes: Votes, mirrored_ids: Sequence[int]) -> Votes:
+def settle_sides(votes: Votes, pairs: Sequence[tuple[int, int]]) -> Votes:
     """Give the votes of both sides of a limb or shoe to the better one.
 
-    That it is a shoe is then not in doubt where only its side is; see :func:`put_on_sides`.
+    That it is a shoe is then not in doubt where only its side is.
     """
     settled = votes.copy()
-    for one, other in enumerate(mirrored_ids):
-        if one < other:
-            both, first = votes[one] + votes[other], votes[one] >= votes[other]
-            settled[one], settled[other] = both * first, both * ~first
+    for one, other in pairs:
+        both, first = votes[one] + votes[other], votes[one] >= votes[other]
+        settled[one], settled[other] = both * first, both * ~first
     return settled
-
-
-def put_on_sides(labels: Bytes, mirrored_ids: Sequence[int]) -> Bytes:
-    """Give each connected limb or shoe the side of the body's median column it lies on.
-
-    People are taken to face the camera: what lies right in the photo is the person's left.
-    """
-    columns = np.nonzero(labels)[1]
-    if not len(columns):
-        return labels
-    middle, sided = float(np.median(columns)), labels.copy()
-    for one, other in enumerate(mirrored_ids):
-        if one >= other:
-            continue
-        either = np.isin(labels, (one, other)).astype(np.uint8)
-        _, parts, _, centres = cv2.connectedComponentsWithStats(either)
-        sides = np.where(centres[:, 0] > middle, one, other).astype(np.uint8)
-        sided = np.where(either > 0, sides[parts], sided)
-    return sided
 
 
 def shows_one_person(labels: Bytes) -> bool:
@@ -120,17 +101,19 @@ def label_folder(
         How many were written, and how many were left out because they show nobody or several.
     """
     mirrored = network.config.labels.mirrored_ids()[: network.config.num_parsing]
+    pairs = network.config.labels.side_pairs()
     (target / "photos").mkdir(parents=True, exist_ok=True)
     (target / "labels").mkdir(exist_ok=True)
     kept = dropped = 0
     for path in sorted(photos.glob("*.jpg")):
         rgb = np.asarray(Image.open(path).convert("RGB"))
-        votes = settle_sides(vote_both_ways(network, rgb, mirrored), mirrored)
+        votes = settle_sides(vote_both_ways(network, rgb, mirrored), pairs)
         labels = decide(votes, min_share)
         if not shows_one_person(labels):
             dropped += 1
             continue
-        Image.fromarray(put_on_sides(labels, mirrored)).save(target / "labels" / f"{path.stem}.png")
+        sided = put_on_sides(labels, pairs, 0.5)  # as the labelled photos' sides were made
+        Image.fromarray(sided).save(target / "labels" / f"{path.stem}.png")
         (target / "photos" / path.name).write_bytes(path.read_bytes())
         kept += 1
     return kept, dropped

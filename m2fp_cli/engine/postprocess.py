@@ -37,7 +37,8 @@ def build_result(
         return assemble_result(config.labels, labels, instances, single_human=True)
     painted, instances = read_instances(views, config, min_score)
     labels = classify_pixels(views, config)[0] if painted is None else painted
-    return assemble_result(config.labels, labels, instances)
+    sided = config.sides == "body"
+    return assemble_result(config.labels, labels, instances, sides_from_body=sided)
 
 
 def read_instances(

@@ -2,7 +2,7 @@
 
 The file is ModelScope's: its ``model`` section holds the constructor arguments of M2FP. Keys that
 are not known here are ignored (newer files stay readable); known keys with a wrong value are named.
-Two sections are ours and optional: ``model.label_map`` and ``preprocessor``.
+Ours, and optional, are ``model.label_map``, ``model.sides`` and ``preprocessor``.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ class ModelConfig:
         parsing_ins_score_thr: score from which an instance counts for the label map.
         label_map: ``instances`` (the reference's averaged class maps of instances) or ``queries``
             (Mask2Former's semantic inference: class probability times mask probability, summed).
+        sides: ``pixels`` (left and right as the queries say, pixel by pixel) or ``body`` (in the
+            label map, a limb or shoe that lies on one side of its person's body is of that side).
         sem_seg_postprocess_before_inference: semantic inference is done on masks at the photo's
             size; otherwise at the network's input size, and the class sums are scaled to the photo.
     """
@@ -119,6 +121,7 @@ class ModelConfig:
     semantic_on: bool = True
     parsing_ins_score_thr: float = 0.5
     label_map: str = "instances"
+    sides: str = "pixels"
     sem_seg_postprocess_before_inference: bool = True
 
 
@@ -215,6 +218,7 @@ def _scalars(model: Mapping[str, Any]) -> dict[str, Any]:
         "semantic_on": True,
         "parsing_ins_score_thr": 0.5,
         "label_map": "",
+        "sides": "",
         "sem_seg_postprocess_before_inference": True,
     }
     given = {key: model[key] for key in likes if model.get(key) is not None}
@@ -305,6 +309,7 @@ def _check(config: ModelConfig) -> None:
             config.label_map in ("instances", "queries"),
             '"label_map" must be "instances" or "queries"',
         ),
+        (config.sides in ("pixels", "body"), '"sides" must be "pixels" or "body"'),
     )
     for holds, message in rules:
         if not holds:

@@ -1,0 +1,66 @@
+"""Left and right of drawn people, alone and through the whole result."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.labels import CIHP, LabelSet
+from m2fp_cli.masks import Mask
+from m2fp_cli.people import assemble_result
+from m2fp_cli.results import Instance
+from m2fp_cli.sides import put_on_sides
+
+PAIRS = [(2, 3)]
+
+
+def body() -> np.ndarray:
+    """A trunk of columns 6 to 13 with two feet below it, all labelled 1 so far."""
+    labels = np.zeros((12, 20), np.uint8)
+    labels[2:8, 6:14] = 1
+    return labels
+
+
+def test_parts_get_the_side_they_lie_on():
+    labels = body()
+    labels[8:12, 6:9] = 2  # left in the photo: the person's right
+    labels[8:12, 11:14] = 3
+    labels[10, 12] = 2
+    sided = put_on_sides(labels, PAIRS, 0.5)
+    assert (sided[8:, 6:9] == 3).all()
+    assert (sided[8:, 11:14] == 2).all()
+    assert (sided[:8] == labels[:8]).all()
+
+
+@pytest.mark.parametrize(("min_share", "changes"), [(0.5, True), (0.7, False)])
+def test_what_lies_on_both_sides_stays(min_share, changes):
+    labels = body()
+    labels[8:12, 6:12] = 2
+    sided = put_on_sides(labels, PAIRS, min_share)
+    assert (sided != labels).any() == changes
+
+
+def test_nobody_has_no_sides():
+    nobody = np.zeros((4, 5), np.uint8)
+    assert not put_on_sides(nobody, PAIRS, 0.5).any()
+    assert (put_on_sides(body(), PAIRS, 0.5) == body()).all()
+
+
+def test_sides_go_by_each_person_of_a_photo():
+    labels = np.hstack([body(), body()])
+    labels[8:12, 6:9], labels[8:12, 31:34] = 14, 14
+    labels[labels == 1] = 5
+    humans = [
+        Instance(20, score, Mask.from_full((labels > 0) & (np.arange(40) // 20 == side)))
+        for side, score in enumerate((0.9, 0.8))
+    ]
+    result = assemble_result(CIHP, labels, humans, sides_from_body=True)
+    assert (result.semantic_map[8:, 6:9] == 15).all()
+    assert (result.semantic_map[8:, 31:34] == 14).all()
+    assert [{part.label_id for part in one.parts} for one in result.people] == [{5, 15}, {5, 14}]
+
+
+def test_left_comes_first_in_a_pair_whatever_its_id():
+    labels = LabelSet(("Background", "Right-shoe", "Face", "left_shoe", "Human"), human_id=4)
+    assert labels.side_pairs() == ((3, 1),)
+    assert CIHP.side_pairs() == ((14, 15), (16, 17), (18, 19))
