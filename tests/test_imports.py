@@ -14,7 +14,7 @@ PACKAGE = Path(m2fp_cli.__file__).parent
 
 # The house from the ground up: a room imports only from rooms before it. A new one gets its place.
 ROOMS = (
-    *("errors", "labels", "palette", "masks", "results", "people"),  # records
+    *("errors", "labels", "palette", "masks", "results", "sides", "people"),  # records
     *("imaging", "store"),  # bytes and files
     *("render", "tryon"),  # pictures made from records
     *("models", "network", "engine"),  # weights and what runs them
