@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _LICENCE = "Apache-2.0"
 
 
 def export_weights(
-    checkpoint: Path, target: Path, num_labels: int, label_bias: float
+    checkpoint: Path, target: Path, num_labels: int, label_bias: float, also: Sequence[Path] = ()
 ) -> dict[str, Any]:
     """Write ``model.safetensors`` and return the run's progress.
 
@@ -32,8 +33,19 @@ def export_weights(
         label_bias: added to the class logits of the labels, people's and "nobody"'s left alone. A
             label query that doubts whether its label is there speaks up more; the label map asks
             which label it is, not whether there is one, and rare labels would never win.
+        also: checkpoints of other runs; the mean of all of their weights is written. It makes sense
+            for runs that went on from each other (Wortsman et al., "Model soups",
+            https://arxiv.org/abs/2203.05482).
     """
     state = torch.load(checkpoint, map_location="cpu")
+    for path in also:
+        other = torch.load(path, map_location="cpu")["average"]
+        for name, value in state["average"].items():
+            if value.is_floating_point():
+                value += other[name]
+    for value in state["average"].values():
+        if value.is_floating_point():
+            value /= 1 + len(also)
     state["average"]["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
     weights = {
         name: (value.half() if value.ndim > 1 else value).contiguous()
@@ -80,6 +92,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="folder with photos/ and labels/, for its hashes")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
+    parser.add_argument(
+        "--also", type=Path, action="append", default=[], help="run to take the mean with"
+    )
     parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "starter.json")
     parser.add_argument("--min-size", type=int, help="default length of the shortest edge")
     parser.add_argument("--target", type=Path, required=True, help="model folder to write")
@@ -87,7 +102,10 @@ def main() -> None:
     recipe = read_recipe(arguments.recipe)
     num_labels = parse_config(recipe.configuration).num_parsing
     checkpoint = arguments.run / "checkpoint.pt"
-    progress = export_weights(checkpoint, arguments.target, num_labels, recipe.label_bias)
+    progress = export_weights(
+        checkpoint, arguments.target, num_labels, recipe.label_bias,
+        [run / "checkpoint.pt" for run in arguments.also],
+    )  # fmt: skip
     export_configuration(recipe, arguments.data, progress, arguments.min_size, arguments.target)
 
 
