@@ -16,6 +16,7 @@ from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
 from m2fp_cli.engine.fast.pooling import pool_highest
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.fast.sampling import _sampler, sample_fused, sample_portable
+from m2fp_cli.engine.threads import one_of_few_threads
 from m2fp_cli.network.deformable_attention import reference_points
 
 FORMATS = {torch.float32: 2e-6, torch.bfloat16: 2**-8}  # relative error of one rounding, at most
@@ -182,3 +183,14 @@ def test_arranged_weights_are_not_kept_twice():
 
 def relative(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())
+
+
+@pytest.mark.parametrize(("threads", "inside"), [(1, 1), (2, 1), (3, 1), (4, 4)])
+def test_few_threads_become_one_and_come_back(threads, inside):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    with one_of_few_threads(3):
+        seen = torch.get_num_threads()
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert (seen, after) == (inside, threads)

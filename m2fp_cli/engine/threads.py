@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 
 import numpy as np
@@ -17,6 +18,20 @@ SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
 def thread_pool(threads: int) -> ThreadPoolExecutor:
     """A pool of that many threads; made once a process."""
     return ThreadPoolExecutor(threads, thread_name_prefix="m2fp-loop")
+
+
+@contextmanager
+def one_of_few_threads(few: int) -> Iterator[None]:
+    """Use one thread inside, if torch has no more than ``few``: for work that shares badly."""
+    threads = torch.get_num_threads()
+    if threads > few:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def share_rows(
