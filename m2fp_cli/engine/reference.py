@@ -132,7 +132,8 @@ class ReferenceParser:
             if item["score"] >= self.min_score
             and (mask := Mask.from_full((item["mask"] > 0).numpy())).area
         ]
-        return assemble_result(self.config.labels, labels, instances)
+        sided = self.config.sides == "body"  # ours, on top of theirs, as for ``label_map``
+        return assemble_result(self.config.labels, labels, instances, sides_from_body=sided)
 
     def _label_map(self, model: Any, raw: dict[str, Any], parsing: dict[str, Any]) -> LabelMap:
         if self.config.label_map == "instances":
