@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import pytest
@@ -118,7 +120,8 @@ def test_pooling(dtype, size):
 
 
 def test_the_compiled_sampler_is_found_again_by_other_processes():
-    inside = _sampler(8, 3).py_func.__closure__
+    compiled: Any = _sampler(8, 3)
+    inside = compiled.py_func.__closure__
     assert sorted(cell.cell_contents for cell in inside) == [3, 8]
 
 

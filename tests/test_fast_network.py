@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -44,7 +45,7 @@ DOCUMENTS = {
 }
 
 
-def sampling_inputs(spread: float) -> dict[str, np.ndarray]:
+def sampling_inputs(spread: float) -> dict[str, Any]:
     """Values and points; ``spread`` is how far offsets reach, in pixels."""
     generator = torch.Generator().manual_seed(11)
     length, samples = 63, HEADS * LEVELS * POINTS

@@ -116,7 +116,7 @@ def test_only_the_side_of_sided_pixels_counts():
     logits[0, 1, 0, :] = torch.tensor([9.0, 2.0, 1.0, 9.0])
     expected = (np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.0))) / 2
     assert float(side_loss(logits, labels, [(1, 2)])) == pytest.approx(expected)
-    assert float(side_loss(logits, labels * 0, [(1, 2)])) == 0
+    assert float(side_loss(logits, torch.zeros_like(labels), [(1, 2)])) == 0
 
 
 def test_every_pair_of_sides_counts_the_same():

@@ -80,7 +80,7 @@ def test_a_folder_becomes_photos_with_labels(network, portrait, tmp_path):
     Image.fromarray(portrait).save(given / "someone.jpg")
     Image.new("RGB", (96, 96), "white").save(given / "nobody.jpg")
     assert label_folder(network, given, tmp_path / "out", 0.5) == (1, 1)
-    photo = read_photo(tmp_path / "out", *find_names(tmp_path / "out"))
+    photo = read_photo(tmp_path / "out", find_names(tmp_path / "out")[0])
     assert photo.name == "someone"
     assert photo.labels.shape == portrait.shape[:2]
     assert {HAIR, FACE} < set(np.unique(photo.labels))

@@ -167,7 +167,7 @@ def test_an_old_hat_beside_the_face_becomes_hair_and_not_background():
     drawn = draw_person(hat=True)
     labels = drawn.result.semantic_map.copy()
     temple = (round(drawn.eyes_xy[0] + 1.12 * drawn.unit), round(drawn.eyes_xy[1]))
-    for picture, value in ((drawn.photo_bgr, (60, 160, 60)), (labels, 1)):
+    for picture, value in ((drawn.photo_bgr, (60, 160, 60)), (labels, (1,))):
         cv2.circle(picture, temple, round(0.13 * drawn.unit), value, -1)
     done = virtual_hat_tryon(drawn.photo_bgr, "fedora", result_from_maps(CIHP, labels))
     assert "the old hat was painted over" in " ".join(done.people[0].items[0].notes)
