@@ -196,3 +196,15 @@ def test_a_chain_does_not_begin_on_the_cloth_of_a_wide_collar(collar):
     chain = load_accessory("chain", Kind.NECKLACE)
     done = try_on(drawn.photo_bgr, result_from_maps(CIHP, labels), Outfit((chain,)))
     assert (done.people[0].items[0].reason == "the neck is covered") is collar
+
+
+@pytest.mark.parametrize(
+    ("across", "radius", "worn"), [(0.5, 0.25, True), (0.5, 0.04, False), (3.0, 0.3, False)]
+)
+def test_only_glasses_on_the_face_are_worn_already(across, radius, worn):
+    drawn = draw_person()
+    labels = drawn.result.semantic_map.copy()
+    where = (round(drawn.eyes_xy[0] + across * drawn.unit), round(drawn.eyes_xy[1]))
+    cv2.circle(labels, where, round(radius * drawn.unit), (4,), -1)  # the label of glasses
+    done = virtual_glasses_tryon(drawn.photo_bgr, "round", result_from_maps(CIHP, labels))
+    assert (done.people[0].items[0].reason == "glasses are worn already") == worn

@@ -49,6 +49,7 @@ from m2fp_cli.tryon.seam import blend_checked
 
 Matrix = NDArray[np.float64]
 LOW_CONFIDENCE = 0.2
+LEAST_GLASSES = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
 FREE_END = 0.6  # how far from the neck's edge a chain may begin, U
 
 
@@ -183,8 +184,10 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
         return ItemRecord("glasses", glasses.name, "the eyes cannot be found")
     place = place_glasses(frame, glasses)
     layer, _ = warp_accessory(wearer, glasses, place.matrix, place.inverse)
-    worn = figure.mask("Sunglasses")
-    if worn.any():
+    # A mask that joins two people may hold the glasses of the other one.
+    along, below = window_units(frame, figure)
+    worn = figure.mask("Sunglasses") & (np.abs(along) < 1.5) & (np.abs(below) < 1.0)
+    if np.count_nonzero(worn) > LEAST_GLASSES * frame.unit**2:
         covered = alpha_in_window(layer, figure) > 0.3
         rest = np.count_nonzero(worn & ~grown(covered, 0.06 * frame.unit))
         if rest > 0.12 * np.count_nonzero(worn) or glasses.numbers["lens_alpha"] < 0.6:
