@@ -66,9 +66,9 @@ def _settle_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask
     """The label map with every person's limbs and shoes on one side each."""
     settled, pairs = semantic_map.copy(), labels.side_pairs()
     for mask in masks:
-        own = np.where(mask.inside, semantic_map[mask.slices], 0).astype(np.uint8)
-        sided = put_on_sides(own, pairs, _ON_ONE_SIDE)
-        settled[mask.slices][mask.inside] = sided[mask.inside]
+        inside = mask.inside  # unpacked at every call
+        own = np.where(inside, semantic_map[mask.slices], 0).astype(np.uint8)
+        settled[mask.slices][inside] = put_on_sides(own, pairs, _ON_ONE_SIDE)[inside]
     return settled
 
 
