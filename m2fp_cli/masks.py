@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BoolArray = NDArray[np.bool_]
+BitArray = NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 EMPTY_BOX: Box = (0, 0, 0, 0)
@@ -32,8 +33,8 @@ class Mask:
     box_xyxy: Box
     area: int
     # Rows of bits from a column of the image that is a multiple of 8, so that masks can be compared
-    # as they are. 100 masks over a whole 1080p photo: 26 MB instead of 207.
-    _bits: NDArray[np.uint8]
+    # as they are; lowest bit first. 100 masks over a whole 1080p photo: 26 MB instead of 207.
+    _bits: BitArray
 
     def __init__(self, image_hw: tuple[int, int], box_xyxy: Box, inside: BoolArray) -> None:
         """Keep a mask, eight pixels in a byte.
@@ -55,21 +56,25 @@ class Mask:
                 f"mask inside box {box_xyxy} must be bool {(y1 - y0, x1 - x0)}, "
                 f"got {inside.dtype} {inside.shape}"
             )
-        object.__setattr__(self, "image_hw", image_hw)
-        object.__setattr__(self, "box_xyxy", box_xyxy)
-        object.__setattr__(self, "area", int(np.count_nonzero(inside)))
         aligned = np.pad(inside, ((0, 0), (x0 % 8, 0))) if x0 % 8 else inside
-        object.__setattr__(self, "_bits", np.packbits(aligned, axis=1))
+        bits = np.packbits(aligned, axis=1, bitorder="little")
+        self._keep(image_hw, box_xyxy, int(np.count_nonzero(inside)), bits)
+
+    def _keep(self, image_hw: tuple[int, int], box: Box, area: int, bits: BitArray) -> None:
+        object.__setattr__(self, "image_hw", image_hw)
+        object.__setattr__(self, "box_xyxy", box)
+        object.__setattr__(self, "area", area)
+        object.__setattr__(self, "_bits", bits)
 
     @property
     def inside(self) -> BoolArray:
         """The mask inside its box, (y1 - y0, x1 - x0) bool; unpacked at every call."""
         x0, _, x1, _ = self.box_xyxy
         skipped = x0 % 8
-        aligned = np.unpackbits(self._bits, axis=1, count=skipped + x1 - x0)
+        aligned = np.unpackbits(self._bits, axis=1, count=skipped + x1 - x0, bitorder="little")
         return aligned.view(np.bool_)[:, skipped:]
 
-    def bits_in(self, box_xyxy: Box) -> NDArray[np.uint8]:
+    def bits_in(self, box_xyxy: Box) -> BitArray:
         """The bytes that hold a box inside its own, (y1 - y0, bytes) uint8.
 
         They may hold more than the box: the first begins at the last multiple of 8 up to the box's
@@ -105,6 +110,29 @@ class Mask:
         x, y = origin_xy
         inside = np.ascontiguousarray(crop[y0:y1, x0:x1])
         return cls(hw, (x + x0, y + y0, x + x1, y + y1), inside)
+
+    @classmethod
+    def from_bits(
+        cls, bits: BitArray, origin_xy: tuple[int, int], hw: tuple[int, int], area: int
+    ) -> Mask:
+        """Tighten bits that lie at ``origin_xy`` of an image of size ``hw``.
+
+        Args:
+            bits: (h, bytes) uint8, eight pixels in a byte, the lowest bit first.
+            origin_xy: column, a multiple of 8, and row of their first pixel in the image.
+            hw: size of the image; no bit outside it is set.
+            area: number of set bits.
+        """
+        rows, seen = np.flatnonzero(bits.any(axis=1)), np.bitwise_or.reduce(bits, axis=0)
+        columns = np.flatnonzero(np.unpackbits(seen, bitorder="little"))
+        if not rows.size:
+            return cls(hw, EMPTY_BOX, np.zeros((0, 0), dtype=np.bool_))
+        y0, y1, x0, x1 = int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+        x, y = origin_xy
+        mask = cls.__new__(cls)
+        inside = np.ascontiguousarray(bits[y0:y1, x0 // 8 : (x1 + 7) // 8])
+        mask._keep(hw, (x + x0, y + y0, x + x1, y + y1), area, inside)
+        return mask
 
     def full(self) -> BoolArray:
         """The mask over the whole image, (H, W) bool."""

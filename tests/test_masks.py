@@ -88,3 +88,20 @@ def test_wrong_crop_is_named():
 def test_union_box_ignores_empty_boxes():
     assert union_box((0, 0, 0, 0), (3, 4, 5, 6)) == (3, 4, 5, 6)
     assert union_box((1, 1, 2, 9), (0, 3, 5, 6)) == (0, 1, 5, 9)
+
+
+@pytest.mark.parametrize("origin_xy", [(0, 0), (16, 5)])
+def test_bits_become_the_mask_that_they_are(origin_xy):
+    inside = np.zeros((9, 24), dtype=np.bool_)
+    inside[2:7, 3:18] = np.random.default_rng(1).random((5, 15)) > 0.5
+    bits = np.packbits(inside, axis=1, bitorder="little")
+    mask = Mask.from_bits(bits, origin_xy, (20, 40), int(inside.sum()))
+    twin = Mask.from_crop(inside, origin_xy, (20, 40))
+    assert (mask.box_xyxy, mask.area) == (twin.box_xyxy, twin.area)
+    assert np.array_equal(mask.full(), twin.full())
+    assert mask_iou(mask, twin) == 1.0
+
+
+def test_no_bits_are_an_empty_mask():
+    mask = Mask.from_bits(np.zeros((4, 2), dtype=np.uint8), (8, 0), (9, 30), 0)
+    assert (mask.box_xyxy, mask.area) == ((0, 0, 0, 0), 0)

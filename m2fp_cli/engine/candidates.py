@@ -1,7 +1,7 @@
 """Which (query, class) pairs become instances, and their masks at photo resolution.
 
 The reference resizes all query masks to the photo and selects afterwards. Here pairs that cannot
-pass are dropped first, and each mask that is left is made only inside its own box, one at a time;
+pass are dropped first, and each mask that is left is made only inside its own box, as bits;
 neither changes the result. Formulas: ModelScope's M2FP, ``instance_parsing_inference``.
 """
 
@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.geometry import Frame, MaskFrame
+from m2fp_cli.engine.threads import share_items
+from m2fp_cli.engine.tracing import Trace
 from m2fp_cli.masks import Box, Mask
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import QueryPrediction
@@ -56,21 +55,21 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class Candidate:
-    """One instance with its probabilities, before the mask is binarised.
+    """One instance before it is reported.
 
     Attributes:
         label_id: id in the label set.
         score: class probability times mean mask probability inside the mask.
-        box_xyxy: half-open box in the photo that holds every positive pixel.
-        plane: (y1 - y0, x1 - x0) float32 mask probabilities inside the box, 0 outside the mask.
+        mask: the pixels whose logit is positive.
+        trace: what the mask was read from.
         view: the view it was found in.
         query: its query.
     """
 
     label_id: int
     score: float
-    box_xyxy: Box
-    plane: NDArray[np.float32]
+    mask: Mask
+    trace: Trace
     view: View
     query: int
 
@@ -116,25 +115,20 @@ def find_pairs(view: View, floor: float) -> list[Pair]:
 
 
 def measure_pairs(view: View, pairs: list[Pair], floor: float) -> Iterator[Candidate]:
-    """Candidates whose score reaches ``floor``, made one at a time to bound memory."""
-    for pair in pairs:
-        cells = view.mask_logits[pair.query]
-        box = view.axes.support_xyxy(torch.gt(cells, 0).numpy())
-        plane, area, total = view.axes.certain(cells, box)
-        score = pair.probability * total / (area + 1e-6)
-        if plane.size and score >= floor:
-            yield Candidate(pair.label_id, score, box, plane, view, pair.query)
+    """Candidates whose score reaches ``floor`` and whose mask is not empty, in the pairs' order."""
+
+    def trace(pair: Pair) -> Trace:
+        return view.axes.trace(view.mask_logits[pair.query])
+
+    for pair, found in zip(pairs, share_items(pairs, trace), strict=True):
+        score = pair.probability * found.total / (found.area + 1e-6)
+        if found.area and score >= floor:
+            mask = Mask.from_bits(found.bits, found.origin_xy, view.frame.image_hw, found.area)
+            yield Candidate(pair.label_id, score, mask, found, view, pair.query)
 
 
-def to_instance(candidate: Candidate, image_hw: tuple[int, int]) -> Instance:
-    """Binarise a candidate: a pixel is inside if its logit was positive."""
-    origin_xy = (candidate.box_xyxy[0], candidate.box_xyxy[1])
-    mask = Mask.from_crop(candidate.plane > 0, origin_xy, image_hw)
-    return Instance(candidate.label_id, candidate.score, mask)
-
-
-def is_reported(candidate: Candidate, human_id: int | None, floor: float) -> bool:
+def is_reported(instance: Instance, human_id: int | None, floor: float) -> bool:
     """Whether the reference would report it: parts from the floor on, humans above it."""
-    if candidate.label_id == human_id:
-        return candidate.score > floor
-    return candidate.label_id != 0 and candidate.score >= floor
+    if instance.label_id == human_id:
+        return instance.score > floor
+    return instance.label_id != 0 and instance.score >= floor

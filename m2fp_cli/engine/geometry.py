@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.resample import Taps, highest_plane, interpolate_plane
-from m2fp_cli.engine.strength import certain_plane
+from m2fp_cli.engine.tracing import PIXELS_A_BYTE, Trace, trace_mask
 
 
 @dataclass(frozen=True)
@@ -151,22 +151,16 @@ class MaskFrame:
             return torch.from_numpy(interpolate_plane(cells, rows, columns))
         return torch.from_numpy(np.stack([interpolate_plane(c, rows, columns) for c in cells]))
 
-    def certain(
-        self, mask_logits: Tensor, box_xyxy: tuple[int, int, int, int]
-    ) -> tuple[NDArray[np.float32], int, float]:
-        """Mask probabilities at photo resolution inside a box, where they are above one half.
+    def trace(self, mask_logits: Tensor) -> Trace:
+        """Where a mask is positive at photo resolution, and how sure it is there.
 
         Args:
             mask_logits: (h, w) float32.
-            box_xyxy: half-open box in the photo.
-
-        Returns:
-            (y1 - y0, x1 - x0) float32, 0 where the logit is not positive; the number of pixels
-            where it is; the sum of their probabilities.
         """
-        x0, y0, x1, y1 = box_xyxy
         cells = mask_logits.contiguous().numpy()
-        return certain_plane(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1])
+        x0, y0, x1, y1 = self.support_xyxy(cells > 0)
+        x0 -= x0 % PIXELS_A_BYTE
+        return trace_mask(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1], (x0, y0))
 
     def highest(self, planes: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         """Which plane is highest at every pixel of the photo, the first one on a tie.

@@ -15,11 +15,14 @@ from torch import Tensor
 
 from m2fp_cli.engine.candidates import Candidate, View
 from m2fp_cli.engine.geometry import MaskFrame
-from m2fp_cli.engine.strength import add_strength, close_class, close_view
+from m2fp_cli.engine.strength import Strength
+from m2fp_cli.engine.tracing import Trace
 from m2fp_cli.masks import EMPTY_BOX, Box, Mask, union_box
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.results import Instance, LabelMap
 
+SURE = 0.5  # a strength is a score times a probability: up to here it never speaks
+WAITING_BYTES = 1 << 26  # of masks that wait until a class is painted
 BAND_VALUES = 1 << 22  # mask values of one band in semantic inference: 16 MiB of float32
 
 
@@ -39,42 +42,40 @@ class LabelPainter:
             config: the model, for its threshold.
             num_views: class planes are averaged over so many views.
         """
-        self._threshold = config.parsing_ins_score_thr
+        self._threshold = max(config.parsing_ins_score_thr, SURE)
         self._num_views = num_views
-        self._labels = np.zeros(image_hw, dtype=np.uint8)
-        self._times = np.zeros(image_hw, dtype=np.uint8)
-        self._best, self._total, self._mean = (
-            np.zeros(image_hw, dtype=np.float32) for _ in range(3)
-        )
+        self._strength = Strength.silent(image_hw)
+        self._speakers: list[tuple[float, Trace]] = []  # of the current class and view
+        self._waiting = EMPTY_BOX  # around them
         self._touched = EMPTY_BOX  # of the current class; the planes are zero outside it
 
     def add(self, candidate: Candidate) -> None:
         """Let one instance of the current class and view speak."""
         if candidate.score < self._threshold:
             return
-        x0, y0, x1, y1 = candidate.box_xyxy
-        window = slice(y0, y1), slice(x0, x1)
-        add_strength(candidate.plane, candidate.score, self._total[window], self._times[window])
-        self._touched = union_box(self._touched, candidate.box_xyxy)
+        self._speakers.append((candidate.score, candidate.trace))
+        self._waiting = union_box(self._waiting, candidate.mask.box_xyxy)
+        if sum(trace.wide.nbytes for _, trace in self._speakers) > WAITING_BYTES:
+            self._let_speak()
 
     def end_view(self) -> None:
         """Close the current view of the current class."""
-        window = self._window()
-        close_view(self._total[window], self._times[window], self._mean[window], self._num_views)
+        self._let_speak()
+        self._strength.close_view(self._touched, self._num_views)
 
     def end_class(self, label_id: int) -> None:
         """Close the current class: it takes the pixels where it beats all before it."""
-        window = self._window()
-        close_class(self._mean[window], self._best[window], self._labels[window], label_id)
+        self._strength.close_class(self._touched, label_id)
         self._touched = EMPTY_BOX
 
     def label_map(self) -> LabelMap:
         """The map, (H, W) uint8."""
-        return self._labels
+        return self._strength.labels
 
-    def _window(self) -> tuple[slice, slice]:
-        x0, y0, x1, y1 = self._touched
-        return slice(y0, y1), slice(x0, x1)
+    def _let_speak(self) -> None:
+        self._strength.add(self._speakers, self._waiting)
+        self._touched = union_box(self._touched, self._waiting)
+        self._speakers, self._waiting = [], EMPTY_BOX
 
 
 def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:

@@ -11,18 +11,17 @@ import functools
 import math
 from collections.abc import Sequence
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from m2fp_cli.engine.candidates import Candidate
-from m2fp_cli.masks import union_box
+from m2fp_cli.masks import Mask, mask_iou, union_box
+from m2fp_cli.results import Instance
 
 SAME_INSTANCE_IOU = 0.5
 DECAY_SIGMA = 0.5
 
 
-def merge_views(views: Sequence[Sequence[Candidate]]) -> list[Candidate]:
+def merge_views(views: Sequence[Sequence[Candidate]]) -> list[Instance]:
     """Merge the candidates of several views, class by class."""
     merged = []
     everything = [candidate for view in views for candidate in view]
@@ -32,7 +31,7 @@ def merge_views(views: Sequence[Sequence[Candidate]]) -> list[Candidate]:
     return merged
 
 
-def _merge_class(candidates: list[Candidate]) -> list[Candidate]:
+def _merge_class(candidates: list[Candidate]) -> list[Instance]:
     """Greedy merge, best score first; ``candidates`` come by descending score."""
     scores = [c.score for c in candidates]
     taken = [False] * len(candidates)
@@ -44,7 +43,7 @@ def _merge_class(candidates: list[Candidate]) -> list[Candidate]:
         for j in range(i + 1, len(candidates)):
             if taken[j]:
                 continue
-            iou = candidate_iou(leader, candidates[j])
+            iou = mask_iou(leader.mask, candidates[j].mask)
             scores[j] *= math.exp(-(iou**2) / DECAY_SIGMA)
             if iou >= SAME_INSTANCE_IOU:
                 taken[j] = True
@@ -53,29 +52,10 @@ def _merge_class(candidates: list[Candidate]) -> list[Candidate]:
     return merged
 
 
-def candidate_iou(a: Candidate, b: Candidate) -> float:
-    """Intersection over union of the positive pixels of two candidates."""
-    x0, y0 = max(a.box_xyxy[0], b.box_xyxy[0]), max(a.box_xyxy[1], b.box_xyxy[1])
-    x1, y1 = min(a.box_xyxy[2], b.box_xyxy[2]), min(a.box_xyxy[3], b.box_xyxy[3])
-    if x0 >= x1 or y0 >= y1:
-        return 0.0
-    common = (x0, y0, x1, y1)
-    inside_a, inside_b = (_window(c, common) > 0 for c in (a, b))
-    both = int(np.count_nonzero(inside_a & inside_b))
-    union = sum(int(np.count_nonzero(c.plane)) for c in (a, b)) - both
-    return both / union if union else 0.0
-
-
-def _window(candidate: Candidate, box: tuple[int, int, int, int]) -> NDArray[np.float32]:
-    """The candidate's plane inside ``box``, which lies within its own."""
-    left, top = candidate.box_xyxy[:2]
-    return candidate.plane[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
-
-
-def _average(group: list[Candidate], score: float) -> Candidate:
-    """Mean logits of the group over their common box, read from the first member's view."""
+def _average(group: list[Candidate], score: float) -> Instance:
+    """Mean logits of the group over their common box."""
     first = group[0]
-    box = functools.reduce(union_box, (c.box_xyxy for c in group))
+    box = functools.reduce(union_box, (c.mask.box_xyxy for c in group))
     mean = torch.stack([c.logits_in(box) for c in group]).mean(dim=0)
-    plane = torch.where(torch.gt(mean, 0), mean.sigmoid(), torch.zeros(())).numpy()
-    return Candidate(first.label_id, score, box, plane, first.view, first.query)
+    mask = Mask.from_crop(torch.gt(mean, 0).numpy(), (box[0], box[1]), first.mask.image_hw)
+    return Instance(first.label_id, score, mask)

@@ -12,7 +12,6 @@ from m2fp_cli.engine.candidates import (
     find_pairs,
     is_reported,
     measure_pairs,
-    to_instance,
 )
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
@@ -46,14 +45,13 @@ def read_instances(
 ) -> tuple[LabelMap | None, list[Instance]]:
     """Instances of all classes, and the label map if the model paints it from them.
 
-    Works class by class and, with one view, instance by instance, so that only one mask of logits
-    exists at a time.
+    Works class by class and, with one view, instance by instance: what is kept of a mask are bits,
+    and small rows of logits until its class is painted.
     """
-    image_hw = views[0].frame.image_hw
     painter = None
     floor = min_score
     if config.label_map == "instances":
-        painter = LabelPainter(image_hw, config, len(views))
+        painter = LabelPainter(views[0].frame.image_hw, config, len(views))
         # Painting needs score * probability > 0.5: nothing below one half can paint.
         floor = min(min_score, max(0.5, config.parsing_ins_score_thr))
     pairs = [find_pairs(view, floor) for view in views]
@@ -61,11 +59,11 @@ def read_instances(
     for label_id in sorted({pair.label_id for view_pairs in pairs for pair in view_pairs}):
         of_label = [[p for p in view_pairs if p.label_id == label_id] for view_pairs in pairs]
         speaking = painter if label_id < config.num_parsing else None
-        for candidate in _read_class(views, of_label, speaking, floor):
-            if is_reported(candidate, config.labels.human_id, min_score):
-                instance = to_instance(candidate, image_hw)
-                if instance.mask.area:
-                    instances.append(instance)
+        instances += [
+            instance
+            for instance in _read_class(views, of_label, speaking, floor)
+            if is_reported(instance, config.labels.human_id, min_score) and instance.mask.area
+        ]
         if speaking is not None:
             speaking.end_class(label_id)
     return (None if painter is None else painter.label_map()), instances
@@ -73,8 +71,8 @@ def read_instances(
 
 def _read_class(
     views: Sequence[View], pairs: list[list[Pair]], painter: LabelPainter | None, floor: float
-) -> Iterable[Candidate]:
-    """Candidates of one class, painted on the way; merged if there is more than one view."""
+) -> Iterable[Instance]:
+    """Instances of one class, painted on the way; merged if there is more than one view."""
     kept: list[list[Candidate]] = []
     for view, view_pairs in zip(views, pairs, strict=True):
         kept.append([])
@@ -82,7 +80,7 @@ def _read_class(
             if painter is not None:
                 painter.add(candidate)
             if len(views) == 1:
-                yield candidate
+                yield Instance(candidate.label_id, candidate.score, candidate.mask)
             else:
                 kept[-1].append(candidate)
         if painter is not None:

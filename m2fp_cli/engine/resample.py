@@ -49,6 +49,11 @@ class Taps:
         index, weight = (np.ascontiguousarray(array[:, span]) for array in self.arrays)
         return Taps(index, weight)
 
+    def filled(self, length: int) -> Taps:
+        """The same and more pixels, up to ``length``; the further ones are 0."""
+        more = ((0, 0), (0, length - len(self)))
+        return Taps(np.pad(self.index, more), np.pad(self.weight, more)) if more[1][1] else self
+
     def __len__(self) -> int:
         """Number of pixels."""
         return self.index.shape[1]
@@ -118,12 +123,12 @@ def _mix_columns(
 ) -> None:
     """Rows ``first`` to ``last`` of ``cells`` at the width of the output."""
     for r in range(first, last):
-        row = np.uint64(r)
+        row, line = cells[r], wide[r]
         for x in range(index.shape[1]):
-            wide[row, x] = weight[0, x] * cells[row, index[0, x]]
+            line[x] = weight[0, x] * row[index[0, x]]
         for tap in range(1, index.shape[0]):
             for x in range(index.shape[1]):
-                wide[row, x] += weight[tap, x] * cells[row, index[tap, x]]
+                line[x] += weight[tap, x] * row[index[tap, x]]
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -132,22 +137,27 @@ def _mix_rows(
 ) -> None:
     """Every output row as a mix of wide rows."""
     for y in range(out.shape[0]):
-        mix_row(wide, index, weight, y, out)
+        mix_row(wide, index, weight, y, out[y])
 
 
 @numba.njit(nogil=True, fastmath=True, error_model="numpy")
 def mix_row(
-    wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, y: int, out: FloatArray
+    wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, y: int, line: FloatArray
 ) -> None:
-    """Row ``y`` of (H, W) ``out`` as a mix of the rows of (h, W) ``wide``; in compiled code."""
-    row, source, share = np.uint64(y), index[0, y], weight[0, y]
-    for x in range(out.shape[1]):
-        out[row, x] = share * wide[source, x]
-    for tap in range(1, index.shape[0]):
-        source, share = index[tap, y], weight[tap, y]
+    """Row ``y`` of the output, (W,) ``line``, as a mix of the rows of (h, W) ``wide``."""
+    source, share = wide[index[0, y]], weight[0, y]
+    if index.shape[0] == 1:
+        for x in range(line.shape[0]):
+            line[x] = share * source[x]
+        return
+    second, other = wide[index[1, y]], weight[1, y]
+    for x in range(line.shape[0]):
+        line[x] = share * source[x] + other * second[x]
+    for tap in range(2, index.shape[0]):
+        source, share = wide[index[tap, y]], weight[tap, y]
         if share != 0.0:
-            for x in range(out.shape[1]):
-                out[row, x] += share * wide[source, x]
+            for x in range(line.shape[0]):
+                line[x] += share * source[x]
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -159,20 +169,13 @@ def _take_highest(
     value: FloatArray,
 ) -> None:
     """Row by row: mix every plane's row and keep the highest."""
-    width = wide.shape[2]
-    mixed = np.empty(width, dtype=np.float32)
+    mixed = np.empty(wide.shape[2], dtype=np.float32)
     for y in range(index.shape[1]):
         best, chosen = value[y], number[y]
         best[:] = np.float32(-3.0e38)
         for plane in range(wide.shape[0]):
-            mixed[:] = 0.0
-            for tap in range(index.shape[0]):
-                share = weight[tap, y]
-                if share != 0.0:
-                    source = wide[plane, index[tap, y]]
-                    for x in range(width):
-                        mixed[x] += share * source[x]
-            for x in range(width):
+            mix_row(wide[plane], index, weight, y, mixed)
+            for x in range(wide.shape[2]):
                 higher = mixed[x] > best[x]
                 best[x] = mixed[x] if higher else best[x]
                 chosen[x] = np.uint8(plane) if higher else chosen[x]

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 import torch
+
+Item = TypeVar("Item")
+Done = TypeVar("Done")
 
 SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
 
@@ -54,3 +58,16 @@ def share_rows(
         work(spans[0])
     else:
         list(thread_pool(threads).map(work, spans))
+
+
+def share_items(items: Sequence[Item], work: Callable[[Item], Done]) -> Iterator[Done]:
+    """Do items with as many threads as torch uses, results in order.
+
+    Only a few are begun before the first is taken, so that results do not pile up.
+    """
+    threads = torch.get_num_threads()
+    if threads == 1:
+        yield from map(work, items)
+        return
+    for start in range(0, len(items), 4 * threads):
+        yield from thread_pool(threads).map(work, items[start : start + 4 * threads])
