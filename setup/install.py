@@ -64,6 +64,8 @@ def set_up() -> None:
     uv("pip", "install", "--python", str(PYTHON), "-e", f"{ROOT}[dev]")
     make_opencv_start()
     has_reference = install_reference()
+    say("compiling the engine's inner loops for this machine")
+    run(str(PYTHON), "-m", "m2fp_cli.engine.precompile")
     stamp = {"made_from": fingerprint(), "torch": torch_index(), "has_reference": has_reference}
     STAMP.write_text(json.dumps(stamp))
     say("done: .venv/bin/m2fp")
