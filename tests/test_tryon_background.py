@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m2fp_cli.tryon.background import fill_background
+from m2fp_cli.tryon import background
 
 STRIPES = np.broadcast_to(
     np.where(np.arange(200) % 10 < 5, 60, 160).astype(np.uint8)[None, :, None], (160, 200, 3)
@@ -15,6 +15,12 @@ def holed(top, left, height, width):
     photo = STRIPES.copy()
     photo[hole] = (0, 0, 255)
     return photo, hole
+
+
+def fill_background(photo, hole, unknown, unit):
+    filled = photo.copy()
+    background.fill_background(filled, np.nonzero(hole), photo, unknown, unit)
+    return filled
 
 
 def test_texture_goes_on_in_the_hole():
@@ -54,3 +60,13 @@ def test_a_hole_of_more_pixels_than_a_row_of_opencv_takes():
     photo = np.full((400, 700, 3), 90, np.uint8)
     photo[hole] = 0
     assert (fill_background(photo, hole, hole, 100.0) == 90).all()
+
+
+def test_a_hole_in_a_large_picture_is_filled_from_what_a_smaller_one_knows():
+    photo, hole = holed(60, 80, 30, 18)
+    large = np.repeat(np.repeat(photo, 4, axis=0), 4, axis=1)
+    wide = np.repeat(np.repeat(hole, 4, axis=0), 4, axis=1)
+    truth = np.repeat(np.repeat(STRIPES, 4, axis=0), 4, axis=1)
+    background.fill_background(large, np.nonzero(wide), photo, hole, 48.0)
+    assert (large[~wide] == truth[~wide]).all()
+    assert np.abs(large[wide].astype(int) - truth[wide]).mean() < 3

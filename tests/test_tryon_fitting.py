@@ -9,7 +9,7 @@ import pytest
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
 from m2fp_cli.tryon import seam
-from m2fp_cli.tryon.accessory import Kind, load_accessory
+from m2fp_cli.tryon.accessory import Kind, list_accessories, load_accessory
 from m2fp_cli.tryon.compositing import Layer, to_linear
 from m2fp_cli.tryon.fitting import (
     Outfit,
@@ -208,3 +208,33 @@ def test_only_glasses_on_the_face_are_worn_already(across, radius, worn):
     cv2.circle(labels, where, round(radius * drawn.unit), (4,), -1)  # the label of glasses
     done = virtual_glasses_tryon(drawn.photo_bgr, "round", result_from_maps(CIHP, labels))
     assert (done.people[0].items[0].reason == "glasses are worn already") == worn
+
+
+def enlarged(drawn, times):
+    photo = cv2.resize(drawn.photo_bgr, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
+    labels = np.kron(drawn.result.semantic_map, np.ones((times, times), np.uint8))
+    return photo, result_from_maps(CIHP, labels)
+
+
+@pytest.mark.parametrize("name", ["fedora", "clear", "pearls", "hoop"])
+def test_a_head_that_fills_the_photo_wears_things_like_a_small_one(name):
+    drawn = draw_person()
+    outfit = Outfit((load_accessory(name, list_accessories()[name]),))
+    small = try_on(drawn.photo_bgr, drawn.result, outfit).people[0]
+    photo, result = enlarged(drawn, 4)
+    done = try_on(photo, result, outfit)
+    large = done.people[0]
+    assert large.frame.eyes_xy == pytest.approx([4 * v for v in small.frame.eyes_xy], abs=6)
+    assert large.frame.unit == pytest.approx(4 * small.frame.unit, rel=0.04)
+    assert large.items[0].placed == small.items[0].placed
+    assert {c.name for c in large.items[0].checks} >= {c.name for c in small.items[0].checks}
+    below = round(drawn.eyes_xy[1] + 5 * drawn.unit) * 4
+    assert np.array_equal(done.image_bgr[below:], photo[below:])
+
+
+def test_an_old_hat_on_a_large_head_does_not_show_either():
+    photo, result = enlarged(draw_person(hat=True), 4)
+    done = virtual_hat_tryon(photo, "fedora", result)
+    green = (done.image_bgr[..., 1] > 130) & (done.image_bgr[..., [0, 2]].max(axis=2) < 90)
+    assert done.people[0].items[0].placed
+    assert green.sum() < 0.01 * (4 * 30) ** 2

@@ -28,41 +28,45 @@ FAR_COST = 1.5  # levels per U of distance
 
 
 def fill_background(
-    window_bgr: Picture, hole: BoolArray, unknown: BoolArray, unit: float
-) -> Picture:
-    """The window with background in the hole.
+    window_bgr: Picture, pixels: Pixels, look_bgr: Picture, unknown: BoolArray, unit: float
+) -> None:
+    """Fill a hole with background, in place.
 
     Args:
-        window_bgr: (h, w, 3) uint8, left as it is.
-        hole: (h, w) bool, what to fill.
-        unknown: (h, w) bool, what is no background, the hole included.
-        unit: U in pixels.
-
-    Returns:
-        (h, w, 3) uint8, changed inside the hole only.
+        window_bgr: (h, w, 3) uint8, changed inside the hole only.
+        pixels: rows and columns of the hole.
+        look_bgr: the window at the size of ``unknown``.
+        unknown: what is no background, the hole left out or not: (h, w) bool, or of every so many
+            pixels in both directions.
+        unit: U in pixels of the window.
     """
-    out = window_bgr.copy()
+    step = window_bgr.shape[0] // unknown.shape[0]
     scale = min(1.0, SEARCH_UNIT / unit)
-    height, width = hole.shape
+    height, width = window_bgr.shape[:2]
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    small = cv2.resize(window_bgr, size, interpolation=cv2.INTER_AREA)
-    closed, opening = _shrunk_mask(unknown, size), _shrunk_mask(hole, size)
+    small = cv2.resize(look_bgr, size, interpolation=cv2.INTER_AREA)
+    # The small pixel that a pixel of the hole belongs to.
+    into_small = pixels[0] * size[1] // height, pixels[1] * size[0] // width
+    opening = np.zeros(small.shape[:2], dtype=np.bool_)
+    opening[into_small] = True
+    known = ~unknown
+    known[pixels[0] // step, pixels[1] // step] = False
+    closed = _shrunk_mask(unknown, size) | opening
     near = _grown(opening, 8) & closed  # what is unknown farther away does not matter here
     rough = cv2.inpaint(small, (near | opening).astype(np.uint8), 3, cv2.INPAINT_TELEA)
     joined = _grown(opening, 1).astype(np.uint8)
     count, pieces = cv2.connectedComponents(joined, connectivity=8)
-    large = cv2.resize(pieces.astype(np.uint16), (width, height), interpolation=cv2.INTER_NEAREST)
-    large[~hole] = 0
+    belongs = pieces[into_small]
     smooth = rough.astype(np.float32)
     values = small.astype(np.float32)
     for piece in range(1, count):
-        pixels = np.nonzero(large == piece)
-        out[pixels] = sample_at(smooth, pixels, scale)
+        chosen = belongs == piece
+        part = pixels[0][chosen], pixels[1][chosen]
+        window_bgr[part] = sample_at(smooth, part, scale)
         offset = find_offset(values, (pieces == piece) & opening, ~closed, unit * scale)
         if offset is not None:
             correction = _correction(values, pieces == piece, ~closed, offset)
-            _move(out, window_bgr, pixels, unknown, offset, correction, scale)
-    return out
+            _move(window_bgr, part, known, offset, correction, scale)
 
 
 def _shrunk_mask(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
@@ -197,10 +201,9 @@ def _correction(
 
 
 def _move(
-    out: Picture,
     window_bgr: Picture,
     pixels: Pixels,
-    unknown: BoolArray,
+    known: BoolArray,
     offset: tuple[int, int],
     correction: FloatArray,
     scale: float,
@@ -208,9 +211,11 @@ def _move(
     """Write the moved and corrected texture where it comes from background."""
     sources = [c + round(o / scale) for c, o in zip(pixels, offset[::-1], strict=True)]
     inside = np.ones(pixels[0].shape, dtype=np.bool_)
-    for source, length in zip(sources, unknown.shape, strict=True):
+    for source, length in zip(sources, window_bgr.shape, strict=False):
         inside &= (source >= 0) & (source < length)
-    inside[inside] = ~unknown[sources[0][inside], sources[1][inside]]
+    step = window_bgr.shape[0] // known.shape[0]
+    y, x = (source[inside] // step for source in sources)
+    inside[inside] = known[y, x]
     kept = pixels[0][inside], pixels[1][inside]
     texture = window_bgr[sources[0][inside], sources[1][inside]].astype(np.float32)
-    out[kept] = np.clip(np.round(texture + sample_at(correction, kept, scale)), 0, 255)
+    window_bgr[kept] = np.clip(np.round(texture + sample_at(correction, kept, scale)), 0, 255)

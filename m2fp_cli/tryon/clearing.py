@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import cv2
 import numpy as np
 
+from m2fp_cli.masks import Box
+from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.background import fill_background
 from m2fp_cli.tryon.compositing import Layer, Picture
-from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, grown
-from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, build_figure
+from m2fp_cli.tryon.head import HeadFrame, shrink_window, window_units
+from m2fp_cli.tryon.occlusion import enlarged
 from m2fp_cli.tryon.placement import HatPlacement
 from m2fp_cli.tryon.quality import alpha_in_window
 
@@ -19,22 +25,54 @@ HEAD_REACH = 4.0  # U to either side of the eyes; full hair ends within it
 LEAST_HAIR = 0.1  # area of hair that something can be filled from, U^2
 
 
-def clear_above(
-    window_bgr: Picture,
-    figure: Figure,
-    frame: HeadFrame,
-    layer: Layer,
-    place: HatPlacement,
-    notes: list[str],
-) -> BoolArray | str:
+@dataclass(frozen=True, eq=False)
+class Site:
+    """Whose head is cleared.
+
+    Attributes:
+        photo_bgr: the photo, changed in place.
+        result: its parsing result.
+        person: one of its people.
+        figure: the person in a window around the head.
+        frame: their head.
+    """
+
+    photo_bgr: Picture
+    result: ParsingResult
+    person: Person
+    figure: Figure
+    frame: HeadFrame
+
+    @cached_property
+    def look_bgr(self) -> Picture:
+        """The window at the size of the figure's maps, before anything is cleared."""
+        return shrink_window(self.photo_bgr[self.figure.window], self.figure)
+
+
+@dataclass(frozen=True, eq=False)
+class Remains:
+    """What a new hat leaves uncovered; (h, w) bool each, in the window of a figure.
+
+    Attributes:
+        old: the old hat.
+        head: where the old hat hides hair and not background.
+        hair: hair beside the hat.
+        frayed: what frays out of it beyond its mask.
+        covered: what the new hat covers.
+    """
+
+    old: BoolArray
+    head: BoolArray
+    hair: BoolArray
+    frayed: BoolArray
+    covered: BoolArray
+
+
+def clear_above(site: Site, layer: Layer, place: HatPlacement, notes: list[str]) -> BoolArray | str:
     """Paint over an old hat and over hair that would show beside the new one.
 
-    Beside the band hair falls: what is left of it slopes down from the hat's edge.
-
     Args:
-        window_bgr: the photo inside the figure's window, changed in place.
-        figure: the person.
-        frame: their head.
+        site: whose head; the photo is changed in place.
         layer: the new hat.
         place: where it sits.
         notes: what is done is added here, in words.
@@ -42,37 +80,82 @@ def clear_above(
     Returns:
         what was painted over, (h, w) bool in the window; or why the hat cannot be worn.
     """
-    along, below = window_units(frame, figure)
-    covered = alpha_in_window(layer, figure) > 0.6
-    own = _own_head(figure, frame.unit, along, below)
-    hat, hair = own & figure.mask("Hat"), own & figure.mask("Hair")
-    if not frame.has_hat:  # slivers of another label at the edge of the hair
-        hat, hair = np.zeros_like(hat), hair | hat
-    old = hat & ~covered
-    beside = np.maximum(np.abs(along - place.offset) - place.half, 0)
-    above = ~covered & (below < -place.height - 0.05 + 0.7 * beside)
-    frayed = grown(hair, FRAY * frame.unit) & (figure.own == 0) & ~figure.others
-    hair, frayed = hair & above, frayed & above
-    unit2 = frame.unit**2
-    old_area, hair_area = np.count_nonzero(old) / unit2, np.count_nonzero(hair) / unit2
+    figure, unit = site.figure, site.frame.unit
+    along, below = window_units(site.frame, figure)
+    own = _own_head(figure, unit, along, below)
+    rough = _remains(figure, site.frame, own, layer, place)
+    old_area, hair_area = figure.area(rough.old, unit), figure.area(rough.hair, unit)
     if old_area > MAX_INPAINT:
         return "the hat that is worn is larger than the new one"
     if hair_area > MAX_INPAINT:
         return "the hair is too full for the hat"
-    hole, painted = np.zeros_like(old), np.zeros_like(old)
-    if old_area > 0.005:
+    hat = old_area > 0.005
+    hair = figure.area(rough.hair | rough.frayed, unit) > 0.005
+    none = np.zeros_like(rough.old)
+    todo = (rough.old if hat else none) | (rough.hair | rough.frayed if hair else none)
+    if not todo.any():
+        return none
+    box = _box_in_photo(figure, todo, 0.3 * unit)
+    detail = build_figure(site.result, site.person, box)
+    exact = _remains(detail, site.frame, enlarged(own, figure, box), layer, place)
+    hole, painted = np.zeros_like(exact.old), np.zeros_like(exact.old)
+    if hat:
         # Below the band the old hat hides hair where the head is, and background beside it.
-        head = (np.abs(along - place.offset) < HEAD_HALF) & (below > -place.height)
-        painted = _paint_hair(window_bgr, figure, frame.unit, old & head)
-        hole |= old & ~head
+        painted = _paint_hair(site, box, exact.old & exact.head)
+        hole |= exact.old & ~exact.head
         notes.append("the old hat was painted over where the new one does not cover it")
-    if np.count_nonzero(hair | frayed) > 0.005 * unit2:
-        hole |= hair | frayed
+    if hair:
+        hole |= exact.hair | exact.frayed
         notes.append("hair beside the hat was painted over")
     if hole.any():
-        stays = figure.mask(*HEAD) & ~covered & ~hole
-        _paint_background(window_bgr, figure, frame.unit, hole, stays)
-    return hole | painted
+        stays = detail.mask(*HEAD) & ~exact.covered & ~hole
+        _paint_background(site, detail, hole, stays)
+    return _seen_coarsely(hole | painted, box, figure)
+
+
+def _remains(
+    figure: Figure, frame: HeadFrame, own: BoolArray, layer: Layer, place: HatPlacement
+) -> Remains:
+    """What shows beside a new hat.
+
+    Beside the band hair falls: what is left of it slopes down from the hat's edge.
+    """
+    along, below = window_units(frame, figure)
+    covered = alpha_in_window(layer, figure) > 0.6
+    hat, hair = own & figure.mask("Hat"), own & figure.mask("Hair")
+    if not frame.has_hat:  # slivers of another label at the edge of the hair
+        hat, hair = np.zeros_like(hat), hair | hat
+    beside = np.maximum(np.abs(along - place.offset) - place.half, 0)
+    above = ~covered & (below < -place.height - 0.05 + 0.7 * beside)
+    frayed = figure.grown(hair, FRAY * frame.unit) & (figure.own == 0) & ~figure.others
+    head = (np.abs(along - place.offset) < HEAD_HALF) & (below > -place.height)
+    return Remains(hat & ~covered, head, hair & above, frayed & above, covered)
+
+
+def _box_in_photo(figure: Figure, mask: BoolArray, margin: float) -> Box:
+    """Box in the photo of what is set in a figure's window, inside of that window."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    x0, y0, x1, y1 = figure.window_xyxy
+    step, reach = figure.step, round(margin)
+    return (
+        max(x0 + step * int(columns[0]) - reach, x0),
+        max(y0 + step * int(rows[0]) - reach, y0),
+        min(x0 + step * (int(columns[-1]) + 1) + reach, x1),
+        min(y0 + step * (int(rows[-1]) + 1) + reach, y1),
+    )
+
+
+def _slices_within(box_xyxy: Box, figure: Figure) -> tuple[slice, slice]:
+    """Rows and columns of a box of the photo in a figure's window."""
+    x0, y0, x1, y1 = box_xyxy
+    left, top = figure.origin_xy
+    return slice(y0 - top, y1 - top), slice(x0 - left, x1 - left)
+
+
+def _seen_coarsely(mask: BoolArray, box_xyxy: Box, figure: Figure) -> BoolArray:
+    """A mask of a box of the photo, in a figure's window."""
+    levels = mask.astype(np.float32)
+    return alpha_in_window(Layer(levels[..., None], levels, box_xyxy), figure) > 0.5
 
 
 def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray) -> BoolArray:
@@ -88,7 +171,7 @@ def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray)
         below: position below it, in U.
     """
     head = figure.mask(*HEAD)
-    count, pieces = cv2.connectedComponents(grown(head, 0.12 * unit).astype(np.uint8))
+    count, pieces = cv2.connectedComponents(figure.grown(head, 0.12 * unit).astype(np.uint8))
     near = head & (np.abs(along) < 1.0) & (np.abs(below) < 1.0)
     mine = np.zeros(count, dtype=np.bool_)
     mine[pieces[near]] = True
@@ -96,24 +179,22 @@ def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray)
     return out
 
 
-def _paint_background(
-    window_bgr: Picture, figure: Figure, unit: float, hole: BoolArray, stays: BoolArray
-) -> None:
-    """Fill a part of the window from the background around it; the person does not bleed in.
+def _paint_background(site: Site, detail: Figure, hole: BoolArray, stays: BoolArray) -> None:
+    """Fill a part of the photo from the background around it; the person does not bleed in.
 
     Args:
-        window_bgr: the photo inside the figure's window, changed in place.
-        figure: the person.
-        unit: U in pixels.
-        hole: (h, w) bool in the window, what to fill.
+        site: whose photo it is.
+        detail: the person in the box of the hole.
+        hole: (h, w) bool in that box, what to fill.
         stays: (h, w) bool, the rest of the head that is seen.
     """
+    figure, unit = site.figure, site.frame.unit
     edge = max(2.0, 0.2 * unit)  # hair frays out beyond its mask
     # What frays out of the part that stays, stays.
-    hole = hole | (_around(hole, stays, edge) & (figure.own == 0) & ~figure.others)
+    hole = hole | (_around(hole, stays, edge) & (detail.own == 0) & ~detail.others)
     # The rest of the person must not be taken for background: it is unknown like the hole.
-    unknown = hole | grown(figure.own > 0, edge) | figure.others
-    _fill(window_bgr, hole, unknown, unit)
+    unknown = figure.grown(figure.own > 0, edge) | figure.others
+    _fill(site, detail.window_xyxy, hole, unknown)
 
 
 def _around(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
@@ -137,26 +218,32 @@ def _box_around(mask: BoolArray, margin: int) -> tuple[slice, slice]:
     return slice(top, int(rows[-1]) + margin + 1), slice(left, int(columns[-1]) + margin + 1)
 
 
-def _paint_hair(window_bgr: Picture, figure: Figure, unit: float, hole: BoolArray) -> BoolArray:
+def _paint_hair(site: Site, box_xyxy: Box, hole: BoolArray) -> BoolArray:
     """Fill a part of the head from the hair below it; where there is no hair nothing is filled.
 
     Returns:
         what was filled.
     """
-    hair = figure.mask("Hair") & ~hole
-    if not hole.any() or np.count_nonzero(hair) < LEAST_HAIR * unit**2:
+    hair = site.figure.mask("Hair")
+    if not hole.any() or site.figure.area(hair, site.frame.unit) < LEAST_HAIR:
         return np.zeros_like(hole)
-    _fill(window_bgr, hole, ~hair, unit)
+    _fill(site, box_xyxy, hole, ~hair)
     return hole
 
 
-def _fill(window_bgr: Picture, hole: BoolArray, unknown: BoolArray, unit: float) -> None:
-    filled = fill_background(window_bgr, hole, unknown, unit)
-    part = _box_around(hole, 3)
-    inside, photo, paint = hole[part], window_bgr[part], filled[part]
-    soft = cv2.GaussianBlur(inside.astype(np.float32), (0, 0), 0.7)
-    edge = inside & (soft < 0.995)
+def _fill(site: Site, box_xyxy: Box, hole: BoolArray, unknown: BoolArray) -> None:
+    """Fill a hole, (h, w) bool in a box of the photo, from what is known in the window."""
+    if not hole.any():
+        return
+    figure = site.figure
+    window = site.photo_bgr[figure.window]
+    rows, columns = np.nonzero(hole)
+    left, top = (at - start for at, start in zip(box_xyxy, figure.origin_xy, strict=False))
+    around = _box_around(hole, 3)
+    hole, before = hole[around], window[_slices_within(box_xyxy, figure)][around].copy()
+    fill_background(window, (rows + top, columns + left), site.look_bgr, unknown, site.frame.unit)
+    photo = window[_slices_within(box_xyxy, figure)][around]
+    soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)
+    edge = np.nonzero(hole & (soft < 0.995))
     weight = soft[edge][:, None]
-    paint[edge] = np.round(photo[edge] * (1 - weight) + paint[edge] * weight)
-    # Outside of the hole what was filled is the photo.
-    photo[...] = paint
+    photo[edge] = np.round(before[edge] * (1 - weight) + photo[edge] * weight)

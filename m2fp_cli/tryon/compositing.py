@@ -21,6 +21,7 @@ from m2fp_cli.tryon.figure import FloatArray
 Picture = NDArray[np.uint8]
 Inverse = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 TRACE = 1.0 / 512.0  # alpha below this changes no 8-bit value
+ROWS = 48  # blended at a time: what they need stays in the processor's cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,11 +32,13 @@ class Layer:
         color: (h, w, 3) float32, linear BGR, premultiplied.
         alpha: (h, w) float32.
         box_xyxy: where it lies in the photo, half-open.
+        noise: (h, w) int8 levels, grain to be added as far as the layer is opaque.
     """
 
     color: FloatArray
     alpha: FloatArray
     box_xyxy: Box
+    noise: NDArray[np.int8] | None = None
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -57,7 +60,7 @@ def _to_linear_table() -> FloatArray:
 
 @cache
 def _to_srgb_table() -> NDArray[np.uint8]:
-    linear = np.arange(16385, dtype=np.float64) / 16384
+    linear = np.minimum(np.arange(65536, dtype=np.float64) / 16384, 1)
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
     out: NDArray[np.uint8] = np.round(encoded * 255).astype(np.uint8)
     return out
@@ -73,8 +76,12 @@ def to_linear(picture: Picture) -> FloatArray:
 
 def to_srgb(linear: FloatArray) -> Picture:
     """Linear light to sRGB levels; what is outside 0..1 is clipped."""
-    index = np.clip(linear * 16384 + 0.5, 0, 16384).astype(np.int32)
-    out: Picture = _to_srgb_table()[index]
+    if not linear.size:
+        return linear.astype(np.uint8)
+    flat = linear.reshape(linear.shape[0], -1)
+    # A conversion to 16 bits rounds and clips; the table goes on where light is above 1.
+    index = cv2.addWeighted(flat, 16384.0, flat, 0.0, 0.0, dtype=cv2.CV_16U)
+    out: Picture = np.take(_to_srgb_table(), index).reshape(linear.shape)
     return out
 
 
@@ -122,19 +129,24 @@ def warp_sprite(sprite: Sprite, inverse: Inverse, box_xyxy: Box) -> Layer:
         box_xyxy: part of the photo to fill, half-open.
     """
     x0, y0, x1, y1 = box_xyxy
-    x, y = np.meshgrid(
-        np.arange(x0, x1, dtype=np.float32) + 0.5, np.arange(y0, y1, dtype=np.float32) + 0.5
-    )
-    u, v = inverse(x, y)
-    map_x = (u * sprite.scale - 0.5).astype(np.float32)
-    map_y = (v * sprite.scale - 0.5).astype(np.float32)
-    warped = cv2.remap(
-        sprite.premultiplied, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
-    )
-    alpha = np.clip(warped[..., 3], 0, 1)
-    alpha[alpha < TRACE] = 0
-    color = np.clip(warped[..., :3], 0, None) * (alpha > 0)[..., None]
-    return Layer(color.astype(np.float32), alpha, box_xyxy)
+    x = np.arange(x0, x1, dtype=np.float32)[None] + 0.5
+    y = np.arange(y0, y1, dtype=np.float32)[:, None] + 0.5
+    color = np.zeros((y1 - y0, x1 - x0, 3), dtype=np.float32)
+    alpha = np.zeros((y1 - y0, x1 - x0), dtype=np.float32)
+    for top in range(0, y1 - y0, ROWS):
+        rows = slice(top, top + ROWS)
+        maps = [
+            np.broadcast_to(place * np.float32(sprite.scale) - np.float32(0.5), alpha[rows].shape)
+            for place in inverse(x, y[rows])
+        ]
+        u, v = (np.ascontiguousarray(place, dtype=np.float32) for place in maps)
+        warped = cv2.remap(
+            sprite.premultiplied, u, v, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
+        )
+        color[rows] = cv2.cvtColor(warped, cv2.COLOR_BGRA2BGR)
+        part = cv2.extractChannel(warped, 3)
+        alpha[rows] = np.where(part < TRACE, 0, np.minimum(part, 1))
+    return Layer(color, alpha, box_xyxy)
 
 
 def similarity(
@@ -197,32 +209,64 @@ def blend(photo_bgr: Picture, layer: Layer, shadow: FloatArray | None = None) ->
         layer: what to put there.
         shadow: (h, w) float32 share of the light that is taken away, in the layer's box.
     """
-    touched = layer.alpha >= TRACE
+    below = photo_bgr[layer.slices]
+    touched = touches(layer, shadow)
+    columns = np.flatnonzero(touched.any(axis=0))
+    if not columns.size:
+        return
+    for top in range(0, len(touched), ROWS):
+        part = slice(top, top + ROWS), slice(int(columns[0]), int(columns[-1]) + 1)
+        if touched[part].any():
+            _blend_part(below, layer, shadow, touched, part)
+
+
+def touches(layer: Layer, shadow: FloatArray | None) -> NDArray[np.bool_]:
+    """Pixels of the layer's box that it or its shadow changes."""
+    touched: NDArray[np.bool_] = layer.alpha >= TRACE
     if shadow is not None:
         touched |= shadow >= TRACE
-    if not touched.any():
-        return
-    below = photo_bgr[layer.slices]
-    light = to_linear(below[touched])
+    return touched
+
+
+def weighed_noise(noise: NDArray[np.int8], alpha: FloatArray) -> NDArray[np.int16]:
+    """Grain as it is added where a layer lets something through, levels."""
+    out: NDArray[np.int16] = np.rint(noise * alpha).astype(np.int16)
+    return out
+
+
+def _blend_part(
+    below: Picture,
+    layer: Layer,
+    shadow: FloatArray | None,
+    touched: NDArray[np.bool_],
+    part: tuple[slice, slice],
+) -> None:
+    alpha = layer.alpha[part]
+    through = 1 - alpha
     if shadow is not None:
-        light *= 1 - shadow[touched][:, None]
-    light = light * (1 - layer.alpha[touched][:, None]) + layer.color[touched]
-    below[touched] = to_srgb(light)
+        through *= 1 - shadow[part]
+    light = to_linear(np.ascontiguousarray(below[part]))
+    light *= through[..., None]
+    light += layer.color[part]
+    levels = to_srgb(light)
+    if layer.noise is not None:
+        noise = weighed_noise(layer.noise[part], alpha)
+        grey = cv2.merge((noise, noise, noise))
+        levels = np.asarray(cv2.add(levels, grey, dtype=cv2.CV_8U), dtype=np.uint8)
+    np.copyto(below[part], levels, where=touched[part][..., None])
 
 
 def shifted(alpha: FloatArray, dx: float, dy: float, sigma: float) -> FloatArray:
     """Alpha moved by a fraction of pixels and blurred: the shape of a shadow."""
-    matrix = np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
     size = alpha.shape[1], alpha.shape[0]
-    moved = cv2.warpAffine(alpha, matrix, size)
-    if sigma <= 0.3:
-        return np.asarray(moved, dtype=np.float32)
     # A wide blur leaves nothing that a smaller picture would lose, and costs its width.
     shrink = max(1, int(sigma / 2.5))
     small = max(1, size[0] // shrink), max(1, size[1] // shrink)
     if shrink > 1:
-        moved = cv2.resize(moved, small, interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(moved, (0, 0), sigma / shrink)
+        alpha = np.asarray(cv2.resize(alpha, small, interpolation=cv2.INTER_AREA), np.float32)
+    across, down = dx * small[0] / size[0], dy * small[1] / size[1]
+    moved = cv2.warpAffine(alpha, np.array([[1.0, 0.0, across], [0.0, 1.0, down]]), small)
+    soft = cv2.GaussianBlur(moved, (0, 0), sigma / shrink) if sigma > 0.3 else moved
     if shrink > 1:
         soft = cv2.resize(soft, size, interpolation=cv2.INTER_LINEAR)
     return np.asarray(soft, dtype=np.float32)

@@ -20,6 +20,8 @@ HEAD = ("Face", "Hair", "Hat", "Sunglasses")
 SKIN = ("Face", "Torso-skin")
 TOPS = ("UpperClothes", "Dress", "Coat", "Jumpsuits")
 HANDS = ("Left-arm", "Right-arm", "Glove")
+WINDOW_UNITS = 9.0  # width of the window around a head, U
+LOOK_UNIT = 36.0  # pixels per U that are enough to look at a head
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class Figure:
         origin_xy: column and row of the window's first pixel in the photo.
         image_hw: size of the photo.
         labels: names of the ids.
+        step: pixels of the photo per pixel of the maps; those between are left out.
     """
 
     person_id: int
@@ -41,6 +44,7 @@ class Figure:
     origin_xy: tuple[int, int]
     image_hw: tuple[int, int]
     labels: LabelSet
+    step: int = 1
 
     def mask(self, *names: str) -> BoolArray:
         """Pixels of the person that carry one of the labels, read-only; unknown names add none."""
@@ -62,32 +66,46 @@ class Figure:
     @property
     def window(self) -> tuple[slice, slice]:
         """Rows and columns of the window, to index the photo with."""
-        (x, y), (h, w) = self.origin_xy, self.own.shape
-        return slice(y, y + h), slice(x, x + w)
+        x0, y0, x1, y1 = self.window_xyxy
+        return slice(y0, y1), slice(x0, x1)
 
     @property
     def window_xyxy(self) -> Box:
         """The window as a half-open box of the photo."""
         (x, y), (h, w) = self.origin_xy, self.own.shape
-        return x, y, x + w, y + h
+        return x, y, x + self.step * w, y + self.step * h
+
+    def area(self, mask: BoolArray, unit: float) -> float:
+        """Area of a mask of the window in U^2, for a U in pixels of the photo."""
+        return int(np.count_nonzero(mask)) * (self.step / unit) ** 2
+
+    def grown(self, mask: BoolArray, radius: float) -> BoolArray:
+        """``grown`` for a radius in pixels of the photo."""
+        return grown(mask, radius / self.step)
 
 
-def build_figure(result: ParsingResult, person: Person, window_xyxy: Box) -> Figure:
+def build_figure(result: ParsingResult, person: Person, window_xyxy: Box, step: int = 1) -> Figure:
     """Cut one person out of a result.
 
     Args:
         result: the parsed photo.
         person: one of its people.
-        window_xyxy: half-open box; clipped to the photo.
+        window_xyxy: half-open box; clipped to the photo, and to a multiple of the step.
+        step: every how many pixels of the photo are looked at.
     """
     height, width = result.image_hw
     x0, y0 = max(window_xyxy[0], 0), max(window_xyxy[1], 0)
     x1, y1 = max(min(window_xyxy[2], width), x0), max(min(window_xyxy[3], height), y0)
-    cut = slice(y0, y1), slice(x0, x1)
+    first, whole = step // 2, ((y1 - y0) // step, (x1 - x0) // step)
+    cut = tuple(
+        slice(start + first, start + step * count, step)
+        for start, count in zip((y0, x0), whole, strict=True)
+    )
     ids = result.person_map[cut]
-    own = np.where(ids == person.person_id, result.semantic_map[cut], 0).astype(np.uint8)
-    others = (ids != 0) & (ids != person.person_id)
-    return Figure(person.person_id, own, others, (x0, y0), result.image_hw, result.labels)
+    mine = ids == person.person_id
+    own = result.semantic_map[cut] * mine
+    others = (ids != 0) & ~mine
+    return Figure(person.person_id, own, others, (x0, y0), result.image_hw, result.labels, step)
 
 
 def head_window(result: ParsingResult, person: Person) -> Box | None:
@@ -98,6 +116,16 @@ def head_window(result: ParsingResult, person: Person) -> Box | None:
     x0, y0, x1, y1 = boxes["Face"]
     reach = round(1.6 * max(x1 - x0, 0.7 * (y1 - y0))) + 8
     return x0 - reach, y0 - reach, x1 + reach, y1 + reach
+
+
+def head_step(window_xyxy: Box) -> int:
+    """Every how many pixels a head is looked at: those of a large one say the same many times.
+
+    Args:
+        window_xyxy: what ``head_window`` gives, not clipped.
+    """
+    side = max(window_xyxy[2] - window_xyxy[0], 0.7 * (window_xyxy[3] - window_xyxy[1]))
+    return max(1, int(side / WINDOW_UNITS / LOOK_UNIT))
 
 
 def whole_window(person: Person, margin: int = 8) -> Box:

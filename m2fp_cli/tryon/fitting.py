@@ -15,7 +15,7 @@ import numpy as np
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory, Kind, load_accessory
 from m2fp_cli.tryon.compositing import Picture
-from m2fp_cli.tryon.figure import build_figure, head_window, whole_window
+from m2fp_cli.tryon.figure import build_figure, head_step, head_window, whole_window
 from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth, recolor
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.lighting import measure_light
@@ -103,7 +103,7 @@ def _dress(
     frame: HeadFrame | SkipReason = SkipReason.NO_FACE
     figure = None
     if window is not None:
-        figure = build_figure(result, person, window)
+        figure = build_figure(result, person, window, head_step(window))
         frame = fit_head(photo[figure.window], figure)
     records = []
     if outfit.top is not None:

@@ -25,6 +25,7 @@ from m2fp_cli.tryon.figure import (
     FloatArray,
     build_figure,
     face_region,
+    head_step,
     head_window,
     opened,
 )
@@ -105,18 +106,18 @@ class HeadFrame:
         down = dx * self.down_xy[0] + dy * self.down_xy[1]
         return along.astype(np.float32), down.astype(np.float32)
 
-    def box_units(self, box_xyxy: Box) -> tuple[FloatArray, FloatArray]:
-        """``units`` of the centre of every pixel of a half-open box, read-only."""
-        return _box_units(self.eyes_xy, self.unit, self.right_xy, self.down_xy, box_xyxy)
+    def box_units(self, box_xyxy: Box, step: int = 1) -> tuple[FloatArray, FloatArray]:
+        """``units`` of the centre of every pixel, or every few, of a half-open box, read-only."""
+        return _box_units(self.eyes_xy, self.unit, self.right_xy, self.down_xy, box_xyxy, step)
 
 
 @lru_cache(maxsize=3)  # of one head most functions ask for the same window
 def _box_units(
-    eyes_xy: Point, unit: float, right_xy: Point, down_xy: Point, box_xyxy: Box
+    eyes_xy: Point, unit: float, right_xy: Point, down_xy: Point, box_xyxy: Box, step: int
 ) -> tuple[FloatArray, FloatArray]:
     x0, y0, x1, y1 = box_xyxy
-    dx = (np.arange(x0, x1) + 0.5 - eyes_xy[0]) / unit
-    dy = ((np.arange(y0, y1) + 0.5 - eyes_xy[1]) / unit)[:, None]
+    dx = (np.arange(x0 + step // 2, x1, step) + 0.5 - eyes_xy[0]) / unit
+    dy = ((np.arange(y0 + step // 2, y1, step) + 0.5 - eyes_xy[1]) / unit)[:, None]
     along, below = (
         (dx * x).astype(np.float32) + (dy * y).astype(np.float32) for x, y in (right_xy, down_xy)
     )
@@ -127,7 +128,7 @@ def _box_units(
 
 @dataclass(frozen=True)
 class FaceShape:
-    """What the mask of a face says by itself; pixels of the figure's window."""
+    """What the mask of a face says by itself; pixels of the figure's maps."""
 
     side: float
     width: float
@@ -153,7 +154,7 @@ def find_head(
     window = head_window(result, person)
     if window is None:
         return SkipReason.NO_FACE
-    figure = build_figure(result, person, window)
+    figure = build_figure(result, person, window, head_step(window))
     return fit_head(image_bgr[figure.window], figure)
 
 
@@ -168,8 +169,20 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
     if shape.width < NARROWEST_FACE * (shape.bottom - shape.top):
         return SkipReason.PROFILE
     prior = mask_prior(shape, figure)
-    fit = fit_eyes(luminance(window_bgr), face, figure.mask("Hair", "Hat"), prior)
+    grey = luminance(shrink_window(window_bgr, figure))
+    fit = fit_eyes(grey, face, figure.mask("Hair", "Hat"), prior)
     return _assemble(fit, face, shape, figure)
+
+
+def shrink_window(window_bgr: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
+    """The photo inside a figure's window at the size of the figure's maps."""
+    import cv2
+
+    height, width = figure.own.shape
+    if figure.step == 1:
+        return window_bgr
+    small = cv2.resize(window_bgr, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, dtype=np.uint8)
 
 
 def luminance(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -204,13 +217,13 @@ def measure_face(face: BoolArray, figure: Figure) -> FaceShape:
 
 def _cut_share(face: BoolArray, figure: Figure) -> float:
     """Share of the face's outline that lies on the photo's frame."""
-    (x, y), (h, w) = figure.origin_xy, face.shape
+    x0, y0, x1, y1 = figure.window_xyxy
     height, width = figure.image_hw
     on_frame = 0
-    on_frame += int(face[0].sum()) if y == 0 else 0
-    on_frame += int(face[-1].sum()) if y + h == height else 0
-    on_frame += int(face[:, 0].sum()) if x == 0 else 0
-    on_frame += int(face[:, -1].sum()) if x + w == width else 0
+    on_frame += int(face[0].sum()) if y0 == 0 else 0
+    on_frame += int(face[-1].sum()) if y1 > height - figure.step else 0
+    on_frame += int(face[:, 0].sum()) if x0 == 0 else 0
+    on_frame += int(face[:, -1].sum()) if x1 > width - figure.step else 0
     outline = 2.0 * math.sqrt(math.pi * np.count_nonzero(face))
     return on_frame / max(outline, 1.0)
 
@@ -234,11 +247,15 @@ def _assemble(
     """Add turn, width and crown to the eyes, and judge how sure all of it is."""
     right = (math.cos(fit.tilt), math.sin(fit.tilt))
     down = (-right[1], right[0])
-    x0, y0 = figure.origin_xy
     has_hat = bool(np.count_nonzero(figure.mask("Hat")) > 0.1 * shape.side**2)
-    unit, eyes = fit.unit, (fit.center_xy[0] + x0, fit.center_xy[1] + y0)
+    step = figure.step
+    x, y = (
+        start + step * place + 0.5 * (step - 1)
+        for start, place in zip(figure.origin_xy, fit.center_xy, strict=True)
+    )
+    unit, eyes = step * fit.unit, (x, y)
     frame = HeadFrame(
-        eyes, down, right, unit, shape.width, EYES_TO_CHIN, EYES_TO_CROWN, 0.0,
+        eyes, down, right, unit, step * shape.width, EYES_TO_CHIN, EYES_TO_CROWN, 0.0,
         math.degrees(fit.tilt), 0.0, 1.0, fit.dark_lenses, has_hat,
     )  # fmt: skip
     along, below = window_units(frame, figure)
@@ -268,7 +285,7 @@ def _assemble(
 
 def window_units(frame: HeadFrame, figure: Figure) -> tuple[FloatArray, FloatArray]:
     """For every pixel of the figure's window its place in U from the eyes: across and down."""
-    return frame.box_units(figure.window_xyxy)
+    return frame.box_units(figure.window_xyxy, figure.step)
 
 
 def _turn(

@@ -7,24 +7,28 @@ object in a soft, grainy photo second. Skin is not taken for grey: its tone is n
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Layer, Picture, to_linear, to_srgb
+from m2fp_cli.tryon.compositing import Layer, Picture, to_linear
 from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, shrunk
-from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.head import HeadFrame, luminance, window_units
 
 LUMINANCE_BGR = np.asarray([0.0722, 0.7152, 0.2126], dtype=np.float32)
 GAIN_RANGE = (0.6, 1.6)
 BALANCE_STRENGTH, BALANCE_LIMIT = 0.5, 0.15
 DIRECTION_STRENGTH, DIRECTION_LIMIT = 0.6, 0.25
 SPRITE_BLUR = 0.55  # blur of a freshly resampled edge, pixels
+HALVING_BLUR = 0.9  # of a picture that is halved and doubled, pixels
 MAX_BLUR = 3.0
 MAX_GRAIN = 12.0
 STATISTICS_UNIT = 24.0  # pixels per U that brightness is measured at
+BAND_ROWS, BAND_PIXELS = 24, 300_000  # rows seen at a time, and how many pixels say enough
+NOISE_SIDE = 256  # of the square of grain that is repeated
 
 
 @dataclass(frozen=True)
@@ -56,24 +60,32 @@ def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light
         figure: the person in a window around the head.
         frame: their head.
     """
-    window = image_bgr[figure.window]
-    step = max(1, int(frame.unit / STATISTICS_UNIT))
-    light = to_linear(np.ascontiguousarray(window[::step, ::step])) @ LUMINANCE_BGR
-    person = figure.own > 0
-    thin = person[::step, ::step]
-    low, high = np.percentile(light[thin], (1, 99)) if thin.any() else (0.0, 1.0)
-    face = figure.mask("Face")
+    window, step = image_bgr[figure.window], figure.step
+    thin = max(1, int(frame.unit / step / STATISTICS_UNIT))
+    some = slice(None, None, thin), slice(None, None, thin)
+    seen = window[step // 2 :: step, step // 2 :: step][some]
+    light = to_linear(np.ascontiguousarray(seen)) @ LUMINANCE_BGR
+    person, face = figure.own > 0, figure.mask("Face")
+    of_them = light[person[some]]
+    low, high = np.percentile(of_them, (1, 99)) if of_them.size else (0.0, 1.0)
     along, below = window_units(frame, figure)
-    across, down = along[::step, ::step], below[::step, ::step]
-    grey = cv2.cvtColor(window, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    grey = luminance(window)
+    skin = shrunk(face, 0.12 * frame.unit / step)
     return Light(
         float(low),
         float(high),
         _balance(image_bgr),
-        _slope(light, face[::step, ::step], across, down),
-        edge_blur(grey, person),
-        grain(grey, shrunk(face, 0.12 * frame.unit)),
+        _slope(light, face[some], along[some], below[some]),
+        edge_blur(grey, _enlarged(person, step)),
+        grain(grey, _enlarged(skin, step)),
     )
+
+
+def _enlarged(mask: BoolArray, step: int) -> BoolArray:
+    """A mask with every pixel repeated in both directions."""
+    size = mask.shape[1] * step, mask.shape[0] * step
+    large = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(large, dtype=np.uint8).view(np.bool_)
 
 
 def _balance(image_bgr: Picture) -> tuple[float, float, float]:
@@ -83,7 +95,8 @@ def _balance(image_bgr: Picture) -> tuple[float, float, float]:
     pixels = pixels[pixels.max(axis=1) < 0.98]
     if pixels.shape[0] < 100:
         return 1.0, 1.0, 1.0
-    shades = np.mean(pixels.astype(np.float64) ** 6, axis=0) ** (1 / 6)
+    squares = pixels * pixels
+    shades = np.mean(squares * squares * squares, axis=0, dtype=np.float64) ** (1 / 6)
     gains = (shades / max(float(shades[1]), 1e-6)) ** BALANCE_STRENGTH
     blue, green, red = np.clip(gains, 1 - BALANCE_LIMIT, 1 + BALANCE_LIMIT)
     return float(blue), float(green), float(red)
@@ -105,22 +118,41 @@ def _slope(
     return float(np.clip(answer[0], -0.5, 0.5)), float(np.clip(answer[1], -0.3, 0.3))
 
 
-def edge_blur(grey: FloatArray, where: BoolArray) -> float:
+def _bands(grey: Picture, where: BoolArray) -> Iterator[tuple[FloatArray, BoolArray, slice]]:
+    """A picture in bands of rows, evenly spread and some left out where it is large.
+
+    Yields:
+        levels of the band and of up to four rows on either side, which of the band's pixels count,
+        and the band's rows among those of the levels.
+    """
+    height = where.shape[0]
+    every = BAND_ROWS * max(1, round(where.size / BAND_PIXELS))
+    for top in range(0, height, every):
+        counted = where[top : top + BAND_ROWS]
+        if counted.any():
+            above = min(top, 4)
+            levels = grey[top - above : top + BAND_ROWS + 4].astype(np.float32)
+            yield levels, counted, slice(above, above + len(counted))
+
+
+def edge_blur(grey: Picture, where: BoolArray) -> float:
     """Blur of the sharpest edges: the gradient before and after another blur (Zhuo and Sim 2011).
 
     Args:
-        grey: (H, W) float32.
+        grey: (H, W) uint8.
         where: (H, W) bool, pixels that count.
 
     Returns:
         standard deviation in pixels, 0.3 to 4.
     """
-    if np.count_nonzero(where) < 50:
+    pairs: list[FloatArray] = []
+    for levels, counted, rows in _bands(grey, where):
+        blurred = np.asarray(cv2.GaussianBlur(levels, (0, 0), 1.0), dtype=np.float32)
+        pairs.append(np.stack([_gradient(p)[rows][counted] for p in (levels, blurred)]))
+    sharp, soft = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.float32)
+    if sharp.size < 50:
         return SPRITE_BLUR
-    sharp = _gradient(grey)[where]
     known = sharp >= np.percentile(sharp, 97)
-    blurred = np.asarray(cv2.GaussianBlur(grey, (0, 0), 1.0), dtype=np.float32)
-    soft = _gradient(blurred)[where]
     ratio = float(np.median(sharp[known] / np.maximum(soft[known], 1e-3)))
     return float(np.clip(1.0 / math.sqrt(max(ratio**2 - 1, 0.06)), 0.3, 4.0))
 
@@ -131,10 +163,19 @@ def _gradient(grey: FloatArray) -> FloatArray:
     return np.asarray(cv2.magnitude(dx, dy), dtype=np.float32)
 
 
-def grain(grey: FloatArray, where: BoolArray) -> float:
-    """Noise of the flat parts of a region (Immerkaer 1996), in levels of 255."""
+def grain(grey: Picture, where: BoolArray) -> float:
+    """Noise of the flat parts of a region (Immerkaer 1996), in levels of 255.
+
+    Args:
+        grey: (H, W) uint8.
+        where: (H, W) bool, the region.
+    """
     kernel = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
-    response = np.abs(cv2.filter2D(grey, cv2.CV_32F, kernel))[where]
+    found = [
+        np.abs(cv2.filter2D(levels, cv2.CV_32F, kernel)[rows][counted])
+        for levels, counted, rows in _bands(grey, where)
+    ]
+    response = np.concatenate(found) if found else np.zeros(0, np.float32)
     if response.size < 50:
         return 0.0
     flat = response[response <= np.percentile(response, 70)]
@@ -151,18 +192,24 @@ def match_light(layer: Layer, light: Light, frame: HeadFrame, seed: int) -> Laye
         frame: their head, for the direction of the light.
         seed: of the grain, so that the same run gives the same bytes.
     """
-    solid = layer.alpha > 0.5
+    step = max(1, math.isqrt(layer.alpha.size // 60_000))
+    solid = layer.alpha[::step, ::step] > 0.5
     if not solid.any():
         return layer
+    balance = np.asarray(light.balance_bgr, dtype=np.float32)
+    bright = layer.color[::step, ::step][solid] @ (balance * LUMINANCE_BGR)
+    gain = _exposure(bright, light) * balance
     layer = _soften(layer, math.sqrt(max(light.blur**2 - SPRITE_BLUR**2, 0.0)))
-    color = layer.color * np.asarray(light.balance_bgr, dtype=np.float32)
-    color = color * _exposure(color, solid, light) * _direction(layer, light, frame)[..., None]
-    return _add_grain(replace(layer, color=np.minimum(color, layer.alpha[..., None])), light, seed)
+    color = layer.color * gain.astype(np.float32)
+    if abs(light.slope_xy[0]) > 1e-3:
+        color *= _direction(layer, light, frame)[..., None]
+    np.minimum(color, layer.alpha[..., None], out=color)
+    return replace(layer, color=color, noise=_noise(layer, light, seed))
 
 
-def _exposure(color: FloatArray, solid: BoolArray, light: Light) -> float:
-    """Gain that brings the accessory's range of luminance inside the person's."""
-    high = np.percentile(color[solid] @ LUMINANCE_BGR, 95)
+def _exposure(bright: FloatArray, light: Light) -> float:
+    """Gain that brings the accessory's range of luminance, (N,), inside the person's."""
+    high = np.percentile(bright, 95)
     gain = 1.0
     if high > light.high:
         gain = light.high / max(float(high), 1e-4)
@@ -174,33 +221,49 @@ def _exposure(color: FloatArray, solid: BoolArray, light: Light) -> float:
 
 
 def _direction(layer: Layer, light: Light, frame: HeadFrame) -> FloatArray:
-    along, _ = frame.box_units(layer.box_xyxy)
+    step = 8  # it changes slowly
+    x0, y0, x1, y1 = layer.box_xyxy
+    along, _ = frame.box_units((x0, y0, x1 + step, y1 + step), step)
     strength = DIRECTION_STRENGTH * light.slope_xy[0] * np.clip(along, -2, 2)
-    out: FloatArray = np.clip(np.exp(strength), 1 - DIRECTION_LIMIT, 1 + DIRECTION_LIMIT)
-    return out
+    rough = np.clip(np.exp(strength), 1 - DIRECTION_LIMIT, 1 + DIRECTION_LIMIT)
+    smooth = cv2.resize(rough, (step * rough.shape[1], step * rough.shape[0]))
+    return np.asarray(smooth, dtype=np.float32)[: y1 - y0, : x1 - x0]
 
 
 def _soften(layer: Layer, sigma: float) -> Layer:
     sigma = min(sigma, MAX_BLUR)
     if sigma < 0.3:
         return layer
-    color = cv2.GaussianBlur(layer.color, (0, 0), sigma)
-    alpha = np.asarray(cv2.GaussianBlur(layer.alpha, (0, 0), sigma), dtype=np.float32)
+    color, alpha = _blurred(layer.color, sigma), _blurred(layer.alpha, sigma)
     alpha[alpha < 0.004] = 0
-    return Layer(color * (alpha > 0)[..., None], alpha, layer.box_xyxy)
+    return replace(layer, color=color, alpha=alpha)
 
 
-def _add_grain(layer: Layer, light: Light, seed: int) -> Layer:
+def _blurred(picture: FloatArray, sigma: float) -> FloatArray:
+    """Gaussian blur; a wide one at half the size, which loses nothing that it would leave."""
+    height, width = picture.shape[:2]
+    if sigma < 1.8 or min(height, width) < 4:
+        reach = 2 * math.ceil(3 * sigma) + 1
+        return np.asarray(cv2.GaussianBlur(picture, (reach, reach), sigma), dtype=np.float32)
+    half = cv2.resize(picture, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    rest = math.sqrt(sigma**2 - HALVING_BLUR**2) / 2  # halving and doubling blur as well
+    reach = 2 * math.ceil(3 * rest) + 1
+    soft = cv2.GaussianBlur(half, (reach, reach), rest)
+    return np.asarray(cv2.resize(soft, (width, height)), dtype=np.float32)
+
+
+def _noise(layer: Layer, light: Light, seed: int) -> NDArray[np.int8] | None:
+    """Grain for a layer, levels; None where the photo has next to none."""
     if light.grain < 0.8:
-        return layer
+        return None
     rng = np.random.default_rng(seed)
-    noise = rng.standard_normal(layer.alpha.shape).astype(np.float32)
-    noise = np.asarray(cv2.GaussianBlur(noise, (0, 0), 0.5), dtype=np.float32)
-    noise *= 0.85 * light.grain / max(float(noise.std()), 1e-3)
-    alpha = np.maximum(layer.alpha, 1e-3)[..., None]
-    levels = to_srgb(layer.color / alpha).astype(np.float32) + noise[..., None]
-    color = to_linear(np.clip(np.round(levels), 0, 255).astype(np.uint8)) * layer.alpha[..., None]
-    return replace(layer, color=color)
+    square = rng.standard_normal((NOISE_SIDE, NOISE_SIDE), dtype=np.float32)
+    square = np.asarray(cv2.GaussianBlur(square, (0, 0), 0.5), dtype=np.float32)
+    square *= 0.85 * light.grain / max(float(square.std()), 1e-3)
+    levels = np.clip(np.round(square), -127, 127).astype(np.int8)
+    height, width = layer.alpha.shape
+    times = -(-height // NOISE_SIDE), -(-width // NOISE_SIDE)
+    return np.tile(levels, times)[:height, :width]
 
 
 def luminance_of(color_bgr: NDArray[np.float32]) -> FloatArray:

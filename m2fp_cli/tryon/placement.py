@@ -19,6 +19,7 @@ MAX_ROLL = 35.0
 BASE_CIRCUMFERENCE_MM = 371.0  # of the neck's base, ANSUR II
 MM_PER_UNIT = 63.0  # distance between the pupils, Dodgson 2004
 NECK_HALF = 0.92
+ON_CLOTHES_MM = 500.0  # a chain that is as long lies on clothes as well
 
 
 @dataclass(frozen=True, eq=False)
@@ -276,16 +277,16 @@ def place_necklace(
 ) -> NecklacePlacement | str:
     """Lay a chain around the neck, or say why there is no place for it."""
     drop = (necklace.numbers["length_mm"] - BASE_CIRCUMFERENCE_MM) / 2 / MM_PER_UNIT
-    region = necklace_region(frame, figure, necklace.numbers["length_mm"] >= 500)
+    region = necklace_region(frame, figure, necklace.numbers["length_mm"] >= ON_CLOTHES_MM)
     skin = necklace_region(frame, figure, False)
     along, below = window_units(frame, figure)
     under = skin & (below < frame.chin + 2.0)
-    if np.count_nonzero(under) < 0.3 * frame.unit**2:
+    if figure.area(under, frame.unit) < 0.3:
         return "the neck is covered"
-    neck = along[skin & (below > frame.chin + 0.15) & (below < frame.chin + 0.9)]
-    if neck.size < 0.15 * frame.unit**2:
+    neck = skin & (below > frame.chin + 0.15) & (below < frame.chin + 0.9)
+    if figure.area(neck, frame.unit) < 0.15:
         return "the neck is covered"
-    left, right = (float(v) for v in np.percentile(neck, (3, 97)))
+    left, right = (float(v) for v in np.percentile(along[neck], (3, 97)))
     if right - left < 0.5 * 2 * 0.85:
         return "the neck is covered"
     middle, half = _neck_at_ends(along, below, skin, under, frame.chin)

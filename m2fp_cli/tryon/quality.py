@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from m2fp_cli.tryon.compositing import Layer
-from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, grown, shrunk
+from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, shrunk
 from m2fp_cli.tryon.garment import Recolored, correlation
 from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
 from m2fp_cli.tryon.placement import (
@@ -56,12 +56,17 @@ class Check:
 def alpha_in_window(layer: Layer, figure: Figure) -> FloatArray:
     """The layer's alpha in the figure's window, 0 where they do not meet."""
     out = np.zeros(figure.own.shape, dtype=np.float32)
-    wx0, wy0, wx1, wy1 = figure.window_xyxy
     x0, y0, x1, y1 = layer.box_xyxy
-    left, top, right, bottom = max(x0, wx0), max(y0, wy0), min(x1, wx1), min(y1, wy1)
-    if left < right and top < bottom:
-        part = layer.alpha[top - y0 : bottom - y0, left - x0 : right - x0]
-        out[top - wy0 : bottom - wy0, left - wx0 : right - wx0] = part
+    step = figure.step
+    left, top = (start + step // 2 for start in figure.origin_xy)
+    # The first of the figure's pixels in the layer, and the first that are beyond it.
+    columns = [max(-(-(x - left) // step), 0) for x in (x0, x1)]
+    rows = [max(-(-(y - top) // step), 0) for y in (y0, y1)]
+    into = out[slice(*rows), slice(*columns)]
+    if into.size:
+        first_y, first_x = top + step * rows[0] - y0, left + step * columns[0] - x0
+        part = layer.alpha[first_y::step, first_x::step]
+        into[...] = part[: into.shape[0], : into.shape[1]]
     return out
 
 
@@ -144,7 +149,7 @@ def check_glasses(
         misses.append(math.hypot(dx, dy - LENS_DROP))
         inside.append(dx <= half_width * shorten and dy <= half_height)
     alpha = alpha_in_window(layer, figure)
-    head = grown(figure.mask("Face", "Hair", "Sunglasses", "Hat"), 0.08 * frame.unit)
+    head = figure.grown(figure.mask("Face", "Hair", "Sunglasses", "Hat"), 0.08 * frame.unit)
     total = float(alpha.sum())
     return [
         Check("eyes_in_lenses", float(np.mean(inside)), 1.0, 1.0),
@@ -186,7 +191,7 @@ def check_necklace(
         figure: the person.
         place: where it lies.
         layer: what is drawn of it.
-        whole: sum of alpha before anything hid it.
+        whole: area in U^2 before anything hid it.
     """
     alpha = alpha_in_window(layer, figure)
     along, below = window_units(frame, figure)
@@ -197,7 +202,7 @@ def check_necklace(
         Check("on_body", float(alpha[body].sum()) / total, 0.8, 1.0),
         Check("on_face", float(alpha[face].sum()) / total, 0.0, 0.001),
         Check("ends_to_edge_u", _ends_to_edge(frame, place, along, below), 0.0, 0.1),
-        Check("seen", float(alpha.sum()) / max(whole, 1e-6), 0.4, 1.0),
+        Check("seen", total * (figure.step / frame.unit) ** 2 / max(whole, 1e-6), 0.4, 1.0),
     ]
 
 

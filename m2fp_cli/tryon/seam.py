@@ -7,13 +7,23 @@ import math
 import cv2
 import numpy as np
 
-from m2fp_cli.tryon.compositing import TRACE, Layer, Picture, blend, to_linear, to_srgb
-from m2fp_cli.tryon.figure import BoolArray, FloatArray, shrunk
+from m2fp_cli.tryon.compositing import (
+    Layer,
+    Picture,
+    blend,
+    to_linear,
+    to_srgb,
+    touches,
+    weighed_noise,
+)
+from m2fp_cli.tryon.figure import BoolArray, FloatArray
+from m2fp_cli.tryon.head import luminance
 from m2fp_cli.tryon.lighting import Light, edge_blur, grain
 from m2fp_cli.tryon.quality import Check
 
 FRINGE_LEVELS = 3.0
 ALIKE = (0.6, 1.4)
+RING_PIXELS = 40_000  # of an edge that are looked at
 
 
 def blend_checked(
@@ -30,9 +40,7 @@ def blend_checked(
     below = photo_bgr[layer.slices].copy()
     blend(photo_bgr, layer, shadow)
     after = photo_bgr[layer.slices]
-    touched = layer.alpha >= TRACE
-    if shadow is not None:
-        touched |= shadow >= TRACE
+    touched = touches(layer, shadow)
     checks = [
         Check("changed_outside_px", _changed(below, after, touched), 0.0, 0.0),
         Check("fringe_levels", _fringe(below, after, layer, shadow), 0.0, FRINGE_LEVELS),
@@ -41,27 +49,38 @@ def blend_checked(
 
 
 def _changed(before: Picture, after: Picture, touched: BoolArray) -> float:
-    return float(np.count_nonzero((before != after).any(axis=2) & ~touched))
+    if not before.size:
+        return 0.0
+    blue, green, red = cv2.split(cv2.absdiff(before, after))
+    other = cv2.max(cv2.max(blue, green), red)
+    return float(np.count_nonzero(other > touched.view(np.uint8) * np.uint8(255)))
 
 
 def _fringe(before: Picture, after: Picture, layer: Layer, shadow: FloatArray | None) -> float:
     """How much darker than both what is over and what is under it an edge pixel is, at most."""
-    ring = (layer.alpha > 0.05) & (layer.alpha < 0.95)
-    if not ring.any():
+    ring = np.nonzero((layer.alpha > 0.05) & (layer.alpha < 0.95))
+    some = slice(None, None, 1 + ring[0].size // RING_PIXELS)
+    ring = ring[0][some], ring[1][some]
+    if not ring[0].size:
         return 0.0
     over = to_srgb(layer.color[ring] / layer.alpha[ring][:, None])
     under = before[ring]
     if shadow is not None:
         under = to_srgb(to_linear(under) * (1 - shadow[ring][:, None]))
     darkest = np.minimum(over, under).astype(np.int16)
-    return float(np.maximum(darkest - after[ring], 0).max())
+    plain = after[ring].astype(np.int16)
+    if layer.noise is not None:
+        plain -= weighed_noise(layer.noise[ring], layer.alpha[ring])[:, None]
+    return float(np.maximum(darkest - plain, 0).max())
 
 
 def _likeness(after: Picture, layer: Layer, light: Light) -> list[Check]:
     """Grain and blur of the accessory over those of the person; 1 where both are below notice."""
-    grey = cv2.cvtColor(after, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    solid = layer.alpha > 0.95
-    flat = shrunk(solid, 3)
+    if not after.size:
+        return []
+    grey = luminance(after)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
+    flat = cv2.erode((layer.alpha > 0.95).astype(np.uint8), disc).view(np.bool_)
     edge = (layer.alpha > 0.02) & ~flat
     checks = []
     if np.count_nonzero(flat) >= 200:

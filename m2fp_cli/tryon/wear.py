@@ -10,12 +10,14 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.masks import Box
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.clearing import clear_above
+from m2fp_cli.tryon.clearing import Site, clear_above
 from m2fp_cli.tryon.compositing import (
     Inverse,
     Layer,
@@ -26,11 +28,12 @@ from m2fp_cli.tryon.compositing import (
     shrink_sprite,
     warp_sprite,
 )
-from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, grown
+from m2fp_cli.tryon.figure import HANDS, SKIN, TOPS, Figure, FloatArray, build_figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.lighting import Light, match_light
-from m2fp_cli.tryon.occlusion import hands_in_front, nearer_people, people_mask, to_layer
+from m2fp_cli.tryon.occlusion import enlarged, hands_in_front, nearer_people, people_mask, to_layer
 from m2fp_cli.tryon.placement import (
+    ON_CLOTHES_MM,
     place_earring,
     place_glasses,
     place_hat,
@@ -75,6 +78,10 @@ class Wearer:
     light: Light | None
     shadow: bool
 
+    def detail(self, box_xyxy: Box) -> Figure:
+        """Every pixel of the person in a box of the photo."""
+        return build_figure(self.result, self.person, box_xyxy)
+
     def lit(self, layer: Layer, name: str) -> Layer:
         """The layer in the light of the photo."""
         if self.light is None:
@@ -113,24 +120,29 @@ def warp_accessory(
     return warp_sprite(sprite, within, box), cut
 
 
-def hide_behind(wearer: Wearer, layer: Layer, in_front: BoolArray | None = None) -> Layer:
-    """Take away what hands, nearer people and a given mask hide."""
-    front = hands_in_front(wearer.figure, wearer.frame.unit)
-    if in_front is not None:
-        front = front | in_front
+def hide_behind(wearer: Wearer, layer: Layer, *labels: str) -> Layer:
+    """Take away what hands, nearer people and what carries some labels hide."""
+    hands = hands_in_front(wearer.figure, wearer.frame.unit)
     nearer = nearer_people(wearer.result, wearer.person)
-    if not nearer and not front.any():
+    if not nearer and not labels and not hands.any():
         return layer
-    keep = 1 - to_layer(front, wearer.figure, layer, wearer.soft)
+    detail = wearer.detail(layer.box_xyxy)
+    front = detail.mask(*labels)
+    if hands.any():
+        front = front | (detail.mask(*HANDS) & enlarged(hands, wearer.figure, layer.box_xyxy))
+    keep = 1 - to_layer(front, detail, layer, wearer.soft)
     if nearer:
         keep *= 1 - people_mask(wearer.result, layer, nearer, wearer.soft)
     return layer.masked(np.clip(keep, 0, 1).astype(np.float32))
 
 
 def cast(
-    wearer: Wearer, layer: Layer, onto: BoolArray, parts: tuple[tuple[float, float, float], ...]
+    wearer: Wearer, layer: Layer, onto: FloatArray, parts: tuple[tuple[float, float, float], ...]
 ) -> FloatArray | None:
-    """Shadow of a layer on the person: parts of (shift down in U, blur in U, darkness)."""
+    """Shadow of a layer on the person: parts of (shift down in U, blur in U, darkness).
+
+    ``onto`` says how far each pixel of the layer's box takes it.
+    """
     if not wearer.shadow:
         return None
     unit, down = wearer.frame.unit, wearer.frame.down_xy
@@ -141,11 +153,20 @@ def cast(
     for drop, blur, darkness in parts:
         dx = unit * drop * (down[0] + side * right[0])
         dy = unit * drop * (down[1] + side * right[1])
-        total *= 1 - darkness * shifted(layer.alpha, dx, dy, unit * blur)
-    receiver = to_layer(onto, wearer.figure, layer, wearer.soft)
-    out: FloatArray = (1 - total) * receiver
-    out[out < 0.004] = 0
-    return out
+        part = shifted(layer.alpha, dx, dy, unit * blur)
+        part *= -darkness
+        part += 1
+        total *= part
+    np.subtract(1, total, out=total)
+    total *= onto
+    out = cv2.threshold(total, 0.004, 0, cv2.THRESH_TOZERO)[1]
+    return np.asarray(out, dtype=np.float32)
+
+
+def seen_of(wearer: Wearer, layer: Layer, *labels: str) -> FloatArray:
+    """Where the person carries one of the labels, in the layer's box, with a soft edge."""
+    detail = wearer.detail(layer.box_xyxy)
+    return to_layer(detail.mask(*labels), detail, layer, wearer.soft)
 
 
 def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
@@ -158,12 +179,12 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     notes = list(hat.notes)
     if cut > 0.6:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
-    cleared = clear_above(wearer.photo_bgr[figure.window], figure, frame, layer, place, notes)
+    site = Site(wearer.photo_bgr, wearer.result, wearer.person, figure, frame)
+    cleared = clear_above(site, layer, place, notes)
     if isinstance(cleared, str):
         return ItemRecord("hat", hat.name, cleared)
     layer = hide_behind(wearer, layer)
-    _, below = window_units(frame, figure)
-    onto = figure.mask("Face", "Hair", "Sunglasses") & (below < -place.height + 1.15)
+    onto = seen_of(wearer, layer, "Face", "Hair", "Sunglasses")
     shadow = cast(wearer, layer, onto, ((0.05, 0.05, 0.42), (0.2, 0.18, 0.3)))
     checks = check_hat(frame, figure, place, layer, cut, cleared, hat.style)
     checks += wearer.put(layer, hat.name, shadow)
@@ -187,13 +208,13 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
     # A mask that joins two people may hold the glasses of the other one.
     along, below = window_units(frame, figure)
     worn = figure.mask("Sunglasses") & (np.abs(along) < 1.5) & (np.abs(below) < 1.0)
-    if np.count_nonzero(worn) > LEAST_GLASSES * frame.unit**2:
+    if figure.area(worn, frame.unit) > LEAST_GLASSES:
         covered = alpha_in_window(layer, figure) > 0.3
-        rest = np.count_nonzero(worn & ~grown(covered, 0.06 * frame.unit))
+        rest = np.count_nonzero(worn & ~figure.grown(covered, 0.06 * frame.unit))
         if rest > 0.12 * np.count_nonzero(worn) or glasses.numbers["lens_alpha"] < 0.6:
             return ItemRecord("glasses", glasses.name, "glasses are worn already")
     layer = hide_behind(wearer, layer.masked(_temples(wearer, layer)))
-    skin = figure.mask("Face")
+    skin = seen_of(wearer, layer, "Face")
     shadow = cast(wearer, layer, skin, ((0.06, 0.045, 0.22),))
     checks = check_glasses(frame, figure, place, layer)
     checks += wearer.put(layer, glasses.name, shadow)
@@ -210,11 +231,11 @@ def _temples(wearer: Wearer, layer: Layer) -> FloatArray:
     """What is seen of the frame: all of it on the face, outside of the lenses not over hair."""
     frame, figure = wearer.frame, wearer.figure
     along, _ = window_units(frame, figure)
-    face = grown(figure.mask("Face", "Sunglasses"), 0.06 * frame.unit)
+    face = figure.grown(figure.mask("Face", "Sunglasses"), 0.06 * frame.unit)
     side = np.abs(along) > 0.95
     hidden = side & (figure.mask("Hair", "Hat") | ~face)
     # A head's own edge: frames reach a little over it, but never float beside it.
-    head = grown(figure.mask("Face", "Hair", "Hat", "Sunglasses"), 0.08 * frame.unit)
+    head = figure.grown(figure.mask("Face", "Hair", "Hat", "Sunglasses"), 0.08 * frame.unit)
     keep = ~(hidden | ~(head | (np.abs(along) < 0.95)))
     out: FloatArray = to_layer(keep, figure, layer, max(0.05 * frame.unit, 0.5))
     return out
@@ -228,7 +249,6 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
     reasons = {side: text for side, text in found.items() if isinstance(text, str)}
     if not places:
         return ItemRecord("earrings", earring.name, "; ".join(sorted(set(reasons.values()))))
-    hair = figure.mask("Hair")
     checks = check_earrings(frame, figure, places)
     for place in places:
         item = earring if place.side < 0 else earring.mirrored()
@@ -236,8 +256,8 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
         shift = [p - scale * h for p, h in zip(place.hook_xy, hook, strict=True)]
         matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
         layer, _ = warp_accessory(wearer, item, matrix, affine_inverse(matrix), 0.2)
-        layer = hide_behind(wearer, layer, hair)
-        onto = figure.mask("Face", "Torso-skin", "UpperClothes", "Coat", "Dress")
+        layer = hide_behind(wearer, layer, "Hair")
+        onto = seen_of(wearer, layer, "Face", "Torso-skin", "UpperClothes", "Coat", "Dress")
         shadow = cast(wearer, layer, onto, ((0.04, 0.03, 0.3),))
         checks += wearer.put(layer, item.name, shadow)
     names = {-1: "image left", 1: "image right"}
@@ -255,15 +275,18 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     if isinstance(place, str):
         return ItemRecord("necklace", necklace.name, place)
     layer, _ = warp_accessory(wearer, necklace, place.matrix, place.inverse, 0.2)
-    whole = float(layer.alpha.sum())
-    keep = to_layer(place.region, figure, layer, wearer.soft)
+    whole = float(layer.alpha.sum()) / frame.unit**2
+    detail = wearer.detail(layer.box_xyxy)
+    clothes = TOPS if necklace.numbers["length_mm"] >= ON_CLOTHES_MM else ()
+    region = detail.mask(*SKIN, *clothes) & enlarged(place.region, figure, layer.box_xyxy)
+    keep = to_layer(region, detail, layer, wearer.soft)
     layer = hide_behind(wearer, layer.masked(keep))
     checks = check_necklace(frame, figure, place, layer, whole)
     by_name = {check.name: check.value for check in checks}
     # A chain that begins on cloth, away from the neck, hangs in the air.
     if by_name["seen"] < 0.3 or by_name["ends_to_edge_u"] > FREE_END:
         return ItemRecord("necklace", necklace.name, "the neck is covered")
-    shadow = cast(wearer, layer, place.region, ((0.035, 0.025, 0.35),))
+    shadow = cast(wearer, layer, keep, ((0.035, 0.025, 0.35),))
     checks += wearer.put(layer, necklace.name, shadow)
     numbers = {"ends_px": place.ends_xy, "lowest_px": place.lowest_xy}
     return ItemRecord("necklace", necklace.name, "", numbers, tuple(checks), necklace.notes)
