@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from m2fp_cli.engine.fast import products
-from m2fp_cli.engine.fast.attention import weigh_
+from m2fp_cli.engine.fast.attention import block, weigh_
 from m2fp_cli.engine.fast.formats import as_tensor, exponential, load, raw, store
 from m2fp_cli.engine.fast.mask_decoder import scale_features
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
@@ -95,14 +95,34 @@ def test_group_norm_is_the_same_for_any_number_of_threads():
     assert torch.equal(*found)
 
 
+@pytest.mark.parametrize(
+    "length", [5, 150, 160]
+)  # all, six and none of them beyond the last sixteen
 @pytest.mark.parametrize("dtype", FORMATS)
-def test_masked_softmax(dtype):
-    scores, blocked = random(3, 7, 150).mul(9).to(dtype), torch.gt(random(7, 150, seed=1), 0.4)
+def test_masked_softmax(dtype, length):
+    scores = random(3, 7, length).mul(9).to(dtype)
+    blocked = torch.gt(random(7, length, seed=1), 0.4)
+    blocked[:, 1] = False
     wanted = scores.float().masked_fill(blocked, -torch.inf).softmax(-1)
     totals = weigh_(scores, blocked)
     assert torch.allclose(scores.float() / totals, wanted, rtol=FORMATS[dtype] * 2, atol=1e-6)
     assert not scores[:, blocked].any()
     assert torch.allclose(totals, scores.float().sum(-1, keepdim=True))
+
+
+def test_scores_far_apart_and_far_from_zero():
+    scores = torch.tensor([[[-1e4, 2e4, 2e4, -3e38] * 8]])
+    totals = weigh_(scores, torch.zeros(1, 32, dtype=torch.bool))
+    assert torch.allclose(scores, torch.tensor([0.0, 1, 1, 0] * 8), atol=1e-37)
+    assert totals.item() == 16
+
+
+def test_a_mask_leaves_out_what_is_negative_but_never_everything():
+    logits = random(40, 150)
+    logits[7], logits[8] = -1.0, 0.0
+    wanted = torch.lt(logits, 0)
+    wanted[7] = False
+    assert torch.equal(block(logits), wanted)
 
 
 def channels_last(*shape: int, seed: int = 0) -> torch.Tensor:

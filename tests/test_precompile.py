@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from m2fp_cli.engine import resample, strength, tracing
@@ -35,4 +37,5 @@ def test_every_cached_loop_is_compiled(compiled, module):
 def test_the_sampler_is_compiled_for_both_widths(compiled):
     sizes = {(16, 12), (32, 12)}  # channels a head, samples: the starter's and the published one's
     for depth, samples in sizes:
-        assert sampling._sampler(depth, samples).signatures
+        sampler: Any = sampling._sampler(depth, samples)
+        assert sampler.signatures

@@ -1,8 +1,7 @@
 """Bilinear planes at photo resolution, compiled: two thin passes, no plane in between.
 
 A pixel is a mix of two to four cells along each axis. Products with dense matrices spend most of
-their time on zeros and on copies for the batch; here every weight is used once. Compiled by numba
-on first use and cached, as in ``engine/fast/sampling.py``.
+their time on zeros and on copies for the batch; here every weight is used once.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.threads import share_rows
 
 FloatArray = NDArray[np.float32]
@@ -112,7 +112,7 @@ def highest_plane(
     return number, value
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _mix_columns(
     cells: FloatArray,
     index: NDArray[np.uint32],
@@ -131,7 +131,7 @@ def _mix_columns(
                 line[x] += weight[tap, x] * row[index[tap, x]]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _mix_rows(
     wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, out: FloatArray
 ) -> None:
@@ -160,7 +160,7 @@ def mix_row(
                 line[x] += share * source[x]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _take_highest(
     wide: FloatArray,
     index: NDArray[np.uint32],

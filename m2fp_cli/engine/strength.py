@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.engine.certainty import LANES, settle, speak
+from m2fp_cli.engine.compiled import compiled, compiled_exactly
 from m2fp_cli.engine.resample import mix_row
 from m2fp_cli.engine.threads import share_rows
 from m2fp_cli.engine.tracing import Trace
@@ -115,7 +115,7 @@ class Strength:
         )
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _speak(
     wide: FloatArray,
     index: NDArray[np.uint32],
@@ -145,7 +145,7 @@ def _speak(
                 counts[x] += np.uint8(speaks)
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled_exactly
 def _close_view(
     total: FloatArray,
     times: CountArray,
@@ -162,7 +162,7 @@ def _close_view(
                 times[y, x] = 0
 
 
-@numba.njit(nogil=True, cache=True, error_model="numpy")
+@compiled_exactly
 def _close_class(
     mean: FloatArray,
     best: FloatArray,

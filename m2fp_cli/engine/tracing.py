@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.engine.certainty import LANES, count_bits, settle
+from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.resample import Taps, mix_row, widen
 
 FloatArray = NDArray[np.float32]
@@ -60,7 +60,7 @@ def trace_mask(cells: FloatArray, rows: Taps, columns: Taps, origin_xy: tuple[in
     return Trace(origin_xy, wide, rows, bits, int(area), float(total))
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _trace(
     wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, words: NDArray[np.uint16]
 ) -> tuple[np.int64, np.float64]:

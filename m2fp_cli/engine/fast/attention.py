@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.fast.formats import exponential, load, raw, store
+from m2fp_cli.engine.fast.softmax import LANES, LOWEST, raise_peaks, soften
 from m2fp_cli.engine.threads import share_rows
 
 
@@ -39,20 +40,54 @@ def weigh_(scores: Tensor, blocked: Tensor) -> Tensor:
     return torch.from_numpy(totals)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def block(mask_logits: Tensor) -> Tensor:
+    """What the queries' masks leave out, where a logit is negative; nothing if that is everything.
+
+    Args:
+        mask_logits: (Q, L) float32, contiguous.
+
+    Returns:
+        (Q, L) bool.
+    """
+    logits = mask_logits.numpy()
+    queries, length = logits.shape
+    blocked = np.empty((queries, length), np.bool_)
+    share_rows(queries, length, lambda rows: _block(logits[rows], blocked[rows]))
+    return torch.from_numpy(blocked)
+
+
+@compiled
+def _block(logits: Any, blocked: Any) -> None:
+    for query in range(logits.shape[0]):
+        row, shut, seen = logits[query], blocked[query], False
+        for i in range(row.shape[0]):
+            shut[i] = row[i] < np.float32(0.0)
+        for i in range(row.shape[0]):
+            seen |= not shut[i]
+        if not seen:
+            shut[:] = False
+
+
+@compiled
 def _weigh(scores: Any, blocked: Any, totals: Any) -> None:
     heads, queries, length = scores.shape
+    whole, lanes = length - length % LANES, np.empty(LANES, np.float32)
     for head in range(heads):
         for query in range(queries):
             row, shut = scores[head, query], blocked[query]
-            highest = np.float32(-3.0e38)
-            for i in range(length):
-                score = np.float32(-3.0e38) if shut[i] else load(row[i])
+            lanes[:] = np.float32(LOWEST)
+            for start in range(0, whole, LANES):
+                raise_peaks(row, shut, start, lanes)
+            highest = lanes.max()
+            for i in range(whole, length):
+                score = np.float32(LOWEST) if shut[i] else load(row[i])
                 highest = score if score > highest else highest
-            total = np.float32(0.0)
-            for i in range(length):
+            lanes[:] = np.float32(0.0)
+            for start in range(0, whole, LANES):
+                soften(row, shut, start, highest, lanes)
+            total = lanes.sum()
+            for i in range(whole, length):
                 weight = exponential(load(row[i]) - highest)
-                weight = np.float32(0.0) if shut[i] else weight
-                store(row, i, weight)
+                store(row, i, np.float32(0.0) if shut[i] else weight)
                 total += load(row[i])
             totals[head, query, 0] = total

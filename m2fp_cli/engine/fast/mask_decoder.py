@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.attention import weigh_
+from m2fp_cli.engine.fast.attention import block, weigh_
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.engine.threads import one_of_few_threads
 from m2fp_cli.network.deformable_attention import Shapes
@@ -20,7 +20,6 @@ from m2fp_cli.network.mask_decoder import (
     Attention,
     MaskDecoder,
     QueryPrediction,
-    open_if_empty,
 )  # fmt: skip
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
 from m2fp_cli.network.position import sine_positions
@@ -114,7 +113,7 @@ class FastMaskDecoder(nn.Module):
         query_pos, x = self.query_embed.weight, self.query_feat.weight
         for index, cross in enumerate(self.cross):
             level = index % NUM_CONTEXT_LEVELS
-            blocked = open_if_empty(torch.lt(self.scaled_masks(x, small[level]), 0))
+            blocked = block(self.scaled_masks(x, small[level]))
             norm = self.cross_norm[index]
             source = norm(x) if self.pre_norm else x
             x = x + cross(source + query_pos, keys[level], values[level], blocked)

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.fast.formats import load, raw, store
 from m2fp_cli.engine.threads import share_rows
 
@@ -80,7 +80,7 @@ def normalise_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) ->
     return rows
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _normalise_rows(
     x: Any, change: Any, weight: Any, bias: Any, positions: Any, located: Any,
     eps: float, locate: bool, start: int, stop: int,
@@ -110,7 +110,7 @@ def _normalise_rows(
                 store(target, c, row[c] + positions[r, c])
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _block_moments(rows: Any, start: int, stop: int) -> Any:
     """(B, 3, C) float64: count, mean and sum of squares about it, of every block and channel."""
     channels = rows.shape[1]
@@ -136,7 +136,7 @@ def _block_moments(rows: Any, start: int, stop: int) -> Any:
     return out
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _scale_rows(rows: Any, scale: Any, shift: Any, relu: bool) -> None:
     lowest = np.float32(0.0) if relu else np.float32(-np.inf)
     for r in range(rows.shape[0]):

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from torch import Tensor
 
+from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.fast.formats import load, raw, store
 from m2fp_cli.engine.threads import share_rows
 
@@ -36,7 +36,7 @@ def pool_highest(x: Tensor) -> Tensor:
     return out
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+@compiled
 def _pool(source: Any, target: Any, start: int, stop: int) -> None:
     height, width, channels = source.shape
     best = np.empty(channels, np.float32)

@@ -5,9 +5,7 @@ per head, gathers all samples into a tensor and reduces it; at 640x864 that move
 Here values and points are read where the products left them, in their format, and each output is
 written once. Weights and places are worked out for a few queries at once, so that they fill vector
 registers (for which the points come with their queries side by side); the places are then visited
-query by query. Compiled by numba on first use and kept in
-its cache: no compiler is needed, and where the installation is read-only numba keeps the code in
-the user's cache folder.
+query by query.
 """
 
 from __future__ import annotations
@@ -22,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.fast.formats import FloatArray, RawArray, exponential, load
 from m2fp_cli.engine.fast.gather import add_samples
 from m2fp_cli.engine.threads import thread_pool
@@ -126,7 +125,7 @@ def _sampler(depth: int, samples: int) -> Callable[..., None]:
     would be another name in every process.
     """
 
-    @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+    @compiled
     def sample_block(
         flat: Any, stride: int, points: Any, bias: Any, reference: Any, geometry: Any, out: Any,
         head: int, start: int, stop: int,
@@ -153,8 +152,8 @@ def _sampler(depth: int, samples: int) -> Callable[..., None]:
                 at = ((first + q) * heads + head) * depth
                 add_samples(flat, place, share, q, out, at, (depth, samples, _LANES))
 
-    compiled: Callable[..., None] = sample_block
-    return compiled
+    sampler: Callable[..., None] = sample_block
+    return sampler
 
 
 # Slices of arrays are counted references, and counting them costs more than what is done with
