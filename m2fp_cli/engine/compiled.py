@@ -11,7 +11,7 @@ import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numba
 
@@ -37,8 +37,7 @@ def _compile(loop: Loop, *, fastmath: bool) -> Loop:
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
         kept._source_stamp = source_digest()
-    made: Loop = dispatcher
-    return made
+    return cast("Loop", dispatcher)
 
 
 @functools.cache

@@ -50,7 +50,8 @@ class Floats:
         """Rounded down."""
         kind = ir.FunctionType(self.type, [self.type])
         name = f"llvm.floor.v{self.lanes}f32"
-        floor = cgutils.get_or_insert_function(self.builder.module, kind, name)
+        find: Any = cgutils.get_or_insert_function  # it has no annotations
+        floor = find(self.builder.module, kind, name)
         return self.builder.call(floor, [values])
 
     def polynomial(self, x: Any, coefficients: tuple[float, ...]) -> Any:
