@@ -180,11 +180,12 @@ def _labelled(labels: LabelSet, item: Part | Instance) -> dict[str, Any]:
     return {"label_id": item.label_id, "label": name, **_scored_mask(item.score, item.mask)}
 
 
-def load_result(path: Path | str) -> ParsingResult:
+def load_result(path: Path | str, *, instances: bool = True) -> ParsingResult:
     """Read a result back from its JSON document; the maps are rebuilt from the masks in it.
 
     Args:
         path: a ``results/*.json`` file.
+        instances: read the network's own instances too; without them it takes half the time.
 
     Raises:
         M2fpError: the file cannot be read, is no result, or is of a newer format.
@@ -198,7 +199,7 @@ def load_result(path: Path | str) -> ParsingResult:
                 f"{path}: has format version {version}, this m2fp reads {FORMAT_VERSION}; "
                 "update m2fp or parse the photo again"
             )
-        return from_document(document)
+        return from_document(document if instances else {**document, "instances": []})
     except OSError as error:
         raise M2fpError(f"{path}: cannot be read ({error.strerror})") from error
     except (KeyError, TypeError, ValueError, IndexError) as error:

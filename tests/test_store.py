@@ -58,6 +58,16 @@ def test_result_is_read_back_whole(tmp_path):
     assert_equal(load_result(path), two_people())
 
 
+def test_instances_can_be_left_out(tmp_path):
+    path = tmp_path / "b.json"
+    path.write_bytes(written(tmp_path)["results/a/b.json"])
+    whole, part = load_result(path), load_result(path, instances=False)
+    assert whole.instances
+    assert not part.instances
+    assert (part.semantic_map == whole.semantic_map).all()
+    assert (part.person_map == whole.person_map).all()
+
+
 def test_maps_are_ids_in_palette_pngs(tmp_path):
     files = written(tmp_path)
     assert np.array_equal(decode_map(files["labels/a/b.png"]), two_people().semantic_map)

@@ -161,7 +161,7 @@ class FittingWorker:
                 "vanished", "has no photo that is known here; name the folder with --photos"
             )
         try:
-            result = load_result(path)
+            result = load_result(path, instances=False)
         except M2fpError as error:
             raise ImageError("unreadable", str(error)) from error
         height, width = result.image_hw

@@ -55,17 +55,13 @@ class Remains:
 
     Attributes:
         old: the old hat.
-        head: where the old hat hides hair and not background.
         hair: hair beside the hat.
         frayed: what frays out of it beyond its mask.
-        covered: what the new hat covers.
     """
 
     old: BoolArray
-    head: BoolArray
     hair: BoolArray
     frayed: BoolArray
-    covered: BoolArray
 
 
 def clear_above(site: Site, layer: Layer, place: HatPlacement, notes: list[str]) -> BoolArray | str:
@@ -83,7 +79,7 @@ def clear_above(site: Site, layer: Layer, place: HatPlacement, notes: list[str])
     figure, unit = site.figure, site.frame.unit
     along, below = window_units(site.frame, figure)
     own = _own_head(figure, unit, along, below)
-    rough = _remains(figure, site.frame, own, layer, place)
+    rough = _remains(figure, site.frame, own, alpha_in_window(layer, figure) > 0.6, place)
     old_area, hair_area = figure.area(rough.old, unit), figure.area(rough.hair, unit)
     if old_area > MAX_INPAINT:
         return "the hat that is worn is larger than the new one"
@@ -97,39 +93,51 @@ def clear_above(site: Site, layer: Layer, place: HatPlacement, notes: list[str])
         return none
     box = _box_in_photo(figure, todo, 0.3 * unit)
     detail = build_figure(site.result, site.person, box)
-    exact = _remains(detail, site.frame, enlarged(own, figure, box), layer, place)
-    hole, painted = np.zeros_like(exact.old), np.zeros_like(exact.old)
+    own = enlarged(own, figure, box)
+    covered = alpha_in_window(layer, detail) > 0.6
+    hole, painted = np.zeros_like(own), np.zeros_like(own)
     if hat:
+        old = own & detail.mask("Hat") & ~covered
         # Below the band the old hat hides hair where the head is, and background beside it.
-        painted = _paint_hair(site, box, exact.old & exact.head)
-        hole |= exact.old & ~exact.head
+        along, below = window_units(site.frame, detail)
+        head = (np.abs(along - np.float32(place.offset)) < HEAD_HALF) & (below > -place.height)
+        painted = _paint_hair(site, box, old & head)
+        hole |= old & ~head
         notes.append("the old hat was painted over where the new one does not cover it")
     if hair:
+        exact = _remains(detail, site.frame, own, covered, place)
         hole |= exact.hair | exact.frayed
         notes.append("hair beside the hat was painted over")
     if hole.any():
-        stays = detail.mask(*HEAD) & ~exact.covered & ~hole
+        stays = detail.mask(*HEAD) & ~covered & ~hole
         _paint_background(site, detail, hole, stays)
     return _seen_coarsely(hole | painted, box, figure)
 
 
 def _remains(
-    figure: Figure, frame: HeadFrame, own: BoolArray, layer: Layer, place: HatPlacement
+    figure: Figure, frame: HeadFrame, own: BoolArray, covered: BoolArray, place: HatPlacement
 ) -> Remains:
     """What shows beside a new hat.
 
     Beside the band hair falls: what is left of it slopes down from the hat's edge.
+
+    Args:
+        figure: the person.
+        frame: their head.
+        own: (h, w) bool, what hangs together with it.
+        covered: (h, w) bool, what the new hat covers.
+        place: where that sits.
     """
     along, below = window_units(frame, figure)
-    covered = alpha_in_window(layer, figure) > 0.6
     hat, hair = own & figure.mask("Hat"), own & figure.mask("Hair")
     if not frame.has_hat:  # slivers of another label at the edge of the hair
         hat, hair = np.zeros_like(hat), hair | hat
-    beside = np.maximum(np.abs(along - place.offset) - place.half, 0)
-    above = ~covered & (below < -place.height - 0.05 + 0.7 * beside)
+    slope = np.maximum(np.abs(along - np.float32(place.offset)) - np.float32(place.half), 0)
+    slope *= np.float32(0.7)
+    slope -= np.float32(place.height + 0.05)
+    above = ~covered & (below < slope)
     frayed = figure.grown(hair, FRAY * frame.unit) & (figure.own == 0) & ~figure.others
-    head = (np.abs(along - place.offset) < HEAD_HALF) & (below > -place.height)
-    return Remains(hat & ~covered, head, hair & above, frayed & above, covered)
+    return Remains(hat & ~covered, hair & above, frayed & above)
 
 
 def _box_in_photo(figure: Figure, mask: BoolArray, margin: float) -> Box:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Layer, Picture, to_linear
+from m2fp_cli.tryon.compositing import ROWS, Layer, Picture, three_times, to_linear
 from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, shrunk
 from m2fp_cli.tryon.head import HeadFrame, luminance, window_units
 
@@ -200,10 +200,16 @@ def match_light(layer: Layer, light: Light, frame: HeadFrame, seed: int) -> Laye
     bright = layer.color[::step, ::step][solid] @ (balance * LUMINANCE_BGR)
     gain = _exposure(bright, light) * balance
     layer = _soften(layer, math.sqrt(max(light.blur**2 - SPRITE_BLUR**2, 0.0)))
-    color = layer.color * gain.astype(np.float32)
-    if abs(light.slope_xy[0]) > 1e-3:
-        color *= _direction(layer, light, frame)[..., None]
-    np.minimum(color, layer.alpha[..., None], out=color)
+    color = np.empty_like(layer.color)
+    in_a_row = np.tile(gain.astype(np.float32), color.shape[1])
+    slope = _direction(layer, light, frame) if abs(light.slope_xy[0]) > 1e-3 else None
+    for top in range(0, len(color), ROWS):
+        rows = slice(top, top + ROWS)
+        part = layer.color[rows]
+        lit = (part.reshape(len(part), -1) * in_a_row).reshape(part.shape)
+        if slope is not None:
+            lit *= three_times(slope[rows])
+        np.minimum(lit, three_times(layer.alpha[rows]), out=color[rows])
     return replace(layer, color=color, noise=_noise(layer, light, seed))
 
 

@@ -53,6 +53,7 @@ from m2fp_cli.tryon.seam import blend_checked
 Matrix = NDArray[np.float64]
 LOW_CONFIDENCE = 0.2
 LEAST_GLASSES = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
+MARGIN_BLUR = 9.0  # how far the widest blur of an accessory reaches, pixels
 FREE_END = 0.6  # how far from the neck's edge a chain may begin, U
 
 
@@ -100,16 +101,32 @@ class Wearer:
 
 
 def warp_accessory(
-    wearer: Wearer, item: Accessory, matrix: Matrix, inverse: Inverse, margin: float = 0.4
+    wearer: Wearer, item: Accessory, matrix: Matrix, inverse: Inverse, reach: float = 0.3
 ) -> tuple[Layer, float]:
-    """The accessory in the photo's frame, and the share of it that the frame cuts off."""
+    """The accessory in the photo's frame, and the share of it that the frame cuts off.
+
+    Args:
+        wearer: who wears it.
+        item: what is worn.
+        matrix: (2, 3) PNG to photo.
+        inverse: photo to PNG.
+        reach: how far a shadow falls, U; there is room for it.
+    """
     unit = wearer.frame.unit
     x0, y0, x1, y1 = item.content_xyxy
     moved = matrix.copy()
     moved[:, 2] += matrix[:, :2] @ np.array([x0, y0])
     image_hw = wearer.result.image_hw
-    box, _ = covered_box(moved, (x1 - x0, y1 - y0), image_hw, margin * unit)
-    _, cut = covered_box(moved, (x1 - x0, y1 - y0), image_hw, 0.0)
+    blur = MARGIN_BLUR + 0.06 * unit
+    falls = [reach * unit * part for part in wearer.frame.down_xy]
+    margin = (
+        blur + max(-falls[0], 0),
+        blur + max(-falls[1], 0),
+        blur + max(falls[0], 0),
+        blur + max(falls[1], 0),
+    )
+    box, _ = covered_box(moved, (x1 - x0, y1 - y0), image_hw, margin)
+    _, cut = covered_box(moved, (x1 - x0, y1 - y0), image_hw)
     scale = float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
     sprite = shrink_sprite(item.premultiplied, scale)
 
@@ -130,10 +147,12 @@ def hide_behind(wearer: Wearer, layer: Layer, *labels: str) -> Layer:
     front = detail.mask(*labels)
     if hands.any():
         front = front | (detail.mask(*HANDS) & enlarged(hands, wearer.figure, layer.box_xyxy))
+    if not nearer and not front.any():
+        return layer
     keep = 1 - to_layer(front, detail, layer, wearer.soft)
     if nearer:
         keep *= 1 - people_mask(wearer.result, layer, nearer, wearer.soft)
-    return layer.masked(np.clip(keep, 0, 1).astype(np.float32))
+    return layer.masked(np.maximum(keep, 0))
 
 
 def cast(
@@ -175,7 +194,7 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     if hat.style == "cap" and frame.yaw < -12:
         hat = hat.mirrored()
     place = place_hat(frame, figure, hat)
-    layer, cut = warp_accessory(wearer, hat, place.matrix, affine_inverse(place.matrix))
+    layer, cut = warp_accessory(wearer, hat, place.matrix, affine_inverse(place.matrix), 0.6)
     notes = list(hat.notes)
     if cut > 0.6:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
@@ -255,7 +274,7 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
         hook, scale = item.anchors["hook"], place.pixels_per_pixel
         shift = [p - scale * h for p, h in zip(place.hook_xy, hook, strict=True)]
         matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
-        layer, _ = warp_accessory(wearer, item, matrix, affine_inverse(matrix), 0.2)
+        layer, _ = warp_accessory(wearer, item, matrix, affine_inverse(matrix), 0.15)
         layer = hide_behind(wearer, layer, "Hair")
         onto = seen_of(wearer, layer, "Face", "Torso-skin", "UpperClothes", "Coat", "Dress")
         shadow = cast(wearer, layer, onto, ((0.04, 0.03, 0.3),))
@@ -274,7 +293,7 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     place = place_necklace(frame, figure, necklace)
     if isinstance(place, str):
         return ItemRecord("necklace", necklace.name, place)
-    layer, _ = warp_accessory(wearer, necklace, place.matrix, place.inverse, 0.2)
+    layer, _ = warp_accessory(wearer, necklace, place.matrix, place.inverse, 0.15)
     whole = float(layer.alpha.sum()) / frame.unit**2
     detail = wearer.detail(layer.box_xyxy)
     clothes = TOPS if necklace.numbers["length_mm"] >= ON_CLOTHES_MM else ()
