@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from m2fp_cli.engine import compiled
 from m2fp_cli.engine.compiled import source_digest
 from m2fp_cli.engine.tracing import _trace
 
-PROGRAM = """
-import sys
-import numpy as np
-from m2fp_cli.engine import compiled as room
+LOOP = """
+from m2fp_cli.engine.compiled import compiled
 
-room.source_digest = lambda: sys.argv[1]
-
-@room.compiled
+@compiled
 def double(values):
     for i in range(values.shape[0]):
         values[i] *= 2
-
-double(np.ones(3, np.float32))
-print(sum(double.stats.cache_hits.values()))
 """
 
 
-def test_a_loop_is_compiled_once_and_again_when_sources_change(tmp_path):
-    def hits(digest: str) -> int:
-        command = [sys.executable, str(tmp_path / "program.py"), digest]
-        root = str(Path(__file__).parent.parent)
-        return int(subprocess.check_output(command, env={**os.environ, "PYTHONPATH": root}))
+@pytest.fixture
+def hits(tmp_path, monkeypatch):
+    """Runs a loop as a new process would that knows a digest; how often it was found compiled."""
+    (tmp_path / "room.py").write_text(LOOP)
 
-    (tmp_path / "program.py").write_text(PROGRAM)
+    def run(digest: str) -> int:
+        monkeypatch.setattr(compiled, "source_digest", lambda: digest)
+        room: Any = runpy.run_path(str(tmp_path / "room.py"))
+        room["double"](np.ones(3, np.float32))
+        return sum(room["double"].stats.cache_hits.values())
+
+    return run
+
+
+def test_a_loop_is_compiled_once_and_again_when_sources_change(hits):
     assert [hits("before"), hits("before"), hits("after"), hits("after")] == [0, 1, 0, 1]
 
 

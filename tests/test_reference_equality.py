@@ -154,7 +154,8 @@ def test_the_starter_gives_the_reference_result():
 
 
 def test_published_size_agrees():
-    document = published_document()
+    # Half of its own input size: a quarter of the work, 100 instances all the same.
+    document = published_document() | {"preprocessor": {"min_size": 320, "max_size": 640}}
     network = build_sharpened(document, portrait_bgr())
     assert sum(p.numel() for p in network.parameters()) == pytest.approx(63.0e6, rel=2e-3)
     reference = ReferenceParser.from_weights(document, network.state_dict())
