@@ -148,8 +148,8 @@ def test_the_compiled_sampler_is_found_again_by_other_processes():
 def test_sampling_in_bfloat16():
     shapes = [(3, 4), (6, 7)]
     table = np.array([(3, 4, 0), (6, 7, 12)], np.int64)
-    value, points = random(54, 24).bfloat16(), random(3 * 3 * 8, 54).bfloat16()
-    rest = random(3 * 3 * 8, seed=1).numpy(), reference_points(shapes).numpy(), table, (3, 8), 1
+    value, points = random(54, 48).bfloat16(), random(3 * 3 * 12, 54).bfloat16()
+    rest = random(3 * 3 * 12, seed=1).numpy(), reference_points(shapes).numpy(), table, (3, 16), 1
     found = as_tensor(sample_fused(raw(value), raw(points), *rest)).float()
     exact, said = value.float().numpy(), points.float().numpy()
     wanted = torch.from_numpy(sample_portable(exact, said, *rest))
