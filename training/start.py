@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,9 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.models.weights import load_weights
+
+_ENCODER_LAYER = re.compile(r"(.*\.transformer\.encoder\.layers\.)(\d+)\.")
+_BRANCH_ENDS = ("self_attn.output_proj.", "linear2.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,18 +31,63 @@ class Start:
     steps: int = 0
 
 
-def read_start(path: Path) -> Start:
+def read_start(path: Path, *others: Path) -> Start:
     """Read a run's ``checkpoint.pt`` (its averaged weights) or a model folder.
+
+    Args:
+        path: of the weights.
+        others: of weights to take the mean with, of runs that went on from each other (Wortsman et
+            al., "Model soups", https://arxiv.org/abs/2203.05482); the rest is that of the first.
 
     Raises:
         OSError: a checkpoint cannot be read.
         ModelError: a folder holds no usable weights.
     """
     if path.is_dir():
-        return Start(load_weights(path))
-    state = torch.load(path, map_location="cpu")
-    progress = state["progress"]
-    return Start(state["average"], state["heads"], progress["step"] + progress.get("before", 0))
+        start = Start(load_weights(path))
+    else:
+        state = torch.load(path, map_location="cpu")
+        progress = state["progress"]
+        steps = progress["step"] + progress.get("before", 0)
+        start = Start(state["average"], state["heads"], steps)
+    models = [start.model, *(read_start(other).model for other in others)]
+    return Start(_mean(models), start.heads, start.steps)
+
+
+def _mean(models: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    return {
+        name: torch.stack([model[name] for model in models]).mean(0)
+        if value.is_floating_point()
+        else value
+        for name, value in models[0].items()
+    }
+
+
+def grow_encoder(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """Weights for a pixel decoder with more encoder layers, which do next to nothing at first.
+
+    A new layer is the last one with zeros where its two branches end. Its norms would still take
+    the last norm's scale and shift away; they get the mean and the spread over channels of what
+    that norm gives, so that a position's features pass nearly as they are.
+
+    Args:
+        weights: of a network, by name.
+        layers: encoder layers wanted; no more than there are changes nothing.
+    """
+    found = {int(m[2]): m[1] for name in weights if (m := _ENCODER_LAYER.match(name))}
+    grown, last = dict(weights), max(found)
+    for new in range(last + 1, layers):
+        prefix = f"{found[last]}{last}."
+        scale, shift = (weights[f"{prefix}norm2.{part}"] for part in ("weight", "bias"))
+        spread = (scale.square() + shift.square()).mean().sub(shift.mean().square()).sqrt()
+        for name in [name for name in weights if name.startswith(prefix)]:
+            part, value = name[len(prefix) :], weights[name]
+            if part.startswith("norm"):
+                value = (spread if part.endswith("weight") else shift.mean()).expand_as(value)
+            elif part.startswith(_BRANCH_ENDS):
+                value = torch.zeros_like(value)
+            grown[f"{found[last]}{new}.{part}"] = value.clone()
+    return grown
 
 
 def fill(module: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:

@@ -7,7 +7,7 @@ import copy
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from training.losses import AuxiliaryHeads, Criterion, Losses, class_weights
 from training.pretrained import load_pretrained
 from training.recipe import Phase, Recipe, read_recipe
 from training.schedule import Progress, learning_rate
-from training.start import Start, fill, read_start
+from training.start import Start, fill, grow_encoder, read_start
 from training.team import Team
 
 _LOG_EVERY = 20
@@ -77,8 +77,10 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
 
 def begin_at(run: Run, start: Start) -> None:
     """Give a fresh run its first weights; its optimizer starts anew."""
-    fill(run.model, start.model)
-    fill(run.average, start.model)
+    layers = run.model.config.encoder.transformer_enc_layers
+    weights = grow_encoder(start.model, layers)
+    fill(run.model, weights)
+    fill(run.average, weights)
     if start.heads:
         fill(run.heads, start.heads)
     run.progress.before = start.steps
@@ -201,7 +203,7 @@ class Trainer:
         data: Path,
         out: Path,
         workers: int,
-        start: Path | None = None,
+        start: Sequence[Path] = (),
         more: Path | None = None,
     ) -> None:
         """Read the photos and build or resume the run in ``out``."""
@@ -225,8 +227,8 @@ class Trainer:
         out.mkdir(parents=True, exist_ok=True)
         if (out / "checkpoint.pt").exists():
             load_run(self.run, out / "checkpoint.pt")
-        elif start is not None:
-            begin_at(self.run, read_start(start))
+        elif start:
+            begin_at(self.run, read_start(*start))
 
     @property
     def mirrored_ids(self) -> tuple[int, ...]:
@@ -318,8 +320,9 @@ def main() -> None:
         "--out", type=Path, required=True, help="folder of the run; resumed if it is there"
     )
     parser.add_argument(
-        "--weights", type=Path, help="begin with those of this checkpoint.pt or model folder"
-    )
+        "--weights", type=Path, action="append", default=[],
+        help="begin with those of this checkpoint.pt or model folder; with the mean of several",
+    )  # fmt: skip
     parser.add_argument(
         "--more", type=Path, help="further photos/ and labels/, none of them held out"
     )
