@@ -68,7 +68,7 @@ def test_a_run_can_begin_with_the_mean_of_several(tiny, tmp_path):
         run.progress.step = steps
         save_run(run, tmp_path / name)
     start = read_start(tmp_path / "one", tmp_path / "two")
-    assert (start.model["sem_seg_head.predictor.class_embed.bias"] == 7).all()
+    assert torch.eq(start.model["sem_seg_head.predictor.class_embed.bias"], 7).all()
     assert start.steps == 5
 
 

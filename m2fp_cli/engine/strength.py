@@ -6,7 +6,7 @@ row by row from what the mask was traced from (see :mod:`m2fp_cli.engine.tracing
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +21,7 @@ from m2fp_cli.masks import Box
 
 FloatArray = NDArray[np.float32]
 CountArray = NDArray[np.uint8]
+Window = tuple[int, int, int, int]  # first row, end of rows, first column, end of columns
 BAND_PIXELS = 1 << 16  # a band of sums and counts stays in the cache while all masks speak there
 
 
@@ -56,63 +57,39 @@ class Strength:
             speakers: scores in [0, 1] and masks.
             box_xyxy: around all of them.
         """
-        x0, top, x1, bottom = box_xyxy
-        if x0 >= x1:
-            return
-        high = max(1, BAND_PIXELS // (x1 - x0))
+        high = max(1, BAND_PIXELS // max(1, box_xyxy[2] - box_xyxy[0]))
 
-        def work(rows: slice) -> None:
-            for start in range(top + rows.start, top + rows.stop, high):
+        def work(window: Window) -> None:
+            for start in range(window[0], window[1], high):
                 for score, trace in speakers:
-                    self._speak(score, trace, start, min(start + high, top + rows.stop))
+                    self._speak(score, trace, start, min(start + high, window[1]))
 
-        share_rows(bottom - top, x1 - x0, work)
+        _share(box_xyxy, work)
 
     def _speak(self, score: float, trace: Trace, start: int, stop: int) -> None:
-        left, top = trace.origin_xy
-        first, last = max(start - top, 0), min(stop - top, len(trace.rows))
-        if first < last:
-            _speak(
-                trace.wide,
-                *trace.rows.arrays,
-                first,
-                last,
-                score,
-                left,
-                top,
-                self.total,
-                self.times,
-            )
+        top = trace.origin_xy[1]
+        rows = max(start - top, 0), min(stop - top, len(trace.rows))
+        _speak(trace.wide, *trace.rows.arrays, rows, score, trace.origin_xy, self.total, self.times)
 
     def close_view(self, box_xyxy: Box, views: int) -> None:
         """Add a view's mean, total over times, to the mean over ``views``; empty both."""
-        x0, top, x1, bottom = box_xyxy
-        share_rows(
-            bottom - top,
-            x1 - x0,
-            lambda rows: _close_view(
-                self.total,
-                self.times,
-                self.mean,
-                (top + rows.start, top + rows.stop, x0, x1),
-                views,
-            ),
-        )
+        planes = self.total, self.times, self.mean
+        _share(box_xyxy, lambda window: _close_view(*planes, window, views))
 
     def close_class(self, box_xyxy: Box, label_id: int) -> None:
         """Give a class the pixels where its mean beats the best so far; empty the mean."""
-        x0, top, x1, bottom = box_xyxy
-        share_rows(
-            bottom - top,
-            x1 - x0,
-            lambda rows: _close_class(
-                self.mean,
-                self.best,
-                self.labels,
-                (top + rows.start, top + rows.stop, x0, x1),
-                label_id,
-            ),
-        )
+        planes = self.mean, self.best, self.labels
+        _share(box_xyxy, lambda window: _close_class(*planes, window, label_id))
+
+
+def _share(box_xyxy: Box, work: Callable[[Window], None]) -> None:
+    """Do the rows of a box with as many threads as torch uses."""
+    left, top, right, bottom = box_xyxy
+    share_rows(
+        bottom - top,
+        right - left,
+        lambda rows: work((top + rows.start, top + rows.stop, left, right)),
+    )
 
 
 @compiled
@@ -120,18 +97,17 @@ def _speak(
     wide: FloatArray,
     index: NDArray[np.uint32],
     weight: FloatArray,
-    first: int,
-    last: int,
+    rows: tuple[int, int],
     score: float,
-    left: int,
-    top: int,
+    origin_xy: tuple[int, int],
     total: FloatArray,
     times: CountArray,
 ) -> None:
-    """Rows ``first`` to ``last`` of a mask whose first pixel is (left, top) of the planes."""
+    """Some rows of a mask whose first pixel lies at ``origin_xy`` of the planes."""
+    left, top = origin_xy
     sure, width = np.float32(score), min(wide.shape[1], total.shape[1] - left)
     line, whole = np.empty(wide.shape[1], dtype=np.float32), width - width % LANES
-    for row in range(first, last):
+    for row in range(rows[0], rows[1]):
         mix_row(wide, index, weight, row, line)
         sums, counts = total[top + row, left:], times[top + row, left:]
         for start in range(0, whole, LANES):
@@ -150,7 +126,7 @@ def _close_view(
     total: FloatArray,
     times: CountArray,
     mean: FloatArray,
-    window: tuple[int, int, int, int],
+    window: Window,
     views: int,
 ) -> None:
     top, bottom, left, right = window
@@ -167,7 +143,7 @@ def _close_class(
     mean: FloatArray,
     best: FloatArray,
     labels: CountArray,
-    window: tuple[int, int, int, int],
+    window: Window,
     label_id: int,
 ) -> None:
     top, bottom, left, right = window
