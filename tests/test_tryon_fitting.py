@@ -9,7 +9,7 @@ import pytest
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
 from m2fp_cli.tryon import seam
-from m2fp_cli.tryon.accessory import Kind, list_accessories, load_accessory
+from m2fp_cli.tryon.accessory import Accessory, Kind, list_accessories, load_accessory
 from m2fp_cli.tryon.compositing import Layer, to_linear
 from m2fp_cli.tryon.fitting import (
     Outfit,
@@ -238,3 +238,42 @@ def test_an_old_hat_on_a_large_head_does_not_show_either():
     green = (done.image_bgr[..., 1] > 130) & (done.image_bgr[..., [0, 2]].max(axis=2) < 90)
     assert done.people[0].items[0].placed
     assert green.sum() < 0.01 * (4 * 30) ** 2
+
+
+def band_of(done):
+    return done.people[0].items[0].numbers["band_above_eyes_u"]
+
+
+def test_a_hat_is_pulled_down_to_where_a_fringe_ends():
+    drawn = draw_person()
+    labels = drawn.result.semantic_map.copy()
+    rows = np.arange(labels.shape[0]) - drawn.eyes_xy[1]
+    labels[(labels == 13) & (rows < -0.5 * drawn.unit)[:, None]] = 2
+    bare = band_of(virtual_hat_tryon(drawn.photo_bgr, "sun_hat", drawn.result))
+    low = band_of(virtual_hat_tryon(drawn.photo_bgr, "sun_hat", result_from_maps(CIHP, labels)))
+    assert bare == pytest.approx(load_accessory("sun_hat", Kind.HAT).numbers["band_above_eyes"])
+    assert low == pytest.approx(0.55, abs=0.1)
+
+
+def hat_that_hangs(units):
+    """A plain hat whose front reaches some U below its band."""
+    bgra = np.zeros((400, 300, 4), np.uint8)
+    bgra[: 150 + round(units * 100), 20:280] = (40, 80, 160, 255)
+    anchors = {"band_left": (30, 150), "band_right": (270, 150), "front_low": (150, 200)}
+    return Accessory("plain", Kind.HAT, bgra, anchors, {"band_above_eyes": 0.65})
+
+
+@pytest.mark.parametrize(("hangs", "band"), [(0.3, 0.65), (0.6, 0.85)])
+def test_a_hat_is_lifted_off_the_eyes(hangs, band):
+    drawn = draw_person()
+    done = virtual_hat_tryon(drawn.photo_bgr, hat_that_hangs(hangs), drawn.result)
+    checks = {check.name: check.value for check in done.people[0].items[0].checks}
+    assert checks["eyes_covered"] < 0.05
+    assert band_of(done) == pytest.approx(band, abs=0.06)
+
+
+def test_a_hat_that_would_cover_the_eyes_anyway_is_left_out():
+    drawn = draw_person()
+    done = virtual_hat_tryon(drawn.photo_bgr, hat_that_hangs(1.6), drawn.result)
+    assert done.people[0].items[0].reason == "the hat would cover the eyes"
+    assert not changed(drawn, done).any()

@@ -62,3 +62,29 @@ def test_eyes_low_in_the_face_cost_more_than_eyes_in_its_middle():
     ahead = prior_penalty(poses, prior) - prior_penalty(poses, replace(prior, ends_y=None))
     assert ahead[0] == pytest.approx(0, abs=1e-6)
     assert ahead[1] > 0.5
+
+
+def with_hair_over_the_cheeks(drawn):
+    labels = drawn.result.semantic_map.copy()
+    labels[labels == 10] = 13  # a mask that goes on down the neck and over the chest
+    columns = np.abs(np.arange(labels.shape[1]) - drawn.eyes_xy[0])[None]
+    rows = np.arange(labels.shape[0])[:, None] - drawn.eyes_xy[1]
+    labels[(columns < 0.8 * drawn.unit) & (rows > drawn.unit) & (rows < 4.5 * drawn.unit)] = 13
+    labels[(labels == 13) & (columns > 0.85 * drawn.unit)] = 2
+    return result_from_maps(CIHP, labels)
+
+
+def test_a_face_that_hair_makes_narrow_is_no_profile_while_both_eyes_are_seen():
+    drawn = draw_person()
+    result = with_hair_over_the_cheeks(drawn)
+    frame = find_head(drawn.photo_bgr, result, result.people[0])
+    assert isinstance(frame, HeadFrame)
+    assert np.hypot(*np.subtract(frame.eyes_xy, drawn.eyes_xy)) < 0.4 * drawn.unit
+
+
+def test_a_narrow_face_without_a_pair_of_eyes_is_a_profile():
+    drawn = draw_person()
+    result = with_hair_over_the_cheeks(drawn)
+    photo = drawn.photo_bgr.copy()
+    photo[result.semantic_map == 13] = (140, 170, 215)
+    assert find_head(photo, result, result.people[0]) is SkipReason.PROFILE

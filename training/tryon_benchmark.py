@@ -191,7 +191,12 @@ def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any
     columns = np.round(along[middle] * 8)
     lows = [below[middle][columns == c].max() for c in np.unique(columns)]
     height = -float(np.median(lows)) if lows else float("nan")
+    # The crown sits where the band does; a brim droops to where the head is turned.
+    crown = along[below < -height - 0.35]
     return {
+        "crown": float(np.percentile(crown, (2, 98)).mean()) - place.offset
+        if crown.size
+        else float("nan"),
         "x": float(np.percentile(along, (2, 98)).mean()) - place.offset,
         "height": height - place.height,
         "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.half),

@@ -34,6 +34,8 @@ from m2fp_cli.tryon.lighting import Light, match_light
 from m2fp_cli.tryon.occlusion import enlarged, hands_in_front, nearer_people, people_mask, to_layer
 from m2fp_cli.tryon.placement import (
     ON_CLOTHES_MM,
+    HatPlacement,
+    hat_over_eyes,
     place_earring,
     place_glasses,
     place_hat,
@@ -54,6 +56,8 @@ Matrix = NDArray[np.float64]
 LOW_CONFIDENCE = 0.2
 LEAST_GLASSES = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
 MARGIN_BLUR = 9.0  # how far the widest blur of an accessory reaches, pixels
+LIFTS = (0.0, 0.1, 0.2, 0.3, 0.4)  # tried in turn where a hat comes down over the eyes, U
+EYES_COVERED = 0.02  # share of the eyes that may be
 FREE_END = 0.6  # how far from the neck's edge a chain may begin, U
 
 
@@ -193,9 +197,14 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     frame, figure = wearer.frame, wearer.figure
     if hat.style == "cap" and frame.yaw < -12:
         hat = hat.mirrored()
-    place = place_hat(frame, figure, hat)
+    found = _free_of_eyes(wearer, hat)
+    if found is None:
+        return ItemRecord("hat", hat.name, "the hat would cover the eyes")
+    place, lift = found
     layer, cut = warp_accessory(wearer, hat, place.matrix, affine_inverse(place.matrix), 0.6)
     notes = list(hat.notes)
+    if lift:
+        notes.append("the hat was pushed up to free the eyes")
     if cut > 0.6:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
     site = Site(wearer.photo_bgr, wearer.result, wearer.person, figure, frame)
@@ -215,6 +224,15 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
         "cut_by_frame": cut,
     }
     return ItemRecord("hat", hat.name, "", numbers, tuple(checks), tuple(notes))
+
+
+def _free_of_eyes(wearer: Wearer, hat: Accessory) -> tuple[HatPlacement, float] | None:
+    """Where a hat goes, and how far it had to be lifted off the eyes; None where it covers them."""
+    for lift in LIFTS:
+        place = place_hat(wearer.frame, wearer.figure, hat, lift)
+        if hat_over_eyes(wearer.frame, hat, place) <= EYES_COVERED:
+            return place, lift
+    return None
 
 
 def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
