@@ -4,7 +4,8 @@ import numpy as np
 
 from m2fp_cli.tryon.eye_steps import POINTS, follow_steps, load_steps, look_under, moved
 from m2fp_cli.tryon.eyes import SIZE_WH, UNIT
-from training.eye_steps import LARGEST, Start, eyes_behind, learn_steps, step_to, symmetric
+from m2fp_cli.tryon.worn_glasses import eyes_behind
+from training.eye_steps import LARGEST, Start, learn_steps, step_to, symmetric
 
 RIGHT = np.array([104.0, 95.0, 1.1, 0.2])
 

@@ -2,13 +2,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
+from m2fp_cli.tryon.eye_steps import EyeFit
 from m2fp_cli.tryon.eyes import CENTER, Prior, prior_penalty
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, find_head
+from m2fp_cli.tryon.worn_glasses import surer
 from tests.tryon_people import draw_person
 
 
@@ -88,3 +91,43 @@ def test_a_narrow_face_without_a_pair_of_eyes_is_a_profile():
     photo = drawn.photo_bgr.copy()
     photo[result.semantic_map == 13] = (140, 170, 215)
     assert find_head(photo, result, result.people[0]) is SkipReason.PROFILE
+
+
+def with_glasses(drawn, up=0.0):
+    """Glasses on the label map alone, some U above the eyes."""
+    labels = drawn.result.semantic_map.copy()
+    (x, y), unit = drawn.eyes_xy, drawn.unit
+    for side in (-0.55, 0.55):
+        middle = (round(x + side * unit), round(y + (0.09 - up) * unit))
+        cv2.ellipse(labels, middle, (round(0.58 * unit), round(0.3 * unit)), 0, 0, 360, (4,), -1)
+    return result_from_maps(CIHP, labels)
+
+
+def without_eyes(drawn):
+    photo = drawn.photo_bgr.copy()
+    photo[drawn.result.semantic_map == 13] = (140, 170, 215)
+    return photo
+
+
+def test_labelled_glasses_say_where_the_eyes_are():
+    drawn = draw_person()
+    result = with_glasses(drawn)
+    frame = find_head(without_eyes(drawn), result, result.people[0])
+    assert isinstance(frame, HeadFrame)
+    assert np.hypot(*np.subtract(frame.eyes_xy, drawn.eyes_xy)) < 0.3 * drawn.unit
+    assert 0.8 < frame.unit / drawn.unit < 1.25
+
+
+def test_glasses_pushed_up_into_the_hair_do_not():
+    drawn = draw_person()
+    result = with_glasses(drawn, up=1.6)
+    frame = find_head(drawn.photo_bgr, result, result.people[0])
+    assert isinstance(frame, HeadFrame)
+    assert np.hypot(*np.subtract(frame.eyes_xy, drawn.eyes_xy)) < 0.25 * drawn.unit
+
+
+def test_eyes_found_far_from_the_glasses_are_not_believed():
+    glasses = EyeFit((50.0, 60.0), 20.0, 0.1, 0.8, dark_lenses=True)
+    near, far = replace(glasses, center_xy=(52.0, 61.0)), replace(glasses, center_xy=(50.0, 75.0))
+    assert surer(near, glasses) == near
+    assert surer(far, glasses) == glasses

@@ -33,15 +33,15 @@ from m2fp_cli.tryon.eyes import (
 )
 from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
 from m2fp_cli.tryon.head import (
-    LENS_DROP,
     MIN_FACE_SIDE,
     NARROWEST_FACE,
     luminance,
     mask_prior,
     measure_face,
 )
+from m2fp_cli.tryon.worn_glasses import eyes_behind
 from training.eye_teacher import KnownEyes, find_known_eyes
-from training.eye_templates import WIDTH_OF_GLASSES, pose_of_eyes
+from training.eye_templates import pose_of_eyes
 from training.tryon_benchmark import WORN, hide, is_held_out, main_piece, read_labelled
 
 Array = NDArray[np.float32]
@@ -95,7 +95,7 @@ def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:
     figure = build_figure(result, result.people[0], window)
     grey = luminance(photo[figure.window])
     if eyewear.any():
-        known = eyes_behind(eyewear[figure.window])
+        known = known_behind(eyewear[figure.window])
     else:
         prior = prior_of(figure)
         known = None if prior is None else find_known_eyes(grey, face_region(figure), prior)
@@ -105,21 +105,10 @@ def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:
     return [start for f in (figure, bare) for start in both_ways(f, grey, known, rng)]
 
 
-def eyes_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
+def known_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
     """Eyes behind a pair of glasses, None where the mask is no pair."""
-    y, x = np.nonzero(mask)
-    if x.size < 20:
-        return None
-    points = np.stack((x + 0.5, y + 0.5), axis=1)
-    center = points.mean(axis=0)
-    _, spread, axes = np.linalg.svd(points - center, full_matrices=False)
-    axis = axes[0] * np.sign(axes[0, 0])
-    left, right = np.percentile((points - center) @ axis, (0.5, 99.5))
-    unit, tilt = (right - left) / WIDTH_OF_GLASSES, float(np.arctan2(axis[1], axis[0]))
-    if spread[0] < 1.9 * spread[1] or abs(tilt) > 0.6:
-        return None
-    x0, y0 = center + 0.5 * (left + right) * axis - LENS_DROP * unit * axis[::-1] * (-1, 1)
-    return KnownEyes((float(x0), float(y0)), float(unit), tilt)
+    found = eyes_behind(mask)
+    return None if found is None else KnownEyes(found.center_xy, found.unit, found.tilt)
 
 
 def prior_of(figure: Figure) -> Prior | None:

@@ -30,7 +30,8 @@ from m2fp_cli.tryon.eyes import (
     standard_frame,
 )
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
-from m2fp_cli.tryon.head import LENS_DROP, luminance, mask_prior, measure_face
+from m2fp_cli.tryon.head import luminance, mask_prior, measure_face
+from m2fp_cli.tryon.worn_glasses import LENS_DROP
 from training.eye_teacher import KnownEyes, find_known_eyes
 from training.tryon_benchmark import is_held_out
 

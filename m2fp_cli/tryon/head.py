@@ -29,6 +29,7 @@ from m2fp_cli.tryon.figure import (
     head_window,
     opened,
 )
+from m2fp_cli.tryon.worn_glasses import eyes_of_wearer, prior_of_wearer, surer
 
 Point = tuple[float, float]
 
@@ -38,7 +39,6 @@ EYES_TO_CROWN = 1.67
 EYES_TO_BALD_CROWN = 1.55
 CROWN_RANGE = (1.45, 2.1)
 HEAD_BEHIND_EYES = 0.8  # how far the middle of a hat lies behind the eyes, U
-LENS_DROP = 0.09  # centre of glasses below the pupils
 MIN_FACE_SIDE = 12.0  # square root of the face's area in pixels
 SURE_SCORE = 0.45
 SEEN_EYES, NO_EYES = 0.6, 0.3  # scores of a pair of eyes that is there, and of none
@@ -168,8 +168,13 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
     if shape.cut_share > 0.25:
         return SkipReason.CUT
     prior = mask_prior(shape, figure)
+    worn = eyes_of_wearer(face & figure.mask("Sunglasses"), figure.mask("Face"))
+    if worn is not None:
+        prior = prior_of_wearer(prior, worn)
     grey = luminance(shrink_window(window_bgr, figure))
     fit = fit_eyes(grey, face, figure.mask("Hair", "Hat"), prior)
+    if worn is not None:
+        fit = surer(fit, worn)
     return _assemble(fit, face, shape, figure)
 
 

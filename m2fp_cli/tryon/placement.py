@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from m2fp_cli.tryon.accessory import Accessory, content_box
 from m2fp_cli.tryon.compositing import Inverse, similarity
 from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray
-from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
+from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.worn_glasses import LENS_DROP
 
 BAND_HALF = (1.2, 1.45)  # head breadth 2.40 U bare; more with hair
 GLASSES_WIDTH = 2.2
@@ -85,8 +86,8 @@ def _band_height(frame: HeadFrame, figure: Figure, hat: Accessory) -> float:
     """
     along, below = window_units(frame, figure)
     middle = below[figure.mask("Face") & (np.abs(along) < 0.6)]
-    top = -float(np.percentile(middle, 2)) if middle.size >= 8 else math.inf
-    own = hat.numbers["band_above_eyes"]
+    top: float = -float(np.percentile(middle, 2)) if middle.size >= 8 else math.inf
+    own: float = hat.numbers["band_above_eyes"]
     return min(max(top + 0.05, min(LOWEST_BAND, own)), own)
 
 
@@ -104,7 +105,7 @@ def hat_over_eyes(frame: HeadFrame, hat: Accessory, place: HatPlacement) -> floa
     height, width = hat.bgra.shape[:2]
     seen = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     alpha = hat.bgra[v[seen].astype(np.intp), u[seen].astype(np.intp), 3]
-    return float(np.count_nonzero(alpha > 127)) / across.size
+    return int(np.count_nonzero(alpha > 127)) / int(across.size)
 
 
 def _middle_of_head(frame: HeadFrame, figure: Figure) -> float:

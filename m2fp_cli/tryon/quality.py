@@ -16,7 +16,7 @@ import numpy as np
 from m2fp_cli.tryon.compositing import Layer
 from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, shrunk
 from m2fp_cli.tryon.garment import Recolored, correlation
-from m2fp_cli.tryon.head import LENS_DROP, HeadFrame, window_units
+from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.placement import (
     EarringPlacement,
     GlassesPlacement,
@@ -24,6 +24,7 @@ from m2fp_cli.tryon.placement import (
     NecklacePlacement,
     shortening,
 )
+from m2fp_cli.tryon.worn_glasses import LENS_DROP
 
 
 @dataclass(frozen=True)
