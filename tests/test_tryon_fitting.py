@@ -8,7 +8,7 @@ import pytest
 
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
-from m2fp_cli.tryon import seam
+from m2fp_cli.tryon import seam, wear
 from m2fp_cli.tryon.accessory import Accessory, Kind, list_accessories, load_accessory
 from m2fp_cli.tryon.compositing import Layer, to_linear
 from m2fp_cli.tryon.fitting import (
@@ -276,4 +276,15 @@ def test_a_hat_that_would_cover_the_eyes_anyway_is_left_out():
     drawn = draw_person()
     done = virtual_hat_tryon(drawn.photo_bgr, hat_that_hangs(1.6), drawn.result)
     assert done.people[0].items[0].reason == "the hat would cover the eyes"
+    assert not changed(drawn, done).any()
+
+
+def test_a_hat_that_would_float_above_the_face_is_left_out(monkeypatch):
+    drawn = draw_person(hat=True)
+    labels = drawn.result.semantic_map.copy()
+    rows = np.arange(labels.shape[0]) - drawn.eyes_xy[1]
+    labels[(labels == 2) & (rows < -0.5 * drawn.unit)[:, None]] = 1
+    monkeypatch.setattr(wear, "LIFTS", (0.6,))
+    done = virtual_hat_tryon(drawn.photo_bgr, "beanie", result_from_maps(CIHP, labels))
+    assert done.people[0].items[0].reason == "the hat would float above the face"
     assert not changed(drawn, done).any()

@@ -199,6 +199,8 @@ def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any
         else float("nan"),
         "x": float(np.percentile(along, (2, 98)).mean()) - place.offset,
         "height": height - place.height,
+        # Where the hidden hat began the face ends, which a hat is pulled down to: this is without.
+        "own": height - hat.numbers["band_above_eyes"],
         "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.half),
     }
 

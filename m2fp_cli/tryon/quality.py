@@ -93,7 +93,8 @@ def check_hat(
     """
     alpha = alpha_in_window(layer, figure)
     along, below = window_units(frame, figure)
-    gap_median, gap_high = _float_gap(alpha, figure, along, below, place)
+    head = figure.mask(*HEAD, "Left-arm", "Right-arm")
+    gap_median, gap_high = _float_gap(alpha, head, along, below, place)
     discs = (np.abs(along) - 0.5) ** 2 + below**2 < 0.18**2
     hair = figure.mask("Hair") & ~gone
     above = hair & (below < -place.height - 0.1)
@@ -113,13 +114,20 @@ def check_hat(
     ]
 
 
+def gap_to_face(frame: HeadFrame, figure: Figure, place: HatPlacement, layer: Layer) -> float:
+    """Median distance from a hat's lower edge to face or hair below it, U; an old hat goes."""
+    along, below = window_units(frame, figure)
+    head = figure.mask("Face", "Hair", "Sunglasses", "Left-arm", "Right-arm")
+    return _float_gap(alpha_in_window(layer, figure), head, along, below, place)[0]
+
+
 def _float_gap(
-    alpha: FloatArray, figure: Figure, along: FloatArray, below: FloatArray, place: HatPlacement
+    alpha: FloatArray, head: BoolArray, along: FloatArray, below: FloatArray, place: HatPlacement
 ) -> tuple[float, float]:
     """Distance from the hat's lower edge to the head below it, over its middle columns, U."""
     middle = (np.abs(along - place.offset) < 0.6 * place.half + 0.06) & (below < 2)
     worn = middle & (alpha > 0.5)
-    head = middle & figure.mask(*HEAD, "Left-arm", "Right-arm")
+    head = middle & head
     hat_x, hat_y, head_x, head_y = along[worn], below[worn], along[head], below[head]
     gaps = []
     for edge in np.arange(-0.6, 0.61, 0.1) * place.half + place.offset:

@@ -48,6 +48,7 @@ from m2fp_cli.tryon.quality import (
     check_glasses,
     check_hat,
     check_necklace,
+    gap_to_face,
 )
 from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.seam import blend_checked
@@ -57,6 +58,7 @@ LOW_CONFIDENCE = 0.2
 LEAST_GLASSES = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
 MARGIN_BLUR = 9.0  # how far the widest blur of an accessory reaches, pixels
 LIFTS = (0.0, 0.1, 0.2, 0.3, 0.4)  # tried in turn where a hat comes down over the eyes, U
+MOST_GAP = 0.2  # between a hat and what is seen of the head, U
 EYES_COVERED = 0.02  # share of the eyes that may be
 FREE_END = 0.6  # how far from the neck's edge a chain may begin, U
 
@@ -207,6 +209,8 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
         notes.append("the hat was pushed up to free the eyes")
     if cut > 0.6:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
+    if gap_to_face(frame, figure, place, layer) > MOST_GAP:
+        return ItemRecord("hat", hat.name, "the hat would float above the face")
     site = Site(wearer.photo_bgr, wearer.result, wearer.person, figure, frame)
     cleared = clear_above(site, layer, place, notes)
     if isinstance(cleared, str):
