@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from m2fp_cli.tryon.garment import follow_edge, split_shading
+from m2fp_cli.tryon.garment import split_shading
+from m2fp_cli.tryon.garment_edge import follow_edge, widened
 
 CLOTH, GROUND, NEW = (
     np.array(c, np.float32) for c in ((0.4, 0.1, 0.1), (0.9,) * 3, (0.1, 0.5, 0.1))
@@ -43,3 +44,22 @@ def test_rough_cloth_of_one_colour_keeps_its_weave_and_colours_make_a_pattern():
     assert np.corrcoef(np.log(detail).ravel(), np.log(weave(0.45)).ravel())[0, 1] > 0.8
     assert split_shading(weave(0.45), mask, 30, colors=20)[2]
     assert split_shading(weave(1.5), mask, 30)[2]
+
+
+def test_cloth_beside_a_label_that_ends_too_early_is_taken_and_ground_is_not():
+    share, light, _ = garment_before_ground()
+    mask = np.broadcast_to(np.arange(80) < 39, (60, 80))
+    free = ~mask
+    taken = widened(light, mask, free, unit=60)
+    assert taken[:, :40].all()
+    assert not taken[share[..., 0] < 0.4].any()
+    assert np.array_equal(widened(light, mask, np.zeros_like(mask), unit=60), mask)
+
+
+def test_ground_like_the_cloth_or_another_thing_beside_it_is_not_taken():
+    mask = np.broadcast_to(np.arange(80) < 39, (60, 80))
+    light = np.broadcast_to(CLOTH, (60, 80, 3)).astype(np.float32)
+    assert np.array_equal(widened(light, mask, ~mask, unit=60), mask)
+    other = np.where(mask[..., None], CLOTH, GROUND).astype(np.float32)
+    other[:, 39:43] = (0.1, 0.1, 0.9)  # a bag, as far from the ground as the cloth
+    assert np.array_equal(widened(other, mask, ~mask, unit=60), mask)

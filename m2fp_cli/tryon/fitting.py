@@ -134,7 +134,11 @@ def _wear_top(
     done = recolor(image, figure, cloth, unit)
     if done is None:
         return ItemRecord("top", cloth.name, "no top is visible")
-    notes = ("the old cloth is patterned, its detail was left out",) if done.patterned else ()
+    notes: tuple[str, ...] = ()
+    if done.patterned:
+        notes = ("the old cloth is patterned, its detail was left out",)
+    if done.beyond:
+        notes += (f"{done.beyond} pixels beside the label were taken for the garment",)
     return ItemRecord("top", cloth.name, "", {"garment": done.label}, tuple(check_top(done)), notes)
 
 

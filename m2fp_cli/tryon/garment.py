@@ -13,11 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.tryon.compositing import Picture, to_linear, to_srgb
-from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray, grown
+from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray
+from m2fp_cli.tryon.garment_edge import follow_edge, widened
 from m2fp_cli.tryon.lighting import luminance_of
 
 MIN_AREA = 400
-EDGE = 0.08  # width of the edge that is mixed with what is beside the garment, U
 ROUGH = 0.28  # deviation of log luminance around the shading; folds and weaves reach 0.6
 PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are
 COLORS = 9.0  # several colours: median distance of chroma from its median, Lab
@@ -53,6 +53,7 @@ class Recolored:
         lab: (h, w, 3) float32, CIE Lab afterwards.
         target_lab: (3,) float32, the mean colour of the cloth.
         changed_outside: number of pixels that changed outside of the garment.
+        beyond: number of pixels of the garment that lie beside its label.
     """
 
     label: str
@@ -64,6 +65,7 @@ class Recolored:
     lab: FloatArray
     target_lab: FloatArray
     changed_outside: int
+    beyond: int
 
 
 def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
@@ -91,7 +93,8 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     """Put a cloth on a person's garment, in place.
 
     Args:
-        photo_bgr: (H, W, 3) uint8, changed inside the garment only.
+        photo_bgr: (H, W, 3) uint8, changed inside the garment only: its label, and background
+            beside that which clearly shows the same cloth.
         figure: the person in a window that holds the garment.
         cloth: the new cloth.
         unit: U in pixels; sets the scale of folds and pattern.
@@ -106,6 +109,8 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     window = photo_bgr[figure.window]
     old = window.copy()
     light = to_linear(window)
+    labelled = mask
+    mask = widened(light, mask, (figure.own == 0) & ~figure.others, unit)
     before = luminance_of(light)
     shading, detail, patterned = split_shading(before, mask, unit, _colors(old, mask))
     tile = _lay(cloth, figure, shading, unit)
@@ -120,7 +125,10 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     after = luminance_of(to_linear(window))
     goal = _lab(to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True)))[0, 0]
     textured = cloth.tile_bgr.shape[:2] != (1, 1)
-    return Recolored(label, mask, before, after, patterned, textured, _lab(window), goal, outside)
+    beyond = int(np.count_nonzero(mask & ~labelled))
+    return Recolored(
+        label, mask, before, after, patterned, textured, _lab(window), goal, outside, beyond
+    )
 
 
 def _lab(bgr: Picture) -> FloatArray:
@@ -213,59 +221,6 @@ def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> Floa
     padded = cv2.copyMakeBorder(small, 0, 1, 0, 1, cv2.BORDER_WRAP)
     out = cv2.remap(padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
     return np.asarray(out, dtype=np.float32)
-
-
-def follow_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float) -> FloatArray:
-    """Recoloured garment whose edge is the photo's own, inside the mask.
-
-    Near its edge a mask holds pixels that are mixed with what is beside the garment, or are not of
-    it at all. Old cloth and ground a little farther in and out tell how much of a pixel is cloth;
-    that share of the old colour is replaced by the new one of the cloth within.
-
-    Args:
-        light: (h, w, 3) float32 linear, the photo.
-        target: (h, w, 3) float32 linear, the new cloth all over the mask.
-        mask: (h, w) bool, the garment.
-        unit: U in pixels.
-
-    Returns:
-        (h, w, 3) float32 linear, to be used inside the mask.
-    """
-    reach = float(np.clip(EDGE * unit, 1.5, 6.0))
-    depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    inner, outer = depth > reach, ~grown(mask, reach)
-    near = (depth > 0) & (depth <= 1.5 * reach)
-    if not near.any() or not inner.any() or not outer.any():
-        return target
-    cloth, ground = (_around(light, part, reach)[near] for part in (inner, outer))
-    spread = _around(light * light, inner, reach)[near] - cloth * cloth
-    new = _around(target, inner, reach)[near]
-    apart = cloth - ground
-    contrast = (apart * apart).sum(axis=1)
-    share = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
-    noise = np.maximum(spread, 0).sum(axis=1) + 1e-4
-    trust = contrast / (contrast + 4 * noise)
-    share = (1 - trust * (1 - np.clip(share, 0, 1)))[:, None]
-    # What is left of a pixel without its cloth is ground: no less than black, no more than white.
-    rest = np.clip(light[near] - share * cloth, 0, 1 - share)
-    edge = share * new + rest
-    # A pixel that is all cloth keeps its own folds.
-    pure = np.clip((depth[near] / reach - 0.5) / 1.0, 0, 1)[:, None]
-    out = target.copy()
-    out[near] = np.clip(edge * (1 - pure) + target[near] * pure, 0, 1)
-    return out
-
-
-def _around(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
-    """Mean of a part of a picture around every pixel, (h, w, 3)."""
-    weight = part.astype(np.float32)
-    total = np.zeros_like(weight)
-    values = np.zeros_like(picture)
-    for sigma, share in ((1.5 * reach, 1.0), (6 * reach, 1e-3)):
-        total += share * cv2.GaussianBlur(weight, (0, 0), sigma)
-        values += share * cv2.GaussianBlur(picture * weight[..., None], (0, 0), sigma)
-    out: FloatArray = values / np.maximum(total, 1e-9)[..., None]
-    return out
 
 
 def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
