@@ -13,9 +13,9 @@ from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.background import fill_background
 from m2fp_cli.tryon.compositing import Layer, Picture
 from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, build_figure
+from m2fp_cli.tryon.hat_placement import HatPlacement
 from m2fp_cli.tryon.head import HeadFrame, shrink_window, window_units
 from m2fp_cli.tryon.occlusion import enlarged
-from m2fp_cli.tryon.placement import HatPlacement
 from m2fp_cli.tryon.quality import alpha_in_window
 
 MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2

@@ -21,7 +21,8 @@ from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.lighting import measure_light
 from m2fp_cli.tryon.quality import check_top
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
-from m2fp_cli.tryon.wear import WEAR, Wearer
+from m2fp_cli.tryon.wear import WEAR
+from m2fp_cli.tryon.wearer import Wearer
 
 ORDER = (Kind.NECKLACE, Kind.EARRINGS, Kind.GLASSES, Kind.HAT)
 

@@ -16,11 +16,11 @@ import numpy as np
 from m2fp_cli.tryon.compositing import Layer
 from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, shrunk
 from m2fp_cli.tryon.garment import Recolored, correlation
+from m2fp_cli.tryon.hat_placement import HatPlacement
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.placement import (
     EarringPlacement,
     GlassesPlacement,
-    HatPlacement,
     NecklacePlacement,
     shortening,
 )
