@@ -19,6 +19,7 @@ from m2fp_cli.tryon.fitting import (
     virtual_hat_tryon,
     virtual_top_tryon,
 )
+from m2fp_cli.tryon.head import HeadFrame
 from m2fp_cli.tryon.records import to_document
 from tests.tryon_people import draw_person
 
@@ -224,6 +225,8 @@ def test_a_head_that_fills_the_photo_wears_things_like_a_small_one(name):
     photo, result = enlarged(drawn, 4)
     done = try_on(photo, result, outfit)
     large = done.people[0]
+    assert isinstance(small.frame, HeadFrame)
+    assert isinstance(large.frame, HeadFrame)
     assert large.frame.eyes_xy == pytest.approx([4 * v for v in small.frame.eyes_xy], abs=6)
     assert large.frame.unit == pytest.approx(4 * small.frame.unit, rel=0.04)
     assert large.items[0].placed == small.items[0].placed

@@ -5,12 +5,14 @@
 DATA holds ``photos/NNNN.jpg``, ``labels/NNNN.png`` (CIHP ids) and ``worn/NNNN.png`` (1 hat,
 2 sunglasses, 3 glasses, 4 necklace). The label of the worn item is replaced by what is beneath
 it, ours is placed from the rest, and the two places are compared. ``--only eyes`` compares the eyes
-of bare faces with those that OpenCV's cascades find. A hat's ``height`` flatters: the face ends
-where the hidden hat began, and hats are pulled down to there; ``own`` is the error of its own
-height. ``crown`` is the middle of the part above the brim. The weights of hats, the width of glasses, the
-templates of eyes (``training/eye_templates.py``) and the steps that correct them
-(``training/eye_steps.py``) were fitted to photos with an even number; ``--odd`` takes the others,
-from which nothing was learned.
+of bare faces with those that OpenCV's cascades find.
+
+A hat's ``height`` flatters: the face ends where the hidden hat began, and hats are pulled down to
+there; ``own`` is the error of its own height. ``crown`` is the middle of the part above the brim.
+
+The weights and heights of hats, the width of glasses, the templates of eyes
+(``training/eye_templates.py``) and the steps that correct them (``training/eye_steps.py``) were
+fitted to photos with an even number; ``--odd`` takes the others, from which nothing was learned.
 """
 
 from __future__ import annotations

@@ -21,13 +21,14 @@ from m2fp_cli.tryon.head import HeadFrame, luminance, window_units
 LUMINANCE_BGR = np.asarray([0.0722, 0.7152, 0.2126], dtype=np.float32)
 GAIN_RANGE = (0.6, 1.6)
 BALANCE_STRENGTH, BALANCE_LIMIT = 0.5, 0.15
+BALANCE_PIXELS = 25_000  # of the photo that say what colour the light has
 DIRECTION_STRENGTH, DIRECTION_LIMIT = 0.6, 0.25
 SPRITE_BLUR = 0.55  # blur of a freshly resampled edge, pixels
 HALVING_BLUR = 0.9  # of a picture that is halved and doubled, pixels
 MAX_BLUR = 3.0
 MAX_GRAIN = 12.0
 STATISTICS_UNIT = 24.0  # pixels per U that brightness is measured at
-BAND_ROWS, BAND_PIXELS = 24, 300_000  # rows seen at a time, and how many pixels say enough
+BAND_ROWS, BAND_PIXELS = 24, 150_000  # rows seen at a time, and how many pixels say enough
 NOISE_SIDE = 256  # of the square of grain that is repeated
 
 
@@ -90,7 +91,7 @@ def _enlarged(mask: BoolArray, step: int) -> BoolArray:
 
 def _balance(image_bgr: Picture) -> tuple[float, float, float]:
     """Colour of the light by shades of grey with p = 6, at half strength; green stays."""
-    step = max(1, round(math.sqrt(image_bgr.shape[0] * image_bgr.shape[1] / 60000)))
+    step = max(1, round(math.sqrt(image_bgr.shape[0] * image_bgr.shape[1] / BALANCE_PIXELS)))
     pixels = to_linear(np.ascontiguousarray(image_bgr[::step, ::step])).reshape(-1, 3)
     pixels = pixels[pixels.max(axis=1) < 0.98]
     if pixels.shape[0] < 100:
