@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from m2fp_cli.network.config import parse_config
 from training.dataset import find_names, hash_files, split_names
 from training.recipe import Recipe, read_recipe
+from training.start import mean_weights
 
 _LICENCE = "Apache-2.0"
 
@@ -38,18 +39,12 @@ def export_weights(
             https://arxiv.org/abs/2203.05482).
     """
     state = torch.load(checkpoint, map_location="cpu")
-    for path in also:
-        other = torch.load(path, map_location="cpu")["average"]
-        for name, value in state["average"].items():
-            if value.is_floating_point():
-                value += other[name]
-    for value in state["average"].values():
-        if value.is_floating_point():
-            value /= 1 + len(also)
-    state["average"]["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
+    others = [torch.load(path, map_location="cpu")["average"] for path in also]
+    average = mean_weights([state["average"], *others])
+    average["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
     weights = {
         name: (value.half() if value.ndim > 1 else value).contiguous()
-        for name, value in state["average"].items()
+        for name, value in average.items()
         if not name.endswith("num_batches_tracked")
     }
     target.mkdir(parents=True, exist_ok=True)
@@ -62,7 +57,12 @@ def export_weights(
 
 
 def export_configuration(
-    recipe: Recipe, data: Path, progress: dict[str, Any], min_size: int | None, target: Path
+    recipe: Recipe,
+    data: Path,
+    progress: dict[str, Any],
+    min_size: int | None,
+    target: Path,
+    more: Path | None = None,
 ) -> None:
     """Write ``configuration.json``: the recipe's, and where the weights come from."""
     configuration = json.loads(json.dumps(recipe.configuration))
@@ -83,6 +83,10 @@ def export_configuration(
             "held_out_sha256": hash_files(data, held_out),
         },
     }
+    if more is not None:
+        names = find_names(more)
+        hashed = {"more_photos": len(names), "more_photos_sha256": hash_files(more, names)}
+        configuration["m2fp"]["training"] |= hashed
     text = json.dumps(configuration, indent=2) + "\n"
     (target / "configuration.json").write_text(text, encoding="utf-8")
 
@@ -95,6 +99,7 @@ def main() -> None:
     parser.add_argument(
         "--also", type=Path, action="append", default=[], help="run to take the mean with"
     )
+    parser.add_argument("--more", type=Path, help="further photos of the run, for their hash")
     parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "starter.json")
     parser.add_argument("--min-size", type=int, help="default length of the shortest edge")
     parser.add_argument("--target", type=Path, required=True, help="model folder to write")
@@ -106,7 +111,9 @@ def main() -> None:
         checkpoint, arguments.target, num_labels, recipe.label_bias,
         [run / "checkpoint.pt" for run in arguments.also],
     )  # fmt: skip
-    export_configuration(recipe, arguments.data, progress, arguments.min_size, arguments.target)
+    export_configuration(
+        recipe, arguments.data, progress, arguments.min_size, arguments.target, arguments.more
+    )
 
 
 if __name__ == "__main__":

@@ -51,10 +51,11 @@ def read_start(path: Path, *others: Path) -> Start:
         steps = progress["step"] + progress.get("before", 0)
         start = Start(state["average"], state["heads"], steps)
     models = [start.model, *(read_start(other).model for other in others)]
-    return Start(_mean(models), start.heads, start.steps)
+    return Start(mean_weights(models), start.heads, start.steps)
 
 
-def _mean(models: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def mean_weights(models: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of several networks' weights; what is not a real number is the first one's."""
     return {
         name: torch.stack([model[name] for model in models]).mean(0)
         if value.is_floating_point()
