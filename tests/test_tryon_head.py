@@ -11,7 +11,7 @@ from m2fp_cli.people import result_from_maps
 from m2fp_cli.tryon.eye_steps import EyeFit
 from m2fp_cli.tryon.eyes import CENTER, Prior, prior_penalty
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, find_head
-from m2fp_cli.tryon.worn_glasses import surer
+from m2fp_cli.tryon.worn_glasses import eyes_of_wearer, surer
 from tests.tryon_people import draw_person
 
 
@@ -124,6 +124,15 @@ def test_glasses_pushed_up_into_the_hair_do_not():
     frame = find_head(drawn.photo_bgr, result, result.people[0])
     assert isinstance(frame, HeadFrame)
     assert np.hypot(*np.subtract(frame.eyes_xy, drawn.eyes_xy)) < 0.25 * drawn.unit
+
+
+def test_a_speck_of_the_label_of_glasses_is_no_pair():
+    face = np.ones((100, 100), np.bool_)
+    speck, pair = np.zeros_like(face), np.zeros_like(face)
+    speck[60:64, 40:60] = True
+    pair[40:60, 20:80] = True
+    assert eyes_of_wearer(speck, face) is None
+    assert eyes_of_wearer(pair, face) is not None
 
 
 def test_eyes_found_far_from_the_glasses_are_not_believed():

@@ -14,6 +14,7 @@ from m2fp_cli.tryon.figure import BoolArray
 WIDTH = 2.3  # of a pair of glasses, U
 LENS_DROP = 0.09  # centre of glasses below the pupils
 LEAST_PIXELS = 20
+LEAST_SHARE = 0.04  # of the bare face; of 118 labelled pairs 99 % have 0.08 or more
 LEAST_RATIO = 1.9  # of the spread along a pair to that across
 MOST_TILT = 0.6  # radians
 ABOVE_FACE = 0.15  # how far above bare skin glasses that are before the eyes may lie, U
@@ -39,12 +40,14 @@ def eyes_behind(mask: BoolArray) -> EyeFit | None:
 
 
 def eyes_of_wearer(glasses: BoolArray, face: BoolArray) -> EyeFit | None:
-    """Eyes behind glasses on a face; None where they are no pair, or pushed up into the hair.
+    """Eyes behind glasses on a face; None for specks, and for glasses pushed up into the hair.
 
     Args:
         glasses: (H, W) bool.
         face: (H, W) bool, bare skin.
     """
+    if np.count_nonzero(glasses) < LEAST_SHARE * np.count_nonzero(face):
+        return None
     eyes = eyes_behind(glasses)
     rows = np.flatnonzero(face.any(axis=1))
     if eyes is None or not rows.size:
