@@ -191,7 +191,7 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
     """
     height, width = (int(n) for n in rle["size"])
     counts = rle["counts"]
-    runs = np.asarray(_decompress(counts) if isinstance(counts, str) else counts, dtype=np.int64)
+    runs = _decompress(counts) if isinstance(counts, str) else np.asarray(counts, dtype=np.int64)
     if runs.sum() != height * width or (runs < 0).any():
         raise ValueError(
             f"run lengths add up to {runs.sum()}, the mask has {height * width} pixels"
@@ -249,18 +249,17 @@ def _compress(runs: NDArray[np.int64]) -> str:
     return ordered.tobytes().decode("ascii")
 
 
-def _decompress(text: str) -> list[int]:
+def _decompress(text: str) -> NDArray[np.int64]:
     """Counts of the text form; see ``_compress``."""
-    runs: list[int] = []
-    value = shift = 0
-    for char in text.encode("ascii"):
-        group = char - 48
-        value |= (group & 0x1F) << shift
-        shift += 5
-        if group & 0x20:
-            continue
-        if group & 0x10:
-            value -= 1 << shift
-        runs.append(value + (runs[-2] if len(runs) > 2 else 0))
-        value = shift = 0
+    groups = np.frombuffer(text.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
+    last = groups & 0x20 == 0
+    ends = np.flatnonzero(last)
+    starts = np.concatenate(([0], ends[:-1] + 1)) if ends.size else ends
+    count = np.repeat(starts, ends - starts + 1)
+    shifts = 5 * (np.arange(count.size) - count)
+    low = (groups[: count.size] & 0x1F) << shifts
+    runs = np.add.reduceat(low, starts) if ends.size else low
+    runs -= np.where(groups[ends] & 0x10, 1 << (shifts[ends] + 5), 0)
+    for first in (1, 2):  # each is the difference to the count two before, from the fourth on
+        runs[first::2] = runs[first::2].cumsum()
     return runs
