@@ -258,7 +258,7 @@ def _decompress(text: str) -> NDArray[np.int64]:
     count = np.repeat(starts, ends - starts + 1)
     shifts = 5 * (np.arange(count.size) - count)
     low = (groups[: count.size] & 0x1F) << shifts
-    runs = np.add.reduceat(low, starts) if ends.size else low
+    runs: NDArray[np.int64] = np.add.reduceat(low, starts) if ends.size else low
     runs -= np.where(groups[ends] & 0x10, 1 << (shifts[ends] + 5), 0)
     for first in (1, 2):  # each is the difference to the count two before, from the fourth on
         runs[first::2] = runs[first::2].cumsum()
