@@ -22,7 +22,7 @@ from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.results import Instance, LabelMap
 
 SURE = 0.5  # a strength is a score times a probability: up to here it never speaks
-WAITING_BYTES = 1 << 26  # of masks that wait until a class is painted
+WAITING_BYTES = 1 << 24  # of masks that wait until a class is painted
 BAND_VALUES = 1 << 22  # mask values of one band in semantic inference: 16 MiB of float32
 
 
