@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.clearing import Site, clear_above
+from m2fp_cli.tryon.clearing import clear_above
 from m2fp_cli.tryon.compositing import Layer, affine_inverse
 from m2fp_cli.tryon.figure import SKIN, TOPS, FloatArray
 from m2fp_cli.tryon.hat_placement import HatPlacement, hat_over_eyes, place_hat
@@ -59,8 +59,7 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
     if gap_to_face(frame, figure, place, layer) > MOST_GAP:
         return ItemRecord("hat", hat.name, "the hat would float above the face")
-    site = Site(wearer.photo_bgr, wearer.result, wearer.person, figure, frame)
-    cleared = clear_above(site, layer, place, notes)
+    cleared = clear_above(wearer, layer, place, notes)
     if isinstance(cleared, str):
         return ItemRecord("hat", hat.name, cleared)
     layer = hide_behind(wearer, layer)

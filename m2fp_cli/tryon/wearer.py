@@ -10,19 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.clearing import Site
 from m2fp_cli.tryon.compositing import (
     Inverse,
     Layer,
-    Picture,
     covered_box,
     shifted,
     shrink_sprite,
     warp_sprite,
 )
 from m2fp_cli.tryon.figure import HANDS, Figure, FloatArray, build_figure
-from m2fp_cli.tryon.head import HeadFrame
 from m2fp_cli.tryon.lighting import Light, match_light
 from m2fp_cli.tryon.occlusion import enlarged, hands_in_front, nearer_people, people_mask, to_layer
 from m2fp_cli.tryon.quality import Check
@@ -33,24 +31,14 @@ MARGIN_BLUR = 9.0  # how far the widest blur of an accessory reaches, pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Wearer:
+class Wearer(Site):
     """A person about to wear something.
 
     Attributes:
-        photo_bgr: the photo, changed in place.
-        result: its parsing result.
-        person: one of its people.
-        figure: the person in a window around the head.
-        frame: their head.
         light: what is measured on them; None where the light is not to be matched.
         shadow: whether accessories throw a shadow.
     """
 
-    photo_bgr: Picture
-    result: ParsingResult
-    person: Person
-    figure: Figure
-    frame: HeadFrame
     light: Light | None
     shadow: bool
 

@@ -1,7 +1,7 @@
 """The two steps of a masked softmax as vectors of our own, sixteen scores at once.
 
-Beside the mask and the conversions the compiler does not vectorise them: 2.3 ms a layer of 100
-queries and 8 heads for every 2,000 keys.
+Beside the mask and the conversions the compiler does not vectorise them: 84 ms of a photo of
+640x864 in the published model, against 40 ms.
 """
 
 from __future__ import annotations
