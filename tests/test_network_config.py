@@ -57,6 +57,7 @@ def test_unknown_keys_are_tolerated():
         ({"decoder": 3}, "decoder"),
         ({"classes": "hair"}, "classes"),
         ({"label_map": "best"}, "label_map"),
+        ({"mask_edges": "sharp"}, "mask_edges"),
         ({"parsing_on": False, "semantic_on": False}, "nothing would come out"),
         ({"single_human": True}, "input_single_human.sizes"),
         ({"type": "maskdino"}, "model.type"),

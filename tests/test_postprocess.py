@@ -10,11 +10,13 @@ import torch.nn.functional as F
 from m2fp_cli.engine.candidates import make_view
 from m2fp_cli.engine.geometry import Frame
 from m2fp_cli.engine.postprocess import build_result
+from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.network.config import ModelConfig, parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from tests.family import small_document
 
 FRAME = Frame((70, 50), (64, 64), (0, 0, 46, 64))
+GIVEN = ModelInput(torch.zeros(1, 3, 64, 64), FRAME)
 CONFIG = parse_config(small_document())
 
 
@@ -64,7 +66,7 @@ def slow_label_map(prediction: QueryPrediction, threshold: float) -> np.ndarray:
 
 
 def result_of(prediction: QueryPrediction, config: ModelConfig = CONFIG, **options):
-    return build_result([make_view(prediction, FRAME, config)], config, **options)
+    return build_result([make_view(prediction, GIVEN, config)], config, **options)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -129,10 +131,10 @@ def mirrored_of(prediction: QueryPrediction) -> QueryPrediction:
 
 
 def test_two_views_that_agree_say_what_one_says():
-    frame = Frame((70, 50), (64, 64), (0, 0, 64, 64))
+    given = ModelInput(GIVEN.tensor, Frame((70, 50), (64, 64), (0, 0, 64, 64)))
     prediction = random_prediction(3)
-    plain = make_view(prediction, frame, CONFIG)
-    mirrored = make_view(mirrored_of(prediction), frame, CONFIG, mirrored=True)
+    plain = make_view(prediction, given, CONFIG)
+    mirrored = make_view(mirrored_of(prediction), given, CONFIG, mirrored=True)
     one, two = build_result([plain], CONFIG), build_result([plain, mirrored], CONFIG)
     assert np.mean(one.semantic_map != two.semantic_map) < 1e-3
     best_one, best_two = one.instances[0], two.instances[0]
@@ -140,15 +142,15 @@ def test_two_views_that_agree_say_what_one_says():
 
 
 def test_views_that_agree_merge_into_one_instance():
-    frame = Frame((64, 64), (64, 64), (0, 0, 64, 64))
+    given = ModelInput(GIVEN.tensor, Frame((64, 64), (64, 64), (0, 0, 64, 64)))
     prediction = random_prediction(4)
     prediction.class_logits[0, 1:, :-1] = -20  # only the first query speaks
     prediction.class_logits[0, 0] = 0
     prediction.class_logits[0, 0, 14] = 12  # left arm
     prediction.mask_logits[0, 0] = torch.linspace(-4, 4, 16)
     views = [
-        make_view(prediction, frame, CONFIG),
-        make_view(mirrored_of(prediction), frame, CONFIG, mirrored=True),
+        make_view(prediction, given, CONFIG),
+        make_view(mirrored_of(prediction), given, CONFIG, mirrored=True),
     ]
     (instance,) = build_result(views, CONFIG).instances
     assert instance.label_id == 14

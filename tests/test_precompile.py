@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from m2fp_cli.engine import resample, strength, tracing
+from m2fp_cli.engine import mask_edges, resample, strength, tracing
 from m2fp_cli.engine.fast import attention, norms, pooling, sampling
 from m2fp_cli.engine.precompile import compile_ahead, thin_document
 from m2fp_cli.engine.random_model import published_document
@@ -26,7 +26,9 @@ def compiled():
     compile_ahead()
 
 
-@pytest.mark.parametrize("module", [resample, strength, tracing, attention, norms, pooling])
+@pytest.mark.parametrize(
+    "module", [mask_edges, resample, strength, tracing, attention, norms, pooling]
+)
 def test_every_cached_loop_is_compiled(compiled, module):
     loops = [f for f in vars(module).values() if getattr(f, "targetoptions", {}).get("nogil")]
     cached = [f for f in loops if f.stats.cache_path and f.__module__ == module.__name__]

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from m2fp_cli.engine.geometry import Frame, MaskFrame
+from m2fp_cli.engine.mask_edges import follow_edges, leave_out_nothing
+from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.engine.threads import share_items
 from m2fp_cli.engine.tracing import Trace
 from m2fp_cli.masks import Box, Mask
@@ -79,22 +81,24 @@ class Candidate:
 
 
 def make_view(
-    prediction: QueryPrediction, frame: Frame, config: ModelConfig, *, mirrored: bool = False
+    prediction: QueryPrediction, given: ModelInput, config: ModelConfig, *, mirrored: bool = False
 ) -> View:
     """Turn raw query output of one photo into a view.
 
     Args:
         prediction: class logits (1, Q, K + 1), mask logits (1, Q, h, w).
-        frame: geometry of the prepared photo.
+        given: the prepared photo.
         config: the model; its labels say how classes swap in a mirrored photo.
         mirrored: the photo was mirrored before the network saw it.
     """
+    if config.mask_edges == "photo":
+        prediction = follow_edges(leave_out_nothing(prediction), given.tensor)
     probabilities = prediction.class_logits[0].float().softmax(-1)[:, :-1]
     if mirrored:
         probabilities = probabilities[:, list(config.labels.mirrored_ids())]
     masks = prediction.mask_logits[0].float()
-    axes = MaskFrame.build(frame, (masks.shape[1], masks.shape[2]), mirrored=mirrored)
-    return View(probabilities, masks, frame, mirrored, axes)
+    axes = MaskFrame.build(given.frame, (masks.shape[1], masks.shape[2]), mirrored=mirrored)
+    return View(probabilities, masks, given.frame, mirrored, axes)
 
 
 def find_pairs(view: View, floor: float) -> list[Pair]:

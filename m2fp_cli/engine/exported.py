@@ -76,7 +76,7 @@ class ExportedParser:
         predicted_at = time.perf_counter()
         prediction = QueryPrediction(torch.from_numpy(classes), torch.from_numpy(masks))
         with torch.inference_mode():
-            view = make_view(prediction, prepared.frame, self.config)
+            view = make_view(prediction, prepared, self.config)
             result = build_result([view], self.config, SCORE_FLOOR)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(

@@ -135,7 +135,7 @@ class HumanParser:
         predictions = [self._run(item.tensor) for item, _ in inputs]
         predicted_at = time.perf_counter()
         views = [
-            make_view(prediction, item.frame, self.config, mirrored=mirrored)
+            make_view(prediction, item, self.config, mirrored=mirrored)
             for prediction, (item, mirrored) in zip(predictions, inputs, strict=True)
         ]
         with torch.inference_mode():

@@ -23,6 +23,7 @@ import torch
 
 from m2fp_cli.engine.candidates import SCORE_FLOOR
 from m2fp_cli.engine.label_map import label_instances
+from m2fp_cli.engine.mask_edges import follow_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.preprocess import ImageArray
 from m2fp_cli.errors import EngineError
@@ -37,6 +38,7 @@ from m2fp_cli.network.config import (
     ModelConfig,
     parse_config,
 )
+from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.people import assemble_result
 from m2fp_cli.results import Instance, LabelMap, ParsingResult
 
@@ -108,6 +110,10 @@ class ReferenceParser:
             prepared_at = time.perf_counter()
             raw = model.forward(inputs)
             predicted_at = time.perf_counter()
+            if self.config.mask_edges == "photo":  # ours, between their network and what follows
+                outputs = raw["outputs"]
+                found = QueryPrediction(outputs["pred_logits"], outputs["pred_masks"])
+                outputs["pred_masks"] = follow_edges(found, raw["images"].tensor).mask_logits
             result = self._result(model, raw)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(

@@ -2,7 +2,8 @@
 
 The file is ModelScope's: its ``model`` section holds the constructor arguments of M2FP. Keys that
 are not known here are ignored (newer files stay readable); known keys with a wrong value are named.
-Ours, and optional, are ``model.label_map``, ``model.sides`` and ``preprocessor``.
+Ours, and optional, are ``model.label_map``, ``model.sides``, ``model.mask_edges`` and
+``preprocessor``.
 """
 
 from __future__ import annotations
@@ -106,6 +107,8 @@ class ModelConfig:
             (Mask2Former's semantic inference: class probability times mask probability, summed).
         sides: ``pixels`` (left and right as the queries say, pixel by pixel) or ``body`` (in the
             label map, a limb or shoe that lies on one side of its person's body is of that side).
+        mask_edges: ``network`` (masks as the network gives them) or ``photo`` (they are moved to
+            the photo's edges, see :mod:`m2fp_cli.engine.mask_edges`).
         sem_seg_postprocess_before_inference: semantic inference is done on masks at the photo's
             size; otherwise at the network's input size, and the class sums are scaled to the photo.
     """
@@ -122,6 +125,7 @@ class ModelConfig:
     parsing_ins_score_thr: float = 0.5
     label_map: str = "instances"
     sides: str = "pixels"
+    mask_edges: str = "network"
     sem_seg_postprocess_before_inference: bool = True
 
 
@@ -219,6 +223,7 @@ def _scalars(model: Mapping[str, Any]) -> dict[str, Any]:
         "parsing_ins_score_thr": 0.5,
         "label_map": "",
         "sides": "",
+        "mask_edges": "",
         "sem_seg_postprocess_before_inference": True,
     }
     given = {key: model[key] for key in likes if model.get(key) is not None}
@@ -310,6 +315,10 @@ def _check(config: ModelConfig) -> None:
             '"label_map" must be "instances" or "queries"',
         ),
         (config.sides in ("pixels", "body"), '"sides" must be "pixels" or "body"'),
+        (
+            config.mask_edges in ("network", "photo"),
+            '"mask_edges" must be "network" or "photo"',
+        ),
     )
     for holds, message in rules:
         if not holds:

@@ -1,0 +1,116 @@
+"""Masks along the photo's edges, against a slow twin and against scenes whose edges are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from m2fp_cli.engine.mask_edges import Guide, filter_mask, follow_edges, leave_out_nothing
+from m2fp_cli.engine.preprocess import PIXEL_STD
+from m2fp_cli.network.mask_decoder import QueryPrediction
+
+HEIGHT, WIDTH, STEP = 48, 64, 4
+
+
+def network_input(colours: np.ndarray) -> torch.Tensor:
+    """(H, W, 3) colours in [0, 1] as the network's input, but for the mean."""
+    planes = torch.from_numpy(colours.astype(np.float32)).permute(2, 0, 1)[None]
+    return planes * 255 / torch.tensor(PIXEL_STD)[:, None, None]
+
+
+def around(plane: np.ndarray, y: int, x: int) -> np.ndarray:
+    """The nine values around a cell, the border repeated."""
+    rows, columns = (
+        np.clip([i - 1, i, i + 1], 0, size - 1)
+        for i, size in zip((y, x), plane.shape, strict=False)
+    )
+    return plane[np.ix_(rows, columns)].reshape(9, *plane.shape[2:])
+
+
+def slow_filter(colours: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """The guided filter cell by cell: least squares with a penalty on the factors."""
+    coarse = colours.reshape(*logits.shape[:1], STEP, logits.shape[1], STEP, 3).mean((1, 3))
+    function = np.zeros((*logits.shape, 4))
+    for cell in np.ndindex(*logits.shape):
+        colour, value = around(coarse, *cell), around(logits.clip(-3, 3), *cell)
+        centred = colour - colour.mean(0)
+        spread = centred.T @ centred / 9 + 1e-3 * np.eye(3)
+        factors = np.linalg.solve(spread, centred.T @ (value - value.mean()) / 9)
+        function[cell] = *factors, value.mean() - factors @ colour.mean(0)
+    smooth = np.array([around(function, *cell).mean(0) for cell in np.ndindex(*logits.shape)])
+    planes = torch.from_numpy(smooth.reshape(1, *logits.shape, 4)).permute(0, 3, 1, 2)
+    fine = F.interpolate(planes, colours.shape[:2], mode="bilinear")[0].permute(1, 2, 0).numpy()
+    return 2 * ((fine[:, :, :3] * colours).sum(2) + fine[:, :, 3])
+
+
+def filtered(colours: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    guide = Guide.of(network_input(colours), (logits.shape[0], logits.shape[1]))
+    mask = np.full(colours.shape[:2], -6, np.float32)
+    filter_mask(guide, logits.astype(np.float32), mask)
+    return mask
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_filter_is_that_of_the_slow_twin(seed):
+    rng = np.random.default_rng(seed)
+    colours = rng.random((HEIGHT, WIDTH, 3))
+    logits = rng.normal(0, 4, (HEIGHT // STEP, WIDTH // STEP))
+    wanted = slow_filter(colours, logits)
+    assert np.abs(filtered(colours, logits) - wanted).max() < 1e-3 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize("corner_yx", [(0, 0), (4, 6), (8, 12)])
+def test_a_small_mask_is_filtered_as_in_the_whole_photo(corner_yx):
+    rng = np.random.default_rng(7)
+    colours, (y, x) = rng.random((HEIGHT, WIDTH, 3)), corner_yx
+    logits = np.full((HEIGHT // STEP, WIDTH // STEP), -20.0)
+    logits[y : y + 3, x : x + 3] = 5
+    assert np.abs(filtered(colours, logits) - slow_filter(colours, logits)).max() < 1e-2
+
+
+@pytest.mark.parametrize("edge", [29, 30, 31, 33])
+def test_a_mask_ends_where_the_colour_does_not_where_its_cells_do(edge):
+    colours = np.full((HEIGHT, WIDTH, 3), 0.8)
+    colours[:, :edge] = (0.3, 0.1, 0.2)
+    share = (colours[:, :, 0] < 0.5).reshape(HEIGHT // STEP, STEP, WIDTH // STEP, STEP).mean((1, 3))
+    mask = filtered(colours, 8 * share - 4)
+    assert ((mask > 0) == (colours[:, :, 0] < 0.5)).all()
+
+
+def averaged(planes: torch.Tensor) -> torch.Tensor:
+    return F.avg_pool2d(F.pad(planes, (1, 1, 1, 1), mode="replicate"), 3, 1)
+
+
+def test_where_the_photo_is_flat_a_mask_is_averaged_twice():
+    logits = np.random.default_rng(1).uniform(-2.9, 2.9, (HEIGHT // STEP, WIDTH // STEP))
+    smooth = averaged(averaged(torch.from_numpy(logits)[None, None]))
+    wanted = 2 * F.interpolate(smooth, (HEIGHT, WIDTH), mode="bilinear")[0, 0].numpy()
+    assert np.abs(filtered(np.full((HEIGHT, WIDTH, 3), 0.4), logits) - wanted).max() < 1e-3
+
+
+def prediction_of(probabilities: list[float]) -> QueryPrediction:
+    """A query each for one class with that probability, else for none."""
+    classes = torch.tensor([[chance, 1 - chance] for chance in probabilities]).view(1, -1, 2)
+    masks = torch.randn(1, len(probabilities), HEIGHT // STEP, WIDTH // STEP)
+    return QueryPrediction(classes.log(), masks)
+
+
+def test_queries_that_are_nothing_are_left_out():
+    prediction = prediction_of([0.9, 0.001, 0.4, 0.0001])
+    kept = leave_out_nothing(prediction)
+    assert torch.equal(kept.class_logits, prediction.class_logits[:, [0, 2]])
+    assert torch.equal(kept.mask_logits, prediction.mask_logits[:, [0, 2]])
+
+
+@pytest.mark.parametrize("queries", [0, 2])
+def test_masks_come_at_the_size_of_the_input(queries):
+    image = network_input(np.zeros((HEIGHT, WIDTH, 3)))
+    found = follow_edges(prediction_of([0.5] * queries), image)
+    assert found.mask_logits.shape == (1, queries, HEIGHT, WIDTH)
+
+
+def test_a_mask_that_is_nowhere_stays_nowhere():
+    mask = filtered(np.random.default_rng(0).random((HEIGHT, WIDTH, 3)), np.full((12, 16), -9.0))
+    assert (mask == -6).all()
