@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 
 from m2fp_cli.engine.fast.network import FastM2FP
+from m2fp_cli.engine.mask_edges import follow_edges
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.sides import put_on_sides
@@ -42,6 +43,8 @@ def vote(network: FastM2FP, rgb: Bytes) -> Votes:
     """
     given = prepare_image(np.ascontiguousarray(rgb[:, :, ::-1]), network.config.input)
     prediction = network(given.tensor)
+    if network.config.mask_edges == "photo":
+        prediction = follow_edges(prediction, given.tensor)
     count = network.config.num_parsing
     classes = prediction.class_logits[0].softmax(-1)[:, :count]
     size = given.tensor.shape[-2:]
