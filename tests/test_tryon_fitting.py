@@ -88,6 +88,22 @@ def test_a_back_is_skipped_with_a_reason_and_left_as_it_is():
     assert not changed(drawn, done).any()
 
 
+@pytest.mark.parametrize(("hidden_u", "placed"), [(2.4, False), (0.6, True)])
+def test_a_hat_of_which_little_would_be_seen_is_left_off(hidden_u, placed):
+    drawn = draw_person()
+    (eye_x, eye_y), unit = drawn.eyes_xy, drawn.unit
+    labels = drawn.result.semantic_map.copy()
+    owners = (labels > 0).astype(np.uint16)
+    left = round(eye_x + (1.5 - hidden_u) * unit)
+    for area in (np.s_[: round(eye_y - 0.5 * unit), left:], np.s_[:, round(eye_x + 2 * unit) :]):
+        labels[area], owners[area] = 5, 2
+    owners[-20:][owners[-20:] == 1] = labels[-20:][owners[-20:] == 1] = 0
+    result = result_from_maps(CIHP, labels, owners)
+    record = virtual_hat_tryon(drawn.photo_bgr, "fedora", result, people=[1]).people[0].items[0]
+    assert record.placed == placed
+    assert record.reason == ("" if placed else "the head is hidden by somebody in front")
+
+
 def test_people_can_be_chosen_and_records_are_json():
     drawn = draw_person()
     assert virtual_hat_tryon(drawn.photo_bgr, "cap", drawn.result, people=[7]).people == ()

@@ -39,6 +39,7 @@ LEAST_GLASSES = 0.02  # area labelled glasses that is some, U^2; a pair of lense
 LIFTS = (0.0, 0.1, 0.2, 0.3, 0.4)  # tried in turn where a hat comes down over the eyes, U
 MOST_GAP = 0.2  # between a hat and what is seen of the head, U
 EYES_COVERED = 0.02  # share of the eyes that may be
+LEAST_SEEN = 0.5  # share of a hat that hands and people in front must leave; less is a scrap
 FREE_END = 0.6  # how far from the neck's edge a chain may begin, U
 
 
@@ -59,10 +60,13 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
         return ItemRecord("hat", hat.name, "the hat would lie outside the photo")
     if gap_to_face(frame, figure, place, layer) > MOST_GAP:
         return ItemRecord("hat", hat.name, "the hat would float above the face")
+    shown = hide_behind(wearer, layer)
+    if shown.alpha.sum() < LEAST_SEEN * layer.alpha.sum():
+        return ItemRecord("hat", hat.name, "the head is hidden by somebody in front")
     cleared = clear_above(wearer, layer, place, notes)
     if isinstance(cleared, str):
         return ItemRecord("hat", hat.name, cleared)
-    layer = hide_behind(wearer, layer)
+    layer = shown
     onto = seen_of(wearer, layer, "Face", "Hair", "Sunglasses")
     shadow = cast(wearer, layer, onto, ((0.05, 0.05, 0.42), (0.2, 0.18, 0.3)))
     checks = check_hat(frame, figure, place, layer, cut, cleared, hat.style)
