@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.accessory import Kind, list_accessories, load_accessory
+from m2fp_cli.tryon.accessory import Kind, find_accessory, list_accessories, load_accessory
 from m2fp_cli.tryon.inspection import find_faults
 
 
@@ -40,6 +40,10 @@ def test_there_is_a_choice_of_everything():
     assert counts[Kind.EARRINGS] >= 3
     assert counts[Kind.NECKLACE] >= 3
     assert counts[Kind.TOP] >= 4
+
+
+def test_a_name_may_be_written_with_a_hyphen():
+    assert find_accessory("sun-hat") == find_accessory("sun_hat")
 
 
 def test_a_bare_hat_gets_its_band_from_the_crown(tmp_path):

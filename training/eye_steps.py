@@ -10,11 +10,9 @@ every face is learned from both ways.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,18 +29,13 @@ from m2fp_cli.tryon.eyes import (
     load_templates,
     standard_frame,
 )
+from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, mask_prior, measure_face
 from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
-from m2fp_cli.tryon.head import (
-    MIN_FACE_SIDE,
-    NARROWEST_FACE,
-    luminance,
-    mask_prior,
-    measure_face,
-)
+from m2fp_cli.tryon.head import NARROWEST_FACE, luminance
 from m2fp_cli.tryon.worn_glasses import eyes_behind
 from training.eye_teacher import KnownEyes, find_known_eyes
-from training.eye_templates import pose_of_eyes
-from training.tryon_benchmark import WORN, hide, is_held_out, main_piece, read_labelled
+from training.eye_templates import pose_of_eyes, read_command_line
+from training.tryon_benchmark import WORN, hide, main_piece, read_labelled
 
 Array = NDArray[np.float32]
 Pose = NDArray[np.float64]
@@ -65,19 +58,13 @@ class Start:
 
 def main() -> None:
     """Read the data, learn the steps, write them."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    options = parser.parse_args()
-    cv2.setNumThreads(1)
+    data, output, names = read_command_line()
     rng = np.random.default_rng(0)
-    names = sorted(path.stem for path in (options.data / "labels").glob("*.png"))
     starts: list[Start] = []
     for name in names:
-        if not is_held_out(name):
-            starts += read_starts(options.data, name, rng)
+        starts += read_starts(data, name, rng)
     print(len(starts), "faces, mirrored and cut ones included")
-    np.savez(options.output, steps=np.round(learn_steps(starts), 5))
+    np.savez(output, steps=np.round(learn_steps(starts), 5))
 
 
 def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:

@@ -29,8 +29,9 @@ from m2fp_cli.tryon.eyes import (
     sample,
     standard_frame,
 )
+from m2fp_cli.tryon.face_shape import mask_prior, measure_face
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
-from m2fp_cli.tryon.head import luminance, mask_prior, measure_face
+from m2fp_cli.tryon.head import luminance
 from m2fp_cli.tryon.worn_glasses import LENS_DROP
 from training.eye_teacher import KnownEyes, find_known_eyes
 from training.tryon_benchmark import is_held_out
@@ -52,21 +53,26 @@ class Face:
 
 def main() -> None:
     """Read the data, learn both templates, write them."""
+    data, output, names = read_command_line()
+    faces = [face for name in names if (face := read_face(data, name)) is not None]
+    rng = np.random.default_rng(0)
+    learned = [learn([f for f in faces if f.glasses is dark], rng) for dark in (False, True)]
+    np.savez(
+        output,
+        weights=np.round(np.stack([weights for weights, _ in learned], axis=1), 5),
+        offsets=np.asarray([learned[0][1], learned[1][1] + DARK_AHEAD], dtype=np.float32),
+    )
+
+
+def read_command_line() -> tuple[Path, Path, list[str]]:
+    """Folder of the data, file to write, and the names of the photos that may be learned from."""
     parser = argparse.ArgumentParser()
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--output", type=Path, required=True)
     options = parser.parse_args()
     cv2.setNumThreads(1)
     names = sorted(path.stem for path in (options.data / "labels").glob("*.png"))
-    names = [name for name in names if not is_held_out(name)]
-    faces = [face for name in names if (face := read_face(options.data, name)) is not None]
-    rng = np.random.default_rng(0)
-    learned = [learn([f for f in faces if f.glasses is dark], rng) for dark in (False, True)]
-    np.savez(
-        options.output,
-        weights=np.round(np.stack([weights for weights, _ in learned], axis=1), 5),
-        offsets=np.asarray([learned[0][1], learned[1][1] + DARK_AHEAD], dtype=np.float32),
-    )
+    return options.data, options.output, [name for name in names if not is_held_out(name)]
 
 
 def read_face(data: Path, name: str) -> Face | None:

@@ -33,17 +33,10 @@ from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
 from m2fp_cli.labels import CIHP
 from m2fp_cli.people import result_from_maps
 from m2fp_cli.tryon.accessory import DEFAULTS, Accessory, Kind, load_accessory
+from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, mask_prior, measure_face
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
 from m2fp_cli.tryon.hat_placement import place_hat
-from m2fp_cli.tryon.head import (
-    MIN_FACE_SIDE,
-    HeadFrame,
-    SkipReason,
-    fit_head,
-    luminance,
-    mask_prior,
-    measure_face,
-)
+from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head, luminance
 from m2fp_cli.tryon.placement import place_glasses, place_necklace
 from training.eye_teacher import find_known_eyes
 

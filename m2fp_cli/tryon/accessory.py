@@ -146,7 +146,7 @@ def find_accessory(reference: str) -> Path:
     path = Path(reference)
     if path.is_file():
         return path
-    named = accessories_folder() / f"{reference}.png"
+    named = accessories_folder() / f"{reference.replace('-', '_')}.png"
     if path.name == reference and named.is_file():
         return named
     names = ", ".join(list_accessories())
