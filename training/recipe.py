@@ -46,6 +46,7 @@ class Recipe:
         height: rows the photos are scaled down to in memory.
         more_share: share of the scenes' photos that is drawn from ``--more``, where it is given.
         seed: of weights and samples.
+        keep_at: steps whose checkpoint is kept, as ``RUN/step-N/checkpoint.pt``.
         label_bias: see :func:`training.export.export_weights`; set after training, by what is
             best on training photos.
         odds: what scenes look like.
@@ -66,6 +67,7 @@ class Recipe:
     height: int = 448
     more_share: float = 0.4
     seed: int = 1
+    keep_at: tuple[int, ...] = ()
     label_bias: float = 0.0
     odds: SceneOdds = field(default_factory=SceneOdds)
     losses: LossWeights = field(default_factory=LossWeights)
@@ -84,6 +86,7 @@ def read_recipe(path: Path) -> Recipe:
         values = dict(given)
         values["phases"] = tuple(_phase(phase) for phase in given["phases"])
         values["decay"] = _phase(given["decay"])
+        values["keep_at"] = tuple(given.get("keep_at", ()))
         values["odds"] = SceneOdds(**given.get("odds", {}))
         values["losses"] = LossWeights(**given.get("losses", {}))
         late = {**given.get("losses", {}), **given.get("late_losses", {})}

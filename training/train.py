@@ -65,6 +65,7 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
         load_pretrained(model.backbone, config.backbone.kind)
         freeze_norms(model.backbone)
     spare_depthwise(model.backbone)
+    spare_norms(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
     average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -101,6 +102,15 @@ def spare_depthwise(backbone: nn.Module) -> None:
     """
     for module in backbone.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+            module.forward = _in_float32(module.forward)  # type: ignore[assignment, method-assign]
+
+
+def spare_norms(model: nn.Module) -> None:
+    """Run norms in float32 where torch cannot mix formats in them: before 2.0, on CPUs."""
+    if int(torch.__version__.split(".")[0]) > 1:
+        return
+    for module in model.modules():
+        if isinstance(module, (nn.GroupNorm, nn.LayerNorm)):
             module.forward = _in_float32(module.forward)  # type: ignore[assignment, method-assign]
 
 
@@ -250,6 +260,8 @@ class Trainer:
         while (phase := progress.phase(self.recipe)) is not None:
             for batch in self._batches(phase):
                 self._step(batch)
+                if self.team.leads and progress.step in self.recipe.keep_at:
+                    self._save(self.out / f"step-{progress.step}")
                 now = time.monotonic()
                 if self.team.leads and now - saved > save_seconds:
                     saved = self._save()
@@ -290,8 +302,10 @@ class Trainer:
             file.write(line + "\n")
         print(line, flush=True)
 
-    def _save(self) -> float:
-        save_run(self.run, self.out / "checkpoint.pt")
+    def _save(self, folder: Path | None = None) -> float:
+        folder = self.out if folder is None else folder
+        folder.mkdir(exist_ok=True)
+        save_run(self.run, folder / "checkpoint.pt")
         return time.monotonic()
 
     def _judge(self) -> float:
