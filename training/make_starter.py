@@ -1,7 +1,7 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
-Six runs, each with a recipe of its own, and the labelling of the unlabelled photos between the
-second and the third. The same command again goes on where it was stopped.
+Seven runs, each with a recipe of its own; the unlabelled photos are labelled by the model of the
+second, and once more by that of the sixth. The same command again goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RECIPES = Path(__file__).parent
-_RUNS = 6
 _COPY = "step-839"  # of the fifth run, which its recipe keeps
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
 _ENVIRONMENT = {
@@ -50,29 +49,44 @@ def plan(data: Path, unlabelled: Path, work: Path) -> list[Stage]:
         unlabelled: folder of photos, one person each.
         work: folder for the runs; ``work/starter`` becomes the model.
     """
-    more, second = work / "more", work / "second"
-    later = ("--more", str(more))
-    before = {
+    copy = f"run-5/{_COPY}"
+    begins = {
+        1: (),
         2: _weights(work, "run-1"),
-        3: (*_weights(work, "run-2"), *later),
-        4: (*_weights(work, "run-3"), *later),
-        5: (*_weights(work, "run-4", "run-2"), *later),
-        6: (*_weights(work, "run-5"), *later),
+        3: (*_weights(work, "run-2"), *_more(work, "more")),
+        4: (*_weights(work, "run-3"), *_more(work, "more")),
+        5: (*_weights(work, "run-4", "run-2"), *_more(work, "more")),
+        6: (*_weights(work, "run-5"), *_more(work, "more")),
+        7: (*_weights(work, copy, "run-5", "run-6"), *_more(work, "more-2")),
     }
-    runs = [_run(number, data, work, before.get(number, ())) for number in range(1, _RUNS + 1)]
-    teacher = _export(data, work / "run-2", 2, second, ())
-    labelling = Stage(
-        "more", "training.self_label",
-        (str(unlabelled), "--out", str(more), "--model", str(second)),
-    )  # fmt: skip
-    also = ("--also", str(work / "run-5"), "--also", str(work / "run-5" / _COPY), *later)
-    starter = _export(data, work / "run-6", _RUNS, work / "starter", also)
-    return [*runs[:2], teacher, labelling, *runs[2:], starter]
+    runs = [_run(number, data, work, begin) for number, begin in begins.items()]
+    means = (*_also(work, "run-5", copy), *_more(work, "more"))
+    last = (*_also(work, "run-7", copy, "run-6"), *_more(work, "more-2"))
+    return [
+        *runs[:2],
+        _export(data, work, 2, "second", ()),
+        _label(unlabelled, work, "second", "more"),
+        *runs[2:6],
+        _export(data, work, 6, "sixth", means),
+        _label(unlabelled, work, "sixth", "more-2"),
+        runs[6],
+        _export(data, work, 7, "starter", last),
+    ]
 
 
 def _weights(work: Path, *runs: str) -> tuple[str, ...]:
     """What lets a run begin with the mean of others."""
     return tuple(part for run in runs for part in ("--weights", str(work / run / "checkpoint.pt")))
+
+
+def _also(work: Path, *runs: str) -> tuple[str, ...]:
+    """What lets an export take the mean with other runs; named twice, a run counts twice."""
+    return tuple(part for run in runs for part in ("--also", str(work / run)))
+
+
+def _more(work: Path, folder: str) -> tuple[str, ...]:
+    """Photos that a model has labelled."""
+    return ("--more", str(work / folder))
 
 
 def _recipe(number: int) -> str:
@@ -87,9 +101,15 @@ def _run(number: int, data: Path, work: Path, more: tuple[str, ...]) -> Stage:
     return Stage(f"run-{number}", "training.train", arguments, shared=True)
 
 
-def _export(data: Path, run: Path, number: int, target: Path, more: tuple[str, ...]) -> Stage:
-    arguments = ("--run", str(run), "--recipe", _recipe(number), "--target", str(target), *more)
-    return Stage(target.name, "training.export", (str(data), *arguments))
+def _export(data: Path, work: Path, number: int, target: str, more: tuple[str, ...]) -> Stage:
+    arguments = ("--run", str(work / f"run-{number}"), "--recipe", _recipe(number), *more)
+    target_folder = ("--target", str(work / target))
+    return Stage(target, "training.export", (str(data), *arguments, *target_folder))
+
+
+def _label(unlabelled: Path, work: Path, model: str, target: str) -> Stage:
+    arguments = (str(unlabelled), "--out", str(work / target), "--model", str(work / model))
+    return Stage(target, "training.self_label", arguments)
 
 
 def command(stage: Stage, processes: int) -> list[str]:
