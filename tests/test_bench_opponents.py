@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 
 import pytest
+import torch
 
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.probe import build_engine
+from m2fp_cli.engine import exported
 from m2fp_cli.engine.exported import RUNTIMES, ExportedParser
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import EngineError
@@ -34,3 +36,13 @@ def test_a_missing_runtime_is_one_line(tiny_model, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(EngineError, match=r"openvino is not installed .*m2fp\[openvino\]"):
         ExportedParser(tiny_model, "openvino")
+
+
+@pytest.mark.parametrize(
+    ("runtime", "precision", "dtype"),
+    [("openvino", "bf16", torch.bfloat16), ("openvino", "fp32", torch.float32),
+     ("onnxruntime", "bf16", torch.float32)],
+)  # fmt: skip
+def test_the_format_that_is_measured_is_said(tiny_model, monkeypatch, runtime, precision, dtype):
+    monkeypatch.setattr(exported, "_starter", lambda *_: None)
+    assert ExportedParser(tiny_model, runtime, precision=precision).dtype is dtype

@@ -26,7 +26,7 @@ def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
     import_module("m2fp_cli.engine.parser")  # the clock is for the model, not for Python's imports
     began = time.perf_counter()
     engine = build_engine(ProbeOrder(**order))
-    dtype = getattr(getattr(engine, "network", None), "dtype", torch.float32)
+    dtype = getattr(getattr(engine, "network", engine), "dtype", torch.float32)
     ready = {
         "load_seconds": time.perf_counter() - began,
         "dtype": str(dtype).removeprefix("torch."),

@@ -54,6 +54,8 @@ class ExportedParser:
         self.config = read_config(self.folder)
         torch.set_num_threads(threads)
         self._start = _starter(runtime, precision, threads)
+        narrow = runtime == "openvino" and precision == "bf16"
+        self.dtype = torch.bfloat16 if narrow else torch.float32
         self._runners: dict[tuple[int, int], Runner] = {}
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
 
