@@ -13,8 +13,8 @@ from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
 from tests.tiny_model import write_tiny_model
 from training.recipe import Phase, Recipe
+from training.run import begin_at, build_run, save_run
 from training.start import Start, grow_encoder, read_start
-from training.train import begin_at, build_run, save_run
 
 CPU = torch.device("cpu")
 PHASE = Phase(2, (64, 64), 1)
