@@ -7,7 +7,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from m2fp_cli.engine.mask_edges import Guide, filter_mask, follow_edges, leave_out_nothing
+from m2fp_cli.engine import mask_edges
+from m2fp_cli.engine.mask_edges import Guide, filter_mask, follow_edges, likely_queries
 from m2fp_cli.engine.preprocess import PIXEL_STD
 from m2fp_cli.network.mask_decoder import QueryPrediction
 
@@ -99,7 +100,7 @@ def prediction_of(probabilities: list[float]) -> QueryPrediction:
 
 def test_queries_that_are_nothing_are_left_out():
     prediction = prediction_of([0.9, 0.001, 0.4, 0.0001])
-    kept = leave_out_nothing(prediction)
+    kept = likely_queries(prediction)
     assert torch.equal(kept.class_logits, prediction.class_logits[:, [0, 2]])
     assert torch.equal(kept.mask_logits, prediction.mask_logits[:, [0, 2]])
 
@@ -114,3 +115,12 @@ def test_masks_come_at_the_size_of_the_input(queries):
 def test_a_mask_that_is_nowhere_stays_nowhere():
     mask = filtered(np.random.default_rng(0).random((HEIGHT, WIDTH, 3)), np.full((12, 16), -9.0))
     assert (mask == -6).all()
+
+
+def test_it_is_compiled_once_wherever_masks_lie():
+    colours = np.random.default_rng(0).random((HEIGHT, WIDTH, 3))
+    for box in (np.s_[:, :], np.s_[4:6, :], np.s_[:, 5:7], np.s_[4:6, 5:7]):
+        logits = np.full((HEIGHT // STEP, WIDTH // STEP), -9.0)
+        logits[box] = 4
+        assert (filtered(colours, logits) > 0).any()
+    assert len(mask_edges._apply.signatures) == 1  # type: ignore[attr-defined]

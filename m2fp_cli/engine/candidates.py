@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from m2fp_cli.engine.geometry import Frame, MaskFrame
-from m2fp_cli.engine.mask_edges import follow_edges, leave_out_nothing
+from m2fp_cli.engine.mask_edges import follow_edges, likely_queries
 from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.engine.threads import share_items
 from m2fp_cli.engine.tracing import Trace
@@ -92,7 +92,7 @@ def make_view(
         mirrored: the photo was mirrored before the network saw it.
     """
     if config.mask_edges == "photo":
-        prediction = follow_edges(leave_out_nothing(prediction), given.tensor)
+        prediction = follow_edges(likely_queries(prediction), given.tensor)
     probabilities = prediction.class_logits[0].float().softmax(-1)[:, :-1]
     if mirrored:
         probabilities = probabilities[:, list(config.labels.mirrored_ids())]

@@ -129,10 +129,12 @@ def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
 
 def _input_sums(view: View, config: ModelConfig) -> tuple[Tensor, MaskFrame]:
     """Class sums (K, H, W) at the network's input size, and how they map to the photo."""
-    masks = view.mask_logits[None]
-    if masks.shape[2:] != view.frame.padded_hw:
-        masks = F.interpolate(masks, view.frame.padded_hw, mode="bilinear", align_corners=False)
-    masks = masks[0].sigmoid()
+    size_hw, masks = view.frame.padded_hw, view.mask_logits
+    if masks.shape[1:] == size_hw:
+        masks = masks.sigmoid()  # not in place: the instances are read from the logits
+    else:
+        up = F.interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)
+        masks = up[0].sigmoid_()
     weights = view.class_probabilities[:, : config.num_parsing].T
     sums = (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
     return sums, MaskFrame.build(view.frame, view.frame.padded_hw, mirrored=view.mirrored)

@@ -4,7 +4,7 @@ The network's masks have a cell for every four of its input's pixels, and biline
 off all that is finer. The guided filter (He, Sun and Tang, https://doi.org/10.1109/TPAMI.2012.213)
 writes a mask as a linear function of the colours near by, so that it changes where they change; its
 fast form (https://arxiv.org/abs/1505.00996) finds the functions on the coarse cells and applies
-them to the fine colours. On the starter's held-out photos that is worth 1.3 points of mean IoU,
+them to the fine colours. On the starter's held-out photos that is worth 1.2 points of mean IoU,
 1.0 of person against background, 2.1 of Face and 2.4 of Hair.
 """
 
@@ -63,8 +63,8 @@ class Guide:
         fine = (
             image[0].contiguous().numpy() * (np.array(PIXEL_STD, np.float32) / 255)[:, None, None]
         )
-        cells = [cv2.resize(plane, mask_hw[::-1], interpolation=cv2.INTER_AREA) for plane in fine]
-        coarse = np.stack(cells, axis=-1)
+        small = [cv2.resize(plane, mask_hw[::-1], interpolation=cv2.INTER_AREA) for plane in fine]
+        coarse = np.stack(small, axis=-1)
         mean = _windowed(coarse)
         products = _windowed((coarse[:, :, :, None] * coarse[:, :, None]).reshape(*mask_hw, 9))
         spread = products.reshape(*mask_hw, 3, 3) - mean[:, :, :, None] * mean[:, :, None]
@@ -95,7 +95,7 @@ def follow_edges(prediction: QueryPrediction, image: Tensor) -> QueryPrediction:
     return QueryPrediction(prediction.class_logits, torch.from_numpy(masks)[None])
 
 
-def leave_out_nothing(prediction: QueryPrediction) -> QueryPrediction:
+def likely_queries(prediction: QueryPrediction) -> QueryPrediction:
     """The queries of one photo that may be something: of the starter's 36 about 20."""
     likeliest = prediction.class_logits[0].float().softmax(-1)[:, :-1].amax(dim=1)
     meant = likeliest > _SOMETHING
@@ -103,7 +103,13 @@ def leave_out_nothing(prediction: QueryPrediction) -> QueryPrediction:
 
 
 def filter_mask(guide: Guide, logits: FloatArray, mask: FloatArray) -> None:
-    """Filter (h, w) logits into (H, W), where there is something else than its lowest value."""
+    """Filter one mask where it is anything.
+
+    Args:
+        guide: the photo.
+        logits: (h, w) float32.
+        mask: (H, W) float32 of the lowest value; changed around the mask.
+    """
     some = logits > -_SURE
     (y0, y1), (x0, x1) = (_range(some.any(axis=axis)) for axis in (1, 0))
     if y0 == y1:
@@ -114,7 +120,8 @@ def filter_mask(guide: Guide, logits: FloatArray, mask: FloatArray) -> None:
     planes[3] -= np.float32(_SURE * _SHARPER)
     (down, rows), (across, columns) = _cut(guide.rows, y0, y1), _cut(guide.columns, x0, x1)
     wide = np.stack([widen(plane, rows, columns) for plane in planes])
-    _apply(wide, *rows.arrays, guide.fine[:, down, across], mask[down, across])
+    # Whole arrays and where to begin: numba compiles anew for every way a part may lie in memory.
+    _apply(wide, *rows.arrays, guide.fine, mask, down.start, across.start)
 
 
 def colour_function(guide: Guide, cells: tuple[slice, slice], values: FloatArray) -> FloatArray:
@@ -175,15 +182,21 @@ def _apply(
     weight: FloatArray,
     colours: FloatArray,
     mask: FloatArray,
+    top: int,
+    left: int,
 ) -> None:
-    """Mix the rows of the functions (4, h, W) and apply them to the colours (3, H, W)."""
-    for y in range(mask.shape[0]):
+    """Mix the rows of the functions (4, h, w) and apply them to the colours (3, H, W).
+
+    What comes out is w pixels wide; it is put into the (H, W) mask from ``top`` and ``left`` on.
+    """
+    right = left + wide.shape[2]
+    for y in range(index.shape[1]):
         upper, lower, share, other = index[0, y], index[1, y], weight[0, y], weight[1, y]
-        out, first, second = mask[y], wide[3, upper], wide[3, lower]
+        out, first, second = mask[top + y, left:right], wide[3, upper], wide[3, lower]
         for x in range(out.shape[0]):
             out[x] = share * first[x] + other * second[x]
         for channel in range(3):
             first, second = wide[channel, upper], wide[channel, lower]
-            colour = colours[channel, y]
+            colour = colours[channel, top + y, left:right]
             for x in range(out.shape[0]):
                 out[x] += (share * first[x] + other * second[x]) * colour[x]
