@@ -118,10 +118,13 @@ class LabelSet:
             swapped.append(self.id_of(other) if other != name and self._has(other) else -1)
         return tuple(i if s < 0 else s for i, s in enumerate(swapped))
 
-    def side_pairs(self) -> tuple[tuple[int, int], ...]:
-        """Ids of the left and the right one of every limb and shoe."""
-        pairs = enumerate(self.mirrored_ids())
-        return tuple((i, j) for i, j in pairs if i != j and self.names[i].lower()[:4] == "left")
+    def side_pairs(self, part: str = "") -> tuple[tuple[int, int], ...]:
+        """Ids of the left and the right one of every limb and shoe, or of one ``part`` alone."""
+        lefts = (name.lower() for name in self.names)
+        pairs = zip(lefts, enumerate(self.mirrored_ids()), strict=True)
+        return tuple(
+            (i, j) for name, (i, j) in pairs if i != j and name[:4] == "left" and part in name
+        )
 
     def _has(self, name: str) -> bool:
         return any(folded(known) == folded(name) for known in self.names)

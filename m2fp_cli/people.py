@@ -17,7 +17,6 @@ from m2fp_cli.results import Instance, LabelMap, ParsingResult, Part, Person, Pe
 from m2fp_cli.sides import put_on_sides
 
 MAX_PEOPLE = 65535
-_ON_ONE_SIDE = 0.65  # of a part's pixels; of 0.5, 0.65, 0.8 and 0.95 the best on training photos
 
 
 def assemble_result(
@@ -64,11 +63,11 @@ def assemble_result(
 
 def _settle_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
     """The label map with every person's limbs and shoes on one side each."""
-    settled, pairs = semantic_map.copy(), labels.side_pairs()
+    settled, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
     for mask in masks:
         inside = mask.inside  # unpacked at every call
         own = np.where(inside, semantic_map[mask.slices], 0).astype(np.uint8)
-        settled[mask.slices][inside] = put_on_sides(own, pairs, _ON_ONE_SIDE)[inside]
+        settled[mask.slices][inside] = put_on_sides(own, pairs, shoes)[inside]
     return settled
 
 

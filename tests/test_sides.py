@@ -26,24 +26,45 @@ def test_parts_get_the_side_they_lie_on():
     labels[8:12, 6:9] = 2  # left in the photo: the person's right
     labels[8:12, 11:14] = 3
     labels[10, 12] = 2
-    sided = put_on_sides(labels, PAIRS, 0.5)
+    sided = put_on_sides(labels, PAIRS)
     assert (sided[8:, 6:9] == 3).all()
     assert (sided[8:, 11:14] == 2).all()
     assert (sided[:8] == labels[:8]).all()
 
 
-@pytest.mark.parametrize(("min_share", "changes"), [(0.5, True), (0.7, False)])
-def test_what_lies_on_both_sides_stays(min_share, changes):
+def test_what_lies_on_both_sides_goes_where_its_centre_is():
     labels = body()
-    labels[8:12, 6:12] = 2
-    sided = put_on_sides(labels, PAIRS, min_share)
-    assert (sided != labels).any() == changes
+    labels[8:12, 5:15] = 2
+    labels[11, 10:15] = 1  # more of it is left in the photo
+    assert (put_on_sides(labels, PAIRS)[labels == 2] == 3).all()
+    mirrored = np.ascontiguousarray(labels[:, ::-1])
+    assert (put_on_sides(mirrored, PAIRS)[mirrored == 2] == 2).all()
+
+
+@pytest.mark.parametrize(("bridge_rows", "pieces"), [(1, {2, 3}), (5, {2})])
+def test_shoes_that_hang_together_by_little_are_two(bridge_rows, pieces):
+    labels = np.zeros((200, 60), np.uint8)
+    labels[:180, 20:40] = 1
+    labels[180:200, 12:26], labels[180:200, 32:50] = 2, 2
+    labels[190 : 190 + bridge_rows, 26:32] = 2
+    sided = put_on_sides(labels, PAIRS, bridged=PAIRS)
+    assert set(np.unique(sided[180:])) == {0, *pieces}
+    assert ((sided > 1) == (labels > 1)).all()
+
+
+def test_a_shoe_thinner_than_the_bridge_is_a_shoe():
+    labels = np.zeros((200, 60), np.uint8)
+    labels[:180, 20:40] = 1
+    labels[180:182, 12:26], labels[180:200, 32:50] = 2, 2
+    sided = put_on_sides(labels, PAIRS, bridged=PAIRS)
+    assert (sided[180:182, 12:26] == 3).all()
+    assert (sided[180:200, 32:50] == 2).all()
 
 
 def test_nobody_has_no_sides():
     nobody = np.zeros((4, 5), np.uint8)
-    assert not put_on_sides(nobody, PAIRS, 0.5).any()
-    assert (put_on_sides(body(), PAIRS, 0.5) == body()).all()
+    assert not put_on_sides(nobody, PAIRS).any()
+    assert (put_on_sides(body(), PAIRS) == body()).all()
 
 
 def test_sides_go_by_each_person_of_a_photo():
@@ -64,3 +85,4 @@ def test_left_comes_first_in_a_pair_whatever_its_id():
     labels = LabelSet(("Background", "Right-shoe", "Face", "left_shoe", "Human"), human_id=4)
     assert labels.side_pairs() == ((3, 1),)
     assert CIHP.side_pairs() == ((14, 15), (16, 17), (18, 19))
+    assert CIHP.side_pairs("shoe") == ((18, 19),)

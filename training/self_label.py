@@ -115,7 +115,7 @@ def label_folder(
         if not shows_one_person(labels):
             dropped += 1
             continue
-        sided = put_on_sides(labels, pairs, 0.5)  # as the labelled photos' sides were made
+        sided = put_on_sides(labels, pairs)  # as the labelled photos' sides were made
         Image.fromarray(sided).save(target / "labels" / f"{path.stem}.png")
         (target / "photos" / path.name).write_bytes(path.read_bytes())
         kept += 1

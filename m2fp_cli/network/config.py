@@ -106,7 +106,7 @@ class ModelConfig:
         label_map: ``instances`` (the reference's averaged class maps of instances) or ``queries``
             (Mask2Former's semantic inference: class probability times mask probability, summed).
         sides: ``pixels`` (left and right as the queries say, pixel by pixel) or ``body`` (in the
-            label map, a limb or shoe that lies on one side of its person's body is of that side).
+            label map, a limb or shoe is of the side of its person's body that its centre is on).
         mask_edges: ``network`` (masks as the network gives them) or ``photo`` (they are moved to
             the photo's edges, see :mod:`m2fp_cli.engine.mask_edges`).
         sem_seg_postprocess_before_inference: semantic inference is done on masks at the photo's
