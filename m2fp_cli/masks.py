@@ -196,9 +196,15 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
         raise ValueError(
             f"run lengths add up to {runs.sum()}, the mask has {height * width} pixels"
         )
-    values = np.zeros(len(runs), dtype=np.bool_)
-    values[1::2] = True
-    return Mask.from_full(np.repeat(values, runs).reshape(width, height).T)
+    bounds = np.concatenate(([0], runs.cumsum()))
+    ones = np.flatnonzero(runs[1::2]) * 2 + 1
+    if not ones.size:
+        return Mask((height, width), EMPTY_BOX, np.zeros((0, 0), dtype=np.bool_))
+    # Only the columns that hold something are unpacked: a part of a person is a few of many.
+    left, right = int(bounds[ones[0]] // height), int(-(-bounds[ones[-1] + 1] // height))
+    np.clip(bounds, left * height, right * height, out=bounds)
+    columns = np.repeat(np.arange(len(runs)) % 2 == 1, np.diff(bounds))
+    return Mask.from_crop(columns.reshape(-1, height).T, (left, 0), (height, width))
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int64]:
