@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from m2fp_cli.tryon.fitting import Outfit, TryOn
 
 _WORKING_BYTES = 700_000_000  # of one process at its peak, for photos of up to some 12 megapixels
-_FITTING_VERSION = "6"  # part of the signature: raise it when the same settings look different
+_FITTING_VERSION = "7"  # part of the signature: raise it when the same settings look different
 FORMATS = ("png", "jpg", "webp")
 
 
@@ -161,7 +161,7 @@ class FittingWorker:
                 "vanished", "has no photo that is known here; name the folder with --photos"
             )
         try:
-            result = load_result(path, instances=False)
+            result = load_result(path, instances=self._outfit.top is not None)
         except M2fpError as error:
             raise ImageError("unreadable", str(error)) from error
         height, width = result.image_hw

@@ -15,10 +15,11 @@ import numpy as np
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory, Kind, load_accessory
 from m2fp_cli.tryon.compositing import Picture
-from m2fp_cli.tryon.figure import build_figure, head_step, head_window, whole_window
+from m2fp_cli.tryon.figure import TOPS, build_figure, head_step, head_window, whole_window
 from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth, recolor
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.lighting import measure_light
+from m2fp_cli.tryon.one_garment import claimed
 from m2fp_cli.tryon.quality import check_top
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wear import WEAR
@@ -132,7 +133,8 @@ def _wear_top(
     x0, _, x1, _ = person.box_xyxy
     unit = frame.unit if isinstance(frame, HeadFrame) else max(np.sqrt(person.mask.area) / 12, 4.0)
     unit = min(float(unit), 0.5 * (x1 - x0))
-    done = recolor(image, figure, cloth, unit)
+    claims = {name: claimed(result, name, figure.window) for name in TOPS}
+    done = recolor(image, figure, cloth, unit, claims)
     if done is None:
         return ItemRecord("top", cloth.name, "no top is visible")
     notes: tuple[str, ...] = ()
@@ -140,6 +142,8 @@ def _wear_top(
         notes = ("the old cloth is patterned, its detail was left out",)
     if done.beyond:
         notes += (f"{done.beyond} pixels beside the label were taken for the garment",)
+    if done.joined:
+        notes += (f"{done.joined} pixels labelled as another top are the same garment",)
     return ItemRecord("top", cloth.name, "", {"garment": done.label}, tuple(check_top(done)), notes)
 
 

@@ -6,6 +6,7 @@ detail (weave, noise). The new cloth keeps the first, and the second where the o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -16,6 +17,7 @@ from m2fp_cli.tryon.compositing import Picture, to_linear, to_srgb
 from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray
 from m2fp_cli.tryon.garment_edge import follow_edge, widened
 from m2fp_cli.tryon.lighting import luminance_of
+from m2fp_cli.tryon.one_garment import join_contested
 
 MIN_AREA = 400
 ROUGH = 0.28  # deviation of log luminance around the shading; folds and weaves reach 0.6
@@ -54,6 +56,7 @@ class Recolored:
         target_lab: (3,) float32, the mean colour of the cloth.
         changed_outside: number of pixels that changed outside of the garment.
         beyond: number of pixels of the garment that lie beside its label.
+        joined: number of pixels of the garment that are labelled as another top.
     """
 
     label: str
@@ -66,6 +69,7 @@ class Recolored:
     target_lab: FloatArray
     changed_outside: int
     beyond: int
+    joined: int
 
 
 def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
@@ -89,7 +93,13 @@ def find_garment(figure: Figure) -> tuple[str, BoolArray] | None:
     return (name, masks[name]) if np.count_nonzero(masks[name]) >= MIN_AREA else None
 
 
-def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Recolored | None:
+def recolor(
+    photo_bgr: Picture,
+    figure: Figure,
+    cloth: Cloth,
+    unit: float,
+    claims: Mapping[str, BoolArray] | None = None,
+) -> Recolored | None:
     """Put a cloth on a person's garment, in place.
 
     Args:
@@ -98,6 +108,8 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
         figure: the person in a window that holds the garment.
         cloth: the new cloth.
         unit: U in pixels; sets the scale of folds and pattern.
+        claims: (h, w) bool of each top's instances in the window, if they are known; a garment
+            that they call by two names is then dressed as one.
 
     Returns:
         what was done, None if there is no garment.
@@ -105,10 +117,15 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     found = find_garment(figure)
     if found is None:
         return None
-    label, mask = found
+    label, named = found
+    mask = named
     window = photo_bgr[figure.window]
     old = window.copy()
     light = to_linear(window)
+    if claims is not None:
+        mask = join_contested(
+            _lab(old), {key: figure.mask(key) for key in TOPS}, claims, label, unit
+        )
     labelled = mask
     mask = widened(light, mask, (figure.own == 0) & ~figure.others, unit)
     before = luminance_of(light)
@@ -125,9 +142,9 @@ def recolor(photo_bgr: Picture, figure: Figure, cloth: Cloth, unit: float) -> Re
     after = luminance_of(to_linear(window))
     goal = _lab(to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True)))[0, 0]
     textured = cloth.tile_bgr.shape[:2] != (1, 1)
-    beyond = int(np.count_nonzero(mask & ~labelled))
+    beyond, joined = (int(np.count_nonzero(part)) for part in (mask & ~labelled, labelled & ~named))
     return Recolored(
-        label, mask, before, after, patterned, textured, _lab(window), goal, outside, beyond
+        label, mask, before, after, patterned, textured, _lab(window), goal, outside, beyond, joined
     )
 
 

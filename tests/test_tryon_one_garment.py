@@ -1,0 +1,50 @@
+"""Garments that a network calls by two names, drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.tryon.one_garment import bhattacharyya, join_contested
+
+LEFT, RIGHT = (np.broadcast_to(np.arange(80) // 40 == side, (60, 80)) for side in (0, 1))
+BOTH, NOBODY = np.ones((60, 80), np.bool_), np.zeros((60, 80), np.bool_)
+MASKS = {"Coat": LEFT, "UpperClothes": RIGHT, "Dress": NOBODY}
+
+
+def lab(right_l: float) -> np.ndarray:
+    """Cloth of L 40 on the left, of another on the right, both a little noisy."""
+    noise = np.random.default_rng(0).normal(0, 2, (60, 80, 3))
+    noise[..., 0] += np.where(LEFT, 40, right_l)
+    return noise.astype(np.float32)
+
+
+@pytest.mark.parametrize(("right_l", "claim", "joins"), [
+    (40, BOTH, True),
+    (40, LEFT, False),  # nobody doubts that the right half is another garment
+    (70, BOTH, False),  # there is a seam in the photo
+])  # fmt: skip
+def test_a_contested_piece_of_the_same_cloth_is_joined(right_l, claim, joins):
+    claims = {"Coat": claim, "UpperClothes": RIGHT, "Dress": NOBODY}
+    joined = join_contested(lab(right_l), MASKS, claims, "Coat", 20)
+    assert np.array_equal(joined, BOTH if joins else LEFT)
+
+
+def test_the_other_name_may_claim_the_garment_instead():
+    claims = {"Coat": LEFT, "UpperClothes": BOTH, "Dress": NOBODY}
+    assert join_contested(lab(40), MASKS, claims, "Coat", 20).all()
+
+
+def test_a_piece_elsewhere_is_not_joined():
+    masks = {**MASKS, "UpperClothes": RIGHT & (np.arange(80) > 60)}
+    claims = dict.fromkeys(MASKS, BOTH)
+    assert np.array_equal(join_contested(lab(40), masks, claims, "Coat", 20), LEFT)
+
+
+def test_bhattacharyya_of_two_normal_distributions():
+    rng = np.random.default_rng(1)
+    a = rng.normal(0, 3, (40_000, 3))  # with the noise of any cloth: variance 25
+    assert bhattacharyya(a, a) == pytest.approx(1)
+    assert bhattacharyya(a, a + np.array([10, 0, 0])) == pytest.approx(
+        np.exp(-100 / 25 / 8), rel=0.02
+    )
