@@ -23,7 +23,7 @@ from torch import Tensor
 from m2fp_cli.engine.compiled import compiled
 from m2fp_cli.engine.fast.formats import FloatArray, RawArray, exponential, load
 from m2fp_cli.engine.fast.gather import add_samples
-from m2fp_cli.engine.threads import thread_pool
+from m2fp_cli.engine.threads import share_tasks
 from m2fp_cli.network.deformable_attention import sample_points
 
 IntArray = NDArray[np.int64]
@@ -69,14 +69,10 @@ def sample_fused(
         for start in range(0, length, QUERY_BLOCK)
     ]
 
-    def work(share: int) -> None:
-        for block in blocks[share::threads]:
-            sample(flat, stride, points, bias, reference, geometry, flat_out, *block)
+    def work(block: tuple[int, int, int]) -> None:
+        sample(flat, stride, points, bias, reference, geometry, flat_out, *block)
 
-    if threads <= 1:
-        work(0)
-    else:
-        list(thread_pool(threads).map(work, range(threads)))
+    share_tasks(blocks, work, threads)
     filled: RawArray = out
     return filled
 
