@@ -61,7 +61,7 @@ def plan(data: Path, unlabelled: Path, work: Path) -> list[Stage]:
     }
     runs = [_run(number, data, work, begin) for number, begin in begins.items()]
     means = (*_also(work, "run-5", copy), *_more(work, "more"))
-    last = (*_also(work, "run-7", copy, "run-6"), *_more(work, "more-2"))
+    last = (*_also(work, "run-7", "run-7", copy), *_more(work, "more-2"))
     return [
         *runs[:2],
         _export(data, work, 2, "second", ()),
