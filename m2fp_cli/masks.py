@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -160,6 +159,8 @@ def union_box(a: Box, b: Box) -> Box:
 
 def mask_overlap(a: Mask, b: Mask) -> int:
     """Number of pixels set in both masks of the same image."""
+    import cv2  # the command line reads masks too, but never compares them
+
     x0, y0 = max(a.box_xyxy[0], b.box_xyxy[0]), max(a.box_xyxy[1], b.box_xyxy[1])
     x1, y1 = min(a.box_xyxy[2], b.box_xyxy[2]), min(a.box_xyxy[3], b.box_xyxy[3])
     if x0 >= x1 or y0 >= y1:
