@@ -5,8 +5,8 @@ from __future__ import annotations
 from threading import Lock
 
 import pytest
+import torch
 
-from m2fp_cli.engine import threads
 from m2fp_cli.engine.threads import SHARED_PIXELS, share_rows, share_tasks
 
 
@@ -24,8 +24,8 @@ def test_every_task_is_done_once(count):
 
 @pytest.mark.parametrize(("height", "together"), [(5, 1), (1000, 64), (3, 64)])
 def test_rows_are_shared_without_gaps_at_whole_groups(monkeypatch, height, together):
-    monkeypatch.setattr(threads.torch, "get_num_threads", lambda: 2)
-    spans = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    spans: list[slice] = []
     share_rows(height, SHARED_PIXELS, spans.append, together=together)
     spans.sort(key=lambda span: span.start)
     assert [span.start for span in spans] == [0, *(span.stop for span in spans[:-1])]

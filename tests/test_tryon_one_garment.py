@@ -43,8 +43,8 @@ def test_a_piece_elsewhere_is_not_joined():
 
 def test_bhattacharyya_of_two_normal_distributions():
     rng = np.random.default_rng(1)
-    a = rng.normal(0, 3, (40_000, 3))  # with the noise of any cloth: variance 25
+    a = rng.normal(0, 3, (40_000, 3)).astype(np.float32)  # with the noise of any cloth: variance 25
     assert bhattacharyya(a, a) == pytest.approx(1)
-    assert bhattacharyya(a, a + np.array([10, 0, 0])) == pytest.approx(
+    assert bhattacharyya(a, a + np.array([10, 0, 0], np.float32)) == pytest.approx(
         np.exp(-100 / 25 / 8), rel=0.02
     )
