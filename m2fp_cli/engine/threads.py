@@ -15,7 +15,7 @@ import torch
 Item = TypeVar("Item")
 Done = TypeVar("Done")
 
-SHARES_A_THREAD = 4
+SHARES_A_THREAD = 4  # a core that is taken away for a while leaves the rest to the others
 SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
 
 
@@ -48,12 +48,12 @@ def share_tasks(
     takes 8 % less time on a machine that is shared.
 
     Args:
-        tasks: in any order.
+        tasks: a list or tuple; begun in its order.
         work: does one; called from several threads.
         threads: how many; None = as many as torch uses.
     """
     threads = min(threads or torch.get_num_threads(), len(tasks))
-    waiting = iter(tasks)  # a list's: threads may share it
+    waiting = iter(tasks)  # of a list or tuple, not of a generator: threads may share it
 
     def take_tasks(_: int) -> None:
         for task in waiting:

@@ -92,6 +92,11 @@ def to_srgb(linear: FloatArray) -> Picture:
     return out
 
 
+def to_lab(bgr: Picture) -> FloatArray:
+    """CIE Lab (float32, same shape) of sRGB levels; on floats, as OpenCV scales L of 8 bits."""
+    return np.asarray(cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
+
+
 @dataclass(frozen=True, eq=False)
 class Sprite:
     """A picture prepared for warping.

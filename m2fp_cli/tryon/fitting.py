@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +15,11 @@ import numpy as np
 from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory, Kind, load_accessory
 from m2fp_cli.tryon.compositing import Picture
-from m2fp_cli.tryon.figure import TOPS, build_figure, head_step, head_window, whole_window
+from m2fp_cli.tryon.figure import BoolArray, build_figure, head_step, head_window, whole_window
 from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth, recolor
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.lighting import measure_light
-from m2fp_cli.tryon.one_garment import claimed
+from m2fp_cli.tryon.one_garment import find_claims
 from m2fp_cli.tryon.quality import check_top
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wear import WEAR
@@ -84,7 +84,8 @@ def try_on(
         )
     image = photo_bgr.copy()
     chosen = choose_people(result, people)
-    records = [_dress(image, photo_bgr, result, person, outfit) for person in chosen]
+    claims = find_claims(result) if outfit.top is not None else {}
+    records = [_dress(image, photo_bgr, result, person, outfit, claims) for person in chosen]
     return TryOn(image, tuple(sorted(records, key=lambda record: record.person_id)))
 
 
@@ -99,7 +100,12 @@ def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Pe
 
 
 def _dress(
-    image: Picture, photo: Picture, result: ParsingResult, person: Person, outfit: Outfit
+    image: Picture,
+    photo: Picture,
+    result: ParsingResult,
+    person: Person,
+    outfit: Outfit,
+    claims: Mapping[str, BoolArray],
 ) -> PersonRecord:
     window = head_window(result, person)
     frame: HeadFrame | SkipReason = SkipReason.NO_FACE
@@ -109,7 +115,7 @@ def _dress(
         frame = fit_head(photo[figure.window], figure)
     records = []
     if outfit.top is not None:
-        records.append(_wear_top(image, result, person, frame, outfit.top))
+        records.append(_wear_top(image, result, person, frame, outfit.top, claims))
     if figure is None or isinstance(frame, SkipReason):
         reason = frame.value if isinstance(frame, SkipReason) else ""
         records += [ItemRecord(item.kind.value, item.name, reason) for item in outfit.items]
@@ -127,14 +133,15 @@ def _wear_top(
     person: Person,
     frame: HeadFrame | SkipReason,
     cloth: Cloth,
+    claims: Mapping[str, BoolArray],
 ) -> ItemRecord:
     """A top needs no face: without one, U is guessed from the size of the person."""
     figure = build_figure(result, person, whole_window(person))
     x0, _, x1, _ = person.box_xyxy
     unit = frame.unit if isinstance(frame, HeadFrame) else max(np.sqrt(person.mask.area) / 12, 4.0)
     unit = min(float(unit), 0.5 * (x1 - x0))
-    claims = {name: claimed(result, name, figure.window) for name in TOPS}
-    done = recolor(image, figure, cloth, unit, claims)
+    here = {name: claim[figure.window] for name, claim in claims.items()}
+    done = recolor(image, figure, cloth, unit, here)
     if done is None:
         return ItemRecord("top", cloth.name, "no top is visible")
     notes: tuple[str, ...] = ()

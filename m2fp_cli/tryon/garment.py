@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Picture, to_linear, to_srgb
+from m2fp_cli.tryon.compositing import Picture, to_lab, to_linear, to_srgb
 from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray
 from m2fp_cli.tryon.garment_edge import follow_edge, widened
 from m2fp_cli.tryon.lighting import luminance_of
@@ -123,9 +123,7 @@ def recolor(
     old = window.copy()
     light = to_linear(window)
     if claims is not None:
-        mask = join_contested(
-            _lab(old), {key: figure.mask(key) for key in TOPS}, claims, label, unit
-        )
+        mask = join_contested(old, {key: figure.mask(key) for key in TOPS}, claims, label, unit)
     labelled = mask
     mask = widened(light, mask, (figure.own == 0) & ~figure.others, unit)
     before = luminance_of(light)
@@ -140,22 +138,27 @@ def recolor(
     window[mask] = to_srgb(mixed[mask])
     outside = int(np.count_nonzero((window != old).any(axis=2) & ~mask))
     after = luminance_of(to_linear(window))
-    goal = _lab(to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True)))[0, 0]
+    goal = to_lab(to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True)))[0, 0]
     textured = cloth.tile_bgr.shape[:2] != (1, 1)
     beyond, joined = (int(np.count_nonzero(part)) for part in (mask & ~labelled, labelled & ~named))
     return Recolored(
-        label, mask, before, after, patterned, textured, _lab(window), goal, outside, beyond, joined
+        label,
+        mask,
+        before,
+        after,
+        patterned,
+        textured,
+        to_lab(window),
+        goal,
+        outside,
+        beyond,
+        joined,
     )
-
-
-def _lab(bgr: Picture) -> FloatArray:
-    """CIE Lab of sRGB levels; on floats, since OpenCV scales L of 8-bit pictures."""
-    return np.asarray(cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
 
 
 def _colors(bgr: Picture, mask: BoolArray) -> float:
     """Median distance of the chroma of a garment's pixels from the median chroma, Lab."""
-    chroma = _lab(bgr)[mask][:, 1:]
+    chroma = to_lab(bgr)[mask][:, 1:]
     return float(np.median(np.linalg.norm(chroma - np.median(chroma, axis=0), axis=1)))
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.results import ParsingResult
-from m2fp_cli.tryon.figure import BoolArray, FloatArray, grown
+from m2fp_cli.tryon.compositing import Picture, to_lab
+from m2fp_cli.tryon.figure import TOPS, BoolArray, grown
 
 # Of 160 pieces of tops beside the largest that the starter finds on 251 street photos, 33 belong to
 # the same garment: 11 of them are joined, with half of their area, and 7 of the others.
@@ -25,7 +26,7 @@ NOISE = 4.0  # deviation of L, a and b that any cloth may show
 
 
 def join_contested(
-    lab: FloatArray,
+    bgr: Picture,
     masks: Mapping[str, BoolArray],
     claims: Mapping[str, BoolArray],
     name: str,
@@ -34,7 +35,7 @@ def join_contested(
     """A garment with the pieces of others that are the same cloth under another name.
 
     Args:
-        lab: (h, w, 3) float32, the photo in CIE Lab.
+        bgr: (h, w, 3) uint8, the photo.
         masks: (h, w) bool of each top's label.
         claims: (h, w) bool of each top's instances, which may overlap.
         name: the garment, a key of both.
@@ -48,18 +49,19 @@ def join_contested(
         doubted = _share(masks[name], claims[other])
         for piece in _pieces(masks[other]):
             contested = max(doubted, _share(piece, claims[name])) > CONTESTED
-            if contested and _goes_on(lab, masks[name], piece, reach):
+            if contested and _goes_on(bgr, masks[name], piece, reach):
                 joined |= piece
     return joined
 
 
-def claimed(result: ParsingResult, name: str, window: tuple[slice, slice]) -> BoolArray:
-    """Where the network's own instances of a label are, (h, w) bool in the window."""
-    out = np.zeros(result.image_hw, np.bool_)
+def find_claims(result: ParsingResult) -> dict[str, BoolArray]:
+    """Where the network's own instances of each top are, (H, W) bool of the photo by label."""
+    claims = {name: np.zeros(result.image_hw, np.bool_) for name in TOPS}
     for instance in result.instances:
-        if result.labels.names[instance.label_id] == name:
-            out[instance.mask.slices] |= instance.mask.inside
-    return out[window]
+        name = result.labels.names[instance.label_id]
+        if name in claims:
+            claims[name][instance.mask.slices] |= instance.mask.inside
+    return claims
 
 
 def _share(part: BoolArray, of: BoolArray) -> float:
@@ -72,13 +74,14 @@ def _pieces(mask: BoolArray) -> list[BoolArray]:
     return [pieces == i for i in range(1, count) if large[i]]
 
 
-def _goes_on(lab: FloatArray, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
+def _goes_on(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
     """Whether the colours on both sides of a common border are alike."""
     inside, beside = grown(garment, reach) & piece, grown(piece, reach) & garment
     if min(np.count_nonzero(inside), np.count_nonzero(beside)) < SMALLEST:
         return False
     sides = grown(inside, reach) & piece, grown(beside, reach) & garment
-    return bhattacharyya(lab[sides[0]], lab[sides[1]]) > ALIKE
+    colors = (to_lab(bgr[side][:, None])[:, 0] for side in sides)
+    return bhattacharyya(*colors) > ALIKE
 
 
 def bhattacharyya(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
