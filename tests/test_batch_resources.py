@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,24 @@ def test_what_the_user_has_set_stays_and_the_rest_is_put_back(monkeypatch):
         assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
     assert "MALLOC_ARENA_MAX" not in os.environ
     assert os.environ["OMP_NUM_THREADS"] == "7"
+
+
+FREED_BLOCKS = """
+import numpy as np
+from m2fp_cli.batch.resources import resident_bytes
+np.ones(8 << 20, np.uint8)  # from here on, glibc left alone takes such blocks from its heap
+blocks = [np.ones(8 << 20, np.uint8) for _ in range(20)]
+blocks = blocks[-1:]  # what is freed lies below what is kept
+print(resident_bytes(__import__("os").getpid()))
+"""
+
+
+def test_workers_give_freed_feature_maps_back(monkeypatch):
+    def resident_mib() -> int:
+        command = [sys.executable, "-c", FREED_BLOCKS]
+        return int(subprocess.run(command, check=True, capture_output=True).stdout) >> 20
+
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    before = resident_mib()
+    with worker_environment(1):
+        assert resident_mib() < before - 100

@@ -148,8 +148,9 @@ class FastPixelDecoder(nn.Module):
             self.laterals, self.outputs, self.pyramid_features, strict=True
         ):
             side = lateral(features.pop(name))
-            up = F.interpolate(fine, side.shape[-2:], mode="bilinear")
-            fine = output(side.add_(up))
+            side.add_(F.interpolate(fine, side.shape[-2:], mode="bilinear"))
+            fine = output(side)
+            del side  # 23 MiB at 640x1152 that nothing reads any more
         pixels = fine.permute(0, 2, 3, 1)[0]
         mask_features = self.mask_features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
         return mask_features, list(levels[:NUM_CONTEXT_LEVELS]), shapes[:NUM_CONTEXT_LEVELS]
