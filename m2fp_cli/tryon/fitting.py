@@ -16,7 +16,14 @@ from m2fp_cli.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory, Kind, load_accessory
 from m2fp_cli.tryon.compositing import Picture
 from m2fp_cli.tryon.figure import BoolArray, build_figure, head_step, head_window, whole_window
-from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth, recolor
+from m2fp_cli.tryon.garment import (
+    Cloth,
+    Recolored,
+    color_of,
+    picture_cloth,
+    plain_cloth,
+    recolor,
+)
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.lighting import measure_light
 from m2fp_cli.tryon.one_garment import find_claims
@@ -82,11 +89,10 @@ def try_on(
         raise ValueError(
             f"the photo is {photo_bgr.shape[:2]}, its result {result.image_hw} (height, width)"
         )
-    image = photo_bgr.copy()
-    chosen = choose_people(result, people)
     claims = find_claims(result) if outfit.top is not None else {}
-    records = [_dress(image, photo_bgr, result, person, outfit, claims) for person in chosen]
-    return TryOn(image, tuple(sorted(records, key=lambda record: record.person_id)))
+    room = _FittingRoom(photo_bgr, photo_bgr.copy(), result, outfit, claims)
+    records = [room.dress(person) for person in choose_people(result, people)]
+    return TryOn(room.image, tuple(sorted(records, key=lambda record: record.person_id)))
 
 
 def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Person]:
@@ -99,51 +105,65 @@ def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Pe
     return sorted(chosen, key=lambda person: (person.box_xyxy[3], person.mask.area))
 
 
-def _dress(
-    image: Picture,
-    photo: Picture,
-    result: ParsingResult,
-    person: Person,
-    outfit: Outfit,
-    claims: Mapping[str, BoolArray],
-) -> PersonRecord:
-    window = head_window(result, person)
-    frame: HeadFrame | SkipReason = SkipReason.NO_FACE
-    figure = None
-    if window is not None:
-        figure = build_figure(result, person, window, head_step(window))
-        frame = fit_head(photo[figure.window], figure)
-    records = []
-    if outfit.top is not None:
-        records.append(_wear_top(image, result, person, frame, outfit.top, claims))
-    if figure is None or isinstance(frame, SkipReason):
-        reason = frame.value if isinstance(frame, SkipReason) else ""
-        records += [ItemRecord(item.kind.value, item.name, reason) for item in outfit.items]
+@dataclass(frozen=True, eq=False)
+class _FittingRoom:
+    """One photo while its people are dressed, one after another.
+
+    Attributes:
+        photo: (H, W, 3) uint8, as it was given.
+        image: (H, W, 3) uint8, the same with what is worn so far; painted on.
+        result: the photo's parsing result.
+        outfit: what to wear.
+        claims: where the network sees each top, by label; empty where none is to be worn.
+    """
+
+    photo: Picture
+    image: Picture
+    result: ParsingResult
+    outfit: Outfit
+    claims: Mapping[str, BoolArray]
+
+    def dress(self, person: Person) -> PersonRecord:
+        """Paint the outfit on one person."""
+        window = head_window(self.result, person)
+        frame: HeadFrame | SkipReason = SkipReason.NO_FACE
+        figure = None
+        if window is not None:
+            figure = build_figure(self.result, person, window, head_step(window))
+            frame = fit_head(self.photo[figure.window], figure)
+        outfit, records = self.outfit, []
+        if outfit.top is not None:
+            records.append(self._wear_top(person, frame, outfit.top))
+        if figure is None or isinstance(frame, SkipReason):
+            reason = frame.value if isinstance(frame, SkipReason) else ""
+            records += [ItemRecord(item.kind.value, item.name, reason) for item in outfit.items]
+            return PersonRecord(person.person_id, frame, tuple(records))
+        lit = outfit.match_light and outfit.items
+        light = measure_light(self.photo, figure, frame) if lit else None
+        wearer = Wearer(self.image, self.result, person, figure, frame, light, outfit.shadow)
+        for kind in ORDER:
+            records += [
+                WEAR[kind.value](wearer, item) for item in outfit.items if item.kind is kind
+            ]
         return PersonRecord(person.person_id, frame, tuple(records))
-    light = measure_light(photo, figure, frame) if outfit.match_light and outfit.items else None
-    wearer = Wearer(image, result, person, figure, frame, light, outfit.shadow)
-    for kind in ORDER:
-        records += [WEAR[kind.value](wearer, item) for item in outfit.items if item.kind is kind]
-    return PersonRecord(person.person_id, frame, tuple(records))
+
+    def _wear_top(self, person: Person, frame: HeadFrame | SkipReason, cloth: Cloth) -> ItemRecord:
+        """A top needs no face: without one, U is guessed from the size of the person."""
+        figure = build_figure(self.result, person, whole_window(person))
+        x0, _, x1, _ = person.box_xyxy
+        guess = max(np.sqrt(person.mask.area) / 12, 4.0)
+        unit = frame.unit if isinstance(frame, HeadFrame) else guess
+        unit = min(float(unit), 0.5 * (x1 - x0))
+        here = {name: claim[figure.window] for name, claim in self.claims.items()}
+        done = recolor(self.image, figure, cloth, unit, here)
+        if done is None:
+            return ItemRecord("top", cloth.name, "no top is visible")
+        checks = tuple(check_top(done))
+        return ItemRecord("top", cloth.name, "", {"garment": done.label}, checks, _notes(done))
 
 
-def _wear_top(
-    image: Picture,
-    result: ParsingResult,
-    person: Person,
-    frame: HeadFrame | SkipReason,
-    cloth: Cloth,
-    claims: Mapping[str, BoolArray],
-) -> ItemRecord:
-    """A top needs no face: without one, U is guessed from the size of the person."""
-    figure = build_figure(result, person, whole_window(person))
-    x0, _, x1, _ = person.box_xyxy
-    unit = frame.unit if isinstance(frame, HeadFrame) else max(np.sqrt(person.mask.area) / 12, 4.0)
-    unit = min(float(unit), 0.5 * (x1 - x0))
-    here = {name: claim[figure.window] for name, claim in claims.items()}
-    done = recolor(image, figure, cloth, unit, here)
-    if done is None:
-        return ItemRecord("top", cloth.name, "no top is visible")
+def _notes(done: Recolored) -> tuple[str, ...]:
+    """What a reader of the record should know about a dressed top."""
     notes: tuple[str, ...] = ()
     if done.patterned:
         notes = ("the old cloth is patterned, its detail was left out",)
@@ -151,7 +171,7 @@ def _wear_top(
         notes += (f"{done.beyond} pixels beside the label were taken for the garment",)
     if done.joined:
         notes += (f"{done.joined} pixels labelled as another top are the same garment",)
-    return ItemRecord("top", cloth.name, "", {"garment": done.label}, tuple(check_top(done)), notes)
+    return notes
 
 
 def load_cloth(reference: str) -> Cloth:
