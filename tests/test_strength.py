@@ -12,6 +12,8 @@ from m2fp_cli.engine.tracing import trace_mask
 from m2fp_cli.masks import Mask
 
 LOGITS = (np.random.default_rng(5).standard_normal((700, 411)) * 6).astype(np.float32)
+LOGITS[100:300, 64:256] = -8.0  # sixteen in a row of which none is positive,
+LOGITS[300:420, 32:311] = 0.1  # none sure enough to speak
 EXACT = torch.from_numpy(LOGITS).double().sigmoid().numpy()
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.engine.compiled import compiled
+from m2fp_cli.engine.mixing import mix_columns
 from m2fp_cli.engine.threads import share_rows
 
 FloatArray = NDArray[np.float32]
@@ -84,7 +85,7 @@ def widen(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArray:
     """
     wide = np.empty((cells.shape[0], len(columns)), dtype=np.float32)
     first, last = int(rows.index.min(initial=0)), int(rows.index.max(initial=0)) + 1
-    _mix_columns(cells, *columns.arrays, first, last, wide)
+    mix_columns(cells, *columns.arrays, first, last, wide)
     return wide
 
 
@@ -104,31 +105,12 @@ def highest_plane(
     size_hw = (len(rows), len(columns))
     wide = np.empty((*cells.shape[:2], size_hw[1]), dtype=np.float32)
     for plane, target in zip(cells, wide, strict=True):
-        _mix_columns(plane, *columns.arrays, 0, cells.shape[1], target)
+        mix_columns(plane, *columns.arrays, 0, cells.shape[1], target)
     number, value = np.zeros(size_hw, dtype=np.uint8), np.empty(size_hw, dtype=np.float32)
     share_rows(
         *size_hw, lambda span: _take_highest(wide, *rows[span].arrays, number[span], value[span])
     )
     return number, value
-
-
-@compiled
-def _mix_columns(
-    cells: FloatArray,
-    index: NDArray[np.uint32],
-    weight: FloatArray,
-    first: int,
-    last: int,
-    wide: FloatArray,
-) -> None:
-    """Rows ``first`` to ``last`` of ``cells`` at the width of the output."""
-    for r in range(first, last):
-        row, line = cells[r], wide[r]
-        for x in range(index.shape[1]):
-            line[x] = weight[0, x] * row[index[0, x]]
-        for tap in range(1, index.shape[0]):
-            for x in range(index.shape[1]):
-                line[x] += weight[tap, x] * row[index[tap, x]]
 
 
 @compiled
@@ -158,6 +140,20 @@ def mix_row(
         if share != 0.0:
             for x in range(line.shape[0]):
                 line[x] += share * source[x]
+
+
+@numba.njit(nogil=True, fastmath=True, error_model="numpy")
+def row_pair(
+    wide: FloatArray, index: NDArray[np.uint32], weight: FloatArray, y: int, line: FloatArray
+) -> tuple[FloatArray, FloatArray, np.float32, np.float32]:
+    """Row ``y`` of the output as two rows and their shares; ``line`` takes one of more than two."""
+    for tap in range(2, index.shape[0]):
+        if weight[tap, y] != 0.0:
+            mix_row(wide, index, weight, y, line)
+            return line, line, np.float32(1.0), np.float32(0.0)
+    if index.shape[0] == 1:
+        return wide[index[0, y]], wide[index[0, y]], weight[0, y], np.float32(0.0)
+    return wide[index[0, y]], wide[index[1, y]], weight[0, y], weight[1, y]
 
 
 @compiled

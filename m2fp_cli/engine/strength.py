@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.engine.certainty import LANES, settle, speak
+from m2fp_cli.engine.certainty import speak_row
 from m2fp_cli.engine.compiled import compiled, compiled_exactly
-from m2fp_cli.engine.resample import mix_row
+from m2fp_cli.engine.fast.vectors import LANES
+from m2fp_cli.engine.resample import row_pair
 from m2fp_cli.engine.threads import share_rows
 from m2fp_cli.engine.tracing import Trace
 from m2fp_cli.masks import Box
@@ -106,19 +107,24 @@ def _speak(
     """Some rows of a mask whose first pixel lies at ``origin_xy`` of the planes."""
     left, top = origin_xy
     sure, width = np.float32(score), min(wide.shape[1], total.shape[1] - left)
-    line, whole = np.empty(wide.shape[1], dtype=np.float32), width - width % LANES
+    if sure <= np.float32(0.5):
+        return  # no probability is above one
+    # From this logit on, score times sigmoid is above one half; a little less, for rounding.
+    least = np.float32(-np.log(2.0 * sure - 1.0) - 1e-3)
+    line, blocks = np.empty(wide.shape[1], dtype=np.float32), width // LANES
+    sums, counts = np.empty(LANES, dtype=np.float32), np.empty(LANES, dtype=np.uint8)
     for row in range(rows[0], rows[1]):
-        mix_row(wide, index, weight, row, line)
-        sums, counts = total[top + row, left:], times[top + row, left:]
-        for start in range(0, whole, LANES):
-            speak(line, start, sure, sums, counts)
-        if whole < width:  # the photo ends within these sixteen
-            settle(line, whole)
-            for x in range(whole, width):
-                strength = sure * line[x]
-                speaks = strength > np.float32(0.5)
-                sums[x] += strength if speaks else np.float32(0.0)
-                counts[x] += np.uint8(speaks)
+        first, second, share, other = row_pair(wide, index, weight, row, line)
+        row_sums, row_counts = total[top + row, left:], times[top + row, left:]
+        speak_row(first, second, share, other, blocks, sure, least, row_sums, row_counts)
+        begin = blocks * LANES
+        if begin < width:  # the photo ends within these sixteen
+            for x in range(begin, width):
+                sums[x - begin], counts[x - begin] = row_sums[x], row_counts[x]
+            ends = first[begin:], second[begin:]
+            speak_row(*ends, share, other, 1, sure, least, sums, counts)
+            for x in range(begin, width):
+                row_sums[x], row_counts[x] = sums[x - begin], counts[x - begin]
 
 
 @compiled_exactly

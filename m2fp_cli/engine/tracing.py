@@ -11,9 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.engine.certainty import LANES, count_bits, settle
+from m2fp_cli.engine.certainty import read_row
 from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.resample import Taps, mix_row, widen
+from m2fp_cli.engine.fast.vectors import LANES
+from m2fp_cli.engine.resample import Taps, row_pair, widen
 
 FloatArray = NDArray[np.float32]
 BitArray = NDArray[np.uint8]
@@ -67,12 +68,8 @@ def _trace(
     area, total = np.int64(0), np.float64(0.0)
     line = np.empty(wide.shape[1], dtype=np.float32)
     for y in range(words.shape[0]):
-        mix_row(wide, index, weight, y, line)
-        for word in range(words.shape[1]):
-            words[y, word] = settle(line, word * LANES)
-            area += count_bits(words[y, word])
-        part = np.float32(0.0)
-        for x in range(line.shape[0]):
-            part += line[x]
+        first, second, share, other = row_pair(wide, index, weight, y, line)
+        bits, part = read_row(first, second, share, other, words[y])
+        area += bits
         total += part
     return area, total

@@ -13,6 +13,8 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 
+LANES = 16  # float32 in a register of AVX-512; two or four registers elsewhere
+
 FLOAT, I8, I16, I32 = ir.FloatType(), ir.IntType(8), ir.IntType(16), ir.IntType(32)
 FUSED = ("contract",)  # a product and a sum may be rounded once; no more than that
 FAST = ("fast",)
@@ -39,6 +41,20 @@ class Floats:
     def all(self, value: float) -> Any:
         """One constant in every lane."""
         return ir.Constant(self.type, [value] * self.lanes)
+
+    def all_words(self, value: int) -> Any:
+        """One constant 32-bit word in every lane."""
+        return ir.Constant(self.words, [value] * self.lanes)
+
+    def sum(self, values: Any) -> Any:
+        """Of all lanes, pair by pair."""
+        half = self.lanes
+        while half > 1:
+            half //= 2
+            places = [(i + half) % self.lanes for i in range(self.lanes)]
+            turned = self.builder.shuffle_vector(values, values, ir.Constant(self.words, places))
+            values = self.builder.fadd(values, turned, flags=FAST)
+        return self.builder.extract_element(values, I32(0))
 
     def splat(self, value: Any) -> Any:
         """One float32 in every lane."""
@@ -70,20 +86,17 @@ class Bfloats(Floats):
         """What lies at a pointer, widened."""
         halves = load(self.builder, source, ir.VectorType(I16, self.lanes), 2)
         words = self.builder.zext(halves, self.words)
-        return self.builder.bitcast(self.builder.shl(words, self._words(16)), self.type)
+        return self.builder.bitcast(self.builder.shl(words, self.all_words(16)), self.type)
 
     def store(self, values: Any, target: Any) -> Any:
         """Write the nearest bfloat16, ties to even."""
         bits = self.builder.bitcast(values, self.words)
-        odd = self.builder.and_(self.builder.lshr(bits, self._words(16)), self._words(1))
-        bits = self.builder.add(self.builder.add(bits, self._words(0x7FFF)), odd)
-        upper = self.builder.lshr(bits, self._words(16))
+        odd = self.builder.and_(self.builder.lshr(bits, self.all_words(16)), self.all_words(1))
+        bits = self.builder.add(self.builder.add(bits, self.all_words(0x7FFF)), odd)
+        upper = self.builder.lshr(bits, self.all_words(16))
         halves = self.builder.trunc(upper, ir.VectorType(I16, self.lanes))
         store(self.builder, halves, target, 2)
-        return self.builder.bitcast(self.builder.shl(upper, self._words(16)), self.type)
-
-    def _words(self, value: int) -> Any:
-        return ir.Constant(self.words, [value] * self.lanes)
+        return self.builder.bitcast(self.builder.shl(upper, self.all_words(16)), self.type)
 
 
 def floats(builder: Any, dtype: Any, lanes: int) -> Floats:
@@ -105,3 +118,9 @@ def load(builder: Any, source: Any, kind: Any, align: int) -> Any:
 def store(builder: Any, values: Any, target: Any, align: int) -> None:
     """Write a vector at a pointer of any type."""
     builder.store(values, builder.bitcast(target, values.type.as_pointer()), align=align)
+
+
+def variable(builder: Any, value: Any) -> Any:
+    """Pointer to something that changes in a loop; the compiler keeps it in a register."""
+    make: Any = cgutils.alloca_once_value  # it has no annotations
+    return make(builder, value)
