@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from m2fp_cli.engine.geometry import Frame, MaskFrame, interpolation
+from m2fp_cli.engine.geometry import Frame, MaskFrame
 
 FRAMES = {
     "enlarged": Frame((150, 210), (64, 96), (0, 0, 90, 61)),
@@ -70,13 +70,6 @@ def test_mirrored_axes_undo_a_mirrored_photo():
     box = (0, 0, frame.image_hw[1], frame.image_hw[0])
     mirrored = MaskFrame.build(frame, tuple(masks.shape[1:]), mirrored=True)
     assert torch.allclose(mirrored.resample(masks, box).flip(2), two_steps(masks, frame), atol=2e-5)
-
-
-@pytest.mark.parametrize(("size", "out"), [(5, 5), (5, 13), (13, 5), (1, 7), (7, 1)])
-def test_rows_of_the_matrix_are_torchs_weights(size, out):
-    eye = torch.eye(size)[None]
-    wanted = F.interpolate(eye, out, mode="linear", align_corners=False)[0].T
-    assert torch.allclose(torch.from_numpy(interpolation(size, out)), wanted, atol=1e-5)
 
 
 def test_no_positive_cell_means_an_empty_box():

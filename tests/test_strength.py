@@ -10,6 +10,7 @@ from m2fp_cli.engine.resample import Taps, interpolate_plane
 from m2fp_cli.engine.strength import Strength
 from m2fp_cli.engine.tracing import trace_mask
 from m2fp_cli.masks import Mask
+from tests.dense_taps import as_matrix, taps_of
 
 LOGITS = (np.random.default_rng(5).standard_normal((700, 411)) * 6).astype(np.float32)
 LOGITS[100:300, 64:256] = -8.0  # sixteen in a row of which none is positive,
@@ -32,12 +33,12 @@ def taps(pixels: int, cells: int, count: int = 2) -> Taps:
     low = rng.integers(0, cells - count + 1, pixels)
     for tap in range(count):
         matrix[np.arange(pixels), low + tap] = share[:, tap]
-    return Taps.of(matrix)
+    return taps_of(matrix)
 
 
 def same(pixels: int) -> Taps:
     """Pixels that are their cells."""
-    return Taps.of(np.eye(pixels, dtype=np.float32))
+    return taps_of(np.eye(pixels, dtype=np.float32))
 
 
 def trace(logits: np.ndarray, origin_xy: tuple[int, int] = (0, 0)):
@@ -60,10 +61,7 @@ def test_bits_area_and_total_of_a_mask(count):
 def test_planes_are_mixed_from_one_to_three_cells():
     for count in (1, 2, 3):
         rows, columns = taps(90, 70, count), taps(60, 41, count)
-        dense = [np.zeros((len(t), n)) for t, n in ((rows, 70), (columns, 41))]
-        for matrix, axis in zip(dense, (rows, columns), strict=True):
-            np.add.at(matrix, (np.arange(len(axis)), axis.index), axis.weight)
-        expected = dense[0] @ LOGITS[:70, :41] @ dense[1].T
+        expected = as_matrix(rows, 70) @ LOGITS[:70, :41] @ as_matrix(columns, 41).T
         assert np.abs(interpolate_plane(LOGITS[:70, :41], rows, columns) - expected).max() < 1e-5
 
 

@@ -59,29 +59,8 @@ class Axis:
         return Axis(self.taps[::-1], self.first[::-1], self.last[::-1])
 
 
-def interpolation(size: int, out: int) -> NDArray[np.float32]:
-    """Matrix of torch's bilinear ``interpolate(align_corners=False)`` along one axis.
-
-    Args:
-        size: length of the input.
-        out: length of the output.
-
-    Returns:
-        (out, size) float32 with at most two non-zeros per row.
-    """
-    source = np.maximum((np.arange(out, dtype=np.float64) + 0.5) * (size / out) - 0.5, 0)
-    low = np.minimum(source.astype(np.int64), size - 1)
-    high = np.minimum(low + 1, size - 1)
-    share = (source - low).astype(np.float32)
-    matrix = np.zeros((out, size), dtype=np.float32)
-    rows = np.arange(out)
-    matrix[rows, low] = 1 - share
-    matrix[rows, high] += share
-    return matrix
-
-
 def build_axis(cells: int, padded: int, start: int, stop: int, pixels: int) -> Axis:
-    """Both resizes along one axis as one matrix.
+    """Both resizes along one axis as one.
 
     Args:
         cells: length of the mask.
@@ -90,20 +69,10 @@ def build_axis(cells: int, padded: int, start: int, stop: int, pixels: int) -> A
         stop: one past the last.
         pixels: length of the photo.
     """
-    upsample = interpolation(cells, padded)[start:stop]
-    back = interpolation(stop - start, pixels)
-    low = back.argmax(axis=1)
-    rows = np.arange(pixels)
-    high = np.minimum(low + 1, stop - start - 1)
-    below = np.maximum(low - 1, 0)
-    matrix = back[rows, low][:, None] * upsample[low]
-    for other in (below, high):
-        weight = np.where(other == low, 0, back[rows, other]).astype(np.float32)
-        matrix += weight[:, None] * upsample[other]
-    support = matrix > 0
-    first = support.argmax(axis=1)
-    last = cells - 1 - support[:, ::-1].argmax(axis=1)
-    return Axis(Taps.of(matrix), first.astype(np.int64), last.astype(np.int64))
+    upsample = Taps.bilinear(cells, padded)[start:stop]
+    taps = Taps.bilinear(stop - start, pixels).after(upsample)
+    first, last = taps.index[0], taps.index.max(axis=0)
+    return Axis(taps, first.astype(np.int64), last.astype(np.int64))
 
 
 @dataclass(frozen=True, eq=False)

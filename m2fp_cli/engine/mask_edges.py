@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.geometry import interpolation
 from m2fp_cli.engine.preprocess import PIXEL_STD
 from m2fp_cli.engine.resample import Taps, widen
 from m2fp_cli.engine.threads import share_items
@@ -70,7 +69,7 @@ class Guide:
         spread = products.reshape(*mask_hw, 3, 3) - mean[:, :, :, None] * mean[:, :, None]
         spread += np.float32(_SMOOTHNESS) * np.eye(3, dtype=np.float32)
         axes = (
-            Taps.of(interpolation(cells, pixels))
+            Taps.bilinear(cells, pixels)
             for cells, pixels in zip(mask_hw, fine.shape[1:], strict=True)
         )
         return cls(fine, coarse, mean, _inverse(spread), *axes)

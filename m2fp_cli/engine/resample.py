@@ -32,13 +32,40 @@ class Taps:
     weight: FloatArray
 
     @classmethod
-    def of(cls, matrix: FloatArray) -> Taps:
-        """Read the non-zeros of an interpolation matrix (pixels, cells)."""
-        count = max(1, int(np.count_nonzero(matrix, axis=1).max(initial=0)))
-        order = np.argsort(matrix == 0, axis=1, kind="stable")[:, :count]
-        weight = np.take_along_axis(matrix, order, axis=1)
-        index = np.where(weight != 0, order, order[:, :1]).astype(np.uint32)
-        return cls(np.ascontiguousarray(index.T), np.ascontiguousarray(weight.T))
+    def bilinear(cls, size: int, out: int) -> Taps:
+        """Those of torch's bilinear ``interpolate(align_corners=False)`` along one axis.
+
+        Args:
+            size: length of the input.
+            out: length of the output.
+        """
+        source = np.maximum((np.arange(out, dtype=np.float64) + 0.5) * (size / out) - 0.5, 0)
+        low = np.minimum(source.astype(np.int64), size - 1)
+        share = (source - low).astype(np.float32)
+        index = np.stack((low, np.minimum(low + 1, size - 1)))
+        return cls._merged(index.astype(np.uint32), np.stack((1 - share, share)))
+
+    def after(self, before: Taps) -> Taps:
+        """Of both steps at once, if ``before`` gives the cells of this one."""
+        index = before.index[:, self.index].reshape(-1, len(self))
+        weight = (before.weight[:, self.index] * self.weight).reshape(-1, len(self))
+        return Taps._merged(index, weight)
+
+    @classmethod
+    def _merged(cls, index: NDArray[np.uint32], weight: FloatArray) -> Taps:
+        """Every cell once a pixel, in rising order, and what weighs nothing behind."""
+        order = np.argsort(index, axis=0, kind="stable")
+        index = np.take_along_axis(index, order, axis=0)
+        weight = np.take_along_axis(weight, order, axis=0)
+        for tap in range(1, len(index)):
+            again = index[tap] == index[tap - 1]
+            weight[tap] += np.where(again, weight[tap - 1], 0)
+            weight[tap - 1] *= ~again
+        count = max(1, int(np.count_nonzero(weight, axis=0).max(initial=0)))
+        order = np.argsort(weight == 0, axis=0, kind="stable")[:count]
+        index = np.take_along_axis(index, order, axis=0)
+        weight = np.take_along_axis(weight, order, axis=0)
+        return cls(np.where(weight != 0, index, index[:1]), weight)
 
     @property
     def arrays(self) -> tuple[NDArray[np.uint32], FloatArray]:
@@ -51,9 +78,11 @@ class Taps:
         return Taps(index, weight)
 
     def filled(self, length: int) -> Taps:
-        """The same and more pixels, up to ``length``; the further ones are 0."""
+        """The same and, up to ``length``, pixels that are 0 times the last cell."""
         more = ((0, 0), (0, length - len(self)))
-        return Taps(np.pad(self.index, more), np.pad(self.weight, more)) if more[1][1] else self
+        if not more[1][1]:
+            return self
+        return Taps(np.pad(self.index, more, mode="edge"), np.pad(self.weight, more))
 
     def __len__(self) -> int:
         """Number of pixels."""
