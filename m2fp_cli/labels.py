@@ -6,6 +6,7 @@ number their labels differently (id 10 is Torso-skin in CIHP and Jumpsuits in LI
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -130,6 +131,7 @@ class LabelSet:
         return any(folded(known) == folded(name) for known in self.names)
 
 
+@functools.lru_cache(maxsize=1024)
 def folded(name: str) -> str:
     """A label's name as it is compared: without regard to case, ``-``, ``_`` and spaces."""
     return "".join(c for c in name.lower() if c not in "-_ ")

@@ -36,7 +36,7 @@ def put_on_sides(
     Returns:
         (h, w) uint8.
     """
-    there = np.bincount(labels.ravel(), minlength=256) > 0
+    there = occurring_ids(labels)
     middle, sided = _median_column(labels), labels.copy()
     brush = round(_BRIDGE * np.count_nonzero(labels.any(axis=1)))
     for pair in (pair for pair in pairs if there[list(pair)].any()):
@@ -50,6 +50,12 @@ def put_on_sides(
         sides = np.where(centres >= middle, *pair).astype(np.uint8)
         np.copyto(sided[box], sides[pieces], where=pieces > 0)
     return sided
+
+
+def occurring_ids(labels: LabelMap) -> NDArray[np.bool_]:
+    """Of every id, (256,) bool, whether any pixel of a label map has it."""
+    counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
+    return np.asarray(counts[:, 0] > 0)
 
 
 def _pieces(part: NDArray[np.uint8], brush: int) -> NDArray[np.int32]:

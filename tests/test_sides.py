@@ -9,7 +9,7 @@ from m2fp_cli.labels import CIHP, LabelSet
 from m2fp_cli.masks import Mask
 from m2fp_cli.people import assemble_result
 from m2fp_cli.results import Instance
-from m2fp_cli.sides import put_on_sides
+from m2fp_cli.sides import occurring_ids, put_on_sides
 
 PAIRS = [(2, 3)]
 
@@ -86,3 +86,10 @@ def test_left_comes_first_in_a_pair_whatever_its_id():
     assert labels.side_pairs() == ((3, 1),)
     assert CIHP.side_pairs() == ((14, 15), (16, 17), (18, 19))
     assert CIHP.side_pairs("shoe") == ((18, 19),)
+
+
+def test_the_ids_of_a_part_of_a_map():
+    labels = np.zeros((9, 7), np.uint8)
+    labels[2, 3], labels[8, 6], labels[0, 0] = 4, 255, 7
+    assert np.flatnonzero(occurring_ids(labels)).tolist() == [0, 4, 7, 255]
+    assert np.flatnonzero(occurring_ids(labels[1:, 2:])).tolist() == [0, 4, 255]
