@@ -214,16 +214,10 @@ def _run_lengths(mask: Mask) -> NDArray[np.int64]:
     """Alternating lengths of zero and one runs of the full frame, column by column."""
     height, width = mask.image_hw
     total = height * width
-    x0, y0, _, _ = mask.box_xyxy
-    inside = mask.inside
-    box_height, box_width = inside.shape
-    edges = np.zeros((box_width, box_height + 2), dtype=np.int8)
-    edges[:, 1:-1] = inside.T
-    steps = np.diff(edges, axis=1)
-    column, row = np.nonzero(steps == 1)
-    starts = (column + x0) * height + row + y0
-    column, row = np.nonzero(steps == -1)
-    ends = (column + x0) * height + row + y0
+    rows, columns = _changes(mask)
+    # A change below the last row of a column lies where the next column begins.
+    places = np.sort(columns * height + rows)
+    starts, ends = places[0::2], places[1::2]
     if not starts.size:
         return np.asarray([total], dtype=np.int64)
     apart = starts[1:] != ends[:-1]  # a run down to the last row goes on in the next column
@@ -233,6 +227,24 @@ def _run_lengths(mask: Mask) -> NDArray[np.int64]:
     bounds[1:-1:2], bounds[2:-1:2] = starts, ends
     runs = np.diff(bounds)
     return runs if runs[-1] else runs[:-1]
+
+
+def _changes(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows and columns of the image whose pixel is set and the one above is not, or the reverse.
+
+    Found among the bits, sixty-four columns at a time: nearly all of these are alike in two rows.
+    """
+    x0, y0, _, y1 = mask.box_xyxy
+    bits = mask.bits_in(mask.box_xyxy)
+    words = -(-bits.shape[1] // 8)
+    padded = np.zeros((y1 - y0 + 2, words * 8), np.uint8)
+    padded[1:-1, : bits.shape[1]] = bits
+    changed = (padded[1:] ^ padded[:-1]).view("<u8").ravel()
+    some = np.flatnonzero(changed)
+    each = np.unpackbits(changed[some].view(np.uint8), bitorder="little").view(np.bool_)
+    place, bit = np.divmod(np.flatnonzero(each), 64)
+    row, word = np.divmod(some[place], max(words, 1))
+    return row + y0, word * 64 + bit + x0 // 8 * 8
 
 
 def _compress(runs: NDArray[np.int64]) -> str:
