@@ -128,8 +128,12 @@ def cut_parts(
         parts by ascending label id.
     """
     parts = []
-    for label_id in np.flatnonzero(occurring_ids(label_crop)[1:]) + 1:
-        mask = _mask_of(int(label_id), label_crop, origin_xy, image_hw)
+    x, y, width, height = cv2.boundingRect(label_crop)
+    if not width:
+        return ()
+    some, some_xy = label_crop[y : y + height, x : x + width], (origin_xy[0] + x, origin_xy[1] + y)
+    for label_id in np.flatnonzero(occurring_ids(some)[1:]) + 1:
+        mask = _mask_of(int(label_id), some, some_xy, image_hw)
         score = _lent_score(mask, int(label_id), instances, fallback_score)
         parts.append(Part(int(label_id), score, mask))
     return tuple(parts)

@@ -52,13 +52,12 @@ def prepare_image(image_bgr: ImageArray, config: InputConfig) -> ModelInput:
         raise ValueError(
             f"a photo must be uint8 (H, W, 3) BGR, got {image_bgr.dtype} {image_bgr.shape}"
         )
-    image_rgb = np.ascontiguousarray(image_bgr[:, :, ::-1])
-    height, width = image_rgb.shape[:2]
+    height, width = image_bgr.shape[:2]
     if config.crop_hw is None:
-        scaled = _resize(image_rgb, shortest_edge_hw((height, width), config))
+        scaled = _resize(image_bgr, shortest_edge_hw((height, width), config))
         box = (0, 0, scaled.shape[1], scaled.shape[0])
     else:
-        scaled, box = _fit_into(image_rgb, config.crop_hw)
+        scaled, box = _fit_into(image_bgr, config.crop_hw)
     tensor = _pad(_normalise(scaled), config.size_divisibility)
     padded_hw = (int(tensor.shape[2]), int(tensor.shape[3]))
     return ModelInput(tensor, Frame((height, width), padded_hw, box))
@@ -90,16 +89,18 @@ def mirror_input(prepared: ModelInput) -> ModelInput:
     return ModelInput(tensor, prepared.frame)
 
 
-def _resize(image_rgb: ImageArray, size_hw: tuple[int, int]) -> ImageArray:
-    if image_rgb.shape[:2] == size_hw:
-        return image_rgb
-    resized = Image.fromarray(image_rgb).resize((size_hw[1], size_hw[0]), Image.Resampling.BILINEAR)
+def _resize(image: ImageArray, size_hw: tuple[int, int]) -> ImageArray:
+    """Each channel for itself, so their order does not matter."""
+    if image.shape[:2] == size_hw:
+        return image
+    resized = Image.fromarray(image).resize((size_hw[1], size_hw[0]), Image.Resampling.BILINEAR)
     return np.asarray(resized)
 
 
-def _normalise(image_rgb: ImageArray) -> Tensor:
-    """(1, 3, H, W) float32: minus mean, over standard deviation."""
-    planes = torch.from_numpy(np.array(image_rgb.transpose(2, 0, 1), dtype=np.float32))
+def _normalise(image_bgr: ImageArray) -> Tensor:
+    """(1, 3, H, W) float32 RGB: minus mean, over standard deviation."""
+    planes_rgb = image_bgr.transpose(2, 0, 1)[::-1]
+    planes = torch.from_numpy(np.array(planes_rgb, dtype=np.float32, order="C"))
     mean = torch.tensor(PIXEL_MEAN)[:, None, None]
     std = torch.tensor(PIXEL_STD)[:, None, None]
     return planes.sub_(mean).div_(std)[None]
@@ -112,15 +113,15 @@ def _pad(tensor: Tensor, divisor: int) -> Tensor:
 
 
 def _fit_into(
-    image_rgb: ImageArray, crop_hw: tuple[int, int]
+    image_bgr: ImageArray, crop_hw: tuple[int, int]
 ) -> tuple[ImageArray, tuple[int, int, int, int]]:
     """Shrink a photo into a fixed size if it is larger, then centre it on grey.
 
     Returns:
         the (crop_h, crop_w, 3) uint8 picture, and the photo's box in it.
     """
-    size_hw = fitted_hw((image_rgb.shape[0], image_rgb.shape[1]), crop_hw)
-    scaled = _resize(image_rgb, size_hw)
+    size_hw = fitted_hw((image_bgr.shape[0], image_bgr.shape[1]), crop_hw)
+    scaled = _resize(image_bgr, size_hw)
     height, width = size_hw
     top, left = (crop_hw[0] - height) // 2, (crop_hw[1] - width) // 2
     canvas = np.full((*crop_hw, 3), CROP_PAD_VALUE, dtype=np.uint8)
