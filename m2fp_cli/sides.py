@@ -53,7 +53,11 @@ def put_on_sides(
 
 
 def occurring_ids(labels: LabelMap) -> NDArray[np.bool_]:
-    """Of every id, (256,) bool, whether any pixel of a label map has it."""
+    """Which ids a label map, (h, w) uint8, holds at all.
+
+    Returns:
+        (256,) bool.
+    """
     counts = cv2.calcHist([labels], [0], None, [256], [0, 256])
     return np.asarray(counts[:, 0] > 0)
 

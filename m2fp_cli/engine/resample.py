@@ -46,7 +46,11 @@ class Taps:
         return cls._merged(index.astype(np.uint32), np.stack((1 - share, share)))
 
     def after(self, before: Taps) -> Taps:
-        """Of both steps at once, if ``before`` gives the cells of this one."""
+        """Both steps at once.
+
+        Args:
+            before: what makes the pixels that this one mixes; as many as this one has cells.
+        """
         index = before.index[:, self.index].reshape(-1, len(self))
         weight = (before.weight[:, self.index] * self.weight).reshape(-1, len(self))
         return Taps._merged(index, weight)

@@ -142,9 +142,8 @@ class _FittingRoom:
         light = measure_light(self.photo, figure, frame) if lit else None
         wearer = Wearer(self.image, self.result, person, figure, frame, light, outfit.shadow)
         for kind in ORDER:
-            records += [
-                WEAR[kind.value](wearer, item) for item in outfit.items if item.kind is kind
-            ]
+            worn = [item for item in outfit.items if item.kind is kind]
+            records += [WEAR[kind.value](wearer, item) for item in worn]
         return PersonRecord(person.person_id, frame, tuple(records))
 
     def _wear_top(self, person: Person, frame: HeadFrame | SkipReason, cloth: Cloth) -> ItemRecord:

@@ -42,10 +42,6 @@ class Floats:
         """One constant in every lane."""
         return ir.Constant(self.type, [value] * self.lanes)
 
-    def all_words(self, value: int) -> Any:
-        """One constant 32-bit word in every lane."""
-        return ir.Constant(self.words, [value] * self.lanes)
-
     def sum(self, values: Any) -> Any:
         """Of all lanes, pair by pair."""
         half = self.lanes
@@ -86,17 +82,20 @@ class Bfloats(Floats):
         """What lies at a pointer, widened."""
         halves = load(self.builder, source, ir.VectorType(I16, self.lanes), 2)
         words = self.builder.zext(halves, self.words)
-        return self.builder.bitcast(self.builder.shl(words, self.all_words(16)), self.type)
+        return self.builder.bitcast(self.builder.shl(words, self._words(16)), self.type)
 
     def store(self, values: Any, target: Any) -> Any:
         """Write the nearest bfloat16, ties to even."""
         bits = self.builder.bitcast(values, self.words)
-        odd = self.builder.and_(self.builder.lshr(bits, self.all_words(16)), self.all_words(1))
-        bits = self.builder.add(self.builder.add(bits, self.all_words(0x7FFF)), odd)
-        upper = self.builder.lshr(bits, self.all_words(16))
+        odd = self.builder.and_(self.builder.lshr(bits, self._words(16)), self._words(1))
+        bits = self.builder.add(self.builder.add(bits, self._words(0x7FFF)), odd)
+        upper = self.builder.lshr(bits, self._words(16))
         halves = self.builder.trunc(upper, ir.VectorType(I16, self.lanes))
         store(self.builder, halves, target, 2)
-        return self.builder.bitcast(self.builder.shl(upper, self.all_words(16)), self.type)
+        return self.builder.bitcast(self.builder.shl(upper, self._words(16)), self.type)
+
+    def _words(self, value: int) -> Any:
+        return ir.Constant(self.words, [value] * self.lanes)
 
 
 def floats(builder: Any, dtype: Any, lanes: int) -> Floats:
