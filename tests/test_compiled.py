@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.engine import compiled
-from m2fp_cli.engine.compiled import source_digest
+from m2fp_cli.engine.compiled import source_digest, source_stamp
 from m2fp_cli.engine.tracing import _trace
 
 LOOP = """
@@ -41,9 +41,16 @@ def test_a_loop_is_compiled_once_and_again_when_sources_change(hits):
     assert [hits("before"), hits("before"), hits("after"), hits("after")] == [0, 1, 0, 1]
 
 
-def test_loops_are_kept_under_the_digest():
+def test_a_loop_outside_the_engine_is_compiled_again_when_its_own_file_changes(hits, tmp_path):
+    found = [hits("same")]
+    (tmp_path / "room.py").write_text(LOOP.replace("*= 2", "*= 3"))
+    assert [*found, hits("same"), hits("same")] == [0, 0, 1]
+
+
+def test_loops_are_kept_under_the_stamp():
     loop: Any = _trace
-    assert loop._cache._cache_file._source_stamp == source_digest()
+    stamp = source_stamp(Path(loop.__code__.co_filename))
+    assert loop._cache._cache_file._source_stamp == stamp
 
 
 @pytest.mark.parametrize(("text", "counts"), [("import numba", True), ("import json", False)])

@@ -17,6 +17,7 @@ from training.batches import Batch
 from training.losses import AuxiliaryHeads, Criterion, Losses
 from training.pretrained import load_pretrained
 from training.recipe import Recipe
+from training.sampling import compile_sampling
 from training.schedule import Progress, learning_rate
 from training.start import Start, fill, grow_encoder
 from training.team import Team
@@ -50,6 +51,7 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
         freeze_norms(model.backbone)
     spare_depthwise(model.backbone)
     spare_norms(model)
+    compile_sampling(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
     average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]

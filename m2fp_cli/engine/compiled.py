@@ -2,7 +2,7 @@
 
 They need no compiler, and where the installation is read-only numba keeps the code in the user's
 cache folder. By itself it compiles a loop again when the loop's own file changes; what a loop takes
-from other files would stay as it was. Here any change to a file with compiled code counts.
+from other files would stay as it was. Here any change to the engine's compiled code counts as well.
 """
 
 from __future__ import annotations
@@ -36,8 +36,13 @@ def _compile(loop: Loop, *, fastmath: bool) -> Loop:
     # What numba compares is private, but has been the same since 2016; a test watches it.
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
-        kept._source_stamp = source_digest()
+        kept._source_stamp = source_stamp(Path(loop.__code__.co_filename))
     return cast("Loop", dispatcher)
+
+
+def source_stamp(path: Path) -> str:
+    """What changes with the compiled code of the engine and with a file of loops elsewhere."""
+    return source_digest() + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @functools.cache

@@ -8,13 +8,14 @@ tested against.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 Shapes = Sequence[tuple[int, int]]
+Sampler = Callable[[Tensor, Shapes, Tensor, Tensor], Tensor]
 
 
 class DeformableAttention(nn.Module):
@@ -30,6 +31,7 @@ class DeformableAttention(nn.Module):
         if channels % num_heads:
             raise ValueError(f"{channels} channels cannot be split over {num_heads} heads")
         self.num_levels, self.num_heads, self.num_points = num_levels, num_heads, num_points
+        self.sample: Sampler = sample_points  # training puts a faster one in its place
         samples = num_heads * num_levels * num_points
         self.sampling_offsets = nn.Linear(channels, samples * 2)
         self.attention_weights = nn.Linear(channels, samples)
@@ -73,7 +75,7 @@ class DeformableAttention(nn.Module):
         size_wh = torch.tensor([(w, h) for h, w in shapes], dtype=reference.dtype)
         size_wh = size_wh.to(query.device)
         locations = reference[None, :, None, None, None] + offsets / size_wh[:, None]
-        sampled = sample_points(value.float(), shapes, locations.float(), weights.float())
+        sampled = self.sample(value.float(), shapes, locations.float(), weights.float())
         out: Tensor = self.output_proj(sampled.to(source.dtype))
         return out
 
