@@ -81,8 +81,12 @@ def test_no_picture_and_no_content_are_said(tmp_path):
     clear = save_png(tmp_path / "clear.png", np.zeros((50, 50, 4), np.uint8))
     with pytest.raises(UsageError, match="transparent"):
         load_accessory(clear, Kind.HAT)
-    with pytest.raises(UsageError, match="neither a file nor"):
-        load_accessory("no-such-hat", Kind.HAT)
+
+
+def test_a_wrong_name_is_answered_with_those_of_its_kind():
+    with pytest.raises(UsageError, match=r"no hat fedorra: neither .*fedora") as raised:
+        load_accessory("fedorra", Kind.HAT)
+    assert "tartan" not in str(raised.value)
 
 
 def test_an_opaque_picture_has_a_fault(tmp_path):

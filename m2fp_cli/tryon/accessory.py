@@ -137,8 +137,12 @@ def list_accessories() -> dict[str, Kind]:
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1]), item[0])))
 
 
-def find_accessory(reference: str) -> Path:
+def find_accessory(reference: str, kind: Kind | None = None) -> Path:
     """Path of an accessory by file or name.
+
+    Args:
+        reference: a PNG file, or the name of an accessory that comes with the tool.
+        kind: what is looked for, so that an error names only such; None = any.
 
     Raises:
         UsageError: no such file, and no accessory of this name.
@@ -149,8 +153,9 @@ def find_accessory(reference: str) -> Path:
     named = accessories_folder() / f"{reference.replace('-', '_')}.png"
     if path.name == reference and named.is_file():
         return named
-    names = ", ".join(list_accessories())
-    raise UsageError(f"no accessory {displayable(path)}: neither a file nor one of {names}")
+    names = [name for name, its in list_accessories().items() if kind in (its, None)]
+    listed, what = ", ".join(names), "accessory" if kind is None else kind.value
+    raise UsageError(f"no {what} {displayable(path)}: neither a file nor one of {listed}")
 
 
 def load_accessory(reference: str, kind: Kind) -> Accessory:
@@ -164,7 +169,7 @@ def load_accessory(reference: str, kind: Kind) -> Accessory:
         UsageError: it does not exist, is no picture, is empty, or its JSON is wrong or of another
             kind.
     """
-    path = find_accessory(reference)
+    path = find_accessory(reference, kind)
     bgra = _read_bgra(path)
     if kind is not Kind.TOP and not (bgra[..., 3] > VISIBLE).any():
         raise UsageError(f"{displayable(path)}: is fully transparent")
