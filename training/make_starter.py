@@ -1,7 +1,7 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
-Seven runs, each with a recipe of its own; the unlabelled photos are labelled by the model of the
-second, and once more by that of the sixth. The same command again goes on where it was stopped.
+Two runs, each with a recipe of its own; the unlabelled photos are labelled by the model of the
+first. The same command again goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RECIPES = Path(__file__).parent
-_COPY = "step-839"  # of the fifth run, which its recipe keeps
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
 _ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
     "MALLOC_TRIM_THRESHOLD_": "8000000000",
     "MALLOC_TOP_PAD_": "268435456",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
 
 
@@ -49,39 +49,19 @@ def plan(data: Path, unlabelled: Path, work: Path) -> list[Stage]:
         unlabelled: folder of photos, one person each.
         work: folder for the runs; ``work/starter`` becomes the model.
     """
-    copy = f"run-5/{_COPY}"
-    begins = {
-        1: (),
-        2: _weights(work, "run-1"),
-        3: (*_weights(work, "run-2"), *_more(work, "more")),
-        4: (*_weights(work, "run-3"), *_more(work, "more")),
-        5: (*_weights(work, "run-4", "run-2"), *_more(work, "more")),
-        6: (*_weights(work, "run-5"), *_more(work, "more")),
-        7: (*_weights(work, copy, "run-5", "run-6"), *_more(work, "more-2")),
-    }
-    runs = [_run(number, data, work, begin) for number, begin in begins.items()]
-    means = (*_also(work, "run-5", copy), *_more(work, "more"))
-    last = (*_also(work, "run-7", "run-7", copy), *_more(work, "more-2"))
+    more = _more(work, "more")
     return [
-        *runs[:2],
-        _export(data, work, 2, "second", ()),
-        _label(unlabelled, work, "second", "more"),
-        *runs[2:6],
-        _export(data, work, 6, "sixth", means),
-        _label(unlabelled, work, "sixth", "more-2"),
-        runs[6],
-        _export(data, work, 7, "starter", last),
+        _run(1, data, work, ()),
+        _export(data, work, 1, "first", ()),
+        _label(unlabelled, work, "first", "more"),
+        _run(2, data, work, (*_weights(work, "run-1"), *more)),
+        _export(data, work, 2, "starter", more),
     ]
 
 
-def _weights(work: Path, *runs: str) -> tuple[str, ...]:
-    """What lets a run begin with the mean of others."""
-    return tuple(part for run in runs for part in ("--weights", str(work / run / "checkpoint.pt")))
-
-
-def _also(work: Path, *runs: str) -> tuple[str, ...]:
-    """What lets an export take the mean with other runs; named twice, a run counts twice."""
-    return tuple(part for run in runs for part in ("--also", str(work / run)))
+def _weights(work: Path, run: str) -> tuple[str, ...]:
+    """What lets a run begin where another ended."""
+    return ("--weights", str(work / run / "checkpoint.pt"))
 
 
 def _more(work: Path, folder: str) -> tuple[str, ...]:
