@@ -169,6 +169,9 @@ def _find_corners(
 ) -> None:
     """The cells of a level around a point: upper left, upper right, lower left, lower right.
 
+    Shares are bilinear between the cells' centres, as ``grid_sample`` has them without
+    ``align_corners``; a cell outside counts as zero.
+
     Args:
         x: where the point is, [0, 1] from border to border.
         y: the same.
