@@ -12,17 +12,22 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli import __version__
-from m2fp_cli.commands import accessories, models
-from m2fp_cli.commands.bench import bench
-from m2fp_cli.commands.colorize import colorize
-from m2fp_cli.commands.evaluate import evaluate
-from m2fp_cli.commands.labels import labels
-from m2fp_cli.commands.parse import parse
-from m2fp_cli.commands.report import report
-from m2fp_cli.commands.status import status
-from m2fp_cli.commands.tryon import tryon
+from m2fp_cli.commands import (
+    accessories,
+    bench,
+    colorize,
+    evaluate,
+    labels,
+    models,
+    parse,
+    report,
+    status,
+    tryon,
+)
+from m2fp_cli.commands.help import HelpCommand
+from m2fp_cli.commands.options import with_groups
 from m2fp_cli.errors import ExitCode, M2fpError
+from m2fp_cli.version import __version__
 
 app = typer.Typer(
     name="m2fp",
@@ -33,14 +38,17 @@ app = typer.Typer(
     rich_markup_mode=None,  # typer's rich help takes 0.4 s to import and draw, plain help 0.02 s
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("parse")(parse)
-app.command("colorize")(colorize)
-app.command("labels")(labels)
-app.command("report")(report)
-app.command("status")(status)
-app.command("bench")(bench)
-app.command("eval")(evaluate)
-app.command("tryon")(tryon)
+for _name, _module, _function in (
+    ("parse", parse, parse.parse),
+    ("colorize", colorize, colorize.colorize),
+    ("tryon", tryon, tryon.tryon),
+    ("report", report, report.report),
+    ("status", status, status.status),
+    ("labels", labels, labels.labels),
+    ("eval", evaluate, evaluate.evaluate),
+    ("bench", bench, bench.bench),
+):
+    app.command(_name, cls=HelpCommand, epilog=_module.EXAMPLES)(with_groups(_function))
 app.add_typer(accessories.app, name="accessories")
 app.add_typer(models.app, name="models")
 

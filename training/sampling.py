@@ -20,9 +20,9 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.vectors import FAST, floats
-from m2fp_cli.engine.threads import share_tasks
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.threads import share_tasks
+from m2fp_cli.kernels.vectors import FAST, floats
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, sample_points
 
 FloatArray = NDArray[np.float32]

@@ -22,7 +22,7 @@ from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.mask_edges import follow_edges
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
-from m2fp_cli.sides import put_on_sides
+from m2fp_cli.engine.sides import put_on_sides
 from training.dataset import IGNORE, Bytes
 
 _LARGEST_OTHER = 0.15  # of the largest person's pixels; more is a second person, not a scrap

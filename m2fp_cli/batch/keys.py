@@ -26,14 +26,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2fp_cli.imaging.names import displayable
+from m2fp_cli.layout import IMAGE_SUFFIXES, RESULT_SUFFIXES
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff",
-     ".gif", ".avif", ".heic", ".heif")
-)  # fmt: skip
-"""Files with these suffixes, in any case, are taken from folders; their bytes decide later."""
-
-RESULT_SUFFIXES = (".png", ".json", ".jpg", ".jpeg", ".webp")
 _MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
 _HASH_DIGITS = 8
 

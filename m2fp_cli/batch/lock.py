@@ -22,8 +22,8 @@ from typing import Any
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputError, OutputLockedError
 from m2fp_cli.imaging.names import displayable
+from m2fp_cli.layout import state_path
 
-STATE_FOLDER = ".m2fp"
 _SHARD_PATIENCE_SECONDS = 5.0
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
@@ -61,11 +61,12 @@ def hold_output(output: Path, shard: Shard | None = None) -> Iterator[OutputLock
         OutputError: the lock file cannot be made.
     """
     with contextlib.ExitStack() as stack:
-        state = output / STATE_FOLDER
-        common = _lock_file(stack, state / "lock", output, shared=shard is not None)
+        path = state_path(output, "lock")
+        common = _lock_file(stack, path, output, shared=shard is not None)
         own = common
         if shard is not None:
-            own = _lock_file(stack, state / f"lock{shard.suffix}", output, shared=False)
+            path = state_path(output, f"lock{shard.suffix}")
+            own = _lock_file(stack, path, output, shared=False)
         for descriptor in {common, own}:
             _sign(descriptor, shard)
         yield OutputLock(common, shared=shard is not None)
@@ -74,7 +75,7 @@ def hold_output(output: Path, shard: Shard | None = None) -> Iterator[OutputLock
 def who_holds(output: Path) -> str:
     """Who works on an output now, in a few words; empty if nobody does."""
     try:
-        descriptor = os.open(output / STATE_FOLDER / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(state_path(output, "lock"), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return ""
     try:

@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from m2fp_cli.batch.lock import STATE_FOLDER
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import FileStamp, Stamp
 from m2fp_cli.errors import OutputError
 from m2fp_cli.imaging.atomic import write_atomic
 from m2fp_cli.imaging.names import displayable
+from m2fp_cli.layout import state_path
 
 VERSION = 1
 SYNC_SECONDS = 5.0
@@ -109,7 +109,7 @@ def signature_digest(settings: Mapping[str, str]) -> str:
 def manifest_path(output: Path, job: str, shard: Shard | None = None) -> Path:
     """Where one job, or one shard of it, writes."""
     name = "manifest" if job == "parse" else f"manifest-{job}"
-    return output / STATE_FOLDER / f"{name}{shard.suffix if shard else ''}.jsonl"
+    return state_path(output, f"{name}{shard.suffix if shard else ''}.jsonl")
 
 
 def read_history(output: Path, job: str = "parse") -> History:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from m2fp_cli.batch.scan import ImageTask
@@ -75,6 +77,35 @@ class ImageReport:
         """The record as it goes into ``--json`` and logs."""
         lists = {"image_hw": list(self.image_hw), "files": list(self.files)}
         return {**asdict(self), "status": self.status.value, **lists}
+
+
+def done_report(
+    task: ImageTask,
+    output: Path,
+    files: Iterable[tuple[Path, bytes]],
+    image_hw: tuple[int, int],
+    people: int,
+    seconds: PhotoSeconds,
+) -> ImageReport:
+    """Report of a photo whose outputs are written.
+
+    Args:
+        task: the photo.
+        output: root of the output.
+        files: what was written, (path, content) pairs.
+        image_hw: size of the upright photo.
+        people: number of people found.
+        seconds: time per stage.
+    """
+    return ImageReport(
+        str(task.source),
+        task.key,
+        Status.DONE,
+        image_hw=image_hw,
+        people=people,
+        seconds=seconds,
+        files=tuple(path.relative_to(output).as_posix() for path, _ in files),
+    )
 
 
 def failed_report(

@@ -21,15 +21,8 @@ from m2fp_cli.batch.keys import (
 from m2fp_cli.errors import ImageError, NoImagesError, UsageError
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import as_image_error
+from m2fp_cli.layout import FOLDER_NAMES, STATE_FOLDER
 
-__all__ = ["RESULT_FOLDERS", "ImageTask", "Scan", "ScanFailure", "displayable", "find_images"]
-
-RESULT_FOLDERS = frozenset(
-    ("labels", "people", "results", "masks", "cutouts", "colors", "overlays", "tryon")
-)
-"""Names of the folders that a run makes in its output."""
-
-_STATE_FOLDER = ".m2fp"
 _MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
 _HINT_FOLDERS = 1000  # how far to look for photos in sub-folders when there are none above
 
@@ -200,9 +193,9 @@ class _Walk:
             inner = [entry for entry in visible if _is_folder(entry)]
             yield place, [entry for entry in visible if not _is_folder(entry)]
             if recursive:
-                own = {entry.name for entry in entries} & {_STATE_FOLDER}
+                own = {entry.name for entry in entries} & {STATE_FOLDER}
                 has_results = bool(own) or real_root / place == self.output
-                skipped = RESULT_FOLDERS if has_results else frozenset()
+                skipped = FOLDER_NAMES if has_results else frozenset()
                 wanted = [join_key(place, e.name) for e in inner if e.name not in skipped]
                 pending.extend(w for w in reversed(wanted) if real_root / w != self.output)
 
@@ -251,7 +244,7 @@ def _sort_inputs(inputs: Sequence[Path], walk: _Walk) -> tuple[list[Path], list[
 def _refuse_results(real: Path, output: Path) -> None:
     if real.is_relative_to(output) and real != output:
         first = real.relative_to(output).parts[0]
-        if first in RESULT_FOLDERS or first == _STATE_FOLDER:
+        if first in FOLDER_NAMES or first == STATE_FOLDER:
             raise UsageError(
                 f"{displayable(real)} lies where the results in {displayable(output)} go; name "
                 "your photos instead, or choose another output with -o"

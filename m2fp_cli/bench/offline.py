@@ -17,11 +17,11 @@ from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.work import ParseJob
 from m2fp_cli.bench.photos import Photo, write_photo
 from m2fp_cli.bench.processes import cpu_seconds, peak_mib, proportional_mib
 from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.errors import EngineError
+from m2fp_cli.jobs.parse import ParseJob
 
 _MOST_PHOTOS = 100_000  # tasks in the queue; time ends every run before
 

@@ -18,8 +18,8 @@ from PIL import Image
 from m2fp_cli.bench.child import Child
 from m2fp_cli.bench.photos import synthetic_photo
 from m2fp_cli.bench.serve import Answerer, serve
-from m2fp_cli.labels import CIHP
-from m2fp_cli.palette import DEFAULT_SCHEME, SCHEMES
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.records.palette import DEFAULT_SCHEME, SCHEMES
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.pictures import PaintSettings, paint_pictures
 

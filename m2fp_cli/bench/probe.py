@@ -48,7 +48,7 @@ def build_engine(order: ProbeOrder) -> Engine:
 
         return ReferenceParser(order.model, threads=order.threads)
     if order.engine != "fast":
-        from m2fp_cli.engine.exported import ExportedParser
+        from m2fp_cli.bench.runtimes.exported import ExportedParser
 
         return ExportedParser(
             order.model, order.engine, precision=order.precision, threads=order.threads

@@ -106,7 +106,7 @@ def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
     """Load the engine and measure the machine's bound; see ``serve``."""
     import torch
 
-    from m2fp_cli.engine.flops import count_flops
+    from m2fp_cli.bench.runtimes.flops import count_flops
     from m2fp_cli.engine.parser import HumanParser
     from m2fp_cli.network.m2fp import M2FP
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from m2fp_cli.batch.processes import worker_environment
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
-from m2fp_cli.batch.work import ParseJob, make_parse_job
 from m2fp_cli.bench.document import Document, Settings
 from m2fp_cli.bench.environment import (
     count_throttled,
@@ -28,6 +27,7 @@ from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
 from m2fp_cli.imaging.names import displayable
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
 
 RANDOM = "random"
 MODEL_WRITER = "m2fp_cli.bench.model_writer"
@@ -96,7 +96,7 @@ def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> D
         job = _make_job(plan, Path(text), threads, say) if plan.needs_model else None
         document = Document(environment, _settings(plan, job, threads))
         if job is not None:
-            order = ProbeOrder("fast", str(job.folder), plan.precision, threads)
+            order = ProbeOrder("fast", str(job.model.folder), plan.precision, threads)
             _run_parsing(plan, job, order, document, say, shown)
         if "paint" in plan.scenarios:
             workers = plan.workers or environment.cores
@@ -129,8 +129,8 @@ def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob
         say("writing the published size with random weights")
         model = str(folder / "model")
         _write_random_model(Path(model), threads)
-    job = make_parse_job(folder / "out", model, precision=plan.precision)
-    return replace(job, model=plan.model)
+    found = replace(find_model(model), name=plan.model)
+    return ParseJob((folder / "out").absolute(), found, ParseSettings(precision=plan.precision))
 
 
 def _write_random_model(folder: Path, threads: int) -> None:
@@ -146,7 +146,7 @@ def _settings(plan: BenchPlan, job: ParseJob | None, threads: int) -> Settings:
     scenarios = [*plan.scenarios, *(["roofline"] if plan.roofline else [])]
     return Settings(
         model=plan.model,
-        weights="" if job is None else job.weights,
+        weights="" if job is None else job.model.weights,
         precision=plan.precision,
         threads=threads,
         scenarios=scenarios,

@@ -4,31 +4,30 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from m2fp_cli.commands import options
 from m2fp_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from m2fp_cli.tryon.accessory import Kind
+from m2fp_cli.tryon.kinds import KIND_NAMES
 
 app = typer.Typer(no_args_is_help=True, help="List, show and check what can be tried on.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+AsJson = options.JsonAnswer
 
 
 @app.command("list")
 def list_names(as_json: AsJson = False) -> None:
     """List the accessories that come with the tool."""
-    from m2fp_cli.tryon.accessory import list_accessories
+    from m2fp_cli.tryon.catalog import list_accessories
 
     found = list_accessories()
     if as_json:
-        print(json.dumps([{"name": name, "kind": kind.value} for name, kind in found.items()]))
+        print(json.dumps([{"name": name, "kind": kind} for name, kind in found.items()]))
         return
     for name, kind in found.items():
-        print(f"{kind.value:10s} {name}")
+        print(f"{kind:10s} {name}")
 
 
 @app.command("show")
@@ -37,14 +36,14 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Say where an accessory's file is, and what fixes it to a person."""
-    from m2fp_cli.tryon.accessory import find_accessory, load_accessory
+    from m2fp_cli.tryon.catalog import find_accessory, load_accessory
 
     path = find_accessory(name)
     item = load_accessory(name, _kind_of(path, None))
     height, width = item.bgra.shape[:2]
     document = {
         "name": item.name,
-        "kind": item.kind.value,
+        "kind": item.kind,
         "file": str(path),
         "size": [width, height],
         "anchors": {key: [round(v, 1) for v in point] for key, point in item.anchors.items()},
@@ -63,7 +62,7 @@ def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG with transparency.")],
     kind: Annotated[
         str | None,
-        typer.Option(help="hat, glasses, earrings, necklace or top.", show_default=False),
+        typer.Option(help=f"What it is: {', '.join(KIND_NAMES)}.", show_default=False),
     ] = None,
     output: Annotated[
         Path | None,
@@ -80,7 +79,7 @@ def check(
     from m2fp_cli.imaging.atomic import write_atomic
     from m2fp_cli.imaging.encoding import encode_png
     from m2fp_cli.imaging.names import displayable
-    from m2fp_cli.tryon.accessory import load_accessory
+    from m2fp_cli.tryon.catalog import load_accessory
     from m2fp_cli.tryon.inspection import draw_anchors, find_faults
 
     if not file.is_file():
@@ -97,18 +96,17 @@ def check(
     raise typer.Exit(1 if faults else 0)
 
 
-def _kind_of(path: Path, stated: str | None) -> Kind:
+def _kind_of(path: Path, stated: str | None) -> str:
     """Kind of a picture: as stated, or as its JSON says.
 
     Raises:
         UsageError: neither says it, or what is stated is none.
     """
-    from m2fp_cli.tryon.accessory import Kind, stated_kind
+    from m2fp_cli.tryon.catalog import stated_kind
 
     text = stated or stated_kind(path)
-    names = [kind.value for kind in Kind]
     if text is None:
-        raise UsageError(f"say what it is: --kind {', '.join(names)}")
-    if text not in names:
-        raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(names)}")
-    return Kind(text)
+        raise UsageError(f"say what it is: --kind {', '.join(KIND_NAMES)}")
+    if text not in KIND_NAMES:
+        raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(KIND_NAMES)}")
+    return text

@@ -11,13 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
 from m2fp_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from m2fp_cli.bench.document import Document
     from m2fp_cli.bench.photos import Photo
     from m2fp_cli.bench.rounds import Patience
+
+EXAMPLES = """\
+m2fp bench --quick --against reference
+m2fp bench photos --model starter --scenario offline -o run.json"""
 
 COMPARE = "compare"
 
@@ -89,7 +93,7 @@ def bench(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Measure each case at least so long. [default: 60]",
+            help="Measure each case for at least this long. [default: 60]",
             show_default=False,
         ),
     ] = None,
@@ -98,7 +102,7 @@ def bench(
         typer.Option(
             min=1,
             metavar="N",
-            help="And take at least so many samples. [default: 30]",
+            help="Take at least this many samples of each case. [default: 30]",
             show_default=False,
         ),
     ] = None,
@@ -107,7 +111,7 @@ def bench(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="But end each case by then, with one sample at least. [default: 240]",
+            help="End each case after this time, with at least one sample. [default: 240]",
             show_default=False,
         ),
     ] = None,
@@ -165,7 +169,8 @@ def bench(
         raise UsageError("--plot goes with --scenario single or all")
     if plot is not None:
         require_matplotlib()
-    shape = options.make_run_options(workers=workers, threads=threads)
+    counts = {"--workers": workers, "--threads": threads}
+    worker_count, thread_count = (options.read_count(*item) for item in counts.items())
     folder = _folder(inputs or [])
     photos = _photos(folder, sizes, limit, quick=quick)
     plan = BenchPlan(
@@ -173,8 +178,8 @@ def bench(
         photos_name="synthetic" if folder is None else folder.resolve().name,
         model=model,
         precision=precision.value,
-        threads=shape.threads,
-        workers=shape.workers,
+        threads=thread_count,
+        workers=worker_count,
         scenarios=scenarios,
         against=None if against is Opponent.NONE else against.value,
         roofline=roofline,

@@ -9,8 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
 from m2fp_cli.errors import ExitCode, UsageError
+
+EXAMPLES = """\
+m2fp eval dataset --model starter
+m2fp eval dataset --results results --json"""
 
 DatasetFolder = Annotated[
     Path,
@@ -41,18 +45,23 @@ def evaluate(
     names: Annotated[
         Path | None,
         typer.Option(
-            "--ids", metavar="FILE", help="Take the IDs in this file only.", show_default=False
+            "--ids",
+            metavar="FILE",
+            help="Judge only the photos whose ids this file lists, one a line.",
+            show_default=False,
         ),
     ] = None,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Take every n-th photo.")] = 1,
+    every: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Judge every n-th photo only.")
+    ] = 1,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Take the first N of them.", show_default=False),
+        typer.Option(min=1, metavar="N", help="Judge at most N photos.", show_default=False),
     ] = None,
     threads: options.Threads = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: options.JsonAnswer = False,
 ) -> None:
     """Measure a model on labelled photos: IoU of labels, AP of regions and of people.
 
@@ -60,16 +69,17 @@ def evaluate(
     resumes and uses all cores) and judge the results with --results.
     """
     from m2fp_cli.batch.progress import choose_progress
-    from m2fp_cli.commands.parsing import ParseSettings, find_parse_job
+    from m2fp_cli.commands.running import find_parse_job
     from m2fp_cli.evaluation.dataset import check_label_ids, choose_photos, find_labelled
     from m2fp_cli.evaluation.judge import Judge
     from m2fp_cli.evaluation.report import as_document, print_tables
     from m2fp_cli.evaluation.run import judge_photos
     from m2fp_cli.evaluation.sources import ModelSource, ResultSource, Source
+    from m2fp_cli.jobs.parse import ParseSettings
 
     if results is not None:
         _check_alone(context, ("model", "engine", "precision", "flip", "min_score", "threads"))
-    cores = options.make_run_options(threads=threads).threads
+    cores = options.read_count("--threads", threads)
     photos = choose_photos(find_labelled(dataset), names=names, every=every, limit=limit)
     if results is None:
         settings = ParseSettings(engine.value, precision.value, flip, min_score)

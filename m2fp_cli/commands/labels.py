@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
 from m2fp_cli.errors import ModelError, UsageError
-from m2fp_cli.labels import CIHP, LABEL_SETS, LabelSet
+from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
+
+EXAMPLES = """\
+m2fp labels --model starter
+m2fp labels --label-set atr --json"""
 
 
 def labels(
@@ -26,13 +30,13 @@ def labels(
     palette: Annotated[
         str, typer.Option(metavar="FILE|NAME", help="m2fp, voc, cihp, or JSON: label to RGB.")
     ] = "m2fp",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: options.JsonAnswer = False,
 ) -> None:
     """Print id, name and colour of every label: of a model, or of another tool's label maps.
 
     The default model's labels are known even where its weights are not on this machine.
     """
-    from m2fp_cli.palette import Palette, load_scheme
+    from m2fp_cli.records.palette import Palette, load_scheme
 
     shown = _find_labels(model, label_set)
     colors = Palette.for_labels(shown, load_scheme(palette, shown)).colors_rgb.tolist()

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
 from m2fp_cli.errors import UsageError
+from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.manifest import History
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from m2fp_cli.batch.run import RunOptions
     from m2fp_cli.batch.scan import Scan
     from m2fp_cli.render.report import ParseFacts
+
+EXAMPLES = """\
+m2fp report
+m2fp report results --limit 200 -o page.html"""
 
 DEFAULT_LIMIT = 2000
 # Longer side of a preview for up to so many photos: a page stays below some 100 MB.
@@ -30,7 +35,7 @@ def report(
     results: Annotated[
         Path,
         typer.Argument(metavar="[DIR]", help="Output of a parse.", show_default="./m2fp-out"),
-    ] = options.DEFAULT_OUTPUT,
+    ] = DEFAULT_OUTPUT,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -60,7 +65,9 @@ def report(
 
     The page holds everything it shows, opens from the disk and needs no network.
     """
-    run_options = options.make_run_options(workers=workers)
+    from m2fp_cli.batch.run import RunOptions
+
+    run_options = RunOptions(workers=options.read_count("--workers", workers))
     path, run = make_report(
         results,
         run_options,
@@ -110,12 +117,12 @@ def make_report(
     from m2fp_cli.batch.manifest import read_history
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_batch
-    from m2fp_cli.commands.preview_job import PreviewJob
     from m2fp_cli.imaging.atomic import write_atomic
     from m2fp_cli.imaging.names import displayable
+    from m2fp_cli.jobs.preview import PreviewJob
 
     results = results.absolute()
-    path = (output or results / "report.html").absolute()
+    path = (output or results / REPORT_PAGE).absolute()
     if path.is_dir():
         raise UsageError(f"{displayable(path)} is a folder; name the file the page goes to")
     history = read_history(results)
@@ -135,9 +142,9 @@ def _find_shown(
     results: Path, photos: Path | None, history: History, limit: int
 ) -> tuple[Scan, int]:
     """The photos in the page, and how many more there are."""
-    from m2fp_cli.batch.parsed import find_parsed
     from m2fp_cli.batch.scan import Scan
     from m2fp_cli.errors import NoImagesError
+    from m2fp_cli.jobs.earlier import find_parsed
 
     try:
         scan = find_parsed(results, photos=photos)
@@ -156,7 +163,9 @@ def _build_page(results: Path, scan: Scan, history: History, run: RunReport, lef
     from m2fp_cli.render.previews import read_preview
     from m2fp_cli.render.report import PageBuilder
 
-    builder = PageBuilder(results.parent.name if results.name == "m2fp-out" else results.name)
+    builder = PageBuilder(
+        results.parent.name if results.name == DEFAULT_OUTPUT.name else results.name
+    )
     broken = {photo.key: photo for photo in run.failures}
     for task in scan.tasks:
         if task.key in broken:

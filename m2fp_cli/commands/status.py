@@ -10,8 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
 from m2fp_cli.errors import NoImagesError
+from m2fp_cli.layout import DEFAULT_OUTPUT
+
+EXAMPLES = """\
+m2fp status
+m2fp status results --json"""
 
 JOBS = ("parse", "colorize", "tryon", "report")
 
@@ -63,8 +68,8 @@ def status(
     output: Annotated[
         Path,
         typer.Argument(metavar="[DIR]", help="Output of a run.", show_default="./m2fp-out"),
-    ] = options.DEFAULT_OUTPUT,
-    as_json: options.AsJson = False,
+    ] = DEFAULT_OUTPUT,
+    as_json: options.JsonAnswer = False,
 ) -> None:
     """Say what is done, what failed and why, and what is left; all shards together."""
     from m2fp_cli.batch.lock import who_holds

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from m2fp_cli.arrays import Box
 from m2fp_cli.engine.geometry import Frame, MaskFrame
 from m2fp_cli.engine.mask_edges import follow_edges, likely_queries
 from m2fp_cli.engine.preprocess import ModelInput
-from m2fp_cli.engine.threads import share_items
-from m2fp_cli.engine.tracing import Trace
-from m2fp_cli.masks import Box, Mask
+from m2fp_cli.engine.thresholding import Trace
+from m2fp_cli.kernels.threads import share_items
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from m2fp_cli.results import Instance
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance
 
 TOP_PAIRS = 100  # pairs looked at per photo: ModelScope's test_topk_per_image
 SCORE_FLOOR = 0.1  # lowest score of an instance that is reported: ModelScope's

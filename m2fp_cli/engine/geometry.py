@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from m2fp_cli.engine.resample import Taps, highest_plane, interpolate_plane
-from m2fp_cli.engine.tracing import PIXELS_A_BYTE, Trace, trace_mask
+from m2fp_cli.engine.thresholding import PIXELS_A_BYTE, Trace, trace_mask
+from m2fp_cli.kernels.resample import Taps, highest_plane, interpolate_plane
 
 
 @dataclass(frozen=True)

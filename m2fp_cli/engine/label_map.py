@@ -13,13 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from m2fp_cli.arrays import Box
 from m2fp_cli.engine.candidates import Candidate, View
 from m2fp_cli.engine.geometry import MaskFrame
-from m2fp_cli.engine.strength import Strength
-from m2fp_cli.engine.tracing import Trace
-from m2fp_cli.masks import EMPTY_BOX, Box, Mask, union_box
+from m2fp_cli.engine.label_votes import Strength
+from m2fp_cli.engine.thresholding import Trace
 from m2fp_cli.network.config import ModelConfig
-from m2fp_cli.results import Instance, LabelMap
+from m2fp_cli.records.masks import EMPTY_BOX, Mask, union_box
+from m2fp_cli.records.results import Instance, LabelMap
 
 SURE = 0.5  # a strength is a score times a probability: up to here it never speaks
 WAITING_BYTES = 1 << 24  # of masks that wait until a class is painted

@@ -18,13 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from m2fp_cli.engine.compiled import compiled
+from m2fp_cli.arrays import FloatArray
 from m2fp_cli.engine.preprocess import PIXEL_STD
-from m2fp_cli.engine.resample import Taps, widen
-from m2fp_cli.engine.threads import share_items
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.resample import Taps, widen
+from m2fp_cli.kernels.threads import share_items
 from m2fp_cli.network.mask_decoder import QueryPrediction
-
-FloatArray = NDArray[np.float32]
 
 # Chosen on the held-out photos; half or twice the smoothness moves mean IoU by less than 0.0005.
 _WINDOW = (3, 3)  # cells

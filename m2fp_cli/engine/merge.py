@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import torch
 
 from m2fp_cli.engine.candidates import Candidate
-from m2fp_cli.masks import Mask, mask_iou, union_box
-from m2fp_cli.results import Instance
+from m2fp_cli.records.masks import Mask, mask_iou, union_box
+from m2fp_cli.records.results import Instance
 
 SAME_INSTANCE_IOU = 0.5
 DECAY_SIGMA = 0.5

@@ -9,17 +9,18 @@ from typing import Protocol
 
 import torch
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.engine.postprocess import build_result
-from m2fp_cli.engine.preprocess import ImageArray, mirror_input, prepare_image
-from m2fp_cli.labels import LabelSet
+from m2fp_cli.engine.preprocess import mirror_input, prepare_image
 from m2fp_cli.network.checkpoint import build_network
 from m2fp_cli.network.config import ModelConfig, read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from m2fp_cli.results import ParsingResult
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.results import ParsingResult
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Engine(Protocol):
 
     config: ModelConfig
 
-    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+    def parse(self, image_bgr: Picture) -> ParsingResult:
         """Parse one photo."""
 
     @property
@@ -114,7 +115,7 @@ class HumanParser:
         """Stage times of the latest ``parse``."""
         return self._seconds
 
-    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+    def parse(self, image_bgr: Picture) -> ParsingResult:
         """Parse one photo.
 
         Args:

@@ -15,9 +15,9 @@ from m2fp_cli.engine.candidates import (
 )
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
+from m2fp_cli.engine.people import assemble_result
 from m2fp_cli.network.config import ModelConfig
-from m2fp_cli.people import assemble_result
-from m2fp_cli.results import Instance, LabelMap, ParsingResult
+from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 
 
 def build_result(

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.geometry import Frame
 from m2fp_cli.network.config import InputConfig
-
-ImageArray = NDArray[np.uint8]
 
 # ImageNet statistics on the 0-255 scale, as ModelScope's M2FP registers them.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -38,7 +36,7 @@ class ModelInput:
     frame: Frame
 
 
-def prepare_image(image_bgr: ImageArray, config: InputConfig) -> ModelInput:
+def prepare_image(image_bgr: Picture, config: InputConfig) -> ModelInput:
     """Scale, normalise and pad a photo.
 
     Args:
@@ -89,7 +87,7 @@ def mirror_input(prepared: ModelInput) -> ModelInput:
     return ModelInput(tensor, prepared.frame)
 
 
-def _resize(image: ImageArray, size_hw: tuple[int, int]) -> ImageArray:
+def _resize(image: Picture, size_hw: tuple[int, int]) -> Picture:
     """Each channel for itself, so their order does not matter."""
     if image.shape[:2] == size_hw:
         return image
@@ -97,7 +95,7 @@ def _resize(image: ImageArray, size_hw: tuple[int, int]) -> ImageArray:
     return np.asarray(resized)
 
 
-def _normalise(image_bgr: ImageArray) -> Tensor:
+def _normalise(image_bgr: Picture) -> Tensor:
     """(1, 3, H, W) float32 RGB: minus mean, over standard deviation."""
     planes_rgb = image_bgr.transpose(2, 0, 1)[::-1]
     planes = torch.from_numpy(np.array(planes_rgb, dtype=np.float32, order="C"))
@@ -113,8 +111,8 @@ def _pad(tensor: Tensor, divisor: int) -> Tensor:
 
 
 def _fit_into(
-    image_bgr: ImageArray, crop_hw: tuple[int, int]
-) -> tuple[ImageArray, tuple[int, int, int, int]]:
+    image_bgr: Picture, crop_hw: tuple[int, int]
+) -> tuple[Picture, tuple[int, int, int, int]]:
     """Shrink a photo into a fixed size if it is larger, then centre it on grey.
 
     Returns:

@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from m2fp_cli.engine.preprocess import prepare_image
-from m2fp_cli.labels import CIHP_NAMES, HUMAN
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.records.labels import CIHP_NAMES, HUMAN
 
 _STAGES = ["res2", "res3", "res4", "res5"]
 

@@ -21,17 +21,16 @@ from typing import Any
 import numpy as np
 import torch
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR
 from m2fp_cli.engine.label_map import label_instances
 from m2fp_cli.engine.mask_edges import follow_edges
 from m2fp_cli.engine.parser import StageSeconds
-from m2fp_cli.engine.preprocess import ImageArray
+from m2fp_cli.engine.people import assemble_result
 from m2fp_cli.errors import EngineError
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.masks import Mask
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
-from m2fp_cli.network.backbone import build_backbone, feature_channels, feature_strides
+from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import (
     CONFIGURATION_FILE,
     BackboneConfig,
@@ -39,8 +38,9 @@ from m2fp_cli.network.config import (
     parse_config,
 )
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from m2fp_cli.people import assemble_result
-from m2fp_cli.results import Instance, LabelMap, ParsingResult
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 
 
 class ReferenceParser:
@@ -100,7 +100,7 @@ class ReferenceParser:
         """Stage times of the latest ``parse``."""
         return self._seconds
 
-    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+    def parse(self, image_bgr: Picture) -> ParsingResult:
         """Parse one photo; see ``HumanParser.parse``."""
         sizes = {"min_size": self.config.input.min_size, "max_size": self.config.input.max_size}
         model = self._pipeline.model
@@ -194,8 +194,9 @@ def _backbone_of(m2fp_net: Any, config: BackboneConfig) -> Iterator[None]:
         if arguments.pop("kind", "resnet") == "resnet":
             built: torch.nn.Module = theirs(**arguments)
             return built
-        backbone = build_backbone(config)
-        channels, strides = feature_channels(config), feature_strides(config)
+        module = backbone_module(config)
+        backbone = module.build(config)
+        channels, strides = module.stage_channels(config), module.stage_strides(config)
         shapes = {
             name: {"channels": channels[name], "stride": strides[name]}
             for name in config.out_features

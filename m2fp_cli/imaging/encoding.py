@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.photo_png import encode_photo_png
 
 Map = npt.NDArray[np.integer[Any]]
-Picture = npt.NDArray[np.uint8]
 
 # zlib strategy 3 looks for runs only. A 3840x2160 label map takes 0.026 s and 48 kB; the default
 # strategy takes 0.028 s and 111 kB at level 1, 0.128 s and 33 kB at level 9.
@@ -106,6 +106,19 @@ def encode_webp(pixels: Picture, *, quality: int = 90, lossless: bool = False) -
     # method 2 of 0..6: 1.2 s for 12 megapixels instead of 2.8 s, for the same number of bytes.
     options = {"quality": quality, "lossless": lossless, "method": 2, "exact": True}
     return _encode(_to_image(pixels), "WEBP", options)
+
+
+def encode_as(fmt: str, pixels: Picture, *, jpeg_quality: int = 92) -> bytes:
+    """Encode a picture in one of ``layout.PICTURE_SUFFIXES``.
+
+    Args:
+        fmt: ``png``, ``jpg`` or ``webp``.
+        pixels: as the format's own function takes it.
+        jpeg_quality: 1..95.
+    """
+    if fmt == "png":
+        return encode_png(pixels)
+    return encode_webp(pixels) if fmt == "webp" else encode_jpeg(pixels, quality=jpeg_quality)
 
 
 def _check_picture(pixels: npt.NDArray[Any]) -> None:

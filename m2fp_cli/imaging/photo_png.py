@@ -26,7 +26,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
+from m2fp_cli.arrays import ByteArray
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PAETH = 4
@@ -35,7 +35,7 @@ _COLOR_TYPE = {3: 2, 4: 6}  # channels to RGB and RGBA
 _CHUNK = 1 << 20
 
 
-def encode_photo_png(pixels: Bytes) -> bytes:
+def encode_photo_png(pixels: ByteArray) -> bytes:
     """Encode a photo without loss.
 
     Args:
@@ -54,7 +54,7 @@ def _chunk(name: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 
-def _deflate(blocks: Iterator[Bytes]) -> Iterator[bytes]:
+def _deflate(blocks: Iterator[ByteArray]) -> Iterator[bytes]:
     """The zlib stream of some arrays in pieces of about ``_CHUNK`` bytes."""
     squeeze = zlib.compressobj(1, zlib.DEFLATED, 15, 8, zlib.Z_RLE)
     pending, size = [], 0
@@ -68,7 +68,7 @@ def _deflate(blocks: Iterator[Bytes]) -> Iterator[bytes]:
     yield b"".join(pending)
 
 
-def _filtered_rows(pixels: Bytes) -> Iterator[Bytes]:
+def _filtered_rows(pixels: ByteArray) -> Iterator[ByteArray]:
     """Rows as PNG stores them, predictor first, in blocks."""
     height, width, channels = pixels.shape
     order = (2, 1, 0, 3)[:channels]
@@ -87,7 +87,7 @@ def _filtered_rows(pixels: Bytes) -> Iterator[Bytes]:
         yield out
 
 
-def _subtract_paeth(rows: Bytes, step: int, out: Bytes) -> None:
+def _subtract_paeth(rows: ByteArray, step: int, out: ByteArray) -> None:
     """What Paeth's predictor leaves of all rows but the first (PNG specification, 9.4).
 
     The predictor is whichever of left, above and upper left is nearest to left + above - upper
@@ -111,6 +111,6 @@ def _subtract_paeth(rows: Bytes, step: int, out: Bytes) -> None:
     np.subtract(rows[1:, step:], guess, out=out[:, step:])
 
 
-def _all_bits(flags: NDArray[np.bool_]) -> Bytes:
+def _all_bits(flags: NDArray[np.bool_]) -> ByteArray:
     """255 where true, else 0: choosing by bits is several times as fast as ``np.where``."""
     return np.negative(flags.view(np.uint8))

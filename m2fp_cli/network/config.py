@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from m2fp_cli.errors import ModelError
-from m2fp_cli.labels import HUMAN, LabelSet
+from m2fp_cli.network.backbones import BACKBONES
+from m2fp_cli.records.labels import HUMAN, LabelSet
 
 CONFIGURATION_FILE = "configuration.json"
 ALL_STAGES = ("res2", "res3", "res4", "res5")
-BACKBONES = ("resnet", *(f"efficientnet_lite{size}" for size in range(5)))
 
 
 @dataclass(frozen=True)
@@ -280,7 +280,7 @@ def _check(config: ModelConfig) -> None:
     backbone, encoder, decoder = config.backbone, config.encoder, config.decoder
     known_depths = (14, 26, 50, 101, 152)
     rules = (
-        (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {BACKBONES}'),
+        (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {", ".join(BACKBONES)}'),
         (backbone.depth in known_depths, f'"backbone.depth" must be one of {known_depths}'),
         (backbone.norm in ("BN", "GN", "nnSyncBN"), '"backbone.norm" must be BN, GN or nnSyncBN'),
         (set(backbone.out_features) <= set(ALL_STAGES), '"backbone.out_features" must be stages'),

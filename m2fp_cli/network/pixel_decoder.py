@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.network.backbone import feature_channels, feature_strides
+from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import BackboneConfig, EncoderConfig
 from m2fp_cli.network.convolution import ConvNorm
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
@@ -83,7 +83,8 @@ class PixelDecoder(nn.Module):
     def __init__(self, config: EncoderConfig, backbone: BackboneConfig) -> None:
         """Build projections, encoder and as many pyramid steps as the strides ask for."""
         super().__init__()
-        channels, strides = feature_channels(backbone), feature_strides(backbone)
+        stages = backbone_module(backbone)
+        channels, strides = stages.stage_channels(backbone), stages.stage_strides(backbone)
         width = config.conv_dim
         fine_to_coarse = sorted(config.transformer_in_features, key=lambda name: strides[name])
         self.context_features = fine_to_coarse[::-1]

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m2fp_cli.render.paint import LINEAR, Picture, to_srgb
+from m2fp_cli.arrays import Picture
+from m2fp_cli.imaging.color import LINEAR, to_srgb_exactly
 
 # A line of 2 pixels on a photo whose shorter side is 1080, thinner and thicker with it.
 _WIDTH_SHARE = 2 / 1080
@@ -33,7 +34,7 @@ class SoftLines:
 def _white_table() -> Picture:
     """Stored value of white over a stored value, by coverage in sixteenths, (17, 256)."""
     share = np.linspace(0, 1, _FULL + 1, dtype=np.float32)[:, None]
-    return to_srgb(share + LINEAR * (1 - share))
+    return to_srgb_exactly(share + LINEAR * (1 - share))
 
 
 _WHITE = _white_table()

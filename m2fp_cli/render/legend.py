@@ -17,8 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-Picture = npt.NDArray[np.uint8]
-Rgb = tuple[int, int, int]
+from m2fp_cli.arrays import Picture, Rgb
 
 FACE_NAMES = ("Face", "Head")
 """Names of the labels that a legend must not hide."""

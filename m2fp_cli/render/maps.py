@@ -14,9 +14,10 @@ from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.labels import IGNORED_ID, LabelSet
-from m2fp_cli.results import LabelMap, PersonMap
-from m2fp_cli.store import load_result, result_path
+from m2fp_cli.layout import map_path, result_path
+from m2fp_cli.records.document import load_result
+from m2fp_cli.records.labels import IGNORED_ID, LabelSet
+from m2fp_cli.records.results import LabelMap, PersonMap
 
 _MOST_PIXELS = 2**30  # of our own maps, which no limit stopped when they were written
 
@@ -76,8 +77,8 @@ def read_result_maps(output: Path, key: str, *, people: bool = True) -> PhotoMap
     path = result_path(output, key)
     document = _read_document(path)
     labels = _labels_of(document)
-    semantic = _read_own_map(output / "labels" / f"{key}.png")
-    person = _read_own_map(output / "people" / f"{key}.png") if people else None
+    semantic = _read_own_map(map_path(output, "labels", key))
+    person = _read_own_map(map_path(output, "people", key)) if people else None
     if semantic is None or (people and person is None):
         try:
             result = load_result(path)

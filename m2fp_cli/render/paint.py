@@ -8,15 +8,12 @@ are computed.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Ids = npt.NDArray[np.integer[Any]]
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from m2fp_cli.arrays import FloatArray, Ids, Picture
+from m2fp_cli.imaging.color import LINEAR, to_srgb_exactly
 
 # Binomial weights of the neighbours of a pixel at a border: (row, column, weight). A border between
 # two ids is one pixel's step in a map of ids; this spreads it over three.
@@ -27,31 +24,6 @@ _KERNEL = tuple(
 )
 _NO_MAP = np.empty(0, dtype=np.float32)  # a nearest-neighbour warp needs no second map
 _BLOCK_HW = (128, 512)  # fits a cache, and often lies outside of everybody
-
-
-def _linear_table() -> Floats:
-    """Linear light of the 256 sRGB values, IEC 61966-2-1."""
-    stored = np.arange(256) / 255
-    linear = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
-
-
-LINEAR = _linear_table()
-
-
-def to_srgb(linear: npt.NDArray[np.floating[Any]]) -> Picture:
-    """Stored values of linear light.
-
-    Args:
-        linear: any shape, 0..1; values outside are clipped.
-
-    Returns:
-        uint8 of the same shape, rounded.
-    """
-    light = np.clip(linear, 0, 1)
-    stored = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    values: Picture = np.rint(stored * 255).astype(np.uint8)
-    return values
 
 
 def paint_map(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
@@ -108,7 +80,7 @@ def paint_over(
     at = (rows + area[0].start) * image_bgr.shape[1] + columns + area[1].start
     below = LINEAR.take(image_bgr.reshape(-1, 3).take(at, axis=0))
     mixed = color * np.float32(opacity) + below * (1 - alpha[:, None] * np.float32(opacity))
-    painted.reshape(-1, 3)[at] = to_srgb(mixed)
+    painted.reshape(-1, 3)[at] = to_srgb_exactly(mixed)
     return painted
 
 
@@ -133,7 +105,7 @@ def paint_clear(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
     rows, columns = _places(_find_borders(crop))
     color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
     straight = color / np.maximum(alpha, np.float32(1e-6))[:, None]
-    bgra[area][rows, columns, :3] = to_srgb(straight)
+    bgra[area][rows, columns, :3] = to_srgb_exactly(straight)
     bgra[area][rows, columns, 3] = np.rint(alpha * 255)
     return bgra
 
@@ -182,7 +154,7 @@ def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Pic
     tables = []
     for channel in range(3):
         light = LINEAR[colors_rgb[:, 2 - channel]][:, None] * np.float32(opacity)
-        table = to_srgb(light + LINEAR[None] * np.float32(1 - opacity))
+        table = to_srgb_exactly(light + LINEAR[None] * np.float32(1 - opacity))
         table[0] = np.arange(256)
         tables.append(table)
     return tables
@@ -211,7 +183,7 @@ def _soft_colors(
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
     colors_rgb: npt.NDArray[np.uint8],
-) -> tuple[Floats, Floats]:
+) -> tuple[FloatArray, FloatArray]:
     """Linear colour, weighted by how much of it reaches a pixel, and that coverage.
 
     Returns:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from m2fp_cli.arrays import Ids, Picture
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.encoding import (
-    encode_jpeg,
-    encode_palette_png,
-    encode_png,
-    encode_webp,
-)
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.palette import ColorScheme, Palette
+from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.palette import ColorScheme, Palette, load_scheme
+from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.contours import (
     SoftLines,
     draw_lines,
@@ -26,7 +25,7 @@ from m2fp_cli.render.contours import (
 )
 from m2fp_cli.render.legend import FACE_NAMES, LegendEntry, LegendPlan, draw_legend, plan_legend
 from m2fp_cli.render.maps import PhotoMaps
-from m2fp_cli.render.paint import Ids, Picture, paint_clear, paint_map, paint_over
+from m2fp_cli.render.paint import paint_clear, paint_map, paint_over
 
 _PEOPLE_COLORS = 255
 
@@ -103,6 +102,55 @@ class Pictures:
     overlay: Picture | None
 
 
+def colorize(
+    result: ParsingResult,
+    image_bgr: Picture | None = None,
+    *,
+    palette: str | Path = "m2fp",
+    by: str = "label",
+    labels: Sequence[str] | None = None,
+    opacity: float = 0.6,
+    contours: bool = False,
+    legend: bool = False,
+) -> Picture:
+    """Paint a result: over its photo, or as a colour map of its own.
+
+    Args:
+        result: what the parser says.
+        image_bgr: the photo, (H, W, 3) uint8 BGR; None for a colour map on black.
+        palette: ``m2fp``, ``voc``, ``cihp``, or a JSON file of labels and colours.
+        by: ``label`` or ``person``: what a colour stands for.
+        labels: names of the labels to paint, such as ``("hair", "shoes")``; None for all.
+        opacity: of the colours over a photo, in [0, 1].
+        contours: outline every person.
+        legend: add a legend where it hides no face.
+
+    Returns:
+        (H, W, 3) uint8 BGR; higher where the legend does not fit into the picture.
+
+    Raises:
+        UsageError: no such palette, or it does not fit the labels.
+        ImageError: the photo is of another size, or a label is not known.
+    """
+    maps = PhotoMaps(result.labels, result.semantic_map, result.person_map, len(result.people))
+    settings = PaintSettings(
+        scheme=load_scheme(str(palette), result.labels),
+        by=by,
+        labels=None if labels is None else tuple(labels),
+        opacity=opacity,
+        color_map=image_bgr is None,
+        overlay=image_bgr is not None,
+        contours=contours,
+        legend=legend,
+    )
+    pictures = paint_pictures(maps, image_bgr, settings)
+    painted = pictures.overlay if pictures.color_map is None else pictures.color_map
+    if isinstance(painted, IndexedPicture):
+        return paint_map(painted.ids, painted.colors_rgb)
+    assert painted is not None  # one of the two was asked for
+    return painted
+
+
 def paint_pictures(maps: PhotoMaps, image_bgr: Picture | None, settings: PaintSettings) -> Pictures:
     """Paint what the settings ask for.
 
@@ -122,12 +170,12 @@ def paint_pictures(maps: PhotoMaps, image_bgr: Picture | None, settings: PaintSe
             f"{maps.image_hw[1]} x {maps.image_hw[0]}; parse it again",
         )
     chosen = choose_ids(maps, settings)
-    top = _plan_top(maps, chosen, settings)
-    color_map = _color_map(chosen, image_bgr, settings, top) if settings.color_map else None
+    annotations = _plan_annotations(maps, chosen, settings)
+    color_map = _color_map(chosen, image_bgr, settings, annotations) if settings.color_map else None
     overlay = None
     if settings.overlay and image_bgr is not None:
         overlay = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=settings.opacity)
-        overlay = _draw_top(overlay, top)
+        overlay = _draw_annotations(overlay, annotations)
     return Pictures(color_map, overlay)
 
 
@@ -160,18 +208,16 @@ def encode_picture(picture: Picture | IndexedPicture, fmt: str) -> bytes:
         picture: as painted.
         fmt: ``png``, ``jpg`` or ``webp``.
     """
-    if isinstance(picture, IndexedPicture):
-        if fmt == "png":
-            return encode_palette_png(picture.ids, picture.colors_rgb)
-        pixels = paint_map(picture.ids, picture.colors_rgb)
-        return encode_webp(pixels, lossless=True) if fmt == "webp" else encode_jpeg(pixels)
+    if not isinstance(picture, IndexedPicture):
+        return encode_as(fmt, picture)
     if fmt == "png":
-        return encode_png(picture)
-    return encode_webp(picture) if fmt == "webp" else encode_jpeg(picture)
+        return encode_palette_png(picture.ids, picture.colors_rgb)
+    pixels = paint_map(picture.ids, picture.colors_rgb)
+    return encode_webp(pixels, lossless=True) if fmt == "webp" else encode_jpeg(pixels)
 
 
 @dataclass(frozen=True, eq=False)
-class _Top:
+class _Annotations:
     """What is drawn on top of every picture of a photo; None for what is not.
 
     Attributes:
@@ -183,7 +229,7 @@ class _Top:
     legend: LegendPlan | None
 
 
-def _plan_top(maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings) -> _Top:
+def _plan_annotations(maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings) -> _Annotations:
     lines = legend = None
     if settings.contours:
         lines = soften(find_outlines(_people_of(maps), line_width(maps.image_hw)))
@@ -194,28 +240,31 @@ def _plan_top(maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings) -> _
         faces = np.asarray(cv2.LUT(maps.semantic_map, is_face)).view(np.bool_)
         entries = [_entry(chosen, i) for i in used]
         legend = plan_legend(entries, faces, maps.semantic_map > 0)
-    return _Top(lines, legend)
+    return _Annotations(lines, legend)
 
 
 def _color_map(
-    chosen: ColoredIds, image_bgr: Picture | None, settings: PaintSettings, top: _Top
+    chosen: ColoredIds,
+    image_bgr: Picture | None,
+    settings: PaintSettings,
+    annotations: _Annotations,
 ) -> Picture | IndexedPicture:
     if settings.background == "photo" and image_bgr is not None:
         picture = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=1.0)
     elif settings.background == "transparent":
         picture = paint_clear(chosen.ids, chosen.colors_rgb)
-    elif top.lines is None and top.legend is None:
+    elif annotations.lines is None and annotations.legend is None:
         return IndexedPicture(chosen.ids, chosen.colors_rgb)
     else:
         picture = paint_map(chosen.ids, chosen.colors_rgb)
-    return _draw_top(picture, top)
+    return _draw_annotations(picture, annotations)
 
 
-def _draw_top(picture: Picture, top: _Top) -> Picture:
+def _draw_annotations(picture: Picture, annotations: _Annotations) -> Picture:
     """Draw into a picture that is nobody else's; a legend may make it higher."""
-    if top.lines is not None:
-        draw_lines(picture, top.lines)
-    return picture if top.legend is None else draw_legend(picture, top.legend)
+    if annotations.lines is not None:
+        draw_lines(picture, annotations.lines)
+    return picture if annotations.legend is None else draw_legend(picture, annotations.legend)
 
 
 def _used_ids(ids: Ids) -> list[int]:

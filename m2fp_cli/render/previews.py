@@ -16,17 +16,17 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.imaging.atomic import write_atomic
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.encoding import encode_png, encode_webp
 from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.palette import Palette
+from m2fp_cli.layout import composite_paths, preview_path, result_path
+from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.maps import PhotoMaps
-from m2fp_cli.render.paint import Picture, paint_map, paint_over
-from m2fp_cli.store import result_path
+from m2fp_cli.render.paint import paint_map, paint_over
 
 PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
 THUMBNAIL_SIDE = 256
@@ -74,13 +74,8 @@ class Preview:
     tryon: str
 
 
-def preview_path(output: Path, key: str) -> Path:
-    """Where the preview of a photo is kept."""
-    return output / ".m2fp" / "report" / f"{key}.json"
-
-
 def read_preview(output: Path, key: str) -> Preview:
-    """The preview of a photo, as ``write_preview`` has left it.
+    """The preview of a photo, as it was written.
 
     Raises:
         OutputError: it is gone or damaged meanwhile.
@@ -104,14 +99,9 @@ def read_preview(output: Path, key: str) -> Preview:
         raise OutputError(f"cannot read {displayable(path)}: {error}; run it again") from error
 
 
-def write_preview(output: Path, key: str, preview: Preview) -> None:
-    """Write the preview of a photo where ``read_preview`` finds it.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    document = json.dumps(asdict(preview), separators=(",", ":"))
-    write_atomic(preview_path(output, key), document.encode("ascii"))
+def encode_preview(preview: Preview) -> bytes:
+    """The file of a preview, as ``read_preview`` takes it."""
+    return json.dumps(asdict(preview), separators=(",", ":")).encode("ascii")
 
 
 def make_preview(
@@ -188,11 +178,6 @@ def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> P
     if photo is None:
         return paint_map(ids, colors)
     return paint_over(_scaled(photo, hw), ids, colors, opacity=_OPACITY)
-
-
-def composite_paths(output: Path, key: str) -> tuple[Path, ...]:
-    """Where the try-on composite of a photo may lie, the one that is shown first."""
-    return tuple(output / "tryon" / f"{key}{suffix}" for suffix in (".jpg", ".png", ".webp"))
 
 
 def _composite_uri(output: Path, key: str, hw: tuple[int, int]) -> str:

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 from statistics import quantiles
 from typing import Any
 
-from m2fp_cli import __version__
 from m2fp_cli.imaging.names import displayable
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.palette import Palette
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.previews import Preview, ShownPerson
+from m2fp_cli.version import __version__
 
 _CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "

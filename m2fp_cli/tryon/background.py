@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Picture
-from m2fp_cli.tryon.figure import BoolArray, FloatArray
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 
 Pixels = tuple[NDArray[np.int64], ...]  # rows and columns
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import cv2
 import numpy as np
 
-from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.arrays import BoolArray, Box, FloatArray
 from m2fp_cli.tryon.background import fill_background
-from m2fp_cli.tryon.compositing import Layer, Picture
-from m2fp_cli.tryon.figure import HEAD, BoolArray, Figure, FloatArray, build_figure
-from m2fp_cli.tryon.hat_placement import HatPlacement
-from m2fp_cli.tryon.head import HeadFrame, shrink_window, window_units
+from m2fp_cli.tryon.compositing import Layer, alpha_in_window
+from m2fp_cli.tryon.figure import HEAD, Figure, build_figure
+from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.occlusion import enlarged
-from m2fp_cli.tryon.quality import alpha_in_window
+from m2fp_cli.tryon.wearer import Wearer
 
 MAX_INPAINT = 1.6  # area of an old hat or of hair that may be painted over with background, U^2
 FRAY = 0.1  # how far hair is seen beyond its mask, U
@@ -25,32 +22,23 @@ HEAD_REACH = 4.0  # U to either side of the eyes; full hair ends within it
 LEAST_HAIR = 0.1  # area of hair that something can be filled from, U^2
 
 
-@dataclass(frozen=True, eq=False)
-class Site:
-    """Whose head is cleared.
+@dataclass(frozen=True)
+class HatBand:
+    """The band of a hat in the frame of a head, all in U.
 
     Attributes:
-        photo_bgr: the photo, changed in place.
-        result: its parsing result.
-        person: one of its people.
-        figure: the person in a window around the head.
-        frame: their head.
+        height: above the eyes.
+        half: half its width.
+        offset: of its middle from the eyes along the eye line, to the image's right.
     """
 
-    photo_bgr: Picture
-    result: ParsingResult
-    person: Person
-    figure: Figure
-    frame: HeadFrame
-
-    @cached_property
-    def look_bgr(self) -> Picture:
-        """The window at the size of the figure's maps, before anything is cleared."""
-        return shrink_window(self.photo_bgr[self.figure.window], self.figure)
+    height: float
+    half: float
+    offset: float
 
 
 @dataclass(frozen=True, eq=False)
-class Remains:
+class Uncovered:
     """What a new hat leaves uncovered; (h, w) bool each, in the window of a figure.
 
     Attributes:
@@ -64,22 +52,22 @@ class Remains:
     frayed: BoolArray
 
 
-def clear_above(site: Site, layer: Layer, place: HatPlacement, notes: list[str]) -> BoolArray | str:
+def clear_above(wearer: Wearer, layer: Layer, band: HatBand, notes: list[str]) -> BoolArray | str:
     """Paint over an old hat and over hair that would show beside the new one.
 
     Args:
-        site: whose head; the photo is changed in place.
+        wearer: whose head; the photo is changed in band.
         layer: the new hat.
-        place: where it sits.
+        band: where it sits.
         notes: what is done is added here, in words.
 
     Returns:
         what was painted over, (h, w) bool in the window; or why the hat cannot be worn.
     """
-    figure, unit = site.figure, site.frame.unit
-    along, below = window_units(site.frame, figure)
+    figure, unit = wearer.figure, wearer.frame.unit
+    along, below = window_units(wearer.frame, figure)
     own = _own_head(figure, unit, along, below)
-    rough = _remains(figure, site.frame, own, alpha_in_window(layer, figure) > 0.6, place)
+    rough = _uncovered(figure, wearer.frame, own, alpha_in_window(layer, figure) > 0.6, band)
     old_area, hair_area = figure.area(rough.old, unit), figure.area(rough.hair, unit)
     if old_area > MAX_INPAINT:
         return "the hat that is worn is larger than the new one"
@@ -92,31 +80,31 @@ def clear_above(site: Site, layer: Layer, place: HatPlacement, notes: list[str])
     if not todo.any():
         return none
     box = _box_in_photo(figure, todo, 0.3 * unit)
-    detail = build_figure(site.result, site.person, box)
+    detail = build_figure(wearer.result, wearer.person, box)
     own = enlarged(own, figure, box)
     covered = alpha_in_window(layer, detail) > 0.6
     hole, painted = np.zeros_like(own), np.zeros_like(own)
     if hat:
         old = own & detail.mask("Hat") & ~covered
         # Below the band the old hat hides hair where the head is, and background beside it.
-        along, below = window_units(site.frame, detail)
-        head = (np.abs(along - np.float32(place.offset)) < HEAD_HALF) & (below > -place.height)
-        painted = _paint_hair(site, box, old & head)
+        along, below = window_units(wearer.frame, detail)
+        head = (np.abs(along - np.float32(band.offset)) < HEAD_HALF) & (below > -band.height)
+        painted = _paint_hair(wearer, box, old & head)
         hole |= old & ~head
         notes.append("the old hat was painted over where the new one does not cover it")
     if hair:
-        exact = _remains(detail, site.frame, own, covered, place)
+        exact = _uncovered(detail, wearer.frame, own, covered, band)
         hole |= exact.hair | exact.frayed
         notes.append("hair beside the hat was painted over")
     if hole.any():
         stays = detail.mask(*HEAD) & ~covered & ~hole
-        _paint_background(site, detail, hole, stays)
+        _paint_background(wearer, detail, hole, stays)
     return _seen_coarsely(hole | painted, box, figure)
 
 
-def _remains(
-    figure: Figure, frame: HeadFrame, own: BoolArray, covered: BoolArray, place: HatPlacement
-) -> Remains:
+def _uncovered(
+    figure: Figure, frame: HeadFrame, own: BoolArray, covered: BoolArray, band: HatBand
+) -> Uncovered:
     """What shows beside a new hat.
 
     Beside the band hair falls: what is left of it slopes down from the hat's edge.
@@ -126,18 +114,18 @@ def _remains(
         frame: their head.
         own: (h, w) bool, what hangs together with it.
         covered: (h, w) bool, what the new hat covers.
-        place: where that sits.
+        band: where that sits.
     """
     along, below = window_units(frame, figure)
     hat, hair = own & figure.mask("Hat"), own & figure.mask("Hair")
     if not frame.has_hat:  # slivers of another label at the edge of the hair
         hat, hair = np.zeros_like(hat), hair | hat
-    slope = np.maximum(np.abs(along - np.float32(place.offset)) - np.float32(place.half), 0)
+    slope = np.maximum(np.abs(along - np.float32(band.offset)) - np.float32(band.half), 0)
     slope *= np.float32(0.7)
-    slope -= np.float32(place.height + 0.05)
+    slope -= np.float32(band.height + 0.05)
     above = ~covered & (below < slope)
     frayed = figure.grown(hair, FRAY * frame.unit) & (figure.own == 0) & ~figure.others
-    return Remains(hat & ~covered, hair & above, frayed & above)
+    return Uncovered(hat & ~covered, hair & above, frayed & above)
 
 
 def _box_in_photo(figure: Figure, mask: BoolArray, margin: float) -> Box:
@@ -187,22 +175,22 @@ def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray)
     return out
 
 
-def _paint_background(site: Site, detail: Figure, hole: BoolArray, stays: BoolArray) -> None:
+def _paint_background(wearer: Wearer, detail: Figure, hole: BoolArray, stays: BoolArray) -> None:
     """Fill a part of the photo from the background around it; the person does not bleed in.
 
     Args:
-        site: whose photo it is.
+        wearer: whose photo it is.
         detail: the person in the box of the hole.
         hole: (h, w) bool in that box, what to fill.
         stays: (h, w) bool, the rest of the head that is seen.
     """
-    figure, unit = site.figure, site.frame.unit
+    figure, unit = wearer.figure, wearer.frame.unit
     edge = max(2.0, 0.2 * unit)  # hair frays out beyond its mask
     # What frays out of the part that stays, stays.
     hole = hole | (_around(hole, stays, edge) & (detail.own == 0) & ~detail.others)
     # The rest of the person must not be taken for background: it is unknown like the hole.
     unknown = figure.grown(figure.own > 0, edge) | figure.others
-    _fill(site, detail.window_xyxy, hole, unknown)
+    _fill(wearer, detail.window_xyxy, hole, unknown)
 
 
 def _around(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
@@ -226,30 +214,32 @@ def _box_around(mask: BoolArray, margin: int) -> tuple[slice, slice]:
     return slice(top, int(rows[-1]) + margin + 1), slice(left, int(columns[-1]) + margin + 1)
 
 
-def _paint_hair(site: Site, box_xyxy: Box, hole: BoolArray) -> BoolArray:
+def _paint_hair(wearer: Wearer, box_xyxy: Box, hole: BoolArray) -> BoolArray:
     """Fill a part of the head from the hair below it; where there is no hair nothing is filled.
 
     Returns:
         what was filled.
     """
-    hair = site.figure.mask("Hair")
-    if not hole.any() or site.figure.area(hair, site.frame.unit) < LEAST_HAIR:
+    hair = wearer.figure.mask("Hair")
+    if not hole.any() or wearer.figure.area(hair, wearer.frame.unit) < LEAST_HAIR:
         return np.zeros_like(hole)
-    _fill(site, box_xyxy, hole, ~hair)
+    _fill(wearer, box_xyxy, hole, ~hair)
     return hole
 
 
-def _fill(site: Site, box_xyxy: Box, hole: BoolArray, unknown: BoolArray) -> None:
+def _fill(wearer: Wearer, box_xyxy: Box, hole: BoolArray, unknown: BoolArray) -> None:
     """Fill a hole, (h, w) bool in a box of the photo, from what is known in the window."""
     if not hole.any():
         return
-    figure = site.figure
-    window = site.photo_bgr[figure.window]
+    figure = wearer.figure
+    window = wearer.photo_bgr[figure.window]
     rows, columns = np.nonzero(hole)
     left, top = (at - start for at, start in zip(box_xyxy, figure.origin_xy, strict=False))
     around = _box_around(hole, 3)
     hole, before = hole[around], window[_slices_within(box_xyxy, figure)][around].copy()
-    fill_background(window, (rows + top, columns + left), site.look_bgr, unknown, site.frame.unit)
+    fill_background(
+        window, (rows + top, columns + left), wearer.look_bgr, unknown, wearer.frame.unit
+    )
     photo = window[_slices_within(box_xyxy, figure)][around]
     soft = cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 0.7)
     edge = np.nonzero(hole & (soft < 0.995))

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.masks import Box
-from m2fp_cli.tryon.figure import FloatArray
+from m2fp_cli.arrays import Box, FloatArray, Picture
+from m2fp_cli.imaging.color import to_linear, to_srgb
+from m2fp_cli.tryon.figure import Figure
 
-Picture = NDArray[np.uint8]
 Inverse = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 TRACE = 1.0 / 512.0  # alpha below this changes no 8-bit value
 ROWS = 48  # blended at a time: what they need stays in the processor's cache
@@ -52,44 +51,26 @@ class Layer:
         return replace(self, color=color, alpha=self.alpha * keep)
 
 
+def alpha_in_window(layer: Layer, figure: Figure) -> FloatArray:
+    """The layer's alpha in the figure's window, 0 where they do not meet."""
+    out = np.zeros(figure.own.shape, dtype=np.float32)
+    x0, y0, x1, y1 = layer.box_xyxy
+    step = figure.step
+    left, top = (start + step // 2 for start in figure.origin_xy)
+    # The first of the figure's pixels in the layer, and the first that are beyond it.
+    columns = [max(-(-(x - left) // step), 0) for x in (x0, x1)]
+    rows = [max(-(-(y - top) // step), 0) for y in (y0, y1)]
+    into = out[slice(*rows), slice(*columns)]
+    if into.size:
+        first_y, first_x = top + step * rows[0] - y0, left + step * columns[0] - x0
+        part = layer.alpha[first_y::step, first_x::step]
+        into[...] = part[: into.shape[0], : into.shape[1]]
+    return out
+
+
 def three_times(plane: FloatArray) -> FloatArray:
     """(h, w) to (h, w, 3): OpenCV copies faster than NumPy multiplies by a broadcast plane."""
     return np.asarray(cv2.merge((plane, plane, plane)), dtype=np.float32)
-
-
-@cache
-def _to_linear_table() -> FloatArray:
-    level = np.arange(256, dtype=np.float64) / 255
-    linear = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
-
-
-@cache
-def _to_srgb_table() -> NDArray[np.uint8]:
-    linear = np.minimum(np.arange(65536, dtype=np.float64) / 16384, 1)
-    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    out: NDArray[np.uint8] = np.round(encoded * 255).astype(np.uint8)
-    return out
-
-
-def to_linear(picture: Picture) -> FloatArray:
-    """SRGB levels to linear light, 0..1 float32."""
-    if not picture.size:
-        return picture.astype(np.float32)
-    flat = picture.reshape(picture.shape[0], -1)
-    return np.asarray(cv2.LUT(flat, _to_linear_table()), dtype=np.float32).reshape(picture.shape)
-
-
-def to_srgb(linear: FloatArray) -> Picture:
-    """Linear light to sRGB levels; what is outside 0..1 is clipped."""
-    if not linear.size:
-        return linear.astype(np.uint8)
-    flat = linear.reshape(linear.shape[0], -1)
-    # A conversion to 16 bits rounds and clips; the table goes on where light is above 1.
-    wide = cv2.addWeighted(flat, 16384.0, flat, 0.0, 0.0, dtype=cv2.CV_16U)
-    index: NDArray[np.uint16] = np.asarray(wide, dtype=np.uint16)
-    out: Picture = np.take(_to_srgb_table(), index).reshape(linear.shape)
-    return out
 
 
 def to_lab(bgr: Picture) -> FloatArray:

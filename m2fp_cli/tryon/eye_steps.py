@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.arrays import BoolArray, FloatArray
 from m2fp_cli.tryon.eyes import (
     SIZE_WH,
     UNIT,
@@ -26,7 +27,6 @@ from m2fp_cli.tryon.eyes import (
     score_poses,
     standard_frame,
 )
-from m2fp_cli.tryon.figure import BoolArray, FloatArray
 
 GRID_X = np.arange(-1.6, 1.61, 0.2)
 GRID_Y = np.arange(-1.2, 1.41, 0.2)

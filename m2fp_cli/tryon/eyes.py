@@ -17,7 +17,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.figure import BoolArray, FloatArray, grown
+from m2fp_cli.arrays import BoolArray, FloatArray
+from m2fp_cli.tryon.figure import grown
 
 UNIT = 20.0  # pixels per U in the standard frame
 SIZE_WH = (200, 220)

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.eyes import Prior
-from m2fp_cli.tryon.figure import BoolArray, Figure, opened
+from m2fp_cli.tryon.figure import Figure, opened
 
 UNITS_PER_WIDTH = 0.43  # U / width of the face without ears
 EYES_TO_CHIN = 1.84

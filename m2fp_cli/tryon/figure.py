@@ -9,12 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
-
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float32]
+from m2fp_cli.arrays import BoolArray, Box, FloatArray
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.results import ParsingResult, Person
 
 HEAD = ("Face", "Hair", "Hat", "Sunglasses")
 SKIN = ("Face", "Torso-skin")

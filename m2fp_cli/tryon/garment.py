@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Picture, to_lab, to_linear, to_srgb
-from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.imaging.color import to_linear, to_srgb
+from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.figure import TOPS, Figure
 from m2fp_cli.tryon.garment_edge import follow_edge, widened
 from m2fp_cli.tryon.lighting import luminance_of
 from m2fp_cli.tryon.one_garment import join_contested
@@ -34,11 +36,13 @@ class Cloth:
         name: for reports.
         tile_bgr: (h, w, 3) float32 linear, repeats in both directions; (1, 1, 3) is plain.
         tile_units: width of a tile on the person, U.
+        kind: what it is worn as, see ``kinds.KIND_NAMES``.
     """
 
     name: str
     tile_bgr: FloatArray
     tile_units: float
+    kind: str = "top"
 
 
 @dataclass(frozen=True, eq=False)

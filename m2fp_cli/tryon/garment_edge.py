@@ -5,7 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from m2fp_cli.tryon.figure import BoolArray, FloatArray, grown
+from m2fp_cli.arrays import BoolArray, FloatArray
+from m2fp_cli.tryon.figure import grown
 
 EDGE = 0.08  # width of the edge that is mixed with what is beside the garment, U
 BEYOND = (1.5, 4.0)  # pixels that a label may end before its garment, EDGE in between

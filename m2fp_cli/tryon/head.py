@@ -15,8 +15,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.arrays import BoolArray, Box, FloatArray, Point
 from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
 from m2fp_cli.tryon.face_shape import (
     EYES_TO_CHIN,
@@ -25,18 +24,8 @@ from m2fp_cli.tryon.face_shape import (
     mask_prior,
     measure_face,
 )
-from m2fp_cli.tryon.figure import (
-    BoolArray,
-    Figure,
-    FloatArray,
-    build_figure,
-    face_region,
-    head_step,
-    head_window,
-)
+from m2fp_cli.tryon.figure import Figure, face_region
 from m2fp_cli.tryon.worn_glasses import eyes_of_wearer, prior_of_wearer, surer
-
-Point = tuple[float, float]
 
 EYES_TO_CROWN = 1.67
 EYES_TO_BALD_CROWN = 1.55
@@ -127,26 +116,6 @@ def _box_units(
     for array in (along, below):
         array.setflags(write=False)
     return along, below
-
-
-def find_head(
-    image_bgr: NDArray[np.uint8], result: ParsingResult, person: Person
-) -> HeadFrame | SkipReason:
-    """Head frame of one person.
-
-    Args:
-        image_bgr: the photo, (H, W, 3) uint8.
-        result: its parsing result.
-        person: one of the result's people.
-
-    Returns:
-        the frame, or why there is none.
-    """
-    window = head_window(result, person)
-    if window is None:
-        return SkipReason.NO_FACE
-    figure = build_figure(result, person, window, head_step(window))
-    return fit_head(image_bgr[figure.window], figure)
 
 
 def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipReason:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from m2fp_cli.tryon.accessory import VISIBLE, Accessory, Kind, content_box
-from m2fp_cli.tryon.compositing import Picture
+from m2fp_cli.arrays import Picture
+from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
+from m2fp_cli.tryon.kind import BodyKind, HeadKind
+from m2fp_cli.tryon.kinds import kind_of
 
-MIN_CONTENT = {Kind.HAT: 300, Kind.GLASSES: 300, Kind.EARRINGS: 100, Kind.NECKLACE: 300}
 CHECKER = (200, 228)
 
 
 def find_faults(item: Accessory) -> list[str]:
     """Sentences on what will look wrong on a person; none if all is well."""
+    kind = kind_of(item.kind)
+    return kind.find_faults(item) if isinstance(kind, BodyKind) else _cutout_faults(item, kind)
+
+
+def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:
+    """What is wrong with a picture that must be cut out and have anchors."""
     faults = []
     alpha = item.bgra[..., 3]
-    if item.kind is Kind.TOP:
-        return [] if min(alpha.shape) >= 32 else ["the fabric is smaller than 32 pixels a side"]
     x0, y0, x1, y1 = content_box(item.bgra)
     if (alpha > 250).all():
         faults.append("it has no transparency; cut the accessory out of its background")
-    if max(x1 - x0, y1 - y0) < MIN_CONTENT[item.kind]:
+    if max(x1 - x0, y1 - y0) < kind.least_side:
         faults.append(f"what is visible is only {x1 - x0} x {y1 - y0} pixels; it will be blurred")
     border = np.concatenate((alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))
-    if (border > VISIBLE).mean() > 0.05:
+    if (border > VISIBLE_ALPHA).mean() > 0.05:
         faults.append("it touches the edge of its picture and may be cut off")
-    edge = (alpha > VISIBLE) & (alpha < 247)
+    edge = (alpha > VISIBLE_ALPHA) & (alpha < 247)
     inside = alpha >= 247
     if inside.any() and edge.sum() < 0.5 * np.sqrt(inside.sum()):
         faults.append("its edge is hard; export it with smooth transparency")

@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import ROWS, Layer, Picture, three_times, to_linear
-from m2fp_cli.tryon.figure import BoolArray, Figure, FloatArray, shrunk
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.imaging.color import to_linear
+from m2fp_cli.tryon.compositing import ROWS, Layer, three_times
+from m2fp_cli.tryon.figure import Figure, shrunk
 from m2fp_cli.tryon.head import HeadFrame, luminance, window_units
 
 LUMINANCE_BGR = np.asarray([0.0722, 0.7152, 0.2126], dtype=np.float32)

@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.arrays import BoolArray, Box, FloatArray
+from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.compositing import Layer
-from m2fp_cli.tryon.figure import HANDS, BoolArray, Figure, FloatArray
+from m2fp_cli.tryon.figure import HANDS, Figure
 
 
 def hands_in_front(figure: Figure, unit: float) -> BoolArray:

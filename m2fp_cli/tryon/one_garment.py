@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.results import ParsingResult
-from m2fp_cli.tryon.compositing import Picture, to_lab
-from m2fp_cli.tryon.figure import TOPS, BoolArray, grown
+from m2fp_cli.arrays import BoolArray, Picture
+from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.figure import TOPS, grown
 
 # Of 160 pieces of tops beside the largest that the starter finds on 251 street photos, 33 belong to
 # the same garment: 11 of them are joined, with half of their area, and 7 of the others.

@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
-from m2fp_cli.tryon.quality import Check
 
 FORMAT_VERSION = "1.0"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One number and its limits.
+
+    Attributes:
+        name: what was measured.
+        value: the number.
+        low: lowest good value.
+        high: highest good value.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value lies within the limits; a value that is not a number does not."""
+        return self.low <= self.value <= self.high
+
+    def as_json(self) -> dict[str, Any]:
+        """The check as it goes into the document."""
+        value = round(self.value, 4) if math.isfinite(self.value) else None
+        return {"name": self.name, "value": value, "limits": [self.low, self.high], "ok": self.ok}
 
 
 @dataclass(frozen=True)

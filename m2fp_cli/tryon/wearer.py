@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.masks import Box
+from m2fp_cli.arrays import BoolArray, Box, FloatArray, Picture
+from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.clearing import Site
+from m2fp_cli.tryon.blending import blend_checked
 from m2fp_cli.tryon.compositing import (
     Inverse,
     Layer,
@@ -20,27 +23,61 @@ from m2fp_cli.tryon.compositing import (
     shrink_sprite,
     warp_sprite,
 )
-from m2fp_cli.tryon.figure import HANDS, Figure, FloatArray, build_figure
+from m2fp_cli.tryon.figure import HANDS, Figure, build_figure
+from m2fp_cli.tryon.head import HeadFrame, shrink_window
 from m2fp_cli.tryon.lighting import Light, match_light
 from m2fp_cli.tryon.occlusion import enlarged, hands_in_front, nearer_people, people_mask, to_layer
-from m2fp_cli.tryon.quality import Check
-from m2fp_cli.tryon.seam import blend_checked
+from m2fp_cli.tryon.records import Check
 
 Matrix = NDArray[np.float64]
 MARGIN_BLUR = 9.0  # how far the widest blur of an accessory reaches, pixels
 
 
 @dataclass(frozen=True, eq=False)
-class Wearer(Site):
-    """A person about to wear something.
+class Body:
+    """A person about to wear something that needs no face.
 
     Attributes:
+        photo_bgr: (H, W, 3) uint8, changed in place.
+        result: the photo's parsing result.
+        person: one of its people.
+        unit: U in pixels, from the head or guessed from the person's size.
+        claims: (H, W) bool by label: where the network's own instances see each top.
+    """
+
+    photo_bgr: Picture
+    result: ParsingResult
+    person: Person
+    unit: float
+    claims: Mapping[str, BoolArray]
+
+
+@dataclass(frozen=True, eq=False)
+class Wearer:
+    """A person about to wear something on or around the head.
+
+    Attributes:
+        photo_bgr: (H, W, 3) uint8, changed in place.
+        result: the photo's parsing result.
+        person: one of its people.
+        figure: the person in a window around the head.
+        frame: their head.
         light: what is measured on them; None where the light is not to be matched.
         shadow: whether accessories throw a shadow.
     """
 
+    photo_bgr: Picture
+    result: ParsingResult
+    person: Person
+    figure: Figure
+    frame: HeadFrame
     light: Light | None
     shadow: bool
+
+    @cached_property
+    def look_bgr(self) -> Picture:
+        """The window at the size of the figure's maps, before anything is changed."""
+        return shrink_window(self.photo_bgr[self.figure.window], self.figure)
 
     def detail(self, box_xyxy: Box) -> Figure:
         """Every pixel of the person in a box of the photo."""
@@ -53,7 +90,7 @@ class Wearer(Site):
         seed = zlib.crc32(f"{name}/{self.person.person_id}".encode())
         return match_light(layer, self.light, self.frame, seed)
 
-    def put(self, layer: Layer, name: str, shadow: FloatArray | None) -> list[Check]:
+    def blend(self, layer: Layer, name: str, shadow: FloatArray | None) -> list[Check]:
         """Light a layer, blend it into the photo, and measure how that went."""
         return blend_checked(self.photo_bgr, self.lit(layer, name), shadow, self.light)
 
@@ -118,7 +155,7 @@ def hide_behind(wearer: Wearer, layer: Layer, *labels: str) -> Layer:
     return layer.masked(np.maximum(keep, 0))
 
 
-def cast(
+def cast_shadow(
     wearer: Wearer, layer: Layer, onto: FloatArray, parts: tuple[tuple[float, float, float], ...]
 ) -> FloatArray | None:
     """Shadow of a layer on the person: parts of (shift down in U, blur in U, darkness).
@@ -145,7 +182,7 @@ def cast(
     return np.asarray(out, dtype=np.float32)
 
 
-def seen_of(wearer: Wearer, layer: Layer, *labels: str) -> FloatArray:
+def visible_alpha(wearer: Wearer, layer: Layer, *labels: str) -> FloatArray:
     """Where the person carries one of the labels, in the layer's box, with a soft edge."""
     detail = wearer.detail(layer.box_xyxy)
     return to_layer(detail.mask(*labels), detail, layer, wearer.soft)

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.eye_steps import EyeFit
 from m2fp_cli.tryon.eyes import Prior
-from m2fp_cli.tryon.figure import BoolArray
 
 WIDTH = 2.3  # of a pair of glasses, U
 LENS_DROP = 0.09  # centre of glasses below the pupils

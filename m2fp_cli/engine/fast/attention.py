@@ -12,10 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.formats import exponential, load, raw, store
-from m2fp_cli.engine.fast.softmax import LANES, LOWEST, raise_peaks, soften
-from m2fp_cli.engine.threads import share_rows
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.formats import exponential, load, raw, store
+from m2fp_cli.kernels.softmax import LOWEST, raise_peaks, soften
+from m2fp_cli.kernels.threads import share_rows
+from m2fp_cli.kernels.vectors import LANES
 
 
 def weigh_(scores: Tensor, blocked: Tensor) -> Tensor:

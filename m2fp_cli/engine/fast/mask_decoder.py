@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.attention import block, weigh_
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
-from m2fp_cli.engine.threads import one_of_few_threads
+from m2fp_cli.kernels.threads import one_of_few_threads
 from m2fp_cli.network.deformable_attention import Shapes
 from m2fp_cli.network.mask_decoder import (
     Attention,

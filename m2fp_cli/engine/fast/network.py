@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.backbone import fold_backbone
+from m2fp_cli.engine.fast.backbones import fold_backbone
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
 from m2fp_cli.network.m2fp import M2FP
@@ -30,7 +30,7 @@ class FastM2FP(nn.Module):
         self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
         self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
         self.requires_grad_(False).eval()
-        _part(self, network)
+        _copy_shared_storage(self, network)
 
     def forward(self, images: Tensor) -> QueryPrediction:
         """Parse one photo.
@@ -46,7 +46,7 @@ class FastM2FP(nn.Module):
         return prediction
 
 
-def _part(fast: nn.Module, network: nn.Module) -> None:
+def _copy_shared_storage(fast: nn.Module, network: nn.Module) -> None:
     """Copy the small tensors that both use: one view keeps a whole mapped checkpoint in memory."""
     theirs = {tensor.storage().data_ptr() for tensor in network.state_dict().values()}
     for tensor in (*fast.parameters(), *fast.buffers()):

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv
-from m2fp_cli.engine.fast.formats import as_tensor, raw
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.engine.fast.sampling import IntArray, sample_fused, spread_heads
+from m2fp_cli.kernels.formats import as_tensor, raw
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS, DeformableLayer, PixelDecoder
 from m2fp_cli.network.position import sine_positions

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.formats import load, raw, store
-from m2fp_cli.engine.threads import share_rows
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.formats import load, raw, store
+from m2fp_cli.kernels.threads import share_rows
 
 
 def pool_highest(x: Tensor) -> Tensor:

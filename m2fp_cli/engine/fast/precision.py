@@ -6,8 +6,8 @@ import functools
 
 import torch
 
-from m2fp_cli.engine.cpu import settle_precision
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import EngineError, UsageError
+from m2fp_cli.kernels.cpu import can_bfloat16, settle_precision
 
 CHOICES = ("auto", "fp32", "bf16")
 
@@ -21,12 +21,17 @@ def choose_dtype(precision: str) -> torch.dtype:
 
     Raises:
         UsageError: the name is unknown.
+        EngineError: this CPU cannot compute in bfloat16 at all.
     """
     if precision not in CHOICES:
         raise UsageError(f"precision must be one of {', '.join(CHOICES)}, got {precision!r}")
     if precision == "fp32":
         return torch.float32
     if precision == "bf16":
+        if not can_bfloat16():
+            raise EngineError(
+                "this CPU has no AVX-512, which torch needs for bfloat16; use --precision fp32"
+            )
         return torch.bfloat16
     return torch.bfloat16 if has_fast_bfloat16() else torch.float32
 

@@ -20,10 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.formats import FloatArray, RawArray, exponential, load
-from m2fp_cli.engine.fast.gather import add_samples
-from m2fp_cli.engine.threads import share_tasks
+from m2fp_cli.arrays import FloatArray
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.formats import RawArray, exponential, load
+from m2fp_cli.kernels.gather import add_samples
+from m2fp_cli.kernels.threads import share_tasks
 from m2fp_cli.network.deformable_attention import sample_points
 
 IntArray = NDArray[np.int64]

@@ -1,0 +1,234 @@
+"""``m2fp parse`` as a job of the batch engine: from a photo's path to the files of its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
+from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.errors import UsageError
+from m2fp_cli.imaging.atomic import write_group
+from m2fp_cli.imaging.codec import DecodedImage, read_image
+from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.jobs.memory import PARSE_BYTES
+from m2fp_cli.kernels.cpu import settle_precision
+from m2fp_cli.layout import DEFAULT_SAVE
+from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
+from m2fp_cli.models.weights import configuration_digest, weights_digest
+from m2fp_cli.records.document import FORMAT_VERSION, Provenance
+from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
+
+if TYPE_CHECKING:
+    from m2fp_cli.engine.parser import Engine, StageSeconds
+    from m2fp_cli.records.results import ParsingResult
+
+
+@dataclass(frozen=True)
+class ParseSettings:
+    """How photos are parsed, and what is written; from the command line to the worker.
+
+    Attributes:
+        engine: ``fast`` or ``reference``.
+        precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
+        flip: the fast engine also parses the mirrored photo, and averages.
+        min_score: lowest score of a reported instance, in [0, 1].
+        save: what to write, members of ``layout.SAVE_OPTIONS``.
+        max_pixels: larger photos are refused.
+    """
+
+    engine: str = "fast"
+    precision: str = "fp32"
+    flip: bool = False
+    min_score: float = 0.1
+    save: tuple[str, ...] = DEFAULT_SAVE
+    max_pixels: int = MAX_PIXELS
+
+    def __post_init__(self) -> None:
+        """Refuse what the reference engine cannot do.
+
+        Raises:
+            UsageError: it is asked to flip, or for another number format than its own.
+        """
+        if self.engine == "fast":
+            return
+        if self.flip:
+            raise UsageError("--flip works with --engine fast only; leave one of them out")
+        if self.precision != "fp32":
+            raise UsageError("--precision is for --engine fast; the reference computes in fp32")
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on this machine.
+
+    Attributes:
+        name: short name, ModelScope id or folder, as the user gave it.
+        folder: where its files are, absolute.
+        weights: SHA-256 of its weights.
+        weights_bytes: size of its weights.
+        configuration: SHA-256 of its ``configuration.json``.
+    """
+
+    name: str
+    folder: Path
+    weights: str
+    weights_bytes: int
+    configuration: str
+
+
+def find_model(name: str | None = None, progress: DownloadProgress | None = None) -> ModelFiles:
+    """Find a model, download it if need be; torch is not imported.
+
+    Args:
+        name: short name, ModelScope id or folder; None for ``M2FP_MODEL`` or the default.
+        progress: told about a download.
+
+    Raises:
+        ModelError: the model is missing or incomplete.
+        UsageError: the name means nothing.
+    """
+    name = name or default_name()
+    found = resolve_model(name, progress=progress)
+    return ModelFiles(
+        name=name,
+        folder=found.folder.absolute(),
+        weights=weights_digest(found.folder),
+        weights_bytes=found.weights.stat().st_size,
+        configuration=configuration_digest(found.folder),
+    )
+
+
+@dataclass(frozen=True)
+class ParseJob:
+    """Everything that decides what is written, and how; see ``batch.job.Job``.
+
+    Attributes:
+        output: root of the output, absolute.
+        model: what parses.
+        settings: how.
+    """
+
+    output: Path
+    model: ModelFiles
+    settings: ParseSettings = field(default_factory=ParseSettings)
+    name: str = "parse"
+    preload: tuple[str, ...] = ("m2fp_cli.engine.parser",)
+
+    def signature(self) -> Mapping[str, str]:
+        """What decides the bytes of the outputs; ``auto`` counts as what it means on this CPU."""
+        settings = self.settings
+        return {
+            "format": FORMAT_VERSION,
+            "model": self.model.name,
+            "weights": self.model.weights,
+            "configuration": self.model.configuration,
+            "engine": settings.engine,
+            "precision": settle_precision(settings.precision),
+            "flip": str(settings.flip),
+            "min_score": str(settings.min_score),
+            "save": ",".join(settings.save),
+        }
+
+    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+        """The photo alone."""
+        return (task.source,)
+
+    def memory_bytes(self) -> int:
+        """Rough peak of one process; its weights are counted, although they may be shared."""
+        return PARSE_BYTES[self.settings.engine] + 2 * self.model.weights_bytes
+
+    def build_worker(self, threads: int) -> ParseWorker:
+        """Load the model into this process.
+
+        Raises:
+            ModelError: it is damaged or does not fit.
+            EngineError: the engine cannot run here.
+        """
+        return ParseWorker(self, build_engine(self.model, self.settings, threads))
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A photo on its way to the network."""
+
+    photo: DecodedImage
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Parsed:
+    """A photo and its result on their way to the disk."""
+
+    photo: DecodedImage
+    result: ParsingResult
+    read_seconds: float
+    stages: StageSeconds
+
+
+class ParseWorker:
+    """Holds a loaded model and parses photo after photo; see ``batch.job.Worker``."""
+
+    def __init__(self, job: ParseJob, engine: Engine) -> None:
+        """Parse with an engine as the job says."""
+        self._job, self._engine = job, engine
+
+    def load(self, task: ImageTask) -> _Read:
+        """Read and decode the photo."""
+        started = time.perf_counter()
+        photo = read_image(task.source, max_pixels=self._job.settings.max_pixels)
+        return _Read(photo, time.perf_counter() - started)
+
+    def compute(self, task: ImageTask, loaded: _Read) -> _Parsed:
+        """Run the network."""
+        result = self._engine.parse(loaded.photo.image_bgr)
+        return _Parsed(loaded.photo, result, loaded.seconds, self._engine.last_seconds)
+
+    def save(self, task: ImageTask, computed: _Parsed) -> ImageReport:
+        """Encode the result and write its files together."""
+        started = time.perf_counter()
+        job, photo, stages = self._job, computed.photo, computed.stages
+        parsed = ParsedPhoto(photo.image_bgr, computed.result, self._provenance(task, photo))
+        files = encode_outputs(parsed, job.output, task.key, job.settings.save)
+        write_group(files)
+        seconds = PhotoSeconds(
+            read=computed.read_seconds,
+            preprocess=stages.preprocess,
+            network=stages.network,
+            postprocess=stages.postprocess,
+            write=time.perf_counter() - started,
+        )
+        people = len(computed.result.people)
+        return done_report(task, job.output, files, photo.image_hw, people, seconds)
+
+    def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
+        model, settings = self._job.model, self._job.settings
+        return Provenance(
+            source=(PurePosixPath(task.key).parent / task.source.name).as_posix(),
+            orientation=photo.orientation,
+            model=model.name,
+            weights=model.weights,
+            engine=settings.engine,
+            flip=settings.flip,
+            min_score=settings.min_score,
+        )
+
+
+def build_engine(model: ModelFiles, settings: ParseSettings, threads: int) -> Engine:
+    """The engine that the settings ask for, with its model loaded."""
+    if settings.engine == "reference":
+        from m2fp_cli.engine.reference import ReferenceParser
+
+        return ReferenceParser(model.folder, min_score=settings.min_score, threads=threads)
+    from m2fp_cli.engine.parser import HumanParser
+
+    return HumanParser(
+        model.folder,
+        min_score=settings.min_score,
+        flip=settings.flip,
+        precision=settings.precision,
+        threads=threads,
+    )

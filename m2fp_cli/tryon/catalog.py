@@ -1,0 +1,185 @@
+"""Accessories by file or name: those that come with the tool, and pictures of one's own.
+
+Anchors lie in a JSON file beside the picture, in its pixels, left and right as one looks at it. A
+bare picture gets anchors from its visible content, by the rule of its kind, and says so.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from m2fp_cli.arrays import Point
+from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
+from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number
+from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
+
+MAX_SIDE = 8192  # pixels of an accessory's picture
+_FORMATS = ("PNG", "WEBP", "JPEG", "TIFF")
+
+
+def accessories_folder() -> Path:
+    """Folder of the accessories that come with the tool, in a checkout or an installed package."""
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "accessories"
+    return installed if installed.is_dir() else package.parent / "accessories"
+
+
+def list_accessories() -> dict[str, str]:
+    """Names and kinds of the accessories that come with the tool, sorted by kind and name."""
+    found = {}
+    for path in sorted(accessories_folder().glob("*.json")):
+        found[path.stem] = str(json.loads(path.read_text("utf-8"))["kind"])
+    return dict(sorted(found.items(), key=lambda item: (KIND_NAMES.index(item[1]), item[0])))
+
+
+def find_accessory(reference: str, kind: str | None = None) -> Path:
+    """Path of an accessory by file or name.
+
+    Args:
+        reference: a picture file, or the name of an accessory that comes with the tool.
+        kind: name of the kind that is looked for, so that an error names only such; None = any.
+
+    Raises:
+        UsageError: no such file, and no accessory of this name.
+    """
+    path = Path(reference)
+    if path.is_file():
+        return path
+    named = accessories_folder() / f"{reference.replace('-', '_')}.png"
+    if path.name == reference and named.is_file():
+        return named
+    names = [name for name, its in list_accessories().items() if kind in (its, None)]
+    listed, what = ", ".join(names), "accessory" if kind is None else kind
+    raise UsageError(f"no {what} {displayable(path)}: neither a file nor one of {listed}")
+
+
+def load_item(reference: str, kind_name: str) -> Item:
+    """Read something to wear.
+
+    Args:
+        reference: whatever the kind takes: a picture file, a name, a colour.
+        kind_name: a member of ``kinds.KIND_NAMES``.
+
+    Raises:
+        UsageError: it cannot be worn as that.
+    """
+    kind = kind_of(kind_name)
+    if isinstance(kind, BodyKind):
+        return kind.load(reference)
+    return load_accessory(reference, kind_name)
+
+
+def load_accessory(reference: str, kind_name: str) -> Accessory:
+    """Read a picture and its anchors.
+
+    Args:
+        reference: a picture file, or the name of an accessory that comes with the tool.
+        kind_name: what it is to be worn as, a member of ``kinds.KIND_NAMES``.
+
+    Raises:
+        UsageError: it does not exist, is not a picture, is empty, or its JSON is wrong or of
+            another kind.
+    """
+    kind, path = kind_of(kind_name), find_accessory(reference, kind_name)
+    bgra = _read_bgra(path)
+    if isinstance(kind, HeadKind) and not (bgra[..., 3] > VISIBLE_ALPHA).any():
+        raise UsageError(f"{displayable(path)}: is fully transparent")
+    document = _read_json(path.with_suffix(".json"))
+    stated = document.get("kind", kind_name)
+    if stated != kind_name:
+        raise UsageError(f"{displayable(path)}: is made for {stated}, not for {kind_name}")
+    anchors, notes = _anchors(bgra, kind, document.get("anchors", {}), path)
+    numbers = {name: _number(document, name, one, path) for name, one in kind.numbers.items()}
+    style = str(document.get("style", ""))
+    return Accessory(path.stem, kind_name, bgra, anchors, numbers, style, notes)
+
+
+def stated_kind(path: Path) -> str | None:
+    """Kind that the JSON beside a picture states, None if it states none.
+
+    Raises:
+        UsageError: the JSON is damaged.
+    """
+    kind = _read_json(path.with_suffix(".json")).get("kind")
+    return kind if isinstance(kind, str) else None
+
+
+def _read_bgra(path: Path) -> NDArray[np.uint8]:
+    """Pixels with alpha; a file without alpha is opaque."""
+    try:
+        data = read_bytes(path)
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            if max(image.size) > MAX_SIDE:
+                raise UsageError(f"{displayable(path)}: is larger than {MAX_SIDE} pixels a side")
+            rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
+    except (ImageError, OSError, ValueError, SyntaxError) as error:
+        raise UsageError(f"{displayable(path)}: cannot be read as a picture") from error
+    return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{displayable(path)}: is not valid JSON ({error})") from error
+    if not isinstance(document, dict) or not isinstance(document.get("anchors", {}), dict):
+        raise UsageError(f"{displayable(path)}: must be an object with anchors in it")
+    return document
+
+
+def _number(document: Mapping[str, Any], name: str, number: Number, path: Path) -> float:
+    value, low, high = document.get(name, number.default), number.low, number.high
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise UsageError(f"{displayable(path)}: {name} must be a number from {low:g} to {high:g}")
+    return float(value)
+
+
+def _anchors(
+    bgra: NDArray[np.uint8], kind: Kind, stated: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Point], tuple[str, ...]]:
+    """The stated anchors, and guesses for those that are missing."""
+    if not isinstance(kind, HeadKind):
+        return {}, ()
+    guessed = guess_anchors(bgra, kind)
+    anchors: dict[str, Point] = {}
+    missing = []
+    for name in kind.anchors:
+        if name in stated:
+            anchors[name] = _point(stated[name], name, path)
+        else:
+            anchors[name] = guessed[name]
+            missing.append(name)
+    notes = (f"anchors guessed from the picture: {', '.join(missing)}",) if missing else ()
+    return anchors, notes
+
+
+def guess_anchors(bgra: NDArray[np.uint8], kind: HeadKind) -> dict[str, Point]:
+    """Anchors of a bare picture from its visible content, pixels of the picture."""
+    x0, y0, x1, y1 = content_box(bgra)
+    guessed = kind.guess_anchors(bgra[y0:y1, x0:x1, 3] > VISIBLE_ALPHA)
+    return {name: (x0 + x, y0 + y) for name, (x, y) in guessed.items()}
+
+
+def _point(value: Any, name: str, path: Path) -> Point:
+    if not isinstance(value, list) or len(value) != 2:
+        raise UsageError(f"{displayable(path)}: anchor {name} must be [x, y]")
+    try:
+        x, y = float(value[0]), float(value[1])
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{displayable(path)}: anchor {name} must be two numbers") from error
+    if not (np.isfinite(x) and np.isfinite(y)):
+        raise UsageError(f"{displayable(path)}: anchor {name} must be two finite numbers")
+    return x, y
