@@ -95,6 +95,8 @@ class ImageError(M2fpError):
         "timeout",
         "crash",
         "unwritable",
+        "conflict",
+        "stale",
         "internal",
     )
 

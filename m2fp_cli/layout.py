@@ -8,7 +8,8 @@
       report.html                the page of `m2fp report`
       .m2fp/                     state: manifests, locks, previews of the page
 
-A key is the relative path of a photo without its image suffix, see ``batch.keys``.
+A key is the relative path of a photo without its image suffix, see ``batch.keys``. A name is the
+path of a file relative to the output, posix on every system.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 
 IMAGE_SUFFIXES = frozenset(
     (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff",
-     ".gif", ".avif", ".heic", ".heif")
+     ".gif", ".avif", ".heic", ".heif", ".hif", ".mpo", ".jpg_large")
 )  # fmt: skip
 """Files with these suffixes, in any case, are taken from folders; their bytes decide later."""
 
@@ -38,6 +39,7 @@ class OutputFolder:
         suffixes: of its files.
         option: what ``m2fp parse --save`` calls it; empty where it is another command's.
         by_default: whether ``m2fp parse`` writes it unasked.
+        per_photo: each photo has a folder of its own in it.
     """
 
     name: str
@@ -45,13 +47,21 @@ class OutputFolder:
     suffixes: tuple[str, ...]
     option: str = ""
     by_default: bool = False
+    per_photo: bool = False
+
+    def target(self, key: str) -> str:
+        """Name of what a photo has in the folder; a folder's ends in ``/``.
+
+        Only for folders whose files have one suffix.
+        """
+        return f"{self.name}/{key}/" if self.per_photo else f"{self.name}/{key}{self.suffixes[0]}"
 
 
 OUTPUT_FOLDERS = (
     OutputFolder("labels", "parse", (".png",), "labels", by_default=True),
     OutputFolder("people", "parse", (".png",), "people", by_default=True),
-    OutputFolder("masks", "parse", (".png",), "masks"),
-    OutputFolder("cutouts", "parse", (".png",), "cutouts"),
+    OutputFolder("masks", "parse", (".png",), "masks", per_photo=True),
+    OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True),
     OutputFolder("results", "parse", (".json",), "json", by_default=True),
     OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
     OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),
@@ -62,40 +72,53 @@ OUTPUT_FOLDERS = (
 ``render.outputs`` holds a module for each folder of a parse.
 """
 
+JOBS = ("parse", "colorize", "tryon", "report")
+"""Names of the jobs, each with manifests of its own."""
 FOLDER_NAMES = frozenset(folder.name for folder in OUTPUT_FOLDERS)
 RESULT_SUFFIXES = tuple(sorted({s for folder in OUTPUT_FOLDERS for s in folder.suffixes}))
 SAVE_OPTIONS = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.option)
 DEFAULT_SAVE = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.by_default)
 
 
-def map_path(output: Path, kind: str, key: str) -> Path:
-    """Path of the ``labels`` or ``people`` map of a photo."""
-    return output / kind / f"{key}.png"
+def possible_names(job: str, key: str) -> tuple[str, ...]:
+    """Names that a job may give to the files of a photo, those in folders of its own left out."""
+    folders = [one for one in OUTPUT_FOLDERS if one.job == job and not one.per_photo]
+    return tuple(f"{one.name}/{key}{suffix}" for one in folders for suffix in one.suffixes)
+
+
+def map_name(kind: str, key: str) -> str:
+    """Name of the ``labels`` or ``people`` map of a photo."""
+    return f"{kind}/{key}.png"
+
+
+def result_name(key: str) -> str:
+    """Name of the JSON document of a photo."""
+    return f"results/{key}.json"
+
+
+def result_names(key: str) -> tuple[str, ...]:
+    """Names of what pictures are made from; not all of it needs to exist."""
+    return (result_name(key), map_name("labels", key), map_name("people", key))
+
+
+def composite_names(key: str) -> tuple[str, ...]:
+    """Names under which try-on may have put its picture of a photo."""
+    return tuple(f"tryon/{key}{suffix}" for suffix in PICTURE_SUFFIXES)
+
+
+def preview_name(key: str) -> str:
+    """Name of the preview of a photo, for the report's page."""
+    return f"{STATE_FOLDER}/report/{key}.json"
+
+
+def state_name(name: str) -> str:
+    """Name of a lock or manifest."""
+    return f"{STATE_FOLDER}/{name}"
 
 
 def result_path(output: Path, key: str) -> Path:
     """Path of the JSON document of a photo."""
-    return output / "results" / f"{key}.json"
-
-
-def result_files(output: Path, key: str) -> tuple[Path, ...]:
-    """The files of a photo's result that pictures are made from; not all need to exist."""
-    return (result_path(output, key), *(map_path(output, k, key) for k in ("labels", "people")))
-
-
-def composite_paths(output: Path, key: str) -> tuple[Path, ...]:
-    """Where try-on may have put its picture of a photo."""
-    return tuple(output / "tryon" / f"{key}{suffix}" for suffix in PICTURE_SUFFIXES)
-
-
-def preview_path(output: Path, key: str) -> Path:
-    """Where the preview of a photo is kept, for the report's page."""
-    return output / STATE_FOLDER / "report" / f"{key}.json"
-
-
-def state_path(output: Path, name: str) -> Path:
-    """Path of a lock or manifest."""
-    return output / STATE_FOLDER / name
+    return output / result_name(key)
 
 
 def is_output(folder: Path) -> bool:

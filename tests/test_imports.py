@@ -14,9 +14,10 @@ PACKAGE = Path(m2fp_cli.__file__).parent
 
 # The house from the ground up: a room imports only from rooms before it. A new one gets its place.
 ROOMS = (
-    *("version", "errors", "arrays", "layout"),  # what everybody may know
-    "records",  # what flows: labels, palettes, masks, results
+    *("version", "errors", "arrays", "jsonio", "layout"),  # what everybody may know
     "imaging",  # bytes to arrays and back
+    "storage",  # files of an output
+    "records",  # what flows: labels, palettes, masks, results
     "batch",  # many photos; knows nothing of parsing
     *("models", "kernels", "network", "engine"),  # weights, and what runs them
     *("render", "tryon"),  # pictures made from records
@@ -78,7 +79,7 @@ def test_imports_point_one_way(room):
 
 def test_the_batch_engine_knows_nothing_of_parsing():
     for path in files_of("batch"):
-        allowed = {"errors", "layout", "imaging", "batch"}
+        allowed = {"errors", "jsonio", "layout", "imaging", "storage", "batch"}
         assert own_imports(path) <= allowed, path.name
 
 

@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Assignment, Stage
 from m2fp_cli.batch.processes import start_worker
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.tasks import ImageTask
 
 MOST_IN_HAND = 3  # one is loaded, one worked on, one saved
 _WARM_UP_PHOTOS = 5

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from m2fp_cli.batch.report import ImageReport
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp
+from m2fp_cli.batch.tasks import ImageTask
 
 
 class Stage(Enum):

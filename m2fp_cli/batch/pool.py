@@ -36,9 +36,9 @@ from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.resources import PoolPlan
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 
 

@@ -32,9 +32,10 @@ from m2fp_cli.batch.messages import (
 )
 from m2fp_cli.batch.report import ImageReport, failed_report
 from m2fp_cli.batch.resources import resident_bytes
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp, stamp_files
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, M2fpError, OutputError
+from m2fp_cli.storage.errors import ConflictError, TargetError
 
 OOM_SCORE_ADJUSTMENT = 500  # the kernel shall take a worker, not the parent
 _PR_SET_PDEATHSIG = 1
@@ -148,11 +149,12 @@ class _Stages:
         """Turn what a stage raises into the photo's report, or the end of this process."""
         try:
             yield
+        except TargetError as error:
+            reason = "conflict" if isinstance(error, ConflictError) else "unwritable"
+            self._fail(held, ImageError(reason, str(error)))
         except OutputError as error:
-            if not _is_about_one_photo(error):
-                self._line.say(GaveUp(error, booting=False))
-                os._exit(1)
-            self._fail(held, ImageError("unwritable", str(error)))
+            self._line.say(GaveUp(error, booting=False))
+            os._exit(1)
         except Exception as error:
             self._fail(held, _as_image_error(error))
 
@@ -193,10 +195,3 @@ def _as_image_error(error: Exception) -> ImageError:
 
 def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())[:_TEXT_LENGTH]}"
-
-
-def _is_about_one_photo(error: OutputError) -> bool:
-    """Whether other photos may well be written: only this one's path is the trouble."""
-    cause = error.__cause__
-    names = (IsADirectoryError, NotADirectoryError, FileExistsError)
-    return isinstance(cause, names) or (isinstance(cause, OSError) and cause.errno == 36)

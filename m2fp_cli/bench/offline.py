@@ -15,8 +15,8 @@ from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.resources import PoolPlan
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.switch import StopSwitch
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.bench.photos import Photo, write_photo
 from m2fp_cli.bench.processes import cpu_seconds, peak_mib, proportional_mib
 from m2fp_cli.bench.rounds import Patience

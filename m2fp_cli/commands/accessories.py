@@ -15,6 +15,7 @@ from m2fp_cli.tryon.kinds import KIND_NAMES
 app = typer.Typer(no_args_is_help=True, help="List, show and check what can be tried on.")
 
 AsJson = options.JsonAnswer
+_MARK = "drawn by m2fp accessories check"  # in the picture: says that it may be replaced
 
 
 @app.command("list")
@@ -76,9 +77,9 @@ def check(
     ] = None,
 ) -> None:
     """Draw the anchors of a picture, and name what is wrong with it."""
-    from m2fp_cli.imaging.atomic import write_atomic
-    from m2fp_cli.imaging.encoding import encode_png
+    from m2fp_cli.imaging.encoding import encode_png, tag_png
     from m2fp_cli.imaging.names import displayable
+    from m2fp_cli.storage.writing import write_file
     from m2fp_cli.tryon.catalog import load_accessory
     from m2fp_cli.tryon.inspection import draw_anchors, find_faults
 
@@ -87,7 +88,8 @@ def check(
     item = load_accessory(str(file), _kind_of(file, kind))
     faults = find_faults(item)
     target = output or file.with_name(f"{file.stem}-anchors.png")
-    write_atomic(target, encode_png(draw_anchors(item)))
+    data = tag_png(encode_png(draw_anchors(item)), _MARK)
+    write_file(target, data, mark=_MARK.encode())
     for note in item.notes:
         print(f"note: {note}")
     for fault in faults:

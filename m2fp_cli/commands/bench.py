@@ -192,9 +192,10 @@ def bench(
 
     def store(document: Document) -> None:
         if output is not None:
-            from m2fp_cli.imaging.atomic import write_atomic
+            from m2fp_cli.bench.document import FORMAT
+            from m2fp_cli.storage.writing import write_file
 
-            write_atomic(output, document.dump().encode())
+            write_file(output, document.dump().encode(), mark=f'"format": "{FORMAT}"'.encode())
 
     document = run_bench(plan, say, store)
     store(document)

@@ -34,6 +34,7 @@ class Background(str, Enum):
 
 def colorize(
     batch: options.BatchOptions,
+    found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     output: options.PicturesOutput = None,
     label_set: Annotated[
@@ -56,7 +57,6 @@ def colorize(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    recursive: options.Recursive = False,
     model: options.Model = None,
     overlay: Annotated[
         bool | None,
@@ -139,7 +139,7 @@ def colorize(
     from m2fp_cli.render.pictures import PaintSettings
 
     run_options = batch.run_options()
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, recursive, label_set)
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), label_set)
     source = find_source(asked, model, run_options, batch)
     scheme, names = load_colors(source, palette, labels)
     settings = PaintSettings(

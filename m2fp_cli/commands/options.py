@@ -23,6 +23,7 @@ from m2fp_cli.layout import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.run import RunOptions
+    from m2fp_cli.batch.scan import ScanRules
 
 
 class EngineName(str, Enum):
@@ -89,15 +90,6 @@ MovedPhotos = Annotated[
         metavar="DIR",
         help="Where the photos are now, if they were moved after parsing.",
         show_default=False,
-        rich_help_panel=INPUT,
-    ),
-]
-Recursive = Annotated[
-    bool,
-    typer.Option(
-        "--recursive",
-        "-r",
-        help="Also take photos from sub-folders; the output mirrors them.",
         rich_help_panel=INPUT,
     ),
 ]
@@ -206,6 +198,65 @@ Page = Annotated[
 
 
 @dataclass(frozen=True)
+class ScanOptions:
+    """What is taken from folders, and how results are named; see ``batch.scan.ScanRules``."""
+
+    recursive: Annotated[
+        bool,
+        typer.Option(
+            "--recursive",
+            "-r",
+            help="Also take photos from sub-folders; the output mirrors them.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--exclude",
+            metavar="GLOB",
+            help="Leave out files and folders whose name or path below the input matches, such as "
+            "'*_thumb.jpg'. May be given several times.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = None
+    prefix: Annotated[
+        str,
+        typer.Option(
+            "--prefix",
+            metavar="NAME",
+            help="Put the results into a folder of this name in every folder of the output, to "
+            "keep photos of equal names apart.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
+    ] = ""
+    safe_names: Annotated[
+        bool,
+        typer.Option(
+            "--safe-names",
+            help="Percent-encode characters in result names that exFAT, NTFS or SMB refuse, "
+            "such as the colon.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False
+
+    def rules(self) -> ScanRules:
+        """The options as a scan takes them.
+
+        Raises:
+            UsageError: the prefix is not a relative path.
+        """
+        from m2fp_cli.batch.scan import ScanRules
+
+        prefix = self.prefix.strip("/")
+        if self.prefix.startswith("/") or ".." in prefix.split("/"):
+            raise UsageError(f"--prefix takes a relative folder, got {self.prefix!r}")
+        return ScanRules(self.recursive, tuple(self.exclude or ()), prefix, self.safe_names)
+
+
+@dataclass(frozen=True)
 class BatchOptions:
     """What every command that works on many photos takes; see ``batch.run.RunOptions``."""
 
@@ -235,7 +286,16 @@ class BatchOptions:
         bool,
         typer.Option(
             "--checksum",
-            help="Compare a photo's bytes when its time changed; same bytes are not done again.",
+            help="Compare photos by their bytes instead of by size and time.",
+            rich_help_panel=FAILURES,
+        ),
+    ] = False
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Replace files in the output that m2fp did not write for a photo. Without it such "
+            "a photo fails and nothing is touched.",
             rich_help_panel=FAILURES,
         ),
     ] = False
@@ -290,6 +350,7 @@ class BatchOptions:
             photo_seconds=self.timeout,
             rerun=self.rerun,
             checksum=self.checksum,
+            overwrite=self.overwrite,
             shard=None if self.shard is None else parse_shard(self.shard),
             max_failures=cap,
             log_file=self.log_file,

@@ -19,8 +19,8 @@ m2fp parse party.jpg --model starter --save labels,json,cutouts --report"""
 def parse(
     inputs: options.Photos,
     batch: options.BatchOptions,
+    found: options.ScanOptions,
     output: options.Output = DEFAULT_OUTPUT,
-    recursive: options.Recursive = False,
     model: options.Model = None,
     max_pixels: Annotated[
         float,
@@ -52,9 +52,9 @@ def parse(
     boxes to results/, all below the output folder. Run the same command again after an
     interruption or when photos were added: what is done is not done twice.
     """
+    from m2fp_cli.batch.run import open_output
     from m2fp_cli.batch.scan import find_images
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
-    from m2fp_cli.imaging.atomic import check_writable
     from m2fp_cli.imaging.names import displayable
     from m2fp_cli.jobs.parse import ParseSettings
 
@@ -67,8 +67,8 @@ def parse(
         max_pixels=round(max_pixels * 1e6),
     )
     run_options = batch.run_options(threads)
-    scan = find_images(inputs, recursive=recursive, output=output)
-    check_writable(output)
+    scan = find_images(inputs, output=output, rules=found.rules())
+    open_output(output).close()  # before a model is downloaded
     job = find_parse_job(output, model, settings, quiet=batch.quiet)
     where = f"results in {displayable(output)}"
     run_and_exit(scan, job, run_options, batch, where=where, page_of=output if page else None)

@@ -12,7 +12,7 @@ from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.progress import Progress, choose_progress
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, run_batch
-from m2fp_cli.batch.scan import Scan
+from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.options import BatchOptions
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos

@@ -6,19 +6,20 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from m2fp_cli.commands import options
 from m2fp_cli.errors import NoImagesError
-from m2fp_cli.layout import DEFAULT_OUTPUT
+from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
+
+if TYPE_CHECKING:
+    from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
 m2fp status
 m2fp status results --json"""
-
-JOBS = ("parse", "colorize", "tryon", "report")
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,15 @@ def status(
     """Say what is done, what failed and why, and what is left; all shards together."""
     from m2fp_cli.batch.lock import who_holds
     from m2fp_cli.imaging.names import displayable
+    from m2fp_cli.storage.tree import OutputTree
 
-    found = [one for job in JOBS if (one := read_status(output, job)) is not None]
+    if not output.is_dir():
+        raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
+    with OutputTree(output) as tree:
+        found = [one for job in JOBS if (one := read_status(tree, job)) is not None]
+        holder = who_holds(tree)
     if not found:
         raise NoImagesError(f"{displayable(output)} holds no run; give the output of one")
-    holder = who_holds(output)
     if as_json:
         document = {one.job: one.as_json() for one in found}
         print(json.dumps({"output": str(output), "running": holder, "jobs": document}))
@@ -89,16 +94,16 @@ def status(
     print("\n".join(lines))
 
 
-def read_status(output: Path, job: str) -> JobStatus | None:
+def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     """What the manifests of one kind of job say; None where there are none.
 
     Raises:
         OutputError: a manifest cannot be read.
     """
-    from m2fp_cli.batch.manifest import read_history
+    from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.report import Status
 
-    history = read_history(output, job)
+    history = read_history(tree, job)
     if not history.entries and not history.runs:
         return None
     reports = [entry.report for entry in history.entries.values()]

@@ -61,10 +61,10 @@ Worn = make_dataclass(
 def tryon(
     worn: Worn,  # type: ignore[valid-type]
     batch: options.BatchOptions,
+    found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
-    recursive: options.Recursive = False,
     model: options.Model = None,
     people: Annotated[
         str,
@@ -117,7 +117,7 @@ def tryon(
     )
     settings.load_outfit()  # a wrong file is said before anything is parsed
     run_options = batch.run_options()
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, recursive)
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
     source = find_source(asked, model, run_options, batch)
     results = source.results_or_output
     if page and results != source.output:

@@ -9,7 +9,7 @@ from statistics import median
 
 from m2fp_cli.batch.progress import Progress
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status, failed_report
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.evaluation.dataset import LabelledPhoto, read_truth
 from m2fp_cli.evaluation.judge import Judge

@@ -8,6 +8,7 @@ decoder: the pre-flight looks at the same bytes first.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import io
 import threading
@@ -56,11 +57,15 @@ class DecodedImage:
         image_bgr: (H, W, 3) uint8 BGR, C-contiguous, upright: the EXIF orientation is applied.
         format: as in ``ImageHeader``.
         orientation: the EXIF orientation that was applied, 1..8; 1 means that nothing was done.
+        size: bytes of the file.
+        sha256: of these bytes, in hexadecimal.
     """
 
     image_bgr: npt.NDArray[np.uint8]
     format: str
     orientation: int
+    size: int = 0
+    sha256: str = ""
 
     def __post_init__(self) -> None:
         """Check the array.
@@ -114,7 +119,8 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
         # Pillow turns a TIFF while it loads it, and forgets the orientation.
         orientation = header.orientation if header.format == "TIFF" else _orientation(image)
         image_bgr = _to_bgr(_to_rgb(ImageOps.exif_transpose(image), header))
-    return DecodedImage(image_bgr, header.format, orientation)
+    digest = hashlib.sha256(data).hexdigest()
+    return DecodedImage(image_bgr, header.format, orientation, len(data), digest)
 
 
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -73,6 +75,19 @@ def encode_png(pixels: npt.NDArray[Any]) -> bytes:
     if pixels.ndim == 3 and pixels.size:
         return encode_photo_png(pixels)
     return _encode(_to_image(pixels), "PNG", _PNG_OPTIONS)
+
+
+def tag_png(data: bytes, software: str) -> bytes:
+    """A PNG with the name of what wrote it, as its first text chunk.
+
+    Args:
+        data: a PNG file.
+        software: Latin-1 text.
+    """
+    end = 8 + 25  # signature and IHDR
+    body = b"tEXtSoftware\0" + software.encode("latin-1")
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:end] + chunk + data[end:]
 
 
 def encode_jpeg(image_bgr: Picture, *, quality: int = 92) -> bytes:

@@ -11,19 +11,20 @@ from pathlib import Path
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.stamps import digest_file
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
-from m2fp_cli.imaging.atomic import write_group
-from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.jobs.earlier import find_photo
 from m2fp_cli.jobs.inputs import PhotoSource
 from m2fp_cli.jobs.memory import COLORIZE_BYTES
-from m2fp_cli.layout import result_files, result_path
+from m2fp_cli.jobs.photos import read_parsed_photo
+from m2fp_cli.layout import result_names, result_path
 from m2fp_cli.records.labels import LABEL_SETS, LabelSet
 from m2fp_cli.records.palette import ColorScheme, load_scheme
 from m2fp_cli.render.maps import PhotoMaps, read_label_map, read_labels, read_result_maps
 from m2fp_cli.render.pictures import PaintSettings, Pictures, encode_picture, paint_pictures
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
 _PAINT_VERSION = "2"  # part of the signature: raise it when the same settings paint differently
 
@@ -72,7 +73,26 @@ class ColorizeJob:
         if self.results is None:
             photo = self.photo_of(task)
             return (task.source, photo) if photo and self.settings.needs_photo else (task.source,)
-        return (*result_files(self.results, task.key), *needed)
+        return (*(self.results / name for name in result_names(task.key)), *needed)
+
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """A colour map and an overlay, as asked for."""
+        settings = self.settings
+        asked = (
+            (settings.color_map, f"colors/{task.key}.{settings.color_map_format}"),
+            (settings.overlay, f"overlays/{task.key}.{settings.overlay_format}"),
+        )
+        return tuple(name for is_wanted, name in asked if is_wanted)
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """Of the photo that was parsed; of a label map itself."""
+        if self.results is None:
+            return digest_file(task.source)
+        with OutputTree(self.results) as tree:
+            try:
+                return read_result_maps(tree, task.key, people=False).photo_sha256
+            except ImageError:
+                return ""
 
     def memory_bytes(self) -> int:
         """Rough peak of one process."""
@@ -117,16 +137,19 @@ class ColorizeWorker:
     def __init__(self, job: ColorizeJob) -> None:
         """Paint as the job says."""
         self._job = job
+        self._tree = OutputTree(job.output)
+        self._results = None if job.results is None else OutputTree(job.results)
 
     def load(self, task: ImageTask) -> _Loaded:
         """Read the maps, and the photo if it is needed."""
         started = time.perf_counter()
-        job = self._job
-        if job.results is None:
+        job, image_bgr = self._job, None
+        if self._results is None:
             maps = read_label_map(task.source, LABEL_SETS[job.label_set])
         else:
-            maps = read_result_maps(job.results, task.key, people=job.settings.needs_people)
-        image_bgr = self._read_photo(task, maps) if job.settings.needs_photo else None
+            maps = read_result_maps(self._results, task.key, people=job.settings.needs_people)
+        if job.settings.needs_photo:
+            image_bgr = read_parsed_photo(job.photo_of(task), maps.image_hw, maps.photo_sha256)
         return _Loaded(maps, image_bgr, time.perf_counter() - started)
 
     def compute(self, task: ImageTask, loaded: _Loaded) -> _Painted:
@@ -139,42 +162,20 @@ class ColorizeWorker:
         """Encode the pictures and write them together."""
         started = time.perf_counter()
         job, pictures = self._job, computed.pictures
-        color_format, overlay_format = job.settings.color_map_format, job.settings.overlay_format
-        files: list[tuple[Path, bytes]] = []
-        if pictures.color_map is not None:
-            path = job.output / "colors" / f"{task.key}.{color_format}"
-            files.append((path, encode_picture(pictures.color_map, color_format)))
-        if pictures.overlay is not None:
-            path = job.output / "overlays" / f"{task.key}.{overlay_format}"
-            files.append((path, encode_picture(pictures.overlay, overlay_format)))
-        write_group(files)
+        painted = [one for one in (pictures.color_map, pictures.overlay) if one is not None]
+        files = [
+            (name, encode_picture(picture, name.rpartition(".")[2]))
+            for name, picture in zip(job.targets(task), painted, strict=True)
+        ]
+        write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=computed.read_seconds,
             postprocess=computed.paint_seconds,
             write=time.perf_counter() - started,
         )
         maps = computed.maps
-        return done_report(task, job.output, files, maps.image_hw, maps.people, seconds)
-
-    def _read_photo(self, task: ImageTask, maps: PhotoMaps) -> Picture:
-        path = self._job.photo_of(task)
-        if path is None:
-            raise ImageError(
-                "vanished",
-                "has no photo that is known here; name the folder of the photos with --photos, or "
-                "use --no-overlay",
-            )
-        height, width = maps.image_hw
-        try:
-            return read_image(path, max_pixels=max(MAX_PIXELS, height * width)).image_bgr
-        except ImageError as error:
-            if error.reason != "vanished":
-                raise
-            raise ImageError(
-                "vanished",
-                "is not there any more; name the folder it is in now with --photos, or use "
-                "--no-overlay",
-            ) from error
+        photo = maps.photo_sha256 or job.photo_digest(task)
+        return done_report(task, files, maps.image_hw, maps.people, seconds, photo)
 
 
 def load_colors(
@@ -207,13 +208,14 @@ def _labels_of(source: PhotoSource) -> LabelSet | None:
     """Label set of the label maps, or of the first result that can be read."""
     if source.results is None:
         return LABEL_SETS[source.label_set]
-    found = (_labels_or_none(source.results, task.key) for task in source.scan.tasks[:10])
-    return next((labels for labels in found if labels is not None), None)
+    with OutputTree(source.results) as tree:
+        found = (_labels_or_none(tree, task.key) for task in source.scan.tasks[:10])
+        return next((labels for labels in found if labels is not None), None)
 
 
-def _labels_or_none(results: Path, key: str) -> LabelSet | None:
+def _labels_or_none(tree: OutputTree, key: str) -> LabelSet | None:
     """Label set of a result; a damaged one is reported when its turn comes."""
     try:
-        return read_labels(results, key)
+        return read_labels(tree, key)
     except ImageError:
         return None

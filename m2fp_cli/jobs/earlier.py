@@ -5,15 +5,15 @@ Colouring, try-on and reports start here when no photo is named.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from m2fp_cli.batch.manifest import read_history
-from m2fp_cli.batch.scan import ImageTask, Scan
+from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import NoImagesError
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_path
+from m2fp_cli.storage.tree import OutputTree
 
 
 def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:
@@ -29,23 +29,23 @@ def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:
 
     Raises:
         NoImagesError: there are no results.
-        OutputError: the manifest cannot be read.
+        OutputError: the folder or its manifest cannot be read.
     """
-    folder = folder.absolute()
-    keys = sorted(_result_keys(folder / "results"))
+    with OutputTree(folder) as tree:
+        keys = sorted(_result_keys(tree))
+        entries = read_history(tree).entries
     if not keys:
         raise NoImagesError(
             f"there are no results in {displayable(folder)}; parse photos first (m2fp parse), or "
             "name photos or another output"
         )
-    entries = read_history(folder).entries
     tasks = []
     for key in keys:
         source = Path(entries[key].report.source) if key in entries else None
         if photos is not None:
             name = source.name if source else None
             source = find_photo(photos.absolute(), key, name) or source
-        tasks.append(ImageTask(source or result_path(folder, key), key))
+        tasks.append(ImageTask(source or result_path(folder.absolute(), key), key))
     return Scan(tuple(tasks))
 
 
@@ -65,8 +65,7 @@ def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _result_keys(results: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(results):
-        for name in names:
-            if name.endswith(".json") and not name.startswith(".m2fp-"):
-                yield (Path(folder, name).relative_to(results).as_posix()).removesuffix(".json")
+def _result_keys(tree: OutputTree) -> Iterator[str]:
+    for name, _ in tree.walk("results"):
+        if name.endswith(".json") and not name.rpartition("/")[2].startswith(".m2fp-"):
+            yield name.removeprefix("results/").removesuffix(".json")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.run import RunOptions, iterate_batch
-from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.scan import ScanRules, find_images
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
 from m2fp_cli.layout import DEFAULT_OUTPUT
 
@@ -20,7 +20,7 @@ def parse_folder(
     output: PathLike = DEFAULT_OUTPUT,
     *,
     model: PathLike | None = None,
-    recursive: bool = False,
+    rules: ScanRules | None = None,
     settings: ParseSettings | None = None,
     options: RunOptions | None = None,
 ) -> Generator[ImageReport, None, None]:
@@ -37,7 +37,7 @@ def parse_folder(
         inputs: photos and folders of photos.
         output: root of the output.
         model: a short name, a ModelScope id or a folder; None for ``M2FP_MODEL`` or ``m2fp``.
-        recursive: look into sub-folders.
+        rules: what is taken from folders, and how it is named; None for the defaults.
         settings: how to parse and what to write; None for the defaults.
         options: workers, threads, what to do again, and so on; None for the defaults.
 
@@ -54,7 +54,7 @@ def parse_folder(
     """
     named = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
     root = Path(output).absolute()
-    scan = find_images([Path(path) for path in named], recursive=recursive, output=root)
+    scan = find_images([Path(path) for path in named], output=root, rules=rules)
     found = find_model(None if model is None else os.fspath(model))
     job = ParseJob(root, found, settings or ParseSettings())
     return iterate_batch(scan, job, options or RunOptions())

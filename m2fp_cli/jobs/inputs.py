@@ -10,16 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from m2fp_cli.batch.history import Entry, read_history
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.manifest import Entry, read_history
 from m2fp_cli.batch.report import RunReport
-from m2fp_cli.batch.scan import ImageTask, Scan, find_images
+from m2fp_cli.batch.run import open_output
+from m2fp_cli.batch.scan import ScanRules, find_images
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import NoImagesError, UsageError
-from m2fp_cli.imaging.atomic import check_writable
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.earlier import find_parsed
-from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_path
+from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
+from m2fp_cli.storage.tree import OutputTree
 
 MakeParseJob = Callable[[Path], Job]
 RunJob = Callable[[Scan, Job], RunReport]
@@ -33,14 +35,14 @@ class PhotoInputs:
         inputs: files and folders; none means ``m2fp-out``.
         output: where the pictures go; None where the user left it open.
         photos: folder of the photos, if they are not where they were, or of label maps.
-        recursive: descend into sub-folders of inputs.
+        rules: what is taken from folders, and how it is named.
         label_set: the inputs are label maps with these ids; None for photos or results.
     """
 
     inputs: tuple[Path, ...]
     output: Path | None
     photos: Path | None
-    recursive: bool
+    rules: ScanRules
     label_set: str | None = None
 
 
@@ -86,17 +88,14 @@ def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -
     """
     output = asked.output or DEFAULT_OUTPUT
     if asked.label_set is not None:
-        check_writable(output)
-        scan = find_images(asked.inputs, recursive=asked.recursive, output=output)
+        scan = find_images(asked.inputs, output=output, rules=asked.rules)
         photos = asked.photos.absolute() if asked.photos else None
         return PhotoSource(scan, output.absolute(), None, asked.label_set, photos)
     results = _named_output(asked.inputs)
     if results is None:
-        check_writable(output)
         return _parse_photos(asked, output.absolute(), make_parse_job, run)
     scan = find_parsed(results, photos=asked.photos)
     output = asked.output or results
-    check_writable(output)
     return PhotoSource(scan, output.absolute(), results.absolute())
 
 
@@ -121,23 +120,28 @@ def _parse_photos(
     asked: PhotoInputs, output: Path, make_parse_job: MakeParseJob, run: RunJob
 ) -> PhotoSource:
     """Parse the photos among the inputs that are not parsed yet."""
-    scan = find_images(asked.inputs, recursive=asked.recursive, output=output)
-    entries = read_history(output).entries
-    left = tuple(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), output))
+    scan = find_images(asked.inputs, output=output, rules=asked.rules)
     parsing = None
-    if left or scan.failures:
-        parsing = run(replace(scan, tasks=left), make_parse_job(output))
-    failed = {photo.key for photo in parsing.failures} if parsing else set()
-    done = (t for t in scan.tasks if t.key not in failed and result_path(output, t.key).exists())
+    with open_output(output) as tree:
+        entries = read_history(tree).entries
+        left = tuple(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), tree))
+        if left or scan.failures:
+            parsing = run(replace(scan, tasks=left), make_parse_job(output))
+        failed = {photo.key for photo in parsing.failures} if parsing else set()
+        done = [
+            task
+            for task in scan.tasks
+            if task.key not in failed and tree.has_file(result_name(task.key))
+        ]
     return PhotoSource(Scan(tuple(done), notes=scan.notes), output, output, parsing=parsing)
 
 
-def _is_parsed(task: ImageTask, entry: Entry | None, output: Path) -> bool:
+def _is_parsed(task: ImageTask, entry: Entry | None, tree: OutputTree) -> bool:
     """Whether the result of a photo is there and is that of the photo as it is now."""
     return (
         entry is not None
         and entry.report.status.is_good
         and entry.report.source == str(task.source)
-        and result_path(output, task.key).exists()
+        and tree.has_file(result_name(task.key))
         and is_same_stamp(entry.stamp, stamp_files((task.source,), checksum=False))
     )

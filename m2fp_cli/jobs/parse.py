@@ -9,18 +9,20 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.stamps import digest_file
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import UsageError
-from m2fp_cli.imaging.atomic import write_group
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.kernels.cpu import settle_precision
-from m2fp_cli.layout import DEFAULT_SAVE
+from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
 from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
 if TYPE_CHECKING:
     from m2fp_cli.engine.parser import Engine, StageSeconds
@@ -137,6 +139,15 @@ class ParseJob:
         """The photo alone."""
         return (task.source,)
 
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """A file in each folder; a photo's masks and cut-outs have a folder of their own."""
+        wanted = [one for one in OUTPUT_FOLDERS if one.option in self.settings.save]
+        return tuple(one.target(task.key) for one in wanted)
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """Of the bytes that are there now."""
+        return digest_file(task.source)
+
     def memory_bytes(self) -> int:
         """Rough peak of one process; its weights are counted, although they may be shared."""
         return PARSE_BYTES[self.settings.engine] + 2 * self.model.weights_bytes
@@ -175,6 +186,7 @@ class ParseWorker:
     def __init__(self, job: ParseJob, engine: Engine) -> None:
         """Parse with an engine as the job says."""
         self._job, self._engine = job, engine
+        self._tree = OutputTree(job.output)
 
     def load(self, task: ImageTask) -> _Read:
         """Read and decode the photo."""
@@ -192,8 +204,8 @@ class ParseWorker:
         started = time.perf_counter()
         job, photo, stages = self._job, computed.photo, computed.stages
         parsed = ParsedPhoto(photo.image_bgr, computed.result, self._provenance(task, photo))
-        files = encode_outputs(parsed, job.output, task.key, job.settings.save)
-        write_group(files)
+        files = encode_outputs(parsed, task.key, job.settings.save)
+        write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=computed.read_seconds,
             preprocess=stages.preprocess,
@@ -202,12 +214,14 @@ class ParseWorker:
             write=time.perf_counter() - started,
         )
         people = len(computed.result.people)
-        return done_report(task, job.output, files, photo.image_hw, people, seconds)
+        return done_report(task, files, photo.image_hw, people, seconds, photo.sha256)
 
     def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
         model, settings = self._job.model, self._job.settings
         return Provenance(
             source=(PurePosixPath(task.key).parent / task.source.name).as_posix(),
+            bytes=photo.size,
+            sha256=photo.sha256,
             orientation=photo.orientation,
             model=model.name,
             weights=model.weights,

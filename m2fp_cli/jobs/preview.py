@@ -7,13 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
-from m2fp_cli.batch.scan import ImageTask
-from m2fp_cli.imaging.atomic import write_group
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import ImageError
 from m2fp_cli.jobs.memory import PREVIEW_BYTES
-from m2fp_cli.layout import composite_paths, preview_path, result_files
-from m2fp_cli.render.maps import read_result_maps
+from m2fp_cli.jobs.photos import read_parsed_photo
+from m2fp_cli.layout import composite_names, preview_name, result_names
+from m2fp_cli.render.maps import PhotoMaps, read_result_maps
 from m2fp_cli.render.previews import PREVIEW_VERSION, encode_preview, make_preview
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
 
 @dataclass(frozen=True)
@@ -21,11 +25,13 @@ class PreviewJob:
     """Settings of the previews; see ``batch.job.Job``.
 
     Attributes:
-        output: root of the results, absolute.
+        output: where the previews are kept, absolute: the results, or a temporary folder.
+        results: root of the results, absolute.
         side: longer side of a preview, in pixels.
     """
 
     output: Path
+    results: Path
     side: int
     name: str = "report"
     preload: tuple[str, ...] = ("cv2",)
@@ -36,8 +42,20 @@ class PreviewJob:
 
     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
         """The photo, its result and its composites."""
-        results = result_files(self.output, task.key)
-        return (task.source, *results, *composite_paths(self.output, task.key))
+        names = (*result_names(task.key), *composite_names(task.key))
+        return (task.source, *(self.results / name for name in names))
+
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """The preview."""
+        return (preview_name(task.key),)
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """Of the photo that was parsed."""
+        with OutputTree(self.results) as tree:
+            try:
+                return read_result_maps(tree, task.key, people=False).photo_sha256
+            except ImageError:
+                return ""
 
     def memory_bytes(self) -> int:
         """Rough peak of one process."""
@@ -57,6 +75,7 @@ class PreviewWorker:
     def __init__(self, job: PreviewJob) -> None:
         """Make previews as the job says."""
         self._job = job
+        self._tree, self._results = OutputTree(job.output), OutputTree(job.results)
 
     def load(self, task: ImageTask) -> None:
         """Nothing to overlap: all is done in ``save``."""
@@ -67,10 +86,22 @@ class PreviewWorker:
     def save(self, task: ImageTask, computed: None) -> ImageReport:
         """Read, shrink and write."""
         started = time.perf_counter()
-        output = self._job.output
-        maps = read_result_maps(output, task.key)
-        preview = make_preview(output, task.key, task.source, maps, side=self._job.side)
-        files = [(preview_path(output, task.key), encode_preview(preview))]
-        write_group(files)
+        maps = read_result_maps(self._results, task.key)
+        photo = self._read_photo(task, maps)
+        preview = make_preview(self._results, task.key, photo, maps, side=self._job.side)
+        files = [(preview_name(task.key), encode_preview(preview))]
+        write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(write=time.perf_counter() - started)
-        return done_report(task, output, files, maps.image_hw, maps.people, seconds)
+        digest = maps.photo_sha256
+        return done_report(task, files, maps.image_hw, maps.people, seconds, digest)
+
+    def _read_photo(self, task: ImageTask, maps: PhotoMaps) -> Picture | None:
+        """The photo; None if it is not known, or not there any more."""
+        try:
+            is_known = task.source.suffix != ".json"
+            path = task.source if is_known else None
+            return read_parsed_photo(path, maps.image_hw, maps.photo_sha256)
+        except ImageError as error:
+            if error.reason == "vanished":
+                return None
+            raise

@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
-from m2fp_cli.batch.scan import ImageTask
-from m2fp_cli.errors import ImageError, M2fpError, UsageError
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.jobs.memory import TRYON_BYTES
-from m2fp_cli.layout import result_path
-from m2fp_cli.records.document import load_result
+from m2fp_cli.layout import result_name, result_path
+from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
 if TYPE_CHECKING:
     from m2fp_cli.arrays import Picture
@@ -90,6 +92,19 @@ class FittingJob:
         """The photo and its result."""
         return task.source, result_path(self.results, task.key)
 
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """The composite and its record."""
+        fmt = self.settings.picture_format
+        return f"tryon/{task.key}.{fmt}", f"tryon/{task.key}.json"
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """Of the photo that was parsed."""
+        with OutputTree(self.results) as tree:
+            try:
+                return read_document(tree.read(result_name(task.key))).provenance.sha256
+            except (ImageError, ValueError):
+                return ""
+
     def memory_bytes(self) -> int:
         """Rough peak of one process."""
         return TRYON_BYTES
@@ -120,6 +135,7 @@ def _fingerprint(reference: str) -> str:
 class _Loaded:
     image_bgr: Picture
     result: ParsingResult
+    sha256: str
     seconds: float
 
 
@@ -127,6 +143,7 @@ class _Loaded:
 class _Fitted:
     done: TryOn
     image_hw: tuple[int, int]
+    sha256: str
     read_seconds: float
     seconds: float
 
@@ -142,29 +159,23 @@ class FittingWorker:
         """
         self._job = job
         self._outfit = job.settings.load_outfit()
+        self._tree, self._results = OutputTree(job.output), OutputTree(job.results)
 
     def load(self, task: ImageTask) -> _Loaded:
         """Read the photo and its result."""
-        from m2fp_cli.imaging.codec import read_image
-        from m2fp_cli.imaging.inspect import MAX_PIXELS
+        from m2fp_cli.jobs.photos import read_parsed_photo
 
         started = time.perf_counter()
-        path = result_path(self._job.results, task.key)
-        if task.source == path:
-            raise ImageError(
-                "vanished", "has no photo that is known here; name the folder with --photos"
-            )
+        name = result_name(task.key)
         try:
-            result = load_result(path, instances=self._outfit.needs_instances)
-        except M2fpError as error:
-            raise ImageError("unreadable", str(error)) from error
-        height, width = result.image_hw
-        photo = read_image(task.source, max_pixels=max(MAX_PIXELS, height * width))
-        if photo.image_hw != result.image_hw:
-            raise ImageError(
-                "unreadable", "is not the photo that was parsed: its size differs; parse it again"
-            )
-        return _Loaded(photo.image_bgr, result, time.perf_counter() - started)
+            data = self._results.read(name)
+            stored = read_document(data, instances=self._outfit.needs_instances)
+        except ValueError as error:
+            raise ImageError("corrupt", f"{name} {error}") from error
+        is_known = task.source != result_path(self._job.results, task.key)
+        path, sha256 = task.source if is_known else None, stored.provenance.sha256
+        image_bgr = read_parsed_photo(path, stored.result.image_hw, sha256)
+        return _Loaded(image_bgr, stored.result, sha256, time.perf_counter() - started)
 
     def compute(self, task: ImageTask, loaded: _Loaded) -> _Fitted:
         """Try the outfit on."""
@@ -173,32 +184,30 @@ class FittingWorker:
         started = time.perf_counter()
         done = try_on(loaded.image_bgr, loaded.result, self._outfit, self._job.settings.people)
         seconds = time.perf_counter() - started
-        return _Fitted(done, loaded.result.image_hw, loaded.seconds, seconds)
+        image_hw = loaded.result.image_hw
+        return _Fitted(done, image_hw, loaded.sha256, loaded.seconds, seconds)
 
     def save(self, task: ImageTask, computed: _Fitted) -> ImageReport:
         """Write the picture and the record of every person together."""
-        from m2fp_cli.imaging.atomic import write_group
         from m2fp_cli.imaging.encoding import encode_as
         from m2fp_cli.tryon.records import to_document
 
         started = time.perf_counter()
-        output, fmt = self._job.output, self._job.settings.picture_format
-        folder, done = output / "tryon", computed.done
+        done, fmt = computed.done, self._job.settings.picture_format
         source = (PurePosixPath(task.key).parent / task.source.name).as_posix()
         document: dict[str, Any] = to_document(source, done.people)
         text = json.dumps(document, separators=(",", ":"), sort_keys=True)
         picture = encode_as(fmt, done.image_bgr, jpeg_quality=_JPEG_QUALITY)
-        files = [
-            (folder / f"{task.key}.{fmt}", picture),
-            (folder / f"{task.key}.json", text.encode("ascii") + b"\n"),
-        ]
-        write_group(files)
+        contents = picture, text.encode("ascii") + b"\n"
+        files = list(zip(self._job.targets(task), contents, strict=True))
+        write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=computed.read_seconds,
             postprocess=computed.seconds,
             write=time.perf_counter() - started,
         )
-        return done_report(task, output, files, computed.image_hw, len(done.people), seconds)
+        people, photo = len(done.people), computed.sha256
+        return done_report(task, files, computed.image_hw, people, seconds, photo)
 
 
 def parse_people(text: str) -> str | tuple[int, ...]:

@@ -6,7 +6,6 @@ It holds everything; the PNG maps beside it repeat it in a form other tools read
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from m2fp_cli.errors import M2fpError
+from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.imaging.names import displayable
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
 
-FORMAT_VERSION = "1.0"
+FORMAT_VERSION = "1.1"  # 1.1: size and digest of the photo
 SCORE_DIGITS = 6
+MOST_PEOPLE = 65535  # ids of a 16-bit person map
+_MOST_INSTANCES = 65535
+_MOST_MASK_PIXELS = 1 << 32  # of all masks of a photo: 512 MiB as bits
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Provenance:
 
     Attributes:
         source: path of the photo, as it was found below its input folder.
+        bytes: size of its file.
+        sha256: of its bytes, in hexadecimal.
         orientation: EXIF orientation that was applied, 1 = none.
         model: name of the model.
         weights: SHA-256 of its weights.
@@ -38,6 +46,8 @@ class Provenance:
     """
 
     source: str
+    bytes: int
+    sha256: str
     orientation: int
     model: str
     weights: str
@@ -61,6 +71,7 @@ def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]
     return {
         "format_version": FORMAT_VERSION,
         "source": provenance.source,
+        "photo": {"bytes": provenance.bytes, "sha256": provenance.sha256},
         "image": {"height": height, "width": width, "orientation": provenance.orientation},
         "model": {
             "name": provenance.model,
@@ -91,59 +102,158 @@ def _labelled(labels: LabelSet, item: Part | Instance) -> dict[str, Any]:
     return {"label_id": item.label_id, "label": name, **_scored_mask(item.score, item.mask)}
 
 
-def load_result(path: Path | str, *, instances: bool = True) -> ParsingResult:
+@dataclass(frozen=True, eq=False)
+class StoredResult:
+    """A result and what it was made from.
+
+    Attributes:
+        result: the result.
+        provenance: what it was made from; of a document of version 1.0 without the photo's size
+            and digest.
+    """
+
+    result: ParsingResult
+    provenance: Provenance
+
+
+def load_result(
+    path: Path | str, *, instances: bool = True, max_pixels: int = MAX_PIXELS
+) -> ParsingResult:
     """Read a result back from its JSON document; the maps are rebuilt from the masks in it.
 
     Args:
         path: a ``results/*.json`` file.
         instances: read the network's own instances too; without them it takes half the time.
+        max_pixels: a result of a larger photo is refused.
 
     Raises:
-        M2fpError: the file cannot be read, is no result, or is of a newer format.
+        M2fpError: the file cannot be read, is not a result, or is of a newer format.
     """
     path = Path(path)
     try:
-        document = json.loads(path.read_bytes())
-        version = str(document["format_version"])
-        if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
-            raise M2fpError(
-                f"{path}: has format version {version}, this m2fp reads {FORMAT_VERSION}; "
-                "update m2fp or parse the photo again"
-            )
-        return from_document(document if instances else {**document, "instances": []})
-    except OSError as error:
-        raise M2fpError(f"{path}: cannot be read ({error.strerror})") from error
-    except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise M2fpError(f"{path}: is no result of m2fp parse ({error!r}); parse again") from error
+        data = read_bytes(path)
+        return read_document(data, instances=instances, max_pixels=max_pixels).result
+    except (ImageError, ValueError) as error:
+        raise M2fpError(f"{displayable(path)}: {error}") from error
 
 
-def from_document(document: Mapping[str, Any]) -> ParsingResult:
-    """Result of a parsed JSON document.
+def read_document(
+    data: bytes, *, instances: bool = True, max_pixels: int = MAX_PIXELS
+) -> StoredResult:
+    """A result of the bytes of its document.
+
+    A document may come from a stranger: every value is checked before it is used, and the memory
+    it takes is bounded by the size of the photo.
+
+    Args:
+        data: the document.
+        instances: read the network's own instances too.
+        max_pixels: a result of a larger photo is refused.
 
     Raises:
-        KeyError, TypeError, ValueError, IndexError: the document is not of the format.
+        ValueError: it is not a result, or not one that this version reads; the message fits behind
+            the file's name.
     """
-    labels = LabelSet(tuple(document["labels"]), document["human_id"])
-    image_hw = (int(document["image"]["height"]), int(document["image"]["width"]))
-    semantic_map = np.zeros(image_hw, dtype=np.uint8)
-    person_map = np.zeros(image_hw, dtype=np.uint16)
+    document = parse_object(data)
+    try:
+        _check_version(text_of(document, "format_version", most=32))
+        return StoredResult(
+            _read_result(document, instances=instances, max_pixels=max_pixels),
+            _read_provenance(document),
+        )
+    except ValueError as error:
+        raise ValueError(f"is not a result of m2fp parse ({error}); parse again") from error
+
+
+def labels_of(document: Mapping[str, Any]) -> LabelSet:
+    """Label set of a parsed document.
+
+    Raises:
+        ValueError: it has none.
+    """
+    names = list_of(document, "labels", most=256)
+    human_id = document.get("human_id")
+    if human_id is not None:
+        human_id = whole_of(document, "human_id", 0, 255)
+    return LabelSet(tuple(text_of({"label": n}, "label", most=200) for n in names), human_id)
+
+
+def _check_version(version: str) -> None:
+    if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
+        raise ValueError(
+            f"has format version {displayable(version)}, this m2fp reads {FORMAT_VERSION}; update "
+            "m2fp"
+        )
+
+
+def _read_provenance(document: Mapping[str, Any]) -> Provenance:
+    photo = {"bytes": 0, "sha256": "", **(document.get("photo") or {})}
+    image, model = object_of(document, "image"), object_of(document, "model")
+    return Provenance(
+        source=text_of(document, "source"),
+        bytes=whole_of(photo, "bytes", 0, 2**62),
+        sha256=text_of(photo, "sha256", most=64),
+        orientation=whole_of(image, "orientation", 1, 8),
+        model=text_of(model, "name"),
+        weights=text_of(model, "weights_sha256", most=64),
+        engine=text_of(model, "engine", most=32),
+        flip=bool(model.get("flip")),
+        min_score=number_of(model, "min_score", 0, 1),
+    )
+
+
+def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: int) -> ParsingResult:
+    labels, image = labels_of(document), object_of(document, "image")
+    height, width = (whole_of(image, side, 1, max_pixels) for side in ("height", "width"))
+    if height * width > max_pixels:
+        raise ValueError(f"is of a photo of {height * width / 1e6:.0f} megapixels")
+    reader = _MaskReader((height, width), len(labels.names))
+    semantic_map = np.zeros((height, width), dtype=np.uint8)
+    person_map = np.zeros((height, width), dtype=np.uint16)
     people = []
-    for item in document["people"]:
-        parts = tuple(_read_part(part) for part in item["parts"])
-        person = Person(int(item["id"]), float(item["score"]), decode_rle(item["rle"]), parts)
+    for item in _objects(document, "people", MOST_PEOPLE):
+        parts = tuple(Part(*reader.labelled(part)) for part in _objects(item, "parts", 256))
+        person_id = whole_of(item, "id", 1, MOST_PEOPLE)
+        person = Person(person_id, number_of(item, "score", 0, 1), reader.mask(item), parts)
         person_map[person.mask.slices][person.mask.inside] = person.person_id
         people.append(person)
-    unassigned = tuple(_read_part(part) for part in document["unassigned"])
+    unassigned = tuple(Part(*reader.labelled(p)) for p in _objects(document, "unassigned", 256))
     for part in (*unassigned, *(part for person in people for part in person.parts)):
         semantic_map[part.mask.slices][part.mask.inside] = part.label_id
-    instances = tuple(
-        Instance(int(i["label_id"]), float(i["score"]), decode_rle(i["rle"]))
-        for i in document["instances"]
-    )
+    listed = _objects(document, "instances", _MOST_INSTANCES) if instances else []
+    found = tuple(Instance(*reader.labelled(one)) for one in listed)
     return ParsingResult(
-        image_hw, labels, semantic_map, person_map, tuple(people), unassigned, instances
+        (height, width), labels, semantic_map, person_map, tuple(people), unassigned, found
     )
 
 
-def _read_part(item: Mapping[str, Any]) -> Part:
-    return Part(int(item["label_id"]), float(item["score"]), decode_rle(item["rle"]))
+def _objects(document: Mapping[str, Any], key: str, most: int) -> list[dict[str, Any]]:
+    items = list_of(document, key, most=most)
+    if not all(isinstance(item, dict) for item in items):
+        raise ValueError(f'"{key}" must hold objects')
+    return items
+
+
+class _MaskReader:
+    """Reads masks of one photo, and stops where they take too much memory together."""
+
+    def __init__(self, image_hw: tuple[int, int], labels: int) -> None:
+        self._image_hw, self._labels = image_hw, labels
+        self._pixels_left = _MOST_MASK_PIXELS
+
+    def labelled(self, item: Mapping[str, Any]) -> tuple[int, float, Mask]:
+        """Label id, score and mask."""
+        label_id = whole_of(item, "label_id", 0, self._labels - 1)
+        return label_id, number_of(item, "score", 0, 1), self.mask(item)
+
+    def mask(self, item: Mapping[str, Any]) -> Mask:
+        """The mask alone."""
+        rle = object_of(item, "rle")
+        if rle.get("size") != list(self._image_hw):
+            raise ValueError('"rle" is of another size than the photo')
+        mask = decode_rle(rle)
+        x0, y0, x1, y1 = mask.box_xyxy
+        self._pixels_left -= (x1 - x0) * (y1 - y0)
+        if self._pixels_left < 0:
+            raise ValueError("holds more masks than a photo can have")
+        return mask

@@ -13,8 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, ByteArray
+from m2fp_cli.jsonio import whole_of
 
 EMPTY_BOX: Box = (0, 0, 0, 0)
+_MOST_SIDE = 1 << 20  # pixels; of a mask that is read
+_MOST_RUNS = 50_000_000
+_MOST_GROUPS = 9  # of 5 bits in one count: 2**44 pixels
 _BITS_SET = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.uint8)
 
 
@@ -188,15 +192,14 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
     """Mask of a COCO run-length object, compressed or as a list of counts.
 
     Raises:
-        ValueError: the counts do not add up to the size.
+        ValueError: it is not one, or the counts do not add up to the size.
     """
-    height, width = (int(n) for n in rle["size"])
-    counts = rle["counts"]
-    runs = _decompress(counts) if isinstance(counts, str) else np.asarray(counts, dtype=np.int64)
-    if runs.sum() != height * width or (runs < 0).any():
-        raise ValueError(
-            f"run lengths add up to {runs.sum()}, the mask has {height * width} pixels"
-        )
+    height, width = (whole_of({"size": n}, "size", 0, _MOST_SIDE) for n in _pair(rle.get("size")))
+    counts = rle.get("counts")
+    runs = _decompress(counts) if isinstance(counts, str) else _plain_counts(counts)
+    # Sums of damaged counts can overflow: each is compared before they are added.
+    if ((runs < 0) | (runs > height * width)).any() or runs.sum() != height * width:
+        raise ValueError(f"run lengths do not add up to the {height * width} pixels of the mask")
     bounds = np.concatenate(([0], runs.cumsum()))
     ones = np.flatnonzero(runs[1::2]) * 2 + 1
     if not ones.size:
@@ -268,12 +271,32 @@ def _compress(runs: NDArray[np.int64]) -> str:
     return ordered.tobytes().decode("ascii")
 
 
+def _pair(size: Any) -> tuple[Any, Any]:
+    if not isinstance(size, list | tuple) or len(size) != 2:
+        raise ValueError('"size" must be [height, width]')
+    return size[0], size[1]
+
+
+def _plain_counts(counts: Any) -> NDArray[np.int64]:
+    """Counts that are not compressed."""
+    if not isinstance(counts, list) or len(counts) > _MOST_RUNS:
+        raise ValueError('"counts" must be a text or a list')
+    whole = [whole_of({"counts": n}, "counts", 0, _MOST_SIDE**2) for n in counts]
+    return np.asarray(whole, dtype=np.int64)
+
+
 def _decompress(text: str) -> NDArray[np.int64]:
-    """Counts of the text form; see ``_compress``."""
+    """Counts of the text form; see ``_compress``.
+
+    Raises:
+        ValueError: it is not of that form.
+    """
     groups = np.frombuffer(text.encode("ascii"), dtype=np.uint8).astype(np.int64) - 48
     last = groups & 0x20 == 0
     ends = np.flatnonzero(last)
     starts = np.concatenate(([0], ends[:-1] + 1)) if ends.size else ends
+    if ((groups < 0) | (groups > 63)).any() or (ends - starts >= _MOST_GROUPS).any():
+        raise ValueError('"counts" is not a compressed run-length text')
     count = np.repeat(starts, ends - starts + 1)
     shifts = 5 * (np.arange(count.size) - count)
     low = (groups[: count.size] & 0x1F) << shifts

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -18,20 +17,22 @@ import numpy.typing as npt
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.encoding import encode_png, encode_webp
-from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.imaging.names import displayable
-from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.layout import composite_paths, preview_path, result_path
+from m2fp_cli.jsonio import list_of, number_of, parse_object, whole_of
+from m2fp_cli.layout import composite_names, preview_name, result_name
+from m2fp_cli.records.document import MOST_PEOPLE
 from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import paint_map, paint_over
+from m2fp_cli.storage.tree import OutputTree
 
 PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
 THUMBNAIL_SIDE = 256
 _PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70
 _OPACITY = 0.5
+_MOST_PIXELS = 2**30  # of our own composite, which no limit stopped when it was written
 
 
 @dataclass(frozen=True)
@@ -74,15 +75,15 @@ class Preview:
     tryon: str
 
 
-def read_preview(output: Path, key: str) -> Preview:
+def read_preview(tree: OutputTree, key: str) -> Preview:
     """The preview of a photo, as it was written.
 
     Raises:
         OutputError: it is gone or damaged meanwhile.
     """
-    path = preview_path(output, key)
+    name = preview_name(key)
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_object(tree.read(name))
         people = (
             ShownPerson(one["id"], one["score"], tuple((i, score) for i, score in one["parts"]))
             for one in document.pop("people")
@@ -95,8 +96,11 @@ def read_preview(output: Path, key: str) -> Preview:
             hw=(height, width),
             **document,
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise OutputError(f"cannot read {displayable(path)}: {error}; run it again") from error
+    except (ImageError, KeyError, TypeError, ValueError) as error:
+        shown = displayable(tree.path / name)
+        raise OutputError(
+            f"cannot read {shown}: {displayable(str(error))}; run it again"
+        ) from error
 
 
 def encode_preview(preview: Preview) -> bytes:
@@ -105,21 +109,20 @@ def encode_preview(preview: Preview) -> bytes:
 
 
 def make_preview(
-    output: Path, key: str, photo_path: Path, maps: PhotoMaps, *, side: int
+    tree: OutputTree, key: str, photo: Picture | None, maps: PhotoMaps, *, side: int
 ) -> Preview:
     """The preview of one photo.
 
     Args:
-        output: root of the results; the scores and the composite are read from it.
+        tree: the output; the scores and the composite are read from it.
         key: of the photo in it.
-        photo_path: the photo, or the result's own document where no photo is known.
+        photo: the photo, (H, W, 3) uint8 BGR; None if it is not there any more.
         maps: of the photo, with people.
         side: longer side of the pictures, in pixels; smaller photos stay as they are.
 
     Raises:
-        ImageError: result and photo contradict each other, or the photo is damaged.
+        ImageError: the result is damaged.
     """
-    photo = _read_photo(photo_path, maps)
     hw = _shrunk(maps.image_hw, side)
     thumbnail_hw = _shrunk(maps.image_hw, THUMBNAIL_SIDE)
     people = maps.person_map
@@ -129,38 +132,26 @@ def make_preview(
         label_ids=tuple(
             int(i) for i in np.flatnonzero(np.bincount(maps.semantic_map.ravel())) if i
         ),
-        people=_shown_people(result_path(output, key)),
+        people=_shown_people(tree, key),
         hw=hw,
         thumbnail=_webp_uri(_thumbnail(photo, maps, thumbnail_hw), _THUMBNAIL_QUALITY),
         photo="" if photo is None else _webp_uri(_scaled(photo, hw), _PHOTO_QUALITY),
         ids=_ids_uri(_picked(maps.semantic_map, hw), _picked(people, hw)),
-        tryon=_composite_uri(output, key, hw),
+        tryon=_composite_uri(tree, key, hw),
     )
 
 
-def _read_photo(path: Path, maps: PhotoMaps) -> Picture | None:
-    """The photo; None if it is not there any more, or is the result's own document."""
-    if path.suffix == ".json":
-        return None
-    height, width = maps.image_hw
-    try:
-        photo = read_image(path, max_pixels=max(MAX_PIXELS, height * width)).image_bgr
-    except ImageError as error:
-        if error.reason == "vanished":
-            return None
-        raise
-    if photo.shape[:2] != maps.image_hw:
-        raise ImageError("corrupt", "and its result differ in size; parse it again")
-    return photo
-
-
-def _shown_people(path: Path) -> tuple[ShownPerson, ...]:
+def _shown_people(tree: OutputTree, key: str) -> tuple[ShownPerson, ...]:
     """People and scores of a result's document; the masks are left alone."""
     try:
-        document = json.loads(read_bytes(path))
+        document = parse_object(tree.read(result_name(key)))
         people = [
-            ShownPerson(int(person["id"]), float(person["score"]), _shown_parts(person["parts"]))
-            for person in document["people"]
+            ShownPerson(
+                whole_of(person, "id", 1, MOST_PEOPLE),
+                number_of(person, "score", 0, 1),
+                _shown_parts(person["parts"]),
+            )
+            for person in list_of(document, "people", most=MOST_PEOPLE)
         ]
         nobody = _shown_parts(document["unassigned"])
     except (KeyError, TypeError, ValueError) as error:
@@ -169,7 +160,9 @@ def _shown_people(path: Path) -> tuple[ShownPerson, ...]:
 
 
 def _shown_parts(parts: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
-    return tuple((int(part["label_id"]), float(part["score"])) for part in parts)
+    return tuple(
+        (whole_of(part, "label_id", 0, 255), number_of(part, "score", 0, 1)) for part in parts
+    )
 
 
 def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> Picture:
@@ -180,11 +173,11 @@ def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> P
     return paint_over(_scaled(photo, hw), ids, colors, opacity=_OPACITY)
 
 
-def _composite_uri(output: Path, key: str, hw: tuple[int, int]) -> str:
-    found = next((path for path in composite_paths(output, key) if path.is_file()), None)
+def _composite_uri(tree: OutputTree, key: str, hw: tuple[int, int]) -> str:
+    found = next((name for name in composite_names(key) if tree.has_file(name)), None)
     if found is None:
         return ""
-    picture = read_image(found, max_pixels=2**30).image_bgr
+    picture = decode_image(tree.read(found), max_pixels=_MOST_PIXELS).image_bgr
     return _webp_uri(_scaled(picture, hw), _PHOTO_QUALITY)
 
 

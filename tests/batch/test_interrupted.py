@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from m2fp_cli.batch.manifest import read_history
 from m2fp_cli.batch.switch import StopSwitch
+from tests.support.outputs import history_of
 from tests.support.scripted import tree_of, write_photos
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +59,7 @@ def test_a_signal_lets_the_run_finish_what_it_works_on(tmp_path, number, code):
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code
-    entries = read_history(tmp_path / "out").entries
+    entries = history_of(tmp_path / "out").entries
     assert f"interrupted, {60 - len(entries)} left" in errors
     assert sorted(tree_of(tmp_path / "out")) == sorted(
         name for entry in entries.values() for name in entry.report.files
@@ -91,7 +91,7 @@ def kill_and_resume(folder: Path, rounds: int, photos: int, seed: int) -> int:
         process.communicate()
     assert start(folder).wait(120) == 0
     assert tree_of(folder / "out") == tree_of(folder / "whole")
-    entries = read_history(folder / "out").entries
+    entries = history_of(folder / "out").entries
     assert len(entries) == photos
     return killed
 
@@ -130,8 +130,8 @@ def test_shards_side_by_side_make_the_tree_of_one_run(tmp_path):
     parts = [start(tmp_path, "--shard", f"{k}/2", "--stage-seconds", "0.05") for k in (1, 2)]
     assert [process.wait(120) for process in (whole, *parts)] == [0, 0, 0]
     assert tree_of(tmp_path / "out") == tree_of(tmp_path / "whole")
-    assert len(read_history(tmp_path / "out").entries) == 13
-    assert read_history(tmp_path / "out").left() == 0
+    assert len(history_of(tmp_path / "out").entries) == 13
+    assert history_of(tmp_path / "out").left() == 0
 
 
 def test_a_script_without_a_main_guard_may_use_it(tmp_path):
@@ -143,7 +143,7 @@ def test_a_script_without_a_main_guard_may_use_it(tmp_path):
         "from m2fp_cli.batch.scan import find_images\n"
         "from tests.support.scripted import ScriptedJob\n"
         "here = Path(__file__).parent\n"
-        "scan = find_images([here / 'photos'], recursive=False, output=here / 'out')\n"
+        "scan = find_images([here / 'photos'], output=here / 'out')\n"
         "job = ScriptedJob(here / 'out')\n"
         "for report in iterate_batch(scan, job, RunOptions()):\n"
         "    print(report.status.value)\n"

@@ -10,15 +10,16 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.clock import PoolLimits
-from m2fp_cli.batch.manifest import read_history
 from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.run import RunOptions, run_batch
-from m2fp_cli.batch.scan import ImageTask, find_images
+from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.switch import StopSwitch
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError, ModelError, OutputError
+from tests.support.outputs import history_of
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
 
 
@@ -37,6 +38,7 @@ class Trial:
     def __init__(self, folder: Path, scripts: list[str], *, workers: int = 2, **job: object):
         self.photos = write_photos(folder / "photos", scripts)
         self.output = folder / "out"
+        self.output.mkdir()
         self.diary = folder / "diary"
         self.diary.mkdir()
         self.job = ScriptedJob(self.output, diary=self.diary, **job)  # type: ignore[arg-type]
@@ -53,7 +55,7 @@ class Trial:
 
     def run_all(self) -> list[ImageReport]:
         """With all that stands around a pool: lock, manifest, clean-up."""
-        scan = find_images([self.photos[0].parent], recursive=False, output=self.output)
+        scan = find_images([self.photos[0].parent], output=self.output)
         options = RunOptions(workers=self.workers, photo_seconds=60.0)
         return run_batch(scan, self.job, options, SilentProgress()).photos
 
@@ -230,7 +232,7 @@ def check_storm(trial: Trial, reports: list[ImageReport]) -> None:
         assert (trial.output / "labels" / f"{name}.png").read_text().endswith(f"one {name!a}\n")
     assert not trial.temporaries()
     assert done <= {Path(name).stem for name in tree_of(trial.output)} <= done | quarantined
-    assert len(read_history(trial.output).entries) == len(trial.photos)
+    assert len(history_of(trial.output).entries) == len(trial.photos)
 
 
 def test_a_storm_loses_no_photo(tmp_path):

@@ -8,21 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from m2fp_cli.batch.manifest import (
-    Entry,
-    History,
-    ManifestWriter,
-    compact,
-    manifest_path,
-    read_history,
-    signature_digest,
-)
+from m2fp_cli.batch.history import VERSION, Entry, History, manifest_name, signature_digest
+from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
-from m2fp_cli.batch.resume import ResumePlan, Why, describe_difference, plan_resume
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.resume import (
+    ResumePlan,
+    ResumeRules,
+    Why,
+    describe_difference,
+    plan_resume,
+)
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.stamps import stamp_files
+from m2fp_cli.batch.stamps import digest_file, stamp_files
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import history_of, manifest_path
 from tests.support.scripted import ScriptedJob
 
 
@@ -36,14 +37,24 @@ class Past:
         self.result = folder / "out" / "labels" / "a.png"
         self.result.parent.mkdir(parents=True)
         self.result.touch()
-        report = ImageReport(str(self.photo), "a", status, reason=reason, files=("labels/a.png",))
+        report = ImageReport(
+            str(self.photo),
+            "a",
+            status,
+            reason=reason,
+            files=("labels/a.png",),
+            photo=digest_file(self.photo),
+        )
         stamp = stamp_files([self.photo], checksum=True)
         self.entry = Entry(report, stamp, signature_digest(self.job.signature()), "run", 1.0)
 
-    def plan(self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False) -> ResumePlan:
+    def plan(
+        self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False, overwrite: bool = False
+    ) -> ResumePlan:
         history = History(entries={"a": self.entry})
-        task = ImageTask(self.photo, "a")
-        return plan_resume([task], history, self.job, rerun, checksum=checksum)
+        task, rules = ImageTask(self.photo, "a"), ResumeRules(rerun, checksum, overwrite)
+        with OutputTree(self.job.output) as tree:
+            return plan_resume([task], history, self.job, tree, rules)
 
     def why(self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False) -> Why | None:
         return self.plan(rerun, checksum=checksum).why.get("a")
@@ -133,9 +144,43 @@ def test_a_photo_that_moved_is_up_to_date_and_found_again(done, tmp_path):
     assert [entry.report.source for entry in plan.moved] == [str(done.photo)]
 
 
-def test_another_photo_under_the_same_key_is_changed(done):
-    done.photo = done.photo.rename(done.photo.with_suffix(".png"))
-    assert done.why() is Why.CHANGED
+@pytest.mark.parametrize("same_stamp", [True, False])
+def test_another_photo_under_the_same_key_is_a_conflict(done, tmp_path, same_stamp):
+    before = done.photo.stat()
+    other = tmp_path / "tue" / "a.jpg"
+    other.parent.mkdir()
+    other.write_bytes(b"PIXELS" if same_stamp else b"other pixels")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done.photo = other
+    plan = done.plan()
+    assert (plan.todo, plan.up_to_date) == ([], [])
+    message = plan.conflicts[0].message
+    assert str(tmp_path / "a.jpg") in message
+    assert "--prefix" in message
+    assert done.plan(overwrite=True).todo[0].may_replace is None
+
+
+def test_another_photo_may_have_the_key_when_nothing_is_left_of_the_first(done, tmp_path):
+    done.result.unlink()
+    done.photo = done.photo.rename(tmp_path / "b.jpg")
+    done.photo.write_bytes(b"other pixels")
+    assert done.why() is Why.NEW
+
+
+def test_files_of_others_are_in_the_way(tmp_path):
+    past = Past(tmp_path)
+    (past.job.output / "results").mkdir()
+    (past.job.output / "results/a.json").touch()
+    past.touch()
+    plan = past.plan()
+    assert not plan.todo
+    assert "results/a.json is there already" in plan.conflicts[0].message
+    assert plan.line() == "1 photo: 1 in conflict with other files"
+
+
+def test_own_files_may_be_replaced_and_no_others(done):
+    done.touch()
+    assert done.plan().todo[0].may_replace == ("labels/a.png",)
 
 
 def test_the_line_counts_the_reasons(done, tmp_path):
@@ -143,7 +188,8 @@ def test_the_line_counts_the_reasons(done, tmp_path):
     (tmp_path / "b.jpg").touch()
     tasks = [ImageTask(done.photo, "a"), ImageTask(tmp_path / "b.jpg", "b")]
     history = History(entries={"a": done.entry})
-    plan = plan_resume(tasks, history, done.job)
+    with OutputTree(done.job.output) as tree:
+        plan = plan_resume(tasks, history, done.job, tree)
     assert plan.line().startswith("2 photos: 1 new, 1 with other settings (")
 
 
@@ -158,7 +204,8 @@ def test_a_difference_of_settings_is_short():
 
 def write_manifest(path: Path, *, runs: int, photos: int) -> None:
     for _ in range(runs):
-        writer = ManifestWriter(path)
+        output, name = path.parent.parent, path.relative_to(path.parent.parent).as_posix()
+        writer = ManifestWriter(OutputTree(output), name)
         writer.start({"setting": "one"}, photos, photos)
         for number in range(photos):
             report = ImageReport(f"/p/{number}\udcff.jpg", f"{number}\udcff", Status.DONE, people=2)
@@ -168,7 +215,7 @@ def write_manifest(path: Path, *, runs: int, photos: int) -> None:
 
 def test_a_manifest_comes_back_as_it_was_written(tmp_path):
     write_manifest(manifest_path(tmp_path, "parse"), runs=2, photos=3)
-    history = read_history(tmp_path)
+    history = history_of(tmp_path)
     assert sorted(history.entries) == ["0\udcff", "1\udcff", "2\udcff"]
     entry = history.entries["1\udcff"]
     assert entry.report == ImageReport("/p/1\udcff.jpg", "1\udcff", Status.DONE, people=2)
@@ -181,36 +228,45 @@ def test_a_torn_last_line_costs_one_photo(tmp_path, cut):
     path = manifest_path(tmp_path, "parse")
     write_manifest(path, runs=1, photos=3)
     path.write_bytes(path.read_bytes()[:-cut])
-    assert len(read_history(tmp_path).entries) == (3 if cut == 1 else 2)
+    assert len(history_of(tmp_path).entries) == (3 if cut == 1 else 2)
     write_manifest(path, runs=1, photos=3)
-    assert len(read_history(tmp_path).entries) == 3
-    assert read_history(tmp_path).left() == 0
+    assert len(history_of(tmp_path).entries) == 3
+    assert history_of(tmp_path).left() == 0
 
 
 def test_lines_that_are_not_ours_are_left_out(tmp_path):
     path = manifest_path(tmp_path, "parse")
     write_manifest(path, runs=1, photos=1)
-    lines = ["", "null", "[]", "\x00\x00", '{"v":2,"key":"x"}', '{"v":1}', '{"v":1,"key":"y"}']
+    lines = [
+        "",
+        "null",
+        "[]",
+        "\x00\x00",
+        '{"v":9,"key":"x"}',
+        f'{{"v":{VERSION}}}',
+        f'{{"v":{VERSION},"key":"y"}}',
+    ]
     path.write_text(path.read_text() + "\n".join(lines) + "\n")
-    assert sorted(read_history(tmp_path).entries) == ["0\udcff"]
+    assert sorted(history_of(tmp_path).entries) == ["0\udcff"]
 
 
 def test_manifests_of_shards_are_read_together_and_jobs_apart(tmp_path):
     write_manifest(manifest_path(tmp_path, "parse", Shard(1, 2)), runs=1, photos=2)
     write_manifest(manifest_path(tmp_path, "parse", Shard(2, 2)), runs=1, photos=3)
     write_manifest(manifest_path(tmp_path, "tryon"), runs=1, photos=7)
-    assert len(read_history(tmp_path).entries) == 3
-    assert len(read_history(tmp_path, "tryon").entries) == 7
-    assert len(read_history(tmp_path).latest) == 2
+    assert len(history_of(tmp_path).entries) == 3
+    assert len(history_of(tmp_path, "tryon").entries) == 7
+    assert len(history_of(tmp_path).latest) == 2
 
 
 def test_a_long_manifest_is_made_short_and_says_the_same(tmp_path):
     path = manifest_path(tmp_path, "parse")
     write_manifest(path, runs=5, photos=4)
-    before = read_history(tmp_path)
-    assert not compact(path)
-    assert compact(path, at_least=5)
-    assert read_history(tmp_path).entries == before.entries
-    assert read_history(tmp_path).left() == before.left()
+    before = history_of(tmp_path)
+    tree, name = OutputTree(tmp_path), manifest_name("parse")
+    assert not compact(tree, name)
+    assert compact(tree, name, at_least=5)
+    assert history_of(tmp_path).entries == before.entries
+    assert history_of(tmp_path).left() == before.left()
     assert len(path.read_text().splitlines()) == 5
     assert all(json.loads(line) for line in path.read_text().splitlines())

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from m2fp_cli.batch.lock import hold_output, who_holds
-from m2fp_cli.batch.manifest import manifest_path, read_history
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import PlainProgress, QuietProgress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.run import (
@@ -18,10 +19,12 @@ from m2fp_cli.batch.run import (
     parse_failure_cap,
     run_batch,
 )
-from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.scan import ScanRules, find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import ExitCode, OutputError, OutputLockedError, UsageError
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import without_rights
+from tests.support.outputs import history_of, holder_of, manifest_path
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
 
 
@@ -33,7 +36,7 @@ def plain_fork_server():
 
 def run(folder: Path, *, job: ScriptedJob | None = None, **options: object) -> RunReport:
     output = folder / "out"
-    scan = find_images([folder / "photos"], recursive=True, output=output)
+    scan = find_images([folder / "photos"], rules=ScanRules(recursive=True), output=output)
     run_options = RunOptions(**{"workers": 2, **options})  # type: ignore[arg-type]
     return run_batch(scan, job or ScriptedJob(output), run_options, QuietProgress())
 
@@ -70,9 +73,11 @@ def test_new_changed_and_missing_photos_are_done_and_others_not(tmp_path):
 def test_other_settings_do_everything_again_and_remove_what_they_do_not_write(tmp_path):
     write_photos(tmp_path / "photos", ["ok"] * 2)
     run(tmp_path)
-    history = read_history(tmp_path / "out")
+    history = history_of(tmp_path / "out")
     path = manifest_path(tmp_path / "out", "parse")
-    path.write_text(path.read_text().replace("labels/0000.png", "masks/0000/a.png"))
+    path.write_text(
+        path.read_text().replace('"labels/0000.png"', '"labels/0000.png","masks/0000/a.png"')
+    )
     assert history.entries["0000"].report.files[0] == "labels/0000.png"
     (tmp_path / "out" / "masks" / "0000").mkdir(parents=True)
     (tmp_path / "out" / "masks" / "0000" / "a.png").touch()
@@ -87,7 +92,8 @@ def test_a_manifest_with_a_torn_end_goes_on(tmp_path):
     write_photos(tmp_path / "photos", ["ok"] * 3)
     run(tmp_path)
     path = manifest_path(tmp_path / "out", "parse")
-    path.write_bytes(path.read_bytes()[:-20])
+    *lines, last_photo, _end = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines) + last_photo[:-20])
     assert sorted(statuses(run(tmp_path)).values()) == ["done", "up-to-date", "up-to-date"]
     assert set(statuses(run(tmp_path)).values()) == {"up-to-date"}
 
@@ -117,7 +123,7 @@ def test_names_that_are_no_text_survive_the_manifest(tmp_path):
     write_photos(tmp_path / "photos", dict.fromkeys(names, "ok"))
     assert set(statuses(run(tmp_path)).values()) == {"done"}
     assert set(statuses(run(tmp_path)).values()) == {"up-to-date"}
-    assert sorted(read_history(tmp_path / "out").entries) == sorted(n[:-4] for n in names)
+    assert sorted(history_of(tmp_path / "out").entries) == sorted(n[:-4] for n in names)
 
 
 # ------------------------------------------------------------------------------- what ends a run
@@ -128,7 +134,7 @@ def test_a_full_disk_keeps_what_is_done_and_leaves_nothing_half_written(tmp_path
     with pytest.raises(OutputError, match="the disk is full") as caught:
         run(tmp_path, workers=1)
     assert caught.value.exit_code == ExitCode.CANNOT_WRITE
-    assert len(read_history(tmp_path / "out").entries) >= 3
+    assert len(history_of(tmp_path / "out").entries) >= 3
     assert not list((tmp_path / "out").rglob("*.tmp"))
     photos[5].write_text("ok")
     report = run(tmp_path)
@@ -138,10 +144,35 @@ def test_a_full_disk_keeps_what_is_done_and_leaves_nothing_half_written(tmp_path
 
 def test_a_manifest_that_cannot_be_written_ends_the_run(tmp_path):
     write_photos(tmp_path / "photos", ["ok"] * 3)
-    (tmp_path / "out" / ".m2fp").mkdir(parents=True)
-    (tmp_path / "out" / ".m2fp" / "manifest.jsonl").symlink_to("/dev/full")
-    with pytest.raises(OutputError, match=r"manifest\.jsonl: No space left"):
+    manifest = manifest_path(tmp_path / "out", "parse")
+    manifest.parent.mkdir(parents=True)
+    manifest.symlink_to("/dev/full")
+    with pytest.raises(OutputError, match="links in an output are not followed"):
         run(tmp_path)
+
+
+def test_a_full_disk_is_named_by_the_manifest(tmp_path, monkeypatch):
+    with OutputTree(tmp_path) as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        monkeypatch.setattr(os, "write", lambda _descriptor, data: len(data) - 1)
+        with pytest.raises(OutputError, match=r"manifest\.jsonl: the disk is full"):
+            writer.claim(["a"])
+
+
+def test_a_file_made_by_a_killed_run_is_replaced_and_one_of_the_user_is_not(tmp_path):
+    """The killed run had said that it would do the first photo, but not that it had."""
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    with OutputTree(tmp_path / "out", create=True) as tree:
+        ManifestWriter(tree, manifest_name("parse")).claim(["0000"])
+    for key in ("0000", "0001"):
+        (tmp_path / "out/labels").mkdir(exist_ok=True)
+        (tmp_path / f"out/labels/{key}.png").write_text("old")
+    report = run(tmp_path)
+    assert statuses(report) == {"0000": "done", "0001": "failed"}
+    assert report.failures[0].reason == "conflict"
+    assert (tmp_path / "out/labels/0001.png").read_text() == "old"
+    (tmp_path / "out/labels/0000.png").unlink()
+    assert statuses(run(tmp_path, overwrite=True)) == {"0000": "done", "0001": "done"}
 
 
 def test_an_output_that_may_not_be_written_is_said_before_any_work():
@@ -181,26 +212,29 @@ def test_no_failure_caps(text):
 
 def test_a_second_run_is_told_who_holds_the_output(tmp_path):
     write_photos(tmp_path / "photos", ["ok"])
-    with hold_output(tmp_path / "out"):
-        assert f"process {os.getpid()}" in who_holds(tmp_path / "out")
+    with hold_output(OutputTree(tmp_path / "out", create=True)):
+        assert f"process {os.getpid()}" in holder_of(tmp_path / "out")
         with pytest.raises(OutputLockedError, match=f"process {os.getpid()} on") as caught:
             run(tmp_path)
     assert caught.value.exit_code == ExitCode.LOCKED
-    assert who_holds(tmp_path / "out") == ""
+    assert holder_of(tmp_path / "out") == ""
     assert run(tmp_path).exit_code == ExitCode.OK
 
 
 def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
-    with hold_output(tmp_path, Shard(1, 2)) as first, hold_output(tmp_path, Shard(2, 2)):
+    with (
+        hold_output(OutputTree(tmp_path), Shard(1, 2)) as first,
+        hold_output(OutputTree(tmp_path), Shard(2, 2)),
+    ):
         assert not first.is_alone()
-        with pytest.raises(OutputLockedError), hold_output(tmp_path):
+        with pytest.raises(OutputLockedError), hold_output(OutputTree(tmp_path)):
             pass
         with (
             pytest.raises(OutputLockedError, match="shard 1/2"),
-            hold_output(tmp_path, Shard(1, 2)),
+            hold_output(OutputTree(tmp_path), Shard(1, 2)),
         ):
             pass
-    with hold_output(tmp_path, Shard(1, 2)) as lone:
+    with hold_output(OutputTree(tmp_path), Shard(1, 2)) as lone:
         assert lone.is_alone()
 
 
@@ -236,12 +270,12 @@ def test_a_log_gets_a_line_per_half_minute_and_one_per_failure(capsys, monkeypat
 
 def test_reports_stream_out_of_a_generator_and_closing_it_ends_the_run(tmp_path):
     write_photos(tmp_path / "photos", ["ok"] * 3 + ["sleep 1"] * 30)
-    scan = find_images([tmp_path / "photos"], recursive=False, output=tmp_path / "out")
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
     job = ScriptedJob(tmp_path / "out")
     reports = iterate_batch(scan, job, RunOptions(workers=1))
     assert next(reports).status is Status.DONE
     reports.close()
-    assert who_holds(tmp_path / "out") == ""
+    assert holder_of(tmp_path / "out") == ""
     assert not list((tmp_path / "out").rglob("*.tmp"))
     again = iterate_batch(scan, job, RunOptions(workers=1))
     assert next(again).status is Status.UP_TO_DATE

@@ -4,12 +4,18 @@ import os
 import pickle
 from collections.abc import Iterable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
-from m2fp_cli.batch.scan import ImageTask, Scan, find_images
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.manifest import ManifestWriter
+from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import ExitCode, NoImagesError, UsageError
 from m2fp_cli.imaging.names import displayable
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import (
     make_awkward_photos,
     make_fifo,
@@ -25,8 +31,17 @@ def touch(root: Path, names: Iterable[str]) -> None:
         (root / name).touch()
 
 
+def write_down(output: Path, *files: str) -> None:
+    """Let a manifest say that a run wrote some files."""
+    with OutputTree(output) as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer.add(ImageReport("/x/a.jpg", "a", Status.DONE, files=files), (), "")
+        writer.close()
+
+
 def scan(*inputs: Path, recursive: bool = True, output: Path | None = None) -> Scan:
-    return find_images(inputs, recursive=recursive, output=output or inputs[0] / "m2fp-out")
+    rules = ScanRules(recursive=recursive)
+    return find_images(inputs, output=output or inputs[0] / "m2fp-out", rules=rules)
 
 
 def keys(*inputs: Path, recursive: bool = True, output: Path | None = None) -> list[str]:
@@ -48,7 +63,7 @@ def test_sources_are_absolute_whatever_the_input_was(
     touch(tmp_path, ["photos/a.jpg"])
     monkeypatch.chdir(tmp_path / "photos")
     for path in (Path(), Path("a.jpg"), Path("../photos"), tmp_path / "photos"):
-        (task,) = find_images([path], recursive=False, output=Path("m2fp-out")).tasks
+        (task,) = find_images([path], output=Path("m2fp-out")).tasks
         assert task == ImageTask(tmp_path / "photos" / "a.jpg", "a")
 
 
@@ -274,13 +289,63 @@ def test_the_output_is_known_behind_a_link(tmp_path: Path) -> None:
 
 
 def test_results_of_an_earlier_run_elsewhere_in_the_tree_are_skipped(tmp_path: Path) -> None:
-    touch(tmp_path, ["a.jpg", "old/.m2fp/manifest.jsonl", "old/labels/a.png", "old/own/b.jpg"])
-    assert keys(tmp_path) == ["a", "old/own/b"]
+    touch(tmp_path, ["a.jpg", "old/labels/a.png", "old/labels/own.png", "old/own/b.jpg"])
+    write_down(tmp_path / "old", "labels/a.png")
+    assert keys(tmp_path) == ["a", "old/labels/own", "old/own/b"]
 
 
 def test_input_and_output_in_one_folder(tmp_path: Path) -> None:
-    touch(tmp_path, ["a.jpg", "labels/a.png", "tryon/a.jpg", "sub/people/b.jpg"])
-    assert keys(tmp_path, output=tmp_path) == ["a", "sub/people/b"]
+    touch(tmp_path, ["a.jpg", "labels/a.png", "people/anna.jpg", "sub/people/b.jpg"])
+    write_down(tmp_path, "labels/a.png")
+    assert keys(tmp_path, output=tmp_path) == ["a", "people/anna", "sub/people/b"]
+
+
+def test_what_a_killed_run_has_written_is_no_photo(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.jpg", "labels/a.png", "labels/b.png"])
+    with OutputTree(tmp_path) as tree:
+        ManifestWriter(tree, manifest_name("parse")).claim(["a"])
+    assert keys(tmp_path, output=tmp_path) == ["a", "labels/b"]
+
+
+def test_the_systems_own_folders_are_left_out_with_one_note(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.jpg", "@eaDir/a.jpg", "sub/#recycle/b.jpg", "lost+found/c.jpg"])
+    found = scan(tmp_path)
+    assert [task.key for task in found.tasks] == ["a"]
+    assert [note.partition(": ")[2] for note in found.notes] == ["left out: the system's own"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "left"), [("*_thumb.jpg", ["a", "old/c"]), ("old", ["a", "b_thumb"])]
+)
+def test_patterns_leave_files_and_folders_out(tmp_path: Path, pattern: str, left: list) -> None:
+    touch(tmp_path, ["a.jpg", "b_thumb.jpg", "old/c.jpg"])
+    rules = ScanRules(recursive=True, exclude=(pattern,))
+    found = find_images([tmp_path], output=tmp_path / "out", rules=rules)
+    assert [task.key for task in found.tasks] == left
+
+
+def test_a_prefix_keeps_folders_apart(tmp_path: Path) -> None:
+    touch(tmp_path, ["a.jpg"])
+    rules = ScanRules(prefix="tue/am")
+    found = find_images([tmp_path], output=tmp_path / "out", rules=rules)
+    assert [task.key for task in found.tasks] == ["tue/am/a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("12:30.jpg", "12%3A30"),
+        ("50%.jpg", "50%25"),
+        ("con.jpg", "%63on"),
+        ("a .png.jpg", "a .png"),
+    ],
+)
+def test_safe_names_can_be_read_back(tmp_path: Path, name: str, key: str) -> None:
+    touch(tmp_path, [name])
+    rules = ScanRules(safe_names=True)
+    (task,) = find_images([tmp_path], output=tmp_path / "out", rules=rules).tasks
+    assert task.key == key
+    assert unquote(task.key) == name.removesuffix(".jpg")
 
 
 def test_an_input_inside_the_output_is_fine_outside_its_results(tmp_path: Path) -> None:
@@ -291,7 +356,8 @@ def test_an_input_inside_the_output_is_fine_outside_its_results(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["labels", "overlays/sub", "tryon/a.jpg", ".m2fp"])
 def test_results_are_refused_as_input(tmp_path: Path, name: str) -> None:
     touch(tmp_path, ["overlays/sub/a.jpg", "labels/a.png", "tryon/a.jpg", ".m2fp/a.png"])
-    with pytest.raises(UsageError, match=r"lies where the results in .* go"):
+    write_down(tmp_path, "overlays/sub/a.jpg", "labels/a.png", "tryon/a.jpg")
+    with pytest.raises(UsageError, match="holds results of"):
         scan(tmp_path / name, output=tmp_path)
 
 

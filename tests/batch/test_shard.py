@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from m2fp_cli.batch.scan import ImageTask, Scan, ScanFailure
 from m2fp_cli.batch.shard import Shard, parse_shard
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
 from m2fp_cli.errors import UsageError
 
 

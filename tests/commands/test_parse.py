@@ -17,6 +17,7 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.run import RunOptions
 from m2fp_cli.errors import ExitCode, NoImagesError
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import (
     AWKWARD_NAMES,
     make_awkward_photos,
@@ -206,12 +207,12 @@ def test_an_output_that_cannot_be_exits_73(tmp_path, m2fp):
     (tmp_path / "file").touch()
     answer = m2fp("parse", tmp_path / "p", "-o", tmp_path / "file" / "out")
     assert answer.code == ExitCode.CANNOT_WRITE
-    assert "is a file, not a folder" in answer.err
+    assert "is a file or a link, not a folder" in answer.err
 
 
 def test_an_output_in_use_exits_75_and_says_by_whom(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg")
-    with hold_output(tmp_path / "out"):
+    with hold_output(OutputTree(tmp_path / "out", create=True)):
         answer = m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "-q")
         running = m2fp("status", tmp_path / "out")
     assert answer.code == ExitCode.LOCKED

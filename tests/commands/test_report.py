@@ -16,20 +16,23 @@ import typer
 from PIL import Image
 from typer.testing import CliRunner
 
-from m2fp_cli.batch.manifest import History, read_history
+from m2fp_cli.batch.history import History
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions
-from m2fp_cli.batch.scan import Scan
+from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.cli import app
 from m2fp_cli.commands.options import BatchOptions
 from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.commands.running import run_and_exit
 from m2fp_cli.errors import NoImagesError
+from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.jobs.preview import PreviewJob, PreviewWorker
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import make_preview, read_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import history_of
 from tests.support.parsed_tree import FACE, HAIR, PANTS, UPPER, make_tree, two_people
 
 
@@ -59,7 +62,9 @@ class Page(HTMLParser):
 
 def preview_of(output, key="a", side=64):
     task = next(task for task in find_parsed(output).tasks if task.key == key)
-    return make_preview(output, key, task.source, read_result_maps(output, key), side=side)
+    tree = OutputTree(output)
+    photo = read_image(task.source).image_bgr if task.source.is_file() else None
+    return make_preview(tree, key, photo, read_result_maps(tree, key), side=side)
 
 
 def picture(uri):
@@ -105,19 +110,18 @@ def test_preview_shows_the_composite(tmp_path):
 def test_preview_survives_the_disk(tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     task = find_parsed(output).tasks[0]
-    worker = PreviewWorker(PreviewJob(output, 64))
+    worker = PreviewWorker(PreviewJob(output, output, 64))
     report = worker.save(task, None)
     assert report.files == (".m2fp/report/a.json",)
-    assert read_preview(output, "a") == preview_of(output)
+    assert read_preview(OutputTree(output), "a") == preview_of(output)
 
 
 def test_people_above_255_keep_their_number(tmp_path):
     _, output = make_tree(tmp_path, ("a",))
-    maps = read_result_maps(output, "a")
+    maps = read_result_maps(OutputTree(output), "a")
     many = np.full(maps.image_hw, 700, np.uint16)
-    preview = make_preview(
-        output, "a", tmp_path / "none.png", replace(maps, person_map=many), side=64
-    )
+    crowded = replace(maps, person_map=many)
+    preview = make_preview(OutputTree(output), "a", None, crowded, side=64)
     ids = picture(preview.ids).astype(int)
     assert (ids[..., 1] + 256 * ids[..., 2] == 700).all()
 
@@ -166,13 +170,13 @@ def test_command_shows_photos_failures_and_facts(tmp_path):
     assert photos[2]["name"].endswith("broken.png")
     assert photos[1]["seconds"] == pytest.approx(0.32)
     assert "drawn" in text
-    assert read_history(output, "report").entries.keys() == {"a", "sub/b"}
+    assert history_of(output, "report").entries.keys() == {"a", "sub/b"}
 
 
 def test_facts_are_those_of_the_latest_run_and_the_mean_of_all_photos(tmp_path):
     assert parse_facts(History()) == ParseFacts()
     _, output = make_tree(tmp_path, failed=("broken",))
-    facts = parse_facts(read_history(output))
+    facts = parse_facts(history_of(output))
     assert (facts.model, facts.engine) == ("drawn", "")
     assert facts.started == pytest.approx(time.time(), abs=60)
     means = {stage.name: stage.seconds for stage in facts.stages}
@@ -207,7 +211,7 @@ def test_parse_makes_the_page_when_asked(tmp_path, monkeypatch):
     _, output = make_tree(tmp_path)
     report = RunReport(total=0)
     monkeypatch.setattr("m2fp_cli.commands.running.run_batch", lambda *_, **__: report)
-    job = PreviewJob(output, 64)
+    job = PreviewJob(output, output, 64)
     batch = BatchOptions(quiet=True)
     with pytest.raises(typer.Exit):
         run_and_exit(Scan(()), job, RunOptions(), batch, where="results", page_of=output)

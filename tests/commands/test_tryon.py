@@ -6,10 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from m2fp_cli.batch.report import Status
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.cli import app
 from m2fp_cli.errors import UsageError
-from m2fp_cli.imaging.atomic import write_group
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.encoding import encode_png
 from m2fp_cli.jobs.tryon import FittingJob, FittingSettings, parse_people
@@ -17,6 +16,8 @@ from m2fp_cli.layout import DEFAULT_SAVE
 from m2fp_cli.records.document import Provenance
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from m2fp_cli.render.previews import read_preview
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 from tests.support.drawn_people import draw_person
 
 
@@ -26,9 +27,10 @@ def parsed(tmp_path):
     drawn = draw_person()
     photo = tmp_path / "anna.png"
     photo.write_bytes(encode_png(drawn.photo_bgr))
-    origin = Provenance("anna.png", 1, "m", "0", "fast", False, 0.1)
+    origin = Provenance("anna.png", 0, "", 1, "m", "0", "fast", False, 0.1)
     parsed = ParsedPhoto(drawn.photo_bgr, drawn.result, origin)
-    write_group(encode_outputs(parsed, tmp_path / "out", "anna", DEFAULT_SAVE))
+    with OutputTree(tmp_path / "out", create=True) as tree:
+        write_group(tree, encode_outputs(parsed, "anna", DEFAULT_SAVE))
     return photo, tmp_path / "out"
 
 
@@ -103,7 +105,7 @@ def test_the_report_shows_the_composite(parsed):
     outcome = CliRunner().invoke(app, [*asked, "--workers", "1"])
     assert outcome.exit_code == 0, outcome.exception
     assert (out / "report.html").is_file()
-    assert read_preview(out, "anna").tryon.startswith("data:image/")
+    assert read_preview(OutputTree(out), "anna").tryon.startswith("data:image/")
 
 
 def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):

@@ -44,7 +44,7 @@ def test_uncompressed_counts_are_read():
 
 
 def test_counts_that_do_not_fill_the_mask_are_refused():
-    with pytest.raises(ValueError, match="add up to 5"):
+    with pytest.raises(ValueError, match="do not add up to the 6 pixels"):
         decode_rle({"size": [2, 3], "counts": [5]})
 
 

@@ -25,6 +25,7 @@ from m2fp_cli.render.pictures import (
     encode_picture,
     paint_pictures,
 )
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.parsed_tree import FACE, HAIR, PANTS, make_tree, two_people
 
 COLORS = Palette.for_labels(CIHP).colors_rgb
@@ -257,7 +258,7 @@ def test_photo_of_another_size_is_refused():
 def test_maps_are_the_same_from_pictures_and_from_the_document(tmp_path):
     _, with_maps = make_tree(tmp_path / "1", ("a",))
     _, document_only = make_tree(tmp_path / "2", ("a",), save=("json",))
-    one, two = read_result_maps(with_maps, "a"), read_result_maps(document_only, "a")
+    one, two = (read_result_maps(OutputTree(output), "a") for output in (with_maps, document_only))
     assert (one.semantic_map == two.semantic_map).all()
     assert one.person_map is not None
     assert two.person_map is not None

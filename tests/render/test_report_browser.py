@@ -10,12 +10,14 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from m2fp_cli.batch.manifest import read_history
 from m2fp_cli.commands.report import parse_facts
+from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import make_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import history_of
 from tests.support.parsed_tree import FACE, make_tree
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -35,11 +37,13 @@ def page_file(tmp_path_factory):
     (photos / "p11.png").unlink()
     (output / "tryon").mkdir()
     Image.new("RGB", (320, 240), (200, 30, 30)).save(output / "tryon" / "p01.png")
-    history = read_history(output)
+    history = history_of(output)
     builder = PageBuilder("twelve")
     for task in find_parsed(output).tasks:
-        maps = read_result_maps(output, task.key)
-        preview = make_preview(output, task.key, task.source, maps, side=320)
+        tree = OutputTree(output)
+        photo = read_image(task.source).image_bgr if task.source.is_file() else None
+        maps = read_result_maps(tree, task.key)
+        preview = make_preview(tree, task.key, photo, maps, side=320)
         builder.add_photo(task.key, preview, history.entries[task.key].report.seconds.total)
     for key in ("broken", "torn"):
         builder.add_failure(key, "corrupt", "is cut short")
@@ -224,7 +228,8 @@ def test_tab_reaches_filters_and_photos(page):
 def test_a_thousand_photos_open_in_three_seconds(browser, tmp_path):
     _, output = make_tree(tmp_path, ("a",), hw=(480, 640))
     task = find_parsed(output).tasks[0]
-    preview = make_preview(output, "a", task.source, read_result_maps(output, "a"), side=640)
+    tree, photo = OutputTree(output), read_image(task.source).image_bgr
+    preview = make_preview(tree, "a", photo, read_result_maps(tree, "a"), side=640)
     heavy = replace(preview, photo=preview.photo + "A" * 4 * (40_000 // 4))  # as large as a photo's
     builder = PageBuilder("thousand")
     for number in range(1000):

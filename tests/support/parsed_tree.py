@@ -9,15 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from m2fp_cli.batch.manifest import ManifestWriter, manifest_path
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
-from m2fp_cli.batch.stamps import stamp_files
+from m2fp_cli.batch.stamps import digest_file, stamp_files
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.layout import DEFAULT_SAVE
 from m2fp_cli.records.document import Provenance
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
 HAIR, FACE, UPPER, PANTS = (CIHP.id_of(n) for n in ("Hair", "Face", "UpperClothes", "Pants"))
 PHOTO_HW = (120, 160)
@@ -70,22 +73,32 @@ def make_tree(
     """
     photos, output = root / "photos", root / "m2fp-out"
     result = two_people(hw)
-    manifest = ManifestWriter(manifest_path(output, "parse"))
+    tree = OutputTree(output, create=True)
+    manifest = ManifestWriter(tree, manifest_name("parse"))
     manifest.start({"model": "drawn"}, len(keys) + len(failed), len(keys) + len(failed))
     for seed, key in enumerate(keys):
         photo = photos / f"{key}.png"
         photo.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noise_photo(hw, seed)).save(photo)
-        provenance = Provenance(f"{key}.png", 1, "drawn", "0" * 64, "fast", False, 0.1)
+        digest = digest_file(photo)
+        size = photo.stat().st_size
+        provenance = Provenance(
+            f"{key}.png", size, digest, 1, "drawn", "0" * 64, "fast", False, 0.1
+        )
         parsed = ParsedPhoto(noise_photo(hw, seed)[:, :, ::-1], result, provenance)
-        files = encode_outputs(parsed, output, key, save)
-        for path, data in files:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        names = tuple(path.relative_to(output).as_posix() for path, _ in files)
+        files = encode_outputs(parsed, key, save)
+        write_group(tree, files)
+        names = tuple(name for name, _ in files)
         seconds = PhotoSeconds(read=0.01, network=0.2 + seed / 10, write=0.01)
         report = ImageReport(
-            str(photo), key, Status.DONE, hw, len(result.people), seconds, files=names
+            str(photo),
+            key,
+            Status.DONE,
+            hw,
+            len(result.people),
+            seconds,
+            files=names,
+            photo=digest,
         )
         manifest.add(report, stamp_files([photo], checksum=False), "drawn")
     for key in failed:

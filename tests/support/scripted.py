@@ -22,9 +22,12 @@ from typing import Any
 
 from m2fp_cli.batch.job import Worker
 from m2fp_cli.batch.report import ImageReport, Status
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.stamps import digest_file
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, ModelError, OutputError
-from m2fp_cli.imaging.atomic import write_group
+from m2fp_cli.storage.errors import TargetError
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,12 @@ class ScriptedJob:
     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
         return (task.source,)
 
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        return (f"labels/{task.key}.png", f"results/{task.key}.json")
+
+    def photo_digest(self, task: ImageTask) -> str:
+        return digest_file(task.source)
+
     def memory_bytes(self) -> int:
         return 1
 
@@ -73,7 +82,7 @@ class ScriptedWorker:
     """Reads a script and obeys."""
 
     def __init__(self, job: ScriptedJob) -> None:
-        self._job = job
+        self._job, self._tree = job, OutputTree(job.output)
         self._hoard: list[bytes] = []
 
     def load(self, task: ImageTask) -> str:
@@ -130,21 +139,23 @@ class ScriptedWorker:
                 file.write(line)
 
     def _write(self, task: ImageTask, computed: str) -> ImageReport:
-        names = [f"labels/{task.key}.png", f"results/{task.key}.json"]
+        names = self._job.targets(task)
         if computed.startswith("full"):
             error = OutputError("cannot write: the disk is full")
             raise error from OSError(errno.ENOSPC, "No space left on device")
         if computed.startswith("folder"):
-            raise OutputError("a folder has this name") from IsADirectoryError(errno.EISDIR, "")
+            raise TargetError("a folder has this name")
         data = computed.encode("utf-8", "surrogateescape")
-        write_group([(self._job.output / name, data) for name in names], fsync=False)
+        files = [(name, data) for name in names]
+        write_group(self._tree, files, task.may_replace, fsync=False)
         return ImageReport(
             str(task.source),
             task.key,
             Status.DONE,
             image_hw=(48, 64),
             people=1,
-            files=tuple(names),
+            files=names,
+            photo=digest_file(task.source),
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from m2fp_cli.batch.progress import choose_progress
 from m2fp_cli.batch.run import RunOptions, run_batch
-from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.scan import ScanRules, find_images
 from m2fp_cli.batch.shard import parse_shard
 from m2fp_cli.commands.running import say_how_it_went
 from m2fp_cli.errors import M2fpError
@@ -27,7 +27,7 @@ def main() -> int:
     options = RunOptions(workers=2, shard=parse_shard(args.shard) if args.shard else None)
     progress = choose_progress(quiet=args.quiet)
     try:
-        scan = find_images([args.photos], recursive=True, output=args.output)
+        scan = find_images([args.photos], rules=ScanRules(recursive=True), output=args.output)
         report = run_batch(scan, job, options, progress)
     except M2fpError as error:
         print(f"m2fp: {error}", file=sys.stderr)

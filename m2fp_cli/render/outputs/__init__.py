@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,24 +33,21 @@ class ParsedPhoto:
     provenance: Provenance
 
 
-def encode_outputs(
-    photo: ParsedPhoto, output: Path, key: str, save: Sequence[str]
-) -> list[tuple[Path, bytes]]:
+def encode_outputs(photo: ParsedPhoto, key: str, save: Sequence[str]) -> list[tuple[str, bytes]]:
     """The files of one photo, its JSON document last.
 
     Args:
         photo: the photo and its result.
-        output: root of the output.
-        key: of the photo in it.
+        key: of the photo in the output.
         save: members of ``layout.SAVE_OPTIONS``.
 
     Returns:
-        (path, content) pairs, deterministic to the byte.
+        (name, content) pairs, deterministic to the byte.
     """
-    files: list[tuple[Path, bytes]] = []
+    files: list[tuple[str, bytes]] = []
     for folder in OUTPUT_FOLDERS:
         if folder.option in save:
             module = import_module(f"{__name__}.{folder.name}")
             named: dict[str, bytes] = module.encode(photo, key)
-            files += [(output / folder.name / name, data) for name, data in named.items()]
+            files += [(f"{folder.name}/{name}", data) for name, data in named.items()]
     return files

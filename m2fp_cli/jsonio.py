@@ -1,0 +1,83 @@
+"""JSON that came from outside: parsed within bounds, its values checked before they are used.
+
+Every function raises ``ValueError`` with a phrase that fits behind the file's name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Parse a document; NaN and infinity, which JSON does not have, are refused.
+
+    Raises:
+        ValueError: it is not valid JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(data, parse_constant=_refuse_constant)
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"is not valid JSON ({error})") from error
+
+
+def parse_object(data: bytes | str) -> dict[str, Any]:
+    """Parse a document that must be an object.
+
+    Raises:
+        ValueError: it is not valid JSON, or something else than an object.
+    """
+    document = parse_json(data)
+    if not isinstance(document, dict):
+        raise ValueError("is not a JSON object")
+    return document
+
+
+def text_of(document: Mapping[str, Any], key: str, *, most: int = 4096) -> str:
+    """A text of at most so many characters."""
+    value = document.get(key)
+    if not isinstance(value, str) or len(value) > most:
+        raise ValueError(f'"{key}" must be a text of at most {most} characters')
+    return value
+
+
+def whole_of(document: Mapping[str, Any], key: str, low: int, high: int) -> int:
+    """A whole number within bounds, both included."""
+    value = document.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f'"{key}" must be a whole number from {low} to {high}')
+    return value
+
+
+def number_of(document: Mapping[str, Any], key: str, low: float, high: float) -> float:
+    """A finite number within bounds, both included."""
+    value = document.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f'"{key}" must be a number')
+    if not (low <= value <= high and math.isfinite(value)):
+        raise ValueError(f'"{key}" must be a number from {low:g} to {high:g}')
+    return float(value)
+
+
+def list_of(document: Mapping[str, Any], key: str, *, most: int) -> list[Any]:
+    """A list of at most so many items."""
+    value = document.get(key)
+    if not isinstance(value, list) or len(value) > most:
+        raise ValueError(f'"{key}" must be a list of at most {most} items')
+    return value
+
+
+def object_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An object inside an object."""
+    value = document.get(key)
+    if not isinstance(value, dict):
+        raise ValueError(f'"{key}" must be an object')
+    return value
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number of JSON")
