@@ -16,11 +16,12 @@ from m2fp_cli.engine.fast.mask_decoder import scale_features
 from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
 from m2fp_cli.engine.fast.pooling import pool_highest
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
-from m2fp_cli.engine.fast.sampling import _sampler, sample_fused, sample_portable
+from m2fp_cli.engine.fast.sampling import _sampler, sample_fused
 from m2fp_cli.kernels.formats import as_tensor, exponential, load, raw, store
 from m2fp_cli.kernels.threads import one_of_few_threads
 from m2fp_cli.network.deformable_attention import reference_points
 from tests.support.bfloat16 import PRODUCT_FORMATS
+from tests.support.plain_sampling import sample_plainly
 
 FORMATS = {torch.float32: 2e-6, torch.bfloat16: 2**-8}  # relative error of one rounding, at most
 
@@ -150,10 +151,10 @@ def test_sampling_in_bfloat16():
     shapes = [(3, 4), (6, 7)]
     table = np.array([(3, 4, 0), (6, 7, 12)], np.int64)
     value, points = random(54, 48).bfloat16(), random(3 * 3 * 12, 54).bfloat16()
-    rest = random(3 * 3 * 12, seed=1).numpy(), reference_points(shapes).numpy(), table, (3, 16), 1
-    found = as_tensor(sample_fused(raw(value), raw(points), *rest)).float()
-    exact, said = value.float().numpy(), points.float().numpy()
-    wanted = torch.from_numpy(sample_portable(exact, said, *rest))
+    rest = random(3 * 3 * 12, seed=1).numpy(), reference_points(shapes).numpy(), table, (3, 16)
+    found = as_tensor(sample_fused(raw(value), raw(points), *rest, threads=1)).float()
+    exact = value.float().numpy(), points.float().numpy()
+    wanted = torch.from_numpy(sample_plainly(*exact, *rest))
     assert torch.allclose(found, wanted, rtol=2**-8, atol=1e-4)
 
 

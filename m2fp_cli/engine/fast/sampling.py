@@ -25,7 +25,6 @@ from m2fp_cli.kernels.compiled import compiled
 from m2fp_cli.kernels.formats import RawArray, exponential, load
 from m2fp_cli.kernels.gather import add_samples
 from m2fp_cli.kernels.threads import share_tasks
-from m2fp_cli.network.deformable_attention import sample_points
 
 IntArray = NDArray[np.int64]
 
@@ -86,31 +85,6 @@ def spread_heads(weight: Tensor, heads: int) -> Tensor:
     """
     spare = weight.new_zeros((len(weight) // heads, *weight.shape[1:]))
     return torch.cat((weight, spare))
-
-
-def sample_portable(
-    value: FloatArray,
-    points: FloatArray,
-    bias: FloatArray,
-    reference: FloatArray,
-    shapes: IntArray,
-    heads_depth: tuple[int, int],
-    threads: int,
-) -> FloatArray:
-    """The same through torch's operations; ``threads`` is torch's own affair here."""
-    length, (heads, depth) = len(value), heads_depth
-    level_shapes = [(int(h), int(w)) for h, w, _ in shapes]
-    said = torch.from_numpy((points + bias[:, None]).T)
-    samples = said.shape[1] // (3 * heads)
-    offsets = said[:, : 2 * heads * samples].view(1, length, heads, len(level_shapes), -1, 2)
-    weights = said[:, 2 * heads * samples :].view(1, length, heads, samples).softmax(-1)
-    size_wh = torch.tensor([(w, h) for h, w in level_shapes], dtype=torch.float32)
-    own = torch.from_numpy(reference)[None, :, None, None, None]
-    locations = own + offsets / size_wh[:, None]
-    per_level = weights.view(1, length, heads, len(level_shapes), -1)
-    maps = torch.from_numpy(value)[None, :, : heads * depth].unflatten(2, heads_depth)
-    out: FloatArray = sample_points(maps, level_shapes, locations, per_level)[0].numpy()
-    return out
 
 
 @lru_cache(maxsize=8)
