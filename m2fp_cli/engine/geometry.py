@@ -17,6 +17,7 @@ from torch import Tensor
 
 from m2fp_cli.engine.thresholding import PIXELS_A_BYTE, Trace, trace_mask
 from m2fp_cli.kernels.resample import Taps, highest_plane, interpolate_plane
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class MaskFrame:
         """Half-open box of all photo pixels that may be positive.
 
         Args:
-            positive: (h, w) bool, mask cells above zero. A bilinear sample is a convex mix of
-                cells, so a pixel can only be positive if one of its cells is.
+            positive: (h, w) bool, mask cells above ``MASK_LOGIT_THRESHOLD``. A bilinear sample is
+                a convex mix of cells, so a pixel can only be positive if one of its cells is.
         """
         y0, y1 = self.rows.pixels_touching(positive.any(axis=1))
         x0, x1 = self.columns.pixels_touching(positive.any(axis=0))
@@ -127,7 +128,7 @@ class MaskFrame:
             mask_logits: (h, w) float32.
         """
         cells = mask_logits.contiguous().numpy()
-        x0, y0, x1, y1 = self.support_xyxy(cells > 0)
+        x0, y0, x1, y1 = self.support_xyxy(cells > MASK_LOGIT_THRESHOLD)
         x0 -= x0 % PIXELS_A_BYTE
         return trace_mask(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1], (x0, y0))
 

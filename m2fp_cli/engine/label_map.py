@@ -18,11 +18,11 @@ from m2fp_cli.engine.candidates import Candidate, View
 from m2fp_cli.engine.geometry import MaskFrame
 from m2fp_cli.engine.label_votes import Strength
 from m2fp_cli.engine.thresholding import Trace
+from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.records.masks import EMPTY_BOX, Mask, union_box
 from m2fp_cli.records.results import Instance, LabelMap
 
-SURE = 0.5  # a strength is a score times a probability: up to here it never speaks
 WAITING_BYTES = 1 << 24  # of masks that wait until a class is painted
 BAND_VALUES = 1 << 22  # mask values of one band in semantic inference: 16 MiB of float32
 
@@ -43,7 +43,7 @@ class LabelPainter:
             config: the model, for its threshold.
             num_views: class planes are averaged over so many views.
         """
-        self._threshold = max(config.parsing_ins_score_thr, SURE)
+        self._threshold = max(config.parsing_ins_score_thr, PROBABILITY_THRESHOLD)
         self._num_views = num_views
         self._strength = Strength.silent(image_hw)
         self._speakers: list[tuple[float, Trace]] = []  # of the current class and view

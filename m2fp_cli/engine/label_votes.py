@@ -18,6 +18,7 @@ from m2fp_cli.kernels.compiled import compiled, compiled_exactly
 from m2fp_cli.kernels.mask_rows import speak_row
 from m2fp_cli.kernels.resample import row_pair
 from m2fp_cli.kernels.threads import share_rows
+from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.kernels.vectors import LANES
 
 Window = tuple[int, int, int, int]  # first row, end of rows, first column, end of columns
@@ -105,10 +106,10 @@ def _speak(
     """Some rows of a mask whose first pixel lies at ``origin_xy`` of the planes."""
     left, top = origin_xy
     sure, width = np.float32(score), min(wide.shape[1], total.shape[1] - left)
-    if sure <= np.float32(0.5):
+    if sure <= np.float32(PROBABILITY_THRESHOLD):
         return  # no probability is above one
-    # From this logit on, score times sigmoid is above one half; a little less, for rounding.
-    least = np.float32(-np.log(2.0 * sure - 1.0) - 1e-3)
+    # From this logit on, score times sigmoid is above the threshold; a little less, for rounding.
+    least = np.float32(-np.log(sure / PROBABILITY_THRESHOLD - 1.0) - 1e-3)
     line, blocks = np.empty(wide.shape[1], dtype=np.float32), width // LANES
     sums, counts = np.empty(LANES, dtype=np.float32), np.empty(LANES, dtype=np.uint8)
     for row in range(rows[0], rows[1]):

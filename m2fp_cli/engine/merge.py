@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 
 from m2fp_cli.engine.candidates import Candidate
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.records.masks import Mask, mask_iou, union_box
 from m2fp_cli.records.results import Instance
 
@@ -57,5 +58,6 @@ def _average(group: list[Candidate], score: float) -> Instance:
     first = group[0]
     box = functools.reduce(union_box, (c.mask.box_xyxy for c in group))
     mean = torch.stack([c.logits_in(box) for c in group]).mean(dim=0)
-    mask = Mask.from_crop(torch.gt(mean, 0).numpy(), (box[0], box[1]), first.mask.image_hw)
+    inside = torch.gt(mean, MASK_LOGIT_THRESHOLD).numpy()
+    mask = Mask.from_crop(inside, (box[0], box[1]), first.mask.image_hw)
     return Instance(first.label_id, score, mask)

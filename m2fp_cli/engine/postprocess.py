@@ -16,6 +16,7 @@ from m2fp_cli.engine.candidates import (
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
 from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 
@@ -52,8 +53,8 @@ def read_instances(
     floor = min_score
     if config.label_map == "instances":
         painter = LabelPainter(views[0].frame.image_hw, config, len(views))
-        # Painting needs score * probability > 0.5: nothing below one half can paint.
-        floor = min(min_score, max(0.5, config.parsing_ins_score_thr))
+        # A probability is at most 1, so nothing with a score below the threshold can paint.
+        floor = min(min_score, max(PROBABILITY_THRESHOLD, config.parsing_ins_score_thr))
     pairs = [find_pairs(view, floor) for view in views]
     instances: list[Instance] = []
     for label_id in sorted({pair.label_id for view_pairs in pairs for pair in view_pairs}):

@@ -28,6 +28,7 @@ from m2fp_cli.engine.mask_edges import follow_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
 from m2fp_cli.errors import EngineError
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
 from m2fp_cli.network.backbones import backbone_module
@@ -136,7 +137,7 @@ class ReferenceParser:
             Instance(int(item["category_id"]), float(item["score"]), mask)
             for item in found
             if item["score"] >= self.min_score
-            and (mask := Mask.from_full((item["mask"] > 0).numpy())).area
+            and (mask := Mask.from_full((item["mask"] > MASK_LOGIT_THRESHOLD).numpy())).area
         ]
         sided = self.config.sides == "body"  # ours, on top of theirs, as for ``label_map``
         return assemble_result(self.config.labels, labels, instances, sides_from_body=sided)

@@ -14,6 +14,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD, PROBABILITY_THRESHOLD
 from m2fp_cli.kernels.vectors import FAST, FUSED, I8, LANES, Floats, load, pointer, store, variable
 
 _WORD = ir.IntType(LANES)
@@ -49,7 +50,7 @@ def _declare_read_row(
         total = variable(builder, code.all(0.0))
         with cgutils.for_range(builder, arrays[2].nitems) as loop:
             logits = _mixed(code, arrays[:2], shares, loop.index)
-            above = builder.fcmp_ordered(">", logits, code.all(0.0))
+            above = builder.fcmp_ordered(">", logits, code.all(MASK_LOGIT_THRESHOLD))
             word = builder.bitcast(above, _WORD)
             builder.store(word, builder.gep(arrays[2].data, [loop.index]))
             with builder.if_then(builder.icmp_unsigned("!=", word, _WORD(0))):
@@ -85,7 +86,7 @@ def _declare_speak_row(
             some = builder.icmp_unsigned("!=", builder.bitcast(enough, _WORD), _WORD(0))
             with builder.if_then(some):
                 strength = builder.fmul(_sigmoid(code, logits), score_)
-                heard = builder.fcmp_ordered(">", strength, code.all(0.5))
+                heard = builder.fcmp_ordered(">", strength, code.all(PROBABILITY_THRESHOLD))
                 heard = builder.and_(heard, enough)
                 begin = builder.mul(loop.index, ir.Constant(loop.index.type, LANES))
                 total, times = (

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.network.config import DecoderConfig
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
 from m2fp_cli.network.position import sine_positions
@@ -24,7 +25,8 @@ class QueryPrediction:
 
     Attributes:
         class_logits: (N, Q, K + 1); the last column is "no object".
-        mask_logits: (N, Q, h, w) at the mask features' stride; positive = inside.
+        mask_logits: (N, Q, h, w) at the mask features' stride; a cell belongs to the query's mask
+            where its logit is above ``MASK_LOGIT_THRESHOLD``.
     """
 
     class_logits: Tensor
@@ -242,7 +244,7 @@ def blocked_positions(mask_logits: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """
     with torch.no_grad():
         small = F.interpolate(mask_logits, size_hw, mode="bilinear", align_corners=False)
-        return open_if_empty(torch.lt(small.flatten(2), 0))  # sigmoid < 0.5
+        return open_if_empty(torch.lt(small.flatten(2), MASK_LOGIT_THRESHOLD))
 
 
 def open_if_empty(blocked: Tensor) -> Tensor:

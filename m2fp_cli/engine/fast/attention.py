@@ -16,6 +16,7 @@ from m2fp_cli.kernels.compiled import compiled
 from m2fp_cli.kernels.formats import exponential, load, raw, store
 from m2fp_cli.kernels.softmax import LOWEST, raise_peaks, soften
 from m2fp_cli.kernels.threads import share_rows
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.kernels.vectors import LANES
 
 
@@ -62,7 +63,7 @@ def _block(logits: Any, blocked: Any) -> None:
     for query in range(logits.shape[0]):
         row, shut, seen = logits[query], blocked[query], False
         for i in range(row.shape[0]):
-            shut[i] = row[i] < np.float32(0.0)
+            shut[i] = row[i] < np.float32(MASK_LOGIT_THRESHOLD)
         for i in range(row.shape[0]):
             seen |= not shut[i]
         if not seen:
