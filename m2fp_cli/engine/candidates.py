@@ -17,7 +17,7 @@ from m2fp_cli.engine.geometry import Frame, MaskFrame
 from m2fp_cli.engine.mask_edges import follow_edges, likely_queries
 from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.engine.thresholding import Trace
-from m2fp_cli.kernels.threads import share_items
+from m2fp_cli.kernels.threads import parallel_map
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.records.masks import Mask
@@ -125,7 +125,7 @@ def measure_pairs(view: View, pairs: list[Pair], floor: float) -> Iterator[Candi
     def trace(pair: Pair) -> Trace:
         return view.axes.trace(view.mask_logits[pair.query])
 
-    for pair, found in zip(pairs, share_items(pairs, trace), strict=True):
+    for pair, found in zip(pairs, parallel_map(pairs, trace), strict=True):
         score = pair.probability * found.total / (found.area + 1e-6)
         if found.area and score >= floor:
             mask = Mask.from_bits(found.bits, found.origin_xy, view.frame.image_hw, found.area)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.engine.thresholding import PIXELS_A_BYTE, Trace, trace_mask
-from m2fp_cli.kernels.resample import Taps, highest_plane, interpolate_plane
+from m2fp_cli.kernels.resample import Taps, argmax_planes, interpolate_plane
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 
 
@@ -141,4 +141,4 @@ class MaskFrame:
         Returns:
             (H, W) uint8 number of the plane, (H, W) float32 its value.
         """
-        return highest_plane(planes.contiguous().numpy(), self.rows.taps, self.columns.taps)
+        return argmax_planes(planes.contiguous().numpy(), self.rows.taps, self.columns.taps)

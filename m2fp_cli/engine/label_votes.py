@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import Box, ByteArray, FloatArray
 from m2fp_cli.engine.thresholding import Trace
 from m2fp_cli.kernels.compiled import compiled, compiled_exactly
-from m2fp_cli.kernels.mask_rows import speak_row
+from m2fp_cli.kernels.mask_rows import vote_row
 from m2fp_cli.kernels.resample import row_pair
-from m2fp_cli.kernels.threads import share_rows
+from m2fp_cli.kernels.threads import parallel_rows
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.kernels.vectors import LANES
 
@@ -85,7 +85,7 @@ class Strength:
 def _share(box_xyxy: Box, work: Callable[[Window], None]) -> None:
     """Do the rows of a box with as many threads as torch uses."""
     left, top, right, bottom = box_xyxy
-    share_rows(
+    parallel_rows(
         bottom - top,
         right - left,
         lambda rows: work((top + rows.start, top + rows.stop, left, right)),
@@ -115,13 +115,13 @@ def _speak(
     for row in range(rows[0], rows[1]):
         first, second, share, other = row_pair(wide, index, weight, row, line)
         row_sums, row_counts = total[top + row, left:], times[top + row, left:]
-        speak_row(first, second, share, other, blocks, sure, least, row_sums, row_counts)
+        vote_row(first, second, share, other, blocks, sure, least, row_sums, row_counts)
         begin = blocks * LANES
         if begin < width:  # the photo ends within these sixteen
             for x in range(begin, width):
                 sums[x - begin], counts[x - begin] = row_sums[x], row_counts[x]
             ends = first[begin:], second[begin:]
-            speak_row(*ends, share, other, 1, sure, least, sums, counts)
+            vote_row(*ends, share, other, 1, sure, least, sums, counts)
             for x in range(begin, width):
                 row_sums[x], row_counts[x] = sums[x - begin], counts[x - begin]
 

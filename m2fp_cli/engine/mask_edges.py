@@ -21,8 +21,8 @@ from torch import Tensor
 from m2fp_cli.arrays import FloatArray
 from m2fp_cli.engine.preprocess import PIXEL_STD
 from m2fp_cli.kernels.compiled import compiled
-from m2fp_cli.kernels.resample import Taps, widen
-from m2fp_cli.kernels.threads import share_items
+from m2fp_cli.kernels.resample import Taps, horizontal_pass
+from m2fp_cli.kernels.threads import parallel_map
 from m2fp_cli.network.mask_decoder import QueryPrediction
 
 # Chosen on the held-out photos; half or twice the smoothness moves mean IoU by less than 0.0005.
@@ -88,7 +88,7 @@ def follow_edges(prediction: QueryPrediction, image: Tensor) -> QueryPrediction:
     logits = prediction.mask_logits[0].float().numpy()
     guide = Guide.of(image, logits.shape[1:])
     masks = np.full((len(logits), *guide.fine.shape[1:]), -_SURE * _SHARPER, dtype=np.float32)
-    for _ in share_items(range(len(logits)), lambda i: filter_mask(guide, logits[i], masks[i])):
+    for _ in parallel_map(range(len(logits)), lambda i: filter_mask(guide, logits[i], masks[i])):
         pass
     return QueryPrediction(prediction.class_logits, torch.from_numpy(masks)[None])
 
@@ -117,7 +117,7 @@ def filter_mask(guide: Guide, logits: FloatArray, mask: FloatArray) -> None:
     planes = colour_function(guide, cells, above) * np.float32(_SHARPER)
     planes[3] -= np.float32(_SURE * _SHARPER)
     (down, rows), (across, columns) = _cut(guide.rows, y0, y1), _cut(guide.columns, x0, x1)
-    wide = np.stack([widen(plane, rows, columns) for plane in planes])
+    wide = np.stack([horizontal_pass(plane, rows, columns) for plane in planes])
     # Whole arrays and where to begin: numba compiles anew for every way a part may lie in memory.
     _apply(wide, *rows.arrays, guide.fine, mask, down.start, across.start)
 

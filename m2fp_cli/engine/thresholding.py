@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import ByteArray, FloatArray
 from m2fp_cli.kernels.compiled import compiled
-from m2fp_cli.kernels.mask_rows import read_row
-from m2fp_cli.kernels.resample import Taps, row_pair, widen
+from m2fp_cli.kernels.mask_rows import threshold_row
+from m2fp_cli.kernels.resample import Taps, horizontal_pass, row_pair
 from m2fp_cli.kernels.vectors import LANES
 
 PIXELS_A_BYTE = 8
@@ -50,12 +50,12 @@ def trace_mask(cells: FloatArray, rows: Taps, columns: Taps, origin_xy: tuple[in
         columns: taps of the W output columns.
         origin_xy: where they begin in the photo; the column is a multiple of 8.
     """
-    columns = columns.filled(-(-len(columns) // LANES) * LANES)
+    columns = columns.padded(-(-len(columns) // LANES) * LANES)
     words = np.zeros((len(rows), len(columns) // LANES), dtype="<u2")
     bits = words.view(np.uint8)
     if not words.size:
         return Trace(origin_xy, np.zeros((0, 0), dtype=np.float32), rows, bits, 0, 0.0)
-    wide = widen(cells, rows, columns)
+    wide = horizontal_pass(cells, rows, columns)
     area, total = _trace(wide, *rows.arrays, words)
     return Trace(origin_xy, wide, rows, bits, int(area), float(total))
 
@@ -68,7 +68,7 @@ def _trace(
     line = np.empty(wide.shape[1], dtype=np.float32)
     for y in range(words.shape[0]):
         first, second, share, other = row_pair(wide, index, weight, y, line)
-        bits, part = read_row(first, second, share, other, words[y])
+        bits, part = threshold_row(first, second, share, other, words[y])
         area += bits
         total += part
     return area, total

@@ -11,7 +11,7 @@ import torch
 
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.fast.norms import normalise_groups
+from m2fp_cli.engine.fast.norms import normalize_groups
 from m2fp_cli.engine.fast.sampling import sample_fused
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
@@ -123,7 +123,7 @@ def test_precision_names():
 
 @pytest.mark.parametrize("able", [True, False])
 def test_bfloat16_is_refused_where_the_cpu_cannot(able, monkeypatch):
-    monkeypatch.setattr(precision, "can_bfloat16", lambda: able)
+    monkeypatch.setattr(precision, "supports_bfloat16", lambda: able)
     if able:
         assert precision.choose_dtype("bf16") is torch.bfloat16
         return
@@ -144,7 +144,7 @@ def test_group_norm_in_place_is_exact_where_channels_hardly_vary():
     torch.nn.init.normal_(norm.weight)
     rows = torch.randn(9000, 16).mul(1e-3).add(torch.arange(16.0))
     exact = norm.double()(rows.double().T[None])[0].T
-    normalise_groups(rows, norm.float())
+    normalize_groups(rows, norm.float())
     assert (rows - exact).abs().max() < 1e-4
 
 
