@@ -15,7 +15,7 @@ from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.engine.postprocess import build_result
 from m2fp_cli.engine.preprocess import mirror_input, prepare_image
-from m2fp_cli.network.checkpoint import build_network
+from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import ModelConfig, read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction

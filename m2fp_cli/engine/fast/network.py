@@ -36,7 +36,7 @@ class FastM2FP(nn.Module):
         """Parse one photo.
 
         Args:
-            images: (1, 3, H, W) float32, normalised RGB; H and W multiples of 32.
+            images: (1, 3, H, W) float32, normalized RGB; H and W multiples of 32.
 
         Returns:
             class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
