@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.engine.people import result_from_maps
-from m2fp_cli.imaging.codec import decode_map, read_bytes
+from m2fp_cli.imaging.codec import decode_map
+from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.eye_steps import GRID_X, GRID_Y, look_under, moved, stack_planes
 from m2fp_cli.tryon.eyes import (

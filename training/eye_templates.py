@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.engine.people import result_from_maps
-from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
+from m2fp_cli.imaging.codec import decode_map, read_image
+from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.eyes import (
     CENTER,

@@ -1,8 +1,9 @@
 """From instances and a label map to people with their own parts.
 
-The network finds parts and humans independently. They are joined here the way M2FP's evaluator
-does it: humans are painted by ascending score, so that the surest one is on top, and the label map
-is cut by what is visible of each. Every pixel then belongs to one person and one label at most.
+The network finds parts and humans independently. They are joined here as M2FP's evaluator joins
+them: humans are painted by ascending score, so that the one with the highest score is on top, and
+the label map is cut by what is visible of each. Every pixel then belongs to at most one person and
+one label.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from collections.abc import Iterable, Sequence
 import cv2
 import numpy as np
 
-from m2fp_cli.engine.sides import occurring_ids, put_on_sides
+from m2fp_cli.engine.sides import assign_sides, occurring_ids
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, mask_overlap
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
 
-MAX_PEOPLE = 65535
+MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
 
 
 def assemble_result(
@@ -32,22 +33,22 @@ def assemble_result(
 
     Args:
         labels: names of the label ids; ``human_id`` tells humans from parts.
-        semantic_map: (H, W) uint8.
+        semantic_map: (H, W) uint8 label ids.
         instances: parts and humans in any order.
-        single_human: the photo holds one person by definition: all that is not background.
+        single_human: the photo shows one person, who is all that is not background.
         sides_from_body: in the label map, each person's limbs and shoes get the side of the body
-            that they lie on (see :func:`m2fp_cli.engine.sides.put_on_sides`).
+            that they lie on (see :func:`m2fp_cli.engine.sides.assign_sides`).
 
     Returns:
-        the result, its people numbered from 1 by descending score.
+        The result, its people numbered from 1 by descending score.
     """
     humans = sorted_instances(i for i in instances if i.label_id == labels.human_id)
     parts = sorted_instances(i for i in instances if i.label_id != labels.human_id)
     if single_human:
-        humans = _whole_figure(semantic_map, parts)
+        humans = _whole_person(semantic_map, parts)
     person_map, visible = paint_people(humans, semantic_map.shape)
     if sides_from_body:
-        semantic_map = _settle_sides(labels, semantic_map, [mask for _, mask in visible])
+        semantic_map = _with_sides(labels, semantic_map, [mask for _, mask in visible])
     people = []
     for person_id, (human, mask) in enumerate(visible, start=1):
         own = semantic_map[mask.slices] * mask.inside
@@ -62,33 +63,33 @@ def assemble_result(
     )
 
 
-def _settle_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
-    """The label map with every person's limbs and shoes on one side each."""
-    settled, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
+def _with_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
+    """A copy of the label map in which every person's limbs and shoes have the body's sides."""
+    assigned, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
     for mask in masks:
         inside = mask.inside  # unpacked at every call
         own = semantic_map[mask.slices] * inside
-        np.copyto(settled[mask.slices], put_on_sides(own, pairs, shoes), where=inside)
-    return settled
+        np.copyto(assigned[mask.slices], assign_sides(own, pairs, shoes), where=inside)
+    return assigned
 
 
 def sorted_instances(instances: Iterable[Instance]) -> list[Instance]:
-    """Instances by descending score; equal scores by label id, then by box, so order is stable."""
+    """Sort by descending score, then by label id and box, so that the order never varies."""
     return sorted(instances, key=lambda i: (-i.score, i.label_id, i.box_xyxy))
 
 
 def paint_people(
     humans: Sequence[Instance], image_hw: tuple[int, ...]
 ) -> tuple[PersonMap, list[tuple[Instance, Mask]]]:
-    """Paint humans on one map, the surest on top.
+    """Paint humans on one map, the one with the highest score on top.
 
     Args:
         humans: by descending score.
         image_hw: height and width of the photo.
 
     Returns:
-        person map (H, W) uint16, and per person in it (by id) the instance and its visible mask.
-        Humans of whom nothing is visible get no id.
+        Person map (H, W) uint16, 0 = nobody, and for person id 1, 2, ... the instance and its
+        visible mask. Humans of whom nothing is visible get no id.
     """
     height, width = image_hw
     order = np.zeros((height, width), dtype=np.uint16)
@@ -118,49 +119,51 @@ def cut_parts(
     """One part per label in a crop of the label map.
 
     Args:
-        label_crop: (h, w) uint8, 0 where nothing is to be cut.
+        label_crop: (h, w) uint8 label ids, 0 where there is no part.
         origin_xy: column and row of the crop in the image.
         image_hw: size of the image.
-        instances: the network's part instances, which lend their scores.
-        fallback_score: score of a part that no instance of its label touches.
+        instances: the network's part instances; a part takes the score of one of them.
+        fallback_score: score of a part that no instance of its label overlaps.
 
     Returns:
-        parts by ascending label id.
+        Parts by ascending label id.
     """
     parts = []
     x, y, width, height = cv2.boundingRect(label_crop)
     if not width:
         return ()
-    some, some_xy = label_crop[y : y + height, x : x + width], (origin_xy[0] + x, origin_xy[1] + y)
-    for label_id in np.flatnonzero(occurring_ids(some)[1:]) + 1:
-        mask = _mask_of(int(label_id), some, some_xy, image_hw)
-        score = _lent_score(mask, int(label_id), instances, fallback_score)
+    crop, crop_xy = label_crop[y : y + height, x : x + width], (origin_xy[0] + x, origin_xy[1] + y)
+    for label_id in np.flatnonzero(occurring_ids(crop)[1:]) + 1:
+        mask = _label_mask(int(label_id), crop, crop_xy, image_hw)
+        score = _overlap_score(mask, int(label_id), instances, fallback_score)
         parts.append(Part(int(label_id), score, mask))
     return tuple(parts)
 
 
-def _mask_of(
+def _label_mask(
     label_id: int, label_crop: LabelMap, origin_xy: tuple[int, int], image_hw: tuple[int, int]
 ) -> Mask:
-    """Where a crop of the label map has one label."""
-    there = label_crop == label_id
-    # `Mask.from_crop` finds the same box with NumPy, three times as slowly: the command line's own
-    # process reads masks through it, and must not import OpenCV.
-    x, y, width, height = cv2.boundingRect(there.view(np.uint8))
+    """The mask of one label in a crop of the label map that holds it."""
+    is_label = label_crop == label_id
+    # `Mask.from_crop` finds the same box with NumPy, which takes three times as long: it must not
+    # import OpenCV, because the command line's own process reads masks through it.
+    x, y, width, height = cv2.boundingRect(is_label.view(np.uint8))
     left, top = origin_xy[0] + x, origin_xy[1] + y
-    inside = there[y : y + height, x : x + width]
+    inside = is_label[y : y + height, x : x + width]
     return Mask(image_hw, (left, top, left + width, top + height), inside)
 
 
-def _lent_score(mask: Mask, label_id: int, instances: Sequence[Instance], fallback: float) -> float:
-    """Score of the instance of the label that covers most of the mask."""
+def _overlap_score(
+    mask: Mask, label_id: int, instances: Sequence[Instance], fallback: float
+) -> float:
+    """Score of the instance with this label that overlaps the mask most."""
     covers = [(mask_overlap(mask, i.mask), i.score) for i in instances if i.label_id == label_id]
     best = max(covers, default=(0, fallback))
     return best[1] if best[0] else fallback
 
 
-def _whole_figure(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Instance]:
-    """The one person of a single-human photo; its score is the area-weighted mean of its parts."""
+def _whole_person(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Instance]:
+    """The one person of a single-human photo, scored by the area-weighted mean of the parts."""
     mask = Mask.from_full(semantic_map > 0)
     if not mask.area:
         return []
@@ -173,15 +176,15 @@ def _whole_figure(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Ins
 def result_from_maps(
     labels: LabelSet, semantic_map: LabelMap, person_map: PersonMap | None = None
 ) -> ParsingResult:
-    """Result of maps alone, as other tools and data sets give them; every score is 1.
+    """Build a result from maps alone, as other tools and data sets give them; every score is 1.
 
     Args:
         labels: names of the label ids.
-        semantic_map: (H, W) uint8; ids without a name count as background.
-        person_map: (H, W) uint16, 0 = nobody; without it all that is not background is one person.
+        semantic_map: (H, W) uint8 label ids; ids without a name count as background.
+        person_map: (H, W) uint16, 0 = nobody; None = all that is not background is one person.
 
     Returns:
-        the result; people are numbered from 1 in the order of their ids, and keep no instances.
+        The result; people are numbered from 1 in the order of their ids; it has no instances.
     """
     semantic_map = np.where(semantic_map < len(labels.names), semantic_map, 0).astype(np.uint8)
     if person_map is None:

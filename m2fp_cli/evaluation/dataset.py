@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.errors import ImageError, NoImagesError, UsageError
-from m2fp_cli.imaging.codec import decode_map, read_bytes
+from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.names import displayable
+from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.layout import IMAGE_SUFFIXES
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 

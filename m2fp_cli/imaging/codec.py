@@ -23,22 +23,10 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.encoding import encode_jpeg, encode_palette_png, encode_png, encode_webp
 from m2fp_cli.imaging.headers.png import bit_depth
-from m2fp_cli.imaging.inspect import MAX_PIXELS, ImageHeader, inspect_image
+from m2fp_cli.imaging.headers.record import ImageHeader
+from m2fp_cli.imaging.inspect import MAX_PIXELS, inspect_image
 from m2fp_cli.imaging.reading import read_bytes
-
-__all__ = [
-    "DecodedImage",
-    "decode_image",
-    "decode_map",
-    "encode_jpeg",
-    "encode_palette_png",
-    "encode_png",
-    "encode_webp",
-    "read_bytes",
-    "read_image",
-]
 
 # Formats Pillow reads only with another package: (that package, what it must be asked to do).
 _PLUGINS = {

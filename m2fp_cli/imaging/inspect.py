@@ -13,8 +13,6 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers import isobmff, jpeg, png, simple, tiff, webp
 from m2fp_cli.imaging.headers.record import ImageHeader
 
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "ImageHeader", "inspect_image"]
-
 MAX_PIXELS = 100_000_000
 """Default limit: 300 MB as 8-bit BGR. Others stop at 50 (imgproxy) to 268 megapixels (sharp)."""
 

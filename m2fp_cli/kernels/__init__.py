@@ -1,4 +1,4 @@
-"""Compiled inner loops (numba, LLVM), the threads that share them, and what the CPU can do.
+"""Compiled inner loops (numba, LLVM), the threads that run them, and what the CPU can do.
 
-Nothing here knows of a network or a photo: arrays go in and come out.
+Nothing here depends on the network or on files: arrays go in and arrays come out.
 """

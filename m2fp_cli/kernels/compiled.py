@@ -1,9 +1,9 @@
-"""Loops that numba compiles on first use and keeps.
+"""Loops that numba compiles on first use and keeps on disk.
 
-They need no compiler, and where the installation is read-only numba keeps the code in the user's
-cache folder. By itself it compiles a loop again when the loop's own file changes; what a loop takes
-from other files would stay as it was. Here any change in this folder counts as well: loops
-elsewhere in the package take from it and from their own file only.
+This needs no C compiler. Where the installation is read-only, numba keeps the code in the user's
+cache folder. numba compiles a loop again when the loop's own file changes, but not when a file
+that the loop imports from does. Here a change of any file in this folder counts as well. Loops
+elsewhere in the package must therefore use only this folder and their own file.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 
 def compiled(loop: Loop) -> Loop:
-    """Compile a loop over arrays, to be called without the interpreter lock.
+    """Compile a loop over arrays; it runs without the interpreter lock.
 
-    Sums may be taken in any order, and a division by zero gives infinity.
+    With fast math: sums may be taken in any order, and a division by zero gives infinity.
     """
     return _compile(loop, fastmath=True)
 
 
 def compiled_exactly(loop: Loop) -> Loop:
-    """The same, but every operation rounds as it stands."""
+    """Compile a loop over arrays without fast math: every operation is rounded as written."""
     return _compile(loop, fastmath=False)
 
 
 def _compile(loop: Loop, *, fastmath: bool) -> Loop:
     dispatcher = numba.njit(nogil=True, cache=True, fastmath=fastmath, error_model="numpy")(loop)
-    # What numba compares is private, but has been the same since 2016; a test watches it.
+    # This attribute of numba is private, but has been the same since 2016; a test watches it.
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
         kept._source_stamp = source_stamp(Path(loop.__code__.co_filename))
@@ -42,13 +42,13 @@ def _compile(loop: Loop, *, fastmath: bool) -> Loop:
 
 
 def source_stamp(path: Path) -> str:
-    """What changes with the kernels and with a file of loops elsewhere."""
+    """A text that changes with any file of this folder and with the file at ``path``."""
     return source_digest() + hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @functools.cache
 def source_digest(folder: Path = Path(__file__).parent) -> str:
-    """SHA-256 over the Python files of the kernels, or of another folder."""
+    """SHA-256 in hexadecimal over the Python files of this folder, or of another one."""
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
         digest.update(path.read_bytes())

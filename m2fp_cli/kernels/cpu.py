@@ -1,4 +1,4 @@
-"""What the CPU says it can do, without torch: the command line's process may ask."""
+"""What the CPU says it can do, read without torch so that the command line's process may ask."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @functools.cache
 def cpu_flags() -> frozenset[str]:
-    """Feature flags of the first CPU, as Linux lists them; empty elsewhere."""
+    """Feature flags of the first CPU as Linux lists them; empty on other systems."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -20,19 +20,19 @@ def cpu_flags() -> frozenset[str]:
     return frozenset()
 
 
-def can_bfloat16() -> bool:
-    """Whether torch 1.13 has bfloat16 products here at all, fast or not.
+def supports_bfloat16() -> bool:
+    """Whether torch 1.13 can multiply in bfloat16 on this CPU at all, fast or not.
 
-    oneDNN 2.6, which does them, asks for these parts of AVX-512 (its ``avx512_core``).
+    Its oneDNN 2.6 needs these parts of AVX-512 (``avx512_core``) for it.
     """
     return {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= cpu_flags()
 
 
 def settle_precision(precision: str) -> str:
-    """The number format that ``auto`` means on this machine; the others mean themselves.
+    """The number format that ``auto`` means on this machine; other names are returned as they are.
 
-    The engine also checks the products of a CPU that announces bfloat16 units, and takes float32
-    where they are wrong; that needs torch and is not asked here.
+    The engine goes one step further: where a CPU announces bfloat16 units but torch's products with
+    them are wrong, it uses float32. That check needs torch and is not made here.
 
     Args:
         precision: ``fp32``, ``bf16`` or ``auto``.

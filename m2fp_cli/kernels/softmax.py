@@ -1,6 +1,6 @@
-"""The two steps of a masked softmax as vectors of our own, sixteen scores at once.
+"""The two steps of a masked softmax as vector code, sixteen scores at once.
 
-Beside the mask and the conversions the compiler does not vectorise them: 84 ms of a photo of
+The compiler does not vectorize them beside the mask and the conversions: 84 ms of a photo of
 640x864 in the published model, against 40 ms.
 """
 
@@ -12,90 +12,106 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from m2fp_cli.kernels.vectors import FAST, I8, LANES, Floats, floats, load, pointer
+from m2fp_cli.kernels.formats import (
+    EXP_LOWEST,
+    EXP_TERMS,
+    EXPONENT_BIAS,
+    FRACTION_BITS,
+    LN_2,
+    LOG2_E,
+)
+from m2fp_cli.kernels.vectors import (
+    FAST,
+    I8,
+    LANES,
+    FloatVectors,
+    float_vectors,
+    load_vector,
+    pointer,
+)
 
-LOWEST = -3.0e38
-
-_LOG2_E, _LN_2 = 1.4426950408889634, 0.6931471805599453
-_END = -87.0  # below, float32 runs out
-_BIAS, _FRACTION_BITS = 127, 23  # of a float32
-# Taylor's polynomial of 2 ** f for |f| <= 1/2 in f ln 2: as ``formats.exponential``.
-_TERMS = (1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1.0, 1.0)
+LOWEST_SCORE = -3.0e38  # in place of a blocked score; close to the lowest float32
 
 
-def _declare_raise_peaks(_context: Any, row: Any, shut: Any, start: Any, peaks: Any) -> Any:
-    """Raise sixteen peaks to sixteen scores where those are not shut.
+def _declare_update_maxima(_context: Any, row: Any, blocked: Any, start: Any, maxima: Any) -> Any:
+    """Raise sixteen running maxima to sixteen scores of a row where these are not blocked.
 
-    In compiled code: ``raise_peaks(row, shut, start, peaks)`` of contiguous arrays: (N,) float32 or
-    bfloat16 as uint16, and (N,) bool, from their elements ``start`` on; (16,) float32. Unchecked.
+    In compiled code: ``update_maxima(row, blocked, start, maxima)`` with contiguous arrays: ``row``
+    (N,) float32 or bfloat16 as uint16, ``blocked`` (N,) bool, both from element ``start`` on, and
+    ``maxima`` (16,) float32. Nothing is checked.
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = floats(builder, row.dtype, LANES)
-        scores, closed = _scores(context, code, signature, arguments)
-        score = builder.select(closed, code.all(LOWEST), code.read(scores))
-        plain, lanes = Floats(builder, LANES), _first(context, code, signature, arguments, 3)
-        peak = plain.read(lanes)
-        higher = builder.fcmp_ordered(">", score, peak)
-        plain.store(builder.select(higher, score, peak), lanes)
+        vectors = float_vectors(builder, row.dtype, LANES)
+        place, blocked_lanes = _scores(context, vectors, signature, arguments)
+        lowest = vectors.constant(LOWEST_SCORE)
+        score = builder.select(blocked_lanes, lowest, vectors.read(place))
+        plain = FloatVectors(builder, LANES)
+        lanes = _first(context, builder, signature, arguments, 3)
+        maximum = plain.read(lanes)
+        higher = builder.fcmp_ordered(">", score, maximum)
+        plain.store(builder.select(higher, score, maximum), lanes)
         return context.get_dummy_value()
 
-    return types.void(row, shut, start, peaks), build
+    return types.void(row, blocked, start, maxima), build
 
 
-def _declare_soften(
-    _context: Any, row: Any, shut: Any, start: Any, highest: Any, totals: Any
+def _declare_exponentiate(
+    _context: Any, row: Any, blocked: Any, start: Any, maximum: Any, totals: Any
 ) -> Any:
-    """Turn sixteen scores into weights, e ** (score - highest) or 0 where shut, and add them up.
+    """Replace sixteen scores by e ** (score - maximum), or 0 where blocked, and add them up.
 
-    In compiled code: ``soften(row, shut, start, highest, totals)``, arrays as in ``raise_peaks``.
-    What is added to the (16,) float32 ``totals`` is the weights as stored.
+    In compiled code: ``exponentiate(row, blocked, start, maximum, totals)`` with the arrays of
+    ``update_maxima``. What is added to the (16,) float32 ``totals`` are the values as stored.
     """
 
     def build(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        code = floats(builder, row.dtype, LANES)
-        scores, closed = _scores(context, code, signature, arguments)
-        below = builder.fsub(code.read(scores), code.splat(arguments[3]))
-        weights = builder.select(closed, code.all(0.0), _exponential(code, below))
-        stored = code.store(weights, scores)
-        plain, lanes = Floats(builder, LANES), _first(context, code, signature, arguments, 4)
+        vectors = float_vectors(builder, row.dtype, LANES)
+        place, blocked_lanes = _scores(context, vectors, signature, arguments)
+        below = builder.fsub(vectors.read(place), vectors.splat(arguments[3]))
+        zero = vectors.constant(0.0)
+        numerators = builder.select(blocked_lanes, zero, _exponential(vectors, below))
+        stored = vectors.store(numerators, place)
+        plain = FloatVectors(builder, LANES)
+        lanes = _first(context, builder, signature, arguments, 4)
         plain.store(builder.fadd(plain.read(lanes), stored), lanes)
         return context.get_dummy_value()
 
-    return types.void(row, shut, start, highest, totals), build
+    return types.void(row, blocked, start, maximum, totals), build
 
 
-raise_peaks: Any = intrinsic(_declare_raise_peaks)
-soften: Any = intrinsic(_declare_soften)
+update_maxima: Any = intrinsic(_declare_update_maxima)
+exponentiate: Any = intrinsic(_declare_exponentiate)
 
 
-def _scores(context: Any, code: Floats, signature: Any, arguments: Any) -> tuple[Any, Any]:
-    """Where the scores lie, and which are shut."""
-    scores, shut = (
-        pointer(context, code.builder, signature.args[i], arguments[i], arguments[2])
+def _scores(context: Any, vectors: FloatVectors, signature: Any, arguments: Any) -> tuple[Any, Any]:
+    """Pointer to the sixteen scores, and which of them are blocked."""
+    scores, blocked = (
+        pointer(context, vectors.builder, signature.args[i], arguments[i], arguments[2])
         for i in (0, 1)
     )
     flags = ir.VectorType(I8, LANES)
-    closed = load(code.builder, shut, flags, 1)
-    return scores, code.builder.icmp_unsigned("!=", closed, ir.Constant(flags, None))
+    loaded = load_vector(vectors.builder, blocked, flags, 1)
+    return scores, vectors.builder.icmp_unsigned("!=", loaded, ir.Constant(flags, None))
 
 
-def _first(context: Any, code: Floats, signature: Any, arguments: Any, index: int) -> Any:
-    """Where an array begins."""
-    zero = ir.IntType(64)(0)
-    return pointer(context, code.builder, signature.args[index], arguments[index], zero)
+def _first(context: Any, builder: Any, signature: Any, arguments: Any, index: int) -> Any:
+    """Pointer to the first element of argument ``index``."""
+    return pointer(context, builder, signature.args[index], arguments[index], ir.IntType(64)(0))
 
 
-def _exponential(code: Floats, x: Any) -> Any:
+def _exponential(vectors: FloatVectors, x: Any) -> Any:
     """The exponential of values up to 0; see ``formats.exponential``."""
-    builder = code.builder
-    x = builder.select(builder.fcmp_ordered("<", x, code.all(_END)), code.all(_END), x)
-    scaled = builder.fmul(x, code.all(_LOG2_E), flags=FAST)
-    whole = code.floor(builder.fadd(scaled, code.all(0.5), flags=FAST))
+    builder, lowest = vectors.builder, vectors.constant(EXP_LOWEST)
+    x = builder.select(builder.fcmp_ordered("<", x, lowest), lowest, x)
+    scaled = builder.fmul(x, vectors.constant(LOG2_E), flags=FAST)
+    whole = vectors.floor(builder.fadd(scaled, vectors.constant(0.5), flags=FAST))
     fraction = builder.fsub(scaled, whole, flags=FAST)
-    power = code.polynomial(builder.fmul(fraction, code.all(_LN_2), flags=FAST), _TERMS)
+    product = builder.fmul(fraction, vectors.constant(LN_2), flags=FAST)
+    power = vectors.polynomial(product, EXP_TERMS)
     exponent = builder.add(
-        builder.fptosi(whole, code.words), ir.Constant(code.words, [_BIAS] * LANES)
+        builder.fptosi(whole, vectors.words),
+        ir.Constant(vectors.words, [EXPONENT_BIAS] * LANES),
     )
-    doubled = builder.shl(exponent, ir.Constant(code.words, [_FRACTION_BITS] * LANES))
-    return builder.fmul(power, builder.bitcast(doubled, code.type), flags=FAST)
+    doubled = builder.shl(exponent, ir.Constant(vectors.words, [FRACTION_BITS] * LANES))
+    return builder.fmul(power, builder.bitcast(doubled, vectors.type), flags=FAST)

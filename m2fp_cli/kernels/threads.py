@@ -1,4 +1,4 @@
-"""Threads for compiled loops that let go of the interpreter lock."""
+"""Threads for compiled loops that release the interpreter lock."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ import numpy as np
 import torch
 
 Item = TypeVar("Item")
-Done = TypeVar("Done")
+Result = TypeVar("Result")
 
-SHARES_A_THREAD = 4  # a core that is taken away for a while leaves the rest to the others
-SHARED_PIXELS = 1 << 18  # below, handing out work costs more than it saves
+CHUNKS_PER_THREAD = 4  # where the system takes a core away for a while, the others go on
+PARALLEL_PIXELS = 1 << 18  # below this, handing out work costs more than it saves
 
 
 @lru_cache(maxsize=4)
 def thread_pool(threads: int) -> ThreadPoolExecutor:
-    """A pool of that many threads; made once a process."""
+    """A pool of that many threads, made once a process."""
     return ThreadPoolExecutor(threads, thread_name_prefix="m2fp-loop")
 
 
 @contextmanager
-def one_of_few_threads(few: int) -> Iterator[None]:
-    """Use one thread inside, if torch has no more than ``few``: for work that shares badly."""
+def single_thread_up_to(limit: int) -> Iterator[None]:
+    """Let torch use one thread inside, if it has no more than ``limit``.
+
+    For steps too small to gain from two or three threads.
+    """
     threads = torch.get_num_threads()
-    if threads > few:
+    if threads > limit:
         yield
         return
     torch.set_num_threads(1)
@@ -39,21 +42,24 @@ def one_of_few_threads(few: int) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def share_tasks(
+def parallel_tasks(
     tasks: Sequence[Item], work: Callable[[Item], object], threads: int | None = None
 ) -> None:
-    """Do tasks with some threads; each takes the next one when it is done with its last.
+    """Do tasks in threads; each thread takes the next task when it is done with its last.
 
-    A core that the system takes away for a while then holds up one task, not half of all: sampling
-    takes 8 % less time on a machine that is shared.
+    Where the system takes a core away for a while, that holds up one task and not half of them:
+    sampling takes 8 % less time on a machine that other programs use.
 
     Args:
-        tasks: a list or tuple; begun in its order.
-        work: does one; called from several threads.
+        tasks: a list or tuple; its order is the order in which tasks are begun.
+        work: does one task; called from several threads.
         threads: how many; None = as many as torch uses.
+
+    Raises:
+        Exception: what ``work`` raised.
     """
     threads = min(threads or torch.get_num_threads(), len(tasks))
-    waiting = iter(tasks)  # of a list or tuple, not of a generator: threads may share it
+    waiting = iter(tasks)  # threads may share the iterator of a list or tuple, not a generator
 
     def take_tasks(_: int) -> None:
         for task in waiting:
@@ -65,34 +71,35 @@ def share_tasks(
         list(thread_pool(threads).map(take_tasks, range(threads)))
 
 
-def share_rows(
-    height: int, width: int, work: Callable[[slice], None], *, together: int = 1
+def parallel_rows(
+    height: int, width: int, work: Callable[[slice], None], *, multiple_of: int = 1
 ) -> None:
-    """Do the rows of a map in shares, a few for each thread that torch uses; a small map in one.
+    """Do the rows of a map in chunks, a few for each thread of torch; a small map in one chunk.
 
     Args:
         height: number of rows.
         width: elements a row.
         work: does the rows of a slice; called from several threads.
-        together: a share begins at a multiple of this, so that sums over so many rows are the same
-            for any number of threads.
+        multiple_of: every chunk begins at a multiple of this, so that sums over groups of so many
+            rows are the same for any number of threads.
     """
-    threads = torch.get_num_threads() if height * width > SHARED_PIXELS else 1
-    shares = 1 if threads == 1 else SHARES_A_THREAD * threads
-    groups = np.linspace(0, -(-height // together), shares + 1).astype(int)
-    bounds = np.minimum(groups * together, height)
+    threads = torch.get_num_threads() if height * width > PARALLEL_PIXELS else 1
+    chunks = 1 if threads == 1 else CHUNKS_PER_THREAD * threads
+    groups = np.linspace(0, -(-height // multiple_of), chunks + 1).astype(int)
+    bounds = np.minimum(groups * multiple_of, height)
     spans = [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds) if a < b]
-    share_tasks(spans, work)
+    parallel_tasks(spans, work)
 
 
-def share_items(items: Sequence[Item], work: Callable[[Item], Done]) -> Iterator[Done]:
-    """Do items with as many threads as torch uses, results in order.
+def parallel_map(items: Sequence[Item], work: Callable[[Item], Result]) -> Iterator[Result]:
+    """The results of ``work`` in the items' order, computed in as many threads as torch uses.
 
-    Only a few are begun before the first is taken, so that results do not pile up.
+    Only a few items are begun before their results are taken, so that results do not pile up.
     """
     threads = torch.get_num_threads()
     if threads == 1:
         yield from map(work, items)
         return
-    for start in range(0, len(items), 4 * threads):
-        yield from thread_pool(threads).map(work, items[start : start + 4 * threads])
+    batch = CHUNKS_PER_THREAD * threads
+    for start in range(0, len(items), batch):
+        yield from thread_pool(threads).map(work, items[start : start + batch])

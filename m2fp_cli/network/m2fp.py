@@ -24,7 +24,7 @@ class M2FP(nn.Module):
     """Mask2Former for Parsing."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build the network with fresh weights; ``config.decoder`` says how many queries."""
+        """Build the network with fresh weights."""
         super().__init__()
         self.config = config
         self.backbone = backbone_module(config.backbone).build(config.backbone)
@@ -34,7 +34,7 @@ class M2FP(nn.Module):
         """Parse a batch.
 
         Args:
-            images: (N, 3, H, W) float, normalised RGB; H and W multiples of 32.
+            images: (N, 3, H, W) float, normalized RGB; H and W multiples of 32.
 
         Returns:
             class logits (N, Q, K + 1) and mask logits (N, Q, H/4, W/4).

@@ -11,8 +11,8 @@ import torch
 
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.fast.norms import normalise_groups
-from m2fp_cli.engine.fast.sampling import sample_fused, sample_portable
+from m2fp_cli.engine.fast.norms import normalize_groups
+from m2fp_cli.engine.fast.sampling import sample_fused
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.engine.random_model import build_sharpened, write_model
@@ -21,6 +21,7 @@ from m2fp_cli.kernels import cpu
 from m2fp_cli.network.deformable_attention import reference_points
 from tests.support.bfloat16 import needs_bfloat16
 from tests.support.family import photo_of_size, single_human_document, small_document
+from tests.support.plain_sampling import sample_plainly
 
 HEADS, LEVELS, POINTS, DEPTH = 3, 3, 4, 5
 SHAPES = [(3, 4), (6, 7), (1, 9)]
@@ -66,7 +67,7 @@ def sampling_inputs(spread: float) -> dict[str, Any]:
 def test_compiled_sampling_equals_torch(spread):
     inputs = sampling_inputs(spread)
     fused = sample_fused(**inputs, threads=1)
-    assert np.abs(fused - sample_portable(**inputs, threads=1)).max() < 2e-5
+    assert np.abs(fused - sample_plainly(**inputs)).max() < 2e-5
     assert np.abs(fused).max() > 0.1
 
 
@@ -122,7 +123,7 @@ def test_precision_names():
 
 @pytest.mark.parametrize("able", [True, False])
 def test_bfloat16_is_refused_where_the_cpu_cannot(able, monkeypatch):
-    monkeypatch.setattr(precision, "can_bfloat16", lambda: able)
+    monkeypatch.setattr(precision, "supports_bfloat16", lambda: able)
     if able:
         assert precision.choose_dtype("bf16") is torch.bfloat16
         return
@@ -143,7 +144,7 @@ def test_group_norm_in_place_is_exact_where_channels_hardly_vary():
     torch.nn.init.normal_(norm.weight)
     rows = torch.randn(9000, 16).mul(1e-3).add(torch.arange(16.0))
     exact = norm.double()(rows.double().T[None])[0].T
-    normalise_groups(rows, norm.float())
+    normalize_groups(rows, norm.float())
     assert (rows - exact).abs().max() < 1e-4
 
 

@@ -8,14 +8,14 @@ import torch
 import torch.nn.functional as F
 
 from m2fp_cli.engine.candidates import make_view
-from m2fp_cli.engine.geometry import Frame
+from m2fp_cli.engine.geometry import InputGeometry
 from m2fp_cli.engine.postprocess import build_result
 from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.network.config import ModelConfig, parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from tests.support.family import small_document
 
-FRAME = Frame((70, 50), (64, 64), (0, 0, 46, 64))
+FRAME = InputGeometry((70, 50), (64, 64), (0, 0, 46, 64))
 GIVEN = ModelInput(torch.zeros(1, 3, 64, 64), FRAME)
 CONFIG = parse_config(small_document())
 
@@ -131,7 +131,7 @@ def mirrored_of(prediction: QueryPrediction) -> QueryPrediction:
 
 
 def test_two_views_that_agree_say_what_one_says():
-    given = ModelInput(GIVEN.tensor, Frame((70, 50), (64, 64), (0, 0, 64, 64)))
+    given = ModelInput(GIVEN.tensor, InputGeometry((70, 50), (64, 64), (0, 0, 64, 64)))
     prediction = random_prediction(3)
     plain = make_view(prediction, given, CONFIG)
     mirrored = make_view(mirrored_of(prediction), given, CONFIG, mirrored=True)
@@ -142,7 +142,7 @@ def test_two_views_that_agree_say_what_one_says():
 
 
 def test_views_that_agree_merge_into_one_instance():
-    given = ModelInput(GIVEN.tensor, Frame((64, 64), (64, 64), (0, 0, 64, 64)))
+    given = ModelInput(GIVEN.tensor, InputGeometry((64, 64), (64, 64), (0, 0, 64, 64)))
     prediction = random_prediction(4)
     prediction.class_logits[0, 1:, :-1] = -20  # only the first query speaks
     prediction.class_logits[0, 0] = 0

@@ -10,7 +10,7 @@ from m2fp_cli.engine import label_votes, mask_edges, thresholding
 from m2fp_cli.engine.fast import attention, norms, pooling, sampling
 from m2fp_cli.engine.precompile import compile_ahead, thin_document
 from m2fp_cli.engine.random_model import published_document
-from m2fp_cli.kernels import resample
+from m2fp_cli.kernels import horizontal, resample
 from m2fp_cli.network.config import parse_config
 
 
@@ -28,7 +28,8 @@ def compiled():
 
 
 @pytest.mark.parametrize(
-    "module", [mask_edges, resample, label_votes, thresholding, attention, norms, pooling]
+    "module",
+    [mask_edges, horizontal, resample, label_votes, thresholding, attention, norms, pooling],
 )
 def test_every_cached_loop_is_compiled(compiled, module):
     loops = [f for f in vars(module).values() if getattr(f, "targetoptions", {}).get("nogil")]

@@ -36,13 +36,13 @@ def test_sizes_are_those_of_the_shortest_edge_rule(image_hw, scaled_hw):
 
 def test_padding_is_right_and_below_and_zero():
     prepared = prepare_image(photo_of_size(100, 150), InputConfig(min_size=100, max_size=200))
-    assert prepared.frame.padded_hw == (128, 160)
-    assert prepared.frame.content_xyxy == (0, 0, 150, 100)
+    assert prepared.geometry.padded_hw == (128, 160)
+    assert prepared.geometry.content_xyxy == (0, 0, 150, 100)
     assert not prepared.tensor[:, :, 100:].any()
     assert not prepared.tensor[:, :, :, 150:].any()
 
 
-def test_pixels_are_normalised_rgb():
+def test_pixels_are_normalized_rgb():
     blue = np.zeros((32, 32, 3), dtype=np.uint8)
     blue[:, :, 0] = 255
     pixel = prepare_image(blue, InputConfig(min_size=32)).tensor[0, :, 5, 5]
@@ -67,7 +67,7 @@ def test_single_human_photos_are_fitted_without_enlarging(image_hw, wanted):
 
 def test_single_human_photos_are_centred_on_grey():
     prepared = prepare_image(photo_of_size(101, 50), InputConfig(crop_hw=(128, 96)))
-    assert prepared.frame.content_xyxy == (23, 13, 73, 114)
+    assert prepared.geometry.content_xyxy == (23, 13, 73, 114)
     grey = torch.tensor([(128 - 123.675) / 58.395])
     assert torch.allclose(prepared.tensor[0, 0, 0, 0], grey)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.engine.people import assemble_result
-from m2fp_cli.engine.sides import occurring_ids, put_on_sides
+from m2fp_cli.engine.sides import assign_sides, occurring_ids
 from m2fp_cli.records.labels import CIHP, LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance
@@ -26,7 +26,7 @@ def test_parts_get_the_side_they_lie_on():
     labels[8:12, 6:9] = 2  # left in the photo: the person's right
     labels[8:12, 11:14] = 3
     labels[10, 12] = 2
-    sided = put_on_sides(labels, PAIRS)
+    sided = assign_sides(labels, PAIRS)
     assert (sided[8:, 6:9] == 3).all()
     assert (sided[8:, 11:14] == 2).all()
     assert (sided[:8] == labels[:8]).all()
@@ -36,9 +36,9 @@ def test_what_lies_on_both_sides_goes_where_its_centre_is():
     labels = body()
     labels[8:12, 5:15] = 2
     labels[11, 10:15] = 1  # more of it is left in the photo
-    assert (put_on_sides(labels, PAIRS)[labels == 2] == 3).all()
+    assert (assign_sides(labels, PAIRS)[labels == 2] == 3).all()
     mirrored = np.ascontiguousarray(labels[:, ::-1])
-    assert (put_on_sides(mirrored, PAIRS)[mirrored == 2] == 2).all()
+    assert (assign_sides(mirrored, PAIRS)[mirrored == 2] == 2).all()
 
 
 @pytest.mark.parametrize(("bridge_rows", "pieces"), [(1, {2, 3}), (5, {2})])
@@ -47,7 +47,7 @@ def test_shoes_that_hang_together_by_little_are_two(bridge_rows, pieces):
     labels[:180, 20:40] = 1
     labels[180:200, 12:26], labels[180:200, 32:50] = 2, 2
     labels[190 : 190 + bridge_rows, 26:32] = 2
-    sided = put_on_sides(labels, PAIRS, bridged=PAIRS)
+    sided = assign_sides(labels, PAIRS, bridged=PAIRS)
     assert set(np.unique(sided[180:])) == {0, *pieces}
     assert ((sided > 1) == (labels > 1)).all()
 
@@ -56,15 +56,15 @@ def test_a_shoe_thinner_than_the_bridge_is_a_shoe():
     labels = np.zeros((200, 60), np.uint8)
     labels[:180, 20:40] = 1
     labels[180:182, 12:26], labels[180:200, 32:50] = 2, 2
-    sided = put_on_sides(labels, PAIRS, bridged=PAIRS)
+    sided = assign_sides(labels, PAIRS, bridged=PAIRS)
     assert (sided[180:182, 12:26] == 3).all()
     assert (sided[180:200, 32:50] == 2).all()
 
 
 def test_nobody_has_no_sides():
     nobody = np.zeros((4, 5), np.uint8)
-    assert not put_on_sides(nobody, PAIRS).any()
-    assert (put_on_sides(body(), PAIRS) == body()).all()
+    assert not assign_sides(nobody, PAIRS).any()
+    assert (assign_sides(body(), PAIRS) == body()).all()
 
 
 def test_sides_go_by_each_person_of_a_photo():

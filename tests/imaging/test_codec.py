@@ -9,10 +9,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.codec import (
-    DecodedImage,
-    decode_image,
-)
+from m2fp_cli.imaging.codec import DecodedImage, decode_image
 from tests.support.hostile_pictures import HostileFile, hostile_files, reason_of
 from tests.support.picture_bytes import (
     encoded,

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m2fp_cli.imaging.codec import (
-    decode_image,
-    decode_map,
+from m2fp_cli.imaging.codec import decode_image, decode_map
+from m2fp_cli.imaging.encoding import (
     encode_jpeg,
     encode_palette_png,
     encode_png,

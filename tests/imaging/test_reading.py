@@ -8,10 +8,8 @@ from typing import Any
 
 import pytest
 
-from m2fp_cli.imaging.codec import (
-    read_bytes,
-    read_image,
-)
+from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.reading import read_bytes
 from tests.support.hostile_folders import (
     make_awkward_photos,
     make_fifo,

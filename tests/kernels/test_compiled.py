@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from m2fp_cli.engine.thresholding import _trace
+from m2fp_cli.engine.thresholding import _threshold_rows
 from m2fp_cli.kernels import compiled
 from m2fp_cli.kernels.compiled import source_digest, source_stamp
 
@@ -48,7 +48,7 @@ def test_a_loop_outside_the_kernels_is_compiled_again_when_its_own_file_changes(
 
 
 def test_loops_are_kept_under_the_stamp():
-    loop: Any = _trace
+    loop: Any = _threshold_rows
     stamp = source_stamp(Path(loop.__code__.co_filename))
     assert loop._cache._cache_file._source_stamp == stamp
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from m2fp_cli.kernels.resample import Taps, highest_plane, interpolate_plane
-from m2fp_cli.kernels.threads import SHARED_PIXELS
+from m2fp_cli.kernels.resample import Taps, argmax_planes, interpolate_plane
+from m2fp_cli.kernels.threads import PARALLEL_PIXELS
 from tests.support.dense_taps import as_matrix, interpolation, taps_of
 
 RNG = np.random.default_rng(3)
@@ -32,8 +32,8 @@ def test_two_steps_at_once_are_the_product_of_both(cells, pixels):
     assert len(both.index) == np.count_nonzero(as_matrix(both, cells), axis=1).max()
 
 
-def test_taps_are_filled_with_nothing_of_the_last_cell():
-    taps = Taps.bilinear(9, 5).filled(16)
+def test_taps_are_padded_with_the_last_cell_at_weight_0():
+    taps = Taps.bilinear(9, 5).padded(16)
     assert np.array_equal(as_matrix(taps, 9)[:5], as_matrix(Taps.bilinear(9, 5), 9))
     assert not taps.weight[:, 5:].any()
     assert (taps.index[:, 5:] == taps.index[:, 4:5]).all()  # far cells would widen the last block
@@ -47,12 +47,12 @@ def test_a_plane_is_the_product_with_both_matrices():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_the_highest_plane_is_argmax_first_on_ties(threads):
-    rows, columns = interpolation(5, 600), interpolation(8, SHARED_PIXELS // 500)
+def test_argmax_takes_the_first_plane_on_ties(threads):
+    rows, columns = interpolation(5, 600), interpolation(8, PARALLEL_PIXELS // 500)
     cells = RNG.integers(-2, 3, (4, 5, 8)).astype(np.float32)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    number, value = highest_plane(cells, taps_of(rows), taps_of(columns))
+    number, value = argmax_planes(cells, taps_of(rows), taps_of(columns))
     torch.set_num_threads(before)
     planes = np.stack([interpolate_plane(c, taps_of(rows), taps_of(columns)) for c in cells])
     assert np.array_equal(value, planes.max(0))

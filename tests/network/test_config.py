@@ -58,7 +58,7 @@ def test_unknown_keys_are_tolerated():
         ({"classes": "hair"}, "classes"),
         ({"label_map": "best"}, "label_map"),
         ({"mask_edges": "sharp"}, "mask_edges"),
-        ({"parsing_on": False, "semantic_on": False}, "nothing would come out"),
+        ({"parsing_on": False, "semantic_on": False}, "one of them must be on"),
         ({"single_human": True}, "input_single_human.sizes"),
         ({"type": "maskdino"}, "model.type"),
     ],
@@ -77,7 +77,7 @@ def test_wrong_values_are_named(changes, named):
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense"])
-def test_a_file_that_is_no_configuration_is_named(tmp_path, text):
+def test_a_file_that_is_not_a_configuration_is_named(tmp_path, text):
     (tmp_path / "configuration.json").write_text(text)
     with pytest.raises(ModelError, match=r"configuration\.json"):
         read_config(tmp_path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from m2fp_cli.kernels.cpu import can_bfloat16
+from m2fp_cli.kernels.cpu import supports_bfloat16
 
 needs_bfloat16 = pytest.mark.skipif(
-    not can_bfloat16(), reason="this CPU has no AVX-512, which torch needs for bfloat16"
+    not supports_bfloat16(), reason="this CPU has no AVX-512, which torch needs for bfloat16"
 )
 PRODUCT_FORMATS = (torch.float32, pytest.param(torch.bfloat16, marks=needs_bfloat16))

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from m2fp_cli.errors import EngineError
-from m2fp_cli.network.checkpoint import build_network
+from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
 

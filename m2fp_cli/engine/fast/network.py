@@ -1,4 +1,4 @@
-"""All of it: M2FP rearranged for inference on a CPU."""
+"""M2FP as a whole, rearranged for inference on a CPU."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class FastM2FP(nn.Module):
     """The same function as ``M2FP`` in evaluation mode, one photo at a time."""
 
     def __init__(self, network: M2FP, dtype: torch.dtype = torch.float32) -> None:
-        """Rearrange a built network; its weights may be freed afterwards.
+        """Rearrange a built network; the network itself may be deleted afterwards.
 
         Args:
             network: what to rearrange; it is not changed.
@@ -36,7 +36,7 @@ class FastM2FP(nn.Module):
         """Parse one photo.
 
         Args:
-            images: (1, 3, H, W) float32, normalised RGB; H and W multiples of 32.
+            images: (1, 3, H, W) float32, normalized RGB; H and W multiples of 32.
 
         Returns:
             class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
@@ -47,7 +47,10 @@ class FastM2FP(nn.Module):
 
 
 def _copy_shared_storage(fast: nn.Module, network: nn.Module) -> None:
-    """Copy the small tensors that both use: one view keeps a whole mapped checkpoint in memory."""
+    """Copy the tensors of ``fast`` that lie in the network's memory.
+
+    They are small, but one view of a mapped checkpoint keeps all of it in memory.
+    """
     theirs = {tensor.storage().data_ptr() for tensor in network.state_dict().values()}
     for tensor in (*fast.parameters(), *fast.buffers()):
         if tensor.storage().data_ptr() in theirs:

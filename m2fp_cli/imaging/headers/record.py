@@ -26,12 +26,6 @@ class ImageHeader:
     height: int
     orientation: int = 1
 
-    @property
-    def upright_hw(self) -> tuple[int, int]:
-        """Height and width once the orientation is applied; the frame of every result."""
-        hw = (self.height, self.width)
-        return hw if self.orientation < 5 else hw[::-1]
-
 
 def cut_short(what: str) -> ImageError:
     """The file ends before ``what`` does."""

@@ -1,8 +1,8 @@
-"""The backbones that a configuration can name: a file each, and this list.
+"""The backbones that a configuration can name: one file each, and this list.
 
-A new one is its file here with the functions of ``BackboneModule``, and its line in ``BACKBONES``.
-The fast engine runs it as it is; a twin with folded batch norms, which is faster, goes into
-``engine.fast.backbones`` under the same file name. Importing this imports no torch.
+To add one, write its file here with the functions of ``BackboneModule`` and add a line to
+``BACKBONES``. The fast engine then runs it as it is. A faster twin with folded batch norms goes
+into ``engine.fast.backbones`` under the same file name. Importing this list does not import torch.
 """
 
 from __future__ import annotations
@@ -19,30 +19,30 @@ BACKBONES = {
     "resnet": "resnet",
     **{f"efficientnet_lite{size}": "efficientnet_lite" for size in range(5)},
 }
-"""File in this folder by the ``backbone.kind`` of a configuration."""
+"""The file in this folder for every ``backbone.kind`` of a configuration."""
 
 
 class BackboneModule(Protocol):
-    """What a file of a backbone gives."""
+    """The functions of a backbone's file."""
 
     def build(self, config: BackboneConfig) -> nn.Module:
-        """The backbone with fresh weights.
+        """Build the backbone with fresh weights.
 
-        It maps (N, 3, H, W) float32, normalised RGB, H and W multiples of 32, to a dictionary of
+        It maps (N, 3, H, W) float32, normalized RGB, H and W multiples of 32, to a dictionary of
         feature maps by stage name.
         """
 
     def stage_channels(self, config: BackboneConfig) -> dict[str, int]:
-        """Channels of every stage by name."""
+        """Channels of every stage's feature map by stage name."""
 
     def stage_strides(self, config: BackboneConfig) -> dict[str, int]:
-        """Stride of every stage by name, with respect to the network's input."""
+        """Stride of every stage's feature map by stage name, in pixels of the network's input."""
 
 
 def backbone_module(config: BackboneConfig) -> BackboneModule:
-    """The file of the backbone that a configuration names; imports torch.
+    """Import the file of the backbone that a configuration names, and with it torch.
 
     Raises:
-        KeyError: there is no such backbone; ``network.config`` refuses its name before.
+        KeyError: there is no such backbone; ``network.config`` checks the name beforehand.
     """
     return cast("BackboneModule", import_module(f"{__name__}.{BACKBONES[config.kind]}"))

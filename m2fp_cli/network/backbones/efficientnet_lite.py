@@ -1,4 +1,4 @@
-"""EfficientNet-Lite: a backbone for small models, photo to feature maps at strides 4, 8, 16 and 32.
+"""EfficientNet-Lite: a backbone for small models, with feature maps at strides 4, 8, 16 and 32.
 
 Blocks and scaling are those of Tan and Le, https://arxiv.org/abs/1905.11946, table 1, without
 squeeze-and-excitation and with ReLU6, as Google released it:
@@ -21,7 +21,7 @@ _STEM_CHANNELS = 32
 
 @dataclass(frozen=True)
 class _Group:
-    """Blocks of one shape; the first one has the stride."""
+    """Blocks of one shape; only the first one has the stride."""
 
     kernel: int
     stride: int
@@ -30,28 +30,29 @@ class _Group:
     blocks: int
 
 
-# Table 1's seven groups, by the stage whose feature map they end in.
+# The seven groups of table 1, by the stage whose feature map they end in.
 _STAGES = {
     "res2": (_Group(3, 1, 1, 16, 1), _Group(3, 2, 6, 24, 2)),
     "res3": (_Group(5, 2, 6, 40, 2),),
     "res4": (_Group(3, 2, 6, 80, 3), _Group(5, 1, 6, 112, 3)),
     "res5": (_Group(5, 2, 6, 192, 4), _Group(3, 1, 6, 320, 1)),
 }
-_FIRST, _LAST = _STAGES["res2"][0], _STAGES["res5"][-1]  # never deeper, says the release
+# The release does not make these two groups deeper in larger sizes.
+_FIRST, _LAST = _STAGES["res2"][0], _STAGES["res5"][-1]
 
 # Width and depth by size.
 _SCALES = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2), 3: (1.2, 1.4), 4: (1.4, 1.8)}
 
 
 class InvertedResidual(nn.Module):
-    """1x1 expand, depthwise, 1x1 project; plus the input where the shape stays."""
+    """1x1 expand, depthwise, 1x1 project; plus the input where the shape stays the same."""
 
     expand: ConvNorm | None
 
     def __init__(
         self, in_channels: int, out_channels: int, group: _Group, stride: int, norm: str
     ) -> None:
-        """Build one block."""
+        """Build one block; ``stride`` replaces that of ``group``."""
         super().__init__()
         inner = in_channels * group.expansion
         self.expand = None
@@ -75,7 +76,7 @@ class EfficientNetLite(nn.Module):
     """The backbone: stem and up to four stages."""
 
     def __init__(self, config: BackboneConfig) -> None:
-        """Build the stages up to the deepest one asked for in ``config.out_features``."""
+        """Build the stages up to the deepest one in ``config.out_features``."""
         super().__init__()
         norm = build_norm(config.norm, _STEM_CHANNELS)
         self.stem = ConvNorm(3, _STEM_CHANNELS, 3, norm, stride=2)
@@ -103,7 +104,9 @@ def _build_stage(config: BackboneConfig, name: str, in_channels: int) -> tuple[n
     blocks = []
     for group in _STAGES[name]:
         channels = _scaled_channels(group.channels, _size(config))
-        for block in range(_scaled_blocks(group, _size(config))):
+        fixed = group in (_FIRST, _LAST)
+        count = group.blocks if fixed else math.ceil(group.blocks * _SCALES[_size(config)][1])
+        for block in range(count):
             stride = group.stride if block == 0 else 1
             blocks.append(InvertedResidual(in_channels, channels, group, stride, config.norm))
             in_channels = channels
@@ -111,16 +114,12 @@ def _build_stage(config: BackboneConfig, name: str, in_channels: int) -> tuple[n
 
 
 def _size(config: BackboneConfig) -> int:
+    """The number in ``efficientnet_lite0`` to ``4``."""
     return int(config.kind[-1])
 
 
-def _scaled_blocks(group: _Group, size: int) -> int:
-    fixed = group in (_FIRST, _LAST)
-    return group.blocks if fixed else math.ceil(group.blocks * _SCALES[size][1])
-
-
 def _scaled_channels(channels: int, size: int) -> int:
-    """Nearest multiple of 8, but not more than a tenth narrower than asked for."""
+    """Channels times the width scale, to the nearest multiple of 8 that is not a tenth narrower."""
     wanted = channels * _SCALES[size][0]
     rounded = max(8, int(wanted + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * wanted else rounded
@@ -138,5 +137,5 @@ def stage_strides(_config: BackboneConfig) -> dict[str, int]:
 
 
 def build(config: BackboneConfig) -> EfficientNetLite:
-    """The backbone with fresh weights."""
+    """Build the backbone with fresh weights."""
     return EfficientNetLite(config)

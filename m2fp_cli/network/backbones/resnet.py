@@ -1,4 +1,4 @@
-"""ResNet with the DeepLab stem: photo to feature maps at strides 4, 8, 16 and 32."""
+"""ResNet with the DeepLab stem, with feature maps at strides 4, 8, 16 and 32."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m2fp_cli.network.config import ALL_STAGES, BackboneConfig
 from m2fp_cli.network.convolution import ConvNorm, build_norm
 
 # Bottleneck blocks per stage. 50, 101 and 152 are He et al., https://arxiv.org/abs/1512.03385,
-# table 1; 14 and 26 are the customary smaller members (one or two blocks per stage).
+# table 1; 14 and 26 are the usual smaller ones, with one or two blocks per stage.
 BLOCKS_PER_STAGE = {
     14: (1, 1, 1, 1),
     26: (2, 2, 2, 2),
@@ -38,7 +38,7 @@ class DeepLabStem(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """1x1 reduce, 3x3, 1x1 expand, plus the shortcut."""
+    """1x1 reduce, 3x3, 1x1 expand; plus the shortcut."""
 
     shortcut: ConvNorm | None
 
@@ -46,7 +46,7 @@ class Bottleneck(nn.Module):
         self, in_channels: int, width: int, out_channels: int, stride: int, dilation: int,
         config: BackboneConfig,
     ) -> None:  # fmt: skip
-        """Build one block; the stride sits in the 3x3 unless ``stride_in_1x1``."""
+        """Build one block; the stride is in the 3x3 convolution unless ``stride_in_1x1``."""
         super().__init__()
         norm = config.norm
         stride_1x1, stride_3x3 = (stride, 1) if config.stride_in_1x1 else (1, stride)
@@ -76,7 +76,7 @@ class DeepLabResNet(nn.Module):
     """The backbone: stem and up to four stages."""
 
     def __init__(self, config: BackboneConfig) -> None:
-        """Build the stages up to the deepest one asked for in ``config.out_features``."""
+        """Build the stages up to the deepest one in ``config.out_features``."""
         super().__init__()
         self.stem = DeepLabStem(config.stem_out_channels, config.norm)
         self.out_features = config.out_features
@@ -93,7 +93,7 @@ class DeepLabResNet(nn.Module):
         """Feature maps by stage name.
 
         Args:
-            x: (N, 3, H, W) float, normalised RGB, H and W multiples of 32.
+            x: (N, 3, H, W) float, normalized RGB, H and W multiples of 32.
 
         Returns:
             ``{"res2": (N, C2, H/4, W/4), ...}`` for the configured stages.
@@ -124,7 +124,7 @@ def _build_stage(config: BackboneConfig, index: int, in_channels: int) -> nn.Seq
 
 
 def build(config: BackboneConfig) -> DeepLabResNet:
-    """The backbone with fresh weights."""
+    """Build the backbone with fresh weights."""
     return DeepLabResNet(config)
 
 

@@ -1,7 +1,7 @@
-"""Backbones arranged for a CPU: under the file name of a backbone its twin with folded norms.
+"""Backbones rearranged for a CPU: twins of ``network.backbones`` with their batch norms folded.
 
-The file has ``fold(backbone, dtype)``, which gives a module that maps (1, 3, H, W) float32 images
-to the same feature maps.
+A twin has the file name of its backbone. The file holds ``fold(backbone, dtype)``, which returns a
+module that maps (1, 3, H, W) float32 images to the same feature maps.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class PlainBackbone(nn.Module):
-    """A backbone that has no twin here, as it is: float32, channels last."""
+    """A backbone without a twin here, run as it is: float32, channels last."""
 
     def __init__(self, backbone: nn.Module) -> None:
         """Wrap a backbone in evaluation mode."""
@@ -30,7 +30,7 @@ class PlainBackbone(nn.Module):
 
 
 def fold_backbone(backbone: nn.Module, dtype: torch.dtype) -> nn.Module:
-    """The same function in evaluation mode, arranged for a CPU.
+    """The same function in evaluation mode, rearranged for a CPU.
 
     Args:
         backbone: built by a file of ``network.backbones``.

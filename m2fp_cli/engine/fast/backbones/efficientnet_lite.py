@@ -10,13 +10,13 @@ from m2fp_cli.engine.fast.convolution import FoldedConv
 from m2fp_cli.network.backbones.efficientnet_lite import EfficientNetLite, InvertedResidual
 
 
-def _bounded(x: Tensor) -> Tensor:
+def _relu6(x: Tensor) -> Tensor:
     """ReLU6, in place."""
     return F.hardtanh(x, 0.0, 6.0, inplace=True)
 
 
 class FoldedInvertedResidual(nn.Module):
-    """A block of folded convolutions."""
+    """An inverted residual block of folded convolutions."""
 
     def __init__(self, block: InvertedResidual, dtype: torch.dtype) -> None:
         """Fold the block's convolutions."""
@@ -28,8 +28,8 @@ class FoldedInvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W')."""
-        out = x if self.expand is None else _bounded(self.expand(x))
-        out = self.project(_bounded(self.depthwise(out)))
+        out = x if self.expand is None else _relu6(self.expand(x))
+        out = self.project(_relu6(self.depthwise(out)))
         return out.add_(x) if self.keeps_shape else out
 
 
@@ -55,7 +55,7 @@ class FoldedEfficientNetLite(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Feature maps by stage name, in the backbone's number format, channels last."""
-        x = _bounded(self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last)))
+        x = _relu6(self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last)))
         features = {}
         for name, stage in self.stages.items():
             x = stage(x)
@@ -65,5 +65,5 @@ class FoldedEfficientNetLite(nn.Module):
 
 
 def fold(backbone: EfficientNetLite, dtype: torch.dtype) -> FoldedEfficientNetLite:
-    """The backbone's twin; see ``engine.fast.backbones``."""
+    """Fold the batch norms of a built backbone; see ``engine.fast.backbones``."""
     return FoldedEfficientNetLite(backbone, dtype)

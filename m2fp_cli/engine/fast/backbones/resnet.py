@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv
-from m2fp_cli.engine.fast.pooling import pool_highest
+from m2fp_cli.engine.fast.pooling import max_pool
 from m2fp_cli.network.backbones.resnet import Bottleneck, DeepLabResNet
 
 
@@ -56,7 +56,7 @@ class FoldedResNet(nn.Module):
         x = images.to(self.dtype).contiguous(memory_format=torch.channels_last)
         for conv in self.stem:
             x = conv(x)
-        x = pool_highest(x)
+        x = max_pool(x)
         features = {}
         for name, stage in self.stages.items():
             x = stage(x)
@@ -66,5 +66,5 @@ class FoldedResNet(nn.Module):
 
 
 def fold(backbone: DeepLabResNet, dtype: torch.dtype) -> FoldedResNet:
-    """The backbone's twin; see ``engine.fast.backbones``."""
+    """Fold the batch norms of a built backbone; see ``engine.fast.backbones``."""
     return FoldedResNet(backbone, dtype)

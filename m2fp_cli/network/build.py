@@ -1,4 +1,4 @@
-"""A model folder becomes a network: built from its configuration, filled with its weights."""
+"""Builds the network of a model folder: from its configuration, with its weights."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from m2fp_cli.network.m2fp import M2FP
 def build_network(folder: Path, config: ModelConfig) -> M2FP:
     """Build the network of a model folder for inference.
 
-    The weights are used where they lie: a mapped checkpoint stays shared with other processes
-    that read it.
+    The weights are not copied: a mapped checkpoint stays shared with other processes that read it.
 
     Args:
         folder: model folder.
-        config: what ``read_config`` says about it.
+        config: its configuration, from ``read_config``.
 
     Returns:
-        the network in evaluation mode, float32, without gradients.
+        The network in evaluation mode, float32, without gradients.
 
     Raises:
         ModelError: weights are missing, damaged, unsafe, or do not fit the configuration.
     """
     weights = load_weights(folder)
-    with _WithoutInitialisation():
+    with _SkipInitialization():
         network = M2FP(config)
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     compare_keys(expected, {key: tuple(value.shape) for key, value in weights.items()})
@@ -43,7 +42,10 @@ def build_network(folder: Path, config: ModelConfig) -> M2FP:
 def assign_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     """Put tensors into a module in place of its own, without copying them.
 
-    Keys that the module does not know are left out; shapes must have been compared before.
+    Args:
+        network: the module; the tensors become its parameters and buffers.
+        weights: tensors by state-dict key; keys that the module does not have are ignored. Their
+            shapes are not checked.
     """
     for prefix, module in network.named_modules():
         for registry in (module._parameters, module._buffers):
@@ -58,13 +60,13 @@ def assign_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> N
 aten: Any = torch.ops.aten  # type: ignore[attr-defined]
 
 
-class _WithoutInitialisation(TorchDispatchMode):
-    """Skips random numbers that the weights would replace: 1 s of start-up for a ResNet-101."""
+class _SkipInitialization(TorchDispatchMode):
+    """Skips random numbers that the weights will replace: 1 s of start-up for a ResNet-101."""
 
     RANDOM = (aten.uniform_.default, aten.normal_.default)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Leave the tensor as it was allocated where random numbers are asked for."""
+        """Run every operation, except that random numbers are not filled in."""
         return args[0] if func in self.RANDOM else func(*args, **(kwargs or {}))
