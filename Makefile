@@ -32,8 +32,8 @@ format: setup ## lay the code out as lint wants it
 	$(BIN)/ruff check --fix --select I .
 	$(BIN)/ruff format .
 
-pictures: setup ## parse and paint the README's picture again
-	$(BIN)/python docs/pictures.py docs/parsed.png examples/astronaut.jpg examples/grace_hopper.jpg --legend
+pictures: setup ## draw the README's picture again
+	$(BIN)/python docs/pictures.py docs/overview.png
 
 accessories: setup ## draw the accessories again from their sources
 	$(BIN)/python accessories/sources/build.py

@@ -2,7 +2,7 @@
 
 >>> from m2fp_cli import HumanParser, colorize, try_on        # doctest: +SKIP
 >>> result = HumanParser("starter").parse(image_bgr)          # doctest: +SKIP
->>> overlay = colorize(image_bgr, result)                     # doctest: +SKIP
+>>> overlay = colorize(result, image_bgr)                     # doctest: +SKIP
 >>> done = try_on(image_bgr, result, {"hat": "fedora"})       # doctest: +SKIP
 >>> reports = list(parse_folder("photos", model="starter"))   # doctest: +SKIP
 """

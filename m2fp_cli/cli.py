@@ -24,14 +24,19 @@ from m2fp_cli.commands import (
     status,
     tryon,
 )
-from m2fp_cli.commands.help import HelpCommand
+from m2fp_cli.commands.help import HelpCommand, HelpGroup
 from m2fp_cli.commands.options import with_groups
 from m2fp_cli.errors import ExitCode, M2fpError
 from m2fp_cli.version import __version__
 
+EXAMPLES = """\
+m2fp parse photos -r
+m2fp tryon --hat fedora"""
+
 app = typer.Typer(
     name="m2fp",
-    help="Human parsing of whole photo folders on ordinary CPUs, with M2FP.",
+    cls=HelpGroup,
+    epilog=EXAMPLES,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -68,7 +73,11 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Human parsing of whole photo folders on ordinary CPUs, with M2FP."""
+    """Find people, their body parts and garments in photos, and use them.
+
+    Works on whole folders, on ordinary CPUs, with M2FP. Parse photos first; the other commands work
+    on what was parsed. `m2fp COMMAND --help` explains a command.
+    """
 
 
 def main() -> None:

@@ -9,16 +9,27 @@ from typing import Annotated
 import typer
 
 from m2fp_cli.commands import options
+from m2fp_cli.commands.help import INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.kinds import KIND_NAMES
 
-app = typer.Typer(no_args_is_help=True, help="List, show and check what can be tried on.")
+EXAMPLES = """\
+m2fp accessories list
+m2fp accessories check my_hat.png --kind hat"""
+
+app = typer.Typer(
+    cls=HelpGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List, show and check what can be tried on.",
+    epilog=EXAMPLES,
+)
 
 AsJson = options.JsonAnswer
 _MARK = "drawn by m2fp accessories check"  # in the picture: says that it may be replaced
 
 
-@app.command("list")
+@app.command("list", cls=HelpCommand, epilog="m2fp accessories list\nm2fp accessories list --json")
 def list_names(as_json: AsJson = False) -> None:
     """List the accessories that come with the tool."""
     from m2fp_cli.tryon.catalog import list_accessories
@@ -31,12 +42,21 @@ def list_names(as_json: AsJson = False) -> None:
         print(f"{kind:10s} {name}")
 
 
-@app.command("show")
+@app.command(
+    "show",
+    cls=HelpCommand,
+    epilog="m2fp accessories show fedora\nm2fp accessories show my_hat.png --json",
+)
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or PNG file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name, or PNG file with its JSON file beside it.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Say where an accessory's file is, and what fixes it to a person."""
+    """Print an accessory's file, its size and its anchors.
+
+    Anchors are the points, in pixels of the picture, that fix it to a person.
+    """
     from m2fp_cli.tryon.catalog import find_accessory, load_accessory
 
     path = find_accessory(name)
@@ -58,12 +78,23 @@ def show(
         print(f"{key}: {value}")
 
 
-@app.command("check")
+@app.command(
+    "check",
+    cls=HelpCommand,
+    epilog="m2fp accessories check my_hat.png --kind hat\n"
+    "m2fp accessories check drop.png --kind earrings -o anchors.png",
+)
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG with transparency.")],
     kind: Annotated[
         str | None,
-        typer.Option(help=f"What it is: {', '.join(KIND_NAMES)}.", show_default=False),
+        typer.Option(
+            metavar="KIND",
+            help=f"What the picture shows: {', '.join(KIND_NAMES)}. [default: as its JSON file "
+            "says]",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -71,12 +102,18 @@ def check(
             "--output",
             "-o",
             metavar="FILE",
-            help="Picture with the anchors drawn. [default: FILE-anchors.png]",
+            help="Picture to write, with the anchors drawn. [default: the name of FILE with "
+            "-anchors.png]",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
 ) -> None:
-    """Draw the anchors of a picture, and name what is wrong with it."""
+    """Draw the anchors of a picture, and say what is wrong with it.
+
+    Anchors that the JSON file beside the picture does not state are guessed from what is visible.
+    Exits with 1 if something is wrong.
+    """
     from m2fp_cli.imaging.encoding import encode_png, tag_png
     from m2fp_cli.imaging.names import displayable
     from m2fp_cli.storage.writing import write_file
@@ -84,7 +121,7 @@ def check(
     from m2fp_cli.tryon.inspection import draw_anchors, find_faults
 
     if not file.is_file():
-        raise UsageError(f"{displayable(file)}: there is no such file")
+        raise UsageError(f"there is no file {displayable(file)}; name a PNG with transparency")
     item = load_accessory(str(file), _kind_of(file, kind))
     faults = find_faults(item)
     target = output or file.with_name(f"{file.stem}-anchors.png")
@@ -108,7 +145,7 @@ def _kind_of(path: Path, stated: str | None) -> str:
 
     text = stated or stated_kind(path)
     if text is None:
-        raise UsageError(f"say what it is: --kind {', '.join(KIND_NAMES)}")
+        raise UsageError(f"say what {path.name} shows, with --kind {', '.join(KIND_NAMES)}")
     if text not in KIND_NAMES:
         raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(KIND_NAMES)}")
     return text

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from m2fp_cli.commands import options
+from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
 from m2fp_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,16 +49,18 @@ def bench(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FOLDER | compare A.json B.json]",
-            help="Photos to measure with, synthetic ones without; or two stored runs to compare.",
+            metavar="FOLDER | compare A.json B.json",
+            help="Folder of the photos to measure with, or the word compare and two stored runs. "
+            "[default: synthetic photos]",
             show_default=False,
         ),
     ] = None,
     scenario: Annotated[
         Scenario,
         typer.Option(
-            help="single: one photo after another; offline: a folder through the pool, with "
-            "decoding and writing; paint: colour maps and overlays, without encoding."
+            help="What to do: single, one photo after another; offline, a folder through the pool, "
+            "with decoding and writing; paint, colour maps and overlays, without encoding; all.",
+            rich_help_panel=MEASURE,
         ),
     ] = Scenario.SINGLE,
     model: Annotated[
@@ -66,23 +69,37 @@ def bench(
             "--model",
             "-m",
             metavar="NAME",
-            help="A model, or 'random': the published size with random weights that find much.",
+            help="Model to measure, or random: the published size with random weights that find "
+            "100 instances.",
+            rich_help_panel=INPUT,
         ),
     ] = "random",
     sizes: Annotated[
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Synthetic photos: 480p, 720p, 1080p, 4k, WxH. [default: 480p,720p,1080p]",
+            help="Sizes of the synthetic photos, with commas between: 480p, 720p, 1080p, 4k or "
+            "WxH. [default: 480p,720p,1080p]",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Photos taken from a folder.")] = 10,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Most photos to take from a folder.",
+            rich_help_panel=INPUT,
+        ),
+    ] = 10,
     against: Annotated[
         Opponent,
         typer.Option(
-            help="Measure another engine beside ours, in turn: ModelScope's code (extra: "
-            "reference, CPython 3.10), or our network in another runtime (extra of its name)."
+            help="Measure another engine beside m2fp's, in turn: reference, ModelScope's code "
+            "(extra: reference, CPython 3.10); onnxruntime or openvino, the same network in that "
+            "runtime (extra of that name).",
+            rich_help_panel=MEASURE,
         ),
     ] = Opponent.NONE,
     precision: options.Precision = options.PrecisionName.FP32,
@@ -95,6 +112,7 @@ def bench(
             metavar="SECONDS",
             help="Measure each case for at least this long. [default: 60]",
             show_default=False,
+            rich_help_panel=MEASURE,
         ),
     ] = None,
     min_count: Annotated[
@@ -104,6 +122,7 @@ def bench(
             metavar="N",
             help="Take at least this many samples of each case. [default: 30]",
             show_default=False,
+            rich_help_panel=MEASURE,
         ),
     ] = None,
     budget: Annotated[
@@ -113,24 +132,41 @@ def bench(
             metavar="SECONDS",
             help="End each case after this time, with at least one sample. [default: 240]",
             show_default=False,
+            rich_help_panel=MEASURE,
         ),
     ] = None,
     roofline: Annotated[
-        bool, typer.Option("--roofline", help="Compare the network with torch's matrix product.")
+        bool,
+        typer.Option(
+            "--roofline",
+            help="Compare the network's speed with that of torch's matrix product.",
+            rich_help_panel=MEASURE,
+        ),
     ] = False,
     sweep: Annotated[
-        bool, typer.Option("--sweep", help="Run the pool with several workers x threads.")
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Run the pool with several numbers of workers and threads.",
+            rich_help_panel=MEASURE,
+        ),
     ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw single's stages as png, svg or pdf (extra: plot).",
+            help="Draw the times of scenario single as a png, svg or pdf (extra: plot).",
             show_default=False,
+            rich_help_panel=CONTENT,
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="About a minute: 480p and 1080p, fewer samples.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Take about a minute: sizes 480p and 1080p, fewer samples.",
+            rich_help_panel=MEASURE,
+        ),
     ] = False,
     output: Annotated[
         Path | None,
@@ -138,21 +174,27 @@ def bench(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write everything, raw samples too, as JSON.",
+            help="Write the results as JSON, with every sample.",
             show_default=False,
+            rich_help_panel=CONTENT,
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print that JSON on stdout, and the tables on stderr.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the results as JSON on stdout, and the tables on stderr.",
+            rich_help_panel=MESSAGES,
+        ),
     ] = False,
 ) -> None:
-    """Measure parsing on this machine: seconds per stage, photos per second, peak memory.
+    """Measure the speed of parsing on this machine.
 
-    With --against both engines run in processes of their own and take turns, so that a
-    busy machine slows both; ratios are medians over pairs, with a 95 % interval, and the answers
-    are compared. What is going on is told on stderr.
+    Prints seconds of each stage, photos per second and peak memory. With --against, both engines
+    run in processes of their own and take turns, so that a busy machine slows both; ratios are
+    medians over pairs, with a 95 % interval, and the answers are compared. Progress goes to stderr.
 
-    m2fp bench compare A.json B.json tells what changed between two stored runs of the same photos.
+    m2fp bench compare A.json B.json prints what changed between two runs that --output stored.
     """
     if inputs and inputs[0] == COMPARE:
         _compare(inputs[1:], as_json=as_json)
@@ -164,9 +206,9 @@ def bench(
     if sweep and "offline" not in scenarios:
         scenarios = (*scenarios, "offline")
     if against is not Opponent.NONE and "single" not in scenarios:
-        raise UsageError("--against goes with --scenario single or all")
+        raise UsageError("--against needs --scenario single or all")
     if plot is not None and "single" not in scenarios:
-        raise UsageError("--plot goes with --scenario single or all")
+        raise UsageError("--plot needs --scenario single or all")
     if plot is not None:
         require_matplotlib()
     counts = {"--workers": workers, "--threads": threads}
@@ -225,12 +267,12 @@ def _print(document: Document, *, as_json: bool) -> None:
 
 def _folder(words: list[str]) -> Path | None:
     if len(words) > 1:
-        raise UsageError("bench takes one folder, or compare and two files")
+        raise UsageError("m2fp bench takes one folder, or the word compare and two files")
     if not words:
         return None
     folder = Path(words[0])
     if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder")
+        raise UsageError(f"{folder} is not a folder; name one that holds photos")
     return folder
 
 
@@ -240,7 +282,7 @@ def _photos(folder: Path | None, sizes: str | None, limit: int, *, quick: bool) 
     if folder is None:
         return make_photos(sizes or ("480p,1080p" if quick else "480p,720p,1080p"))
     if sizes is not None:
-        raise UsageError("--sizes is for synthetic photos; leave it or the folder out")
+        raise UsageError("--sizes is for synthetic photos; leave out --sizes or the folder")
     return load_photos(folder, limit)
 
 
@@ -264,7 +306,7 @@ def _compare(words: list[str], *, as_json: bool) -> None:
     from m2fp_cli.bench.tables import print_comparison
 
     if len(words) != 2:
-        raise UsageError("bench compare takes two files that --json or -o has written")
+        raise UsageError("m2fp bench compare takes two files that --output has written")
     comparison = compare_runs(*(load_run(Path(word)) for word in words))
     if as_json:
         print(json.dumps(comparison.as_json()))

@@ -41,8 +41,8 @@ def colorize(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Say that the inputs are another tool's label maps, and what their ids mean: "
-            "cihp, lip, atr, voc or voc-part.",
+            help="Take the inputs as label maps of another tool, with the ids of cihp, lip, atr, "
+            "voc or voc-part.",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -51,8 +51,8 @@ def colorize(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where the photos are: those of label maps, or photos that were moved after "
-            "parsing.",
+            help="Folder of the photos: those that belong to label maps, or photos that were moved "
+            "after parsing.",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -62,14 +62,14 @@ def colorize(
         bool | None,
         typer.Option(
             "--overlay/--no-overlay",
-            help="Write the colours over the photo. [default: where there is a photo]",
+            help="Also write the colours over the photo. [default: where there is a photo]",
             show_default=False,
             rich_help_panel=CONTENT,
         ),
     ] = None,
     by: Annotated[
         By,
-        typer.Option(help="Give each label or each person a colour.", rich_help_panel=CONTENT),
+        typer.Option(help="Give a colour to each label, or each person.", rich_help_panel=CONTENT),
     ] = By.LABEL,
     labels: Annotated[
         str,
@@ -80,57 +80,54 @@ def colorize(
             rich_help_panel=CONTENT,
         ),
     ] = "",
-    palette: Annotated[
-        str,
-        typer.Option(
-            metavar="FILE|NAME",
-            help="Colours of the labels: m2fp, voc, cihp, or a JSON file of labels and RGB.",
-            rich_help_panel=CONTENT,
-        ),
-    ] = "m2fp",
+    palette: options.PaletteName = "m2fp",
     background: Annotated[
-        Background, typer.Option(help="What is behind a colour map.", rich_help_panel=CONTENT)
+        Background, typer.Option(help="What a colour map has behind it.", rich_help_panel=CONTENT)
     ] = Background.BLACK,
     opacity: Annotated[
         float,
         typer.Option(
             min=0.0,
             max=1.0,
-            help="Opacity of the colours in an overlay.",
+            metavar="SHARE",
+            help="Opacity of the colours over a photo.",
             rich_help_panel=CONTENT,
         ),
     ] = 0.6,
     contours: Annotated[
         bool,
-        typer.Option("--contours", help="Outline every person.", rich_help_panel=CONTENT),
+        typer.Option("--contours", help="Outline each person.", rich_help_panel=CONTENT),
     ] = False,
     legend: Annotated[
         bool,
         typer.Option(
-            "--legend", help="Add a legend where it hides no face.", rich_help_panel=CONTENT
+            "--legend", help="Add a legend, where it hides no face.", rich_help_panel=CONTENT
         ),
     ] = False,
     picture_format: Annotated[
         options.PictureFormat | None,
         typer.Option(
             "--format",
-            help="File format. [default: png for colour maps, jpg for overlays]",
+            help="File format of the pictures. [default: png for colour maps, jpg for overlays]",
             show_default=False,
             rich_help_panel=CONTENT,
         ),
     ] = None,
 ) -> None:
-    """Paint results: colour maps into colors/, colours over the photos into overlays/.
+    """Paint results: colour maps, and colours over the photos.
 
-    Without an input it paints what an earlier parse left in ./m2fp-out.
+    Colour maps go to colors/, the colours over the photos to overlays/. Without an input it paints
+    what an earlier parse left in ./m2fp-out.
     """
     fmt = picture_format.value if picture_format else None
     if fmt == "jpg" and background is Background.TRANSPARENT:
-        raise UsageError("JPEG has no transparency; use --format png or webp")
+        raise UsageError("--background transparent needs --format png or webp; JPEG has no alpha")
     if label_set is not None:
         _check_label_maps(inputs, label_set, by, contours)
         if photos is None and (overlay or background is Background.PHOTO):
-            raise UsageError("label maps come without photos; name their folder with --photos")
+            raise UsageError(
+                "label maps come without photos; give the folder of the photos with --photos"
+            )
 
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.imaging.names import displayable
@@ -170,6 +167,6 @@ def _check_label_maps(inputs: list[Path] | None, label_set: str, by: By, contour
     if label_set not in LABEL_SETS:
         raise UsageError(f"there is no label set {label_set!r}; use {', '.join(LABEL_SETS)}")
     if not inputs:
-        raise UsageError("--label-set says what the ids in label maps mean; name the label maps")
+        raise UsageError("--label-set needs label maps; name the files or folders that hold them")
     if by is By.PERSON or contours:
-        raise UsageError("label maps hold no people; leave --by person and --contours out")
+        raise UsageError("label maps do not hold people; leave out --by person and --contours")

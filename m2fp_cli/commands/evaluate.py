@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from m2fp_cli.commands import options
+from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ExitCode, UsageError
 
 EXAMPLES = """\
@@ -20,8 +21,8 @@ DatasetFolder = Annotated[
     Path,
     typer.Argument(
         metavar="DATASET",
-        help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown), and for the figures of "
-        "people people/ID.png; or with CIHP's Images, Category_ids, Human_ids.",
+        help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown) and, to judge people, "
+        "people/ID.png; or with CIHP's Images, Category_ids and Human_ids.",
     ),
 ]
 
@@ -34,8 +35,9 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Judge what `m2fp parse DATASET/photos -o DIR` left, instead of parsing now.",
+            help="Judge the results of `m2fp parse DATASET/photos -o DIR` instead of parsing now.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     engine: options.Engine = options.EngineName.FAST,
@@ -47,26 +49,38 @@ def evaluate(
         typer.Option(
             "--ids",
             metavar="FILE",
-            help="Judge only the photos whose ids this file lists, one a line.",
+            help="Judge only the photos whose ids this file lists, one on each line.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     every: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Judge every n-th photo only.")
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Judge every N-th photo only.", rich_help_panel=INPUT
+        ),
     ] = 1,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Judge at most N photos.", show_default=False),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Judge at most N photos.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     threads: options.Threads = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.JsonAnswer = False,
 ) -> None:
-    """Measure a model on labelled photos: IoU of labels, AP of regions and of people.
+    """Measure how good a model is on labelled photos.
 
-    Labels of model and data set are compared by id. For a large data set, parse it first (parsing
-    resumes and uses all cores) and judge the results with --results.
+    Prints mean IoU, pixel accuracy and the IoU of each label; where the people are labelled too,
+    the average precision of parts and of people (AP^r, AP^p, AP^h) and PCP. Labels of model and
+    data set are compared by id. For a large data set, parse it first (a parse resumes and uses all
+    cores) and judge the results with --results.
     """
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.commands.running import find_parse_job
@@ -109,7 +123,7 @@ def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"--results are parsed already; leave --{name.replace('_', '-')} out")
+            raise UsageError(f"--results are parsed already; leave out --{name.replace('_', '-')}")
 
 
 def _summary(document: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from m2fp_cli.commands import options
+from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ModelError, UsageError
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 
@@ -23,18 +24,18 @@ def labels(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Instead of a model's labels, those of cihp, lip, atr, voc or voc-part.",
+            help="Show the labels of cihp, lip, atr, voc or voc-part, not those of a model.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    palette: Annotated[
-        str, typer.Option(metavar="FILE|NAME", help="m2fp, voc, cihp, or JSON: label to RGB.")
-    ] = "m2fp",
+    palette: options.PaletteName = "m2fp",
     as_json: options.JsonAnswer = False,
 ) -> None:
-    """Print id, name and colour of every label: of a model, or of another tool's label maps.
+    """Print id, name and colour of every label.
 
-    The default model's labels are known even where its weights are not on this machine.
+    The labels are those of a model, or of another tool's label maps. Those of the default model are
+    known even where its weights are not on this machine.
     """
     from m2fp_cli.records.palette import Palette, load_scheme
 

@@ -56,9 +56,9 @@ Photos = Annotated[
 ParsedOrPhotos = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[INPUT]",
-        help="Output folder of an earlier parse, or photos, which are parsed first if they are "
-        f"not yet. [default: ./{DEFAULT_OUTPUT}]",
+        metavar="INPUT",
+        help="Output folder of an earlier parse, or photos; those that are not parsed yet are "
+        f"parsed first. [default: ./{DEFAULT_OUTPUT}]",
         show_default=False,
     ),
 ]
@@ -100,20 +100,29 @@ Model = Annotated[
         "-m",
         metavar="NAME",
         envvar="M2FP_MODEL",
-        help="Model that parses: m2fp, m2fp-single, starter (bundled), a ModelScope id or a "
-        "folder. [default: m2fp]",
+        help="Model that finds the parts: m2fp, m2fp-single, starter (bundled), a ModelScope id or "
+        "a folder. [default: m2fp]",
         show_default=False,
         show_envvar=True,
         rich_help_panel=INPUT,
     ),
 ]
 
+PaletteName = Annotated[
+    str,
+    typer.Option(
+        "--palette",
+        metavar="FILE|NAME",
+        help="Colours of the labels: m2fp, voc, cihp, or a JSON file that gives labels RGB values.",
+        rich_help_panel=CONTENT,
+    ),
+]
 Engine = Annotated[
     EngineName,
     typer.Option(
         "--engine",
-        help="fast is m2fp's own; reference is ModelScope's code (extra: reference, "
-        "CPython 3.10), slow, for comparing.",
+        help="Code that runs the network: fast is m2fp's own; reference is ModelScope's, slow, for "
+        "comparing (extra: reference, CPython 3.10).",
         rich_help_panel=SPEED,
     ),
 ]
@@ -121,8 +130,8 @@ Precision = Annotated[
     PrecisionName,
     typer.Option(
         "--precision",
-        help="Number format of the network: fp32, bf16 (faster on CPUs with AMX or AVX512-BF16) "
-        "or auto.",
+        help="Number format of the network: fp32; bf16, faster on CPUs with AMX or AVX512-BF16; "
+        "auto, bf16 on such CPUs and fp32 on others.",
         rich_help_panel=SPEED,
     ),
 ]
@@ -138,6 +147,7 @@ MinScore = Annotated[
     float,
     typer.Option(
         "--min-score",
+        metavar="SCORE",
         min=0.0,
         max=1.0,
         help="Lowest score of a person or part that is reported.",
@@ -186,7 +196,9 @@ AsJson = Annotated[
         "--json", help="Print a summary of the run as JSON on stdout.", rich_help_panel=MESSAGES
     ),
 ]
-JsonAnswer = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+JsonAnswer = Annotated[
+    bool, typer.Option("--json", help="Print the answer as JSON.", rich_help_panel=MESSAGES)
+]
 Page = Annotated[
     bool,
     typer.Option(
@@ -267,7 +279,8 @@ class BatchOptions:
             "--timeout",
             min=0.1,
             metavar="SECONDS",
-            help="Give a photo up after this time. [default: 20 times the median, at least 60]",
+            help="Give up on a photo when reading, working or writing takes longer than this. "
+            "[default: 20 times the median, at least 60]",
             show_default=False,
             rich_help_panel=FAILURES,
         ),
@@ -276,9 +289,9 @@ class BatchOptions:
         Rerun,
         typer.Option(
             "--rerun",
-            help="Which photos of an earlier run are done again. changed: if photo, settings or "
-            "model changed, or a result is missing; missing: if a result is missing; failed: as "
-            "changed, and those that failed; all; never.",
+            help="Which photos of an earlier run to do again. changed: photo, settings or model "
+            "changed, or a result is missing; missing: a result is missing; failed: as changed, "
+            "and those that failed; all: every photo; never: none.",
             rich_help_panel=FAILURES,
         ),
     ] = Rerun.CHANGED
@@ -304,8 +317,8 @@ class BatchOptions:
         typer.Option(
             "--shard",
             metavar="K/N",
-            help="Do part K of N only, so that N machines share the work; auto asks Slurm, "
-            "Kubernetes or AWS Batch for both numbers.",
+            help="Do part K of N only, so that N machines share the work; auto takes both from "
+            "Slurm, or K from Kubernetes or AWS Batch and N from M2FP_SHARDS.",
             show_default=False,
             rich_help_panel=SPEED,
         ),
@@ -315,7 +328,8 @@ class BatchOptions:
         typer.Option(
             "--max-failures",
             metavar="N|P%",
-            help="Stop early when more photos than this failed: a number or a percentage.",
+            help="Stop early when more photos than this have failed: a number, or a share such as "
+            "5%.",
             show_default=False,
             rich_help_panel=FAILURES,
         ),

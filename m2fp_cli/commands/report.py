@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from m2fp_cli.commands import options
+from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
 
@@ -38,12 +39,21 @@ _SMALLEST_SIDE = 480
 def report(
     results: Annotated[
         Path,
-        typer.Argument(metavar="[DIR]", help="Output of a parse.", show_default="./m2fp-out"),
+        typer.Argument(
+            metavar="DIR",
+            help=f"Output folder of a parse. [default: ./{DEFAULT_OUTPUT}]",
+            show_default=False,
+        ),
     ] = DEFAULT_OUTPUT,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="[default: DIR/report.html]", show_default=False
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File of the page. [default: DIR/report.html]",
+            show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     photos: options.MovedPhotos = None,
@@ -53,21 +63,30 @@ def report(
             min=64,
             max=4096,
             metavar="PX",
-            help="Longer side of a photo in the page. [default: 1280, less for many photos]",
+            help="Longer side of a photo in the page, in pixels. [default: 1280, less for many "
+            "photos]",
             show_default=False,
+            rich_help_panel=CONTENT,
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Show at most this many photos.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Most photos to show; failures are all shown.",
+            rich_help_panel=CONTENT,
+        ),
     ] = DEFAULT_LIMIT,
     workers: options.Workers = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make one HTML page of an earlier parse: photos, overlays, scores, failures, times.
+    """Make an HTML page to look through the results of a parse.
 
-    The page holds everything it shows, opens from the disk and needs no network.
+    It shows photos, overlays, scores, failures and times. The page is one file that holds
+    everything it shows, opens from the disk and needs no network.
     """
     from m2fp_cli.batch.run import RunOptions
 
@@ -130,7 +149,7 @@ def make_report(
     results = results.absolute()
     path = (output or results / REPORT_PAGE).absolute()
     if path.is_dir():
-        raise UsageError(f"{displayable(path)} is a folder; name the file the page goes to")
+        raise UsageError(f"{displayable(path)} is a folder; give --output the name of a file")
     with OutputTree(results) as tree:
         history = read_history(tree)
     scan, left_out = _find_shown(results, photos, history, limit)

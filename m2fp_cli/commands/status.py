@@ -68,11 +68,19 @@ class JobStatus:
 def status(
     output: Annotated[
         Path,
-        typer.Argument(metavar="[DIR]", help="Output of a run.", show_default="./m2fp-out"),
+        typer.Argument(
+            metavar="DIR",
+            help=f"Output folder of a run. [default: ./{DEFAULT_OUTPUT}]",
+            show_default=False,
+        ),
     ] = DEFAULT_OUTPUT,
     as_json: options.JsonAnswer = False,
 ) -> None:
-    """Say what is done, what failed and why, and what is left; all shards together."""
+    """Say what is done, what failed and why, and what is left.
+
+    Reads the manifests of an output folder, those of all shards together. It changes nothing and
+    may be called during a run.
+    """
     from m2fp_cli.batch.lock import who_holds
     from m2fp_cli.imaging.names import displayable
     from m2fp_cli.storage.tree import OutputTree
@@ -83,7 +91,9 @@ def status(
         found = [one for job in JOBS if (one := read_status(tree, job)) is not None]
         holder = who_holds(tree)
     if not found:
-        raise NoImagesError(f"{displayable(output)} holds no run; give the output of one")
+        raise NoImagesError(
+            f"{displayable(output)} was not written by a run; give the output folder of one"
+        )
     if as_json:
         document = {one.job: one.as_json() for one in found}
         print(json.dumps({"output": str(output), "running": holder, "jobs": document}))

@@ -46,7 +46,9 @@ def _absolute(text: str) -> str:
 
 
 def _worn_type(help_text: str) -> Any:
-    option = typer.Option(metavar="X", help=help_text, show_default=False, rich_help_panel=WEAR)
+    option = typer.Option(
+        metavar="FILE|NAME", help=help_text, show_default=False, rich_help_panel=WEAR
+    )
     return Annotated[str | None, option]
 
 
@@ -86,7 +88,7 @@ def tryon(
         bool,
         typer.Option(
             "--shadow/--no-shadow",
-            help="Let accessories throw shadows on people.",
+            help="Let accessories cast shadows on people.",
             rich_help_panel=CONTENT,
         ),
     ] = True,
@@ -94,7 +96,7 @@ def tryon(
         options.PictureFormat,
         typer.Option(
             "--format",
-            help="File format; png and only png keeps every other pixel as it was.",
+            help="File format of the pictures; only png keeps the photo's other pixels exactly.",
             rich_help_panel=CONTENT,
         ),
     ] = options.PictureFormat.PNG,
@@ -102,8 +104,9 @@ def tryon(
 ) -> None:
     """Put hats, glasses, earrings, necklaces and fabrics on people.
 
-    Composites, and a JSON record of where everything was put and how well, go to tryon/. Without
-    an input it takes what an earlier parse left in ./m2fp-out.
+    Writes to tryon/ a picture of each photo, and a JSON record that says where everything was put,
+    which checks it passed, and why somebody was left out. Without an input it takes what an earlier
+    parse left in ./m2fp-out.
     """
     items = worn.items()  # type: ignore[attr-defined]
 
@@ -121,7 +124,7 @@ def tryon(
     source = find_source(asked, model, run_options, batch)
     results = source.results_or_output
     if page and results != source.output:
-        raise UsageError("--report shows pictures beside their results; leave out --output")
+        raise UsageError("--report needs the pictures beside their results; leave out --output")
     job = FittingJob(source.output, results, settings)
     run_and_exit(
         source.scan,

@@ -104,12 +104,12 @@ def test_two_runs_are_compared(m2fp, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "is no folder"),
+        (["nowhere"], "is not a folder"),
         (["a", "b"], "takes one folder"),
         (["compare", "a.json"], "takes two files"),
         (["compare", "a.json", "b.json"], "cannot be read"),
-        (["--scenario", "paint", "--against", "reference"], "--against goes with"),
-        (["--scenario", "offline", "--plot", "x.png"], "--plot goes with"),
+        (["--scenario", "paint", "--against", "reference"], "--against needs"),
+        (["--scenario", "offline", "--plot", "x.png"], "--plot needs"),
         (["--sizes", "huge"], "--sizes takes"),
         (["--threads", "0"], "--threads takes auto or a number"),
     ],
