@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.tryon.morphology import dilate_square
 
 Pixels = tuple[NDArray[np.int64], ...]  # rows and columns
 
@@ -51,9 +52,9 @@ def fill_background(
     known = ~unknown
     known[pixels[0] // step, pixels[1] // step] = False
     closed = _shrunk_mask(unknown, size) | opening
-    near = _grown(opening, 8) & closed  # what is unknown farther away does not matter here
+    near = dilate_square(opening, 8) & closed  # what is unknown farther away does not matter here
     rough = cv2.inpaint(small, (near | opening).astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    joined = _grown(opening, 1).astype(np.uint8)
+    joined = dilate_square(opening, 1).astype(np.uint8)
     count, pieces = cv2.connectedComponents(joined, connectivity=8)
     belongs = pieces[into_small]
     smooth = rough.astype(np.float32)
@@ -99,7 +100,7 @@ def find_offset(
     Returns:
         the offset, None where no place has background enough.
     """
-    band = _grown(piece, BAND) & known
+    band = dilate_square(piece, BAND) & known
     if np.count_nonzero(band) < 8:
         return None
     reach = np.array([round(REACH[0] * unit), round(REACH[1] * unit)])
@@ -156,12 +157,6 @@ def _some_pixels(mask: BoolArray, margin: NDArray[np.int64]) -> Pixels:
     return rows[::step] + margin[1], columns[::step] + margin[0]
 
 
-def _grown(mask: BoolArray, reach: int) -> BoolArray:
-    """Dilate by a square."""
-    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
-
-
 def _cost(there: FloatArray, here: FloatArray, seen: FloatArray) -> FloatArray:
     """How badly surroundings fit, in levels; (P, N, 3) and (P, 1, 3) to (N,)."""
     weight = seen[..., None] / np.maximum(seen.sum(axis=0), 1)[:, None]
@@ -182,8 +177,8 @@ def _correction(
     dx, dy = offset
     moved = np.roll(picture, (-dy, -dx), axis=(0, 1))
     known_there = np.roll(known, (-dy, -dx), axis=(0, 1))
-    band = _grown(piece, BAND) & known & known_there
-    rows, columns = np.nonzero(_grown(piece, BAND))
+    band = dilate_square(piece, BAND) & known & known_there
+    rows, columns = np.nonzero(dilate_square(piece, BAND))
     part = slice(rows[0], rows[-1] + 1), slice(columns.min(), columns.max() + 1)
     weight = band[part].astype(np.float32)
     difference = (picture[part] - moved[part]) * weight[..., None]

@@ -12,6 +12,7 @@ from m2fp_cli.tryon.background import fill_background
 from m2fp_cli.tryon.compositing import Layer, alpha_in_window
 from m2fp_cli.tryon.figure import HEAD, Figure, build_figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.morphology import bounding_slices, nearer_to
 from m2fp_cli.tryon.occlusion import enlarged
 from m2fp_cli.tryon.wearer import Wearer
 
@@ -77,9 +78,10 @@ def clear_above(wearer: Wearer, layer: Layer, band: HatBand, notes: list[str]) -
     hair = figure.area(rough.hair | rough.frayed, unit) > 0.005
     none = np.zeros_like(rough.old)
     todo = (rough.old if hat else none) | (rough.hair | rough.frayed if hair else none)
-    if not todo.any():
+    around = bounding_slices(todo)
+    if around is None:
         return none
-    box = _box_in_photo(figure, todo, 0.3 * unit)
+    box = _box_in_photo(figure, around, 0.3 * unit)
     detail = build_figure(wearer.result, wearer.person, box)
     own = enlarged(own, figure, box)
     covered = alpha_in_window(layer, detail) > 0.6
@@ -124,20 +126,20 @@ def _uncovered(
     slope *= np.float32(0.7)
     slope -= np.float32(band.height + 0.05)
     above = ~covered & (below < slope)
-    frayed = figure.grown(hair, FRAY * frame.unit) & (figure.own == 0) & ~figure.others
+    frayed = figure.dilate(hair, FRAY * frame.unit) & (figure.own == 0) & ~figure.others
     return Uncovered(hat & ~covered, hair & above, frayed & above)
 
 
-def _box_in_photo(figure: Figure, mask: BoolArray, margin: float) -> Box:
-    """Box in the photo of what is set in a figure's window, inside of that window."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+def _box_in_photo(figure: Figure, part: tuple[slice, slice], margin: float) -> Box:
+    """Box in the photo of some rows and columns of a figure's window, inside of that window."""
+    rows, columns = part
     x0, y0, x1, y1 = figure.window_xyxy
     step, reach = figure.step, round(margin)
     return (
-        max(x0 + step * int(columns[0]) - reach, x0),
-        max(y0 + step * int(rows[0]) - reach, y0),
-        min(x0 + step * (int(columns[-1]) + 1) + reach, x1),
-        min(y0 + step * (int(rows[-1]) + 1) + reach, y1),
+        max(x0 + step * columns.start - reach, x0),
+        max(y0 + step * rows.start - reach, y0),
+        min(x0 + step * columns.stop + reach, x1),
+        min(y0 + step * rows.stop + reach, y1),
     )
 
 
@@ -167,7 +169,7 @@ def _own_head(figure: Figure, unit: float, along: FloatArray, below: FloatArray)
         below: position below it, in U.
     """
     head = figure.mask(*HEAD)
-    count, pieces = cv2.connectedComponents(figure.grown(head, 0.12 * unit).astype(np.uint8))
+    count, pieces = cv2.connectedComponents(figure.dilate(head, 0.12 * unit).astype(np.uint8))
     near = head & (np.abs(along) < 1.0) & (np.abs(below) < 1.0)
     mine = np.zeros(count, dtype=np.bool_)
     mine[pieces[near]] = True
@@ -187,31 +189,10 @@ def _paint_background(wearer: Wearer, detail: Figure, hole: BoolArray, stays: Bo
     figure, unit = wearer.figure, wearer.frame.unit
     edge = max(2.0, 0.2 * unit)  # hair frays out beyond its mask
     # What frays out of the part that stays, stays.
-    hole = hole | (_around(hole, stays, edge) & (detail.own == 0) & ~detail.others)
+    hole = hole | (nearer_to(hole, stays, edge) & (detail.own == 0) & ~detail.others)
     # The rest of the person must not be taken for background: it is unknown like the hole.
-    unknown = figure.grown(figure.own > 0, edge) | figure.others
+    unknown = figure.dilate(figure.own > 0, edge) | figure.others
     _fill(wearer, detail.window_xyxy, hole, unknown)
-
-
-def _around(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
-    """Pixels no farther than ``reach`` from one mask, and farther from another."""
-    part = _box_around(mask, round(reach) + 1)
-    to_mask, to_other = (
-        cv2.distanceTransform((~m[part]).astype(np.uint8), cv2.DIST_L2, 5)
-        if m[part].any()
-        else np.inf
-        for m in (mask, other)
-    )
-    out = np.zeros_like(mask)
-    out[part] = (to_mask <= round(reach)) & (to_mask < to_other)
-    return out
-
-
-def _box_around(mask: BoolArray, margin: int) -> tuple[slice, slice]:
-    """Rows and columns that hold what is set, and a margin."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
-    return slice(top, int(rows[-1]) + margin + 1), slice(left, int(columns[-1]) + margin + 1)
 
 
 def _paint_hair(wearer: Wearer, box_xyxy: Box, hole: BoolArray) -> BoolArray:
@@ -229,13 +210,13 @@ def _paint_hair(wearer: Wearer, box_xyxy: Box, hole: BoolArray) -> BoolArray:
 
 def _fill(wearer: Wearer, box_xyxy: Box, hole: BoolArray, unknown: BoolArray) -> None:
     """Fill a hole, (h, w) bool in a box of the photo, from what is known in the window."""
-    if not hole.any():
+    around = bounding_slices(hole, 3)
+    if around is None:
         return
     figure = wearer.figure
     window = wearer.photo_bgr[figure.window]
     rows, columns = np.nonzero(hole)
     left, top = (at - start for at, start in zip(box_xyxy, figure.origin_xy, strict=False))
-    around = _box_around(hole, 3)
     hole, before = hole[around], window[_slices_within(box_xyxy, figure)][around].copy()
     fill_background(
         window, (rows + top, columns + left), wearer.look_bgr, unknown, wearer.frame.unit

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray
-from m2fp_cli.tryon.figure import grown
+from m2fp_cli.tryon.morphology import dilate
 
 UNIT = 20.0  # pixels per U in the standard frame
 SIZE_WH = (200, 220)
@@ -95,7 +95,7 @@ def standard_frame(
     smooth = grey if scale >= 0.7 else cv2.GaussianBlur(grey, (0, 0), 0.35 / scale)
     flags = cv2.INTER_LINEAR
     picture = cv2.warpAffine(smooth, matrix, SIZE_WH, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    support = grown(face, 0.2 * prior.unit).astype(np.float32)
+    support = dilate(face, 0.2 * prior.unit).astype(np.float32)
     weight = cv2.warpAffine(support, matrix, SIZE_WH, flags=flags)
     even = _local_contrast(np.sqrt(picture.astype(np.float32)), np.asarray(weight, np.float32))
     return even, matrix

@@ -9,7 +9,8 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.eyes import Prior
-from m2fp_cli.tryon.figure import Figure, opened
+from m2fp_cli.tryon.figure import Figure
+from m2fp_cli.tryon.morphology import open_mask
 
 UNITS_PER_WIDTH = 0.43  # U / width of the face without ears
 EYES_TO_CHIN = 1.84
@@ -34,7 +35,7 @@ def measure_face(face: BoolArray, figure: Figure) -> FaceShape:
     side = math.sqrt(area)
     if side < MIN_FACE_SIDE:
         return FaceShape(side, 0.0, 0.0, 0.0, 0.0, 0.0)
-    core = opened(face, 0.15 * side)
+    core = open_mask(face, 0.15 * side)
     core = core if core.any() else face
     rows = np.flatnonzero(core.any(axis=1))
     widths = core[rows].sum(axis=1)

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.arrays import BoolArray, Box, FloatArray
+from m2fp_cli.arrays import BoolArray, Box
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult, Person
+from m2fp_cli.tryon.morphology import close_mask, dilate
 
 HEAD = ("Face", "Hair", "Hat", "Sunglasses")
 SKIN = ("Face", "Torso-skin")
@@ -76,9 +77,9 @@ class Figure:
         """Area of a mask of the window in U^2, for a U in pixels of the photo."""
         return int(np.count_nonzero(mask)) * (self.step / unit) ** 2
 
-    def grown(self, mask: BoolArray, radius: float) -> BoolArray:
-        """``grown`` for a radius in pixels of the photo."""
-        return grown(mask, radius / self.step)
+    def dilate(self, mask: BoolArray, radius: float) -> BoolArray:
+        """``morphology.dilate`` for a radius in pixels of the photo."""
+        return dilate(mask, radius / self.step)
 
 
 def build_figure(result: ParsingResult, person: Person, window_xyxy: Box, step: int = 1) -> Figure:
@@ -144,55 +145,11 @@ def face_region(figure: Figure) -> BoolArray:
         return face
     largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     side = float(np.sqrt(stats[largest, cv2.CC_STAT_AREA]))
-    near = grown(pieces == largest, 0.3 * side)
+    near = dilate(pieces == largest, 0.3 * side)
     keep = [largest] + [
         i
         for i in range(1, count)
         if stats[i, cv2.CC_STAT_AREA] >= 0.03 * side * side and (near & (pieces == i)).any()
     ]
     kept = np.isin(pieces, keep)
-    return shrunk(grown(kept, 0.08 * side), 0.08 * side) | kept
-
-
-def grown(mask: BoolArray, radius: float) -> BoolArray:
-    """Dilate by a disc of ``radius`` pixels, rounded."""
-    reach = round(radius)
-    around = _rectangle(mask, reach + 1)
-    if reach < 1 or around is None:
-        return mask
-    out = np.zeros_like(mask)
-    out[around] = _distance_to_unset(~mask[around]) <= reach
-    return out
-
-
-def shrunk(mask: BoolArray, radius: float) -> BoolArray:
-    """Erode by a disc of ``radius`` pixels, rounded; the frame's edge does not eat into it."""
-    reach = round(radius)
-    around = _rectangle(mask, 1)
-    if reach < 1 or around is None:
-        return mask
-    out = np.zeros_like(mask)
-    out[around] = _distance_to_unset(mask[around]) > reach
-    return out
-
-
-def opened(mask: BoolArray, radius: float) -> BoolArray:
-    """Remove what is narrower than a disc of ``radius`` pixels."""
-    return grown(shrunk(mask, radius), radius)
-
-
-def _rectangle(mask: BoolArray, margin: int) -> tuple[slice, slice] | None:
-    """Rows and columns that hold everything set and a margin; None if nothing is."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
-    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
-
-
-def _distance_to_unset(mask: BoolArray) -> FloatArray:
-    """Distance of every pixel to the next one that is not set; its cost knows no radius."""
-    if mask.all():
-        return np.full(mask.shape, np.inf, dtype=np.float32)
-    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(distance, dtype=np.float32)
+    return close_mask(kept, 0.08 * side) | kept

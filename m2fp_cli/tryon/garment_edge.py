@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray
-from m2fp_cli.tryon.figure import grown
+from m2fp_cli.tryon.morphology import dilate
 
 EDGE = 0.08  # width of the edge that is mixed with what is beside the garment, U
 BEYOND = (1.5, 4.0)  # pixels that a label may end before its garment, EDGE in between
@@ -31,7 +31,7 @@ def follow_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: fl
     """
     reach = float(np.clip(EDGE * unit, 1.5, 6.0))
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    inner, outer = depth > reach, ~grown(mask, reach)
+    inner, outer = depth > reach, ~dilate(mask, reach)
     near = (depth > 0) & (depth <= 1.5 * reach)
     if not near.any() or not inner.any() or not outer.any():
         return target
@@ -80,8 +80,8 @@ def widened(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) ->
     """
     reach = float(np.clip(EDGE * unit, *BEYOND))
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    inner, outer = depth > reach, free & ~grown(mask, 2 * reach)
-    beside = grown(mask, reach) & ~mask & free
+    inner, outer = depth > reach, free & ~dilate(mask, 2 * reach)
+    beside = dilate(mask, reach) & ~mask & free
     if not beside.any() or not inner.any() or not outer.any():
         return mask
     cloth, ground = (_around(light, part, reach)[beside] for part in (inner, outer))

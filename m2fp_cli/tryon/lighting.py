@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.compositing import ROWS, Layer, three_times
-from m2fp_cli.tryon.figure import Figure, shrunk
+from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.head import HeadFrame, luminance, window_units
+from m2fp_cli.tryon.morphology import erode
 
 LUMINANCE_BGR = np.asarray([0.0722, 0.7152, 0.2126], dtype=np.float32)
 GAIN_RANGE = (0.6, 1.6)
@@ -73,7 +74,7 @@ def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light
     low, high = np.percentile(of_them, (1, 99)) if of_them.size else (0.0, 1.0)
     along, below = window_units(frame, figure)
     grey = luminance(window)
-    skin = shrunk(face, 0.12 * frame.unit / step)
+    skin = erode(face, 0.12 * frame.unit / step)
     return Light(
         float(low),
         float(high),

@@ -17,7 +17,7 @@ def hands_in_front(figure: Figure, unit: float) -> BoolArray:
     hands = figure.mask(*HANDS)
     if not hands.any():
         return hands
-    head = figure.grown(figure.mask("Face", "Hair", "Hat", "Sunglasses"), 0.1 * unit)
+    head = figure.dilate(figure.mask("Face", "Hair", "Hat", "Sunglasses"), 0.1 * unit)
     _, pieces = cv2.connectedComponents(hands.astype(np.uint8), connectivity=8)
     touching = np.unique(pieces[hands & head])
     return np.isin(pieces, touching[touching > 0])

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import TOPS, grown
+from m2fp_cli.tryon.figure import TOPS
+from m2fp_cli.tryon.morphology import dilate
 
 # Of 160 pieces of tops beside the largest that the starter finds on 251 street photos, 33 belong to
 # the same garment: 11 of them are joined, with half of their area, and 7 of the others.
@@ -77,10 +78,10 @@ def _pieces(mask: BoolArray) -> list[BoolArray]:
 
 def _goes_on(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
     """Whether the colours on both sides of a common border are alike."""
-    inside, beside = grown(garment, reach) & piece, grown(piece, reach) & garment
+    inside, beside = dilate(garment, reach) & piece, dilate(piece, reach) & garment
     if min(np.count_nonzero(inside), np.count_nonzero(beside)) < SMALLEST:
         return False
-    sides = grown(inside, reach) & piece, grown(beside, reach) & garment
+    sides = dilate(inside, reach) & piece, dilate(beside, reach) & garment
     colors = (to_lab(bgr[side][:, None])[:, 0] for side in sides)
     return bhattacharyya(*colors) > ALIKE
 

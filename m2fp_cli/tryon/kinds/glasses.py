@@ -94,7 +94,7 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
     worn = figure.mask("Sunglasses") & (np.abs(along) < 1.5) & (np.abs(below) < 1.0)
     if figure.area(worn, frame.unit) > LEAST_WORN:
         covered = alpha_in_window(layer, figure) > 0.3
-        rest = np.count_nonzero(worn & ~figure.grown(covered, 0.06 * frame.unit))
+        rest = np.count_nonzero(worn & ~figure.dilate(covered, 0.06 * frame.unit))
         clear = glasses.numbers["lens_alpha"] < CLEAR_LENS
         if rest > MOST_UNCOVERED * np.count_nonzero(worn) or clear:
             return ItemRecord("glasses", glasses.name, "glasses are worn already")
@@ -185,11 +185,11 @@ def _shown_frame(wearer: Wearer, layer: Layer) -> FloatArray:
     """What is seen of the frame: all of it on the face, outside of the lenses not over hair."""
     frame, figure = wearer.frame, wearer.figure
     along, _ = window_units(frame, figure)
-    face = figure.grown(figure.mask("Face", "Sunglasses"), OVER_FACE * frame.unit)
+    face = figure.dilate(figure.mask("Face", "Sunglasses"), OVER_FACE * frame.unit)
     side = np.abs(along) > TEMPLES_FROM
     hidden = side & (figure.mask("Hair", "Hat") | ~face)
     # Frames reach a little over the head's own edge, but never float beside it.
-    head = figure.grown(figure.mask("Face", "Hair", "Hat", "Sunglasses"), OVER_HEAD * frame.unit)
+    head = figure.dilate(figure.mask("Face", "Hair", "Hat", "Sunglasses"), OVER_HEAD * frame.unit)
     keep = ~(hidden | ~(head | (np.abs(along) < TEMPLES_FROM)))
     out: FloatArray = to_layer(keep, figure, layer, max(0.05 * frame.unit, 0.5))
     return out
@@ -207,7 +207,7 @@ def check_glasses(
         misses.append(math.hypot(dx, dy - LENS_DROP))
         inside.append(dx <= half_width * shorten and dy <= half_height)
     alpha = alpha_in_window(layer, figure)
-    head = figure.grown(figure.mask("Face", "Hair", "Sunglasses", "Hat"), OVER_HEAD * frame.unit)
+    head = figure.dilate(figure.mask("Face", "Hair", "Sunglasses", "Hat"), OVER_HEAD * frame.unit)
     total = float(alpha.sum())
     return [
         Check("eyes_in_lenses", float(np.mean(inside)), 1.0, 1.0),

@@ -6,7 +6,7 @@ import numpy as np
 
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
-from m2fp_cli.tryon.figure import build_figure, shrunk, whole_window
+from m2fp_cli.tryon.figure import build_figure, whole_window
 from m2fp_cli.tryon.garment import (
     Cloth,
     Recolored,
@@ -17,6 +17,7 @@ from m2fp_cli.tryon.garment import (
     recolor,
 )
 from m2fp_cli.tryon.kind import BodyKind, Number
+from m2fp_cli.tryon.morphology import erode
 from m2fp_cli.tryon.records import Check, ItemRecord
 from m2fp_cli.tryon.wearer import Body
 
@@ -66,7 +67,7 @@ def check_top(done: Recolored) -> list[Check]:
     lightness = [np.cbrt(np.clip(v, 0, 1)).astype(np.float32) for v in (before, after)]
     # Patterns have light and dark of their own.
     low = 0.0 if done.patterned or done.textured else LEAST_FOLDS_R
-    inner = shrunk(done.mask, 3)
+    inner = erode(done.mask, 3)
     lab = done.lab
     edge, middle = lab[done.mask & ~inner], lab[inner if inner.any() else done.mask]
     # A texture has many colours: its mean is compared, and only a plain cloth's edge.
