@@ -22,7 +22,7 @@ BLOBS[8:20, 5:30] = BLOBS[25:27, 30:48] = BLOBS[35, 3] = True
 def distances(mask):
     """Distance of every pixel to the nearest one that is set."""
     places = np.argwhere(mask)
-    grid = np.stack(np.indices(mask.shape), axis=-1)[:, :, None]
+    grid = np.moveaxis(np.indices(mask.shape), 0, -1)[:, :, None]
     return np.sqrt(((grid - places) ** 2).sum(axis=-1)).min(axis=2)
 
 
