@@ -20,12 +20,12 @@ from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
 
 FORMAT_VERSION = "1.0"
-SCORE_DIGITS = 6
+SCORE_DIGITS = 6  # after the point
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from; part of the document, and the same on every run.
+    """Where a result comes from; part of the document, and the same for every run.
 
     Attributes:
         source: path of the photo, as it was found below its input folder.
@@ -47,7 +47,12 @@ class Provenance:
 
 
 def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]:
-    """The JSON document of a result; see ``schemas/result.schema.json``."""
+    """The JSON document of a result; see ``schemas/result.schema.json``.
+
+    Args:
+        result: what the parser says.
+        provenance: where that comes from.
+    """
     height, width = result.image_hw
     labels = result.labels
     people = [
@@ -96,10 +101,10 @@ def load_result(path: Path | str, *, instances: bool = True) -> ParsingResult:
 
     Args:
         path: a ``results/*.json`` file.
-        instances: read the network's own instances too; without them it takes half the time.
+        instances: read the network's own instances too; without them reading takes half the time.
 
     Raises:
-        M2fpError: the file cannot be read, is no result, or is of a newer format.
+        M2fpError: the file cannot be read, is not a result, or has a newer format.
     """
     path = Path(path)
     try:
@@ -107,21 +112,26 @@ def load_result(path: Path | str, *, instances: bool = True) -> ParsingResult:
         version = str(document["format_version"])
         if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
             raise M2fpError(
-                f"{path}: has format version {version}, this m2fp reads {FORMAT_VERSION}; "
+                f"{path}: has format version {version}, but this m2fp reads {FORMAT_VERSION}; "
                 "update m2fp or parse the photo again"
             )
         return from_document(document if instances else {**document, "instances": []})
     except OSError as error:
         raise M2fpError(f"{path}: cannot be read ({error.strerror})") from error
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise M2fpError(f"{path}: is no result of m2fp parse ({error!r}); parse again") from error
+        text = f"{path}: is not a result of m2fp parse ({error!r}); parse again"
+        raise M2fpError(text) from error
 
 
 def from_document(document: Mapping[str, Any]) -> ParsingResult:
-    """Result of a parsed JSON document.
+    """Build a result from its JSON document.
+
+    Args:
+        document: as ``to_document`` gives it.
 
     Raises:
-        KeyError, TypeError, ValueError, IndexError: the document is not of the format.
+        KeyError, TypeError, ValueError, IndexError: the document does not have
+            this format.
     """
     labels = LabelSet(tuple(document["labels"]), document["human_id"])
     image_hw = (int(document["image"]["height"]), int(document["image"]["width"]))

@@ -19,7 +19,7 @@ from m2fp_cli.records.document import load_result
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 from m2fp_cli.records.results import LabelMap, PersonMap
 
-_MOST_PIXELS = 2**30  # of our own maps, which no limit stopped when they were written
+_MAX_OWN_PIXELS = 2**30  # of maps that m2fp wrote, whatever limit photos had then
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class PhotoMaps:
     Attributes:
         labels: names of the label ids.
         semantic_map: (H, W) uint8, 0 = background.
-        person_map: (H, W) uint16, 0 = nobody; None where it is not needed or not known.
+        person_map: (H, W) uint16, 0 = nobody; None where it is not needed or there is none.
         people: number of people.
     """
 
@@ -42,13 +42,13 @@ class PhotoMaps:
         """Check that the maps fit the labels and each other.
 
         Raises:
-            ImageError: ``corrupt``, they do not.
+            ImageError: they do not; its reason is ``corrupt``.
         """
         highest = int(self.semantic_map.max())
         if highest >= len(self.labels.names):
             raise ImageError(
                 "corrupt",
-                f"holds id {highest}, and its label set ends at {len(self.labels.names) - 1}; name "
+                f"holds id {highest}, but its label set ends at {len(self.labels.names) - 1}; name "
                 "the right one with --label-set",
             )
         if self.person_map is not None and self.person_map.shape != self.semantic_map.shape:
@@ -63,13 +63,13 @@ class PhotoMaps:
 def read_result_maps(output: Path, key: str, *, people: bool = True) -> PhotoMaps:
     """Maps of a photo that was parsed into ``output``.
 
-    The PNG maps are read where they are there, since that is faster and they may have been touched
-    up by hand; the rest comes from the JSON document.
+    The PNG maps are read where they exist: that is faster, and they may have been edited by hand.
+    The rest comes from the JSON document.
 
     Args:
         output: root of the results.
-        key: output name of the photo.
-        people: whether the person map is wanted.
+        key: of the photo in it.
+        people: whether the person map is needed.
 
     Raises:
         ImageError: the result is missing, damaged or contradicts itself.
@@ -95,7 +95,11 @@ def read_result_maps(output: Path, key: str, *, people: bool = True) -> PhotoMap
 
 
 def read_labels(output: Path, key: str) -> LabelSet:
-    """The label set that a photo was parsed with.
+    """Read the label set that a photo was parsed with.
+
+    Args:
+        output: root of the results.
+        key: of the photo in it.
 
     Raises:
         ImageError: the result is missing or damaged.
@@ -104,21 +108,21 @@ def read_labels(output: Path, key: str) -> LabelSet:
 
 
 def read_label_map(path: Path, labels: LabelSet) -> PhotoMaps:
-    """The label map of another tool; pixels its annotator left open count as background.
+    """Read the label map of another tool; pixels that its annotator ignored count as background.
 
     Args:
         path: a palette or grey PNG whose pixels are ids.
         labels: what the ids mean.
 
     Raises:
-        ImageError: it cannot be read, or holds ids that the label set has not.
+        ImageError: it cannot be read, or holds ids that the label set does not have.
     """
     ids = decode_map(read_bytes(path))
     known = np.where(ids == IGNORED_ID, 0, ids)
     if int(known.max()) >= len(labels.names):
         raise ImageError(
             "unsupported",
-            f"holds id {int(known.max())}, and its label set ends at {len(labels.names) - 1}; name "
+            f"holds id {int(known.max())}, but its label set ends at {len(labels.names) - 1}; name "
             "the right one with --label-set",
         )
     return PhotoMaps(labels, known.astype(np.uint8))
@@ -126,7 +130,7 @@ def read_label_map(path: Path, labels: LabelSet) -> PhotoMaps:
 
 def _read_own_map(path: Path) -> npt.NDArray[np.integer[Any]] | None:
     try:
-        return decode_map(read_bytes(path), max_pixels=max(_MOST_PIXELS, MAX_PIXELS))
+        return decode_map(read_bytes(path), max_pixels=max(_MAX_OWN_PIXELS, MAX_PIXELS))
     except ImageError as error:
         if error.reason == "vanished":
             return None
@@ -138,9 +142,11 @@ def _read_document(path: Path) -> dict[str, Any]:
     try:
         document = json.loads(data)
     except ValueError as error:
-        raise ImageError("corrupt", f"its result {path.name} is no JSON; parse it again") from error
+        raise ImageError(
+            "corrupt", f"its result {path.name} is not valid JSON; parse it again"
+        ) from error
     if not isinstance(document, dict):
-        raise ImageError("corrupt", f"{path.name} is no result of m2fp parse; parse it again")
+        raise ImageError("corrupt", f"{path.name} is not a result of m2fp parse; parse it again")
     return document
 
 
@@ -148,4 +154,4 @@ def _labels_of(document: dict[str, Any]) -> LabelSet:
     try:
         return LabelSet(tuple(str(name) for name in document["labels"]), document["human_id"])
     except (KeyError, TypeError, ValueError) as error:
-        raise ImageError("corrupt", "its result names no labels; parse it again") from error
+        raise ImageError("corrupt", "its result has no list of labels; parse it again") from error

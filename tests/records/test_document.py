@@ -103,8 +103,8 @@ def test_only_what_is_asked_for_is_made(tmp_path, kinds):
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        ("{", "no result of m2fp parse"),
-        ('{"format_version": "1.0"}', "no result of m2fp parse"),
+        ("{", "not a result of m2fp parse"),
+        ('{"format_version": "1.0"}', "not a result of m2fp parse"),
         ('{"format_version": "2.0"}', "has format version 2.0"),
     ],
 )
