@@ -35,9 +35,10 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
-from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, mask_prior, measure_face
+from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
-from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head, luminance
+from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kinds import hat as hats
 from m2fp_cli.tryon.kinds.glasses import place_glasses
 from m2fp_cli.tryon.kinds.necklace import place_necklace
@@ -150,8 +151,8 @@ def compare_eyes(data: Path, name: str) -> dict[str, Any] | None:
     shape = measure_face(face, figure)
     if shape.side < MIN_FACE_SIDE or shape.width < 5:
         return None
-    grey = luminance(photo[figure.window])
-    known = find_known_eyes(grey, face, mask_prior(shape, figure))
+    grey = to_grey(photo[figure.window])
+    known = find_known_eyes(grey, face, prior_from_masks(shape, figure))
     if known is None:
         return None
     frame = fit_head(photo[figure.window], figure)

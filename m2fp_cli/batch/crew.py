@@ -14,7 +14,7 @@ from m2fp_cli.batch.messages import Assignment, Stage
 from m2fp_cli.batch.processes import start_worker
 from m2fp_cli.batch.tasks import ImageTask
 
-MOST_IN_HAND = 3  # one is loaded, one worked on, one saved
+MAX_HELD = 3  # one is loaded, one worked on, one saved
 _WARM_UP_PHOTOS = 5
 _JOIN_SECONDS = 5.0
 
@@ -77,7 +77,7 @@ class Member:
     def can_prefetch(self) -> bool:
         """Whether it may get a photo to load while it works on another."""
         ahead = any(held.stage.is_ahead for held in self.held.values())
-        return self._takes_work and not ahead and len(self.held) < MOST_IN_HAND
+        return self._takes_work and not ahead and len(self.held) < MAX_HELD
 
     @property
     def is_free(self) -> bool:

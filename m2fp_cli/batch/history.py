@@ -25,7 +25,7 @@ from m2fp_cli.storage.tree import OutputTree, parts_of
 
 VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their files
 _LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names
-_MOST_FILES = 100_000
+_MAX_FILES = 100_000
 _LARGEST = 2**63 - 1
 
 
@@ -225,7 +225,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         ),
         reason=reason,
         message=text_of(document, "message"),
-        files=tuple(_own_name(name) for name in list_of(document, "files", most=_MOST_FILES)),
+        files=tuple(_own_name(name) for name in list_of(document, "files", most=_MAX_FILES)),
         attempts=whole_of(document, "attempts", 0, 1000),
         photo=text_of(document, "photo", most=64),
     )

@@ -23,7 +23,7 @@ from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.errors import EngineError
 from m2fp_cli.jobs.parse import ParseJob
 
-_MOST_PHOTOS = 100_000  # tasks in the queue; time ends every run before
+_MAX_PHOTOS = 100_000  # tasks in the queue; time ends every run before
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def measure_offline(
 
 def _tasks(sources: list[Path]) -> Iterator[ImageTask]:
     """Each photo again and again, under a key of its own every time."""
-    for number in range(_MOST_PHOTOS // len(sources)):
+    for number in range(_MAX_PHOTOS // len(sources)):
         for index, source in enumerate(sources):
             yield ImageTask(source.absolute(), f"{number:05d}/{index:03d}")
 

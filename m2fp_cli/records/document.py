@@ -23,15 +23,15 @@ from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
 
 FORMAT_VERSION = "1.1"  # 1.1: size and digest of the photo
-SCORE_DIGITS = 6
-MOST_PEOPLE = 65535  # ids of a 16-bit person map
-_MOST_INSTANCES = 65535
-_MOST_MASK_PIXELS = 1 << 32  # of all masks of a photo: 512 MiB as bits
+SCORE_DIGITS = 6  # after the point
+MAX_PEOPLE = 65535  # ids of a 16-bit person map
+_MAX_INSTANCES = 65535
+_MAX_MASK_PIXELS = 1 << 32  # of all masks of a photo: 512 MiB as bits
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a result comes from; part of the document, and the same on every run.
+    """Where a result comes from; part of the document, and the same for every run.
 
     Attributes:
         source: path of the photo, as it was found below its input folder.
@@ -57,7 +57,12 @@ class Provenance:
 
 
 def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]:
-    """The JSON document of a result; see ``schemas/result.schema.json``."""
+    """The JSON document of a result; see ``schemas/result.schema.json``.
+
+    Args:
+        result: what the parser says.
+        provenance: where that comes from.
+    """
     height, width = result.image_hw
     labels = result.labels
     people = [
@@ -211,16 +216,16 @@ def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: in
     semantic_map = np.zeros((height, width), dtype=np.uint8)
     person_map = np.zeros((height, width), dtype=np.uint16)
     people = []
-    for item in _objects(document, "people", MOST_PEOPLE):
+    for item in _objects(document, "people", MAX_PEOPLE):
         parts = tuple(Part(*reader.labelled(part)) for part in _objects(item, "parts", 256))
-        person_id = whole_of(item, "id", 1, MOST_PEOPLE)
+        person_id = whole_of(item, "id", 1, MAX_PEOPLE)
         person = Person(person_id, number_of(item, "score", 0, 1), reader.mask(item), parts)
         person_map[person.mask.slices][person.mask.inside] = person.person_id
         people.append(person)
     unassigned = tuple(Part(*reader.labelled(p)) for p in _objects(document, "unassigned", 256))
     for part in (*unassigned, *(part for person in people for part in person.parts)):
         semantic_map[part.mask.slices][part.mask.inside] = part.label_id
-    listed = _objects(document, "instances", _MOST_INSTANCES) if instances else []
+    listed = _objects(document, "instances", _MAX_INSTANCES) if instances else []
     found = tuple(Instance(*reader.labelled(one)) for one in listed)
     return ParsingResult(
         (height, width), labels, semantic_map, person_map, tuple(people), unassigned, found
@@ -239,7 +244,7 @@ class _MaskReader:
 
     def __init__(self, image_hw: tuple[int, int], labels: int) -> None:
         self._image_hw, self._labels = image_hw, labels
-        self._pixels_left = _MOST_MASK_PIXELS
+        self._pixels_left = _MAX_MASK_PIXELS
 
     def labelled(self, item: Mapping[str, Any]) -> tuple[int, float, Mask]:
         """Label id, score and mask."""

@@ -1,7 +1,7 @@
 """Label sets: what the ids in a semantic map mean.
 
-A label set comes from a model's configuration, never from an assumption: two M2FP checkpoints may
-number their labels differently (id 10 is Torso-skin in CIHP and Jumpsuits in LIP).
+A label set always comes from a model's configuration: two M2FP checkpoints may number their labels
+differently (id 10 is Torso-skin in CIHP and Jumpsuits in LIP).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 HUMAN = "Human"
 
-# Words for labels that no label set uses itself.
+# What people call labels, and no label set does; folded.
 _COMMON_NAMES = {"trousers": "pants", "top": "upperclothes", "neck": "torsoskin"}
 
 CIHP_NAMES = (
@@ -45,8 +45,8 @@ class LabelSet:
 
     Attributes:
         names: name per label id, index = id; id 0 is the background.
-        human_id: id of the whole-person class, which never appears in a semantic map; None for
-            single-human models, which have no such class.
+        human_id: id of the class of whole people, which never appears in a semantic map; None for
+            models of a single person, which have no such class.
     """
 
     names: tuple[str, ...]
@@ -57,7 +57,7 @@ class LabelSet:
 
         Raises:
             ValueError: fewer than 2 or more than 255 names, a repeated name, or a human id that is
-                no valid id or is the background.
+                the background or not an id.
         """
         if not 2 <= len(self.names) <= 255:
             raise ValueError(f"a label set needs 2 to 255 names, got {len(self.names)}")
@@ -70,11 +70,6 @@ class LabelSet:
     def part_ids(self) -> tuple[int, ...]:
         """Ids that can appear in a semantic map, the background excluded."""
         return tuple(i for i in range(1, len(self.names)) if i != self.human_id)
-
-    @property
-    def num_map_labels(self) -> int:
-        """Number of labels of a semantic map, background included."""
-        return len(self.part_ids) + 1
 
     def id_of(self, name: str) -> int:
         """Id of a label, compared without regard to case, ``-``, ``_`` and spaces.
@@ -89,7 +84,7 @@ class LabelSet:
         raise KeyError(f"no label {name!r}; labels are {', '.join(self.names)}")
 
     def ids_of(self, name: str) -> tuple[int, ...]:
-        """Ids a person means by a name: one label, or its left and right (``shoes``, ``arm``).
+        """Ids that people mean by a name: one label, or its left and right (``shoes``, ``arm``).
 
         Raises:
             KeyError: no label has this name; the message lists those that exist.
@@ -110,7 +105,7 @@ class LabelSet:
         return tuple(label_id for name in names for label_id in self.ids_of(name))
 
     def mirrored_ids(self) -> tuple[int, ...]:
-        """For every id, the id the same pixel has in a mirrored photo (left and right swapped)."""
+        """For every id the one that its pixels have in a mirrored photo: left and right swapped."""
         swapped = []
         for name in self.names:
             low = name.lower()
@@ -120,7 +115,14 @@ class LabelSet:
         return tuple(i if s < 0 else s for i, s in enumerate(swapped))
 
     def side_pairs(self, part: str = "") -> tuple[tuple[int, int], ...]:
-        """Ids of the left and the right one of every limb and shoe, or of one ``part`` alone."""
+        """Ids of every label that has a left and a right.
+
+        Args:
+            part: only of labels whose name holds this, in lower case; empty for all.
+
+        Returns:
+            (left, right) pairs.
+        """
         lefts = (name.lower() for name in self.names)
         pairs = zip(lefts, enumerate(self.mirrored_ids()), strict=True)
         return tuple(
@@ -133,13 +135,13 @@ class LabelSet:
 
 @functools.lru_cache(maxsize=1024)
 def folded(name: str) -> str:
-    """A label's name as it is compared: without regard to case, ``-``, ``_`` and spaces."""
+    """A label's name in the form that is compared: without case, ``-``, ``_`` and spaces."""
     return "".join(c for c in name.lower() if c not in "-_ ")
 
 
 CIHP = LabelSet((*CIHP_NAMES, HUMAN), human_id=len(CIHP_NAMES))
 
-# The ids in label maps of other data sets and tools. LIP is numbered like CIHP but for id 10.
+# The ids in label maps of other data sets and tools. LIP differs from CIHP in id 10 only.
 _LIP_NAMES = (*CIHP_NAMES[:10], "Jumpsuits", *CIHP_NAMES[11:])
 _ATR_NAMES = (
     "Background", "Hat", "Hair", "Sunglasses", "UpperClothes", "Skirt", "Pants", "Dress", "Belt",
@@ -165,4 +167,4 @@ LABEL_SETS = {
 """Label sets of the maps that other tools write, by the name of ``--label-set``."""
 
 IGNORED_ID = 255
-"""Id of the pixels that an annotator left open, in the maps of all these data sets."""
+"""Id of the pixels that an annotator did not decide, in the maps of all these data sets."""

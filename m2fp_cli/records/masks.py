@@ -1,7 +1,7 @@
 """Binary masks, kept as the crop inside their box, and their COCO run-length form.
 
-A mask of one person or part covers a small share of a photo; keeping only its box, as bits, makes a
-result with dozens of masks cheap to hold and to compare.
+A mask of one person or part covers a small share of a photo. Only its box is kept, as bits, so that
+dozens of masks take little memory and are compared fast.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from m2fp_cli.arrays import BoolArray, Box, ByteArray
 from m2fp_cli.jsonio import whole_of
 
 EMPTY_BOX: Box = (0, 0, 0, 0)
-_MOST_SIDE = 1 << 20  # pixels; of a mask that is read
-_MOST_RUNS = 50_000_000
-_MOST_GROUPS = 9  # of 5 bits in one count: 2**44 pixels
+_MAX_SIDE = 1 << 20  # pixels; of a mask that is read
+_MAX_RUNS = 50_000_000
+_MAX_GROUPS = 9  # of 5 bits in one count: 2**44 pixels
 _BITS_SET = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).sum(1, dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False, init=False)
 class Mask:
-    """A binary mask in the frame of an image.
+    """A binary mask over an image.
 
     Attributes:
         image_hw: height and width of the image, in pixels.
@@ -35,12 +35,12 @@ class Mask:
     image_hw: tuple[int, int]
     box_xyxy: Box
     area: int
-    # Rows of bits from a column of the image that is a multiple of 8, so that masks can be compared
-    # as they are; lowest bit first. 100 masks over a whole 1080p photo: 26 MB instead of 207.
+    # Rows of bits, the lowest first, from an image column that is a multiple of 8: masks can be
+    # compared byte by byte. 100 masks over a 1080p photo take 26 MB instead of 207.
     _bits: ByteArray
 
     def __init__(self, image_hw: tuple[int, int], box_xyxy: Box, inside: BoolArray) -> None:
-        """Keep a mask, eight pixels in a byte.
+        """Keep a mask, eight pixels to a byte.
 
         Args:
             image_hw: size of the image.
@@ -78,10 +78,12 @@ class Mask:
         return aligned.view(np.bool_)[:, skipped:]
 
     def bits_in(self, box_xyxy: Box) -> ByteArray:
-        """The bytes that hold a box inside its own, (y1 - y0, bytes) uint8.
+        """The bytes that hold some box inside the mask's own, (y1 - y0, bytes) uint8.
 
-        They may hold more than the box: the first begins at the last multiple of 8 up to the box's
-        first column.
+        They may hold more than that box: they begin at a column that is a multiple of 8.
+
+        Args:
+            box_xyxy: half-open, pixels of the image.
         """
         x0, y0, x1, y1 = box_xyxy
         left, top = self.box_xyxy[0] // 8, self.box_xyxy[1]
@@ -121,7 +123,7 @@ class Mask:
         """Tighten bits that lie at ``origin_xy`` of an image of size ``hw``.
 
         Args:
-            bits: (h, bytes) uint8, eight pixels in a byte, the lowest bit first.
+            bits: (h, bytes) uint8, eight pixels to a byte, the lowest bit first.
             origin_xy: column, a multiple of 8, and row of their first pixel in the image.
             hw: size of the image; no bit outside it is set.
             area: number of set bits.
@@ -161,13 +163,13 @@ def union_box(a: Box, b: Box) -> Box:
 
 def mask_overlap(a: Mask, b: Mask) -> int:
     """Number of pixels set in both masks of the same image."""
-    import cv2  # the command line reads masks too, but never compares them
+    import cv2  # here, because commands that only read masks should start without it
 
     x0, y0 = max(a.box_xyxy[0], b.box_xyxy[0]), max(a.box_xyxy[1], b.box_xyxy[1])
     x1, y1 = min(a.box_xyxy[2], b.box_xyxy[2]), min(a.box_xyxy[3], b.box_xyxy[3])
     if x0 >= x1 or y0 >= y1:
         return 0
-    # No mask is set outside its box, so no bit outside the common box is set in both.
+    # A mask has no bits outside its box, so that no bit outside the common box is set in both.
     both = a.bits_in((x0, y0, x1, y1)) & b.bits_in((x0, y0, x1, y1))
     return int(cv2.sumElems(cv2.LUT(both, _BITS_SET))[0])
 
@@ -194,7 +196,7 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
     Raises:
         ValueError: it is not one, or the counts do not add up to the size.
     """
-    height, width = (whole_of({"size": n}, "size", 0, _MOST_SIDE) for n in _pair(rle.get("size")))
+    height, width = (whole_of({"size": n}, "size", 0, _MAX_SIDE) for n in _pair(rle.get("size")))
     counts = rle.get("counts")
     runs = _decompress(counts) if isinstance(counts, str) else _plain_counts(counts)
     # Sums of damaged counts can overflow: each is compared before they are added.
@@ -204,7 +206,7 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
     ones = np.flatnonzero(runs[1::2]) * 2 + 1
     if not ones.size:
         return Mask((height, width), EMPTY_BOX, np.zeros((0, 0), dtype=np.bool_))
-    # Only the columns that hold something are unpacked: a part of a person is a few of many.
+    # Only the columns that hold something are unpacked: a part of a person covers few of them.
     left, right = int(bounds[ones[0]] // height), int(-(-bounds[ones[-1] + 1] // height))
     np.clip(bounds, left * height, right * height, out=bounds)
     columns = np.repeat(np.arange(len(runs)) % 2 == 1, np.diff(bounds))
@@ -233,7 +235,7 @@ def _run_lengths(mask: Mask) -> NDArray[np.int64]:
 def _changes(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Rows and columns of the image whose pixel is set and the one above is not, or the reverse.
 
-    Found among the bits, sixty-four columns at a time: nearly all of these are alike in two rows.
+    Compared as bits, sixty-four columns at a time: most of them are equal in two rows.
     """
     x0, y0, _, y1 = mask.box_xyxy
     bits = mask.bits_in(mask.box_xyxy)
@@ -251,8 +253,8 @@ def _changes(mask: Mask) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
 def _compress(runs: NDArray[np.int64]) -> str:
     """Text form of the counts: differences to the count two before, in 5-bit groups.
 
-    The format is that of the COCO API's ``maskApi.c``: low group first, bit 6 says that more
-    follow, the last group's bit 5 is the sign, 48 is added to make it printable.
+    The format is that of the COCO API's ``maskApi.c``: the low group first, 0x20 says that more
+    follow, 0x10 of the last group is the sign, and 48 makes it printable.
     """
     values = runs.copy()
     values[3:] -= runs[1:-2]
@@ -279,9 +281,9 @@ def _pair(size: Any) -> tuple[Any, Any]:
 
 def _plain_counts(counts: Any) -> NDArray[np.int64]:
     """Counts that are not compressed."""
-    if not isinstance(counts, list) or len(counts) > _MOST_RUNS:
+    if not isinstance(counts, list) or len(counts) > _MAX_RUNS:
         raise ValueError('"counts" must be a text or a list')
-    whole = [whole_of({"counts": n}, "counts", 0, _MOST_SIDE**2) for n in counts]
+    whole = [whole_of({"counts": n}, "counts", 0, _MAX_SIDE**2) for n in counts]
     return np.asarray(whole, dtype=np.int64)
 
 
@@ -295,7 +297,7 @@ def _decompress(text: str) -> NDArray[np.int64]:
     last = groups & 0x20 == 0
     ends = np.flatnonzero(last)
     starts = np.concatenate(([0], ends[:-1] + 1)) if ends.size else ends
-    if ((groups < 0) | (groups > 63)).any() or (ends - starts >= _MOST_GROUPS).any():
+    if ((groups < 0) | (groups > 63)).any() or (ends - starts >= _MAX_GROUPS).any():
         raise ValueError('"counts" is not a compressed run-length text')
     count = np.repeat(starts, ends - starts + 1)
     shifts = 5 * (np.arange(count.size) - count)

@@ -17,12 +17,12 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP, CIHP_NAMES, LABEL_SETS, LabelSet, folded
 
 # Background, hair, face, upper clothes, trousers and the left shoe are the colours the tool is
-# specified with; the right shoe is a shade of its partner. The other 13 come from an annealed
+# specified with; the right shoe is a shade of the left one. The other 13 come from an annealed
 # search for the largest smallest distance (CIEDE2000) between any two of the 20, for the normal
 # eye, the protanope and the deuteranope (Machado et al. 2009), left and right of a limb in one hue.
 # Any two are at least 19 apart for the normal eye and 10.4 for the others, except face and
 # trousers: pure green and pure yellow are 4 apart for a deuteranope, whatever the rest is.
-# tests/test_palette.py measures it.
+# tests/records/test_palette.py measures it.
 NAMED_COLORS: dict[str, Rgb] = {
     "Background": (0, 0, 0),
     "Hat": (185, 0, 116),
@@ -49,6 +49,10 @@ NAMED_COLORS: dict[str, Rgb] = {
     "Torso": (0, 0, 255),
 }
 
+_GOLDEN_RATIO = 0.618033988749895  # step around the hue circle, in turns
+_SATURATIONS, _VALUES = (0.85, 0.55, 1.0), (1.0, 0.95, 0.65)  # of HSV, in turn
+_WHEEL = 96  # colours among which one far from the others is looked for
+
 # As drawn by CIHP_PGN (utils/utils.py), Graphonomy and the LIP baselines.
 _CIHP_COLORS: dict[str, Rgb] = dict(
     zip(
@@ -67,12 +71,12 @@ _CIHP_COLORS["Jumpsuits"] = _CIHP_COLORS["Torso-skin"]  # LIP's id 10
 
 @dataclass(frozen=True)
 class ColorScheme:
-    """Colours by what a label is called, before they are laid out for one label set.
+    """Colours by the names of labels, for any label set.
 
     Attributes:
-        name: name of the scheme, or of its file.
+        name: of the scheme, or of its file.
         by_name: colour per folded label name, see ``labels.folded``.
-        by_id: colour per id for schemes that number their colours; they go before names.
+        by_id: colour per id, for schemes that number their colours; it counts before the name.
     """
 
     name: str
@@ -80,7 +84,7 @@ class ColorScheme:
     by_id: tuple[Rgb, ...] = ()
 
     def color_of(self, label_id: int, name: str) -> Rgb | None:
-        """Colour of a label; None if the scheme has none."""
+        """Colour of a label by its id and name; None if the scheme has none."""
         if label_id < len(self.by_id):
             return self.by_id[label_id]
         return self.by_name.get(folded(name))
@@ -100,7 +104,7 @@ class Palette:
         """Check the table.
 
         Raises:
-            ValueError: it is no (N, 3) uint8 array of 1 to 256 colours.
+            ValueError: it is not a (N, 3) uint8 array of 1 to 256 colours.
         """
         shape, dtype = self.colors_rgb.shape, self.colors_rgb.dtype
         if len(shape) != 2 or shape[1] != 3 or not 1 <= shape[0] <= 256 or dtype != np.uint8:
@@ -112,8 +116,8 @@ class Palette:
 
         Args:
             labels: names of the ids.
-            scheme: the default is ``SCHEMES["m2fp"]``. Labels that it does not know get colours
-                that lie far from the others'; id 0 is black unless the scheme says otherwise.
+            scheme: ``SCHEMES["m2fp"]`` by default. Labels that are not in it get colours far from
+                the others'; id 0 is black unless the scheme says otherwise.
         """
         scheme = scheme or SCHEMES[DEFAULT_SCHEME]
         known = [scheme.color_of(i, name) for i, name in enumerate(labels.names)]
@@ -134,14 +138,17 @@ class Palette:
 
 
 def color_wheel(count: int) -> list[Rgb]:
-    """Colours by stepping around the hue circle by the golden ratio, in three lightnesses.
+    """Colours at steps of the golden ratio around the hue circle, in three lightnesses.
 
-    Steps of the golden ratio leave the largest gaps between the first colours, however many follow.
+    Such steps leave the largest gaps between the first colours, however many follow.
+
+    Args:
+        count: number of colours.
     """
     colors = []
     for i in range(count):
         red, green, blue = colorsys.hsv_to_rgb(
-            (i * 0.618033988749895) % 1.0, (0.85, 0.55, 1.0)[i % 3], (1.0, 0.95, 0.65)[i % 3]
+            (i * _GOLDEN_RATIO) % 1.0, _SATURATIONS[i % 3], _VALUES[i % 3]
         )
         colors.append((round(red * 255), round(green * 255), round(blue * 255)))
     return colors
@@ -149,11 +156,11 @@ def color_wheel(count: int) -> list[Rgb]:
 
 def _farthest_color(taken: Sequence[Rgb]) -> Rgb:
     """The colour of a wheel that is farthest from those that are taken."""
-    return max(color_wheel(96), key=lambda color: min(_apart(color, other) for other in taken))
+    return max(color_wheel(_WHEEL), key=lambda color: min(_apart(color, other) for other in taken))
 
 
 def _apart(a: Rgb, b: Rgb) -> float:
-    """Squared "redmean" distance, a cheap stand-in for what eyes see; compuphase.com/cmetric."""
+    """Squared "redmean" distance, close to what eyes see and cheap; compuphase.com/cmetric."""
     red = (a[0] + b[0]) / 2
     dr, dg, db = (x - y for x, y in zip(a, b, strict=True))
     return (2 + red / 256) * dr * dr + 4 * dg * dg + (2 + (255 - red) / 256) * db * db
@@ -178,7 +185,7 @@ def voc_colors(count: int) -> tuple[Rgb, ...]:
 
 
 def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorScheme:
-    """A built-in scheme by its name, or one from a file.
+    """Read a colour scheme: a built-in one by its name, or one from a file.
 
     A file is a JSON object: label name to ``[red, green, blue]`` (0..255) or ``"#rrggbb"``. Labels
     it leaves out keep their default colour.
@@ -202,7 +209,7 @@ def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorSchem
     except OSError as error:
         raise UsageError(f"{path}: the palette cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise UsageError(f"{path}: the palette is no JSON: {error}") from error
+        raise UsageError(f"{path}: the palette is not valid JSON: {error}") from error
     if not isinstance(document, dict) or not document:
         raise UsageError(f'{path}: a palette is an object such as {{"Hair": [255, 0, 0]}}')
     own_names = {folded(name) for name in labels.names} if labels else set()
@@ -243,7 +250,7 @@ def _by_folded(colors: Mapping[str, Rgb]) -> dict[str, Rgb]:
 KNOWN_NAMES = frozenset(
     folded(name) for labels in (CIHP, *LABEL_SETS.values()) for name in labels.names
 )
-"""Folded names of all labels of all built-in label sets: what a palette file may name."""
+"""Folded names of the labels of all built-in label sets: what a palette file may name."""
 
 DEFAULT_SCHEME = "m2fp"
 SCHEMES = {

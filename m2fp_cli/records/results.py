@@ -1,6 +1,6 @@
 """What a parsed photo is: people, their parts, label map and person map.
 
-All arrays and boxes are in the upright frame of the photo (EXIF orientation applied).
+All arrays and boxes are in pixels of the upright photo (EXIF orientation applied).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PersonMap = NDArray[np.uint16]
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """One (label, score, mask) as the network's queries give it; instances may overlap.
+    """One (label, score, mask) as a query of the network gives it; instances may overlap.
 
     Attributes:
         label_id: id in the model's label set.
@@ -65,7 +65,7 @@ class Person:
     """One person with their own parts.
 
     Attributes:
-        person_id: value in the person map, from 1; people come by descending score.
+        person_id: value in the person map, from 1 by descending score.
         score: score of the human instance.
         mask: visible pixels of the person; people of a photo never overlap.
         parts: by ascending label id.
@@ -84,7 +84,7 @@ class Person:
 
 @dataclass(frozen=True, eq=False)
 class ParsingResult:
-    """Everything the parser says about one photo.
+    """Everything that the parser says about one photo.
 
     Attributes:
         image_hw: height and width of the upright photo.
@@ -92,7 +92,7 @@ class ParsingResult:
         semantic_map: (H, W) uint8, label id per pixel, 0 = background.
         person_map: (H, W) uint16, person id per pixel, 0 = nobody.
         people: by descending score.
-        unassigned: parts of the label map that lie on nobody, by ascending label id.
+        unassigned: parts of the semantic map outside all people, by ascending label id.
         instances: the network's own instances, parts before humans, each by descending score.
     """
 
@@ -121,7 +121,7 @@ class ParsingResult:
                 )
 
     def as_list(self) -> list[dict[str, Any]]:
-        """The form ModelScope's pipeline gives: one entry per instance.
+        """The result in the form of ModelScope's pipeline: one entry per instance.
 
         Returns:
             dicts with ``label`` (name), ``score`` (float) and ``mask`` ((H, W) float32 of 0 and

@@ -19,7 +19,7 @@ from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 from m2fp_cli.records.results import LabelMap, PersonMap
 from m2fp_cli.storage.tree import OutputTree
 
-MOST_SIDE = 1 << 20  # pixels, of a photo whose result is read
+MAX_SIDE = 1 << 20  # pixels, of a photo whose result is read
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class PhotoMaps:
     Attributes:
         labels: names of the label ids.
         semantic_map: (H, W) uint8, 0 = background.
-        person_map: (H, W) uint16, 0 = nobody; None where it is not needed or not known.
+        person_map: (H, W) uint16, 0 = nobody; None where it is not needed or there is none.
         people: number of people.
         photo_sha256: digest of the photo that was parsed; empty if it is not known.
     """
@@ -44,13 +44,13 @@ class PhotoMaps:
         """Check that the maps fit the labels and each other.
 
         Raises:
-            ImageError: ``corrupt``, they do not.
+            ImageError: they do not; its reason is ``corrupt``.
         """
         highest = int(self.semantic_map.max())
         if highest >= len(self.labels.names):
             raise ImageError(
                 "corrupt",
-                f"holds id {highest}, and its label set ends at {len(self.labels.names) - 1}; name "
+                f"holds id {highest}, but its label set ends at {len(self.labels.names) - 1}; name "
                 "the right one with --label-set",
             )
         if self.person_map is not None and self.person_map.shape != self.semantic_map.shape:
@@ -65,8 +65,8 @@ class PhotoMaps:
 def read_result_maps(tree: OutputTree, key: str, *, people: bool = True) -> PhotoMaps:
     """Maps of a photo that was parsed into an output.
 
-    The PNG maps are read where they are there, since that is faster and they may have been touched
-    up by hand; the rest comes from the JSON document.
+    The PNG maps are read where they exist: that is faster, and they may have been edited by hand.
+    The rest comes from the JSON document.
 
     Args:
         tree: the output.
@@ -99,7 +99,7 @@ def read_result_maps(tree: OutputTree, key: str, *, people: bool = True) -> Phot
 
 
 def read_labels(tree: OutputTree, key: str) -> LabelSet:
-    """The label set that a photo was parsed with.
+    """Read the label set that a photo was parsed with.
 
     Raises:
         ImageError: the result is missing or damaged.
@@ -108,21 +108,21 @@ def read_labels(tree: OutputTree, key: str) -> LabelSet:
 
 
 def read_label_map(path: Path, labels: LabelSet) -> PhotoMaps:
-    """The label map of another tool; pixels its annotator left open count as background.
+    """Read the label map of another tool; pixels that its annotator ignored count as background.
 
     Args:
         path: a palette or grey PNG whose pixels are ids.
         labels: what the ids mean.
 
     Raises:
-        ImageError: it cannot be read, or holds ids that the label set has not.
+        ImageError: it cannot be read, or holds ids that the label set does not have.
     """
     ids = decode_map(read_bytes(path))
     known = np.where(ids == IGNORED_ID, 0, ids)
     if int(known.max()) >= len(labels.names):
         raise ImageError(
             "unsupported",
-            f"holds id {int(known.max())}, and its label set ends at {len(labels.names) - 1}; name "
+            f"holds id {int(known.max())}, but its label set ends at {len(labels.names) - 1}; name "
             "the right one with --label-set",
         )
     return PhotoMaps(labels, known.astype(np.uint8))
@@ -154,7 +154,7 @@ def _parse_document(data: bytes) -> dict[str, Any]:
 def _size_of(document: dict[str, Any]) -> tuple[int, int]:
     try:
         image = object_of(document, "image")
-        return whole_of(image, "height", 1, MOST_SIDE), whole_of(image, "width", 1, MOST_SIDE)
+        return whole_of(image, "height", 1, MAX_SIDE), whole_of(image, "width", 1, MAX_SIDE)
     except ValueError as error:
         raise ImageError("corrupt", f"its result has no size ({error}); parse it again") from error
 

@@ -1,7 +1,8 @@
-"""What the report shows of one photo, made small.
+"""Previews: what the report shows of one photo, made small.
 
 A preview is a JSON file below ``.m2fp/report``: the photo and a thumbnail as WebP, the ids of
-labels and people as one PNG (red = label, green and blue = person), the scores.
+labels and people as one PNG (red = label, green and blue = low and high byte of the person id), and
+the scores.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ from m2fp_cli.imaging.encoding import encode_png, encode_webp
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jsonio import list_of, number_of, parse_object, whole_of
 from m2fp_cli.layout import composite_names, preview_name, result_name
-from m2fp_cli.records.document import MOST_PEOPLE
+from m2fp_cli.records.document import MAX_PEOPLE
 from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import paint_map, paint_over
 from m2fp_cli.storage.tree import OutputTree
 
 PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
-THUMBNAIL_SIDE = 256
-_PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70
-_OPACITY = 0.5
-_MOST_PIXELS = 2**30  # of our own composite, which no limit stopped when it was written
+THUMBNAIL_SIDE = 256  # pixels along the longer side
+_PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70  # of WebP, 0 to 100
+_OPACITY = 0.5  # of the labels on a thumbnail
+_MAX_COMPOSITE_PIXELS = 2**30  # of a composite, which no limit stopped when it was written
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ class Preview:
         people: by id; 0 holds the parts that lie on nobody.
         hw: height and width of the pictures.
         thumbnail: data URI.
-        photo: data URI; empty if the photo is not there any more.
+        photo: data URI; empty if the photo does not exist any more.
         ids: data URI.
         tryon: data URI of the try-on composite; empty if there is none.
     """
@@ -76,10 +77,10 @@ class Preview:
 
 
 def read_preview(tree: OutputTree, key: str) -> Preview:
-    """The preview of a photo, as it was written.
+    """Read the preview of a photo, as it was written.
 
     Raises:
-        OutputError: it is gone or damaged meanwhile.
+        OutputError: it was removed or damaged after it was written.
     """
     name = preview_name(key)
     try:
@@ -104,14 +105,14 @@ def read_preview(tree: OutputTree, key: str) -> Preview:
 
 
 def encode_preview(preview: Preview) -> bytes:
-    """The file of a preview, as ``read_preview`` takes it."""
+    """The file of a preview; ``read_preview`` reads it."""
     return json.dumps(asdict(preview), separators=(",", ":")).encode("ascii")
 
 
 def make_preview(
     tree: OutputTree, key: str, photo: Picture | None, maps: PhotoMaps, *, side: int
 ) -> Preview:
-    """The preview of one photo.
+    """Make the preview of one photo.
 
     Args:
         tree: the output; the scores and the composite are read from it.
@@ -123,8 +124,8 @@ def make_preview(
     Raises:
         ImageError: the result is damaged.
     """
-    hw = _shrunk(maps.image_hw, side)
-    thumbnail_hw = _shrunk(maps.image_hw, THUMBNAIL_SIDE)
+    hw = _fit_within(maps.image_hw, side)
+    thumbnail_hw = _fit_within(maps.image_hw, THUMBNAIL_SIDE)
     people = maps.person_map
     assert people is not None  # read_result_maps was asked for it
     return Preview(
@@ -135,8 +136,8 @@ def make_preview(
         people=_shown_people(tree, key),
         hw=hw,
         thumbnail=_webp_uri(_thumbnail(photo, maps, thumbnail_hw), _THUMBNAIL_QUALITY),
-        photo="" if photo is None else _webp_uri(_scaled(photo, hw), _PHOTO_QUALITY),
-        ids=_ids_uri(_picked(maps.semantic_map, hw), _picked(people, hw)),
+        photo="" if photo is None else _webp_uri(_resize(photo, hw), _PHOTO_QUALITY),
+        ids=_ids_uri(_sample_ids(maps.semantic_map, hw), _sample_ids(people, hw)),
         tryon=_composite_uri(tree, key, hw),
     )
 
@@ -147,11 +148,11 @@ def _shown_people(tree: OutputTree, key: str) -> tuple[ShownPerson, ...]:
         document = parse_object(tree.read(result_name(key)))
         people = [
             ShownPerson(
-                whole_of(person, "id", 1, MOST_PEOPLE),
+                whole_of(person, "id", 1, MAX_PEOPLE),
                 number_of(person, "score", 0, 1),
                 _shown_parts(person["parts"]),
             )
-            for person in list_of(document, "people", most=MOST_PEOPLE)
+            for person in list_of(document, "people", most=MAX_PEOPLE)
         ]
         nobody = _shown_parts(document["unassigned"])
     except (KeyError, TypeError, ValueError) as error:
@@ -167,41 +168,41 @@ def _shown_parts(parts: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
 
 def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> Picture:
     colors = Palette.for_labels(maps.labels).colors_rgb
-    ids = _picked(maps.semantic_map, hw)
+    ids = _sample_ids(maps.semantic_map, hw)
     if photo is None:
         return paint_map(ids, colors)
-    return paint_over(_scaled(photo, hw), ids, colors, opacity=_OPACITY)
+    return paint_over(_resize(photo, hw), ids, colors, opacity=_OPACITY)
 
 
 def _composite_uri(tree: OutputTree, key: str, hw: tuple[int, int]) -> str:
     found = next((name for name in composite_names(key) if tree.has_file(name)), None)
     if found is None:
         return ""
-    picture = decode_image(tree.read(found), max_pixels=_MOST_PIXELS).image_bgr
-    return _webp_uri(_scaled(picture, hw), _PHOTO_QUALITY)
+    picture = decode_image(tree.read(found), max_pixels=_MAX_COMPOSITE_PIXELS).image_bgr
+    return _webp_uri(_resize(picture, hw), _PHOTO_QUALITY)
 
 
-def _shrunk(hw: tuple[int, int], side: int) -> tuple[int, int]:
+def _fit_within(hw: tuple[int, int], side: int) -> tuple[int, int]:
     """Size with the longer side at most ``side``, at least 1 x 1."""
     scale = min(1.0, side / max(hw))
     return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))
 
 
-def _scaled(picture: Picture, hw: tuple[int, int]) -> Picture:
-    scaled = cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(scaled, dtype=np.uint8)
+def _resize(picture: Picture, hw: tuple[int, int]) -> Picture:
+    resized = cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, dtype=np.uint8)
 
 
-def _picked(ids: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[Any]:
+def _sample_ids(ids: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[Any]:
     """Ids at the centres of the smaller picture's pixels; ids are never mixed."""
     rows = (np.arange(hw[0]) * 2 + 1) * ids.shape[0] // (2 * hw[0])
     columns = (np.arange(hw[1]) * 2 + 1) * ids.shape[1] // (2 * hw[1])
     return np.ascontiguousarray(ids[rows][:, columns])
 
 
-def _ids_uri(labels: npt.NDArray[np.uint8], people: npt.NDArray[np.uint16]) -> str:
-    """One picture whose red is the label, green and blue the low and high byte of the person."""
-    bgr = np.dstack((people >> 8, people & 255, labels)).astype(np.uint8)
+def _ids_uri(semantic_map: npt.NDArray[np.uint8], person_map: npt.NDArray[np.uint16]) -> str:
+    """One picture: red is the label, green and blue the low and the high byte of the person id."""
+    bgr = np.dstack((person_map >> 8, person_map & 255, semantic_map)).astype(np.uint8)
     return _uri("image/png", encode_png(bgr))
 
 

@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds everything it shows and asks no network for anything."""
+"""The report: one HTML file that holds everything it shows and loads nothing else."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class ShownPhoto:
     """One photo in the page's index.
 
     Attributes:
-        name: what it is called, safe to print.
+        name: its key, safe to print.
         block: number of its data block; -1 if it has none.
         label_set: index of its label set.
         labels: ids of the labels in it.
         people: number of people.
-        seconds: time its parse took; None if that is not known.
+        seconds: time that its parse took; None if that is not known.
         reason: class of its failure; empty if it was parsed.
         message: the failure in a sentence.
     """
@@ -66,7 +66,10 @@ class ShownLabels:
 
 @dataclass(frozen=True)
 class Block:
-    """The heavy part of a photo, parsed by the page only when it is looked at."""
+    """The large part of a photo's data, parsed by the page only when the photo is looked at.
+
+    The attributes are those of ``previews.Preview``.
+    """
 
     hw: tuple[int, int]
     people: tuple[ShownPerson, ...]
@@ -86,7 +89,7 @@ class StageTime:
 
 @dataclass(frozen=True)
 class ParseFacts:
-    """What the page says of the parse behind its photos; what is not known is left out.
+    """What the page says about the parse behind its photos; what is not known is left out.
 
     Attributes:
         model: as the user named it.
@@ -119,7 +122,7 @@ class StageShare:
 
 
 class PageBuilder:
-    """Collects photos and turns them into the page."""
+    """Collects photos and makes the page."""
 
     def __init__(self, title: str) -> None:
         """Start an empty page."""
@@ -129,7 +132,13 @@ class PageBuilder:
         self._label_sets: dict[tuple[str, ...], int] = {}
 
     def add_photo(self, key: str, preview: Preview, seconds: float | None) -> None:
-        """Add a photo that was parsed, and the time that took if it is known."""
+        """Add a photo that was parsed.
+
+        Args:
+            key: of the photo in the output.
+            preview: what is shown of it.
+            seconds: time that its parse took; None if that is not known.
+        """
         label_set = self._label_sets.setdefault(preview.labels, len(self._label_sets))
         self._photos.append(
             ShownPhoto(
@@ -153,11 +162,17 @@ class PageBuilder:
         )
 
     def add_failure(self, name: str, reason: str, message: str) -> None:
-        """Add a photo without results."""
+        """Add a photo that could not be parsed.
+
+        Args:
+            name: of the photo.
+            reason: class of the failure.
+            message: the failure in a sentence.
+        """
         self._photos.append(ShownPhoto(displayable(name), reason=reason, message=message))
 
     def render(self, parse: ParseFacts, *, left_out: int) -> str:
-        """The page.
+        """Make the page.
 
         Args:
             parse: what is known of the parse.
@@ -219,7 +234,7 @@ def _spread(totals: Sequence[float]) -> str:
 
 
 def _stage_shares(stages: Sequence[StageTime]) -> list[StageShare]:
-    """Times and their shares of the whole; nothing if no time is known."""
+    """Times and their shares of the whole; empty if no time is known."""
     total = sum(stage.seconds for stage in stages)
     if not total:
         return []
@@ -232,7 +247,7 @@ def _shown_labels(names: tuple[str, ...]) -> ShownLabels:
 
 
 def _script_json(value: Any) -> str:
-    """JSON for a script element of data: ASCII, and nothing in it can end the element.
+    """JSON for a script element: ASCII, and nothing in it can end the element.
 
     Jinja's own filter escapes four characters more, which takes several times as long over the
     many megabytes of a page.
@@ -241,6 +256,6 @@ def _script_json(value: Any) -> str:
 
 
 def _without_defaults(photo: ShownPhoto) -> dict[str, Any]:
-    """The fields that say something; a thousand photos fill the page as it is."""
+    """The fields that differ from their defaults: a page may hold a thousand photos."""
     plain = asdict(ShownPhoto(""))
     return {key: value for key, value in asdict(photo).items() if value != plain[key]}

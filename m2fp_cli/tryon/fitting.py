@@ -17,12 +17,12 @@ from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.catalog import load_item
-from m2fp_cli.tryon.figure import build_figure, head_step, head_window
+from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.lighting import measure_light
-from m2fp_cli.tryon.one_garment import find_claims
+from m2fp_cli.tryon.one_garment import find_top_instances
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
 
@@ -159,9 +159,9 @@ class _Fitting:
     outfit: Outfit
 
     @cached_property
-    def claims(self) -> dict[str, BoolArray]:
+    def top_instances(self) -> dict[str, BoolArray]:
         """Where the network's own instances see each top, (H, W) bool by label."""
-        return find_claims(self.result)
+        return find_top_instances(self.result)
 
     def dress(self, person: Person) -> PersonRecord:
         """Paint the outfit on one person, what is under the rest first."""
@@ -169,7 +169,7 @@ class _Fitting:
         frame: HeadFrame | SkipReason = SkipReason.NO_FACE
         figure = None
         if window is not None:
-            figure = build_figure(self.result, person, window, head_step(window))
+            figure = build_figure(self.result, person, window, head_stride(window))
             frame = fit_head(self.photo[figure.window], figure)
         on_head, on_body = self.outfit.on_head, self.outfit.on_body
         records = [kind.wear(self._body(person, frame), item) for kind, item in on_body[::-1]]
@@ -190,4 +190,4 @@ class _Fitting:
         guess = max(np.sqrt(person.mask.area) / _UNITS_PER_BODY, _LEAST_UNIT)
         unit = frame.unit if isinstance(frame, HeadFrame) else guess
         unit = min(float(unit), 0.5 * (x1 - x0))
-        return Body(self.image, self.result, person, unit, self.claims)
+        return Body(self.image, self.result, person, unit, self.top_instances)

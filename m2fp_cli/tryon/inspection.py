@@ -26,11 +26,11 @@ def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:
     x0, y0, x1, y1 = content_box(item.bgra)
     if (alpha > 250).all():
         faults.append("it has no transparency; cut the accessory out of its background")
-    if max(x1 - x0, y1 - y0) < kind.least_side:
+    if max(x1 - x0, y1 - y0) < kind.min_side:
         faults.append(f"what is visible is only {x1 - x0} x {y1 - y0} pixels; it will be blurred")
     border = np.concatenate((alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))
     if (border > VISIBLE_ALPHA).mean() > 0.05:
-        faults.append("it touches the edge of its picture and may be cut off")
+        faults.append("it touched_pixels the edge of its picture and may be cut off")
     edge = (alpha > VISIBLE_ALPHA) & (alpha < 247)
     inside = alpha >= 247
     if inside.any() and edge.sum() < 0.5 * np.sqrt(inside.sum()):

@@ -1,4 +1,4 @@
-"""What a kind of accessory is made of; ``tryon.kinds`` holds them."""
+"""What a kind of accessory is made of; ``tryon.kinds`` holds the kinds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from m2fp_cli.tryon.wearer import Body, Wearer
 
 
 class Item(Protocol):
-    """A thing that is worn, loaded."""
+    """Something to wear, loaded."""
 
     @property
     def kind(self) -> str:
@@ -32,11 +32,13 @@ class Number:
         default: taken where it states none.
         low: lowest value that makes sense.
         high: highest.
+        meaning: what it is, with its unit, as ``accessories/README.md`` says it.
     """
 
     default: float
     low: float
     high: float
+    meaning: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,31 +59,32 @@ class Kind:
 
 @dataclass(frozen=True, eq=False)
 class HeadKind(Kind):
-    """A kind that is placed in the frame of a head: pictures with anchors.
+    """A kind that is placed on a head: pictures with anchors.
 
     Attributes:
-        anchors: names of the points that fix a picture to a person.
+        anchors: the points that fix a picture to a person, by name, and where each of them is, as
+            ``accessories/README.md`` says it; left and right as one looks at the picture.
         guess_anchors: anchors of a bare picture from its visible content (h, w) bool, in pixels of
             that.
-        least_side: pixels along the longer side of the content below which it will be blurred.
+        min_side: longer side of the visible content from which it is sharp in most photos, pixels.
         wear: puts an accessory on a head.
     """
 
-    anchors: tuple[str, ...]
+    anchors: Mapping[str, str]
     guess_anchors: Callable[[BoolArray], dict[str, Point]]
-    least_side: int
+    min_side: int
     wear: Callable[[Wearer, Any], ItemRecord]
 
 
 @dataclass(frozen=True, eq=False)
 class BodyKind(Kind):
-    """A kind that needs no face: what is worn there gets another look.
+    """A kind that needs no face: it changes what is worn already.
 
     Attributes:
         load: reads an item from a file, a name or a colour.
         find_faults: what is wrong with a picture as this kind, in sentences.
         wear: puts an item on a person.
-        needs_instances: wearing looks at the network's own instances.
+        needs_instances: whether wearing looks at the network's own instances.
     """
 
     load: Callable[[str], Item]

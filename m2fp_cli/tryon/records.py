@@ -1,4 +1,4 @@
-"""What try-on says about each person and each thing they were to wear."""
+"""What try-on says of each person, and of each thing that they were to wear."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FORMAT_VERSION = "1.0"
 
 @dataclass(frozen=True)
 class Check:
-    """One number and its limits.
+    """A number that was measured, and its limits.
 
     Attributes:
         name: what was measured.
@@ -39,13 +39,25 @@ class Check:
         return {"name": self.name, "value": value, "limits": [self.low, self.high], "ok": self.ok}
 
 
+def check_limits(
+    measured: Mapping[str, float], limits: Mapping[str, tuple[float, float]]
+) -> list[Check]:
+    """What was measured as checks, in its order.
+
+    Args:
+        measured: by name.
+        limits: lowest and highest good value of each of those names.
+    """
+    return [Check(name, value, *limits[name]) for name, value in measured.items()]
+
+
 @dataclass(frozen=True)
 class ItemRecord:
     """One accessory on one person.
 
     Attributes:
-        kind: hat, glasses, earrings, necklace or top.
-        name: the accessory.
+        kind: name of its kind, as in ``kinds.KIND_NAMES``.
+        name: of the accessory.
         reason: why it was left out; empty if it was placed.
         numbers: where it is, photo pixels and U, by name.
         checks: what was measured afterwards.

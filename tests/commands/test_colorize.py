@@ -109,9 +109,9 @@ def test_palette_file_and_label_names(tmp_path):
     [
         (("--labels", "wings"), "no label 'wings'"),
         (("--palette", "sepia"), "no palette 'sepia'"),
-        (("--background", "transparent", "--format", "jpg"), "no transparency"),
+        (("--background", "transparent", "--format", "jpg"), "JPEG has no alpha"),
         (("--label-set", "coco"), "no label set 'coco'"),
-        (("--label-set", "lip", "--by", "person"), "hold no people"),
+        (("--label-set", "lip", "--by", "person"), "do not hold people"),
         (("--label-set", "lip", "--overlay"), "--photos"),
     ],
 )

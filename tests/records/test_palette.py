@@ -123,7 +123,7 @@ def test_palette_file_overrides_only_what_it_names(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not valid JSON"),
         ("[1]", "is an object"),
         ("{}", "is an object"),
         ('{"Hear": [1, 2, 3]}', "no label is called 'Hear'"),

@@ -15,7 +15,7 @@ from m2fp_cli.imaging.color import LINEAR, to_srgb_exactly
 from m2fp_cli.imaging.encoding import encode_png
 from m2fp_cli.records.labels import CIHP, LABEL_SETS
 from m2fp_cli.records.palette import SCHEMES, Palette
-from m2fp_cli.render.contours import draw_lines, find_outlines, line_width, soften
+from m2fp_cli.render.contours import antialias, draw_lines, find_outlines, line_width
 from m2fp_cli.render.maps import PhotoMaps, read_label_map, read_result_maps
 from m2fp_cli.render.paint import paint_clear, paint_map, paint_over
 from m2fp_cli.render.pictures import (
@@ -170,7 +170,7 @@ def test_outlines_are_white_paint_with_soft_borders():
     lines = (ids == HAIR).astype(np.uint8)
     white = np.asarray([(0, 0, 0), (255, 255, 255)], np.uint8)
     drawn = photo.copy()
-    draw_lines(drawn, soften(lines))
+    draw_lines(drawn, antialias(lines))
     assert (drawn == paint_over(photo, lines, white, opacity=1.0)).all()
 
 
@@ -178,7 +178,7 @@ def test_outlines_on_nothing_bring_their_own_opacity():
     picture = np.zeros((9, 9, 4), np.uint8)
     lines = np.zeros((9, 9), np.uint8)
     lines[:, 3:6] = 1
-    draw_lines(picture, soften(lines))
+    draw_lines(picture, antialias(lines))
     assert picture[4, :, 3].tolist() == [0, 0, 64, 191, 255, 191, 64, 0, 0]
     assert (picture[4, 2:7, :3] == 255).all()
 
@@ -273,5 +273,5 @@ def test_label_map_of_another_tool(tmp_path):
     path.write_bytes(encode_png(ids))
     maps = read_label_map(path, LABEL_SETS["atr"])
     assert maps.semantic_map.tolist() == [[0, 1, 17], [0, 4, 8]]
-    with pytest.raises(ImageError, match="holds id 17, and its label set ends at 6"):
+    with pytest.raises(ImageError, match="holds id 17, but its label set ends at 6"):
         read_label_map(path, LABEL_SETS["voc-part"])

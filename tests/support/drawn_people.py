@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
-from m2fp_cli.tryon.figure import build_figure, head_step, head_window
+from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 
 
@@ -66,5 +66,5 @@ def find_head(
     window = head_window(result, person)
     if window is None:
         return SkipReason.NO_FACE
-    figure = build_figure(result, person, window, head_step(window))
+    figure = build_figure(result, person, window, head_stride(window))
     return fit_head(image_bgr[figure.window], figure)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.tryon.compositing import to_grey
 from m2fp_cli.tryon.eyes import Prior
-from m2fp_cli.tryon.head import luminance
 from training.eye_teacher import find_known_eyes
 
 pytestmark = pytest.mark.skipif(
@@ -18,7 +18,7 @@ PORTRAIT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 def test_eyes_of_a_portrait_are_known():
-    grey = luminance(read_image(PORTRAIT).image_bgr)
+    grey = to_grey(read_image(PORTRAIT).image_bgr)
     known = find_known_eyes(grey, np.ones(grey.shape, bool), Prior((225.0, 130.0), 52.0))
     assert known is not None
     assert known.center_xy == pytest.approx((224.5, 101.5), abs=2)  # read off the picture

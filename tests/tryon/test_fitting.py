@@ -149,8 +149,8 @@ def test_a_dark_fringe_is_found():
     half = np.full((20, 20), 0.5, np.float32)
     before, after = photo.copy(), np.full_like(photo, 180)
     layer = Layer(to_linear(photo) * half[..., None], half, (0, 0, 20, 20))
-    assert blending._fringe(before, after, layer, None) == 20
-    assert blending._fringe(before, photo, layer, None) == 0
+    assert blending._measure_fringe(before, after, layer, None) == 20
+    assert blending._measure_fringe(before, photo, layer, None) == 0
 
 
 def test_hair_too_full_for_a_hat_is_left_alone():

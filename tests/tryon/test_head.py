@@ -11,7 +11,7 @@ from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.eye_steps import EyeFit
 from m2fp_cli.tryon.eyes import CENTER, Prior, prior_penalty
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
-from m2fp_cli.tryon.worn_glasses import eyes_of_wearer, surer
+from m2fp_cli.tryon.worn_glasses import choose_fit, find_eyes_behind
 from tests.support.drawn_people import draw_person, find_head
 
 
@@ -131,12 +131,12 @@ def test_a_speck_of_the_label_of_glasses_is_no_pair():
     speck, pair = np.zeros_like(face), np.zeros_like(face)
     speck[60:64, 40:60] = True
     pair[40:60, 20:80] = True
-    assert eyes_of_wearer(speck, face) is None
-    assert eyes_of_wearer(pair, face) is not None
+    assert find_eyes_behind(speck, face) is None
+    assert find_eyes_behind(pair, face) is not None
 
 
 def test_eyes_found_far_from_the_glasses_are_not_believed():
     glasses = EyeFit((50.0, 60.0), 20.0, 0.1, 0.8, dark_lenses=True)
     near, far = replace(glasses, center_xy=(52.0, 61.0)), replace(glasses, center_xy=(50.0, 75.0))
-    assert surer(near, glasses) == near
-    assert surer(far, glasses) == glasses
+    assert choose_fit(near, glasses) == near
+    assert choose_fit(far, glasses) == glasses

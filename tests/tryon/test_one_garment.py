@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.one_garment import bhattacharyya, join_contested
+from m2fp_cli.tryon.one_garment import bhattacharyya, join_mislabeled
 
 LEFT, RIGHT = (np.broadcast_to(np.arange(80) // 40 == side, (60, 80)) for side in (0, 1))
 BOTH, NOBODY = np.ones((60, 80), np.bool_), np.zeros((60, 80), np.bool_)
@@ -24,20 +24,20 @@ def cloths(right: int) -> np.ndarray:
     (170, BOTH, False),  # there is a seam in the photo
 ])  # fmt: skip
 def test_a_contested_piece_of_the_same_cloth_is_joined(right, claim, joins):
-    claims = {"Coat": claim, "UpperClothes": RIGHT, "Dress": NOBODY}
-    joined = join_contested(cloths(right), MASKS, claims, "Coat", 20)
+    top_instances = {"Coat": claim, "UpperClothes": RIGHT, "Dress": NOBODY}
+    joined = join_mislabeled(cloths(right), MASKS, top_instances, "Coat", 20)
     assert np.array_equal(joined, BOTH if joins else LEFT)
 
 
 def test_the_other_name_may_claim_the_garment_instead():
-    claims = {"Coat": LEFT, "UpperClothes": BOTH, "Dress": NOBODY}
-    assert join_contested(cloths(90), MASKS, claims, "Coat", 20).all()
+    top_instances = {"Coat": LEFT, "UpperClothes": BOTH, "Dress": NOBODY}
+    assert join_mislabeled(cloths(90), MASKS, top_instances, "Coat", 20).all()
 
 
 def test_a_piece_elsewhere_is_not_joined():
     masks = {**MASKS, "UpperClothes": RIGHT & (np.arange(80) > 60)}
-    claims = dict.fromkeys(MASKS, BOTH)
-    assert np.array_equal(join_contested(cloths(90), masks, claims, "Coat", 20), LEFT)
+    top_instances = dict.fromkeys(MASKS, BOTH)
+    assert np.array_equal(join_mislabeled(cloths(90), masks, top_instances, "Coat", 20), LEFT)
 
 
 def test_bhattacharyya_of_two_normal_distributions():

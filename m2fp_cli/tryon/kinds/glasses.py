@@ -20,12 +20,13 @@ from m2fp_cli.tryon.compositing import (
     alpha_in_window,
     similarity,
 )
-from m2fp_cli.tryon.figure import Figure
-from m2fp_cli.tryon.head import HeadFrame, window_units
+from m2fp_cli.tryon.figure import FACE, HAIR, HEAD, Figure
+from m2fp_cli.tryon.head import YAW_SHARE, HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
-from m2fp_cli.tryon.occlusion import to_layer
-from m2fp_cli.tryon.records import Check, ItemRecord
+from m2fp_cli.tryon.occlusion import mask_in_layer
+from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
+    ShadowPart,
     Wearer,
     cast_shadow,
     hide_behind,
@@ -36,27 +37,42 @@ from m2fp_cli.tryon.worn_glasses import LENS_DROP
 
 # Where glasses go.
 USUAL_WIDTH = 2.2  # U
-WIDTH_TO_FACE = 1.01
+WIDTH_TO_FACE = 1.01  # width to that of the face; median of CelebAMask
 WIDTH_BY_FACE = (2.17, 2.6)  # range of the width that the face's own width gives, U
+FACE_WEIGHT = 0.5  # of the width by the face, against the usual one
 LENS_GAP = (0.84, 1.24)  # between lens centres, U: each stays within 0.12 U of its eye
-MOST_YAW = 45.0  # degrees that are believed
-YAW_SHARE = 0.8  # of the yaw that shortens both halves of the frame
+MAX_YAW = 45.0  # degrees that are believed
 FAR_HALF = 0.3  # how much more the far half is shortened, times the sine of the yaw
 
 # When they are left out.
-LEAST_CONFIDENCE = 0.2  # of the head frame
-LEAST_WORN = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
-MOST_UNCOVERED = 0.12  # share of worn glasses that new ones may leave uncovered
+MIN_CONFIDENCE = 0.2  # of the head frame
+WORN_REACH = (1.5, 1.0)  # along and below the eyes, within which glasses are this person's, U
+MIN_WORN = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
+MAX_UNCOVERED = 0.12  # share of worn glasses that new ones may leave uncovered
+COVERED_ALPHA = 0.3  # of new glasses, above which they cover what is under them
+COVERED_MARGIN = 0.06  # around that, U
 CLEAR_LENS = 0.6  # lenses of less alpha show the glasses behind them
 
 # How they look.
-SHADOW = ((0.06, 0.045, 0.22),)  # down in U, blur in U, darkness
+SHADOW = (ShadowPart(0.06, 0.045, 0.22),)
 TEMPLES_FROM = 0.95  # distance from the middle beyond which the sides may be hidden, U
-OVER_FACE, OVER_HEAD = 0.06, 0.08  # how far a frame reaches over the edge of face and head, U
+OVER_FACE, OVER_HEAD = 0.06, 0.08  # how far they reach over the edge of face and head, U
+FADING_SIGMA = 0.05  # of the edge where the sides end, U ...
+MIN_FADING_SIGMA = 0.5  # ... and pixels
+
+# When they are good.
+LIMITS = {
+    "eyes_in_lenses": (1.0, 1.0),
+    "lens_to_eye_u": (0.0, 0.12),
+    "width_to_face": (0.93, 1.17),
+    "roll_difference_deg": (0.0, 4.0),
+    "outside_head": (0.0, 0.05),
+}
+"""What is measured, and the range in which it is good."""
 
 # Guessing the anchors of a bare picture, as shares of its content.
 LENS_CENTERS = 0.235  # of the width, from the middle to each side
-HINGE_HEIGHT = 0.25  # of the height, from the top
+HINGE_HEIGHT = 0.25  # of the height, from its upper end
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,15 +83,15 @@ class GlassesPlacement:
         inverse: photo to picture coordinates.
         center_xy: middle between the lens centres, photo pixels.
         lenses_xy: the two lens centres, photo pixels.
-        width: width of the whole frame as it appears, U.
+        width: width of the whole pair as it appears, U.
         lens_half_wh: half the size of a lens seen from the front, U.
         roll: degrees.
-        matrix: (2, 3) picture to photo without the turn of the head, to find the box.
+        matrix: (2, 3) picture to photo without the yaw of the head, to find the box.
     """
 
     inverse: Inverse
-    center_xy: tuple[float, float]
-    lenses_xy: tuple[tuple[float, float], tuple[float, float]]
+    center_xy: Point
+    lenses_xy: tuple[Point, Point]
     width: float
     lens_half_wh: tuple[float, float]
     roll: float
@@ -83,22 +99,23 @@ class GlassesPlacement:
 
 
 def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
-    """Put glasses on a face, in place."""
+    """Put glasses on a face.
+
+    Args:
+        wearer: whose photo is painted on, in place.
+        glasses: an accessory of this kind.
+
+    Returns:
+        what was done and how well it went, or why the glasses were left out.
+    """
     frame, figure = wearer.frame, wearer.figure
-    if frame.confidence < LEAST_CONFIDENCE:
+    if frame.confidence < MIN_CONFIDENCE:
         return ItemRecord("glasses", glasses.name, "the eyes cannot be found")
     place = place_glasses(frame, glasses)
     layer, _ = warp_accessory(wearer, glasses, place.matrix, place.inverse)
-    # A mask that joins two people may hold the glasses of the other one.
-    along, below = window_units(frame, figure)
-    worn = figure.mask("Sunglasses") & (np.abs(along) < 1.5) & (np.abs(below) < 1.0)
-    if figure.area(worn, frame.unit) > LEAST_WORN:
-        covered = alpha_in_window(layer, figure) > 0.3
-        rest = np.count_nonzero(worn & ~figure.grown(covered, 0.06 * frame.unit))
-        clear = glasses.numbers["lens_alpha"] < CLEAR_LENS
-        if rest > MOST_UNCOVERED * np.count_nonzero(worn) or clear:
-            return ItemRecord("glasses", glasses.name, "glasses are worn already")
-    layer = hide_behind(wearer, layer.masked(_shown_frame(wearer, layer)))
+    if _shows_worn_glasses(wearer, glasses, layer):
+        return ItemRecord("glasses", glasses.name, "glasses are worn already")
+    layer = hide_behind(wearer, layer.masked(_seen_before_head(wearer, layer)))
     skin = visible_alpha(wearer, layer, "Face")
     shadow = cast_shadow(wearer, layer, skin, SHADOW)
     checks = check_glasses(frame, figure, place, layer)
@@ -112,10 +129,29 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
     return ItemRecord("glasses", glasses.name, "", numbers, tuple(checks), glasses.notes)
 
 
+def _shows_worn_glasses(wearer: Wearer, glasses: Accessory, layer: Layer) -> bool:
+    """Whether glasses that are worn already would show beside or behind new ones."""
+    figure, unit = wearer.figure, wearer.frame.unit
+    along, below = window_units(wearer.frame, figure)
+    # A mask that joins two people may hold the glasses of the other one.
+    near = (np.abs(along) < WORN_REACH[0]) & (np.abs(below) < WORN_REACH[1])
+    worn = figure.mask("Sunglasses") & near
+    if figure.area(worn, unit) <= MIN_WORN:
+        return False
+    covered = figure.dilate(alpha_in_window(layer, figure) > COVERED_ALPHA, COVERED_MARGIN * unit)
+    rest = np.count_nonzero(worn & ~covered)
+    clear = glasses.numbers["lens_alpha"] < CLEAR_LENS
+    return clear or rest > MAX_UNCOVERED * np.count_nonzero(worn)
+
+
 def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
     """Put lens centres in front of the eyes, a little below them.
 
-    A turned head shortens the far half of the frame more than the near one.
+    A turned head shortens the far half of a pair more than the near one.
+
+    Args:
+        frame: the head.
+        glasses: an accessory of this kind.
     """
     left, right = glasses.anchors["lens_left"], glasses.anchors["lens_right"]
     x0, y0, x1, y1 = content_box(glasses.bgra)
@@ -127,12 +163,12 @@ def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
     rx, ry = (0.5 * gap_units * frame.unit * c for c in frame.right_xy)
     target = ((center[0] - rx, center[1] - ry), (center[0] + rx, center[1] + ry))
     matrix = similarity((left, right), target)
-    shorten = shortening(frame.yaw)
+    factors = foreshortening(frame.yaw)
     lenses = tuple(
-        frame.point(side * 0.5 * gap_units * shorten[side > 0], LENS_DROP) for side in (-1, 1)
+        frame.point(side * 0.5 * gap_units * factors[side > 0], LENS_DROP) for side in (-1, 1)
     )
-    inverse = _turned_inverse(matrix, center, frame, shorten)
-    apparent = width * (shorten[0] + shorten[1]) / 2
+    inverse = _inverse_with_yaw(matrix, center, frame, factors)
+    apparent = width * (factors[0] + factors[1]) / 2
     per_pixel = gap_units / max(gap, 1.0)
     lens_half = (
         per_pixel * min(left[0] - x0, 0.5 * gap),
@@ -148,25 +184,33 @@ def glasses_width(frame: HeadFrame) -> float:
 
     Halfway between the usual width and that of the face: the width of a mask and the distance of
     the pupils err independently, and the mean of both is nearest to what people wear.
+
+    Args:
+        frame: the head.
     """
     by_face = float(np.clip(WIDTH_TO_FACE * frame.face_width / frame.unit, *WIDTH_BY_FACE))
-    return 0.5 * by_face + 0.5 * USUAL_WIDTH
+    return FACE_WEIGHT * by_face + (1 - FACE_WEIGHT) * USUAL_WIDTH
 
 
-def shortening(yaw_degrees: float) -> tuple[float, float]:
-    """Factors for the left and right half of something flat on a turned face."""
-    yaw = math.radians(float(np.clip(yaw_degrees, -MOST_YAW, MOST_YAW)))
+def foreshortening(yaw_degrees: float) -> tuple[float, float]:
+    """Factors for the width of the left and the right half of something flat on a turned face.
+
+    Args:
+        yaw_degrees: positive = the face looks to the image's right.
+    """
+    yaw = math.radians(float(np.clip(yaw_degrees, -MAX_YAW, MAX_YAW)))
     near = math.cos(YAW_SHARE * yaw)
     far = near * (1 - FAR_HALF * abs(math.sin(yaw)))
     return (near, far) if yaw > 0 else (far, near)
 
 
-def _turned_inverse(
+def _inverse_with_yaw(
     matrix: NDArray[np.float64],
     center: tuple[float, float],
     frame: HeadFrame,
-    shorten: tuple[float, float],
+    factors: tuple[float, float],
 ) -> Inverse:
+    """The inverse of a matrix with both halves of the picture foreshortened."""
     back = affine_inverse(matrix)
     rx, ry = frame.right_xy
     dx, dy = frame.down_xy
@@ -174,48 +218,58 @@ def _turned_inverse(
     def inverse(x: FloatArray, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         along = (x - center[0]) * rx + (y - center[1]) * ry
         down = (x - center[0]) * dx + (y - center[1]) * dy
-        along = np.where(along < 0, along / shorten[0], along / shorten[1])
+        along = np.where(along < 0, along / factors[0], along / factors[1])
         u, v = back(center[0] + along * rx + down * dx, center[1] + along * ry + down * dy)
         return u.astype(np.float32), v.astype(np.float32)
 
     return inverse
 
 
-def _shown_frame(wearer: Wearer, layer: Layer) -> FloatArray:
-    """What is seen of the frame: all of it on the face, outside of the lenses not over hair."""
+def _seen_before_head(wearer: Wearer, layer: Layer) -> FloatArray:
+    """How much of glasses is seen, in the layer's box: on the face all, at the sides not on hair.
+
+    They reach a little over the edge of the head, but never float beside it.
+    """
     frame, figure = wearer.frame, wearer.figure
     along, _ = window_units(frame, figure)
-    face = figure.grown(figure.mask("Face", "Sunglasses"), OVER_FACE * frame.unit)
-    side = np.abs(along) > TEMPLES_FROM
-    hidden = side & (figure.mask("Hair", "Hat") | ~face)
-    # Frames reach a little over the head's own edge, but never float beside it.
-    head = figure.grown(figure.mask("Face", "Hair", "Hat", "Sunglasses"), OVER_HEAD * frame.unit)
-    keep = ~(hidden | ~(head | (np.abs(along) < TEMPLES_FROM)))
-    out: FloatArray = to_layer(keep, figure, layer, max(0.05 * frame.unit, 0.5))
-    return out
+    face = figure.dilate(figure.mask(*FACE), OVER_FACE * frame.unit)
+    head = figure.dilate(figure.mask(*HEAD), OVER_HEAD * frame.unit)
+    beside_lenses = np.abs(along) > TEMPLES_FROM
+    hidden = beside_lenses & (figure.mask(*HAIR) | ~face)
+    keep = ~hidden & (head | (np.abs(along) < TEMPLES_FROM))
+    sigma = max(FADING_SIGMA * frame.unit, MIN_FADING_SIGMA)
+    return mask_in_layer(keep, figure, layer, sigma)
 
 
 def check_glasses(
     frame: HeadFrame, figure: Figure, place: GlassesPlacement, layer: Layer
 ) -> list[Check]:
-    """Whether glasses are in front of the eyes, as wide as the face and not beside the head."""
+    """Whether glasses are in front of the eyes, as wide as the face and not beside the head.
+
+    Args:
+        frame: the head.
+        figure: the person.
+        place: where the glasses are.
+        layer: what is drawn of them.
+    """
     half_width, half_height = place.lens_half_wh
     misses, inside = [], []
-    for (x, y), side, shorten in zip(place.lenses_xy, (-1, 1), shortening(frame.yaw), strict=True):
+    factors = foreshortening(frame.yaw)
+    for (x, y), side, factor in zip(place.lenses_xy, (-1, 1), factors, strict=True):
         u, v = frame.units(np.array([x]), np.array([y]))
-        dx, dy = abs(float(u[0]) - side * 0.5 * shorten), abs(float(v[0]))
+        dx, dy = abs(float(u[0]) - side * 0.5 * factor), abs(float(v[0]))
         misses.append(math.hypot(dx, dy - LENS_DROP))
-        inside.append(dx <= half_width * shorten and dy <= half_height)
+        inside.append(dx <= half_width * factor and dy <= half_height)
     alpha = alpha_in_window(layer, figure)
-    head = figure.grown(figure.mask("Face", "Hair", "Sunglasses", "Hat"), OVER_HEAD * frame.unit)
-    total = float(alpha.sum())
-    return [
-        Check("eyes_in_lenses", float(np.mean(inside)), 1.0, 1.0),
-        Check("lens_to_eye_u", max(misses), 0.0, 0.12),
-        Check("width_to_face", place.width * frame.unit / max(frame.face_width, 1.0), 0.93, 1.17),
-        Check("roll_difference_deg", abs(place.roll - frame.roll), 0.0, 4.0),
-        Check("outside_head", float(alpha[~head].sum()) / max(total, 1e-6), 0.0, 0.05),
-    ]
+    head = figure.dilate(figure.mask(*HEAD), OVER_HEAD * frame.unit)
+    measured = {
+        "eyes_in_lenses": float(np.mean(inside)),
+        "lens_to_eye_u": max(misses),
+        "width_to_face": place.width * frame.unit / max(frame.face_width, 1.0),
+        "roll_difference_deg": abs(place.roll - frame.roll),
+        "outside_head": float(alpha[~head].sum()) / max(float(alpha.sum()), 1e-6),
+    }
+    return check_limits(measured, LIMITS)
 
 
 def guess_lenses(seen: BoolArray) -> dict[str, Point]:
@@ -223,6 +277,9 @@ def guess_lenses(seen: BoolArray) -> dict[str, Point]:
 
     Args:
         seen: (h, w) bool, the visible content.
+
+    Returns:
+        anchors by name, pixels of the content.
     """
     height, width = seen.shape
     center, middle = 0.5 * width, 0.5 * height
@@ -236,9 +293,14 @@ def guess_lenses(seen: BoolArray) -> dict[str, Point]:
 
 KIND = HeadKind(
     name="glasses",
-    anchors=("lens_left", "lens_right", "hinge_left", "hinge_right"),
-    numbers={"lens_alpha": Number(0.5, 0.0, 1.0)},  # how opaque the lenses are
+    anchors={
+        "lens_left": "centre of the left lens",
+        "lens_right": "centre of the right lens",
+        "hinge_left": "left hinge",
+        "hinge_right": "right hinge",
+    },
+    numbers={"lens_alpha": Number(0.5, 0.0, 1.0, "how opaque the lenses are, 0 to 1")},
     guess_anchors=guess_lenses,
-    least_side=300,
+    min_side=300,
     wear=wear_glasses,
 )
