@@ -1,8 +1,8 @@
-"""Photos and label maps: bytes to arrays. Pillow is the one decoder, and only this room calls it.
+"""Decodes photos and label maps, with Pillow alone.
 
-Why Pillow: it is what ModelScope's ``LoadImage`` uses, so both see the same pixels; and it refuses
-a truncated file where OpenCV's ``imread`` fills the rest with grey. No path is ever handed to a
-decoder: the pre-flight looks at the same bytes first.
+ModelScope's ``LoadImage`` uses Pillow too, so both see the same pixels; and Pillow raises an error
+for a truncated file where OpenCV's ``imread`` fills the rest with grey. A decoder never gets a
+path: it gets the bytes that ``inspect_image`` has checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.inspect import MAX_PIXELS, inspect_image
 from m2fp_cli.imaging.reading import read_bytes
 
-# Formats Pillow reads only with another package: (that package, what it must be asked to do).
+# Formats that Pillow reads only with another package: its modules, and the function to call.
 _PLUGINS = {
     "AVIF": (("pillow_avif", None),),
     "HEIF": (("pillow_heif", "register_heif_opener"),),
@@ -42,9 +42,9 @@ class DecodedImage:
     """A photo as an array.
 
     Attributes:
-        image_bgr: (H, W, 3) uint8 BGR, C-contiguous, upright: the EXIF orientation is applied.
+        image_bgr: (H, W, 3) uint8 BGR, C-contiguous, upright (the EXIF orientation is applied).
         format: as in ``ImageHeader``.
-        orientation: the EXIF orientation that was applied, 1..8; 1 means that nothing was done.
+        orientation: the EXIF orientation that was applied, 1..8; 1 = none.
         size: bytes of the file.
         sha256: of these bytes, in hexadecimal.
     """
@@ -74,37 +74,45 @@ class DecodedImage:
 
 
 def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
-    """Read and decode one photo; see ``read_bytes`` and ``decode_image``."""
+    """Read and decode one photo.
+
+    Args:
+        path: the file.
+        max_pixels: largest allowed product of width and height.
+
+    Raises:
+        ImageError: see ``read_bytes`` and ``decode_image``.
+    """
     return decode_image(read_bytes(path), max_pixels=max_pixels)
 
 
 def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
-    """Decode a photo the way the reference does: EXIF orientation applied, then RGB.
+    """Decode a photo as the reference does: with its EXIF orientation applied, as RGB.
 
-    Equal to ModelScope's ``exif_transpose(Image.open(...)).convert("RGB")``: transparency is
-    dropped, not composited, so a clear pixel shows the colour that is stored beneath it; colour
-    profiles are ignored; of an animation or a book of pages the first is taken. One thing differs:
+    The result equals ModelScope's ``exif_transpose(Image.open(...)).convert("RGB")``. Alpha is
+    dropped and not composited, so a transparent pixel shows the colour that is stored in it; colour
+    profiles are ignored; of an animation or several pages the first is decoded. One thing differs:
     16-bit grey keeps its high byte, where Pillow's conversion would clip nearly all to white.
 
-    A file that ends too early is refused. One that was closed in good order with rows missing (an
-    encoder's fault, not a copy's) cannot be told from a picture with a plain lower half.
+    A truncated file is an error. A file that an encoder ended properly but with rows missing cannot
+    be told from a picture with a plain lower half.
 
     Args:
         data: the whole file.
         max_pixels: largest allowed product of width and height.
 
     Returns:
-        The photo in its upright frame.
+        The upright photo.
 
     Raises:
-        ImageError: whatever ``inspect_image`` raises; ``corrupt`` when the pixels are damaged or
-            incomplete, never half a picture; ``unsupported`` when the decoder is not installed or
-            the pixels are no photo's (floating point, 32-bit); ``out_of_memory``.
+        ImageError: as ``inspect_image``; also ``corrupt`` if the pixels are damaged or incomplete,
+            ``unsupported`` if the decoder is not installed or the pixels are floating point or 32
+            bits deep, and ``out_of_memory``.
     """
     header = inspect_image(data, max_pixels=max_pixels)
     with _opened(data, header, max_pixels) as image:
         image.load()
-        # Pillow turns a TIFF while it loads it, and forgets the orientation.
+        # Pillow applies a TIFF's orientation while it loads it, and then forgets it.
         orientation = header.orientation if header.format == "TIFF" else _orientation(image)
         image_bgr = _to_bgr(_to_rgb(ImageOps.exif_transpose(image), header))
     digest = hashlib.sha256(data).hexdigest()
@@ -112,22 +120,26 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
 
 
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:
-    """Read a label or person map back as ids: no colour conversion, no EXIF orientation.
+    """Decode a label or person map to ids, without colour conversion and EXIF orientation.
 
-    Takes what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
+    Reads what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
     (the index is the id), grey PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG
     whose three channels are equal.
+
+    Args:
+        data: the whole file.
+        max_pixels: largest allowed product of width and height.
 
     Returns:
         (H, W) uint8, or uint16 for 16-bit files.
 
     Raises:
-        ImageError: whatever ``decode_image`` raises; ``unsupported`` when the file is not a PNG or
-            its pixels are colours.
+        ImageError: as ``decode_image``; also ``unsupported`` if the file is not a PNG or its pixels
+            are colours.
     """
     header = inspect_image(data, max_pixels=max_pixels)
     if header.format != "PNG":
-        raise ImageError("unsupported", f"is a {header.format} file; maps of ids are PNG files")
+        raise ImageError("unsupported", f"is a {header.format} file; a map of ids must be a PNG")
     with _opened(data, header, max_pixels) as image:
         image.load()
         mode, samples = image.mode, np.array(image)
@@ -136,37 +148,39 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     if mode == "RGB" and (samples == samples[..., :1]).all():
         return np.ascontiguousarray(samples[..., 0])
     if mode not in ("1", "L", "P"):
-        raise ImageError("unsupported", "is a colour picture, not a map of ids")
-    # Pillow spreads grey of 2 and 4 bits over 0..255; the stored sample is wanted.
+        raise ImageError("unsupported", "is a colour picture; ids need a palette or grey PNG")
+    # Pillow scales grey of 2 and 4 bits to 0..255; the stored sample is the id.
     depth = bit_depth(data) if mode == "L" else 8
     return samples.astype(np.uint8) // np.uint8(255 // (2**depth - 1))
 
 
 @contextlib.contextmanager
 def _opened(data: bytes, header: ImageHeader, max_pixels: int) -> Iterator[Image.Image]:
-    """The file in the one decoder its first bytes ask for; every failure as ``ImageError``."""
+    """The file opened by the decoder of its format; every failure inside is an ``ImageError``."""
     _require_decoder(header.format)
     try:
         with _strict_pillow(), Image.open(io.BytesIO(data), formats=[header.format]) as image:
             if image.width * image.height > max_pixels:  # header and decoder may disagree
-                raise ImageError("too_large", f"decodes to {image.width} x {image.height} pixels")
+                size = f"{image.width} x {image.height}"
+                raise ImageError("too_large", f"decodes to {size} pixels; export it smaller")
             yield image
     except ImageError:
         raise
     except MemoryError as error:
         raise ImageError("out_of_memory", "does not fit into memory; export it smaller") from error
-    except Exception as error:  # damaged files make Pillow raise any class there is
+    except Exception as error:  # for a damaged file Pillow may raise any class
         raise ImageError("corrupt", _explain(error)) from error
 
 
 def _explain(error: Exception) -> str:
+    """What is wrong with a file that Pillow failed on, and what to do."""
     text = " ".join(str(error).split())
     if "MAX_TEXT" in text or "text chunk" in text.lower():
-        return "carries packed text of many megabytes; export it without metadata"
+        return "has compressed text of many megabytes; export it without metadata"
     if isinstance(error, UnidentifiedImageError):
         return "is damaged or of a variant that cannot be decoded; export it again"
     if "truncated" in text.lower() or "broken data stream" in text.lower():
-        return "is cut short or damaged: not all of its pixels are there; copy or download it again"
+        return "is truncated or damaged: pixels are missing; copy or download it again"
     return f"is damaged and cannot be decoded ({text or type(error).__name__}); export it again"
 
 
@@ -175,11 +189,11 @@ _PILLOW_SETTINGS = threading.Lock()
 
 @contextlib.contextmanager
 def _strict_pillow() -> Iterator[None]:
-    """Pillow's module-wide settings as this module needs them, given back afterwards.
+    """Change Pillow's module-wide settings inside, and restore them afterwards.
 
-    Its own pixel limit gives way to ours, and truncated files are errors even if some other
-    library in the process has asked Pillow to fill them up with grey. The lock makes decoding one
-    at a time within a process, which is how the workers do it anyway.
+    Its own pixel limit is switched off in favour of ours, and truncated files are errors even if
+    another library in the process has asked Pillow to fill them with grey. Because of the lock, a
+    process decodes one file at a time, which the workers do anyway.
     """
     with _PILLOW_SETTINGS, warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -192,6 +206,7 @@ def _strict_pillow() -> Iterator[None]:
 
 
 def _require_decoder(fmt: str) -> None:
+    """Register the decoder of a format with Pillow if it comes with another package."""
     Image.init()
     if fmt in Image.OPEN:
         return
@@ -204,7 +219,7 @@ def _require_decoder(fmt: str) -> None:
     shown = _SHOWN_NAMES.get(fmt, fmt)
     raise ImageError(
         "unsupported",
-        f"is a {shown} picture and no decoder for it is installed; "
+        f"is a {shown} picture, and no decoder for it is installed; "
         f"`pip install {_PIP_NAMES.get(fmt, 'pillow')}` or convert it to JPEG",
     )
 

@@ -1,4 +1,4 @@
-"""Arrays to the bytes of a file: the same bytes for the same array, no metadata, no time stamps."""
+"""Encodes arrays as picture files: the same bytes for the same array, without metadata."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from m2fp_cli.imaging.photo_png import encode_photo_png
 
 Map = npt.NDArray[np.integer[Any]]
 
-# zlib strategy 3 looks for runs only. A 3840x2160 label map takes 0.026 s and 48 kB; the default
-# strategy takes 0.028 s and 111 kB at level 1, 0.128 s and 33 kB at level 9.
+# zlib's strategy 3 searches for runs only. It encodes a 3840x2160 label map to 48 kB in 0.026 s;
+# the default strategy needs 0.028 s for 111 kB at level 1, and 0.128 s for 33 kB at level 9.
 _PNG_OPTIONS: dict[str, Any] = {"compress_level": 6, "compress_type": 3}
 
-_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}
+_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}  # pixels that the formats can hold
 
 
 def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
-    """Encode a map of ids so that any viewer shows colours and any reader gets the ids.
+    """Encode a map of ids; viewers show its colours, readers get the ids.
 
     Args:
-        ids: (H, W) integers of at least 0.
+        ids: (H, W) integers from 0 to 65535.
         palette_rgb: (N, 3) colour of each id, 0..255, N at most 256.
 
     Returns:
-        An 8-bit palette PNG; a 16-bit grey PNG without colours when an id is above 255.
+        An 8-bit palette PNG, or a 16-bit grey PNG without colours if an id is above 255.
 
     Raises:
-        ValueError: a negative id, one above 65535, one without a colour, or wrong shapes.
+        ValueError: an id is negative, above 65535 or without a colour, or a shape is wrong.
     """
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(f"a map of ids has shape (H, W) and integers, got {ids.shape} {ids.dtype}")
@@ -50,8 +50,8 @@ def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
     if highest >= len(palette):
         raise ValueError(f"id {highest} has no colour in a palette of {len(palette)}")
     image = Image.fromarray(ids.astype(np.uint8))
-    # Pillow packs 2 to 8 pixels into a byte when a palette has at most 16 colours; releases before
-    # and from 13.0 on differ in whether bits=8 prevents that, a longer palette always does.
+    # With a palette of at most 16 colours, Pillow packs 2 to 8 pixels into a byte. Whether bits=8
+    # prevents that changed in release 13.0; a longer palette always does.
     unused = bytes(3 * max(0, 17 - len(palette)))
     image.putpalette(palette.astype(np.uint8).tobytes() + unused)
     return _encode(image, "PNG", {**_PNG_OPTIONS, "bits": 8})
@@ -91,14 +91,14 @@ def tag_png(data: bytes, software: str) -> bytes:
 
 
 def encode_jpeg(image_bgr: Picture, *, quality: int = 92) -> bytes:
-    """Encode a picture as baseline JPEG with full colour resolution, so that coloured edges stay.
+    """Encode a picture as baseline JPEG, without chroma subsampling, which blurs coloured edges.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
         quality: 1..95.
 
     Raises:
-        ImageError: ``too_large``, a side above 65535 pixels, which JPEG cannot hold.
+        ImageError: ``too_large`` if a side is above 65535 pixels, JPEG's limit.
         ValueError: another shape or dtype.
     """
     _check_side(image_bgr, "JPEG")
@@ -110,11 +110,11 @@ def encode_webp(pixels: Picture, *, quality: int = 90, lossless: bool = False) -
 
     Args:
         pixels: (H, W, 3) uint8 BGR or (H, W, 4) uint8 BGRA.
-        quality: 0..100; the effort when lossless.
-        lossless: keep every pixel.
+        quality: 0..100; with ``lossless`` the effort.
+        lossless: keep every pixel exactly.
 
     Raises:
-        ImageError: ``too_large``, a side above 16383 pixels, which WebP cannot hold.
+        ImageError: ``too_large`` if a side is above 16383 pixels, WebP's limit.
         ValueError: another shape or dtype.
     """
     _check_side(pixels, "WEBP")
@@ -128,8 +128,12 @@ def encode_as(fmt: str, pixels: Picture, *, jpeg_quality: int = 92) -> bytes:
 
     Args:
         fmt: ``png``, ``jpg`` or ``webp``.
-        pixels: as the format's own function takes it.
-        jpeg_quality: 1..95.
+        pixels: as ``encode_png``, ``encode_jpeg`` or ``encode_webp`` takes it.
+        jpeg_quality: 1..95; for ``jpg`` only.
+
+    Raises:
+        ImageError: ``too_large`` if a side is longer than the format can hold.
+        ValueError: the format does not take pixels of this shape and dtype.
     """
     if fmt == "png":
         return encode_png(pixels)
@@ -145,6 +149,7 @@ def _check_picture(pixels: npt.NDArray[Any]) -> None:
 
 
 def _to_image(pixels: npt.NDArray[Any]) -> Image.Image:
+    """Grey, BGR or BGRA pixels as a Pillow image."""
     _check_picture(pixels)
     if pixels.ndim == 2:
         return Image.fromarray(pixels)

@@ -8,9 +8,9 @@ import os
 def displayable(path: str | os.PathLike[str]) -> str:
     r"""A path as one line of valid Unicode, for messages and logs only.
 
-    Bytes that are not UTF-8 become U+FFFD; characters that would move the cursor, colour the
-    terminal or turn the reading direction are shown as escapes (``\n``, ``\x1b``, ``\u202e``).
-    Square brackets stay as they are: whoever prints through rich must switch its markup off.
+    Bytes that are not UTF-8 become U+FFFD. Characters that would move the cursor, colour the
+    terminal or reverse the reading direction become escapes (``\n``, ``\x1b``, ``\u202e``). Square
+    brackets stay as they are, so switch off rich's markup when you print the text through it.
 
     Args:
         path: any path, also one with ``surrogateescape`` characters.

@@ -385,7 +385,7 @@ def test_the_hint_does_not_count_the_own_results(tmp_path: Path) -> None:
 
 
 def test_only_missing_inputs_are_nothing_found(tmp_path: Path) -> None:
-    with pytest.raises(NoImagesError, match=r"no photo found .* is not there"):
+    with pytest.raises(NoImagesError, match=r"no photo found .* does not exist"):
         scan(tmp_path / "none")
     with pytest.raises(NoImagesError, match="cannot be read"):
         scan(tmp_path / "nul\0byte", output=tmp_path)
@@ -395,7 +395,7 @@ def test_a_folder_that_may_not_be_read_says_so() -> None:
     with without_rights() as folder:
         (folder / "locked").mkdir()
         (folder / "locked").chmod(0)
-        with pytest.raises(NoImagesError, match="may not be read; check its permissions"):
+        with pytest.raises(NoImagesError, match="permission denied; check its permissions"):
             scan(folder / "locked", output=folder / "out")
 
 

@@ -65,7 +65,7 @@ def test_single_human_photos_are_fitted_without_enlarging(image_hw, wanted):
     assert fitted_hw(image_hw, (512, 384)) == wanted
 
 
-def test_single_human_photos_are_centred_on_grey():
+def test_single_human_photos_are_centered_on_grey():
     prepared = prepare_image(photo_of_size(101, 50), InputConfig(crop_hw=(128, 96)))
     assert prepared.geometry.content_xyxy == (23, 13, 73, 114)
     grey = torch.tensor([(128 - 123.675) / 58.395])

@@ -32,7 +32,7 @@ def test_parts_get_the_side_they_lie_on():
     assert (sided[:8] == labels[:8]).all()
 
 
-def test_what_lies_on_both_sides_goes_where_its_centre_is():
+def test_what_lies_on_both_sides_goes_where_its_center_is():
     labels = body()
     labels[8:12, 5:15] = 2
     labels[11, 10:15] = 1  # more of it is left in the photo

@@ -59,7 +59,7 @@ def test_the_array_is_contiguous_writable_bgr() -> None:
     assert (decoded.image_bgr == (200, 0, 0)).all()
 
 
-def test_a_clear_pixel_shows_the_colour_beneath_it() -> None:
+def test_a_transparent_pixel_shows_the_color_stored_in_it() -> None:
     clear_red = np.zeros((4, 4, 4), np.uint8)
     clear_red[..., 0] = 255
     assert (decode_image(encoded(clear_red, "PNG")).image_bgr == (0, 0, 255)).all()

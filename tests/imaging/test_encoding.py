@@ -39,10 +39,10 @@ def test_ids_survive_the_palette_png(dtype: Any) -> None:
     np.testing.assert_array_equal(back, ids)
 
 
-@pytest.mark.parametrize("colours", [1, 2, 4, 6, 16, 20, 256])
-def test_a_palette_png_has_8_bits_and_shows_its_colours(colours: int) -> None:
-    ids = np.arange(colours, dtype=np.uint8)[None]
-    data = encode_palette_png(ids, PALETTE[:colours])
+@pytest.mark.parametrize("colors", [1, 2, 4, 6, 16, 20, 256])
+def test_a_palette_png_has_8_bits_and_shows_its_colors(colors: int) -> None:
+    ids = np.arange(colors, dtype=np.uint8)[None]
+    data = encode_palette_png(ids, PALETTE[:colors])
     assert data[24:26] == bytes((8, 3))  # IHDR: 8 bits, palette
     np.testing.assert_array_equal(reference_bgr(data)[..., ::-1], PALETTE[ids])
 
@@ -72,18 +72,18 @@ def test_maps_that_cannot_be_stored_are_refused(ids: Any, palette: Any) -> None:
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
-@pytest.mark.parametrize("colour_type", [0, 3])
-def test_maps_of_other_tools_keep_their_stored_samples(bits: int, colour_type: int) -> None:
+@pytest.mark.parametrize("color_type", [0, 3])
+def test_maps_of_other_tools_keep_their_stored_samples(bits: int, color_type: int) -> None:
     ids = np.arange(2**bits, dtype=np.uint8).repeat(3 if bits == 8 else 8)[None]
     digits = np.unpackbits(ids[..., None], axis=-1)[..., 8 - bits :]
     rows = zlib.compress(b"\0" + np.packbits(digits.reshape(-1)).tobytes())
-    palette = [png_chunk(b"PLTE", PALETTE[: 2**bits].tobytes())] if colour_type == 3 else []
-    ihdr = png_ihdr(ids.size, 1, bits, colour_type)
+    palette = [png_chunk(b"PLTE", PALETTE[: 2**bits].tobytes())] if color_type == 3 else []
+    ihdr = png_ihdr(ids.size, 1, bits, color_type)
     data = png_of(ihdr, *palette, png_chunk(b"IDAT", rows))
     np.testing.assert_array_equal(decode_map(data), ids)
 
 
-def test_a_map_stored_as_equal_rgb_is_read_and_colours_are_not() -> None:
+def test_a_map_stored_as_equal_rgb_is_read_and_colors_are_not() -> None:
     ids = np.arange(12, dtype=np.uint8).reshape(3, 4)
     np.testing.assert_array_equal(decode_map(encoded(ids[..., None].repeat(3, 2), "PNG")), ids)
     assert reason_of(decode_map, encoded(photo_rgb(3, 4), "PNG")) == "unsupported"

@@ -115,7 +115,7 @@ def test_missing_weights_name_the_two_ways_out(cache):
 
 @pytest.mark.parametrize(
     ("missing", "named"),
-    [("configuration.json", "no configuration.json"), ("pytorch_model.pt", "no weights")],
+    [("configuration.json", "has no configuration.json"), ("pytorch_model.pt", "no weights")],
 )
 def test_an_incomplete_folder_names_what_is_missing(tmp_path, missing, named):
     write_model(tmp_path / "own").joinpath(missing).unlink()
@@ -154,7 +154,7 @@ def test_the_bundled_model_is_found_in_the_package(tmp_path, monkeypatch):
 
 def test_an_installation_without_the_bundled_model_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(registry, "STARTER_FOLDER", tmp_path / "gone")
-    with pytest.raises(ModelError, match="without the bundled starter"):
+    with pytest.raises(ModelError, match="lacks the bundled starter"):
         resolve_model("starter")
 
 

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import struct
 
-from m2fp_cli.imaging.headers.record import ImageHeader, cut_short, damaged
+from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 from m2fp_cli.imaging.headers.tiff import exif_orientation, xmp_orientation
 
-_MAX_CHUNKS = 100_000  # an animation has two chunks a frame
+_MAX_CHUNKS = 100_000  # an animation has two chunks for each picture
 
 
 def read_header(data: bytes) -> ImageHeader:
     """Header of a still or animated WebP file; an animation's size is its canvas.
 
     Raises:
-        ImageError: ``corrupt`` when a chunk is cut off or the first one is not a picture's.
+        ImageError: ``corrupt`` if a chunk is truncated or the first one is not a picture's.
     """
     riff_size = struct.unpack_from("<I", data, 4)[0]
     if riff_size + 8 > len(data):
-        raise cut_short(f"{riff_size + 8} bytes are announced and {len(data)} are there")
+        raise truncated(f"its header says {riff_size + 8} bytes, the file has {len(data)}")
     if len(data) < 30:
-        raise damaged("it holds no picture")
+        raise damaged("it has no picture")
     kind, body = data[12:16], data[20:30]
     if kind == b"VP8 ":
         return ImageHeader("WEBP", *_lossy_size(body))
@@ -34,7 +34,7 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def _lossy_size(body: bytes) -> tuple[int, int]:
-    """A VP8 key frame: 3 bytes of tag, the start code, 14 bits for each side."""
+    """Width and height of a VP8 key frame: 3 bytes of tag, a start code, 14 bits for each side."""
     if body[3:6] != b"\x9d\x01\x2a":
         raise damaged("its first frame has no start code")
     width, height = struct.unpack_from("<HH", body, 6)
@@ -44,7 +44,7 @@ def _lossy_size(body: bytes) -> tuple[int, int]:
 
 
 def _lossless_size(body: bytes) -> tuple[int, int]:
-    """A VP8L stream: one signature byte, 14 bits for each side minus one."""
+    """Width and height of a VP8L stream: a signature byte, 14 bits for each side minus one."""
     if body[0] != 0x2F:
         raise damaged("its first frame has no signature")
     bits = struct.unpack_from("<I", body, 1)[0]
@@ -52,6 +52,7 @@ def _lossless_size(body: bytes) -> tuple[int, int]:
 
 
 def _orientation(data: bytes, end: int) -> int:
+    """The orientation in the EXIF or XMP chunk of an extended file."""
     exif: int | None = None
     xmp: int | None = None
     at = 12
@@ -60,7 +61,7 @@ def _orientation(data: bytes, end: int) -> int:
             return exif or xmp or 1
         kind, length = struct.unpack_from("<4sI", data, at)
         if at + 8 + length > end:
-            raise cut_short(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
+            raise truncated(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
         body = slice(at + 8, at + 8 + length)
         if kind == b"EXIF":
             exif = exif_orientation(data[body])
