@@ -50,7 +50,7 @@ CHIN = (1.9, 0.1)  # where the chin is drawn below the eyes, U, mean and deviati
 
 @dataclass(eq=False)
 class Start:
-    """One face: channels in the standard frame, the right pose, and poses to start from (N, 4)."""
+    """One face: channels in the standard crop, the right pose, and poses to start from (N, 4)."""
 
     channels: Array
     right: Pose

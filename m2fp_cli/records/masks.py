@@ -31,8 +31,8 @@ class Mask:
     image_hw: tuple[int, int]
     box_xyxy: Box
     area: int
-    # Rows of bits, the lowest first, from a column of the image that is a multiple of 8: so masks can
-    # be compared byte by byte. 100 masks over a 1080p photo take 26 MB instead of 207.
+    # Rows of bits, the lowest first. They begin at a column that is a multiple of 8, so that masks
+    # can be compared byte by byte. 100 masks over a 1080p photo: 26 MB instead of 207.
     _bits: ByteArray
 
     def __init__(self, image_hw: tuple[int, int], box_xyxy: Box, inside: BoolArray) -> None:
