@@ -102,7 +102,7 @@ def known_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
 def prior_of(figure: Figure) -> Prior | None:
     """What the masks say of the eyes; None for a face that try-on skips."""
     shape = measure_face(face_region(figure), figure)
-    height = shape.bottom_y - shape.top_y
+    height = shape.lower_y - shape.upper_y
     if shape.side < MIN_FACE_SIDE or shape.width < max(5, NARROWEST_FACE * height):
         return None
     return prior_from_masks(shape, figure)

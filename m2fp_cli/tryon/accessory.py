@@ -54,8 +54,8 @@ class Accessory:
         x0, y0, x1, y1 = content_box(self.bgra)
         height, width = self.bgra.shape[:2]
         margin = _CONTENT_MARGIN
-        left, top = max(x0 - margin, 0), max(y0 - margin, 0)
-        return left, top, min(x1 + margin, width), min(y1 + margin, height)
+        first = max(x0 - margin, 0), max(y0 - margin, 0)
+        return *first, min(x1 + margin, width), min(y1 + margin, height)
 
     @cached_property
     def premultiplied(self) -> NDArray[np.float32]:
