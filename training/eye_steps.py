@@ -51,7 +51,7 @@ CHIN = (1.9, 0.1)  # where the chin is drawn below the eyes, U, mean and deviati
 
 @dataclass(eq=False)
 class Start:
-    """One face: channels in the standard frame, the right pose, and poses to start from (N, 4)."""
+    """One face: channels in the standard crop, the right pose, and poses to start from (N, 4)."""
 
     channels: Array
     right: Pose
@@ -103,7 +103,7 @@ def known_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
 def prior_of(figure: Figure) -> Prior | None:
     """What the masks say of the eyes; None for a face that try-on skips."""
     shape = measure_face(face_region(figure), figure)
-    height = shape.bottom_y - shape.top_y
+    height = shape.lower_y - shape.upper_y
     if shape.side < MIN_FACE_SIDE or shape.width < max(5, NARROWEST_FACE * height):
         return None
     return prior_from_masks(shape, figure)

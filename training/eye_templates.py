@@ -45,7 +45,7 @@ DARK_AHEAD = 0.1  # the bare template also fits the gaps between dark lenses, at
 
 @dataclass(eq=False)
 class Face:
-    """One face in the standard frame; ``pose`` is x, y, scale and tilt."""
+    """One face in the standard crop; ``pose`` is x, y, scale and tilt."""
 
     contrast: Array
     pose: NDArray[np.float64]
@@ -105,7 +105,7 @@ def read_face(data: Path, name: str) -> Face | None:
 
 
 def pose_of_eyes(known: KnownEyes, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pose of known eyes in the standard frame."""
+    """Pose of known eyes in the standard crop."""
     center = matrix[:, :2] @ np.asarray(known.center_xy) + matrix[:, 2]
     return np.array([*center, known.unit * matrix[0, 0] / UNIT, known.tilt])
 

@@ -1,4 +1,4 @@
-"""An accessory in memory: a picture with transparency and the points that fix it to a person."""
+"""An accessory, loaded: a picture with transparency and the points that fix it to a person."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import Point
 from m2fp_cli.tryon.compositing import premultiply
 
-VISIBLE_ALPHA = 8  # of 255, above which a pixel counts as content
+VISIBLE_ALPHA = 8  # of 255, above which a pixel is visible content
 _CONTENT_MARGIN = 2  # pixels around the content that are warped with it, so that its edge is soft
 
 
@@ -26,8 +26,8 @@ class Accessory:
         bgra: (H, W, 4) uint8, straight alpha.
         anchors: the points that its kind names, pixels of the picture, left and right as one looks
             at it.
-        numbers: the properties that its kind names.
-        style: cap, beanie or brim for hats; stud, drop or hoop for earrings; else empty.
+        numbers: the numbers that its kind names.
+        style: as its JSON says, such as cap or brim for hats; else empty.
         notes: what had to be guessed, in words.
     """
 
@@ -50,41 +50,42 @@ class Accessory:
 
     @cached_property
     def content_xyxy(self) -> tuple[int, int, int, int]:
-        """Half-open box of what is visible, with two pixels around it where there are any."""
+        """Half-open box of what is visible, with a margin where there is room for it."""
         x0, y0, x1, y1 = content_box(self.bgra)
         height, width = self.bgra.shape[:2]
         margin = _CONTENT_MARGIN
-        left, top = max(x0 - margin, 0), max(y0 - margin, 0)
-        return left, top, min(x1 + margin, width), min(y1 + margin, height)
+        first = max(x0 - margin, 0), max(y0 - margin, 0)
+        return *first, min(x1 + margin, width), min(y1 + margin, height)
 
     @cached_property
     def premultiplied(self) -> NDArray[np.float32]:
-        """The pixels of that box in linear light times alpha, and alpha, (h, w, 4)."""
+        """The pixels of that box: linear BGR times alpha, and alpha, (h, w, 4) float32."""
         x0, y0, x1, y1 = self.content_xyxy
         return premultiply(self.bgra[y0:y1, x0:x1])
 
-    def mirrored(self) -> Accessory:
-        """The accessory seen in a mirror, anchors with it."""
-        return self._mirror
-
     @cached_property
-    def _mirror(self) -> Accessory:
+    def mirrored(self) -> Accessory:
+        """The accessory seen in a mirror, its left anchors at the right."""
         width = self.bgra.shape[1]
         swapped = {_other_side(k): (width - x, y) for k, (x, y) in self.anchors.items()}
         return replace(self, bgra=np.ascontiguousarray(self.bgra[:, ::-1]), anchors=swapped)
 
 
 def _other_side(name: str) -> str:
+    """Name of an anchor on the other side; one without a side keeps its own."""
     if "left" in name:
         return name.replace("left", "right")
     return name.replace("right", "left")
 
 
 def content_box(bgra: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Half-open box of what is visible; scaling by it, not by the canvas, keeps sizes right.
+    """Box of what is visible: by it, not by the picture, the size of an accessory is measured.
 
     Args:
         bgra: (H, W, 4) uint8 with at least one visible pixel.
+
+    Returns:
+        x0, y0, x1, y1, half-open.
     """
     seen = bgra[..., 3] > VISIBLE_ALPHA
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))

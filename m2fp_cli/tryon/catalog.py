@@ -1,7 +1,8 @@
 """Accessories by file or name: those that come with the tool, and pictures of one's own.
 
-Anchors lie in a JSON file beside the picture, in its pixels, left and right as one looks at it. A
-bare picture gets anchors from its visible content, by the rule of its kind, and says so.
+The JSON file beside a picture states its anchors, in pixels of the picture, left and right as one
+looks at it. Without it they are guessed from the visible content by the rule of the kind, and a
+note says so.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def accessories_folder() -> Path:
 
 
 def list_accessories() -> dict[str, str]:
-    """Names and kinds of the accessories that come with the tool, sorted by kind and name."""
+    """Kinds of the accessories that come with the tool, by name; sorted by kind and name."""
     found = {}
     for path in sorted(accessories_folder().glob("*.json")):
         found[path.stem] = str(json.loads(path.read_text("utf-8"))["kind"])
@@ -44,11 +45,12 @@ def list_accessories() -> dict[str, str]:
 
 
 def find_accessory(reference: str, kind: str | None = None) -> Path:
-    """Path of an accessory by file or name.
+    """Find the picture of an accessory by file or name.
 
     Args:
         reference: a picture file, or the name of an accessory that comes with the tool.
-        kind: name of the kind that is looked for, so that an error names only such; None = any.
+        kind: name of the kind that is looked for; an error then names accessories of this kind
+            only. None for any.
 
     Raises:
         UsageError: no such file, and no accessory of this name.
@@ -61,18 +63,20 @@ def find_accessory(reference: str, kind: str | None = None) -> Path:
         return named
     names = [name for name, its in list_accessories().items() if kind in (its, None)]
     listed, what = ", ".join(names), "accessory" if kind is None else kind
-    raise UsageError(f"no {what} {displayable(path)}: neither a file nor one of {listed}")
+    raise UsageError(
+        f"{displayable(path)}: is not a file, and no {what} has this name; use {listed}"
+    )
 
 
 def load_item(reference: str, kind_name: str) -> Item:
     """Read something to wear.
 
     Args:
-        reference: whatever the kind takes: a picture file, a name, a colour.
+        reference: what the kind takes: a picture file, a name, a colour.
         kind_name: a member of ``kinds.KIND_NAMES``.
 
     Raises:
-        UsageError: it cannot be worn as that.
+        UsageError: it does not exist, or cannot be worn as that.
     """
     kind = kind_of(kind_name)
     if isinstance(kind, BodyKind):
@@ -81,24 +85,24 @@ def load_item(reference: str, kind_name: str) -> Item:
 
 
 def load_accessory(reference: str, kind_name: str) -> Accessory:
-    """Read a picture and its anchors.
+    """Read a picture, its anchors and its numbers.
 
     Args:
         reference: a picture file, or the name of an accessory that comes with the tool.
         kind_name: what it is to be worn as, a member of ``kinds.KIND_NAMES``.
 
     Raises:
-        UsageError: it does not exist, is not a picture, is empty, or its JSON is wrong or of
-            another kind.
+        UsageError: it does not exist, is not a picture, is fully transparent, or its JSON is
+            wrong or states another kind.
     """
     kind, path = kind_of(kind_name), find_accessory(reference, kind_name)
     bgra = _read_bgra(path)
     if isinstance(kind, HeadKind) and not (bgra[..., 3] > VISIBLE_ALPHA).any():
-        raise UsageError(f"{displayable(path)}: is fully transparent")
+        raise UsageError(f"{displayable(path)}: is fully transparent; use another picture")
     document = _read_json(path.with_suffix(".json"))
     stated = document.get("kind", kind_name)
     if stated != kind_name:
-        raise UsageError(f"{displayable(path)}: is made for {stated}, not for {kind_name}")
+        raise UsageError(f"{displayable(path)}: its JSON says {stated}, not {kind_name}")
     anchors, notes = _anchors(bgra, kind, document.get("anchors", {}), path)
     numbers = {name: _number(document, name, one, path) for name, one in kind.numbers.items()}
     style = str(document.get("style", ""))
@@ -106,10 +110,16 @@ def load_accessory(reference: str, kind_name: str) -> Accessory:
 
 
 def stated_kind(path: Path) -> str | None:
-    """Kind that the JSON beside a picture states, None if it states none.
+    """Kind that the JSON beside a picture states.
+
+    Args:
+        path: the picture.
+
+    Returns:
+        its name, None if the JSON or its ``kind`` is missing.
 
     Raises:
-        UsageError: the JSON is damaged.
+        UsageError: the JSON cannot be read.
     """
     kind = _read_json(path.with_suffix(".json")).get("kind")
     return kind if isinstance(kind, str) else None
@@ -121,7 +131,9 @@ def _read_bgra(path: Path) -> NDArray[np.uint8]:
         data = read_bytes(path)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if max(image.size) > MAX_SIDE:
-                raise UsageError(f"{displayable(path)}: is larger than {MAX_SIDE} pixels a side")
+                raise UsageError(
+                    f"{displayable(path)}: has more than {MAX_SIDE} pixels a side; make it smaller"
+                )
             rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
     except (ImageError, OSError, ValueError, SyntaxError) as error:
         raise UsageError(f"{displayable(path)}: cannot be read as a picture") from error
@@ -136,11 +148,12 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"{displayable(path)}: is not valid JSON ({error})") from error
     if not isinstance(document, dict) or not isinstance(document.get("anchors", {}), dict):
-        raise UsageError(f"{displayable(path)}: must be an object with anchors in it")
+        raise UsageError(f"{displayable(path)}: must be an object, and its anchors too")
     return document
 
 
 def _number(document: Mapping[str, Any], name: str, number: Number, path: Path) -> float:
+    """A number that the JSON states, or its default."""
     value, low, high = document.get(name, number.default), number.low, number.high
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise UsageError(f"{displayable(path)}: {name} must be a number from {low:g} to {high:g}")
@@ -167,7 +180,15 @@ def _anchors(
 
 
 def guess_anchors(bgra: NDArray[np.uint8], kind: HeadKind) -> dict[str, Point]:
-    """Anchors of a bare picture from its visible content, pixels of the picture."""
+    """Guess the anchors of a bare picture from its visible content.
+
+    Args:
+        bgra: (H, W, 4) uint8 with at least one visible pixel.
+        kind: what it is worn as.
+
+    Returns:
+        anchors by name, pixels of the picture.
+    """
     x0, y0, x1, y1 = content_box(bgra)
     guessed = kind.guess_anchors(bgra[y0:y1, x0:x1, 3] > VISIBLE_ALPHA)
     return {name: (x0 + x, y0 + y) for name, (x, y) in guessed.items()}

@@ -21,11 +21,11 @@ CORE_RADIUS = 0.15  # of the opening that takes off ears and slivers of hair, si
 WIDTH_PERCENTILE = 95  # of the lengths of its rows that is its width
 UPPER_SHARE = 0.7  # of its rows that say where its middle is; those below may be neck
 
-# Where the eyes should be.
-FROM_TOP, FROM_HAT = 0.95, 0.7  # below the upper end of a bare face, and of one below a hat, U
-MIN_FROM_TOP = 0.25  # by the lower end, U
-MAX_BELOW_TOP = 0.8  # that the lower end may say in excess of the upper one, U
-TOP_WEIGHT, CHIN_WEIGHT = 0.85, 0.15  # of both ends
+# Where the eyes should be, below the upper end of the face, U.
+BELOW_HAIR, BELOW_HAT = 0.95, 0.7  # of a bare face, and of one that a hat ends
+MIN_BY_CHIN = 0.25  # what the lower end says at least ...
+MAX_EXCESS = 0.8  # ... and at most more than the upper end
+UPPER_WEIGHT, LOWER_WEIGHT = 0.85, 0.15  # of what the two ends say
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class FaceShape:
     Attributes:
         side: square root of its area.
         width: of the face without ears.
-        top_y: row of its upper end.
-        bottom_y: row below its lower end.
+        upper_y: row of its upper end.
+        lower_y: row below its lower end.
         middle_x: column of its middle.
         cut_share: share of its outline that lies on the photo's border.
     """
 
     side: float
     width: float
-    top_y: float
-    bottom_y: float
+    upper_y: float
+    lower_y: float
     middle_x: float
     cut_share: float
 
@@ -102,7 +102,7 @@ def prior_from_masks(shape: FaceShape, figure: Figure) -> Prior:
         figure: the person.
     """
     unit = UNITS_PER_WIDTH * shape.width
-    from_top = shape.top_y + (FROM_HAT if figure.mask("Hat").any() else FROM_TOP) * unit
-    from_chin = max(shape.bottom_y - EYES_TO_CHIN * unit, shape.top_y + MIN_FROM_TOP * unit)
-    y = TOP_WEIGHT * from_top + CHIN_WEIGHT * min(from_chin, from_top + MAX_BELOW_TOP * unit)
-    return Prior((shape.middle_x, y), unit, ends_y=(shape.top_y, shape.bottom_y))
+    by_upper = shape.upper_y + (BELOW_HAT if figure.mask("Hat").any() else BELOW_HAIR) * unit
+    by_lower = max(shape.lower_y - EYES_TO_CHIN * unit, shape.upper_y + MIN_BY_CHIN * unit)
+    y = UPPER_WEIGHT * by_upper + LOWER_WEIGHT * min(by_lower, by_upper + MAX_EXCESS * unit)
+    return Prior((shape.middle_x, y), unit, ends_y=(shape.upper_y, shape.lower_y))

@@ -26,9 +26,10 @@ from m2fp_cli.tryon.one_garment import find_top_instances
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
 
-# U where no face is seen: the square root of the person's area is about 12 U.
-_UNITS_PER_BODY = 12.0
-_LEAST_UNIT = 4.0  # pixels
+# U where no face is seen.
+_UNITS_PER_BODY = 12.0  # square root of a person's area, U, about
+_MIN_UNIT = 4.0  # pixels
+_MAX_UNIT_SHARE = 0.5  # of the width of a person's box, with or without a face
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +38,8 @@ class Outfit:
 
     Attributes:
         items: at most one of each kind, in the order of ``kinds.KINDS``.
-        match_light: light the accessories like the photo.
-        shadow: let accessories throw shadows.
+        match_light: whether accessories get the light of the photo.
+        shadow: whether accessories throw shadows.
     """
 
     items: tuple[Item, ...]
@@ -47,7 +48,7 @@ class Outfit:
 
     @property
     def on_head(self) -> list[tuple[HeadKind, Item]]:
-        """The items that are placed in the frame of a head, with their kinds."""
+        """The items that are placed on a head, with their kinds."""
         kinds = [(kind_of(item.kind), item) for item in self.items]
         return [(kind, item) for kind, item in kinds if isinstance(kind, HeadKind)]
 
@@ -70,8 +71,8 @@ def load_outfit(
 
     Args:
         worn: by kind (``kinds.KIND_NAMES``) a file, a name, a colour, or an item that is loaded.
-        match_light: light the accessories like the photo.
-        shadow: let accessories throw shadows.
+        match_light: whether accessories get the light of the photo.
+        shadow: whether accessories throw shadows.
 
     Raises:
         UsageError: there is no such kind, or something cannot be worn.
@@ -89,10 +90,11 @@ def load_outfit(
 
 @dataclass(frozen=True, eq=False)
 class TryOn:
-    """A photo after the fitting.
+    """A photo on which people wear an outfit.
 
     Attributes:
-        image_bgr: (H, W, 3) uint8; equal to the photo outside accessories and their shadows.
+        image_bgr: (H, W, 3) uint8; equal to the photo outside accessories, their shadows, and what
+            was painted over for them.
         people: a record per person that was asked for, by id.
     """
 
@@ -106,10 +108,10 @@ def try_on(
     outfit: Outfit | Mapping[str, str | Item],
     people: str | Sequence[int] = "all",
 ) -> TryOn:
-    """Let people wear an outfit.
+    """Put an outfit on people.
 
     Args:
-        photo_bgr: (H, W, 3) uint8, upright; left as it is.
+        photo_bgr: (H, W, 3) uint8, upright; not changed.
         result: the photo's parsing result.
         outfit: what to wear; or by kind a file, a name, a colour, see ``load_outfit``.
         people: ``all``, ``largest``, or ids of people (``Person.person_id``).
@@ -133,7 +135,15 @@ def try_on(
 
 
 def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Person]:
-    """The people who are meant, the farthest (who end highest in the photo) first."""
+    """Choose people by what ``try_on`` takes.
+
+    Args:
+        result: of the photo.
+        people: ``all``, ``largest``, or ids of people.
+
+    Returns:
+        the people, the farthest (who end highest in the photo) first.
+    """
     chosen = list(result.people)
     if people == "largest":
         chosen = sorted(chosen, key=lambda person: -person.mask.area)[:1]
@@ -160,11 +170,11 @@ class _Fitting:
 
     @cached_property
     def top_instances(self) -> dict[str, BoolArray]:
-        """Where the network's own instances see each top, (H, W) bool by label."""
+        """The network's own instances of each top, (H, W) bool by label."""
         return find_top_instances(self.result)
 
     def dress(self, person: Person) -> PersonRecord:
-        """Paint the outfit on one person, what is under the rest first."""
+        """Paint the outfit on one person, what lies under other things first."""
         window = head_window(self.result, person)
         frame: HeadFrame | SkipReason = SkipReason.NO_FACE
         figure = None
@@ -185,9 +195,9 @@ class _Fitting:
         return PersonRecord(person.person_id, frame, tuple(records))
 
     def _body(self, person: Person, frame: HeadFrame | SkipReason) -> Body:
-        """Without a face, U is guessed from the size of the person."""
+        """The person for what needs no face; without a face, U is guessed from their size."""
         x0, _, x1, _ = person.box_xyxy
-        guess = max(np.sqrt(person.mask.area) / _UNITS_PER_BODY, _LEAST_UNIT)
+        guess = max(np.sqrt(person.mask.area) / _UNITS_PER_BODY, _MIN_UNIT)
         unit = frame.unit if isinstance(frame, HeadFrame) else guess
-        unit = min(float(unit), 0.5 * (x1 - x0))
+        unit = min(float(unit), _MAX_UNIT_SHARE * (x1 - x0))
         return Body(self.image, self.result, person, unit, self.top_instances)

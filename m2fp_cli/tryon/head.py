@@ -95,7 +95,7 @@ class HeadFrame:
         unit: U, the distance between the pupils of the head seen from the front, pixels.
         face_width: width of the face without ears, pixels.
         chin: distance from the eye line to the chin, U.
-        crown: distance from the eye line to the top of hair or hat, U.
+        crown: distance from the eye line to the upper end of hair or hat, U.
         middle: offset of the middle of the whole head from the eyes along ``right_xy``, U.
         roll: degrees, positive = clockwise in the image.
         yaw: degrees, positive = the face looks to the image's right.
@@ -261,7 +261,7 @@ def _is_profile(fit: EyeFit, shape: FaceShape, yaw: float) -> bool:
     """
     if fit.score >= SEEN_EYES:
         return False
-    narrow = shape.width < NARROWEST_FACE * (shape.bottom_y - shape.top_y)
+    narrow = shape.width < NARROWEST_FACE * (shape.lower_y - shape.upper_y)
     return narrow or abs(yaw) > (PROFILE_YAW if fit.score >= NO_EYES else PROFILE_YAW_WITHOUT_EYES)
 
 

@@ -53,13 +53,13 @@ def check_limits(
 
 @dataclass(frozen=True)
 class ItemRecord:
-    """One accessory on one person.
+    """One thing on one person.
 
     Attributes:
         kind: name of its kind, as in ``kinds.KIND_NAMES``.
         name: of the accessory.
         reason: why it was left out; empty if it was placed.
-        numbers: where it is, photo pixels and U, by name.
+        numbers: where it is, by name; the end of a name says the unit.
         checks: what was measured afterwards.
         notes: what a person should know, in words.
     """
@@ -96,8 +96,8 @@ class PersonRecord:
 
     Attributes:
         person_id: id in the person map.
-        frame: their head, or why there is no head frame.
-        items: one record per accessory that was asked for.
+        frame: their head frame, or why there is none.
+        items: one record per thing that they were to wear.
     """
 
     person_id: int
@@ -134,7 +134,12 @@ def _rounded(value: Any) -> Any:
 
 
 def to_document(source: str, people: tuple[PersonRecord, ...]) -> dict[str, Any]:
-    """The JSON document of one photo."""
+    """The JSON document of one photo.
+
+    Args:
+        source: path of the photo, as it was found below its input folder.
+        people: a record for each person.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "source": source,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,8 +13,16 @@ from numpy.typing import NDArray
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
+from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
+from m2fp_cli.tryon.fitting import TryOn, try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
+from m2fp_cli.tryon.kind import Item
+from m2fp_cli.tryon.kinds import kind_of
+from m2fp_cli.tryon.records import ItemRecord
+from m2fp_cli.tryon.wearer import Wearer
+
+HAT, HAIR, SUNGLASSES, TOP, NECK, FACE = 1, 2, 4, 5, 10, 13  # ids of CIHP
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +31,33 @@ class DrawnPerson:
     result: ParsingResult
     eyes_xy: tuple[float, float]
     unit: float
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """A copy of the label map."""
+        return self.result.semantic_map.copy()
+
+    def pixel(self, along: float, below: float) -> tuple[int, int]:
+        """Row and column of a point in U from the eyes, for a head that is upright."""
+        x, y = self.eyes_xy
+        return round(y + below * self.unit), round(x + along * self.unit)
+
+    def box(self, left: float, upper: float, right: float, lower: float) -> tuple[slice, slice]:
+        """Rows and columns of a box in U from the eyes, for a head that is upright."""
+        (y0, x0), (y1, x1) = self.pixel(left, upper), self.pixel(right, lower)
+        return slice(max(y0, 0), y1), slice(max(x0, 0), x1)
+
+    def enlarged(self, times: int) -> DrawnPerson:
+        """The same person with more pixels; the eyes and U are not changed."""
+        size = self.photo_bgr.shape[1] * times, self.photo_bgr.shape[0] * times
+        photo = cv2.resize(self.photo_bgr, size, interpolation=cv2.INTER_CUBIC)
+        labels = np.kron(self.labels, np.ones((times, times), np.uint8))
+        larger = replace(self, photo_bgr=np.asarray(photo, np.uint8))
+        return larger.with_labels(labels)
+
+    def with_labels(self, labels: NDArray[np.uint8]) -> DrawnPerson:
+        """The same photo with another label map."""
+        return replace(self, result=result_from_maps(CIHP, labels))
 
 
 def draw_person(unit: float = 30.0, roll: float = 0.0, hat: bool = False) -> DrawnPerson:
@@ -68,3 +105,48 @@ def find_head(
         return SkipReason.NO_FACE
     figure = build_figure(result, person, window, head_stride(window))
     return fit_head(image_bgr[figure.window], figure)
+
+
+def make_wearer(drawn: DrawnPerson, **head: Any) -> Wearer:
+    """A drawn person about to wear something, without light and shadows.
+
+    Args:
+        drawn: the person.
+        head: attributes of the head frame that are changed.
+    """
+    person = drawn.result.people[0]
+    window = head_window(drawn.result, person)
+    assert window is not None
+    figure = build_figure(drawn.result, person, window, head_stride(window))
+    frame = fit_head(drawn.photo_bgr[figure.window], figure)
+    assert isinstance(frame, HeadFrame)
+    photo = drawn.photo_bgr.copy()
+    return Wearer(photo, drawn.result, person, figure, replace(frame, **head), None, shadow=False)
+
+
+def wear(drawn: DrawnPerson, outfit: Mapping[str, str | Item]) -> TryOn:
+    return try_on(drawn.photo_bgr, drawn.result, outfit)
+
+
+def record_of(done: TryOn) -> ItemRecord:
+    """The record of the only thing on the only person."""
+    return done.people[0].items[0]
+
+
+def values_of(record: ItemRecord) -> dict[str, float]:
+    return {check.name: check.value for check in record.checks}
+
+
+def failed_checks(record: ItemRecord) -> set[str]:
+    return {check.name for check in record.checks if not check.ok}
+
+
+def changed(drawn: DrawnPerson, done: TryOn) -> NDArray[np.bool_]:
+    out: NDArray[np.bool_] = (done.image_bgr != drawn.photo_bgr).any(axis=2)
+    return out
+
+
+def plain_accessory(kind: str, bgra: NDArray[np.uint8], anchors: dict[str, Any]) -> Accessory:
+    """An accessory without a file, its numbers the defaults of its kind."""
+    numbers = {name: number.default for name, number in kind_of(kind).numbers.items()}
+    return Accessory("plain", kind, bgra, anchors, numbers)

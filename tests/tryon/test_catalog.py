@@ -58,10 +58,10 @@ def test_a_bare_hat_gets_its_band_from_the_crown(tmp_path):
 
 def test_a_mirrored_accessory_swaps_its_anchors():
     hat = load_accessory("cap", "hat")
-    mirrored = hat.mirrored()
+    mirrored = hat.mirrored
     width = hat.bgra.shape[1]
     assert mirrored.anchors["band_left"][0] == pytest.approx(width - hat.anchors["band_right"][0])
-    assert (mirrored.mirrored().bgra == hat.bgra).all()
+    assert (mirrored.mirrored.bgra == hat.bgra).all()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,9 @@ def test_no_picture_and_no_content_are_said(tmp_path):
 
 
 def test_a_wrong_name_is_answered_with_those_of_its_kind():
-    with pytest.raises(UsageError, match=r"no hat fedorra: neither .*fedora") as raised:
+    with pytest.raises(
+        UsageError, match=r"fedorra: is not a file, and no hat has this name; use .*fedora"
+    ) as raised:
         load_accessory("fedorra", "hat")
     assert "tartan" not in str(raised.value)
 

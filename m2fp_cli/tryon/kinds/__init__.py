@@ -19,11 +19,11 @@ _PICTURE = "PNG with transparency, or a name from `m2fp accessories list`"
 
 @dataclass(frozen=True)
 class KindLine:
-    """What the command line knows of a kind before anything heavy is imported.
+    """A line of the list of kinds, for the command line: it imports nothing heavy.
 
     Attributes:
-        name: of the kind, of its file here and of its option.
-        help: of its option.
+        name: of the kind, of its file here, and of its option.
+        help: help of its option.
     """
 
     name: str
@@ -43,7 +43,10 @@ KIND_NAMES = tuple(line.name for line in KINDS)
 
 
 def kind_of(name: str) -> HeadKind | BodyKind:
-    """The kind of a name in ``KIND_NAMES``.
+    """The kind of a name.
+
+    Args:
+        name: a member of ``KIND_NAMES``.
 
     Raises:
         KeyError: there is no such kind.

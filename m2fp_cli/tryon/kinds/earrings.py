@@ -98,7 +98,7 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
         return ItemRecord("earrings", earring.name, "; ".join(sorted(set(reasons.values()))))
     checks = check_earrings(frame, figure, places)
     for place in places:
-        item = earring if place.side < 0 else earring.mirrored()
+        item = earring if place.side < 0 else earring.mirrored
         hook, scale = item.anchors["hook"], place.pixels_per_pixel
         shift = [p - scale * h for p, h in zip(place.hook_xy, hook, strict=True)]
         matrix = np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])

@@ -93,7 +93,7 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     """
     frame, figure = wearer.frame, wearer.figure
     if hat.style == "cap" and frame.yaw < CAP_TURN:
-        hat = hat.mirrored()
+        hat = hat.mirrored
     found = _place_off_eyes(wearer, hat)
     if found is None:
         return ItemRecord("hat", hat.name, "the hat would cover the eyes")
