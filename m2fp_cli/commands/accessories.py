@@ -141,11 +141,15 @@ def _kind_of(path: Path, stated: str | None) -> str:
     Raises:
         UsageError: neither says it, or what is stated is none.
     """
+    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.tryon.catalog import stated_kind
 
     text = stated or stated_kind(path)
     if text is None:
-        raise UsageError(f"say what {path.name} shows, with --kind {', '.join(KIND_NAMES)}")
+        raise UsageError(
+            f"nothing says what {displayable(path)} shows; give m2fp accessories check one of "
+            f"--kind {', '.join(KIND_NAMES)}, or state a kind in the JSON file beside it"
+        )
     if text not in KIND_NAMES:
         raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(KIND_NAMES)}")
     return text
