@@ -14,7 +14,7 @@ PACKAGE = Path(m2fp_cli.__file__).parent
 
 # The house from the ground up: a room imports only from rooms before it. A new one gets its place.
 ROOMS = (
-    *("version", "errors", "arrays", "jsonio", "layout"),  # what everybody may know
+    *("version", "errors", "arrays", "home", "jsonio", "layout"),  # what everybody may know
     "imaging",  # bytes to arrays and back
     "storage",  # files of an output
     "records",  # what flows: labels, palettes, masks, results

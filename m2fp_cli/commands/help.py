@@ -9,6 +9,8 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from m2fp_cli.errors import M2fpError
+
 INPUT = "Input and output"
 WEAR = "What to wear"
 MEASURE = "What to measure"
@@ -50,6 +52,13 @@ class HelpCommand(TyperCommand):
 
 class HelpGroup(TyperGroup):
     """A group of commands whose epilog, the examples, is written as it stands."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command; Typer would end on ``EOFError`` with "Aborted!", whatever it came from."""
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise M2fpError(f"a process or a file ended too early ({error!r})") from error
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, a line each."""

@@ -17,7 +17,13 @@ from m2fp_cli.commands.options import BatchOptions
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
+from m2fp_cli.kernels.code_cache import choose_code_cache
 from m2fp_cli.models.progress import show_download
+
+NO_CODE_CACHE = (
+    "no folder can be written to keep compiled code in, so each worker takes a minute longer to "
+    "start; set NUMBA_CACHE_DIR to a folder that can"
+)
 
 
 def run_and_exit(
@@ -47,7 +53,7 @@ def run_and_exit(
         typer.Exit: always, but for the errors of ``run_batch``.
     """
     progress = choose_progress(quiet=batch.quiet, verbose=batch.verbose)
-    for note in scan.notes:
+    for note in (*scan.notes, *([] if choose_code_cache() else [NO_CODE_CACHE])):
         progress.say(note)
     report = run_batch(scan, job, run_options, progress)
     if parsing is not None:

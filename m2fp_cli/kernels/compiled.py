@@ -1,9 +1,9 @@
 """Loops that numba compiles on first use and keeps on disk.
 
-This needs no C compiler. Where the installation is read-only, numba keeps the code in the user's
-cache folder. numba compiles a loop again when the loop's own file changes, but not when a file
-that the loop imports from does. Here a change of any file in this folder counts as well. Loops
-elsewhere in the package must therefore use only this folder and their own file.
+This needs no C compiler; ``code_cache`` says where the code is kept. numba compiles a loop again
+when the loop's own file changes, but not when a file that the loop imports from does. Here a change
+of any file in this folder counts as well. Loops elsewhere in the package must therefore use only
+this folder and their own file.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+
+from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
@@ -33,11 +35,15 @@ def compiled_exactly(loop: Loop) -> Loop:
 
 
 def _compile(loop: Loop, *, fastmath: bool) -> Loop:
-    dispatcher = numba.njit(nogil=True, cache=True, fastmath=fastmath, error_model="numpy")(loop)
+    cache = choose_code_cache()
+    numba.config.reload_config()  # type: ignore[no-untyped-call]  # it reads the environment
+    dispatcher = numba.njit(nogil=True, cache=cache, fastmath=fastmath, error_model="numpy")(loop)
     # This attribute of numba is private, but has been the same since 2016; a test watches it.
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None:
-        kept._source_stamp = source_stamp(Path(loop.__code__.co_filename))
+        source = Path(loop.__code__.co_filename)
+        kept._source_stamp = source_stamp(source)
+        copy_shipped_code(source.parent / "__pycache__", Path(kept._cache_path))
     return cast("Loop", dispatcher)
 
 

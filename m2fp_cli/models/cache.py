@@ -21,6 +21,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from m2fp_cli.errors import ModelUnavailableError
+from m2fp_cli.home import expand_home, home_folder
 from m2fp_cli.models.folder import is_complete, list_folder
 
 OWNER_ALIASES = {"damo": "iic", "iic": "damo"}
@@ -28,9 +30,21 @@ _DEFAULT_BRANCHES = ("master", "main")
 
 
 def cache_root() -> Path:
-    """Root of ModelScope's cache, as its client finds it; it need not exist."""
+    """Root of ModelScope's cache, as its client finds it; it need not exist.
+
+    Raises:
+        ModelUnavailableError: there is no variable and no home folder.
+    """
     given = os.environ.get("MODELSCOPE_CACHE") or os.environ.get("MS_CACHE_HOME")
-    return Path(given).expanduser() if given else Path.home() / ".cache" / "modelscope"
+    if given:
+        return expand_home(given)
+    home = home_folder()
+    if home is None:
+        raise ModelUnavailableError(
+            "this user has no home folder to look for models in; set MODELSCOPE_CACHE to a folder, "
+            "or use --model starter"
+        )
+    return home / ".cache" / "modelscope"
 
 
 def equivalent_ids(hub_id: str) -> tuple[str, ...]:
@@ -67,7 +81,10 @@ def find_partial(hub_id: str) -> Path | None:
 
 def _candidate_folders(hub_id: str) -> Iterator[Path]:
     """Where a model may lie, in the order of this module's description."""
-    root = cache_root()
+    try:
+        root = cache_root()
+    except ModelUnavailableError:
+        return
     for one_id in equivalent_ids(hub_id):
         owner, _, name = one_id.partition("/")
         written = tuple(dict.fromkeys((name.replace(".", "___"), name)))

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from m2fp_cli.errors import ModelError
+from m2fp_cli.home import home_folder
 from m2fp_cli.models.cache import cache_root, equivalent_ids
 from m2fp_cli.models.folder import HUB_FILES, require_complete
 
@@ -154,16 +155,22 @@ def _callback_class(progress: DownloadProgress) -> type[Any]:
 
 @contextlib.contextmanager
 def _client_limits() -> Iterator[None]:
-    """Set the client's limits in the environment inside, and remove them afterwards."""
-    ours = {key: value for key, value in CLIENT_LIMITS.items() if key not in os.environ}
-    os.environ.update(ours)
+    """Set the client's limits in the environment inside, and remove them afterwards.
+
+    The client does not start without a home folder, and takes an empty ``HOME`` for the current
+    folder; the cache takes the place of a home that is not there.
+    """
+    wanted = {**CLIENT_LIMITS, "HOME": str(home_folder() or cache_root())}
+    before = {key: os.environ[key] for key in wanted if key in os.environ}
+    os.environ.update({**wanted, **before, "HOME": wanted["HOME"]})
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for key in ours:
-            os.environ.pop(key, None)
+        for key in wanted:
+            os.environ.pop(key)
+        os.environ.update(before)
 
 
 @contextlib.contextmanager

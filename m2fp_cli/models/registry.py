@@ -20,6 +20,7 @@ from enum import Enum
 from pathlib import Path
 
 from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
+from m2fp_cli.home import expand_home
 from m2fp_cli.models.cache import cache_root, find_cached, find_partial
 from m2fp_cli.models.folder import require_complete
 
@@ -195,15 +196,15 @@ def fetch_model(
 def _kind_of_path(name: str) -> str:
     """What is at a path: ``folder``, ``file`` or ``nothing``."""
     try:
-        path = Path(name).expanduser()
+        path = expand_home(name)
         return "folder" if path.is_dir() else "file" if path.exists() else "nothing"
-    except (OSError, RuntimeError, ValueError):  # too long, no such home folder, a null byte
+    except (OSError, ValueError):  # too long, a null byte
         return "nothing"
 
 
 def _local_model(name: str) -> ModelFolder:
     if name != STARTER_NAME:
-        return _model_folder(name, Path(name).expanduser().resolve(), ModelSource.FOLDER)
+        return _model_folder(name, expand_home(name).resolve(), ModelSource.FOLDER)
     if not STARTER_FOLDER.is_dir():
         raise ModelError(
             "this installation lacks the bundled starter model; install m2fp again, or use "

@@ -7,13 +7,13 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Rgb
 from m2fp_cli.errors import UsageError
+from m2fp_cli.home import expand_home
 from m2fp_cli.records.labels import CIHP, CIHP_NAMES, LABEL_SETS, LabelSet, folded
 
 # Background, hair, face, upper clothes, trousers and the left shoe are the colours the tool is
@@ -199,7 +199,7 @@ def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorSchem
     """
     if name_or_file.lower() in SCHEMES:
         return SCHEMES[name_or_file.lower()]
-    path = Path(name_or_file).expanduser()
+    path = expand_home(name_or_file)
     try:
         document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
     except FileNotFoundError as error:

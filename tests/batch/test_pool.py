@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import signal
@@ -221,6 +222,39 @@ def storm(trial: Trial, every_seconds: float, seed: int) -> tuple[list[ImageRepo
     finally:
         over.set()
         thread.join()
+
+
+def test_a_fork_server_that_is_killed_is_started_again(tmp_path):
+    from multiprocessing import forkserver
+
+    trial = Trial(tmp_path, ["await raged"] * 2 + ["ok"] * 4)
+
+    def kill_the_server() -> None:
+        while not trial.pids():
+            time.sleep(0.05)
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)  # type: ignore[attr-defined]
+        (trial.diary / "raged").touch()
+
+    thread = threading.Thread(target=kill_the_server)
+    thread.start()
+    reports = trial.run()
+    thread.join()
+    assert [report.status for report in reports] == [Status.DONE] * 6
+    assert not [pid for pid in trial.pids() if Path(f"/proc/{pid}/exe").exists()]
+
+
+def test_a_long_temporary_folder_leaves_room_for_sockets(tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 60) / ("y" * 60)
+    long.mkdir(parents=True)
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    process = multiprocessing.current_process()
+    monkeypatch.delitem(
+        process._config,  # type: ignore[attr-defined]
+        "tempdir",
+        raising=False,
+    )
+    with fresh_fork_server():
+        assert [report.status for report in Trial(tmp_path, ["ok"]).run()] == [Status.DONE]
 
 
 def check_storm(trial: Trial, reports: list[ImageReport]) -> None:
