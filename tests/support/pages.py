@@ -57,11 +57,15 @@ def read_code_spans(text: str) -> list[str]:
     return re.findall(r"(?<!`)`([^`\n]+)`(?!`)", text)
 
 
+def read_table_rows(page: Path) -> list[list[str]]:
+    """Rows of all tables of a page, as cells."""
+    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
 def read_table_cells(page: Path, column: int) -> list[str]:
     """Cells of one column of all tables of a page."""
-    rows = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
-    return [row[column] for row in cells if len(row) > column]
+    return [row[column] for row in read_table_rows(page) if len(row) > column]
 
 
 def anchor_of(heading: str) -> str:
