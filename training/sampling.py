@@ -87,7 +87,7 @@ class _Sampling(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Gradients of values, locations and weights."""
         given = ctx.saved_tensors
         to_value, to_locations, to_weights = (torch.zeros_like(part) for part in given)

@@ -63,19 +63,20 @@ def assemble_result(
     )
 
 
-def _with_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
-    """A copy of the label map in which every person's limbs and shoes have the body's sides."""
-    assigned, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
-    for mask in masks:
-        inside = mask.inside  # unpacked at every call
-        own = semantic_map[mask.slices] * inside
-        np.copyto(assigned[mask.slices], assign_sides(own, pairs, shoes), where=inside)
-    return assigned
-
-
 def sorted_instances(instances: Iterable[Instance]) -> list[Instance]:
     """Sort by descending score, then by label id and box, so that the order never varies."""
     return sorted(instances, key=lambda i: (-i.score, i.label_id, i.box_xyxy))
+
+
+def _whole_person(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Instance]:
+    """The one person of a single-human photo, scored by the area-weighted mean of the parts."""
+    mask = Mask.from_full(semantic_map > 0)
+    if not mask.area:
+        return []
+    foreground = [(p.mask.area, p.score) for p in parts if p.label_id != 0]
+    total = sum(area for area, _ in foreground)
+    score = sum(area * s for area, s in foreground) / total if total else 0.0
+    return [Instance(0, float(score), mask)]
 
 
 def paint_people(
@@ -107,6 +108,16 @@ def paint_people(
             new_id[rank] = len(visible)
     everybody = len(visible) == len(ranked)
     return (order if everybody else new_id[order]), visible
+
+
+def _with_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
+    """A copy of the label map in which every person's limbs and shoes have the body's sides."""
+    assigned, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
+    for mask in masks:
+        inside = mask.inside  # unpacked at every call
+        own = semantic_map[mask.slices] * inside
+        np.copyto(assigned[mask.slices], assign_sides(own, pairs, shoes), where=inside)
+    return assigned
 
 
 def cut_parts(
@@ -160,17 +171,6 @@ def _overlap_score(
     covers = [(mask_overlap(mask, i.mask), i.score) for i in instances if i.label_id == label_id]
     best = max(covers, default=(0, fallback))
     return best[1] if best[0] else fallback
-
-
-def _whole_person(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Instance]:
-    """The one person of a single-human photo, scored by the area-weighted mean of the parts."""
-    mask = Mask.from_full(semantic_map > 0)
-    if not mask.area:
-        return []
-    foreground = [(p.mask.area, p.score) for p in parts if p.label_id != 0]
-    total = sum(area for area, _ in foreground)
-    score = sum(area * s for area, s in foreground) / total if total else 0.0
-    return [Instance(0, float(score), mask)]
 
 
 def result_from_maps(

@@ -1,1 +1,1 @@
-"""From the bytes of a file to arrays and back: checking, decoding, encoding, atomic files."""
+"""From the bytes of a file to arrays and back: checking, decoding, encoding."""

@@ -87,7 +87,10 @@ def _snapshot(hub_id: str, progress: DownloadProgress | None) -> Path | None:
     except requests.HTTPError as error:
         if "NotExist" in type(error.__cause__).__name__:
             return None
-        raise ModelError(f"the hub {_hub_name()} refuses {hub_id}: {_first_line(error)}") from error
+        raise ModelError(
+            f"the hub {_hub_name()} refuses {hub_id} ({_first_line(error)}); check that you have "
+            "access to it"
+        ) from error
     except FileDownloadError as error:
         name, cause = next(iter(error.failed_files.items()), ("a file", error))
         raise _download_error(hub_id, name, cause) from error
@@ -121,7 +124,9 @@ def _download_error(hub_id: str, what: str, cause: BaseException) -> ModelError:
             f"cannot write {what} of {hub_id} to {cache_root()} ({cause.strerror}); {hint}, or "
             "set MODELSCOPE_CACHE to another folder"
         )
-    return ModelError(f"{what} of {hub_id} cannot be downloaded: {_first_line(cause)}")
+    return ModelError(
+        f"{what} of {hub_id} cannot be downloaded ({_first_line(cause)}); try again later"
+    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -28,14 +28,14 @@ def label_map() -> np.ndarray:
 
 
 def two_people() -> ParsingResult:
-    """A surer person on the right overlaps one on the left by two columns."""
+    """A person with a higher score on the right overlaps one on the left by two columns."""
     left = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 6)))
     right = Instance(HUMAN, 0.9, region(slice(0, 8), slice(4, 9)))
     hair = Instance(HAIR, 0.8, region(slice(0, 2), slice(0, 3)))
     return assemble_result(LABELS, label_map(), [left, right, hair])
 
 
-def test_people_are_numbered_by_score_and_the_surest_is_on_top():
+def test_people_are_numbered_by_score_and_the_best_is_on_top():
     result = two_people()
     assert [person.score for person in result.people] == [0.9, 0.6]
     assert result.person_map[0].tolist() == [2, 2, 2, 2, 1, 1, 1, 1, 1, 0]
@@ -76,7 +76,7 @@ def test_a_person_who_is_wholly_covered_gets_no_id():
     assert len(result.instances) == 2
 
 
-def test_nobody_in_the_picture_is_a_result():
+def test_a_photo_without_people_has_a_result():
     result = assemble_result(LABELS, np.zeros((8, 10), dtype=np.uint8), [])
     assert result.people == ()
     assert not result.person_map.any()

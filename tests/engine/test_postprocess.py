@@ -51,16 +51,16 @@ def slow_pairs(prediction: QueryPrediction) -> list[tuple[int, float, torch.Tens
 
 
 def slow_label_map(prediction: QueryPrediction, threshold: float) -> np.ndarray:
-    """Per pixel and class the mean of what its instances say, pixel by pixel."""
+    """Per pixel and class the mean vote of its instances, pixel by pixel."""
     planes = np.zeros((20, 70, 50))
     for label in range(20):
-        said = [
+        votes = [
             (score * logits.sigmoid()).numpy()
             for one, score, logits in slow_pairs(prediction)
             if one == label and score >= threshold
         ]
         for y, x in np.ndindex(70, 50):
-            values = [plane[y, x] for plane in said if plane[y, x] > 0.5]
+            values = [plane[y, x] for plane in votes if plane[y, x] > 0.5]
             planes[label, y, x] = np.mean(values) if values else 0
     return planes.argmax(axis=0)
 
@@ -125,12 +125,12 @@ def test_a_photo_of_nobody_is_all_background():
 
 
 def mirrored_of(prediction: QueryPrediction) -> QueryPrediction:
-    """What a perfectly symmetric network says about the mirrored photo (no padding)."""
+    """The output of a perfectly symmetric network for the mirrored photo (no padding)."""
     order = [*CONFIG.labels.mirrored_ids(), 21]
     return QueryPrediction(prediction.class_logits[..., order], prediction.mask_logits.flip(3))
 
 
-def test_two_views_that_agree_say_what_one_says():
+def test_two_views_that_agree_give_the_result_of_one():
     given = ModelInput(GIVEN.tensor, InputGeometry((70, 50), (64, 64), (0, 0, 64, 64)))
     prediction = random_prediction(3)
     plain = make_view(prediction, given, CONFIG)
@@ -144,7 +144,7 @@ def test_two_views_that_agree_say_what_one_says():
 def test_views_that_agree_merge_into_one_instance():
     given = ModelInput(GIVEN.tensor, InputGeometry((64, 64), (64, 64), (0, 0, 64, 64)))
     prediction = random_prediction(4)
-    prediction.class_logits[0, 1:, :-1] = -20  # only the first query speaks
+    prediction.class_logits[0, 1:, :-1] = -20  # only the first query finds something
     prediction.class_logits[0, 0] = 0
     prediction.class_logits[0, 0, 14] = 12  # left arm
     prediction.mask_logits[0, 0] = torch.linspace(-4, 4, 16)

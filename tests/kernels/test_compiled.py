@@ -25,7 +25,7 @@ def double(values):
 
 @pytest.fixture
 def hits(tmp_path, monkeypatch):
-    """Runs a loop as a new process would that knows a digest; how often it was found compiled."""
+    """Runs a loop as a new process with that digest would; gives how often it was in the cache."""
     (tmp_path / "room.py").write_text(LOOP)
 
     def run(digest: str) -> int:

@@ -216,10 +216,10 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(hub, tmp_path, monkeypat
         resolve_model("m2fp")
 
 
-def test_nothing_but_the_progress_is_heard(hub, capfd):
-    heard = []
-    resolve_model("m2fp", progress=lambda *event: heard.append(event))
-    assert max(event for event in heard if event[0] == "pytorch_model.pt") == (
+def test_a_download_prints_nothing_and_reports_its_progress(hub, capfd):
+    events: list[tuple[str, int, int]] = []
+    resolve_model("m2fp", progress=lambda *event: events.append(event))
+    assert max(event for event in events if event[0] == "pytorch_model.pt") == (
         "pytorch_model.pt",
         len(WEIGHTS),
         len(WEIGHTS),

@@ -62,7 +62,7 @@ def refused(folder: Path, match: str) -> None:
         assert "\n" not in str(caught.value)
 
 
-def test_the_trap_snaps_for_a_reader_that_trusts(tmp_path, mark):
+def test_an_ordinary_unpickler_runs_the_code(tmp_path, mark):
     torch.save(touching(mark), tmp_path / "pytorch_model.pt")
     torch.load(tmp_path / "pytorch_model.pt", weights_only=False)
     assert mark.exists()

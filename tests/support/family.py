@@ -1,4 +1,4 @@
-"""Members of the M2FP family for tests: small configurations, weights that say something."""
+"""Members of the M2FP family for tests: small configurations, and a portrait to parse."""
 
 from __future__ import annotations
 

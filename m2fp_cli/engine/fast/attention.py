@@ -1,7 +1,8 @@
-"""Masked softmax as one compiled pass over the scores, in their own number format.
+"""Masked attention's compiled passes: which positions are blocked, and the softmax of the others.
 
-torch fills, subtracts, exponentiates and divides in four passes, in float32. Here the division is
-left to the caller, who has 32 numbers a query and head to divide after the weighted sum, not 8,640.
+torch's masked softmax fills, subtracts, exponentiates and divides in four passes, in float32. Here
+it is one pass over the scores in their own number format, and the division is left to the caller,
+who has 32 numbers a query and head to divide after the weighted sum, not 8,640.
 """
 
 from __future__ import annotations
