@@ -145,13 +145,6 @@ def _box_in_photo(figure: Figure, part: tuple[slice, slice], margin: float) -> B
     )
 
 
-def _slices_within(box_xyxy: Box, figure: Figure) -> tuple[slice, slice]:
-    """Rows and columns of a box of the photo in a figure's window."""
-    x0, y0, x1, y1 = box_xyxy
-    left, upper = figure.origin_xy
-    return slice(y0 - upper, y1 - upper), slice(x0 - left, x1 - left)
-
-
 def _mask_in_window(mask: BoolArray, box_xyxy: Box, figure: Figure) -> BoolArray:
     """A mask of a box of the photo, in a figure's window at the figure's stride."""
     levels = mask.astype(np.float32)
@@ -217,10 +210,10 @@ def _inpaint(wearer: Wearer, box_xyxy: Box, hole: BoolArray, unknown: BoolArray)
         return
     figure = wearer.figure
     window = wearer.photo_bgr[figure.window]
-    part = window[_slices_within(box_xyxy, figure)][around]
+    left, upper = (at - start for at, start in zip(box_xyxy, figure.origin_xy, strict=False))
+    part = window[upper : upper + hole.shape[0], left : left + hole.shape[1]][around]
     before = part.copy()
     rows, columns = np.nonzero(hole)
-    left, upper = (at - start for at, start in zip(box_xyxy, figure.origin_xy, strict=False))
     fill_background(
         window, (rows + upper, columns + left), wearer.window_bgr, unknown, wearer.frame.unit
     )
