@@ -40,6 +40,7 @@ class OutputFolder:
         option: what ``m2fp parse --save`` calls it; empty where it is another command's.
         by_default: whether ``m2fp parse`` writes it unasked.
         per_photo: each photo has a folder of its own in it.
+        shows_photo: its files hold pixels of the photo.
     """
 
     name: str
@@ -48,6 +49,7 @@ class OutputFolder:
     option: str = ""
     by_default: bool = False
     per_photo: bool = False
+    shows_photo: bool = False
 
     def target(self, key: str) -> str:
         """Name of what a photo has in the folder; a folder's ends in ``/``.
@@ -61,7 +63,7 @@ OUTPUT_FOLDERS = (
     OutputFolder("labels", "parse", (".png",), "labels", by_default=True),
     OutputFolder("people", "parse", (".png",), "people", by_default=True),
     OutputFolder("masks", "parse", (".png",), "masks", per_photo=True),
-    OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True),
+    OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True, shows_photo=True),
     OutputFolder("results", "parse", (".json",), "json", by_default=True),
     OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
     OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),

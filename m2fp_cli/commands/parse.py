@@ -9,6 +9,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
+from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.layout import DEFAULT_OUTPUT, DEFAULT_SAVE, SAVE_OPTIONS
 
 EXAMPLES = """\
@@ -30,7 +31,16 @@ def parse(
             help="Refuse photos with more megapixels than this.",
             rich_help_panel=INPUT,
         ),
-    ] = 100.0,
+    ] = MAX_PIXELS / 1e6,
+    allow_truncated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-truncated",
+            help="Parse a JPEG whose last rows are missing; they count as grey. With --rerun "
+            "failed, photos that failed before are tried again.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False,
     save: Annotated[
         str,
         typer.Option(
@@ -65,6 +75,7 @@ def parse(
         min_score=min_score,
         save=parse_save(save),
         max_pixels=round(max_pixels * 1e6),
+        allow_truncated=allow_truncated,
     )
     run_options = batch.run_options(threads)
     scan = find_images(inputs, output=output, rules=found.rules())

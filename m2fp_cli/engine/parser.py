@@ -47,8 +47,12 @@ class Engine(Protocol):
 
     config: ModelConfig
 
-    def parse(self, image_bgr: Picture) -> ParsingResult:
+    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
         """Parse one photo; see ``HumanParser.parse``."""
+
+    @property
+    def least_side(self) -> int | None:
+        """Pixels along a photo's shorter side that are enough; None if it must come whole."""
 
     @property
     def last_seconds(self) -> StageSeconds:
@@ -134,11 +138,18 @@ class HumanParser:
         """Stage times of the latest ``parse``; zeros before the first."""
         return self._seconds
 
-    def parse(self, image_bgr: Picture) -> ParsingResult:
+    @property
+    def least_side(self) -> int:
+        """Pixels along a photo's shorter side that are enough: twice what the network sees."""
+        return 2 * max(self.config.input.crop_hw or (self.config.input.min_size,))
+
+    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
         """Parse one photo.
 
         Args:
             image_bgr: (H, W, 3) uint8, upright, channels blue, green, red as OpenCV reads them.
+            result_hw: size of the photo if the picture is a reduced copy of it; None: the
+                picture's own.
 
         Returns:
             Label map, person map and people with their parts, all at the photo's size.
@@ -147,7 +158,7 @@ class HumanParser:
             ValueError: the array is not (H, W, 3) uint8.
         """
         start = time.perf_counter()
-        prepared = prepare_image(image_bgr, self.config.input)
+        prepared = prepare_image(image_bgr, self.config.input, result_hw)
         inputs = [(prepared, False)]
         if self.flip:
             inputs.append((mirror_input(prepared), True))

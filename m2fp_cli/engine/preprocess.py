@@ -36,12 +36,15 @@ class ModelInput:
     geometry: InputGeometry
 
 
-def prepare_image(image_bgr: Picture, config: InputConfig) -> ModelInput:
+def prepare_image(
+    image_bgr: Picture, config: InputConfig, photo_hw: tuple[int, int] | None = None
+) -> ModelInput:
     """Scale, normalize and pad a photo.
 
     Args:
         image_bgr: (H, W, 3) uint8, upright.
         config: target sizes; with ``crop_hw`` the photo is fitted into that size.
+        photo_hw: size of the photo if the picture is a reduced copy; None: the picture's own.
 
     Raises:
         ValueError: the array is not (H, W, 3) uint8.
@@ -50,12 +53,14 @@ def prepare_image(image_bgr: Picture, config: InputConfig) -> ModelInput:
         raise ValueError(
             f"a photo must be uint8 (H, W, 3) BGR, got {image_bgr.dtype} {image_bgr.shape}"
         )
-    height, width = image_bgr.shape[:2]
+    height, width = photo_hw or image_bgr.shape[:2]
     if config.crop_hw is None:
         scaled = _resize(image_bgr, shortest_edge_hw((height, width), config))
         box = (0, 0, scaled.shape[1], scaled.shape[0])
     else:
-        scaled, box = _fit_into(image_bgr, config.crop_hw)
+        scaled, box = _fit_into(
+            image_bgr, fitted_hw((height, width), config.crop_hw), config.crop_hw
+        )
     divisor, (scaled_h, scaled_w) = config.size_divisibility, scaled.shape[:2]
     padding = (0, -scaled_w % divisor, 0, -scaled_h % divisor)  # on the right and at the bottom
     tensor = torch.nn.functional.pad(_normalize(scaled), padding)
@@ -111,14 +116,13 @@ def _normalize(image_bgr: Picture) -> Tensor:
 
 
 def _fit_into(
-    image_bgr: Picture, crop_hw: tuple[int, int]
+    image_bgr: Picture, size_hw: tuple[int, int], crop_hw: tuple[int, int]
 ) -> tuple[Picture, tuple[int, int, int, int]]:
-    """Shrink a photo into a fixed size if it is larger, then centre it on grey.
+    """Scale a photo to a size that fits into a fixed one, then centre it on grey.
 
     Returns:
         The (crop_h, crop_w, 3) uint8 picture, and the photo's box in it.
     """
-    size_hw = fitted_hw((image_bgr.shape[0], image_bgr.shape[1]), crop_hw)
     scaled = _resize(image_bgr, size_hw)
     height, width = size_hw
     top, left = (crop_hw[0] - height) // 2, (crop_hw[1] - width) // 2

@@ -103,8 +103,10 @@ class ReferenceParser:
         """Stage times of the latest ``parse``; zeros before the first."""
         return self._seconds
 
-    def parse(self, image_bgr: Picture) -> ParsingResult:
-        """Parse one photo; see ``HumanParser.parse``."""
+    least_side = None
+
+    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
+        """Parse one photo; see ``HumanParser.parse``. It takes no reduced copies."""
         sizes = {"min_size": self.config.input.min_size, "max_size": self.config.input.max_size}
         model = self._pipeline.model
         with torch.no_grad(), _quiet():

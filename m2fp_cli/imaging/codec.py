@@ -7,34 +7,30 @@ path: it gets the bytes that ``inspect_image`` has checked.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib
-import io
-import threading
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.png import bit_depth
 from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.inspect import MAX_PIXELS, inspect_image
+from m2fp_cli.imaging.jpeg_end import END as JPEG_END
+from m2fp_cli.imaging.jpeg_end import count_missing_rows
+from m2fp_cli.imaging.metadata import PlainPicture, strip_metadata
+from m2fp_cli.imaging.opening import TruncatedError, opened
+from m2fp_cli.imaging.profiles import ColorProfile, OriginalColors
 from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.imaging.srgb import to_srgb
 
-# Formats that Pillow reads only with another package: its modules, and the function to call.
-_PLUGINS = {
-    "AVIF": (("pillow_avif", None),),
-    "HEIF": (("pillow_heif", "register_heif_opener"),),
-}
-_PIP_NAMES = {"AVIF": "pillow-avif-plugin", "HEIF": "pillow-heif"}
-_SHOWN_NAMES = {"HEIF": "HEIC", "WEBP": "WebP"}
+REDUCED_ABOVE = 50_000_000
+"""Pixels above which a photo is reduced for a caller that needs few of them."""
+_TIFF_BITS = 258  # BitsPerSample
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,11 +38,15 @@ class DecodedImage:
     """A photo as an array.
 
     Attributes:
-        image_bgr: (H, W, 3) uint8 BGR, C-contiguous, upright (the EXIF orientation is applied).
+        image_bgr: (H, W, 3) uint8 BGR, sRGB, C-contiguous, upright (the EXIF orientation is
+            applied).
         format: as in ``ImageHeader``.
         orientation: the EXIF orientation that was applied, 1..8; 1 = none.
         size: bytes of the file.
         sha256: of these bytes, in hexadecimal.
+        photo_hw: size of the upright photo; larger than the array where that was reduced.
+        notes: what was changed or left out on the way, a clause each.
+        original: the photo in its own colours; None where those are sRGB, or were not asked for.
     """
 
     image_bgr: npt.NDArray[np.uint8]
@@ -54,6 +54,9 @@ class DecodedImage:
     orientation: int
     size: int = 0
     sha256: str = ""
+    photo_hw: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
+    original: OriginalColors | None = None
 
     def __post_init__(self) -> None:
         """Check the array.
@@ -66,33 +69,59 @@ class DecodedImage:
             raise ValueError(f"a photo is (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
         if not pixels.flags.c_contiguous:
             raise ValueError("a photo must be C-contiguous")
+        if self.photo_hw == (0, 0):
+            object.__setattr__(self, "photo_hw", self.image_hw)
 
     @property
     def image_hw(self) -> tuple[int, int]:
-        """Height and width of the upright photo."""
+        """Height and width of the array."""
         return self.image_bgr.shape[0], self.image_bgr.shape[1]
 
 
-def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
+def read_image(
+    path: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    least_side: int | None = None,
+    allow_truncated: bool = False,
+    keep_original: bool = False,
+) -> DecodedImage:
     """Read and decode one photo.
 
     Args:
         path: the file.
-        max_pixels: largest allowed product of width and height.
+        max_pixels: as in ``decode_image``.
+        least_side: as in ``decode_image``.
+        allow_truncated: as in ``decode_image``.
+        keep_original: as in ``decode_image``.
 
     Raises:
         ImageError: see ``read_bytes`` and ``decode_image``.
     """
-    return decode_image(read_bytes(path), max_pixels=max_pixels)
+    return decode_image(
+        read_bytes(path),
+        max_pixels=max_pixels,
+        least_side=least_side,
+        allow_truncated=allow_truncated,
+        keep_original=keep_original,
+    )
 
 
-def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
-    """Decode a photo as the reference does: with its EXIF orientation applied, as RGB.
+def decode_image(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    least_side: int | None = None,
+    allow_truncated: bool = False,
+    keep_original: bool = False,
+) -> DecodedImage:
+    """Decode a photo to what the eye sees: upright, in sRGB, on white.
 
-    The result equals ModelScope's ``exif_transpose(Image.open(...)).convert("RGB")``. Alpha is
-    dropped and not composited, so a transparent pixel shows the colour that is stored in it; colour
-    profiles are ignored; of an animation or several pages the first is decoded. One thing differs:
-    16-bit grey keeps its high byte, where Pillow's conversion would clip nearly all to white.
+    For an opaque sRGB photo this equals ModelScope's ``exif_transpose(Image.open(...))
+    .convert("RGB")``. It differs where that would be wrong: colour profiles are converted to sRGB,
+    what is transparent is laid on white, and 16-bit grey keeps its high byte, where Pillow's
+    conversion would clip nearly all to white. Of an animation or several pages the first is
+    decoded. Damaged metadata are left out.
 
     A truncated file is an error. A file that an encoder ended properly but with rows missing cannot
     be told from a picture with a plain lower half.
@@ -100,6 +129,11 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
     Args:
         data: the whole file.
         max_pixels: largest allowed product of width and height.
+        least_side: the caller needs no more than this many pixels along the shorter side. A photo
+            of more than ``REDUCED_ABOVE`` pixels is then reduced by 2, 4 or 8 while it is decoded,
+            which takes a fraction of the time and memory. None: not reduced.
+        allow_truncated: decode a JPEG although rows are missing at its end; they are grey.
+        keep_original: also keep the photo in its own colours, if they are not sRGB.
 
     Returns:
         The upright photo.
@@ -110,13 +144,105 @@ def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
             bits deep, and ``out_of_memory``.
     """
     header = inspect_image(data, max_pixels=max_pixels)
-    with _opened(data, header, max_pixels) as image:
+    plain = strip_metadata(data, header.format)
+    try:
+        decoded = _decode(plain, header, max_pixels, least_side)
+    except TruncatedError:
+        if header.format != "JPEG":
+            raise
+        plain = _end_jpeg(plain, header, max_pixels, allow_truncated=allow_truncated)
+        decoded = _decode(plain, header, max_pixels, least_side)
+    original = decoded.original if keep_original and decoded.profile is not None else None
+    return DecodedImage(
+        image_bgr=_to_bgr(decoded.srgb),
+        format=header.format,
+        orientation=decoded.orientation,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        photo_hw=decoded.photo_hw,
+        notes=tuple(dict.fromkeys((*plain.notes, *decoded.notes))),
+        original=None
+        if original is None or decoded.profile is None
+        else OriginalColors(_to_bgr(original), decoded.profile),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """A picture on its way to an array; both images are upright and ``RGB``."""
+
+    srgb: Image.Image
+    original: Image.Image | None
+    profile: ColorProfile | None
+    orientation: int
+    photo_hw: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def _decode(
+    plain: PlainPicture, header: ImageHeader, max_pixels: int, least_side: int | None
+) -> _Decoded:
+    with opened(plain.data, header, max_pixels) as (image, lines):
+        photo_wh = image.size
+        factor = _reduction(photo_wh, least_side)
+        if factor > 1:  # a JPEG is reduced while it is decoded
+            image.draft(None, (photo_wh[0] // factor, photo_wh[1] // factor))
+        is_reduced = image.size != photo_wh
         image.load()
         # Pillow applies a TIFF's orientation while it loads it, and then forgets it.
-        orientation = header.orientation if header.format == "TIFF" else _orientation(image)
-        image_bgr = _to_bgr(_to_rgb(ImageOps.exif_transpose(image), header))
-    digest = hashlib.sha256(data).hexdigest()
-    return DecodedImage(image_bgr, header.format, orientation, len(data), digest)
+        photo_wh = photo_wh if is_reduced else image.size
+        orientation = _orientation(image, header)
+        turn = None if header.format == "TIFF" else _TURNS.get(orientation)
+        colors = to_srgb(image, plain.profile or image.info.get("icc_profile"), header)
+        images = [colors.srgb, *([colors.original] if colors.original else [])]
+        if factor > 1 and not is_reduced:
+            images = [one.reduce(factor) for one in images]
+        if turn is not None:
+            images = [one.transpose(turn) for one in images]
+        depth_note = _depth_note(image, header, plain.data)
+    width, height = photo_wh
+    return _Decoded(
+        srgb=images[0],
+        original=images[1] if colors.original else None,
+        profile=colors.profile,
+        orientation=orientation,
+        photo_hw=(width, height) if turn is not None and orientation >= 5 else (height, width),
+        notes=(*depth_note, *colors.notes, *_first_line(lines)),
+    )
+
+
+def _reduction(size_wh: tuple[int, int], least_side: int | None) -> int:
+    """By how much a picture may be reduced: 1, 2, 4 or 8."""
+    if least_side is None or size_wh[0] * size_wh[1] <= REDUCED_ABOVE:
+        return 1
+    return next((n for n in (8, 4, 2) if min(size_wh) // n >= least_side), 1)
+
+
+def _end_jpeg(
+    plain: PlainPicture, header: ImageHeader, max_pixels: int, *, allow_truncated: bool
+) -> PlainPicture:
+    """A JPEG whose end is missing, with an end marker.
+
+    Raises:
+        ImageError: rows are missing, and that is not allowed.
+    """
+
+    def decode(data: bytes) -> npt.NDArray[np.uint8]:
+        with opened(data, header, max_pixels) as (image, _):
+            return np.asarray(image.convert("RGB"))
+
+    missing = count_missing_rows(plain.data, decode)
+    notes = plain.notes
+    if missing:
+        rows = f"{missing} of its {header.height} rows are missing"
+        if not allow_truncated:
+            raise ImageError(
+                "corrupt",
+                f"is truncated: {rows}; copy or download it again, or parse what is there with "
+                "--allow-truncated",
+            )
+        notes = (*notes, rows)
+    return PlainPicture(plain.data.rstrip(b"\xff") + JPEG_END, plain.profile, notes)
 
 
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:
@@ -140,7 +266,7 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     header = inspect_image(data, max_pixels=max_pixels)
     if header.format != "PNG":
         raise ImageError("unsupported", f"is a {header.format} file; a map of ids must be a PNG")
-    with _opened(data, header, max_pixels) as image:
+    with opened(strip_metadata(data, "PNG").data, header, max_pixels) as (image, _):
         image.load()
         mode, samples = image.mode, np.array(image)
     if mode.startswith("I"):
@@ -154,87 +280,41 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     return samples.astype(np.uint8) // np.uint8(255 // (2**depth - 1))
 
 
-@contextlib.contextmanager
-def _opened(data: bytes, header: ImageHeader, max_pixels: int) -> Iterator[Image.Image]:
-    """The file opened by the decoder of its format; every failure inside is an ``ImageError``."""
-    _require_decoder(header.format)
-    try:
-        with _strict_pillow(), Image.open(io.BytesIO(data), formats=[header.format]) as image:
-            if image.width * image.height > max_pixels:  # header and decoder may disagree
-                size = f"{image.width} x {image.height}"
-                raise ImageError("too_large", f"decodes to {size} pixels; export it smaller")
-            yield image
-    except ImageError:
-        raise
-    except MemoryError as error:
-        raise ImageError("out_of_memory", "does not fit into memory; export it smaller") from error
-    except Exception as error:  # for a damaged file Pillow may raise any class
-        raise ImageError("corrupt", _explain(error)) from error
+def _first_line(lines: list[str]) -> tuple[str, ...]:
+    """What a decoder has printed, as a note."""
+    return (f"its decoder says: {' '.join(lines[0].split())[:200]}",) if lines else ()
 
 
-def _explain(error: Exception) -> str:
-    """What is wrong with a file that Pillow failed on, and what to do."""
-    text = " ".join(str(error).split())
-    if "MAX_TEXT" in text or "text chunk" in text.lower():
-        return "has compressed text of many megabytes; export it without metadata"
-    if isinstance(error, UnidentifiedImageError):
-        return "is damaged or of a variant that cannot be decoded; export it again"
-    if "truncated" in text.lower() or "broken data stream" in text.lower():
-        return "is truncated or damaged: pixels are missing; copy or download it again"
-    return f"is damaged and cannot be decoded ({text or type(error).__name__}); export it again"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
 
 
-_PILLOW_SETTINGS = threading.Lock()
-
-
-@contextlib.contextmanager
-def _strict_pillow() -> Iterator[None]:
-    """Change Pillow's module-wide settings inside, and restore them afterwards.
-
-    Its own pixel limit is switched off in favour of ours, and truncated files are errors even if
-    another library in the process has asked Pillow to fill them with grey. Because of the lock, a
-    process decodes one file at a time, which the workers do anyway.
-    """
-    with _PILLOW_SETTINGS, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        limit, tolerant = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limit, tolerant
-
-
-def _require_decoder(fmt: str) -> None:
-    """Register the decoder of a format with Pillow if it comes with another package."""
-    Image.init()
-    if fmt in Image.OPEN:
-        return
-    for module, function in _PLUGINS.get(fmt, ()):
-        with contextlib.suppress(ImportError):
-            plugin = importlib.import_module(module)
-            if function is not None:
-                getattr(plugin, function)()
-            return
-    shown = _SHOWN_NAMES.get(fmt, fmt)
-    raise ImageError(
-        "unsupported",
-        f"is a {shown} picture, and no decoder for it is installed; "
-        f"`pip install {_PIP_NAMES.get(fmt, 'pillow')}` or convert it to JPEG",
-    )
-
-
-def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ExifTags.Base.Orientation, 1)
+def _orientation(image: Image.Image, header: ImageHeader) -> int:
+    if header.format not in ("AVIF", "HEIF"):
+        return header.orientation
+    try:  # their plugins turn the pixels, or leave it to this tag
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF; Pillow may raise any class
+        return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _to_rgb(image: Image.Image, header: ImageHeader) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and header.format == "PNG"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ImageError("unsupported", "has 32-bit pixels; export it with 8 or 16 bits")
-    return image.convert("RGB")
+def _depth_note(image: Image.Image, header: ImageHeader, data: bytes) -> tuple[str, ...]:
+    """That samples lost bits, where the file has more than 8 of them."""
+    bits = 8
+    if header.format == "PNG":
+        bits = bit_depth(data)
+    elif header.format == "TIFF":
+        bits = max(getattr(image, "tag_v2", {}).get(_TIFF_BITS, (8,)))
+    return (f"its {bits}-bit samples were reduced to 8 bits",) if bits > 8 else ()
 
 
 def _to_bgr(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -84,34 +84,49 @@ def tag_png(data: bytes, software: str) -> bytes:
         data: a PNG file.
         software: Latin-1 text.
     """
+    return _add_chunk(data, b"tEXt", b"Software\0" + software.encode("latin-1"))
+
+
+def _add_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
+    """A PNG with another chunk in front of its palette and pixels."""
     end = 8 + 25  # signature and IHDR
-    body = b"tEXtSoftware\0" + software.encode("latin-1")
-    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    body = kind + content
+    chunk = struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
     return data[:end] + chunk + data[end:]
 
 
-def encode_jpeg(image_bgr: Picture, *, quality: int = 92) -> bytes:
+def _packed(profile: bytes) -> bytes:
+    """Content of an iCCP chunk: a name, a compression method, and the profile in zlib's format."""
+    return b"ICC profile\0\0" + zlib.compress(profile)
+
+
+def encode_jpeg(image_bgr: Picture, *, quality: int = 92, profile: bytes | None = None) -> bytes:
     """Encode a picture as baseline JPEG, without chroma subsampling, which blurs coloured edges.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
         quality: 1..95.
+        profile: as in ``encode_as``.
 
     Raises:
         ImageError: ``too_large`` if a side is above 65535 pixels, JPEG's limit.
         ValueError: another shape or dtype.
     """
     _check_side(image_bgr, "JPEG")
-    return _encode(_to_image(image_bgr), "JPEG", {"quality": quality, "subsampling": 0})
+    options = {"quality": quality, "subsampling": 0, "icc_profile": profile}
+    return _encode(_to_image(image_bgr), "JPEG", options)
 
 
-def encode_webp(pixels: Picture, *, quality: int = 90, lossless: bool = False) -> bytes:
+def encode_webp(
+    pixels: Picture, *, quality: int = 90, lossless: bool = False, profile: bytes | None = None
+) -> bytes:
     """Encode a picture as WebP.
 
     Args:
         pixels: (H, W, 3) uint8 BGR or (H, W, 4) uint8 BGRA.
         quality: 0..100; with ``lossless`` the effort.
         lossless: keep every pixel exactly.
+        profile: as in ``encode_as``.
 
     Raises:
         ImageError: ``too_large`` if a side is above 16383 pixels, WebP's limit.
@@ -119,25 +134,38 @@ def encode_webp(pixels: Picture, *, quality: int = 90, lossless: bool = False) -
     """
     _check_side(pixels, "WEBP")
     # method 2 of 0..6: 1.2 s for 12 megapixels instead of 2.8 s, for the same number of bytes.
-    options = {"quality": quality, "lossless": lossless, "method": 2, "exact": True}
+    options: dict[str, Any] = {
+        "quality": quality,
+        "lossless": lossless,
+        "method": 2,
+        "exact": True,
+    }
+    if profile is not None:
+        options["icc_profile"] = profile
     return _encode(_to_image(pixels), "WEBP", options)
 
 
-def encode_as(fmt: str, pixels: Picture, *, jpeg_quality: int = 92) -> bytes:
+def encode_as(
+    fmt: str, pixels: Picture, *, jpeg_quality: int = 92, profile: bytes | None = None
+) -> bytes:
     """Encode a picture in one of ``layout.PICTURE_SUFFIXES``.
 
     Args:
         fmt: ``png``, ``jpg`` or ``webp``.
         pixels: as ``encode_png``, ``encode_jpeg`` or ``encode_webp`` takes it.
         jpeg_quality: 1..95; for ``jpg`` only.
+        profile: ICC profile of the pixels; None: they are sRGB and carry none.
 
     Raises:
         ImageError: ``too_large`` if a side is longer than the format can hold.
         ValueError: the format does not take pixels of this shape and dtype.
     """
     if fmt == "png":
-        return encode_png(pixels)
-    return encode_webp(pixels) if fmt == "webp" else encode_jpeg(pixels, quality=jpeg_quality)
+        data = encode_png(pixels)
+        return data if profile is None else _add_chunk(data, b"iCCP", _packed(profile))
+    if fmt == "webp":
+        return encode_webp(pixels, profile=profile)
+    return encode_jpeg(pixels, quality=jpeg_quality, profile=profile)
 
 
 def _check_picture(pixels: npt.NDArray[Any]) -> None:

@@ -149,7 +149,8 @@ class ColorizeWorker:
         else:
             maps = read_result_maps(self._results, task.key, people=job.settings.needs_people)
         if job.settings.needs_photo:
-            image_bgr = read_parsed_photo(job.photo_of(task), maps.image_hw, maps.photo_sha256)
+            photo = read_parsed_photo(job.photo_of(task), maps.image_hw, maps.photo_sha256)
+            image_bgr = photo.image_bgr
         return _Loaded(maps, image_bgr, time.perf_counter() - started)
 
     def compute(self, task: ImageTask, loaded: _Loaded) -> _Painted:

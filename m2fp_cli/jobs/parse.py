@@ -40,6 +40,7 @@ class ParseSettings:
         min_score: lowest score of a reported instance, in [0, 1].
         save: what to write, members of ``layout.SAVE_OPTIONS``.
         max_pixels: larger photos are refused.
+        allow_truncated: parse a JPEG whose last rows are missing.
     """
 
     engine: str = "fast"
@@ -48,6 +49,7 @@ class ParseSettings:
     min_score: float = 0.1
     save: tuple[str, ...] = DEFAULT_SAVE
     max_pixels: int = MAX_PIXELS
+    allow_truncated: bool = False
 
     def __post_init__(self) -> None:
         """Refuse what the reference engine cannot do.
@@ -187,17 +189,26 @@ class ParseWorker:
         """Parse with an engine as the job says."""
         self._job, self._engine = job, engine
         self._tree = OutputTree(job.output)
+        wanted = [one for one in OUTPUT_FOLDERS if one.option in job.settings.save]
+        self._shows_photo = any(one.shows_photo for one in wanted)
 
     def load(self, task: ImageTask) -> _Read:
         """Read and decode the photo."""
         started = time.perf_counter()
-        photo = read_image(task.source, max_pixels=self._job.settings.max_pixels)
+        settings = self._job.settings
+        photo = read_image(
+            task.source,
+            max_pixels=settings.max_pixels,
+            least_side=None if self._shows_photo else self._engine.least_side,
+            allow_truncated=settings.allow_truncated,
+        )
         return _Read(photo, time.perf_counter() - started)
 
     def compute(self, task: ImageTask, loaded: _Read) -> _Parsed:
         """Run the network."""
-        result = self._engine.parse(loaded.photo.image_bgr)
-        return _Parsed(loaded.photo, result, loaded.seconds, self._engine.last_seconds)
+        photo = loaded.photo
+        result = self._engine.parse(photo.image_bgr, photo.photo_hw)
+        return _Parsed(photo, result, loaded.seconds, self._engine.last_seconds)
 
     def save(self, task: ImageTask, computed: _Parsed) -> ImageReport:
         """Encode the result and write its files together."""
@@ -214,7 +225,7 @@ class ParseWorker:
             write=time.perf_counter() - started,
         )
         people = len(computed.result.people)
-        return done_report(task, files, photo.image_hw, people, seconds, photo.sha256)
+        return done_report(task, files, photo.photo_hw, people, seconds, photo.sha256)
 
     def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
         model, settings = self._job.model, self._job.settings
@@ -223,6 +234,7 @@ class ParseWorker:
             bytes=photo.size,
             sha256=photo.sha256,
             orientation=photo.orientation,
+            notes=photo.notes,
             model=model.name,
             weights=model.weights,
             engine=settings.engine,

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
 
 
-def read_parsed_photo(path: Path | None, image_hw: tuple[int, int], sha256: str) -> Picture:
+def read_parsed_photo(
+    path: Path | None,
+    image_hw: tuple[int, int],
+    sha256: str,
+    *,
+    keep_original: bool = False,
+) -> DecodedImage:
     """Read the photo of a result.
 
     Args:
         path: where it is; None if that is not known.
         image_hw: size of the result.
         sha256: digest of the photo that was parsed; empty if it is not known.
-
-    Returns:
-        (H, W, 3) uint8 BGR, upright.
+        keep_original: also keep its own colours, if they are not sRGB.
 
     Raises:
         ImageError: ``vanished``, it is not there; ``stale``, it is not the photo that was parsed;
@@ -29,7 +32,12 @@ def read_parsed_photo(path: Path | None, image_hw: tuple[int, int], sha256: str)
         raise ImageError("vanished", "its photo is not known here; name its folder with --photos")
     height, width = image_hw
     try:
-        photo = read_image(path, max_pixels=max(MAX_PIXELS, height * width))
+        photo = read_image(
+            path,
+            max_pixels=max(MAX_PIXELS, height * width),
+            allow_truncated=True,  # it was allowed when it was parsed
+            keep_original=keep_original,
+        )
     except ImageError as error:
         if error.reason != "vanished":
             raise
@@ -37,4 +45,4 @@ def read_parsed_photo(path: Path | None, image_hw: tuple[int, int], sha256: str)
         raise ImageError("vanished", message) from error
     if photo.image_hw != image_hw or (sha256 and photo.sha256 != sha256):
         raise ImageError("stale", "was changed after it was parsed; parse it again first")
-    return photo.image_bgr
+    return photo

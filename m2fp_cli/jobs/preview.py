@@ -100,7 +100,7 @@ class PreviewWorker:
         try:
             is_known = task.source.suffix != ".json"
             path = task.source if is_known else None
-            return read_parsed_photo(path, maps.image_hw, maps.photo_sha256)
+            return read_parsed_photo(path, maps.image_hw, maps.photo_sha256).image_bgr
         except ImageError as error:
             if error.reason == "vanished":
                 return None

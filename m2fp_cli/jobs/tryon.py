@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from m2fp_cli.arrays import Picture
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
@@ -21,11 +20,11 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 
 if TYPE_CHECKING:
-    from m2fp_cli.arrays import Picture
+    from m2fp_cli.imaging.codec import DecodedImage
     from m2fp_cli.records.results import ParsingResult
     from m2fp_cli.tryon.fitting import Outfit, TryOn
 
-_FITTING_VERSION = "7"  # part of the signature: raise it when the same settings look different
+_FITTING_VERSION = "8"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
 
 
@@ -133,17 +132,15 @@ def _fingerprint(reference: str) -> str:
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
-    image_bgr: Picture
+    photo: DecodedImage
     result: ParsingResult
-    sha256: str
     seconds: float
 
 
 @dataclass(frozen=True, eq=False)
 class _Fitted:
     done: TryOn
-    image_hw: tuple[int, int]
-    sha256: str
+    photo: DecodedImage
     read_seconds: float
     seconds: float
 
@@ -174,18 +171,17 @@ class FittingWorker:
             raise ImageError("corrupt", f"{name} {error}") from error
         is_known = task.source != result_path(self._job.results, task.key)
         path, sha256 = task.source if is_known else None, stored.provenance.sha256
-        image_bgr = read_parsed_photo(path, stored.result.image_hw, sha256)
-        return _Loaded(image_bgr, stored.result, sha256, time.perf_counter() - started)
+        photo = read_parsed_photo(path, stored.result.image_hw, sha256, keep_original=True)
+        return _Loaded(photo, stored.result, time.perf_counter() - started)
 
     def compute(self, task: ImageTask, loaded: _Loaded) -> _Fitted:
         """Try the outfit on."""
         from m2fp_cli.tryon.fitting import try_on
 
         started = time.perf_counter()
-        done = try_on(loaded.image_bgr, loaded.result, self._outfit, self._job.settings.people)
-        seconds = time.perf_counter() - started
-        image_hw = loaded.result.image_hw
-        return _Fitted(done, image_hw, loaded.sha256, loaded.seconds, seconds)
+        photo = loaded.photo
+        done = try_on(photo.image_bgr, loaded.result, self._outfit, self._job.settings.people)
+        return _Fitted(done, photo, loaded.seconds, time.perf_counter() - started)
 
     def save(self, task: ImageTask, computed: _Fitted) -> ImageReport:
         """Write the picture and the record of every person together."""
@@ -193,11 +189,15 @@ class FittingWorker:
         from m2fp_cli.tryon.records import to_document
 
         started = time.perf_counter()
-        done, fmt = computed.done, self._job.settings.picture_format
+        done, photo, fmt = computed.done, computed.photo, self._job.settings.picture_format
         source = (PurePosixPath(task.key).parent / task.source.name).as_posix()
         document: dict[str, Any] = to_document(source, done.people)
         text = json.dumps(document, separators=(",", ":"), sort_keys=True)
-        picture = encode_as(fmt, done.image_bgr, jpeg_quality=_JPEG_QUALITY)
+        pixels, profile = done.image_bgr, None
+        if photo.original is not None:
+            pixels = photo.original.take_changes(photo.image_bgr, pixels)
+            profile = photo.original.profile.data
+        picture = encode_as(fmt, pixels, jpeg_quality=_JPEG_QUALITY, profile=profile)
         contents = picture, text.encode("ascii") + b"\n"
         files = list(zip(self._job.targets(task), contents, strict=True))
         write_group(self._tree, files, task.may_replace)
@@ -206,8 +206,8 @@ class FittingWorker:
             postprocess=computed.seconds,
             write=time.perf_counter() - started,
         )
-        people, photo = len(done.people), computed.sha256
-        return done_report(task, files, computed.image_hw, people, seconds, photo)
+        people = len(done.people)
+        return done_report(task, files, photo.image_hw, people, seconds, photo.sha256)
 
 
 def parse_people(text: str) -> str | tuple[int, ...]:

@@ -43,6 +43,7 @@ class Provenance:
         engine: ``fast`` or ``reference``.
         flip: test-time augmentation was on.
         min_score: lowest score of a reported instance.
+        notes: what was changed or left out when the photo was decoded, a clause each.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Provenance:
     engine: str
     flip: bool
     min_score: float
+    notes: tuple[str, ...] = ()
 
 
 def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]:
@@ -76,7 +78,11 @@ def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]
     return {
         "format_version": FORMAT_VERSION,
         "source": provenance.source,
-        "photo": {"bytes": provenance.bytes, "sha256": provenance.sha256},
+        "photo": {
+            "bytes": provenance.bytes,
+            "sha256": provenance.sha256,
+            "notes": list(provenance.notes),
+        },
         "image": {"height": height, "width": width, "orientation": provenance.orientation},
         "model": {
             "name": provenance.model,
@@ -192,12 +198,13 @@ def _check_version(version: str) -> None:
 
 
 def _read_provenance(document: Mapping[str, Any]) -> Provenance:
-    photo = {"bytes": 0, "sha256": "", **(document.get("photo") or {})}
+    photo = {"bytes": 0, "sha256": "", "notes": [], **(document.get("photo") or {})}
     image, model = object_of(document, "image"), object_of(document, "model")
     return Provenance(
         source=text_of(document, "source"),
         bytes=whole_of(photo, "bytes", 0, 2**62),
         sha256=text_of(photo, "sha256", most=64),
+        notes=tuple(text_of({"note": n}, "note") for n in list_of(photo, "notes", most=100)),
         orientation=whole_of(image, "orientation", 1, 8),
         model=text_of(model, "name"),
         weights=text_of(model, "weights_sha256", most=64),

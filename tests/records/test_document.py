@@ -119,5 +119,5 @@ def test_files_that_are_no_result_are_named(tmp_path, text, named):
 
 
 def test_a_missing_result_is_named(tmp_path):
-    with pytest.raises(M2fpError, match=r"x\.json: is not there"):
+    with pytest.raises(M2fpError, match=r"x\.json: does not exist"):
         load_result(tmp_path / "x.json")

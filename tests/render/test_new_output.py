@@ -13,7 +13,6 @@ def encode(photo, key):
 """
 CODE = """
 import json
-from pathlib import Path
 from typer.testing import CliRunner
 from m2fp_cli.cli import app
 from m2fp_cli.layout import FOLDER_NAMES, RESULT_SUFFIXES
@@ -22,12 +21,12 @@ from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from tests.support.drawn_people import draw_person
 
 drawn = draw_person()
-origin = Provenance("a.jpg", 1, "m", "0", "fast", False, 0.1)
+origin = Provenance("a.jpg", 3, "", 1, "m", "0", "fast", False, 0.1)
 photo = ParsedPhoto(drawn.photo_bgr, drawn.result, origin)
-files = encode_outputs(photo, Path("out"), "a/b", ["sizes", "labels"])
+files = encode_outputs(photo, "a/b", ["sizes", "labels"])
 print(json.dumps({
     "help": CliRunner().invoke(app, ["parse", "--help"]).stdout,
-    "files": {path.as_posix(): data.decode("latin-1") for path, data in files},
+    "files": {name: data.decode("latin-1") for name, data in files},
     "known": "sizes" in FOLDER_NAMES and ".txt" in RESULT_SUFFIXES,
 }))
 """
@@ -40,6 +39,6 @@ def test_a_new_folder_of_results_needs_a_file_and_a_line(tmp_path):
     }
     said = json.loads(run_extended(tmp_path, files, CODE))
     assert "sizes, labels, people" in " ".join(said["help"].split())
-    assert said["files"].keys() == {"out/sizes/a/b.txt", "out/labels/a/b.png"}
-    assert said["files"]["out/sizes/a/b.txt"] == "(520, 420)"
+    assert said["files"].keys() == {"sizes/a/b.txt", "labels/a/b.png"}
+    assert said["files"]["sizes/a/b.txt"] == "(520, 420)"
     assert said["known"]

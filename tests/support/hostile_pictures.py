@@ -87,7 +87,9 @@ def _png_bombs() -> list[HostileFile]:
     assert [len(one.data) for one in files] == [57, 32, 57]
     text = png_chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(50_000_000), 9))
     pixels = png_chunk(b"IDAT", zlib.compress(bytes(64 * 193)))
-    files.append(HostileFile("bomb_ztxt.png", png_of(png_ihdr(64, 64), text, pixels), "corrupt"))
+    files.append(
+        HostileFile("bomb_ztxt.png", png_of(png_ihdr(64, 64), text, pixels), None, (64, 64))
+    )
     flood = png_of(png_ihdr(64, 64), png_chunk(b"IDAT", b"") * 300_000)
     files.append(HostileFile("flood_chunks.png", flood, "corrupt"))
     return files
@@ -119,7 +121,9 @@ def _oversized() -> list[HostileFile]:
 
 
 def _cut(percents: tuple[float, ...] = (2, 50, 99.9)) -> list[HostileFile]:
-    """Files whose end is missing; none may come back as a picture with a grey half."""
+    """Files whose end is missing; none may come back as a picture with a grey half.
+
+    Without its last byte a JPEG still has all of its pixels."""
     photo = photo_rgb(512, 384)
     progressive = encoded(photo, "JPEG", progressive=True)
     whole = {
@@ -134,7 +138,7 @@ def _cut(percents: tuple[float, ...] = (2, 50, 99.9)) -> list[HostileFile]:
         for suffix, data in whole.items()
         for percent in percents
     ]
-    files.append(HostileFile("cut_last_byte.jpg", whole["jpg"][:-1], "corrupt"))
+    files.append(HostileFile("cut_last_byte.jpg", whole["jpg"][:-1], None, (512, 384)))
     half = progressive[: len(progressive) // 2]
     return [*files, HostileFile("cut_progressive.jpg", half, "corrupt")]
 

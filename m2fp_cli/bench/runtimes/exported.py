@@ -65,14 +65,16 @@ class ExportedParser:
         """Stage times of the latest ``parse``."""
         return self._seconds
 
-    def parse(self, image_bgr: Picture) -> ParsingResult:
+    least_side = None
+
+    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
         """Parse one photo; see ``HumanParser.parse``.
 
         Raises:
             EngineError: the network could not be exported.
         """
         start = time.perf_counter()
-        prepared = prepare_image(image_bgr, self.config.input)
+        prepared = prepare_image(image_bgr, self.config.input, result_hw)
         prepared_at = time.perf_counter()
         image = prepared.tensor.contiguous().numpy()
         classes, masks = self._runner((image.shape[2], image.shape[3]))(image)

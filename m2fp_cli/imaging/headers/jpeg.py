@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from m2fp_cli.errors import ImageError
@@ -39,24 +40,34 @@ def read_header(data: bytes) -> ImageHeader:
             header with a size before the first scan; ``unsupported`` for 12 or 16 bits per sample.
     """
     found = _Found()
-    at = 2
-    for _ in range(_MAX_SEGMENTS):
-        at = _next_marker(data, at)
-        marker = data[at - 1]
-        if marker == _SOS:
-            break
-        if marker == _EOI:
-            raise damaged("it ends before its first scan")
-        if marker in _STANDALONE:
-            continue
-        body = _segment(data, at)
+    for marker, _, body in walk_segments(data):
         _read_segment(found, marker, data[body])
-        at = body.stop
-    else:
-        raise damaged(f"it has more than {_MAX_SEGMENTS} segments before its pixels")
     if found.size_wh is None:
         raise damaged("it has no frame header")
     return ImageHeader("JPEG", *found.size_wh, found.exif or found.xmp or 1)
+
+
+def walk_segments(data: bytes) -> Iterator[tuple[int, slice, slice]]:
+    """The segments before the first scan.
+
+    Yields:
+        the marker's second byte, the whole segment with padding before it, and its body.
+
+    Raises:
+        ImageError: ``corrupt`` if a segment is truncated or there is no scan.
+    """
+    end = 2
+    for _ in range(_MAX_SEGMENTS):
+        at = _next_marker(data, end)
+        marker = data[at - 1]
+        if marker == _SOS:
+            return
+        if marker == _EOI:
+            raise damaged("it ends before its first scan")
+        body = slice(at, at) if marker in _STANDALONE else _segment(data, at)
+        yield marker, slice(end, body.stop), body
+        end = body.stop
+    raise damaged(f"it has more than {_MAX_SEGMENTS} segments before its pixels")
 
 
 def _next_marker(data: bytes, at: int) -> int:

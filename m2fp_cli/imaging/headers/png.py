@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
@@ -44,27 +45,44 @@ def _read_chunks(data: bytes) -> int:
     exif: int | None = None
     xmp: int | None = None
     has_pixels = False
-    at = len(MAGIC)
-    for _ in range(_MAX_CHUNKS):
-        if at + 8 > len(data):
-            break  # without IEND the pixels may still be complete; the decoder will tell
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if length > len(data) - at - 12:
-            raise truncated(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
-        body = slice(at + 8, at + 8 + length)
+    for kind, chunk in walk_chunks(data):
+        has_pixels = has_pixels or kind == b"IDAT"
+        body = slice(chunk.start + 8, chunk.stop - 4)
         if kind == b"eXIf":
             exif = exif_orientation(data[body])
-        elif kind == b"iTXt" and data[at + 8 : at + 26] == b"XML:com.adobe.xmp\0":
+        elif kind == b"iTXt" and data[body].startswith(b"XML:com.adobe.xmp\0"):
             xmp = xmp_orientation(_international_text(data[body]))
-        has_pixels = has_pixels or kind == b"IDAT"
-        if kind == b"IEND":
-            break
-        at += length + 12
-    else:
-        raise damaged(f"it has more than {_MAX_CHUNKS} chunks")
     if not has_pixels:
         raise damaged("it has no pixels")
     return exif or xmp or 1
+
+
+def walk_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
+    """The chunks up to IEND, or up to the end of the file.
+
+    Yields:
+        the chunk's type, and where the whole chunk is.
+
+    Raises:
+        ImageError: ``corrupt`` if a chunk that pixels depend on ends beyond the file. One that they
+            do not depend on (its type begins with a lower-case letter) ends the walk behind the
+            pixels.
+    """
+    at, has_pixels = len(MAGIC), False
+    for _ in range(_MAX_CHUNKS):
+        if at + 8 > len(data):
+            return  # without IEND the pixels may still be complete; the decoder will tell
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if length > len(data) - at - 12:
+            if has_pixels and kind[:1].islower():
+                return
+            raise truncated(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
+        has_pixels = has_pixels or kind == b"IDAT"
+        yield kind, slice(at, at + length + 12)
+        if kind == b"IEND":
+            return
+        at += length + 12
+    raise damaged(f"it has more than {_MAX_CHUNKS} chunks")
 
 
 def _international_text(body: bytes) -> bytes:

@@ -50,13 +50,22 @@ def exif_orientation(block: bytes) -> int | None:
 
     A block that cannot be read counts as one without an orientation.
     """
-    while block.startswith(b"Exif\0\0"):
-        block = block[6:]
     try:
-        tags = _read_directory(block)
+        tags = read_exif_tags(block)
     except ImageError:
         return None
     return _orientation(tags) if ORIENTATION in tags else None
+
+
+def read_exif_tags(block: bytes) -> dict[int, Value]:
+    """The tags of ``_TAGS`` in an EXIF block, with or without its ``Exif`` prefix.
+
+    Raises:
+        ImageError: ``corrupt`` if its directory cannot be read.
+    """
+    while block.startswith(b"Exif\0\0"):
+        block = block[6:]
+    return _read_directory(block)
 
 
 def xmp_orientation(packet: bytes) -> int | None:

@@ -13,6 +13,8 @@ def encode(photo: ParsedPhoto, key: str) -> dict[str, bytes]:
     files = {}
     for person in photo.result.people:
         alpha = person.mask.inside.astype(np.uint8) * 255
-        bgra = np.dstack((photo.image_bgr[person.mask.slices], alpha))
+        # Nothing of the background stays below the transparency, where other tools would show it.
+        colors = np.where(person.mask.inside[..., None], photo.image_bgr[person.mask.slices], 0)
+        bgra = np.dstack((colors.astype(np.uint8), alpha))
         files[f"{key}/person-{person.person_id}.png"] = encode_png(bgra)
     return files
