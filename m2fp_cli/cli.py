@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from typing import Annotated
 
 import typer
@@ -27,6 +28,7 @@ from m2fp_cli.commands import (
 from m2fp_cli.commands.help import HelpCommand, HelpGroup
 from m2fp_cli.commands.options import with_groups
 from m2fp_cli.errors import ExitCode, M2fpError
+from m2fp_cli.terminal import say, warn
 from m2fp_cli.version import __version__
 
 EXAMPLES = """\
@@ -60,7 +62,7 @@ app.add_typer(models.app, name="models")
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"m2fp {__version__}")
+        say(f"m2fp {__version__}")
         raise typer.Exit()
 
 
@@ -89,14 +91,15 @@ def main() -> None:
         app(standalone_mode=True)
     except M2fpError as error:
         if "--verbose" in sys.argv or "-v" in sys.argv:
-            raise
-        print(f"m2fp: {error}", file=sys.stderr)
+            warn(traceback.format_exc().rstrip("\n"))
+        else:
+            warn(f"m2fp: {error}")
         sys.exit(error.exit_code)
     except _Terminated:
-        print("m2fp: terminated; finished photos are complete", file=sys.stderr)
+        warn("m2fp: terminated; finished photos are complete")
         sys.exit(ExitCode.TERMINATED)
     except _Interrupted:
-        print("m2fp: interrupted; finished photos are complete", file=sys.stderr)
+        warn("m2fp: interrupted; finished photos are complete")
         sys.exit(ExitCode.INTERRUPTED)
 
 

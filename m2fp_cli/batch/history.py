@@ -17,11 +17,11 @@ from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.layout import FOLDER_NAMES, REPORT_PAGE, STATE_FOLDER, state_name
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree, parts_of
+from m2fp_cli.terminal import displayable
 
 VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their files
 _LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names

@@ -25,9 +25,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.layout import IMAGE_SUFFIXES, RESULT_SUFFIXES
 from m2fp_cli.storage.errors import WINDOWS_CHARACTERS
+from m2fp_cli.terminal import displayable
 
 _MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
 _HASH_DIGITS = 8

@@ -20,10 +20,10 @@ from typing import Any
 
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputError, OutputLockedError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.layout import state_name
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 _SHARD_PATIENCE_SECONDS = 5.0
 _CARD_BYTES = 4096

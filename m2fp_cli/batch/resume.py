@@ -19,10 +19,10 @@ from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign
+from m2fp_cli.terminal import displayable
 
 
 class Why(str, Enum):

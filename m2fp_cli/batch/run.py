@@ -34,10 +34,10 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure
 from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.layout import OUTPUT_FOLDERS, STATE_FOLDER
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable, sweep_temporaries
+from m2fp_cli.terminal import displayable
 
 _FOREIGN_TEMPORARY_SECONDS = 3600.0  # older than any file another shard is still writing
 

@@ -23,10 +23,10 @@ from m2fp_cli.batch.keys import (
 )
 from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
 from m2fp_cli.errors import ImageError, NoImagesError, OutputError, UsageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import JOBS, STATE_FOLDER, possible_names
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 _MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
 SYSTEM_FOLDERS = frozenset(

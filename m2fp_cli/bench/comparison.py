@@ -11,7 +11,7 @@ from typing import Any
 from m2fp_cli.bench.document import FORMAT, Series
 from m2fp_cli.bench.statistics import Ratio, ratio_of_medians
 from m2fp_cli.errors import UsageError
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.terminal import displayable
 
 _TOLD_SETTINGS = ("model", "weights", "precision", "threads")
 _TOLD_MACHINE = ("cpu", "cores", "kernel", "m2fp", "commit", "python", "versions", "variables")

@@ -26,8 +26,8 @@ from m2fp_cli.bench.roofline import measure_roofline
 from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
+from m2fp_cli.terminal import displayable
 
 RANDOM = "random"
 MODEL_WRITER = "m2fp_cli.bench.model_writer"

@@ -11,6 +11,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
+from m2fp_cli.terminal import displayable, say
 from m2fp_cli.tryon.kinds import KIND_NAMES
 
 EXAMPLES = """\
@@ -36,10 +37,10 @@ def list_names(as_json: AsJson = False) -> None:
 
     found = list_accessories()
     if as_json:
-        print(json.dumps([{"name": name, "kind": kind} for name, kind in found.items()]))
+        say(json.dumps([{"name": name, "kind": kind} for name, kind in found.items()]))
         return
     for name, kind in found.items():
-        print(f"{kind:10s} {name}")
+        say(f"{kind:10s} {name}")
 
 
 @app.command(
@@ -72,10 +73,10 @@ def show(
         "notes": list(item.notes),
     }
     if as_json:
-        print(json.dumps(document))
+        say(json.dumps(document))
         return
     for key, value in document.items():
-        print(f"{key}: {value}")
+        say(f"{key}: {value}")
 
 
 @app.command(
@@ -115,7 +116,6 @@ def check(
     Exits with 1 if something is wrong.
     """
     from m2fp_cli.imaging.encoding import encode_png, tag_png
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.storage.writing import write_file
     from m2fp_cli.tryon.catalog import load_accessory
     from m2fp_cli.tryon.inspection import draw_anchors, find_faults
@@ -128,10 +128,10 @@ def check(
     data = tag_png(encode_png(draw_anchors(item)), _MARK)
     write_file(target, data, mark=_MARK.encode())
     for note in item.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     for fault in faults:
-        print(f"wrong: {fault}")
-    print(f"anchors drawn in {displayable(target)}")
+        say(f"wrong: {fault}")
+    say(f"anchors drawn in {displayable(target)}")
     raise typer.Exit(1 if faults else 0)
 
 
@@ -141,7 +141,6 @@ def _kind_of(path: Path, stated: str | None) -> str:
     Raises:
         UsageError: neither says it, or what is stated is none.
     """
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.tryon.catalog import stated_kind
 
     text = stated or stated_kind(path)

@@ -14,6 +14,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
 from m2fp_cli.errors import UsageError
+from m2fp_cli.terminal import say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.bench.document import Document
@@ -254,14 +255,14 @@ class _Clock:
 
     def __call__(self, line: str) -> None:
         spent = time.monotonic() - self._started
-        print(f"[{spent:6.1f} s] {line}", file=sys.stderr, flush=True)
+        warn(f"[{spent:6.1f} s] {line}")
 
 
 def _print(document: Document, *, as_json: bool) -> None:
     from m2fp_cli.bench.tables import print_document
 
     if as_json:
-        print(document.dump())
+        say(document.dump())
     print_document(document, sys.stderr if as_json else sys.stdout)
 
 
@@ -309,5 +310,5 @@ def _compare(words: list[str], *, as_json: bool) -> None:
         raise UsageError("m2fp bench compare takes two files that --output has written")
     comparison = compare_runs(*(load_run(Path(word)) for word in words))
     if as_json:
-        print(json.dumps(comparison.as_json()))
+        say(json.dumps(comparison.as_json()))
     print_comparison(comparison, sys.stderr if as_json else sys.stdout)

@@ -130,10 +130,10 @@ def colorize(
             )
 
     from m2fp_cli.commands.running import find_source, run_and_exit
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.jobs.colorize import ColorizeJob, load_colors
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.render.pictures import PaintSettings
+    from m2fp_cli.terminal import displayable
 
     run_options = batch.run_options()
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), label_set)

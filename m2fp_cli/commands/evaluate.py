@@ -12,6 +12,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ExitCode, UsageError
+from m2fp_cli.terminal import say
 
 EXAMPLES = """\
 m2fp eval dataset --model starter
@@ -107,7 +108,7 @@ def evaluate(
     course = judge_photos(photos, source, judge, progress)
     document = as_document(judge.figures(), course, str(dataset), source.description)
     if as_json:
-        print(json.dumps(document))
+        say(json.dumps(document))
     elif document["photos"]:
         print_tables(document, width=None if sys.stdout.isatty() else 80)
     progress.say(_summary(document))

@@ -12,6 +12,7 @@ from m2fp_cli.commands import options
 from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ModelError, UsageError
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
+from m2fp_cli.terminal import say
 
 EXAMPLES = """\
 m2fp labels --model starter
@@ -43,13 +44,13 @@ def labels(
     colors = Palette.for_labels(shown, load_scheme(palette, shown)).colors_rgb.tolist()
     rows = [(i, name, (int(c[0]), int(c[1]), int(c[2]))) for i, name, c in _numbered(shown, colors)]
     if as_json:
-        print(json.dumps([{"id": i, "name": name, "rgb": color} for i, name, color in rows]))
+        say(json.dumps([{"id": i, "name": name, "rgb": color} for i, name, color in rows]))
         return
     if sys.stdout.isatty():
         _print_table(rows)
         return
     for label_id, name, color in rows:
-        print(f"{label_id}\t{name}\t{_hex(color)}")
+        say(f"{label_id}\t{name}\t{_hex(color)}")
 
 
 def _numbered(shown: LabelSet, colors: list[list[int]]) -> list[tuple[int, str, list[int]]]:

@@ -22,6 +22,7 @@ from m2fp_cli.models.registry import (
     hub_id_of,
     resolve_model,
 )
+from m2fp_cli.terminal import say
 
 EXAMPLES = """\
 m2fp models list
@@ -82,7 +83,7 @@ def list_models(as_json: AsJson = False) -> None:
     """
     rows = [_row(model) for model in KNOWN_MODELS]
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        say(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         _print_table(rows)
 
@@ -188,6 +189,6 @@ def _print_folder(model: ModelFolder, as_json: bool) -> None:
             "weights": model.weights,
         }
         fields = {key: str(path) for key, path in files.items()}
-        print(json.dumps({"name": model.name, **fields, "source": model.source.value}, indent=2))
+        say(json.dumps({"name": model.name, **fields, "source": model.source.value}, indent=2))
     else:
-        print(model.folder)
+        say(str(model.folder))

@@ -65,8 +65,8 @@ def parse(
     from m2fp_cli.batch.run import open_output
     from m2fp_cli.batch.scan import find_images
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.jobs.parse import ParseSettings
+    from m2fp_cli.terminal import displayable
 
     settings = ParseSettings(
         engine=engine.value,

@@ -17,6 +17,7 @@ from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
+from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.history import History
@@ -102,7 +103,7 @@ def report(
         verbose=verbose,
     )
     if as_json:
-        print(json.dumps({"report": str(path), "previews": run.as_json()}))
+        say(json.dumps({"report": str(path), "previews": run.as_json()}))
     raise typer.Exit(run.exit_code)
 
 
@@ -140,7 +141,6 @@ def make_report(
     from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_batch
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.jobs.preview import PreviewJob
     from m2fp_cli.render.report import PAGE_MARK
     from m2fp_cli.storage.tree import OutputTree

@@ -14,11 +14,11 @@ from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.options import BatchOptions
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
 from m2fp_cli.kernels.code_cache import choose_code_cache
 from m2fp_cli.models.progress import show_download
+from m2fp_cli.terminal import displayable, say
 
 NO_CODE_CACHE = (
     "no folder can be written to keep compiled code in, so each worker takes a minute longer to "
@@ -62,7 +62,7 @@ def run_and_exit(
         report.total += len(parsing.failures)
     say_how_it_went(report, progress, where)
     if batch.as_json:
-        print(json.dumps(report.as_json()))
+        say(json.dumps(report.as_json()))
     if page_of is not None and not report.ended_by:
         from m2fp_cli.commands.report import make_report
 

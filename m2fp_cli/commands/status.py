@@ -13,6 +13,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.errors import NoImagesError
 from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
+from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
     from m2fp_cli.storage.tree import OutputTree
@@ -50,8 +51,6 @@ class JobStatus:
 
     def lines(self) -> list[str]:
         """The record for a person."""
-        from m2fp_cli.imaging.names import displayable
-
         counts = [f"{self.done} done"]
         for name in ("failed", "quarantined", "left"):
             if count := getattr(self, name):
@@ -82,7 +81,6 @@ def status(
     may be called during a run.
     """
     from m2fp_cli.batch.lock import who_holds
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.storage.tree import OutputTree
 
     if not output.is_dir():
@@ -96,12 +94,12 @@ def status(
         )
     if as_json:
         document = {one.job: one.as_json() for one in found}
-        print(json.dumps({"output": str(output), "running": holder, "jobs": document}))
+        say(json.dumps({"output": str(output), "running": holder, "jobs": document}))
         return
     lines = [line for one in found for line in one.lines()]
     if holder:
         lines.append(f"a run is going on: {holder}")
-    print("\n".join(lines))
+    say("\n".join(lines))
 
 
 def read_status(tree: OutputTree, job: str) -> JobStatus | None:

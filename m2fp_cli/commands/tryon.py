@@ -111,9 +111,9 @@ def tryon(
     items = worn.items()  # type: ignore[attr-defined]
 
     from m2fp_cli.commands.running import find_source, run_and_exit
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.tryon import FittingJob, FittingSettings, parse_people
+    from m2fp_cli.terminal import displayable
 
     settings = FittingSettings(
         items, parse_people(people), match_light, shadow, picture_format.value

@@ -10,12 +10,12 @@ from typing import Protocol
 from m2fp_cli.errors import ImageError, M2fpError, NoImagesError
 from m2fp_cli.evaluation.dataset import LabelledPhoto
 from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.parse import ParseJob, build_engine
 from m2fp_cli.layout import result_path
 from m2fp_cli.records.document import load_result
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.terminal import displayable
 
 
 class Source(Protocol):

@@ -11,9 +11,9 @@ from pathlib import Path
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import NoImagesError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_path
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 
 def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:

@@ -18,10 +18,10 @@ from m2fp_cli.batch.scan import ScanRules, find_images
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import NoImagesError, UsageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 MakeParseJob = Callable[[Path], Job]
 RunJob = Callable[[Scan, Job], RunReport]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from m2fp_cli.models.registry import DownloadProgress
+from m2fp_cli.terminal import say
 
 LINE_INTERVAL_SECONDS = 30.0
 _MB = 1e6
@@ -91,4 +92,4 @@ class _PlainLines:
         if now - self._last_seconds.get(name, -LINE_INTERVAL_SECONDS) >= LINE_INTERVAL_SECONDS:
             self._last_seconds[name] = now
             line = f"downloading {name}: {done / _MB:.1f} of {total / _MB:.1f} MB"
-            print(line, file=self._stream, flush=True)
+            say(line, stream=self._stream)

@@ -15,12 +15,12 @@ import numpy as np
 
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.imaging.inspect import MAX_PIXELS
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
+from m2fp_cli.terminal import displayable
 
 FORMAT_VERSION = "1.1"  # 1.1: size and digest of the photo
 SCORE_DIGITS = 6  # after the point

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 HUMAN = "Human"
+_LONGEST_NAME = 200  # characters
 
 # What people call labels, and no label set does; folded.
 _COMMON_NAMES = {"trousers": "pants", "top": "upperclothes", "neck": "torsoskin"}
@@ -56,13 +57,16 @@ class LabelSet:
         """Check that the ids can be stored and looked up.
 
         Raises:
-            ValueError: fewer than 2 or more than 255 names, a repeated name, or a human id that is
-                the background or not an id.
+            ValueError: fewer than 2 or more than 255 names, a repeated name, one that cannot be
+                printed or is longer than 200 characters, or a human id that is the background or
+                not an id.
         """
         if not 2 <= len(self.names) <= 255:
             raise ValueError(f"a label set needs 2 to 255 names, got {len(self.names)}")
         if len(set(self.names)) != len(self.names):
             raise ValueError("a label set needs distinct names")
+        if not all(name.isprintable() and len(name) <= _LONGEST_NAME for name in self.names):
+            raise ValueError(f"names are printable, of at most {_LONGEST_NAME} characters")
         if self.human_id is not None and not 0 < self.human_id < len(self.names):
             raise ValueError(f"human_id {self.human_id} is not an id of {len(self.names)} names")
 

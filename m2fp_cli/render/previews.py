@@ -20,7 +20,6 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.encoding import encode_png, encode_webp
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jsonio import list_of, number_of, parse_object, whole_of
 from m2fp_cli.layout import composite_names, preview_name, result_name
 from m2fp_cli.records.document import MAX_PEOPLE
@@ -28,6 +27,7 @@ from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import paint_map, paint_over
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
 THUMBNAIL_SIDE = 256  # pixels along the longer side

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from statistics import quantiles
 from typing import Any
 
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.previews import Preview, ShownPerson
+from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
 _CSP = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from m2fp_cli.errors import OutputError
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.terminal import displayable
 
 _ELSEWHERE = "choose another folder with -o"
 _ADVICE = {

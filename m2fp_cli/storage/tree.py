@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.terminal import displayable
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.

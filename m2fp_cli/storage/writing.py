@@ -23,9 +23,9 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from m2fp_cli.errors import OutputError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.storage.errors import as_output_error, conflict
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 TEMPORARY = re.compile(r"\.m2fp-[0-9a-f]{8}\.tmp")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW

@@ -19,8 +19,8 @@ from PIL import Image, ImageOps
 
 from m2fp_cli.arrays import Point
 from m2fp_cli.errors import ImageError, UsageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of

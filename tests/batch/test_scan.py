@@ -14,8 +14,8 @@ from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.scan import ScanRules, find_images
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import ExitCode, NoImagesError, UsageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 from tests.support.hostile_folders import (
     make_awkward_photos,
     make_fifo,
