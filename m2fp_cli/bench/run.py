@@ -27,7 +27,8 @@ from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
 from m2fp_cli.imaging.names import displayable
-from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
+from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 
 RANDOM = "random"
 MODEL_WRITER = "m2fp_cli.bench.model_writer"

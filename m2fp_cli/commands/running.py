@@ -16,7 +16,8 @@ from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.options import BatchOptions
 from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
-from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
+from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels.code_cache import choose_code_cache
 from m2fp_cli.models.progress import show_download
 
