@@ -134,11 +134,12 @@ class HumanParser:
         """Stage times of the latest ``parse``; zeros before the first."""
         return self._seconds
 
-    def parse(self, image_bgr: Picture) -> ParsingResult:
+    def parse(self, image_bgr: Picture, *, min_score: float | None = None) -> ParsingResult:
         """Parse one photo.
 
         Args:
             image_bgr: (H, W, 3) uint8, upright, channels blue, green, red as OpenCV reads them.
+            min_score: lowest score of a reported instance, in [0, 1]; None for the parser's own.
 
         Returns:
             Label map, person map and people with their parts, all at the photo's size.
@@ -160,7 +161,8 @@ class HumanParser:
             for prediction, (item, mirrored) in zip(predictions, inputs, strict=True)
         ]
         with torch.inference_mode():
-            result = build_result(views, self.config, self.min_score)
+            lowest = self.min_score if min_score is None else min_score
+            result = build_result(views, self.config, lowest)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(
             prepared_at - start, predicted_at - prepared_at, done_at - predicted_at
