@@ -21,6 +21,7 @@ from m2fp_cli.commands import (
     models,
     parse,
     report,
+    serve,
     status,
     tryon,
 )
@@ -48,6 +49,7 @@ for _name, _module, _function in (
     ("colorize", colorize, colorize.colorize),
     ("tryon", tryon, tryon.tryon),
     ("report", report, report.report),
+    ("serve", serve, serve.serve),
     ("status", status, status.status),
     ("labels", labels, labels.labels),
     ("eval", evaluate, evaluate.evaluate),
