@@ -7,11 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from m2fp_cli.server.documentation import render_documentation
@@ -75,9 +71,9 @@ def build_app(parts: ServiceParts, watchers: Iterable[Watcher] = ()) -> ASGIApp:
         _NamedRoute("/readyz", about.ready),
         _NamedRoute("/metrics", about.metrics),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: _raise_again})
-    app.router.redirect_slashes = False
-    return Guard(app, parts.access, (metrics, *watchers))
+    # The router alone: Starlette's application would answer errors before the guard can.
+    router = Router(routes, redirect_slashes=False)
+    return Guard(router, parts.access, (metrics, *watchers))
 
 
 class _NamedRoute(Route):
@@ -103,8 +99,3 @@ def page_files(limits: ServiceLimits) -> dict[str, bytes]:
 
 VIEWER_SCRIPTS = ("make", "picture", "probe", "people")
 """The report's viewer, shared with it; see ``render/page/scripts``."""
-
-
-async def _raise_again(request: Request, error: Exception) -> Response:
-    """Let the guard answer, so that all errors look the same."""
-    raise error

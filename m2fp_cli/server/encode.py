@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.encoding import encode_as, encode_palette_png
+from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import SCHEMES, Palette
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
@@ -51,17 +52,8 @@ class ShownPhoto:
 
     @cached_property
     def kept_ids(self) -> frozenset[int] | None:
-        """Labels that are shown; None for all.
-
-        Raises:
-            UsageError: there is no such label.
-        """
-        if self.asked.labels is None:
-            return None
-        try:
-            return frozenset(self.photo.result.labels.all_ids_of(self.asked.labels))
-        except KeyError as error:
-            raise UsageError(f"labels: {error.args[0]}") from error
+        """Labels that are shown, see ``ids_of``."""
+        return ids_of(self.photo.result.labels, self.asked.labels)
 
     @cached_property
     def maps(self) -> PhotoMaps:
@@ -73,6 +65,20 @@ class ShownPhoto:
             labels = np.where(shown, labels, 0).astype(np.uint8)
             people = np.where(shown, people, 0).astype(np.uint16)
         return PhotoMaps(result.labels, labels, people, len(result.people))
+
+
+def ids_of(labels: LabelSet, names: tuple[str, ...] | None) -> frozenset[int] | None:
+    """Ids of the labels that are shown; None for all.
+
+    Raises:
+        UsageError: there is no such label.
+    """
+    if names is None:
+        return None
+    try:
+        return frozenset(labels.all_ids_of(names))
+    except KeyError as error:
+        raise UsageError(f"labels: {error.args[0]}") from error
 
 
 def encode_view(shown: ShownPhoto) -> tuple[bytes, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,13 +40,27 @@ class Fitted:
     people: tuple[PersonRecord, ...]
 
 
-def fit_people(photo_bgr: Picture, result: ParsingResult, request: WorkRequest) -> Fitted:
+Wardrobe = Mapping[Worn, Item]
+"""Things to wear, loaded."""
+
+
+def load_wardrobe(request: WorkRequest) -> Wardrobe:
+    """Everything that a request wants to be worn.
+
+    Raises:
+        UsageError: something cannot be worn.
+    """
+    return {worn: _load(worn) for worn in request.worn}
+
+
+def fit_people(
+    photo_bgr: Picture, result: ParsingResult, request: WorkRequest, wardrobe: Wardrobe
+) -> Fitted:
     """Let everybody wear what the request says.
 
     Raises:
-        UsageError: something cannot be worn, or a person is not there.
+        UsageError: a person is not there.
     """
-    wardrobe = {worn: _load(worn) for worn in request.worn}
     image, records = photo_bgr, list[PersonRecord]()
     for outfit, ids in _groups(result, request, wardrobe):
         done = try_on(image, result, outfit, ids)
@@ -54,7 +69,7 @@ def fit_people(photo_bgr: Picture, result: ParsingResult, request: WorkRequest) 
 
 
 def _groups(
-    result: ParsingResult, request: WorkRequest, wardrobe: dict[Worn, Item]
+    result: ParsingResult, request: WorkRequest, wardrobe: Wardrobe
 ) -> list[tuple[Outfit, tuple[int, ...]]]:
     """Outfits with the ids of those who wear them."""
     known = {person.person_id for person in result.people}
@@ -62,13 +77,8 @@ def _groups(
     if isinstance(request.people, tuple):
         named |= set(request.people)
     if named - known:
-        count = len(known)
-        raise UsageError(
-            f"people: there is no person {min(named - known)}; the photo shows {count}, "
-            f"{'their ids begin' if count != 1 else 'the id begins'} at 1"
-            if count
-            else "people: nobody was found in this photo"
-        )
+        ids = f"ids are {', '.join(map(str, sorted(known)))}" if known else "it shows nobody"
+        raise UsageError(f"people: the photo has no person {min(named - known)}; {ids}")
     chosen = {person.person_id for person in choose_people(result, request.people)}
     wearers: dict[tuple[Worn, ...], list[int]] = {}
     for person in sorted(known):

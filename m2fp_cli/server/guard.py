@@ -171,6 +171,7 @@ class Guard:
         request_id = asked_id if _SAFE_ID.fullmatch(asked_id) else secrets.token_hex(8)
         exchange = Exchange(request_id, scope["method"], scope["path"])
         scope.setdefault("state", {})["exchange"] = exchange
+        scope["app"] = self  # lets the router raise what it cannot find, for us to answer
         started = time.perf_counter()
         answer = _Answer(send, exchange, self._cors_headers(headers))
         try:

@@ -22,10 +22,11 @@ DISCARD_SECONDS = 3.0
 CONNECTIONS = 512  # open at once; more are answered 503
 DRAIN_SECONDS = 25.0  # from SIGTERM to the end; Kubernetes kills after 30 s by default
 
-FIELDS = 64  # parts of a form: a photo, five kinds of things to wear for some people
+FIELDS = 256  # parts of a form: a photo, five kinds of things to wear for 50 people
 FIELD_BYTES = 256  # of a text in a form
-ACCESSORY_PIXELS = 16_000_000  # an uploaded accessory; as float32 with alpha it takes 256 MB
-ITEMS = 32  # things worn in one try-on
+ITEMS = 250  # things worn in one try-on
+PICTURES = 8  # uploaded accessories in one try-on
+PICTURE_PIXELS = 16_000_000  # of all of them; as float32 with alpha they take 256 MB
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ class ServiceLog:
             self._line(f"{message} {values}".rstrip())
 
     def saw(self, exchange: Exchange) -> None:
-        """A request has ended; probes that went well are left out."""
-        if exchange.path in _QUIET_PATHS and exchange.status == 200:
+        """A request has ended; probes are left out."""
+        if exchange.path in _QUIET_PATHS and exchange.status in (200, 503):
             return
         path = displayable(exchange.path)[:_PATH_LENGTH]
         if self._as_json:

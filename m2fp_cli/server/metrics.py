@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily as CounterFamily
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -23,6 +29,7 @@ class Metrics:
 
     def __init__(self) -> None:
         """Start at zero, with a registry of its own."""
+        disable_created_metrics()  # a time stamp beside every counter, which nobody reads
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "m2fp_requests",

@@ -155,7 +155,8 @@ class PhotoRoutes:
         return _Upload(body)
 
     def _sort(self, parts: list[Part]) -> _Upload:
-        upload = _Upload()
+        """Fields by what they are."""
+        upload, pixels = _Upload(), 0
         for part in parts:
             field_of_kind = kind_field(part.name)
             if part.name in PHOTO_FIELDS:
@@ -165,25 +166,31 @@ class PhotoRoutes:
                 upload.photo, upload.name = part.content, safe_name(part.filename or "")
             elif field_of_kind is not None and part.filename is not None:
                 kind, person = field_of_kind
-                self._inspect(part.content, bounds.ACCESSORY_PIXELS, f"the {kind}")
+                pixels += self._inspect(part.content, bounds.PICTURE_PIXELS, f"the {kind}")
                 upload.worn.append(Worn(kind, part.content, person))
+                if len(upload.worn) > bounds.PICTURES or pixels > bounds.PICTURE_PIXELS:
+                    raise _too_many_pictures()
             else:
                 upload.texts.append((part.name, part.text))
         return upload
 
-    def _inspect(self, data: bytes, most_pixels: int, what: str) -> None:
+    def _inspect(self, data: bytes, most_pixels: int, what: str) -> int:
         """Look at a picture's header, before anything is queued or decoded.
+
+        Returns:
+            its pixels.
 
         Raises:
             Problem: it is of no known format, too large, or damaged.
         """
         try:
-            inspect_image(data, max_pixels=most_pixels)
+            header = inspect_image(data, max_pixels=most_pixels)
         except ImageError as error:
             if error.reason == "too_large":
                 text = f"has more than the {most_pixels / 1e6:.4g} megapixels taken here"
                 error = ImageError("too_large", f"{text}; make it smaller")
             raise photo_problem(error, what) from None
+        return header.width * header.height
 
     def _require_photo(self, upload: _Upload) -> bytes:
         if upload.photo is None:
@@ -297,6 +304,15 @@ def _declared(request: Request) -> int | None:
 
 def _bad_form(sentence: str) -> Problem:
     return Problem(400, "bad_form", sentence)
+
+
+def _too_many_pictures() -> Problem:
+    return Problem(
+        413,
+        "too_large",
+        f"at most {bounds.PICTURES} pictures to wear are taken at once, with "
+        f"{bounds.PICTURE_PIXELS / 1e6:g} megapixels together",
+    )
 
 
 def _gone() -> Problem:

@@ -8,12 +8,14 @@ import logging
 import resource
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import FrameType
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.resources import PoolPlan
@@ -71,31 +73,36 @@ def run_service(plan: ServicePlan) -> None:
         precision = settle_precision(job.precision)
         model = ModelFacts(job.model.name, job.model.weights, precision)
         parts = ServiceParts(pool, plan.limits, plan.access, model)
-        config = uvicorn.Config(
-            build_app(parts, (log,)),
-            http=TimedConnection,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            backlog=_BACKLOG,
-            limit_concurrency=bounds.CONNECTIONS,
-            timeout_keep_alive=int(bounds.KEEP_ALIVE_SECONDS),
-            timeout_graceful_shutdown=int(bounds.DRAIN_SECONDS),
-            h11_max_incomplete_event_size=bounds.HEAD_BYTES,
-        )
+        config = http_config(build_app(parts, (log,)))
         pool.start()
         address = _address(listener)
         log.say(f"m2fp serve: {address}", model=job.model.name, workers=plan.pool.line())
         try:
-            _Server(config, pool, log).run([listener])
+            ServiceServer(config, pool, log).run([listener])
         finally:
             pool.close()
         if pool.failure is not None:
             raise pool.failure
         log.say("m2fp serve: ended")
+
+
+def http_config(app: ASGIApp) -> uvicorn.Config:
+    """How uvicorn serves the application."""
+    return uvicorn.Config(
+        app,
+        http=TimedConnection,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=_BACKLOG,
+        limit_concurrency=bounds.CONNECTIONS,
+        timeout_keep_alive=int(bounds.KEEP_ALIVE_SECONDS),
+        timeout_graceful_shutdown=int(bounds.DRAIN_SECONDS),
+        h11_max_incomplete_event_size=bounds.HEAD_BYTES,
+    )
 
 
 def is_loopback(host: str) -> bool:
@@ -134,27 +141,33 @@ def _build_pool(plan: ServicePlan, log: ServiceLog) -> ServicePool:
     return ServicePool(run_service_worker, plan.job, plan.pool, limits, plan.limits.queue, log.say)
 
 
-class _Server(uvicorn.Server):
+class ServiceServer(uvicorn.Server):
     """uvicorn's server, which also ends when there can be no workers, and exits 0 on SIGTERM."""
 
     def __init__(self, config: uvicorn.Config, pool: ServicePool, log: ServiceLog) -> None:
+        """Serve an application whose workers are in a pool."""
         super().__init__(config)
         self._pool, self._log = pool, log
         self._began, self._is_warm = time.monotonic(), False
 
     async def on_tick(self, counter: int) -> bool:
+        """Look whether to end; ten times a second."""
         if not self._is_warm and self._pool.card is not None:
             self._is_warm = True
             self._log.say(f"ready after {time.monotonic() - self._began:.1f} s")
         return await super().on_tick(counter) or self._pool.failure is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take nothing new and finish what was begun."""
         self._log.say("m2fp serve: stopping; what was begun is finished")
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """As uvicorn's, without raising the signal once more at the end."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
         numbers = (signal.SIGINT, signal.SIGTERM)
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
@@ -164,6 +177,7 @@ class _Server(uvicorn.Server):
                 signal.signal(number, handler)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """End gently at the first signal, at once at the second."""
         self.force_exit = self.should_exit  # a second signal does not wait any longer
         self.should_exit = True
 

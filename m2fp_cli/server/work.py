@@ -97,17 +97,20 @@ class ServiceWorker:
             UsageError: a parameter makes no sense for this photo.
         """
         from m2fp_cli.imaging.codec import decode_image
-        from m2fp_cli.server.encode import ShownPhoto, encode_view
-        from m2fp_cli.server.fitting import encode_fitted, fit_people
+        from m2fp_cli.server.encode import ShownPhoto, encode_view, ids_of
+        from m2fp_cli.server.fitting import encode_fitted, fit_people, load_wardrobe
 
         clock = _StageClock()
+        ids_of(self._parser.labels, request.asked.labels)  # wrong ones before the work
+        with clock.stage("tryon"):
+            wardrobe = load_wardrobe(request)
         with clock.stage("read"):
             photo = decode_image(request.photo, max_pixels=self._job.max_pixels)
             document = json.loads(zlib.decompress(request.document)) if request.document else None
         parsed, document = self._parsed(photo, document, request, clock)
         if request.worn:
             with clock.stage("tryon"):
-                fitted = fit_people(parsed.image_bgr, parsed.result, request)
+                fitted = fit_people(parsed.image_bgr, parsed.result, request, wardrobe)
             with clock.stage("encode"):
                 body, filename = encode_fitted(fitted, request)
         else:
