@@ -14,7 +14,7 @@ from m2fp_cli.commands.help import ACCESS, FAILURES, INPUT, MESSAGES, SPEED
 from m2fp_cli.errors import EngineError, UsageError
 
 if TYPE_CHECKING:
-    from m2fp_cli.server.guard import Access
+    from m2fp_cli.server.access import Access
 
 EXAMPLES = """\
 m2fp serve --model starter
@@ -182,7 +182,7 @@ def read_access(
     Raises:
         UsageError: there is no token where one is needed, or it is too short, or a list is wrong.
     """
-    from m2fp_cli.server.guard import Access
+    from m2fp_cli.server.access import Access
     from m2fp_cli.server.run import is_loopback
 
     loopback = is_loopback(host)

@@ -10,8 +10,9 @@ from pathlib import Path
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from m2fp_cli.server.access import Access
 from m2fp_cli.server.documentation import render_documentation
-from m2fp_cli.server.guard import Access, Guard, Watcher
+from m2fp_cli.server.guard import Guard, Watcher
 from m2fp_cli.server.information import InformationRoutes, ModelFacts, PageRoutes
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.metrics import Metrics

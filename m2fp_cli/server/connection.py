@@ -7,6 +7,8 @@ byte, or never reads its answer, would stay for ever.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from typing import Any
 
@@ -59,9 +61,15 @@ class TimedConnection(H11Protocol):
         _stop(self._head_clock)
         _stop(self._read_clock)
 
+    def _cut_off(self) -> None:
+        """End the connection without sending what is left, which the system would go on with."""
+        line = self.transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
     def _await_head(self) -> None:
         _stop(self._head_clock)
-        self._head_clock = self.loop.call_later(bounds.HEAD_SECONDS, self.transport.abort)
+        self._head_clock = self.loop.call_later(bounds.HEAD_SECONDS, self._cut_off)
 
     def _watch_reading(self) -> None:
         """Look again after a window; end the connection if hardly anything was taken in it."""
@@ -72,7 +80,7 @@ class TimedConnection(H11Protocol):
             taken = left - self.transport.get_write_buffer_size()
             tired = time.monotonic() - self._paused_at > bounds.ANSWER_SECONDS
             if taken < bounds.WINDOW_BYTES or tired:
-                self.transport.abort()
+                self._cut_off()
             else:
                 self._watch_reading()
 

@@ -7,30 +7,21 @@ documents with the request's id, which the log has too.
 from __future__ import annotations
 
 import contextlib
-import hmac
-import ipaddress
 import re
 import secrets
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from m2fp_cli.errors import UsageError
+from m2fp_cli.server.access import Access, is_open
 from m2fp_cli.server.problem import ClientGoneError, Problem
 
-LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?")
-_OPEN_PREFIXES = ("/page/", "/accessories/")
-_OPEN_PATHS = frozenset(
-    ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico", "/version")
-)
 _PIECE_BYTES = 256 * 1024
 _ANSWER_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
@@ -42,79 +33,6 @@ _ANSWER_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-
-
-@dataclass(frozen=True)
-class Access:
-    """Who may ask.
-
-    Attributes:
-        is_loopback: the service listens to this machine only.
-        hosts: names it is known by, besides those of ``is_loopback``; ``*.example.com`` takes all
-            below a domain.
-        origins: pages of other origins that may use it.
-        token: what clients must show; None lets everybody in.
-    """
-
-    is_loopback: bool = True
-    hosts: tuple[str, ...] = ()
-    origins: tuple[str, ...] = ()
-    token: bytes | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        """Check that origins are origins.
-
-        Raises:
-            UsageError: one has no scheme, has a path, or is ``*``.
-        """
-        for origin in self.origins:
-            parts = urlsplit(origin)
-            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in (
-                "http",
-                "https",
-            ):
-                raise UsageError(f"--cors takes origins such as https://example.com, got {origin}")
-
-    def takes_host(self, host: str) -> bool:
-        """Whether a request for this host name is meant for us.
-
-        A page of a foreign site can have its name resolve to this machine (DNS rebinding); its
-        requests then carry that name. A number as a name cannot be rebound.
-        """
-        found = _HOST.fullmatch(host)
-        if found is None:
-            return False
-        name = found["name"].strip("[]").lower().removesuffix(".")
-        if name in LOOPBACK_NAMES or any(_matches(name, known) for known in self.hosts):
-            return True
-        return _is_address(name) and (
-            not self.is_loopback or ipaddress.ip_address(name).is_loopback
-        )
-
-    def takes_origin(self, origin: str, host: str) -> bool:
-        """Whether a page of this origin may send requests: our own page, or one on the list."""
-        return origin in self.origins or urlsplit(origin).netloc.lower() == host.lower()
-
-    def takes_token(self, authorization: str) -> bool:
-        """Whether an ``Authorization`` header has the token; takes as long for any wrong one."""
-        if self.token is None:
-            return True
-        scheme, _, given = authorization.partition(" ")
-        shown = given.strip().encode("latin-1", "replace")
-        return hmac.compare_digest(shown, self.token) and scheme.lower() == "bearer"
-
-
-def _matches(name: str, known: str) -> bool:
-    known = known.lower()
-    return name.endswith(known[1:]) if known.startswith("*.") else name == known
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
 
 
 @dataclass
@@ -211,11 +129,15 @@ class Guard:
             await answer.send_problem(problem)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        """Host, origin, token.
+        """Framing, host, origin, token.
 
         Raises:
             Problem: one of them is wrong.
         """
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # Two clients' requests could be told apart in two ways, see RFC 9112, 6.1.
+            closing = {"Connection": "close"}
+            raise Problem(400, "two_lengths", "send one of Content-Length and chunks", closing)
         hosts, access = headers.getlist("host"), self._access
         if len(hosts) != 1 or not access.takes_host(hosts[0]):
             shown = hosts[0][:80] if hosts else ""
@@ -238,11 +160,6 @@ class Guard:
                 "send the service's token, as in 'Authorization: Bearer TOKEN'",
                 {"WWW-Authenticate": 'Bearer realm="m2fp"'},
             )
-
-
-def is_open(path: str) -> bool:
-    """Whether a path needs no token: what shows nobody's photos and costs no work."""
-    return path in _OPEN_PATHS or path.startswith(_OPEN_PREFIXES)
 
 
 def as_problem(error: Exception) -> Problem:

@@ -17,8 +17,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from m2fp_cli.batch.resources import resident_bytes
+from m2fp_cli.server.figures import PoolFigures
 from m2fp_cli.server.guard import Exchange
-from m2fp_cli.server.pool import Delivered, PoolFigures
+from m2fp_cli.server.waiting import Delivered
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -29,7 +30,8 @@ class Metrics:
 
     def __init__(self) -> None:
         """Start at zero, with a registry of its own."""
-        disable_created_metrics()  # a time stamp beside every counter, which nobody reads
+        # A time stamp beside every counter, which nobody reads.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self._registry = CollectorRegistry()
         self._requests = Counter(
             "m2fp_requests",

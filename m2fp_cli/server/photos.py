@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import unicodedata
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 from urllib.parse import quote
 
@@ -16,37 +13,22 @@ from starlette.responses import Response
 from starlette.types import Receive
 
 from m2fp_cli.errors import ImageError, UsageError
-from m2fp_cli.imaging.inspect import inspect_image
 from m2fp_cli.server import limits as bounds
-from m2fp_cli.server.form import Part, boundary_of, split_form
-from m2fp_cli.server.guard import Exchange
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.messages import WorkRequest, Worn
 from m2fp_cli.server.metrics import Metrics
-from m2fp_cli.server.parameters import Parameters, kind_field
-from m2fp_cli.server.pool import Delivered, PoolClosedError, PoolFullError, ServicePool
-from m2fp_cli.server.problem import ClientGoneError, Problem, photo_problem, refuse_busy
+from m2fp_cli.server.parameters import Parameters
+from m2fp_cli.server.pool import ServicePool
+from m2fp_cli.server.problem import ClientGoneError, Problem, busy, photo_problem
+from m2fp_cli.server.receiving import Receiver, Upload, bad_form, share_of
 from m2fp_cli.server.store import Kept, ResultStore
-from m2fp_cli.server.upload import BodyReader, MemoryBudget, Share
 from m2fp_cli.server.views import Asked, choose_parse_view, choose_tryon_view
+from m2fp_cli.server.waiting import Delivered, PoolClosedError, PoolFullError
 
-PHOTO_FIELDS = ("image", "file")
 _PARSE_PARAMETERS = ("as", "labels", "by", "min_score")
 _RESULT_PARAMETERS = ("as", "labels", "by")
 _TRYON_PARAMETERS = ("as", "people", "result", "min_score", "*")
-_RAW_TYPES = ("image/", "application/octet-stream")
-_NAME_LENGTH = 80
 _LONGEST_RETRY_SECONDS = 60.0
-
-
-@dataclass
-class _Upload:
-    """What a request brought: a photo, texts, pictures to wear."""
-
-    photo: bytes | None = None
-    name: str = "photo"
-    texts: list[tuple[str, str]] = field(default_factory=list)
-    worn: list[Worn] = field(default_factory=list)
 
 
 class PhotoRoutes:
@@ -57,7 +39,8 @@ class PhotoRoutes:
     ) -> None:
         """Handle requests with a pool of workers and a store of results."""
         self._pool, self._store, self._limits, self._metrics = pool, store, limits, metrics
-        self.budget = MemoryBudget(limits.memory_bytes)
+        self._receiver = Receiver(limits)
+        self.budget = self._receiver.budget
 
     async def parse(self, request: Request) -> Response:
         """``POST /parse``."""
@@ -68,7 +51,7 @@ class PhotoRoutes:
         lowest = given.min_score()
         async with self._uploading(request) as upload:
             if upload.texts or upload.worn:
-                raise _bad_form("takes one photo; parameters belong into the address")
+                raise bad_form("takes one photo; parameters belong into the address")
             photo = self._require_photo(upload)
             work = WorkRequest(photo, upload.name, asked, min_score=lowest)
             return await self._answer(request, work, keep=True)
@@ -92,7 +75,7 @@ class PhotoRoutes:
                 )
                 return await self._answer(request, work, keep=True)
             if upload.photo is not None or lowest is not None:
-                raise _bad_form("a result has its photo and its scores already")
+                raise bad_form("a result has its photo and its scores already")
             kept = self._kept(result_id)
             work = WorkRequest(
                 kept.photo, kept.name, asked, kept.document, worn=worn, people=people
@@ -114,85 +97,15 @@ class PhotoRoutes:
             raise _gone()
         return Response(status_code=204)
 
-    # ---------------------------------------------------------------------------------- uploads
-
     @contextlib.asynccontextmanager
-    async def _uploading(self, request: Request) -> AsyncIterator[_Upload]:
-        """A request's upload; what is left of it after a refusal is read and dropped."""
-        reader = BodyReader(request.receive, _declared(request), self._limits)
-        try:
-            self._refuse_if_full()
-            yield await self._read_upload(request, reader, self._share(request))
-        except Problem as problem:
-            waits = "expect" in request.headers and not reader.is_begun
-            if not reader.is_done and not waits:
-                await reader.discard()
-            if not reader.is_done:
-                problem.headers["Connection"] = "close"
-            raise
+    async def _uploading(self, request: Request) -> AsyncIterator[Upload]:
+        """A request's upload; refused at once where no worker could take it."""
+        if self._pool.is_full:
+            await self._receiver.refuse(request, self._busy())
+        async with self._receiver.receiving(request) as upload:
+            yield upload
 
-    def _share(self, request: Request) -> Share:
-        """A share of the memory that is given back when the answer is sent."""
-        exchange: Exchange = request.scope["state"]["exchange"]
-        return exchange.resources.enter_context(self.budget.share())
-
-    async def _read_upload(self, request: Request, reader: BodyReader, share: Share) -> _Upload:
-        content_type = request.headers.get("content-type", "")
-        boundary = boundary_of(content_type)
-        if boundary is not None:
-            return self._sort(split_form(await reader.whole(share), boundary))
-        if not content_type.lower().startswith(_RAW_TYPES) and content_type:
-            raise Problem(
-                415,
-                "unsupported",
-                "send the photo as an image/* body, or as the field 'image' of a form "
-                "(multipart/form-data)",
-            )
-        body = await reader.whole(share)
-        if not body:
-            return _Upload()
-        self._inspect(body, self._limits.pixels, "the photo")
-        return _Upload(body)
-
-    def _sort(self, parts: list[Part]) -> _Upload:
-        """Fields by what they are."""
-        upload, pixels = _Upload(), 0
-        for part in parts:
-            field_of_kind = kind_field(part.name)
-            if part.name in PHOTO_FIELDS:
-                if upload.photo is not None:
-                    raise _bad_form("it has more than one photo")
-                self._inspect(part.content, self._limits.pixels, "the photo")
-                upload.photo, upload.name = part.content, safe_name(part.filename or "")
-            elif field_of_kind is not None and part.filename is not None:
-                kind, person = field_of_kind
-                pixels += self._inspect(part.content, bounds.PICTURE_PIXELS, f"the {kind}")
-                upload.worn.append(Worn(kind, part.content, person))
-                if len(upload.worn) > bounds.PICTURES or pixels > bounds.PICTURE_PIXELS:
-                    raise _too_many_pictures()
-            else:
-                upload.texts.append((part.name, part.text))
-        return upload
-
-    def _inspect(self, data: bytes, most_pixels: int, what: str) -> int:
-        """Look at a picture's header, before anything is queued or decoded.
-
-        Returns:
-            its pixels.
-
-        Raises:
-            Problem: it is of no known format, too large, or damaged.
-        """
-        try:
-            header = inspect_image(data, max_pixels=most_pixels)
-        except ImageError as error:
-            if error.reason == "too_large":
-                text = f"has more than the {most_pixels / 1e6:.4g} megapixels taken here"
-                error = ImageError("too_large", f"{text}; make it smaller")
-            raise photo_problem(error, what) from None
-        return header.width * header.height
-
-    def _require_photo(self, upload: _Upload) -> bytes:
+    def _require_photo(self, upload: Upload) -> bytes:
         if upload.photo is None:
             raise Problem(
                 400,
@@ -209,9 +122,8 @@ class PhotoRoutes:
 
     # ----------------------------------------------------------------------------------- answers
 
-    def _refuse_if_full(self) -> None:
-        if self._pool.is_full:
-            refuse_busy(self._retry_seconds(), "all workers are busy and the queue is full")
+    def _busy(self) -> Problem:
+        return busy(self._retry_seconds(), "all workers are busy and the queue is full")
 
     def _retry_seconds(self) -> float:
         """About how long the queue takes now."""
@@ -223,7 +135,7 @@ class PhotoRoutes:
         """Let a worker do it, and send what it made."""
         delivered = await self._work(request.receive, work)
         answer = delivered.answer
-        self._share(request).take(len(answer.body))
+        share_of(request, self.budget).take(len(answer.body))
         self._metrics.worked(delivered)
         headers = {
             "Content-Disposition": _disposition(answer.filename),
@@ -238,7 +150,7 @@ class PhotoRoutes:
         try:
             future = asyncio.wrap_future(self._pool.submit(work))
         except PoolFullError:
-            refuse_busy(self._retry_seconds(), "all workers are busy and the queue is full")
+            raise self._busy() from None
         except PoolClosedError:
             raise _closing() from None
         gone: asyncio.Future[None] = asyncio.ensure_future(_until_gone(receive))
@@ -264,18 +176,6 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def safe_name(filename: str) -> str:
-    r"""What the files of an answer are called: the client's name without anything of a path.
-
-    >>> safe_name("C:\\photos\\..\\Family 1.JPG")
-    'Family 1'
-    """
-    last = PurePosixPath(PureWindowsPath(filename).name).name
-    stem = unicodedata.normalize("NFC", last.rpartition(".")[0] or last)
-    kept = "".join(c for c in stem if c.isalnum() or c in " -_.")
-    return kept.strip(" .")[:_NAME_LENGTH].strip(" .") or "photo"
-
-
 def _disposition(filename: str) -> str:
     plain = filename.encode("ascii", "replace").decode().replace("?", "_")
     return f"inline; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
@@ -290,29 +190,10 @@ def _check_worn(worn: tuple[Worn, ...]) -> None:
     if not worn:
         raise Problem(400, "nothing_to_wear", "name something to wear, such as hat=fedora")
     if len(worn) > bounds.ITEMS:
-        raise _bad_form(f"more than {bounds.ITEMS} things to wear")
+        raise bad_form(f"more than {bounds.ITEMS} things to wear")
     places = [(one.kind, one.person) for one in worn]
     if len(set(places)) < len(places):
-        raise _bad_form("the same kind is given twice for the same person")
-
-
-def _declared(request: Request) -> int | None:
-    """``Content-Length``, which the HTTP layer has checked."""
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isdecimal() else None
-
-
-def _bad_form(sentence: str) -> Problem:
-    return Problem(400, "bad_form", sentence)
-
-
-def _too_many_pictures() -> Problem:
-    return Problem(
-        413,
-        "too_large",
-        f"at most {bounds.PICTURES} pictures to wear are taken at once, with "
-        f"{bounds.PICTURE_PIXELS / 1e6:g} megapixels together",
-    )
+        raise bad_form("the same kind is given twice for the same person")
 
 
 def _gone() -> Problem:

@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from typing import Any
 
@@ -30,76 +29,21 @@ from m2fp_cli.batch.processes import Preloading, WorkerMain
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.wake import WakePipe
 from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.server.figures import PoolFigures
 from m2fp_cli.server.messages import (
     Answered,
     Introduced,
     Ping,
     Pong,
     Refused,
-    WorkAnswer,
     WorkRequest,
 )
+from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
 
 _PING_SECONDS = 5.0  # between two rounds of pings
 _SILENCE_SECONDS = 30.0  # an idle worker that has not answered for so long is replaced
+_LATEST = 50  # requests whose times are averaged
 _PIPE_SECONDS = 5.0  # a worker that stops reading or writing in the middle of a message is dead
-
-
-class PoolFullError(Exception):
-    """All workers are busy and the queue is full."""
-
-
-class PoolClosedError(Exception):
-    """No request is taken any more."""
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """An answer and the seconds its request waited for a worker."""
-
-    answer: WorkAnswer
-    waited_seconds: float
-
-
-@dataclass(frozen=True)
-class PoolFigures:
-    """What goes on in a pool.
-
-    Attributes:
-        workers: processes that there shall be.
-        ready: processes that have loaded the model.
-        busy: processes that work on a request.
-        queued: requests that wait.
-        restarts: processes that were replaced, for whatever reason.
-        deaths: of these, those that crashed or were killed.
-        resident_bytes: memory of the processes together, as they said last.
-        work_seconds: mean seconds of a request so far; 0 before the first one.
-    """
-
-    workers: int
-    ready: int
-    busy: int
-    queued: int
-    restarts: int
-    deaths: int
-    resident_bytes: int
-    work_seconds: float
-
-
-@dataclass(eq=False)
-class _Ticket:
-    """One request on its way."""
-
-    request: WorkRequest
-    future: Future[Delivered] = field(default_factory=Future)
-    since: float = field(default_factory=time.monotonic)
-    started: float = 0.0
-
-    def claim(self) -> bool:
-        """Whether somebody still waits for it; from then on it cannot be cancelled."""
-        if self.future.running():
-            return True
-        return not self.future.done() and self.future.set_running_or_notify_cancel()
 
 
 class ServicePool:
@@ -132,13 +76,11 @@ class ServicePool:
         self.card: Introduced | None = None
         self.failure: M2fpError | None = None
         self._main, self._job, self._plan, self._limits = main, job, plan, limits
-        self._capacity, self._note = plan.workers + queue, note
-        self._lock = threading.Lock()
-        self._queue: deque[_Ticket] = deque()  # guarded by the lock, like the next two
-        self._open = 0
+        self._line, self._note = WaitingLine(plan.workers + queue), note
+        self._lock = threading.Lock()  # of what is asked
         self._asks: list[tuple[int, Future[None]]] = []
         self._crew: list[Member[WorkRequest]] = []
-        self._given: dict[int, _Ticket] = {}  # in the hands of workers, by number
+        self._given: dict[int, Ticket] = {}  # in the hands of workers, by number
         self._heard: dict[Member[WorkRequest], tuple[float, int]] = {}  # last word: when, resident
         self._numbers = itertools.count(1)
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
@@ -146,7 +88,7 @@ class ServicePool:
         self._closing = False
         self._start_after = self._ping_at = 0.0
         self._started = self._dead = 0
-        self._worked = (0, 0.0)
+        self._worked: deque[float] = deque(maxlen=_LATEST)  # seconds of requests
         self._thread = threading.Thread(target=self._supervise, name="pool", daemon=True)
 
     def start(self) -> None:
@@ -165,22 +107,14 @@ class ServicePool:
             PoolFullError: too many wait already.
             PoolClosedError: the pool is closing, or has no workers.
         """
-        ticket = _Ticket(request)
-        with self._lock:
-            if self._closing or self.failure is not None:
-                raise PoolClosedError
-            if self._open >= self._capacity:
-                raise PoolFullError
-            self._open += 1
-            self._queue.append(ticket)
-        ticket.future.add_done_callback(lambda _: self._forget(ticket))
+        ticket = self._line.add(request)
         self._wake.wake()
         return ticket.future
 
     @property
     def is_full(self) -> bool:
         """Whether ``submit`` would refuse now."""
-        return self._open >= self._capacity
+        return self._line.is_full
 
     def ask(self) -> Future[None]:
         """A future that is done as soon as a worker answers that it is there."""
@@ -195,22 +129,21 @@ class ServicePool:
     def figures(self) -> PoolFigures:
         """What goes on now."""
         crew, heard = list(self._crew), list(self._heard.values())
-        count, seconds = self._worked
+        worked = list(self._worked)
         return PoolFigures(
             workers=self._plan.workers,
             ready=sum(member.is_ready for member in crew),
             busy=sum(bool(member.held) for member in crew),
-            queued=len(self._queue),
+            queued=len(self._line),
             restarts=max(0, self._started - self._plan.workers),
             deaths=self._dead,
             resident_bytes=sum(resident for _, resident in heard),
-            work_seconds=seconds / count if count else 0.0,
+            work_seconds=sum(worked) / len(worked) if worked else 0.0,
         )
 
     def close(self) -> None:
         """End all workers; requests that are still open fail with ``PoolClosedError``."""
-        with self._lock:
-            self._closing = True
+        self._closing = True
         self._wake.wake()
         if self._thread.is_alive():
             self._thread.join()
@@ -226,6 +159,8 @@ class ServicePool:
                 self._ping()
                 self._listen()
                 self._enforce_time()
+        except Exception as error:
+            self.failure = M2fpError(f"the pool of workers failed ({error!r}); please report this")
         finally:
             self._end()
 
@@ -245,10 +180,7 @@ class ServicePool:
     def _drop_stale(self) -> None:
         """Give up what has waited for longer than a photo may take."""
         longest = self._limits.photo_seconds or 0.0
-        oldest = time.monotonic() - longest
-        with self._lock:
-            stale = [ticket for ticket in self._queue if ticket.since < oldest]
-        for ticket in stale:
+        for ticket in self._line.older_than(time.monotonic() - longest):
             if ticket.claim():
                 ticket.future.set_exception(
                     ImageError("timeout", f"waited longer than {longest:.0f} s for a worker")
@@ -258,7 +190,7 @@ class ServicePool:
         for member in self._crew:
             if not member.can_start:
                 continue
-            ticket = self._next_ticket()
+            ticket = self._line.next()
             if ticket is None:
                 return
             number = next(self._numbers)
@@ -268,18 +200,7 @@ class ServicePool:
                 self._given[number] = ticket
             else:
                 member.kill()
-                with self._lock:
-                    self._queue.appendleft(ticket)
-
-    def _next_ticket(self) -> _Ticket | None:
-        """The oldest request that somebody still waits for."""
-        while True:
-            with self._lock:
-                if not self._queue:
-                    return None
-                ticket = self._queue.popleft()
-            if ticket.claim():
-                return ticket
+                self._line.put_back(ticket)
 
     def _ping(self) -> None:
         now = time.monotonic()
@@ -331,8 +252,7 @@ class ServicePool:
         now = time.monotonic()
         self._heard[member] = (now, message.resident_bytes)
         self._deaths.see_progress()
-        count, seconds = self._worked
-        self._worked = (count + 1, seconds + now - ticket.started)
+        self._worked.append(now - ticket.started)
         if isinstance(message, Answered):
             ticket.future.set_result(Delivered(message.answer, ticket.started - ticket.since))
         else:
@@ -391,18 +311,8 @@ class ServicePool:
 
     # ----------------------------------------------------------------------------------- the end
 
-    def _forget(self, ticket: _Ticket) -> None:
-        """A request has ended, whichever way."""
-        with self._lock:
-            self._open -= 1
-            if ticket in self._queue:  # cancelled or given up while it waited
-                self._queue.remove(ticket)
-
     def _end(self) -> None:
-        with self._lock:
-            self._closing = True
-            left = [*self._queue]
-        left += self._given.values()
+        left = [*self._line.close(), *self._given.values()]
         for member in self._crew:
             member.kill()
         for member in self._crew:

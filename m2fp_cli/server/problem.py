@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import NoReturn
 
 from m2fp_cli.errors import ImageError
 
@@ -59,15 +58,11 @@ def photo_problem(error: ImageError, what: str = "the photo") -> Problem:
     return Problem(500, error.reason, f"{what} could not be worked on: {error}")
 
 
-def refuse_busy(seconds: float, why: str) -> NoReturn:
-    """Tell a client to come again.
+def busy(seconds: float, why: str) -> Problem:
+    """Why a client shall come again.
 
     Args:
         seconds: until it is worth to try.
         why: one sentence.
-
-    Raises:
-        Problem: always, 429.
     """
-    headers = {"Retry-After": str(max(1, round(seconds)))}
-    raise Problem(429, "busy", why, headers)
+    return Problem(429, "busy", why, {"Retry-After": str(max(1, round(seconds)))})

@@ -22,9 +22,9 @@ from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.kernels.cpu import settle_precision
 from m2fp_cli.server import limits as bounds
+from m2fp_cli.server.access import Access
 from m2fp_cli.server.app import ServiceParts, build_app
 from m2fp_cli.server.connection import TimedConnection
-from m2fp_cli.server.guard import Access
 from m2fp_cli.server.information import ModelFacts
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.log import LibraryLog, ServiceLog

@@ -11,7 +11,7 @@ from starlette.types import Receive
 
 from m2fp_cli.server import limits as bounds
 from m2fp_cli.server.limits import MEBI, ServiceLimits
-from m2fp_cli.server.problem import ClientGoneError, Problem, refuse_busy
+from m2fp_cli.server.problem import ClientGoneError, Problem, busy
 
 
 class MemoryBudget:
@@ -50,7 +50,7 @@ class Share:
             Problem: 429, there is no room.
         """
         if self._budget.used_bytes + count > self._budget.limit_bytes:
-            refuse_busy(bounds.WINDOW_SECONDS, "too many uploads at once; try again later")
+            raise busy(bounds.WINDOW_SECONDS, "too many uploads at once; try again later")
         self.take(count)
 
 
