@@ -40,11 +40,11 @@ class Fitted:
     people: tuple[PersonRecord, ...]
 
 
-Wardrobe = Mapping[Worn, Item]
+LoadedItems = Mapping[Worn, Item]
 """Things to wear, loaded."""
 
 
-def load_wardrobe(request: WorkRequest) -> Wardrobe:
+def load_items(request: WorkRequest) -> LoadedItems:
     """Everything that a request wants to be worn.
 
     Raises:
@@ -54,7 +54,7 @@ def load_wardrobe(request: WorkRequest) -> Wardrobe:
 
 
 def fit_people(
-    photo_bgr: Picture, result: ParsingResult, request: WorkRequest, wardrobe: Wardrobe
+    photo_bgr: Picture, result: ParsingResult, request: WorkRequest, items: LoadedItems
 ) -> Fitted:
     """Let everybody wear what the request says.
 
@@ -62,14 +62,14 @@ def fit_people(
         UsageError: a person is not there.
     """
     image, records = photo_bgr, list[PersonRecord]()
-    for outfit, ids in _groups(result, request, wardrobe):
+    for outfit, ids in _groups(result, request, items):
         done = try_on(image, result, outfit, ids)
         image, records = done.image_bgr, [*records, *done.people]
     return Fitted(image, tuple(sorted(records, key=lambda record: record.person_id)))
 
 
 def _groups(
-    result: ParsingResult, request: WorkRequest, wardrobe: Wardrobe
+    result: ParsingResult, request: WorkRequest, items: LoadedItems
 ) -> list[tuple[Outfit, tuple[int, ...]]]:
     """Outfits with the ids of those who wear them."""
     known = {person.person_id for person in result.people}
@@ -87,7 +87,7 @@ def _groups(
         if by_kind:
             wearers.setdefault(tuple(by_kind.values()), []).append(person)
     return [
-        (load_outfit({one.kind: wardrobe[one] for one in worn}), tuple(ids))
+        (load_outfit({one.kind: items[one] for one in worn}), tuple(ids))
         for worn, ids in wearers.items()
     ]
 

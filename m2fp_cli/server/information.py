@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from m2fp_cli.server.messages import Introduced
+from m2fp_cli.server.messages import Introduced, Wardrobe
 from m2fp_cli.server.metrics import MEDIA_TYPE, Metrics
 from m2fp_cli.server.pool import ServicePool
 from m2fp_cli.server.problem import Problem
@@ -66,14 +66,14 @@ class InformationRoutes:
         """``GET /accessories``."""
         found = [
             {"name": one.name, "kind": one.kind, "thumbnail": f"/accessories/{one.name}.webp"}
-            for one in self._card().accessories
+            for one in self._wardrobe().accessories
         ]
         return JSONResponse({"kinds": list(KIND_NAMES), "accessories": found})
 
     async def thumbnail(self, request: Request) -> Response:
         """``GET /accessories/{name}.webp``: looked up in a list, never in a folder."""
         name = request.path_params["name"]
-        for one in self._card().accessories:
+        for one in self._wardrobe().accessories:
             if one.name == name:
                 headers = {"Cache-Control": f"public, max-age={_DAY_SECONDS}"}
                 return Response(one.thumbnail, media_type="image/webp", headers=headers)
@@ -118,8 +118,22 @@ class InformationRoutes:
             Problem: 503, there is none yet.
         """
         if self._pool.card is None:
-            raise Problem(503, "starting", "the model is being loaded", {"Retry-After": "2"})
+            raise _starting()
         return self._pool.card
+
+    def _wardrobe(self) -> Wardrobe:
+        """What a worker has shown.
+
+        Raises:
+            Problem: 503, nothing yet.
+        """
+        if self._pool.wardrobe is None:
+            raise _starting()
+        return self._pool.wardrobe
+
+
+def _starting() -> Problem:
+    return Problem(503, "starting", "the model is being loaded", {"Retry-After": "2"})
 
 
 class PageRoutes:

@@ -98,6 +98,11 @@ class Pong:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowAccessories:
+    """Front to worker: make the thumbnails, once in the life of a service; it takes a second."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShownAccessory:
     """A shipped accessory as clients see it.
 
@@ -113,6 +118,13 @@ class ShownAccessory:
 
 
 @dataclass(frozen=True, slots=True)
+class Wardrobe:
+    """Worker to front: everything that is shipped to be tried on."""
+
+    accessories: tuple[ShownAccessory, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Introduced:
     """Worker to front: the model is loaded and has parsed once; and what the front must know.
 
@@ -121,7 +133,6 @@ class Introduced:
         human_id: id of the whole-person class; None if there is none.
         label_colors: (red, green, blue) by id.
         people_colors: (red, green, blue) by person id; 0 is nobody.
-        accessories: what can be tried on.
         resident_bytes: memory of the process.
     """
 
@@ -129,5 +140,4 @@ class Introduced:
     human_id: int | None
     label_colors: tuple[tuple[int, ...], ...]
     people_colors: tuple[tuple[int, ...], ...]
-    accessories: tuple[ShownAccessory, ...]
     resident_bytes: int = field(default=0)

@@ -36,6 +36,8 @@ from m2fp_cli.server.messages import (
     Ping,
     Pong,
     Refused,
+    ShowAccessories,
+    Wardrobe,
     WorkRequest,
 )
 from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
@@ -51,6 +53,7 @@ class ServicePool:
 
     Attributes:
         card: what the first worker said of the model; None until then.
+        wardrobe: what can be tried on; None until a worker has shown it.
         failure: why there can be no workers; None as long as there is hope.
     """
 
@@ -74,6 +77,7 @@ class ServicePool:
             note: told in a sentence what happens to workers.
         """
         self.card: Introduced | None = None
+        self.wardrobe: Wardrobe | None = None
         self.failure: M2fpError | None = None
         self._main, self._job, self._plan, self._limits = main, job, plan, limits
         self._line, self._note = WaitingLine(plan.workers + queue), note
@@ -210,10 +214,14 @@ class ServicePool:
         number = next(self._numbers)
         for member in self._crew:
             if member.is_ready and not member.is_leaving:
-                try:
-                    member.connection.send(Ping(number))
-                except OSError:
-                    member.kill()
+                self._tell(member, Ping(number))
+
+    def _tell(self, member: Member[WorkRequest], message: object) -> None:
+        """Send a small message; who cannot take it is dead, and found so in the next round."""
+        try:
+            member.connection.send(message)
+        except OSError:
+            member.kill()
 
     def _listen(self) -> None:
         members: dict[Any, Member[WorkRequest]] = {one.connection: one for one in self._crew}
@@ -243,6 +251,10 @@ class ServicePool:
             member.is_ready = True
             self._deaths.see_progress()
             self.card = self.card or message
+            if self.wardrobe is None:
+                self._tell(member, ShowAccessories())
+        elif isinstance(message, Wardrobe):
+            self.wardrobe = message
         elif isinstance(message, GaveUp):
             self._give_up(member, message)
 

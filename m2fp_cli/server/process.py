@@ -16,8 +16,10 @@ from m2fp_cli.batch.messages import Assignment, GaveUp
 from m2fp_cli.batch.resources import resident_bytes
 from m2fp_cli.batch.worker_line import WorkerLine, as_image_error, as_own_error, settle_process
 from m2fp_cli.errors import UsageError
-from m2fp_cli.server.messages import Answered, Ping, Pong, Refused
+from m2fp_cli.server.messages import Answered, Ping, Pong, Refused, ShowAccessories
 from m2fp_cli.server.work import ServiceJob, ServiceWorker
+
+_Assignments = queue.SimpleQueue[Assignment | ShowAccessories | None]
 
 
 def run_service_worker(connection: Connection, job: ServiceJob, threads: int) -> None:
@@ -31,15 +33,18 @@ def run_service_worker(connection: Connection, job: ServiceJob, threads: int) ->
         line.say(GaveUp(as_own_error(error), booting=True))
         return
     line.say(replace(card, resident_bytes=resident_bytes(os.getpid())))
-    assignments: queue.SimpleQueue[Assignment | None] = queue.SimpleQueue()
+    assignments: _Assignments = queue.SimpleQueue()
     listener = threading.Thread(target=_listen, args=(line, assignments), daemon=True)
     listener.start()
     while (assignment := assignments.get()) is not None:
-        line.say(_work(worker, assignment))
+        if isinstance(assignment, ShowAccessories):
+            line.say(worker.show_accessories())
+        else:
+            line.say(_work(worker, assignment))
         del assignment  # not to keep one photo until the next one comes
 
 
-def _listen(line: WorkerLine, assignments: queue.SimpleQueue[Assignment | None]) -> None:
+def _listen(line: WorkerLine, assignments: _Assignments) -> None:
     while (message := line.listen()) is not None:
         if isinstance(message, Ping):
             line.say(Pong(message.number, resident_bytes(os.getpid())))

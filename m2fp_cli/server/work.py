@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles
-from m2fp_cli.server.messages import Introduced, WorkAnswer, WorkRequest
+from m2fp_cli.server.messages import Introduced, Wardrobe, WorkAnswer, WorkRequest
 
 if TYPE_CHECKING:
     from m2fp_cli.engine.parser import HumanParser
@@ -74,9 +74,8 @@ class ServiceWorker:
         self._parser.parse(np.full((*_WARM_UP_HW, 3), 127, dtype=np.uint8))
 
     def introduce(self) -> Introduced:
-        """What the front must know of the model and the accessories."""
+        """What the front must know of the model."""
         from m2fp_cli.records.palette import Palette
-        from m2fp_cli.server.fitting import shown_accessories
 
         labels = self._parser.labels
         colors = Palette.for_labels(labels).colors_rgb.tolist()
@@ -86,8 +85,13 @@ class ServiceWorker:
             labels.human_id,
             tuple(map(tuple, colors)),
             tuple(map(tuple, people)),
-            shown_accessories(),
         )
+
+    def show_accessories(self) -> Wardrobe:
+        """The shipped accessories with thumbnails."""
+        from m2fp_cli.server.fitting import shown_accessories
+
+        return Wardrobe(shown_accessories())
 
     def answer(self, request: WorkRequest) -> WorkAnswer:
         """Do what is asked.
@@ -98,19 +102,19 @@ class ServiceWorker:
         """
         from m2fp_cli.imaging.codec import decode_image
         from m2fp_cli.server.encode import ShownPhoto, encode_view, ids_of
-        from m2fp_cli.server.fitting import encode_fitted, fit_people, load_wardrobe
+        from m2fp_cli.server.fitting import encode_fitted, fit_people, load_items
 
         clock = _StageClock()
         ids_of(self._parser.labels, request.asked.labels)  # wrong ones before the work
         with clock.stage("tryon"):
-            wardrobe = load_wardrobe(request)
+            items = load_items(request)
         with clock.stage("read"):
             photo = decode_image(request.photo, max_pixels=self._job.max_pixels)
             document = json.loads(zlib.decompress(request.document)) if request.document else None
         parsed, document = self._parsed(photo, document, request, clock)
         if request.worn:
             with clock.stage("tryon"):
-                fitted = fit_people(parsed.image_bgr, parsed.result, request, wardrobe)
+                fitted = fit_people(parsed.image_bgr, parsed.result, request, items)
             with clock.stage("encode"):
                 body, filename = encode_fitted(fitted, request)
         else:

@@ -32,7 +32,7 @@ from m2fp_cli.server.app import ServiceParts, build_app
 from m2fp_cli.server.information import ModelFacts
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.log import ServiceLog
-from m2fp_cli.server.messages import Introduced, ShownAccessory, WorkAnswer, WorkRequest
+from m2fp_cli.server.messages import Introduced, ShownAccessory, Wardrobe, WorkAnswer, WorkRequest
 from m2fp_cli.server.pool import ServicePool
 from m2fp_cli.server.process import run_service_worker
 from m2fp_cli.server.run import ServiceServer, http_config, open_listener
@@ -72,8 +72,10 @@ class ScriptedServiceWorker:
 
     def introduce(self) -> Introduced:
         names, colors = ("Background", "Hair", "Face"), ((0, 0, 0), (255, 0, 0), (0, 255, 0))
-        hat = ShownAccessory("fedora", "hat", b"RIFF")
-        return Introduced(names, None, colors, colors, (hat,))
+        return Introduced(names, None, colors, colors)
+
+    def show_accessories(self) -> Wardrobe:
+        return Wardrobe((ShownAccessory("fedora", "hat", b"RIFF"),))
 
     def answer(self, request: WorkRequest) -> WorkAnswer:
         script = request.photo.rpartition(MARK)[2].decode()
