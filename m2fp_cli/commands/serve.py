@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -129,6 +130,7 @@ def serve(
     require_extra()
     from m2fp_cli.batch.resources import look_at_machine, plan_pool
     from m2fp_cli.jobs.model_files import find_model
+    from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
     from m2fp_cli.models.progress import show_download
     from m2fp_cli.server.limits import MEBI, ServiceLimits
     from m2fp_cli.server.run import ServicePlan, run_service
@@ -155,6 +157,8 @@ def serve(
         queue=asked_queue or _QUEUE_PER_WORKER * pool.workers,
         memory_bytes=max(ServiceLimits.memory_bytes, 4 * upload_bytes),
     )
+    if not choose_code_cache():
+        print(f"m2fp serve: {NO_CODE_CACHE}", file=sys.stderr)
     run_service(ServicePlan(host, port, job, pool, limits, access, log_format is LogFormat.JSON))
 
 

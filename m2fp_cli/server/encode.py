@@ -11,15 +11,14 @@ import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.encoding import encode_as, encode_palette_png
+from m2fp_cli.records.document import to_document
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import SCHEMES, Palette
 from m2fp_cli.render.maps import PhotoMaps
@@ -36,19 +35,22 @@ _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True, eq=False)
 class ShownPhoto:
-    """A parsed photo, its document, and what of it is asked for.
+    """A parsed photo, and what of it is asked for.
 
     Attributes:
         photo: the photo and its result.
-        document: the result as JSON, see ``records.document``.
         name: what its files are called.
         asked: the view.
     """
 
     photo: ParsedPhoto
-    document: Mapping[str, Any]
     name: str
     asked: Asked
+
+    @cached_property
+    def document(self) -> bytes:
+        """The whole result as ``m2fp parse`` writes it."""
+        return _dump(to_document(self.photo.result, self.photo.provenance))
 
     @cached_property
     def kept_ids(self) -> frozenset[int] | None:
@@ -92,19 +94,18 @@ def encode_view(shown: ShownPhoto) -> tuple[bytes, str]:
 
 
 def _json(shown: ShownPhoto) -> tuple[bytes, str]:
-    document = dict(shown.document)
-    kept = shown.kept_ids
-    if kept is not None:
-        document["people"] = [
-            {**person, "parts": _only(person["parts"], kept)} for person in document["people"]
-        ]
-        for name in ("unassigned", "instances"):
-            document[name] = _only(document[name], kept)
-    return dump_document(document), f"{shown.name}.json"
+    kept, name = shown.kept_ids, f"{shown.name}.json"
+    if kept is None:
+        return shown.document, name
+    document = to_document(shown.photo.result, shown.photo.provenance)
+    for person in document["people"]:
+        person["parts"] = _only(person["parts"], kept)
+    for key in ("unassigned", "instances"):
+        document[key] = _only(document[key], kept)
+    return _dump(document), name
 
 
-def dump_document(document: Mapping[str, Any]) -> bytes:
-    """A document as ``m2fp parse`` writes it."""
+def _dump(document: Mapping[str, Any]) -> bytes:
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
     return text.encode("ascii") + b"\n"
 
@@ -183,8 +184,7 @@ def _zip(shown: ShownPhoto) -> tuple[bytes, str]:
             ("overlays", "overlay", "jpg", JPEG),
         )
     ]
-    many = encode_outputs(shown.photo, Path(), name, ("masks", "cutouts"))
-    files += [(path.as_posix(), data) for path, data in many]
+    files += encode_outputs(shown.photo, name, ("masks", "cutouts"))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, data in sorted(files):
@@ -212,7 +212,7 @@ ENCODERS: dict[str, Callable[[ShownPhoto], tuple[bytes, str]]] = {
 }
 
 
-def encode_photo(image_bgr: Picture | NDArray[np.uint8], media_type: str) -> tuple[bytes, str]:
+def encode_photo(image_bgr: Picture, media_type: str) -> tuple[bytes, str]:
     """A picture in one of the media types of pictures, and the suffix of its file."""
     suffix = _SUFFIXES[media_type]
     return encode_as(suffix, image_bgr), suffix

@@ -14,7 +14,7 @@ from PIL import Image
 from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult
-from m2fp_cli.render.previews import picture_uri, shrunk_hw
+from m2fp_cli.render.previews import fit_within, picture_uri
 from m2fp_cli.server.encode import PREVIEW_SIDE, encode_photo
 from m2fp_cli.server.messages import ShownAccessory, WorkRequest, Worn
 from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_item, read_item
@@ -122,7 +122,7 @@ def encode_fitted(fitted: Fitted, request: WorkRequest) -> tuple[bytes, str]:
     document: dict[str, Any] = to_document(name, fitted.people)
     if asked.view == "preview":
         height, width = fitted.image_bgr.shape[:2]
-        hw = shrunk_hw((height, width), PREVIEW_SIDE)
+        hw = fit_within((height, width), PREVIEW_SIDE)
         document["picture"] = picture_uri(fitted.image_bgr, hw)
     text = json.dumps(document, separators=(",", ":"), sort_keys=True)
     return text.encode("ascii") + b"\n", f"{name}-tryon.json"

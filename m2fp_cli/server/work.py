@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles
@@ -110,42 +109,39 @@ class ServiceWorker:
             items = load_items(request)
         with clock.stage("read"):
             photo = decode_image(request.photo, max_pixels=self._job.max_pixels)
-            document = json.loads(zlib.decompress(request.document)) if request.document else None
-        parsed, document = self._parsed(photo, document, request, clock)
+        find = self._read if request.document else self._parse
+        parsed = find(photo, request, clock)
+        shown = ShownPhoto(parsed, request.name, request.asked)
         if request.worn:
             with clock.stage("tryon"):
                 fitted = fit_people(parsed.image_bgr, parsed.result, request, items)
-            with clock.stage("encode"):
+        with clock.stage("encode"):
+            if request.worn:
                 body, filename = encode_fitted(fitted, request)
-        else:
-            with clock.stage("encode"):
-                shown = ShownPhoto(parsed, document, request.name, request.asked)
+            else:
                 body, filename = encode_view(shown)
-        packed = b"" if request.document else _pack(document)
+            packed = b"" if request.document else zlib.compress(shown.document, _PACK_LEVEL)
         return WorkAnswer(body, filename, packed, clock.seconds)
 
-    def _parsed(
-        self,
-        photo: DecodedImage,
-        document: dict[str, Any] | None,
-        request: WorkRequest,
-        clock: _StageClock,
-    ) -> tuple[ParsedPhoto, dict[str, Any]]:
-        """The photo with its result, from its document if there is one."""
-        from m2fp_cli.records.document import from_document, to_document
+    def _read(self, photo: DecodedImage, request: WorkRequest, clock: _StageClock) -> ParsedPhoto:
+        """The photo with the result that it has already."""
+        from m2fp_cli.records.document import read_document
         from m2fp_cli.render.outputs import ParsedPhoto
 
-        provenance = self._provenance(request, photo)
-        if document is not None:
-            with clock.stage("read"):
-                return ParsedPhoto(photo.image_bgr, from_document(document), provenance), document
+        with clock.stage("read"):
+            document = zlib.decompress(request.document)
+            stored = read_document(document, max_pixels=self._job.max_pixels)
+        return ParsedPhoto(photo.image_bgr, stored.result, stored.provenance)
+
+    def _parse(self, photo: DecodedImage, request: WorkRequest, clock: _StageClock) -> ParsedPhoto:
+        """The photo with a new result."""
+        from m2fp_cli.render.outputs import ParsedPhoto
+
         result = self._parser.parse(photo.image_bgr, min_score=request.min_score)
         stages = self._parser.last_seconds
         for name in ("preprocess", "network", "postprocess"):
             clock.add(name, getattr(stages, name))
-        with clock.stage("encode"):
-            document = to_document(result, provenance)
-        return ParsedPhoto(photo.image_bgr, result, provenance), document
+        return ParsedPhoto(photo.image_bgr, result, self._provenance(request, photo))
 
     def _provenance(self, request: WorkRequest, photo: DecodedImage) -> Provenance:
         from m2fp_cli.records.document import Provenance
@@ -153,6 +149,8 @@ class ServiceWorker:
         model, lowest = self._job.model, request.min_score
         return Provenance(
             source=request.name,
+            bytes=photo.size,
+            sha256=photo.sha256,
             orientation=photo.orientation,
             model=model.name,
             weights=model.weights,
@@ -160,10 +158,6 @@ class ServiceWorker:
             flip=False,
             min_score=self._parser.min_score if lowest is None else lowest,
         )
-
-
-def _pack(document: dict[str, Any]) -> bytes:
-    return zlib.compress(json.dumps(document, separators=(",", ":")).encode("ascii"), _PACK_LEVEL)
 
 
 class _StageClock:

@@ -101,6 +101,6 @@ def _port_in(log: Path, process: subprocess.Popen[bytes]) -> int:
 
 def two_people() -> Image.Image:
     """The two portraits of the examples side by side."""
-    pictures = [Image.open(EXAMPLES / f"{name}.jpg") for name in ("astronaut", "grace_hopper")]
-    pictures = [picture.convert("RGB").resize((400, 440)) for picture in pictures]
+    files = [EXAMPLES / f"{name}.jpg" for name in ("astronaut", "grace_hopper")]
+    pictures = [Image.open(path).convert("RGB").resize((400, 440)) for path in files]
     return Image.fromarray(np.hstack([np.asarray(picture) for picture in pictures]))

@@ -73,17 +73,17 @@ const accept = (photo, block) => {
   tell("done", photo);
 };
 
-/** Upload and parse one photo; afterwards the service keeps it. */
-const parse = async (photo) => {
+/** Upload and parse one photo; afterwards the service keeps it. `say` is told how it goes. */
+const parse = async (photo, say) => {
   const form = new FormData();
   form.append("image", photo.file, photo.name);
   photo.percent = 0;
-  show(photo, "uploading");
+  say("uploading");
   const { request, document } = await askJson("POST", "/parse?as=preview", {
     body: form,
     signal: photo.abort.signal,
-    say: (state) => show(photo, state),
-    progress: (share) => { photo.percent = share; show(photo, share < 1 ? "uploading" : "working"); },
+    say,
+    progress: (share) => { photo.percent = share; say(share < 1 ? "uploading" : "working"); },
   });
   photo.id = request.getResponseHeader("M2FP-Result");
   return document;
@@ -98,7 +98,8 @@ const run = async () => {
   if (!photo || running >= AT_ONCE) return;
   running += 1;
   try {
-    accept(photo, photo.file ? await parse(photo) : await restore(photo));
+    const say = (state) => show(photo, state);
+    accept(photo, photo.file ? await parse(photo, say) : await restore(photo));
   } catch (error) {
     if (!photos.includes(photo)) { /* it was removed meanwhile */ }
     else if (error.status === 404 && !photo.file) remove(photo);
@@ -148,8 +149,7 @@ export const askAbout = async (photo, makeRequest, options) => {
   } catch (error) {
     if (error.status !== 404) throw error;
     if (!photo.file) throw new Refusal(404, text("gone"), error.code);
-    await parse(photo);
-    show(photo, "done");
+    await parse(photo, () => {}); // it stays on the screen meanwhile
     remember();
     return makeRequest(photo.id, options);
   }
