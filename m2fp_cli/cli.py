@@ -22,6 +22,7 @@ from m2fp_cli.commands import (
     models,
     parse,
     report,
+    serve,
     status,
     tryon,
 )
@@ -50,6 +51,7 @@ for _name, _module, _function in (
     ("colorize", colorize, colorize.colorize),
     ("tryon", tryon, tryon.tryon),
     ("report", report, report.report),
+    ("serve", serve, serve.serve),
     ("status", status, status.status),
     ("labels", labels, labels.labels),
     ("eval", evaluate, evaluate.evaluate),

@@ -22,6 +22,7 @@ ROOMS = (
     *("models", "kernels", "network", "engine"),  # weights, and what runs them
     *("render", "tryon"),  # pictures made from records
     "jobs",  # what the batch engine is asked to do
+    "server",  # the same over HTTP
     *("evaluation", "bench"),  # how good, how fast
     *("commands", "cli", "__main__"),  # the face
 )
@@ -35,6 +36,8 @@ HEAVY = (
     "numpy",
     "PIL",
     "requests",
+    "starlette",
+    "uvicorn",
 )
 
 
@@ -98,8 +101,18 @@ def test_torch_is_imported_at_once_only_where_the_network_lives():
         assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name
 
 
+def test_the_front_of_the_service_loads_nothing_heavy():
+    heavy = ("torch", "cv2", "modelscope_hub", "numba", "numpy", "PIL")
+    code = (
+        "import sys, m2fp_cli.server.run, m2fp_cli.jobs.model_files\n"
+        f"print(*[name for name in {heavy} if name in sys.modules])"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert process.stdout.strip() == b""
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["parse", "--help"], ["eval", "--help"]]
+    "arguments", [["--help"], ["--version"], ["parse", "--help"], ["serve", "--help"]]
 )
 def test_help_and_version_load_nothing_heavy(arguments):
     code = (

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from m2fp_cli.batch.crew import Member
 
@@ -56,7 +57,7 @@ class PoolClock:
             return _SECONDS_WITHOUT_MEDIAN
         return max(_LEAST_SECONDS, _MEDIANS * statistics.median(self._seconds))
 
-    def patience(self, crew: Sequence[Member], start_after: float) -> float:
+    def patience(self, crew: Sequence[Member[Any]], start_after: float) -> float:
         """How long to wait for a word: until the next limit, at most a tick."""
         now = time.monotonic()
         active = (held for m in crew for held in m.held.values() if held.stage.is_active)
@@ -67,7 +68,7 @@ class PoolClock:
             until = min(until, start_after)
         return min(TICK_SECONDS, max(0.0, until - now) + 0.01)
 
-    def too_late(self, crew: Sequence[Member]) -> Iterator[tuple[Member, str]]:
+    def too_late(self, crew: Sequence[Member[Any]]) -> Iterator[tuple[Member[Any], str]]:
         """Members who take too long for the first time, and a sentence why.
 
         When the parent itself was away (a suspended machine, a slow reader of reports), everybody

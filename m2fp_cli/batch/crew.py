@@ -8,30 +8,30 @@ import time
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from typing import Generic, TypeVar
 
-from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Assignment, Stage
-from m2fp_cli.batch.processes import start_worker
-from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.batch.processes import Preloading, WorkerMain, start_worker
 
 MAX_HELD = 3  # one is loaded, one worked on, one saved
 _WARM_UP_PHOTOS = 5
 _JOIN_SECONDS = 5.0
+Task = TypeVar("Task")
 
 
 @dataclass
-class Held:
+class Held(Generic[Task]):
     """A photo in the hands of a worker.
 
     Attributes:
-        task: the photo.
+        task: the photo, in the form that the worker takes.
         solo: it is tried a second time, alone.
         stage: where it is.
         since: monotonic time at which it got there.
         longest_seconds: the longest of its active stages so far.
     """
 
-    task: ImageTask
+    task: Task
     solo: bool
     stage: Stage = Stage.SENT
     since: float = field(default_factory=time.monotonic)
@@ -45,7 +45,7 @@ class Held:
         self.stage, self.since = stage, now
 
 
-class Member:
+class Member(Generic[Task]):
     """One worker process.
 
     Attributes:
@@ -57,13 +57,13 @@ class Member:
         timed_out: why the parent killed it; empty if it did not.
     """
 
-    def __init__(self, job: Job, threads: int) -> None:
-        """Start the process."""
+    def __init__(self, main: WorkerMain, job: Preloading, threads: int) -> None:
+        """Start the process, see ``processes.start_worker``."""
         self.process: ForkServerProcess
         self.connection: Connection
-        self.process, self.connection = start_worker(job, threads)
+        self.process, self.connection = start_worker(main, job, threads)
         self.is_ready = self.is_leaving = self.is_retiring = False
-        self.held: dict[int, Held] = {}
+        self.held: dict[int, Held[Task]] = {}
         self.timed_out = ""
         self.started_at = time.monotonic()
         self._photos = self._warm_bytes = 0
@@ -88,7 +88,7 @@ class Member:
     def _takes_work(self) -> bool:
         return self.is_ready and not self.is_leaving and not self.is_retiring
 
-    def assign(self, ticket: int, task: ImageTask, *, solo: bool) -> bool:
+    def assign(self, ticket: int, task: Task, *, solo: bool) -> bool:
         """Hand it a photo; False if it is dead."""
         try:
             self.connection.send(Assignment(ticket, task))

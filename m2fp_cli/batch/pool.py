@@ -39,6 +39,7 @@ from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import ImageError
 
 
@@ -86,7 +87,7 @@ class Pool:
         self.killed = False
         self._job, self._limits, self._switch, self._note = job, limits, switch, note
         self._workers, self._threads = plan.workers, plan.threads
-        self._crew: list[Member] = []
+        self._crew: list[Member[ImageTask]] = []
         self._queue: deque[ImageTask] = deque()
         self._suspects: deque[ImageTask] = deque()
         self._outcomes: list[Outcome] = []
@@ -156,7 +157,7 @@ class Pool:
             wanted = min(self._workers, busy + len(self._queue))
         if time.monotonic() >= self._start_after:
             for _ in range(wanted - len(staying)):
-                self._crew.append(Member(self._job, self._threads))
+                self._crew.append(Member(run_worker, self._job, self._threads))
 
     def _dismiss_all(self) -> None:
         for member in self._crew:
@@ -183,7 +184,7 @@ class Pool:
             if len(self._queue) > free and member.can_prefetch:
                 self._assign(member)
 
-    def _assign(self, member: Member) -> None:
+    def _assign(self, member: Member[ImageTask]) -> None:
         if member.assign(next(self._tickets), self._queue[0], solo=False):
             self._queue.popleft()
 
@@ -197,7 +198,7 @@ class Pool:
             else:
                 self._hear(members[source])  # type: ignore[index]
 
-    def _hear(self, member: Member) -> None:
+    def _hear(self, member: Member[ImageTask]) -> None:
         """Take all that a worker has said; its end of file is its death."""
         try:
             while member.connection.poll():
@@ -205,7 +206,7 @@ class Pool:
         except (EOFError, OSError):
             self._bury(member)
 
-    def _take(self, member: Member, message: FromWorker) -> None:
+    def _take(self, member: Member[ImageTask], message: FromWorker) -> None:
         if isinstance(message, Moved):
             member.held[message.ticket].move(message.stage)
         elif isinstance(message, Finished):
@@ -215,7 +216,7 @@ class Pool:
         elif isinstance(message, GaveUp):
             self._give_up(member, message)
 
-    def _finish(self, member: Member, message: Finished) -> None:
+    def _finish(self, member: Member[ImageTask], message: Finished) -> None:
         held = member.held.pop(message.ticket)
         held.move(held.stage)
         self._clock.learn(held.longest_seconds)
@@ -228,7 +229,7 @@ class Pool:
             size = message.resident_bytes / 1e6
             self._note(f"worker {pid} has grown to {size:.0f} MB; it is replaced")
 
-    def _give_up(self, member: Member, message: GaveUp) -> None:
+    def _give_up(self, member: Member[ImageTask], message: GaveUp) -> None:
         member.is_leaving = True
         others = [one for one in self._crew if one is not member]
         if message.booting and self._workers > 1 and (self._ever_ready or others):
@@ -239,7 +240,7 @@ class Pool:
 
     # -------------------------------------------------------------------------------- the deaths
 
-    def _bury(self, member: Member) -> None:
+    def _bury(self, member: Member[ImageTask]) -> None:
         self._crew.remove(member)
         pid = member.process.pid or 0
         code = member.bury()
@@ -260,10 +261,10 @@ class Pool:
         if error.reason == "out_of_memory":
             self._ease_off()
 
-    def _requeue(self, helds: Iterable[Held]) -> None:
+    def _requeue(self, helds: Iterable[Held[ImageTask]]) -> None:
         self._queue.extendleft(held.task for held in reversed([*helds]) if not held.solo)
 
-    def _accuse(self, held: Held, error: ImageError, pid: int) -> None:
+    def _accuse(self, held: Held[ImageTask], error: ImageError, pid: int) -> None:
         """A photo was worked on when its worker died: try it again later, or quarantine it."""
         if not held.solo:
             self._suspects.append(held.task)

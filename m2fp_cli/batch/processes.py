@@ -18,22 +18,23 @@ import signal
 import sys
 import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.util import get_temp_dir
 from pathlib import Path
+from typing import Any, Protocol
 
-from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.home import is_writable
+
+WorkerMain = Callable[[Connection, Any, int], None]
+"""What a worker process runs: takes its end of the pipe, a job, and the cores it may use."""
 
 _SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 _LONGEST_SOCKET_FOLDER = 108 - len("/pymp-12345678/listener-12345678") - 1  # bytes
 _ATTEMPTS = 3
-_OWN_MODULE = "m2fp_cli.batch.worker_process"
 # Feature maps go back to the system when they are freed. In glibc's heap they leave holes: the
 # published model's peak at 1920x1080 was 1005 to 1070 MiB and is 860. Fetching them anew costs no
 # time, because they come in huge pages (from glibc 2.35 on, where the kernel lets programs ask).
@@ -46,8 +47,23 @@ _LARGE_BLOCKS = ":".join(
 )
 
 
-def start_worker(job: Job, threads: int) -> tuple[ForkServerProcess, Connection]:
+class Preloading(Protocol):
+    """What starting a worker asks of a job; picklable."""
+
+    @property
+    def preload(self) -> Sequence[str]:
+        """Modules to import once for all worker processes; they must start no threads."""
+
+
+def start_worker(
+    main: WorkerMain, job: Preloading, threads: int
+) -> tuple[ForkServerProcess, Connection]:
     """Start one worker process.
+
+    Args:
+        main: what it runs, a function of a module that can be imported.
+        job: given to that.
+        threads: cores the process may use.
 
     Returns:
         the process and the parent's end of its pipe. The worker holds the only other end, so its
@@ -59,20 +75,22 @@ def start_worker(job: Job, threads: int) -> tuple[ForkServerProcess, Connection]
     failure: Exception | None = None
     for _ in range(_ATTEMPTS):
         try:
-            return _start_once(job, threads)
+            return _start_once(main, job, threads)
         except (OSError, EOFError) as error:  # noqa: PERF203 - the fork server was killed
             failure = error
     raise M2fpError(f"worker processes cannot start: {failure!r}") from failure
 
 
-def _start_once(job: Job, threads: int) -> tuple[ForkServerProcess, Connection]:
+def _start_once(
+    main: WorkerMain, job: Preloading, threads: int
+) -> tuple[ForkServerProcess, Connection]:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe(duplex=True)
-    process = context.Process(target=run_worker, args=(theirs, job, threads), daemon=True)
+    process = context.Process(target=main, args=(theirs, job, threads), daemon=True)
     with theirs, _as_library(), worker_environment(threads):
         # Takes effect only before the server's first start; a server that a caller's program has
         # started already works as well, only slower.
-        context.set_forkserver_preload([_OWN_MODULE, *job.preload])
+        context.set_forkserver_preload([main.__module__, *job.preload])
         _start_server()
         process.start()
     return process, ours

@@ -26,7 +26,8 @@ from m2fp_cli.bench.roofline import measure_roofline
 from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
-from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
+from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.terminal import displayable
 
 RANDOM = "random"

@@ -17,8 +17,9 @@ MEASURE = "What to measure"
 CONTENT = "What to write"
 SPEED = "Speed"
 FAILURES = "Failures and repeats"
+ACCESS = "Access"
 MESSAGES = "Messages"
-PANELS = (INPUT, WEAR, MEASURE, CONTENT, SPEED, FAILURES, MESSAGES)
+PANELS = (INPUT, WEAR, MEASURE, CONTENT, SPEED, FAILURES, ACCESS, MESSAGES)
 
 
 class HelpCommand(TyperCommand):

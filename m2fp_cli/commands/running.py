@@ -15,15 +15,11 @@ from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.options import BatchOptions
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
-from m2fp_cli.jobs.parse import ParseJob, ParseSettings, find_model
-from m2fp_cli.kernels.code_cache import choose_code_cache
+from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
 from m2fp_cli.models.progress import show_download
 from m2fp_cli.terminal import displayable, say
-
-NO_CODE_CACHE = (
-    "no folder can be written to keep compiled code in, so each worker takes a minute longer to "
-    "start; set NUMBA_CACHE_DIR to a folder that can"
-)
 
 
 def run_and_exit(

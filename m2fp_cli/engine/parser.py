@@ -143,13 +143,20 @@ class HumanParser:
         """Pixels along a photo's shorter side that are enough: twice what the network sees."""
         return 2 * max(self.config.input.crop_hw or (self.config.input.min_size,))
 
-    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
+    def parse(
+        self,
+        image_bgr: Picture,
+        result_hw: tuple[int, int] | None = None,
+        *,
+        min_score: float | None = None,
+    ) -> ParsingResult:
         """Parse one photo.
 
         Args:
             image_bgr: (H, W, 3) uint8, upright, channels blue, green, red as OpenCV reads them.
             result_hw: size of the photo if the picture is a reduced copy of it; None: the
                 picture's own.
+            min_score: lowest score of a reported instance, in [0, 1]; None for the parser's own.
 
         Returns:
             Label map, person map and people with their parts, all at the photo's size.
@@ -171,7 +178,8 @@ class HumanParser:
             for prediction, (item, mirrored) in zip(predictions, inputs, strict=True)
         ]
         with torch.inference_mode():
-            result = build_result(views, self.config, self.min_score)
+            lowest = self.min_score if min_score is None else min_score
+            result = build_result(views, self.config, lowest)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(
             prepared_at - start, predicted_at - prepared_at, done_at - predicted_at

@@ -15,10 +15,9 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
+from m2fp_cli.jobs.model_files import ModelFiles
 from m2fp_cli.kernels.cpu import settle_precision
 from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
-from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
-from m2fp_cli.models.weights import configuration_digest, weights_digest
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from m2fp_cli.storage.tree import OutputTree
@@ -63,47 +62,6 @@ class ParseSettings:
             raise UsageError("--flip works with --engine fast only; leave one of them out")
         if self.precision != "fp32":
             raise UsageError("--precision is for --engine fast; the reference computes in fp32")
-
-
-@dataclass(frozen=True)
-class ModelFiles:
-    """A model on this machine.
-
-    Attributes:
-        name: short name, ModelScope id or folder, as the user gave it.
-        folder: where its files are, absolute.
-        weights: SHA-256 of its weights.
-        weights_bytes: size of its weights.
-        configuration: SHA-256 of its ``configuration.json``.
-    """
-
-    name: str
-    folder: Path
-    weights: str
-    weights_bytes: int
-    configuration: str
-
-
-def find_model(name: str | None = None, progress: DownloadProgress | None = None) -> ModelFiles:
-    """Find a model, download it if need be; torch is not imported.
-
-    Args:
-        name: short name, ModelScope id or folder; None for ``M2FP_MODEL`` or the default.
-        progress: told about a download.
-
-    Raises:
-        ModelError: the model is missing or incomplete.
-        UsageError: the name means nothing.
-    """
-    name = name or default_name()
-    found = resolve_model(name, progress=progress)
-    return ModelFiles(
-        name=name,
-        folder=found.folder.absolute(),
-        weights=weights_digest(found.folder),
-        weights_bytes=found.weights.stat().st_size,
-        configuration=configuration_digest(found.folder),
-    )
 
 
 @dataclass(frozen=True)

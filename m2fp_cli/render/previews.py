@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import cv2
@@ -124,22 +124,42 @@ def make_preview(
     Raises:
         ImageError: the result is damaged.
     """
-    hw = _fit_within(maps.image_hw, side)
-    thumbnail_hw = _fit_within(maps.image_hw, THUMBNAIL_SIDE)
-    people = maps.person_map
-    assert people is not None  # read_result_maps was asked for it
+    preview = build_preview(photo, maps, _shown_people(tree, key), side=side)
+    return replace(preview, tryon=_composite_uri(tree, key, preview.hw))
+
+
+def build_preview(
+    photo: Picture | None, maps: PhotoMaps, people: tuple[ShownPerson, ...], *, side: int
+) -> Preview:
+    """The preview of a photo in memory, without a composite.
+
+    Args:
+        photo: (H, W, 3) uint8 BGR, upright; None if it is not there any more.
+        maps: of the photo, with people.
+        people: as in ``Preview``.
+        side: longer side of the pictures, in pixels; smaller photos stay as they are.
+    """
+    hw = fit_within(maps.image_hw, side)
+    thumbnail_hw = fit_within(maps.image_hw, THUMBNAIL_SIDE)
+    person_map = maps.person_map
+    assert person_map is not None  # read_result_maps was asked for it
     return Preview(
         labels=maps.labels.names,
         label_ids=tuple(
             int(i) for i in np.flatnonzero(np.bincount(maps.semantic_map.ravel())) if i
         ),
-        people=_shown_people(tree, key),
+        people=people,
         hw=hw,
         thumbnail=_webp_uri(_thumbnail(photo, maps, thumbnail_hw), _THUMBNAIL_QUALITY),
-        photo="" if photo is None else _webp_uri(_resize(photo, hw), _PHOTO_QUALITY),
-        ids=_ids_uri(_sample_ids(maps.semantic_map, hw), _sample_ids(people, hw)),
-        tryon=_composite_uri(tree, key, hw),
+        photo="" if photo is None else picture_uri(photo, hw),
+        ids=_ids_uri(_sample_ids(maps.semantic_map, hw), _sample_ids(person_map, hw)),
+        tryon="",
     )
+
+
+def picture_uri(picture: Picture, hw: tuple[int, int]) -> str:
+    """A picture in the size of a preview, as a data URI."""
+    return _webp_uri(_resize(picture, hw), _PHOTO_QUALITY)
 
 
 def _shown_people(tree: OutputTree, key: str) -> tuple[ShownPerson, ...]:
@@ -179,10 +199,10 @@ def _composite_uri(tree: OutputTree, key: str, hw: tuple[int, int]) -> str:
     if found is None:
         return ""
     picture = decode_image(tree.read(found), max_pixels=_MAX_COMPOSITE_PIXELS).image_bgr
-    return _webp_uri(_resize(picture, hw), _PHOTO_QUALITY)
+    return picture_uri(picture, hw)
 
 
-def _fit_within(hw: tuple[int, int], side: int) -> tuple[int, int]:
+def fit_within(hw: tuple[int, int], side: int) -> tuple[int, int]:
     """Size with the longer side at most ``side``, at least 1 x 1."""
     scale = min(1.0, side / max(hw))
     return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))

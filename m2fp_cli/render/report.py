@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -189,6 +190,7 @@ class PageBuilder:
             lstrip_blocks=True,
         )
         environment.filters["script_json"] = lambda value: Markup(_script_json(value))
+        environment.filters["one_scope"] = lambda text: Markup(_in_one_scope(text))
         template = environment.get_template("report.html.j2")
         failures = [photo for photo in self._photos if photo.reason]
         return template.render(
@@ -225,6 +227,12 @@ class PageBuilder:
         totals = sorted(photo.seconds for photo in parsed if photo.seconds)
         if totals:
             yield Fact("Seconds a photo", _spread(totals))
+
+
+def _in_one_scope(script: str) -> str:
+    """A module's text for the one scope of the page, where all names are known already."""
+    script = re.sub(r"^import .*\n", "", script, flags=re.MULTILINE)
+    return re.sub(r"^export ", "", script, flags=re.MULTILINE)
 
 
 def _spread(totals: Sequence[float]) -> str:

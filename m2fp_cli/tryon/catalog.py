@@ -95,11 +95,36 @@ def load_accessory(reference: str, kind_name: str) -> Accessory:
         UsageError: it does not exist, is not a picture, is fully transparent, or its JSON is
             wrong or states another kind.
     """
-    kind, path = kind_of(kind_name), find_accessory(reference, kind_name)
-    bgra = _read_bgra(path)
+    path = find_accessory(reference, kind_name)
+    try:
+        data = read_bytes(path)
+    except ImageError as error:
+        raise UsageError(f"{displayable(path)}: cannot be read as a picture") from error
+    return _build_accessory(data, _read_json(path.with_suffix(".json")), kind_name, path)
+
+
+def read_item(data: bytes, kind_name: str) -> Item:
+    """Something to wear from the bytes of a bare picture, such as an upload; anchors are guessed.
+
+    Args:
+        data: a PNG, WebP, JPEG or TIFF file.
+        kind_name: what it is to be worn as, a member of ``kinds.KIND_NAMES``; errors name it.
+
+    Raises:
+        UsageError: it is not a picture, is empty or too large.
+    """
+    kind = kind_of(kind_name)
+    accessory = _build_accessory(data, {}, kind_name, Path(kind_name))
+    return kind.from_picture(accessory) if isinstance(kind, BodyKind) else accessory
+
+
+def _build_accessory(
+    data: bytes, document: Mapping[str, Any], kind_name: str, path: Path
+) -> Accessory:
+    """An accessory from its picture and what is stated beside it; ``path`` is for errors."""
+    kind, bgra = kind_of(kind_name), _decode_bgra(data, path)
     if isinstance(kind, HeadKind) and not (bgra[..., 3] > VISIBLE_ALPHA).any():
         raise UsageError(f"{displayable(path)}: is fully transparent; use another picture")
-    document = _read_json(path.with_suffix(".json"))
     stated = document.get("kind", kind_name)
     if stated != kind_name:
         raise UsageError(f"{displayable(path)}: its JSON says {stated}, not {kind_name}")
@@ -125,17 +150,16 @@ def stated_kind(path: Path) -> str | None:
     return kind if isinstance(kind, str) else None
 
 
-def _read_bgra(path: Path) -> NDArray[np.uint8]:
+def _decode_bgra(data: bytes, path: Path) -> NDArray[np.uint8]:
     """Pixels with alpha; a file without alpha is opaque."""
     try:
-        data = read_bytes(path)
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
             if max(image.size) > MAX_SIDE:
                 raise UsageError(
                     f"{displayable(path)}: has more than {MAX_SIDE} pixels a side; make it smaller"
                 )
             rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
-    except (ImageError, OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UsageError(f"{displayable(path)}: cannot be read as a picture") from error
     return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
 

@@ -82,12 +82,14 @@ class BodyKind(Kind):
 
     Attributes:
         load: reads an item from a file, a name or a colour.
+        from_picture: makes an item of a picture.
         find_faults: what is wrong with a picture as this kind, in sentences.
         wear: puts an item on a person.
         needs_instances: whether wearing looks at the network's own instances.
     """
 
     load: Callable[[str], Item]
+    from_picture: Callable[[Accessory], Item]
     find_faults: Callable[[Accessory], list[str]]
     wear: Callable[[Body, Any], ItemRecord]
     needs_instances: bool = False

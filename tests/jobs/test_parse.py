@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from m2fp_cli.engine.fast import precision
-from m2fp_cli.jobs.parse import ModelFiles, ParseJob, ParseSettings
+from m2fp_cli.jobs.model_files import ModelFiles
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels import cpu
 
 

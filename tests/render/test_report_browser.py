@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from dataclasses import replace
 
@@ -17,15 +15,13 @@ from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import make_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
 from m2fp_cli.storage.tree import OutputTree
+from tests.support.chromium import CHROMIUM, WHY_NOT, chromium
 from tests.support.outputs import history_of
 from tests.support.parsed_tree import FACE, make_tree
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-CHROMIUM = os.environ.get("M2FP_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +50,8 @@ def page_file(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield chromium
-        chromium.close()
+    with chromium(sync_api) as started:
+        yield started
 
 
 @pytest.fixture

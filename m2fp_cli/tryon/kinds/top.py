@@ -49,7 +49,11 @@ def load_cloth(reference: str) -> Cloth:
     color = color_of(reference)
     if color is not None:
         return plain_cloth(reference, color)
-    fabric = load_accessory(reference, "top")
+    return cloth_of(load_accessory(reference, "top"))
+
+
+def cloth_of(fabric: Accessory) -> Cloth:
+    """Cloth with the pattern of a picture."""
     return picture_cloth(fabric.name, fabric.bgra, fabric.numbers["tile_units"])
 
 
@@ -126,6 +130,7 @@ KIND = BodyKind(
     name="top",
     numbers={"tile_units": Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")},
     load=load_cloth,
+    from_picture=cloth_of,
     find_faults=find_faults,
     wear=wear_top,
     needs_instances=True,
