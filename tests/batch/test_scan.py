@@ -385,7 +385,7 @@ def test_the_hint_does_not_count_the_own_results(tmp_path: Path) -> None:
 
 
 def test_only_missing_inputs_are_nothing_found(tmp_path: Path) -> None:
-    with pytest.raises(NoImagesError, match=r"no photo found .* does not exist"):
+    with pytest.raises(NoImagesError, match=r"no photo found .* is not there"):
         scan(tmp_path / "none")
     with pytest.raises(NoImagesError, match="cannot be read"):
         scan(tmp_path / "nul\0byte", output=tmp_path)
