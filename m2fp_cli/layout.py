@@ -62,6 +62,7 @@ class OutputFolder:
 OUTPUT_FOLDERS = (
     OutputFolder("labels", "parse", (".png",), "labels", by_default=True),
     OutputFolder("people", "parse", (".png",), "people", by_default=True),
+    OutputFolder("relabeled", "parse", (".png",), "relabeled"),
     OutputFolder("masks", "parse", (".png",), "masks", per_photo=True),
     OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True, shows_photo=True),
     OutputFolder("results", "parse", (".json",), "json", by_default=True),
