@@ -21,7 +21,7 @@ ROOMS = (
     "batch",  # many photos; knows nothing of parsing
     *("models", "kernels", "network", "engine"),  # weights, and what runs them
     *("render", "tryon"),  # pictures made from records
-    "agnostic",  # what generative try-on paints anew
+    *("agnostic", "exports"),  # what generative try-on paints anew; what other programs read
     "jobs",  # what the batch engine is asked to do
     "server",  # the same over HTTP
     *("evaluation", "bench"),  # how good, how fast
@@ -90,7 +90,7 @@ def test_the_batch_engine_knows_nothing_of_parsing():
 
 def test_pictures_are_made_without_torch():
     above = {"models", "kernels", "network", "engine", "batch"}
-    for path in files_of("render", "tryon", "agnostic"):
+    for path in files_of("render", "tryon", "agnostic", "exports"):
         assert own_imports(path).isdisjoint(above), path.name
         assert not any(name.split(".")[0] == "torch" for name, _ in imports(path)), path.name
 

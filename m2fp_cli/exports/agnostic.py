@@ -1,4 +1,4 @@
-"""Agnostic masks in the photo's own size, in a tree like the photos': what ``m2fp masks`` writes."""
+"""Agnostic masks in the photo's own size, in a tree like the photos: for ``m2fp masks``."""
 
 from __future__ import annotations
 

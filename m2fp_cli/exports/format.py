@@ -118,12 +118,12 @@ class Format:
         encode: the files of one photo.
         finish: the files of the whole data set, by name below the format's folder.
         people: whom ``--person`` means by default.
-        label_set: name of the label set of its maps; empty for the one that was parsed.
         masks: whether it has agnostic masks.
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
         mirrors: whether its files lie in folders like the photos'; else all lie side by side.
         hyphens: whether names hold no underscores, which its readers take apart.
         fill: grey behind a mask.
+        takes_labels: whether it has labels, which another set may replace.
         not_made: what belongs to the format and a parser cannot make, by name: how to get it.
     """
 
@@ -132,12 +132,12 @@ class Format:
     encode: Callable[[ExportedPhoto, ExportSettings], Encoded]
     finish: Callable[[Sequence[Item], ExportSettings], NamedFiles] = no_files
     people: str = "all"
-    label_set: str = ""
     masks: bool = False
     scales: bool = False
     mirrors: bool = False
     hyphens: bool = False
     fill: int = 128
+    takes_labels: bool = False
     not_made: Mapping[str, str] = field(default_factory=dict)
 
 

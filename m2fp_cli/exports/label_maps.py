@@ -18,6 +18,6 @@ FORMAT = Format(
     name="label-maps",
     summary="label maps with the ids of another set (--label-set)",
     encode=encode,
-    label_set="cihp",
+    takes_labels=True,
     mirrors=True,
 )

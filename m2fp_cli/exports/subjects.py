@@ -88,9 +88,7 @@ def find_subjects(photo: ExportedPhoto, settings: ExportSettings) -> Iterator[Su
         yield _subject(photo, name, person, settings)
 
 
-def _subject(
-    photo: ExportedPhoto, name: str, person: Person, settings: ExportSettings
-) -> Subject:
+def _subject(photo: ExportedPhoto, name: str, person: Person, settings: ExportSettings) -> Subject:
     result = photo.result
     if settings.fit == "crop":
         frame = frame_person(person.box_xyxy, result.image_hw, settings.size_wh)
