@@ -12,7 +12,7 @@ import numpy as np
 
 from m2fp_cli.agnostic.categories import ALWAYS_KEPT, CATEGORIES, Category, find_category
 from m2fp_cli.agnostic.limbs import find_bare_feet, find_hands
-from m2fp_cli.agnostic.rules import PERSON_HEIGHT, Regions, find_rule
+from m2fp_cli.agnostic.rules import PERSON_HEIGHT, Regions, filled, find_rule
 from m2fp_cli.arrays import BoolArray, ByteArray
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult, Person
@@ -133,7 +133,8 @@ def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) ->
     if regions.base.any():
         painted = find_rule(settings.rule)(regions)
         painted = grown(painted, grow) if grow > 0 else shrunk(painted, -grow)
-        painted = (painted & ~regions.kept) | regions.base
+        # What is enclosed and not kept is a fault of the parse: a spot of trousers within a top.
+        painted = (filled(painted) & ~regions.kept) | regions.base
         full.mask[figure.window] = _feathered(painted, regions.kept, settings.feather)
     return full
 

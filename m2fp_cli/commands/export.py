@@ -17,7 +17,7 @@ from m2fp_cli.layout import EXPORTS
 
 if TYPE_CHECKING:
     from m2fp_cli.agnostic.mask import MaskSettings
-    from m2fp_cli.exports.format import ExportSettings
+    from m2fp_cli.exports.format import ExportSettings, Format
     from m2fp_cli.jobs.inputs import PhotoInputs
 
 EXAMPLES = """\
@@ -229,10 +229,15 @@ def run_export(
         job,
         run_options,
         batch,
-        where=f"{name} in {displayable(job.folder)}",
+        where=f"{name} in {displayable(job.folder)}{_without(job.format)}",
         parsing=source.parsing,
         finish=lambda: finish_export(job, tasks),
     )
+
+
+def _without(wanted: Format) -> str:
+    """What a data set lacks, for the summary."""
+    return f" (without {', '.join(wanted.not_made)}, which no parse holds)" * bool(wanted.not_made)
 
 
 def parse_fill(text: str) -> tuple[int, int, int]:

@@ -89,6 +89,13 @@ def test_what_is_carried_in_front_stays_and_a_belt_is_painted():
     assert mask[12 + 177, 150] == 255
 
 
+def test_a_spot_of_other_clothes_within_the_old_ones_is_painted():
+    spot = ("Skirt", ((-8, 120), (8, 120), (8, 150), (-8, 150)))
+    labels = draw_dressed(extra=(spot,))
+    for rule in RULES:
+        assert mask_of(labels, rule=rule)[label_mask(labels, "Skirt")].all()
+
+
 def test_trousers_that_the_network_also_takes_for_a_dress_count_as_one():
     result = dressed_result(LABELS)
     low = label_mask(LABELS, "Pants")
