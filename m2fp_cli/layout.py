@@ -76,6 +76,11 @@ OUTPUT_FOLDERS = (
     OutputFolder("idm-vton", "export-idm-vton", (".jpg", ".png")),
     OutputFolder("catvton", "export-catvton", (".jpg", ".png")),
     OutputFolder("comfyui", "export-comfyui", (".png",)),
+    OutputFolder("coco", "export-coco", (".jpg", ".png", ".json")),
+    OutputFolder("cvat", "export-cvat", (".jpg", ".png")),
+    OutputFolder("yolo", "export-yolo", (".jpg", ".png", ".txt")),
+    OutputFolder("labelme", "export-labelme", (".jpg", ".png", ".json")),
+    OutputFolder("cihp", "export-cihp", (".jpg", ".png", ".txt")),
 )
 """Every folder that a run may write, a parse's document after what it describes.
 

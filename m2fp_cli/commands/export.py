@@ -150,13 +150,15 @@ def export(
         ),
     ] = Fit.PAD,
     split: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="NAME",
-            help="Part of the data set: test, train and so on.",
+            help="Part of the data set: test, train and so on. [default: what the format is "
+            "mostly made for]",
+            show_default=False,
             rich_help_panel=CONTENT,
         ),
-    ] = "test",
+    ] = None,
     label_set: Annotated[
         str | None,
         typer.Option(
@@ -188,7 +190,7 @@ def export(
         fill_rgb=None if fill is None else parse_fill(fill),
         size_wh=parse_size(size),
         fit=fit.value,
-        split=parse_split(split),
+        split=wanted.split if split is None else parse_split(split),
         mapping=None if label_set is None else load_mapping(label_set),
     )
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())

@@ -118,6 +118,7 @@ class Format:
         encode: the files of one photo.
         finish: the files of the whole data set, by name below the format's folder.
         people: whom ``--person`` means by default.
+        split: part of the data set, unless another is asked for.
         masks: whether it has agnostic masks.
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
         mirrors: whether its files lie in folders like the photos'; else all lie side by side.
@@ -132,6 +133,7 @@ class Format:
     encode: Callable[[ExportedPhoto, ExportSettings], Encoded]
     finish: Callable[[Sequence[Item], ExportSettings], NamedFiles] = no_files
     people: str = "all"
+    split: str = "test"
     masks: bool = False
     scales: bool = False
     mirrors: bool = False
