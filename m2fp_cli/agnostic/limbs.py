@@ -52,7 +52,7 @@ def face_height(figure: Figure) -> float:
 
     Without a face it follows from the size of what is seen of the person.
     """
-    rows, columns = (np.flatnonzero(figure.own.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(figure.label_map.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return 1.0
     size = max(np.ptp(rows), np.ptp(columns)) + 1
@@ -88,7 +88,7 @@ def find_hands(figure: Figure) -> BoolArray:
 
 def find_bare_feet(figure: Figure) -> BoolArray:
     """The far end of each leg that no shoe and no sock ends, (h, w) bool."""
-    feet = np.zeros(figure.own.shape, np.bool_)
+    feet = np.zeros(figure.label_map.shape, np.bool_)
     face = face_height(figure)
     step = max(1, int(face / _DETAIL))
     unit = face / step
@@ -212,7 +212,7 @@ def _shoulders(figure: Figure, face: float, step: int) -> NDArray[np.float64]:
         y += _SHOULDER_DOWN * face
     else:
         body = _shrunk(figure.mask(*TOPS, "Torso-skin"), step)
-        rows, columns = np.nonzero(body if body.any() else _shrunk(figure.own > 0, step))
+        rows, columns = np.nonzero(body if body.any() else _shrunk(figure.label_map > 0, step))
         x, y = float(np.median(columns)), float(rows.min()) + 0.3 * face
     out = _SHOULDER_OUT * face
     return np.asarray([[x - out, y], [x + out, y]])

@@ -16,7 +16,8 @@ from m2fp_cli.agnostic.rules import PERSON_HEIGHT, Regions, filled, find_rule
 from m2fp_cli.arrays import BoolArray, ByteArray
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult, Person
-from m2fp_cli.tryon.figure import Figure, build_figure, grown, shrunk, whole_window
+from m2fp_cli.tryon.figure import Figure, build_figure
+from m2fp_cli.tryon.morphology import dilate, erode
 
 _MARGIN = 170.0  # around the person, in pixels of a person 864 high: no rule reaches further
 # A gap in a person this wide (radius, likewise) is a bag in front, or what is seen under an arm; a
@@ -119,7 +120,8 @@ def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) ->
     side = max(x1 - x0, y1 - y0, 1)
     scale, grow = side / PERSON_HEIGHT, settings.grow.pixels(side)
     margin = round(_MARGIN * scale + max(grow, 0) + settings.feather) + 2
-    figure = build_figure(result, person, whole_window(person, margin))
+    window = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
+    figure = build_figure(result, person, window)
     name = _worn(figure, settings.category)
     hands = _hands_and_feet(figure, CATEGORIES[name])
     regions = _regions(figure, CATEGORIES[name], hands, _claimed(result, figure, name), scale)
@@ -132,7 +134,7 @@ def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) ->
     full.base[figure.window], full.hands[figure.window] = regions.base, hands
     if regions.base.any():
         painted = find_rule(settings.rule)(regions)
-        painted = grown(painted, grow) if grow > 0 else shrunk(painted, -grow)
+        painted = dilate(painted, grow) if grow > 0 else erode(painted, -grow)
         # What is enclosed and not kept is a fault of the parse: a spot of trousers within a top.
         painted = (filled(painted) & ~regions.kept) | regions.base
         full.mask[figure.window] = _feathered(painted, regions.kept, settings.feather)
@@ -146,7 +148,7 @@ def _worn(figure: Figure, name: str) -> str:
 
 
 def _hands_and_feet(figure: Figure, category: Category) -> BoolArray:
-    found = np.zeros(figure.own.shape, np.bool_)
+    found = np.zeros(figure.label_map.shape, np.bool_)
     if "Left-arm" in category.skin:
         found |= find_hands(figure)
     if "Left-leg" in category.skin:
@@ -171,7 +173,7 @@ def _regions(
     figure: Figure, category: Category, hands: BoolArray, claimed: BoolArray, scale: float
 ) -> Regions:
     clothes = figure.mask(*category.clothes) | claimed
-    kept = figure.others | figure.mask(*ALWAYS_KEPT, *category.kept) | hands
+    kept = figure.other_people | figure.mask(*ALWAYS_KEPT, *category.kept) | hands
     base = (clothes | figure.mask(*category.skin)) & ~kept
     beside = figure.mask(*category.beside) & ~claimed
     return Regions(clothes & ~kept, base, kept | _gaps(figure, scale), beside, scale)
@@ -179,7 +181,7 @@ def _regions(
 
 def _gaps(figure: Figure, scale: float) -> BoolArray:
     """Wide openings in a person: what is carried in front, and what is seen under an arm."""
-    empty = (figure.own == 0) & ~figure.others
+    empty = (figure.label_map == 0) & ~figure.other_people
     count, pieces = cv2.connectedComponents(empty.astype(np.uint8), connectivity=4)
     edge = np.concatenate([pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]])
     enclosed = np.ones(count, np.bool_)

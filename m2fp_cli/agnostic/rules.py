@@ -14,7 +14,7 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.figure import grown
+from m2fp_cli.tryon.morphology import dilate
 
 # Lengths of FASHN VTON 1.5's mask (fashn-AI/fashn-vton-1.5, preprocessing/agnostic.py), in pixels
 # of a person 864 pixels high.
@@ -51,12 +51,12 @@ Rule = Callable[[Regions], BoolArray]
 def cover_loosely(regions: Regions) -> BoolArray:
     """FASHN's rule: a smooth outline well outside of the clothes, and the box around it."""
     s, base = regions.scale, regions.base
-    buffer = grown(base, _BUFFER * s)
-    contour = filled(smoothed(grown(base, _CONTOUR * s), _SMOOTH * s))
+    buffer = dilate(base, _BUFFER * s)
+    contour = filled(smoothed(dilate(base, _CONTOUR * s), _SMOOTH * s))
     box = np.zeros_like(base)
     rows, columns = np.flatnonzero(base.any(axis=1)), np.flatnonzero(base.any(axis=0))
     box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
-    box &= grown(contour, _BOX_TRIM * s)
+    box &= dilate(contour, _BOX_TRIM * s)
     kernel = np.ones((2 * round(_BOX_UP * s) + 1, 2 * round(_BOX_ASIDE * s) + 1), np.uint8)
     box = cv2.dilate(box.astype(np.uint8), kernel).astype(bool)
     return np.asarray(buffer | contour | box)
@@ -64,7 +64,7 @@ def cover_loosely(regions: Regions) -> BoolArray:
 
 def cover_hull(regions: Regions) -> BoolArray:
     """CatVTON's rule: the convex hull of each piece, a little wider; other clothes stay."""
-    wide = grown(regions.base, _HULL_MARGIN * regions.scale)
+    wide = dilate(regions.base, _HULL_MARGIN * regions.scale)
     outlines, _ = cv2.findContours(
         wide.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
     )
@@ -76,13 +76,13 @@ def cover_hull(regions: Regions) -> BoolArray:
 
 def cover_tightly(regions: Regions) -> BoolArray:
     """The clothes and the skin, with a narrow margin; other clothes stay."""
-    wide = grown(regions.base, _BUFFER * regions.scale)
+    wide = dilate(regions.base, _BUFFER * regions.scale)
     return np.asarray(wide & ~_away_from_clothes(regions))
 
 
 def _away_from_clothes(regions: Regions) -> BoolArray:
     """The person's other clothes, but for a seam along the old ones."""
-    seam = grown(regions.clothes, _BUFFER * regions.scale)
+    seam = dilate(regions.clothes, _BUFFER * regions.scale)
     return np.asarray(regions.beside & ~seam)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.agnostic.limbs import distance_inside, face_height, find_bare_feet, find_hands
-from m2fp_cli.tryon.figure import build_figure, whole_window
+from m2fp_cli.tryon.figure import build_figure
 from tests.support.dressed import FACE, draw_dressed, dressed_result, label_mask
 
 SLEEVES = (
@@ -17,7 +17,7 @@ SLEEVES = (
 
 def figure_of(labels):
     result = dressed_result(labels)
-    return build_figure(result, result.people[0], whole_window(result.people[0], 1000))
+    return build_figure(result, result.people[0], (0, 0, 300, 420))
 
 
 def test_a_face_is_measured():
