@@ -24,6 +24,7 @@ ROOMS = (
     *("agnostic", "exports"),  # what generative try-on paints anew; what other programs read
     "jobs",  # what the batch engine is asked to do
     "server",  # the same over HTTP
+    "deploy",  # the network for programs without torch
     *("evaluation", "bench"),  # how good, how fast
     *("commands", "cli", "__main__"),  # the face
 )
@@ -96,7 +97,10 @@ def test_pictures_are_made_without_torch():
 
 
 def test_torch_is_imported_at_once_only_where_the_network_lives():
-    home = {*files_of("kernels", "network", "engine"), *PACKAGE.glob("bench/runtimes/*.py")}
+    home = {
+        *files_of("kernels", "network", "engine", "deploy"),
+        *PACKAGE.glob("bench/runtimes/*.py"),
+    }
     for path in set(PACKAGE.rglob("*.py")) - home:
         names = {name.split(".")[0] for name, at_once in imports(path) if at_once}
         assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name
