@@ -80,6 +80,7 @@ OUTPUT_FOLDERS = (
     OutputFolder("cvat", "export-cvat", (".jpg", ".png")),
     OutputFolder("yolo", "export-yolo", (".jpg", ".png", ".txt")),
     OutputFolder("labelme", "export-labelme", (".jpg", ".png", ".json")),
+    OutputFolder("describe", "export-describe", (".csv",)),
     OutputFolder("cihp", "export-cihp", (".jpg", ".png", ".txt")),
 )
 """Every folder that a run may write, a parse's document after what it describes.

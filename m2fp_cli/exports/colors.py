@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -39,7 +39,9 @@ _NAMES: dict[str, Rgb] = {
     "teal": (20, 120, 125),
     "turquoise": (60, 200, 200),
     "light blue": (155, 195, 230),
+    "sky blue": (115, 160, 225),
     "blue": (45, 95, 190),
+    "royal blue": (35, 60, 160),
     "denim blue": (80, 105, 145),
     "navy": (25, 35, 75),
     "lavender": (185, 165, 215),
@@ -100,7 +102,17 @@ def find_colors(image_bgr: Picture, mask: BoolArray) -> list[GarmentColor]:
         for center, share in zip(centers.tolist(), shares.tolist(), strict=True)
         if share >= _LEAST_SHARE
     ]
-    return sorted(found, key=lambda one: -one.share)
+    return sorted(_join_names(found), key=lambda one: -one.share)
+
+
+def _join_names(colors: list[GarmentColor]) -> list[GarmentColor]:
+    """Colours of one name as one: that with the larger share, and both shares."""
+    joined: dict[str, GarmentColor] = {}
+    for color in sorted(colors, key=lambda one: -one.share):
+        first = joined.get(color.name, color)
+        share = first.share + color.share if color.name in joined else color.share
+        joined[color.name] = replace(first, share=round(share, 3))
+    return list(joined.values())
 
 
 def _to_lab(pixels_bgr: NDArray[np.uint8]) -> FloatArray:

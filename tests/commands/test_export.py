@@ -105,3 +105,11 @@ def test_values_are_read():
             parse_fill(wrong)
     with pytest.raises(UsageError):
         parse_size("8x8")
+
+
+def test_everybody_is_in_the_table(tmp_path):
+    _, output = make_tree(tmp_path)
+    assert run("describe", output, "-q")[0] == 0
+    lines = (output / "describe" / "people.csv").read_text().splitlines()
+    assert len(lines) == 1 + 4
+    assert lines[1].startswith("a.png,1,")
