@@ -218,8 +218,8 @@ def run_export(
     """
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.exports import find_format
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.jobs.export import ExportJob, finish_export, settle_names
+    from m2fp_cli.terminal import displayable
 
     run_options = batch.run_options()
     source = find_source(asked, model, run_options, batch)

@@ -182,8 +182,8 @@ def export_model(
     network is run in it and compared with torch.
     """
     from m2fp_cli.deploy.package import deploy_model
-    from m2fp_cli.imaging.names import displayable
     from m2fp_cli.models.progress import show_download
+    from m2fp_cli.terminal import displayable
 
     input_hw = None if size is None else parse_input_size(size)
     name = name or default_name()
@@ -197,7 +197,8 @@ def export_model(
             else f"no probability differs from torch's by more than {done.difference:.1e}"
         )
         shown = f"{displayable(output)}: {', '.join(done.files)}"
-        print(f"{shown}; input {done.input_hw[1]}x{done.input_hw[0]}; {checked}", file=sys.stderr)
+        size = f"{done.input_hw[1]}x{done.input_hw[0]}"
+        say(f"{shown}; input {size}; {checked}", stream=sys.stderr)
 
 
 def parse_input_size(text: str) -> tuple[int, int]:

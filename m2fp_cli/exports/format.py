@@ -44,19 +44,16 @@ class ExportedPhoto:
 
     Attributes:
         name: in the data set; no folder, no suffix, unique, without white space.
-        data: the bytes of the photo's file.
-        file_format: of those bytes, as ``imaging.inspect`` names it.
-        orientation: EXIF orientation of the file, 1 = upright.
-        image_bgr: (H, W, 3) uint8, upright.
+        image_bgr: (H, W, 3) uint8 sRGB, upright.
         result: what the parser says of it.
+        file: suffix and bytes of the photo's file, where every reader sees ``image_bgr`` in it: an
+            upright JPEG or PNG in sRGB, at its full size; else None.
     """
 
     name: str
-    data: bytes
-    file_format: str
-    orientation: int
     image_bgr: Picture
     result: ParsingResult
+    file: tuple[str, bytes] | None = None
 
     def named_people(self, people: str | tuple[int, ...]) -> list[tuple[str, Person]]:
         """Each chosen person with a name in the data set.

@@ -14,7 +14,6 @@ from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import LabelMap, Person
 
 JPEG_QUALITY = 95
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +104,6 @@ def _cut(
 def photo_file(photo: ExportedPhoto) -> tuple[str, bytes]:
     """Suffix and bytes of the photo's file in a data set, upright for every reader.
 
-    An upright JPEG or PNG is taken as it is; anything else becomes a JPEG.
+    What cannot be taken as it is becomes a JPEG.
     """
-    suffix = _SUFFIXES.get(photo.file_format)
-    if suffix and photo.orientation == 1:
-        return suffix, photo.data
-    return ".jpg", encode_jpeg(photo.image_bgr, quality=JPEG_QUALITY)
+    return photo.file or (".jpg", encode_jpeg(photo.image_bgr, quality=JPEG_QUALITY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections import Counter
@@ -16,8 +17,10 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, Item, to_json
+from m2fp_cli.imaging.codec import DecodedImage
+from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jobs.memory import EXPORT_BYTES
-from m2fp_cli.jobs.photos import read_parsed_file
+from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
 from m2fp_cli.layout import export_record_name, result_name, result_path, state_name
 from m2fp_cli.records.document import read_document
@@ -28,6 +31,7 @@ from m2fp_cli.version import __version__
 MANIFEST = "manifest.json"
 _EXPORT_VERSION = "1"  # part of the signature: raise it when the same settings give other files
 _MOST_FILES = 100_000  # of one photo
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}  # of files that all readers of data sets take
 _PLAIN = "-_.~"  # beside letters and digits, what names in a data set may hold
 
 
@@ -159,14 +163,12 @@ class ExportWorker:
             raise ImageError("corrupt", f"{name} {error}") from error
         is_known = task.source != result_path(job.results, task.key)
         path, sha256 = task.source if is_known else None, stored.provenance.sha256
-        data, decoded = read_parsed_file(path, stored.result.image_hw, sha256)
+        decoded = read_parsed_photo(path, stored.result.image_hw, sha256)
         photo = ExportedPhoto(
             name=self._names.get(task.key) or plain_name(task.key, self._format),
-            data=data,
-            file_format=decoded.format,
-            orientation=decoded.orientation,
             image_bgr=decoded.image_bgr,
             result=stored.result,
+            file=_file_as_it_is(task.source, decoded),
         )
         return _Loaded(photo, sha256, time.perf_counter() - started)
 
@@ -197,6 +199,16 @@ class ExportWorker:
         )
         result = loaded.photo.result
         return done_report(task, files, result.image_hw, len(result.people), seconds, loaded.sha256)
+
+
+def _file_as_it_is(path: Path, decoded: DecodedImage) -> tuple[str, bytes] | None:
+    """Suffix and bytes of a photo that needs no change to be read by everybody; else None."""
+    suffix = _SUFFIXES.get(decoded.format)
+    changed = decoded.orientation != 1 or decoded.notes or decoded.photo_hw != decoded.image_hw
+    if suffix is None or changed:
+        return None
+    data = read_bytes(path)
+    return (suffix, data) if hashlib.sha256(data).hexdigest() == decoded.sha256 else None
 
 
 def plain_name(key: str, wanted: Format) -> str:

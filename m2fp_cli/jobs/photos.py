@@ -6,9 +6,7 @@ from pathlib import Path
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
-from m2fp_cli.imaging.codec import DecodedImage, decode_image
 from m2fp_cli.imaging.inspect import MAX_PIXELS
-from m2fp_cli.imaging.reading import read_bytes
 
 
 def read_parsed_photo(
@@ -18,14 +16,6 @@ def read_parsed_photo(
     *,
     keep_original: bool = False,
 ) -> DecodedImage:
-def read_parsed_photo(path: Path | None, image_hw: tuple[int, int], sha256: str) -> Picture:
-    """The pixels of the photo of a result, (H, W, 3) uint8 BGR, upright; ``read_parsed_file``."""
-    return read_parsed_file(path, image_hw, sha256)[1].image_bgr
-
-
-def read_parsed_file(
-    path: Path | None, image_hw: tuple[int, int], sha256: str
-) -> tuple[bytes, DecodedImage]:
     """Read the photo of a result.
 
     Args:
@@ -33,9 +23,6 @@ def read_parsed_file(
         image_hw: size of the result.
         sha256: digest of the photo that was parsed; empty if it is not known.
         keep_original: also keep its own colours, if they are not sRGB.
-
-    Returns:
-        the bytes of its file, and what they show.
 
     Raises:
         ImageError: ``vanished``, it is not there; ``stale``, it is not the photo that was parsed;
@@ -51,8 +38,6 @@ def read_parsed_file(
             allow_truncated=True,  # it was allowed when it was parsed
             keep_original=keep_original,
         )
-        data = read_bytes(path)
-        photo = decode_image(data, max_pixels=max(MAX_PIXELS, height * width))
     except ImageError as error:
         if error.reason != "vanished":
             raise
@@ -61,4 +46,3 @@ def read_parsed_file(
     if photo.image_hw != image_hw or (sha256 and photo.sha256 != sha256):
         raise ImageError("stale", "was changed after it was parsed; parse it again first")
     return photo
-    return data, photo

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.errors import UsageError
-from m2fp_cli.imaging.names import displayable
 from m2fp_cli.jsonio import list_of, object_of, parse_object
 from m2fp_cli.records.labels import LABEL_SETS, LabelSet, folded
 from m2fp_cli.records.results import LabelMap, PersonMap
+from m2fp_cli.terminal import displayable
 
 Target = str | tuple[str, str]
 

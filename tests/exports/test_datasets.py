@@ -69,7 +69,7 @@ def test_coco_polygons_are_near_and_boxes_are_x_y_width_height(tmp_path, photo):
 def test_a_photo_is_carried_as_it_is_unless_it_lies_on_its_side(tmp_path, photo):
     turned = drawn_photo("t", orientation=6)
     export_to(tmp_path, "coco", photo, turned)
-    assert (tmp_path / "images/test/a.png").read_bytes() == photo.data
+    assert (tmp_path / "images/test/a.png").read_bytes() == photo.file[1]
     with Image.open(tmp_path / "images/test/t.jpg") as image:
         assert image.size == (600, 420)
 

@@ -27,7 +27,8 @@ def drawn_photo(name: str = "a", *, people: int = 1, orientation: int = 1) -> Ex
         persons[second > 0] = 2
     image = noise_photo((420, 600))[:, :, ::-1].copy()
     result = result_from_maps(CIHP, labels, persons)
-    return ExportedPhoto(name, encode_png(image), "PNG", orientation, image, result)
+    file = (".png", encode_png(image)) if orientation == 1 else None
+    return ExportedPhoto(name, image, result, file)
 
 
 def export_to(root: Path, name: str, *photos: ExportedPhoto, **settings) -> list[Encoded]:
