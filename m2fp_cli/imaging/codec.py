@@ -245,6 +245,32 @@ def _end_jpeg(
     return PlainPicture(plain.data.rstrip(b"\xff") + JPEG_END, plain.profile, notes)
 
 
+def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Decode a picture to be laid on another one: upright, in sRGB, with its transparency.
+
+    Args:
+        data: the whole file.
+        max_pixels: largest allowed product of width and height.
+
+    Returns:
+        (H, W, 4) uint8 BGRA, straight alpha.
+
+    Raises:
+        ImageError: as ``decode_image``.
+    """
+    header = inspect_image(data, max_pixels=max_pixels)
+    plain = strip_metadata(data, header.format)
+    with opened(plain.data, header, max_pixels) as (image, _):
+        image.load()
+        alpha = image.convert("RGBA").getchannel("A")
+        opaque = image.convert("RGB") if image.has_transparency_data else image
+        picture = to_srgb(opaque, plain.profile or image.info.get("icc_profile"), header).srgb
+        picture.putalpha(alpha)
+        turn = _TURNS.get(1 if header.format == "TIFF" else _orientation(image, header))
+        rgba = np.asarray(picture if turn is None else picture.transpose(turn))
+    return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
+
+
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:
     """Decode a label or person map to ids, without colour conversion and EXIF orientation.
 
