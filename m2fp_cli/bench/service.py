@@ -45,7 +45,7 @@ class ServiceFigures:
         unanswered: requests of the crowd without an answer.
         crowd_seconds: raw samples of the crowd's accepted requests.
         bound_seconds: what an accepted request may take: all that wait before it, and itself, at
-            the mean time in a worker.
+            the 99th percentile of the time in a worker.
         front_mib: memory of the front before the crowd and after it.
         workers_mib: the same of the workers together.
     """
@@ -135,7 +135,7 @@ def _figures(
 ) -> ServiceFigures:
     if not (steady.seconds and crowd.seconds):
         raise EngineError("the service accepted no photo in time; raise --min-time")
-    work = sum(crowd.work_seconds) / len(crowd.work_seconds)
+    work = percentile(crowd.work_seconds, 99)
     return ServiceFigures(
         workers=shape[0],
         threads=shape[1],

@@ -109,19 +109,18 @@ def offline_table(pools: list[OfflineFigures]) -> Table:
 def service_table(services: list[ServiceFigures]) -> Table:
     """One row per service: with as many clients as it accepts, and with a crowd."""
     table = _table(
-        *("workers x threads", ">photos/s", ">of the pool's", ">clients", ">median", ">p99"),
-        *(">crowd", ">200", ">429", ">other", ">lost", ">crowd p99", ">bound"),
-        *(">front MiB", ">workers MiB"),
+        *("workers x threads", ">photos/s", ">of the pool's", ">median", ">crowd", ">200", ">429"),
+        *(">other", ">no answer", ">p99", ">bound", ">front MiB", ">workers MiB"),
     )
     for one in services:
         accepted, refused = one.statuses.get(200, 0), one.statuses.get(429, 0)
         other = sum(one.statuses.values()) - accepted - refused
         table.add_row(
-            *(one.name, f"{one.rate:.2f}", f"{one.share:.0%}", str(one.clients)),
-            *(_seconds(percentile(one.seconds, q)) for q in (50, 99)),
+            *(one.name, f"{one.rate:.2f}", f"{one.share:.0%}"),
+            _seconds(percentile(one.seconds, 50)),
             *(str(n) for n in (one.crowd, accepted, refused, other, one.unanswered)),
             *(_seconds(one.p99_seconds), _seconds(one.bound_seconds)),
-            *(f"{pair[0]:.0f} -> {pair[1]:.0f}" for pair in (one.front_mib, one.workers_mib)),
+            *(f"{pair[0]:.0f}>{pair[1]:.0f}" for pair in (one.front_mib, one.workers_mib)),
         )
     return table
 
