@@ -102,7 +102,13 @@ def assembly(symbol: str, kind: str) -> list[str]:
     """One symbol of a stub."""
     if kind in _FUNCTIONS:
         return [".text", f'.globl "{symbol}"', f'.type "{symbol}",@function', f'"{symbol}":', "ud2"]
-    head = [".data", ".balign 16", f'.globl "{symbol}"', f'.type "{symbol}",@object', f'"{symbol}":']
+    head = [
+        ".data",
+        ".balign 16",
+        f'.globl "{symbol}"',
+        f'.type "{symbol}",@object',
+        f'"{symbol}":',
+    ]
     if symbol.startswith("_ZTI"):
         name = symbol.removeprefix("_ZTI")
         return [*head, f".quad {_CLASS_INFO}", ".quad 1f", ".quad 0", f'1: .asciz "{name}"']
