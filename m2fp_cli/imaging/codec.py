@@ -19,17 +19,16 @@ from PIL import ExifTags, Image
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.png import bit_depth
 from m2fp_cli.imaging.headers.record import ImageHeader
-from m2fp_cli.imaging.inspect import MAX_PIXELS, inspect_image
+from m2fp_cli.imaging.inspect import inspect_image
 from m2fp_cli.imaging.jpeg_end import END as JPEG_END
 from m2fp_cli.imaging.jpeg_end import count_missing_rows
+from m2fp_cli.imaging.limits import MAX_PIXELS, REDUCED_ABOVE
 from m2fp_cli.imaging.metadata import PlainPicture, strip_metadata
 from m2fp_cli.imaging.opening import TruncatedError, opened
 from m2fp_cli.imaging.profiles import ColorProfile, OriginalColors
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.imaging.srgb import to_srgb
 
-REDUCED_ABOVE = 50_000_000
-"""Pixels above which a photo is reduced for a caller that needs few of them."""
 _TIFF_BITS = 258  # BitsPerSample
 
 
