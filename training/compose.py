@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.dataset import IGNORE, LabelledPhoto
+from training.dataset import IGNORE, Bytes, LabelledPhoto
 from training.drawing import Drawer
 from training.views import Rng, View, frame_photo, person_pixels
-from training.warping import Bytes, Gains, affine, mix, warp_colours, warp_plane
+from training.warping import Gains, affine, mix, warp_colours, warp_plane
 
 _SIDE_MARGIN = 24  # narrowest strip beside a person that serves as a background, in pixels
 _MOST_IDS = 240  # ids are bytes, 255 is taken; the largest photo has 13 people
@@ -235,9 +235,7 @@ def _lay_photo(scene: Scene, photo: LabelledPhoto, view: View, window: Bytes) ->
     scene.count += int(people[known].max(initial=0))
 
 
-def _lay_person(
-    scene: Scene, photo: LabelledPhoto, person: int, view: View, gains: Gains
-) -> None:
+def _lay_person(scene: Scene, photo: LabelledPhoto, person: int, view: View, gains: Gains) -> None:
     """Warp one person onto the canvas and cover what lies there; the colours are scaled."""
     if scene.count >= _MOST_IDS:
         return

@@ -1,4 +1,4 @@
-"""Labelled photos: ``photos/ID.jpg`` beside ``labels/ID.png`` and, where there are, ``people/ID.png``.
+"""Labelled photos: ``photos/ID.jpg`` beside ``labels/ID.png`` and, maybe, ``people/ID.png``.
 
 A label PNG holds one label id per pixel, 255 = unknown. A people PNG holds one person id per pixel,
 0 = nobody, 255 = leave out. In memory a pixel of a known person whose part is unknown is

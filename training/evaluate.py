@@ -90,7 +90,8 @@ def load_average(checkpoint: Path, recipe: Recipe) -> M2FP:
     return network.eval()
 
 
-def _set_min_size(parser: HumanParser, min_size: int | None) -> None:
+def set_min_size(parser: HumanParser, min_size: int | None) -> None:
+    """Let the parser work at another shortest edge; None = leave it."""
     if min_size is not None:
         parser.config = replace(
             parser.config, input=replace(parser.config.input, min_size=min_size)
@@ -114,7 +115,7 @@ def main() -> None:
         judged = HumanParser(arguments.model)
     else:
         judged = HumanParser.from_network(load_average(arguments.checkpoint, recipe))
-    _set_min_size(judged, arguments.min_size)
+    set_min_size(judged, arguments.min_size)
     names = split_names(find_names(arguments.data))[1][:: arguments.every]
     photos = read_held_out(arguments.data, names)
     started = time.perf_counter()

@@ -96,9 +96,7 @@ def make_pool(source: Source, photos: list[StoredPhoto], num_labels: int) -> Poo
     return Pool(source, photos, np.cumsum(rarity_weights(counts)), total / max(total.sum(), 1))
 
 
-def read_pools(
-    sources: Sequence[Source], roots: Sequence[Path], num_labels: int
-) -> list[Pool]:
+def read_pools(sources: Sequence[Source], roots: Sequence[Path], num_labels: int) -> list[Pool]:
     """The photos of all sources that are learned from."""
     pools = []
     for source in sources:

@@ -92,7 +92,9 @@ def grow_encoder(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor
     return grown
 
 
-def grow_queries(weights: Mapping[str, Tensor], num_queries: int, num_labels: int) -> dict[str, Tensor]:
+def grow_queries(
+    weights: Mapping[str, Tensor], num_queries: int, num_labels: int
+) -> dict[str, Tensor]:
     """Weights for a mask decoder with more person queries.
 
     Each new query begins as the old one whose place (see :func:`matching.query_anchors`) is nearest

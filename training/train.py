@@ -142,9 +142,7 @@ def main() -> None:
     parser.add_argument("--decay-now", action="store_true", help="start the last phase at once")
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.recipe)
-    trainer = Trainer(
-        recipe, arguments.roots, arguments.out, arguments.workers, arguments.weights
-    )
+    trainer = Trainer(recipe, arguments.roots, arguments.out, arguments.workers, arguments.weights)
     if arguments.decay_now:
         trainer.run.progress.start_decay()
     trainer.train(arguments.save_seconds)

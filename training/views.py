@@ -81,9 +81,7 @@ def _any_person(photo: LabelledPhoto, rng: Rng) -> int | None:
     return int(known[rng.integers(len(known))]) if len(known) else None
 
 
-def _any_view(
-    photo: LabelledPhoto, rng: Rng, fill: float, scales: tuple[float, float]
-) -> _Focus:
+def _any_view(photo: LabelledPhoto, rng: Rng, fill: float, scales: tuple[float, float]) -> _Focus:
     """A view at any scale; near ones look at a pixel of somebody."""
     low, high = np.log(scales[0]), np.log(scales[1])
     scale = float(fill * np.exp(rng.uniform(low, high)))
