@@ -1,81 +1,86 @@
-"""Joins what `m2fp parse` and `m2fp colorize` wrote for a few photos into one picture.
+"""Draws the README's picture: a photo, its parts, its people, and a try-on.
 
-    python docs/pictures.py PICTURE PHOTO... [--legend] [--people] [--columns N] [--height PIXELS]
+    python docs/pictures.py PICTURE
 
-Each photo is shown beside its colour map and its overlay (with --people: its people's colours).
+The two photos in examples/ are put side by side and parsed as one photo, with the bundled model.
 """
 
 from __future__ import annotations
 
-import argparse
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
-from PIL import Image
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
-GAP = 6
+from m2fp_cli import HumanParser, ParsingResult, colorize, try_on
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+HEIGHT = 512  # of the photo that is parsed, pixels
+TILE_WIDTH = 520  # of each of the four tiles
+GAP, CAPTION = 8, 26  # between tiles, and for the words above each
+FLAG = 60  # columns at the left of the admiral's photo that hold nothing but a flag
+OUTFITS = (  # by person, from left to right
+    {"hat": "fedora", "top": "tartan"},
+    {"hat": "sun_hat", "glasses": "round", "earrings": "hoop"},
+)
+Picture = NDArray[np.uint8]
 
 
-def run(*arguments: str) -> None:
-    """Run the installed command line."""
-    subprocess.run([sys.executable, "-m", "m2fp_cli", *arguments], check=True)
-
-
-def paint(photos: list[Path], folder: Path, options: list[str], people: bool) -> None:
-    """Parse with the bundled model and paint; people's colours into `people`."""
-    inputs = [str(path) for path in photos]
-    run("parse", *inputs, "-q", "--model", "starter", "-o", str(folder / "parsed"))
-    run("colorize", str(folder / "parsed"), "-q", "-o", str(folder / "labels"), *options)
-    if people:
-        run(
-            "colorize", str(folder / "parsed"), "-q", "-o", str(folder / "people"), "--by", "person"
+def photo_of_two() -> Picture:
+    """Both example photos beside each other, (HEIGHT, W, 3) BGR."""
+    admiral = cv2.imread(str(EXAMPLES / "grace_hopper.jpg"))
+    astronaut = cv2.imread(str(EXAMPLES / "astronaut.jpg"))
+    admiral, astronaut = (
+        cv2.resize(
+            one,
+            (round(one.shape[1] * HEIGHT / one.shape[0]), HEIGHT),
+            interpolation=cv2.INTER_AREA,
         )
-
-
-def strip(photo: Path, folder: Path, height: int, people: bool) -> Image.Image:
-    """One photo and its pictures side by side."""
-    colors, overlay, persons = (
-        next((folder / kind).glob(f"{photo.stem}.*"), None)
-        for kind in ("labels/colors", "labels/overlays", "people/colors")
+        for one in (admiral, astronaut)
     )
-    found = [path for path in (photo, overlay if people else colors, persons or overlay) if path]
-    images = [Image.open(path).convert("RGB") for path in found]
-    images = [i.resize((round(i.width * height / i.height), height), Image.LANCZOS) for i in images]
-    return join(images, 0)
+    return np.hstack([admiral[:, FLAG:], astronaut])
 
 
-def join(images: list[Image.Image], axis: int) -> Image.Image:
-    """Images beside each other (axis 0) or below each other (1)."""
-    along = sum(i.size[axis] for i in images) + GAP * (len(images) - 1)
-    across = max(i.size[1 - axis] for i in images)
-    sheet = Image.new("RGB", (along, across) if axis == 0 else (across, along), "white")
-    place = 0
-    for image in images:
-        sheet.paste(image, (place, 0) if axis == 0 else (0, place))
-        place += image.size[axis] + GAP
+def dressed(photo_bgr: Picture, result: ParsingResult) -> Picture:
+    """The photo with an outfit on each person, (H, W, 3) BGR."""
+    people = sorted(result.people, key=lambda person: person.box_xyxy[0])
+    for person, outfit in zip(people, OUTFITS, strict=True):
+        photo_bgr = try_on(photo_bgr, result, outfit, [person.person_id]).image_bgr
+    return photo_bgr
+
+
+def tile(title: str, image_bgr: Picture) -> Image.Image:
+    """A picture of TILE_WIDTH under its title."""
+    image = Image.fromarray(image_bgr[..., ::-1])
+    height = round(image.height * TILE_WIDTH / image.width)
+    shown = image.resize((TILE_WIDTH, height), Image.Resampling.LANCZOS)
+    sheet = Image.new("RGB", (TILE_WIDTH, height + CAPTION), "white")
+    sheet.paste(shown, (0, CAPTION))
+    ImageDraw.Draw(sheet).text((3, 2), title, "black", ImageFont.load_default(17))
     return sheet
 
 
 def main() -> None:
-    """Parse the command line and write the picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("picture", type=Path)
-    parser.add_argument("photos", type=Path, nargs="+")
-    parser.add_argument("--legend", action="store_true")
-    parser.add_argument("--people", action="store_true")
-    parser.add_argument("--columns", type=int, default=2)
-    parser.add_argument("--height", type=int, default=360)
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        options = ["--legend"] if arguments.legend else []
-        paint(arguments.photos, folder, options, arguments.people)
-        strips = [strip(p, folder, arguments.height, arguments.people) for p in arguments.photos]
-    n = arguments.columns
-    rows = [join(strips[i : i + n], 0) for i in range(0, len(strips), n)]
-    join(rows, 1).save(arguments.picture, optimize=True, quality=85)
+    """Draw the picture and write it."""
+    photo = photo_of_two()
+    result = HumanParser("starter").parse(photo)
+    tiles = [
+        tile("photo", photo),
+        tile("body parts and garments", colorize(result, photo)),
+        tile("people", colorize(result, photo, by="person", contours=True)),
+        tile("try-on", dressed(photo, result)),
+    ]
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
+    for index, one in enumerate(tiles):
+        sheet.paste(one, (index % 2 * (width + GAP), index // 2 * (height + GAP)))
+    # A palette makes the file a third as large; with dithering, 256 colours are enough here.
+    palette = sheet.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
+    drawn = sheet.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
+    drawn.save(sys.argv[1], optimize=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
 """m2fp: human parsing on ordinary CPUs.
 
->>> from m2fp_cli import HumanParser                   # doctest: +SKIP
->>> result = HumanParser("starter").parse(image_bgr)   # doctest: +SKIP
->>> reports = list(parse_folder("photos"))             # doctest: +SKIP
+>>> from m2fp_cli import HumanParser, colorize, try_on        # doctest: +SKIP
+>>> result = HumanParser("starter").parse(image_bgr)          # doctest: +SKIP
+>>> overlay = colorize(result, image_bgr)                     # doctest: +SKIP
+>>> done = try_on(image_bgr, result, {"hat": "fedora"})       # doctest: +SKIP
+>>> reports = list(parse_folder("photos", model="starter"))   # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -10,22 +12,42 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from m2fp_cli.version import __version__
+
 if TYPE_CHECKING:
-    from m2fp_cli.batch.folder import parse_folder
+    from m2fp_cli.batch.run import RunOptions
     from m2fp_cli.engine.parser import HumanParser
-    from m2fp_cli.results import ParsingResult
-    from m2fp_cli.store import load_result
+    from m2fp_cli.jobs.folder import parse_folder
+    from m2fp_cli.jobs.parse import ParseSettings
+    from m2fp_cli.records.document import load_result
+    from m2fp_cli.records.results import ParsingResult
+    from m2fp_cli.render.pictures import colorize
+    from m2fp_cli.tryon.fitting import TryOn, try_on
 
-__version__ = "0.1.0"
-
-__all__ = ["HumanParser", "ParsingResult", "__version__", "load_result", "parse_folder"]
+__all__ = [
+    "HumanParser",
+    "ParseSettings",
+    "ParsingResult",
+    "RunOptions",
+    "TryOn",
+    "__version__",
+    "colorize",
+    "load_result",
+    "parse_folder",
+    "try_on",
+]
 
 # Loaded on first use: importing the package must stay cheap, torch alone takes a second.
 _HOMES = {
     "HumanParser": "m2fp_cli.engine.parser",
-    "ParsingResult": "m2fp_cli.results",
-    "load_result": "m2fp_cli.store",
-    "parse_folder": "m2fp_cli.batch.folder",
+    "ParseSettings": "m2fp_cli.jobs.parse",
+    "ParsingResult": "m2fp_cli.records.results",
+    "RunOptions": "m2fp_cli.batch.run",
+    "TryOn": "m2fp_cli.tryon.fitting",
+    "colorize": "m2fp_cli.render.pictures",
+    "load_result": "m2fp_cli.records.document",
+    "parse_folder": "m2fp_cli.jobs.folder",
+    "try_on": "m2fp_cli.tryon.fitting",
 }
 
 

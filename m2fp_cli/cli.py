@@ -8,46 +8,63 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 from typing import Annotated
 
 import typer
 
-from m2fp_cli import __version__
-from m2fp_cli.commands import accessories, models
-from m2fp_cli.commands.bench import bench
-from m2fp_cli.commands.colorize import colorize
-from m2fp_cli.commands.evaluate import evaluate
-from m2fp_cli.commands.labels import labels
-from m2fp_cli.commands.parse import parse
-from m2fp_cli.commands.report import report
-from m2fp_cli.commands.status import status
-from m2fp_cli.commands.tryon import tryon
+from m2fp_cli.commands import (
+    accessories,
+    bench,
+    colorize,
+    evaluate,
+    labels,
+    models,
+    parse,
+    report,
+    serve,
+    status,
+    tryon,
+)
+from m2fp_cli.commands.help import HelpCommand, HelpGroup
+from m2fp_cli.commands.options import with_groups
 from m2fp_cli.errors import ExitCode, M2fpError
+from m2fp_cli.terminal import say, warn
+from m2fp_cli.version import __version__
+
+EXAMPLES = """\
+m2fp parse photos -r
+m2fp tryon --hat fedora"""
 
 app = typer.Typer(
     name="m2fp",
-    help="Human parsing of whole photo folders on ordinary CPUs, with M2FP.",
+    cls=HelpGroup,
+    epilog=EXAMPLES,
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # typer's rich help takes 0.4 s to import and draw, plain help 0.02 s
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("parse")(parse)
-app.command("colorize")(colorize)
-app.command("labels")(labels)
-app.command("report")(report)
-app.command("status")(status)
-app.command("bench")(bench)
-app.command("eval")(evaluate)
-app.command("tryon")(tryon)
+for _name, _module, _function in (
+    ("parse", parse, parse.parse),
+    ("colorize", colorize, colorize.colorize),
+    ("tryon", tryon, tryon.tryon),
+    ("report", report, report.report),
+    ("serve", serve, serve.serve),
+    ("status", status, status.status),
+    ("labels", labels, labels.labels),
+    ("eval", evaluate, evaluate.evaluate),
+    ("bench", bench, bench.bench),
+):
+    app.command(_name, cls=HelpCommand, epilog=_module.EXAMPLES)(with_groups(_function))
 app.add_typer(accessories.app, name="accessories")
 app.add_typer(models.app, name="models")
 
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        print(f"m2fp {__version__}")
+        say(f"m2fp {__version__}")
         raise typer.Exit()
 
 
@@ -60,7 +77,11 @@ def root(
         ),
     ] = False,
 ) -> None:
-    """Human parsing of whole photo folders on ordinary CPUs, with M2FP."""
+    """Find people, their body parts and garments in photos, and use them.
+
+    Works on whole folders, on ordinary CPUs, with M2FP. Parse photos first; the other commands work
+    on what was parsed. `m2fp COMMAND --help` explains a command.
+    """
 
 
 def main() -> None:
@@ -72,14 +93,15 @@ def main() -> None:
         app(standalone_mode=True)
     except M2fpError as error:
         if "--verbose" in sys.argv or "-v" in sys.argv:
-            raise
-        print(f"m2fp: {error}", file=sys.stderr)
+            warn(traceback.format_exc().rstrip("\n"))
+        else:
+            warn(f"m2fp: {error}")
         sys.exit(error.exit_code)
     except _Terminated:
-        print("m2fp: terminated; finished photos are complete", file=sys.stderr)
+        warn("m2fp: terminated; finished photos are complete")
         sys.exit(ExitCode.TERMINATED)
     except _Interrupted:
-        print("m2fp: interrupted; finished photos are complete", file=sys.stderr)
+        warn("m2fp: interrupted; finished photos are complete")
         sys.exit(ExitCode.INTERRUPTED)
 
 

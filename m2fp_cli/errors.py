@@ -19,6 +19,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from m2fp_cli.terminal import displayable
+
 
 class ExitCode(IntEnum):
     """What the process tells its caller; part of the stable interface."""
@@ -38,6 +40,10 @@ class M2fpError(Exception):
     """Root of all errors that are shown as one line instead of a traceback."""
 
     exit_code: ExitCode = ExitCode.INTERNAL
+
+    def __init__(self, message: str) -> None:
+        """Store one line; control characters, which a file's name may hold, become escapes."""
+        super().__init__(displayable(message))
 
 
 class UsageError(M2fpError):
@@ -95,6 +101,8 @@ class ImageError(M2fpError):
         "timeout",
         "crash",
         "unwritable",
+        "conflict",
+        "stale",
         "internal",
     )
 

@@ -14,13 +14,17 @@ PACKAGE = Path(m2fp_cli.__file__).parent
 
 # The house from the ground up: a room imports only from rooms before it. A new one gets its place.
 ROOMS = (
-    *("errors", "labels", "palette", "masks", "results", "sides", "people"),  # records
-    *("imaging", "store"),  # bytes and files
+    *("version", "terminal", "errors", "arrays", "home", "jsonio", "layout"),  # known to all
+    "imaging",  # bytes to arrays and back
+    "storage",  # files of an output
+    "records",  # what flows: labels, palettes, masks, results
+    "batch",  # many photos; knows nothing of parsing
+    *("models", "kernels", "network", "engine"),  # weights, and what runs them
     *("render", "tryon"),  # pictures made from records
-    *("models", "network", "engine"),  # weights and what runs them
-    *("batch",),  # many photos
-    *("bench", "evaluation"),  # how fast, how good
-    *("options", "commands", "cli", "__main__"),  # the face
+    "jobs",  # what the batch engine is asked to do
+    "server",  # the same over HTTP
+    *("evaluation", "bench"),  # how good, how fast
+    *("commands", "cli", "__main__"),  # the face
 )
 HEAVY = (
     "torch",
@@ -32,6 +36,8 @@ HEAVY = (
     "numpy",
     "PIL",
     "requests",
+    "starlette",
+    "uvicorn",
 )
 
 
@@ -69,25 +75,44 @@ def test_every_room_has_its_place():
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_imports_point_one_way(room):
-    allowed = {*ROOMS[: ROOMS.index(room) + 1], "__version__"}
+    allowed = {*ROOMS[: ROOMS.index(room) + 1]}
     for path in files_of(room):
         assert own_imports(path) <= allowed, f"{path.name} imports from a room above it"
 
 
+def test_the_batch_engine_knows_nothing_of_parsing():
+    for path in files_of("batch"):
+        known = {"terminal", "errors", "home", "jsonio", "layout"}
+        allowed = known | {"imaging", "storage", "batch"}
+        assert own_imports(path) <= allowed, path.name
+
+
 def test_pictures_are_made_without_torch():
+    above = {"models", "kernels", "network", "engine", "batch"}
     for path in files_of("render", "tryon"):
-        assert own_imports(path).isdisjoint({"models", "network", "engine", "batch"}), path.name
+        assert own_imports(path).isdisjoint(above), path.name
         assert not any(name.split(".")[0] == "torch" for name, _ in imports(path)), path.name
 
 
 def test_torch_is_imported_at_once_only_where_the_network_lives():
-    for path in set(PACKAGE.rglob("*.py")) - set(files_of("network", "engine")):
+    home = {*files_of("kernels", "network", "engine"), *PACKAGE.glob("bench/runtimes/*.py")}
+    for path in set(PACKAGE.rglob("*.py")) - home:
         names = {name.split(".")[0] for name, at_once in imports(path) if at_once}
         assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name
 
 
+def test_the_front_of_the_service_loads_nothing_heavy():
+    heavy = ("torch", "cv2", "modelscope_hub", "numba", "numpy", "PIL")
+    code = (
+        "import sys, m2fp_cli.server.run, m2fp_cli.jobs.model_files\n"
+        f"print(*[name for name in {heavy} if name in sys.modules])"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert process.stdout.strip() == b""
+
+
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["--version"], ["parse", "--help"], ["eval", "--help"]]
+    "arguments", [["--help"], ["--version"], ["parse", "--help"], ["serve", "--help"]]
 )
 def test_help_and_version_load_nothing_heavy(arguments):
     code = (

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from m2fp_cli.engine.parser import HumanParser
-from m2fp_cli.labels import LabelSet
+from m2fp_cli.records.labels import LabelSet
 from training.dataset import (
     IGNORE,
     SOMEBODY,

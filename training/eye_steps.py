@@ -16,23 +16,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.imaging.codec import decode_map, read_bytes
-from m2fp_cli.labels import CIHP
-from m2fp_cli.people import result_from_maps
-from m2fp_cli.tryon.eye_steps import GRID_X, GRID_Y, look_under, moved, stack_planes
+from m2fp_cli.engine.people import result_from_maps
+from m2fp_cli.imaging.codec import decode_map
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.eye_steps import GRID_X, GRID_Y, move_poses, sample_features, stack_channels
 from m2fp_cli.tryon.eyes import (
     CENTER,
-    SIZE_WH,
+    CROP_WH,
     UNIT,
     Prior,
-    fit_standard,
+    fit_templates,
     load_templates,
-    standard_frame,
+    standard_crop,
 )
-from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, mask_prior, measure_face
+from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
-from m2fp_cli.tryon.head import NARROWEST_FACE, luminance
-from m2fp_cli.tryon.worn_glasses import eyes_behind
+from m2fp_cli.tryon.head import NARROWEST_FACE
+from m2fp_cli.tryon.worn_glasses import eyes_from_glasses
 from training.eye_teacher import KnownEyes, find_known_eyes
 from training.eye_templates import pose_of_eyes, read_command_line
 from training.tryon_benchmark import WORN, hide, main_piece, read_labelled
@@ -49,9 +51,9 @@ CHIN = (1.9, 0.1)  # where the chin is drawn below the eyes, U, mean and deviati
 
 @dataclass(eq=False)
 class Start:
-    """One face: planes in the standard frame, the right pose, and poses to start from (N, 4)."""
+    """One face: channels in the standard crop, the right pose, and poses to start from (N, 4)."""
 
-    planes: Array
+    channels: Array
     right: Pose
     poses: Array
 
@@ -80,7 +82,7 @@ def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:
     if window is None:
         return []
     figure = build_figure(result, result.people[0], window)
-    grey = luminance(photo[figure.window])
+    grey = to_grey(photo[figure.window])
     if eyewear.any():
         known = known_behind(eyewear[figure.window])
     else:
@@ -94,28 +96,28 @@ def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:
 
 def known_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
     """Eyes behind a pair of glasses, None where the mask is no pair."""
-    found = eyes_behind(mask)
+    found = eyes_from_glasses(mask)
     return None if found is None else KnownEyes(found.center_xy, found.unit, found.tilt)
 
 
 def prior_of(figure: Figure) -> Prior | None:
     """What the masks say of the eyes; None for a face that try-on skips."""
     shape = measure_face(face_region(figure), figure)
-    height = shape.bottom - shape.top
+    height = shape.lower_y - shape.upper_y
     if shape.side < MIN_FACE_SIDE or shape.width < max(5, NARROWEST_FACE * height):
         return None
-    return mask_prior(shape, figure)
+    return prior_from_masks(shape, figure)
 
 
 def without_neck(figure: Figure, eyes: KnownEyes, rng: np.random.Generator) -> Figure:
     """The figure with a face that ends at a round chin."""
-    y, x = np.indices(figure.own.shape) + 0.5
+    y, x = np.indices(figure.label_map.shape) + 0.5
     dx, dy = (x - eyes.center_xy[0]) / eyes.unit, (y - eyes.center_xy[1]) / eyes.unit
     along = dx * np.cos(eyes.tilt) + dy * np.sin(eyes.tilt)
     below = dy * np.cos(eyes.tilt) - dx * np.sin(eyes.tilt)
     neck = figure.mask("Face") & (below > rng.normal(*CHIN) - 0.25 * along**2)
-    skin = figure.labels.names.index("Torso-skin")
-    return replace(figure, own=np.where(neck, skin, figure.own).astype(np.uint8))
+    skin = figure.label_set.names.index("Torso-skin")
+    return replace(figure, label_map=np.where(neck, skin, figure.label_map).astype(np.uint8))
 
 
 def both_ways(
@@ -126,24 +128,24 @@ def both_ways(
     if prior is None:
         return []
     face = face_region(figure)
-    contrast, matrix = standard_frame(grey, face, prior)
+    contrast, matrix = standard_crop(grey, face, prior)
     right = pose_of_eyes(eyes, matrix)
     if np.abs(right[:2] - CENTER).max() > FARTHEST * UNIT:
         return []
-    planes = stack_planes(contrast, face, figure.mask("Hair", "Hat"), matrix)
-    first = fit_standard(contrast, prior, load_templates())[0].astype(np.float64)
+    channels = stack_channels(contrast, face, figure.mask("Hair", "Hat"), matrix)
+    first = fit_templates(contrast, prior, load_templates())[0].astype(np.float64)
     starts = []
     for flip in (False, True):
         if flip:
-            planes = np.ascontiguousarray(planes[:, :, ::-1])
+            channels = np.ascontiguousarray(channels[:, :, ::-1])
             right, first = (
-                (p * (-1, 1, 1, -1) + (SIZE_WH[0] - 1, 0, 0, 0)) for p in (right, first)
+                (p * (-1, 1, 1, -1) + (CROP_WH[0] - 1, 0, 0, 0)) for p in (right, first)
             )
         near = right + rng.normal(size=(16, 4)) * SCATTER
         found = first + rng.normal(size=(5, 4)) * (1, 1, 0.03, 0.03)
         poses = np.concatenate((near, found))
         poses[:, 2] = np.clip(poses[:, 2], 0.5, 1.8)
-        starts.append(Start(planes, right, poses.astype(np.float32)))
+        starts.append(Start(channels, right, poses.astype(np.float32)))
     return starts
 
 
@@ -151,7 +153,7 @@ def learn_steps(starts: list[Start]) -> Array:
     """Weights of all steps, (S, 3 P + 1, 4); the poses of the starts are led along."""
     steps = []
     for _ in range(STEPS):
-        seen = np.concatenate([look_under(start.planes, start.poses) for start in starts])
+        seen = np.concatenate([sample_features(start.channels, start.poses) for start in starts])
         wanted = np.concatenate([step_to(start.right, start.poses) for start in starts])
         ridge = RIDGE * len(seen) * np.eye(seen.shape[1])
         weights = np.linalg.solve(
@@ -160,12 +162,14 @@ def learn_steps(starts: list[Start]) -> Array:
         weights = symmetric(weights).astype(np.float32)
         steps.append(weights)
         for start in starts:
-            start.poses = moved(start.poses, look_under(start.planes, start.poses) @ weights)
+            start.poses = move_poses(
+                start.poses, sample_features(start.channels, start.poses) @ weights
+            )
     return np.stack(steps)
 
 
 def step_to(right: Pose, poses: Array) -> Array:
-    """The step from each of some poses (N, 4) to the right one; the inverse of ``moved``."""
+    """The step from each of some poses (N, 4) to the right one; the inverse of ``move_poses``."""
     dx, dy = ((right[:2] - poses[:, :2]) / UNIT / poses[:, 2:3]).T
     cos, sin = np.cos(poses[:, 3]), np.sin(poses[:, 3])
     log_scale, tilt = np.log(right[2] / poses[:, 2]), right[3] - poses[:, 3]
@@ -177,8 +181,8 @@ def step_to(right: Pose, poses: Array) -> Array:
 def symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weights that move a mirrored face the mirrored way."""
     rows, columns = len(GRID_Y), len(GRID_X)
-    planes = weights[:-1].reshape(3, rows, columns, 4)[:, :, ::-1]
-    mirrored = np.concatenate((planes.reshape(-1, 4), weights[-1:])) * (-1, 1, 1, -1)
+    channels = weights[:-1].reshape(3, rows, columns, 4)[:, :, ::-1]
+    mirrored = np.concatenate((channels.reshape(-1, 4), weights[-1:])) * (-1, 1, 1, -1)
     out: NDArray[np.float64] = (weights + mirrored) / 2
     return out
 

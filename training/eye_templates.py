@@ -18,20 +18,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
-from m2fp_cli.labels import CIHP
-from m2fp_cli.people import result_from_maps
+from m2fp_cli.engine.people import result_from_maps
+from m2fp_cli.imaging.codec import decode_map, read_image
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon.compositing import to_grey
 from m2fp_cli.tryon.eyes import (
     CENTER,
+    CROP_WH,
     POINTS,
-    SIZE_WH,
     UNIT,
-    sample,
-    standard_frame,
+    sample_grid,
+    standard_crop,
 )
-from m2fp_cli.tryon.face_shape import mask_prior, measure_face
+from m2fp_cli.tryon.face_shape import measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
-from m2fp_cli.tryon.head import luminance
 from m2fp_cli.tryon.worn_glasses import LENS_DROP
 from training.eye_teacher import KnownEyes, find_known_eyes
 from training.tryon_benchmark import is_held_out
@@ -44,7 +45,7 @@ DARK_AHEAD = 0.1  # the bare template also fits the gaps between dark lenses, at
 
 @dataclass(eq=False)
 class Face:
-    """One face in the standard frame; ``pose`` is x, y, scale and tilt."""
+    """One face in the standard crop; ``pose`` is x, y, scale and tilt."""
 
     contrast: Array
     pose: NDArray[np.float64]
@@ -88,10 +89,10 @@ def read_face(data: Path, name: str) -> Face | None:
     shape = measure_face(region, figure)
     if shape.side < 12 or shape.width < 5:
         return None
-    prior = mask_prior(shape, figure)
+    prior = prior_from_masks(shape, figure)
     photo = read_image(data / "photos" / f"{name}.jpg").image_bgr
-    grey = luminance(photo[figure.window])
-    contrast, matrix = standard_frame(grey, region, prior)
+    grey = to_grey(photo[figure.window])
+    contrast, matrix = standard_crop(grey, region, prior)
     path = data / "worn" / f"{name}.png"
     worn = np.asarray(decode_map(read_bytes(path))) if path.exists() else np.zeros_like(labels)
     eyewear = np.isin(worn, (2, 3))
@@ -104,7 +105,7 @@ def read_face(data: Path, name: str) -> Face | None:
 
 
 def pose_of_eyes(known: KnownEyes, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pose of known eyes in the standard frame."""
+    """Pose of known eyes in the standard crop."""
     center = matrix[:, :2] @ np.asarray(known.center_xy) + matrix[:, 2]
     return np.array([*center, known.unit * matrix[0, 0] / UNIT, known.tilt])
 
@@ -133,10 +134,10 @@ def learn(faces: list[Face], rng: np.random.Generator) -> tuple[Array, float]:
     right, wrong = [], []
     for face in faces:
         mirrored = np.ascontiguousarray(face.contrast[:, ::-1])
-        pose = face.pose * (-1, 1, 1, -1) + (SIZE_WH[0] - 1, 0, 0, 0)
+        pose = face.pose * (-1, 1, 1, -1) + (CROP_WH[0] - 1, 0, 0, 0)
         for contrast, where in ((face.contrast, face.pose), (mirrored, pose)):
-            right.append(sample(contrast, where[None].astype(np.float32))[0])
-            wrong.append(sample(contrast, poses_near(where, rng)))
+            right.append(sample_grid(contrast, where[None].astype(np.float32))[0])
+            wrong.append(sample_grid(contrast, poses_near(where, rng)))
     good, bad = np.stack(right), np.concatenate(wrong)
     covariance = np.cov(bad.T) + RIDGE * np.eye(len(POINTS))
     weights = np.linalg.solve(covariance, good.mean(axis=0) - bad.mean(axis=0))

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.labels import LabelSet
+from m2fp_cli.records.labels import LabelSet
 from training.dataset import IGNORE, Bytes
 
 Chain = tuple[int, ...]

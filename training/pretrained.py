@@ -36,7 +36,7 @@ def load_pretrained(backbone: nn.Module, kind: str) -> None:
     """Overwrite a fresh EfficientNet-Lite with its ImageNet weights.
 
     Args:
-        backbone: ``m2fp_cli.network.efficientnet_lite.EfficientNetLite`` of that kind.
+        backbone: ``m2fp_cli.network.backbones.efficientnet_lite.EfficientNetLite`` of that kind.
         kind: ``efficientnet_lite0``, ``1`` or ``2``.
 
     Raises:

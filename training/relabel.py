@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from m2fp_cli.engine.parser import HumanParser
-from m2fp_cli.labels import LabelSet
+from m2fp_cli.records.labels import LabelSet
 from training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
 from training.evaluate import set_min_size
 from training.joint_sides import COCO_CHAINS, chains_by_id, sides_by_joints

@@ -20,9 +20,9 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.vectors import FAST, floats
-from m2fp_cli.engine.threads import share_tasks
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.threads import parallel_tasks
+from m2fp_cli.kernels.vectors import FAST, float_vectors
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, sample_points
 
 FloatArray = NDArray[np.float32]
@@ -87,7 +87,7 @@ class _Sampling(torch.autograd.Function):
         return out
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Gradients of values, locations and weights."""
         given = ctx.saved_tensors
         to_value, to_locations, to_weights = (torch.zeros_like(part) for part in given)
@@ -107,7 +107,7 @@ def _share(
     def work(task: tuple[int, int]) -> None:
         loop(*arrays, geometry, *task)
 
-    share_tasks(tasks, work, torch.get_num_threads())
+    parallel_tasks(tasks, work, torch.get_num_threads())
 
 
 @lru_cache(maxsize=8)
@@ -217,7 +217,8 @@ class _Corners:
         """Of an intrinsic whose first arguments are ``flat, place, share, weight``."""
         self.context, self.builder = context, builder
         self.signature, self.arguments = signature, arguments
-        self.code = floats(builder, signature.args[0].dtype, signature.args[-1].literal_value)
+        depth = signature.args[-1].literal_value
+        self.code = float_vectors(builder, signature.args[0].dtype, depth)
         places = [self._item(1, corner) for corner in range(4)]
         self.sources = [builder.gep(self.data(0), [place]) for place in places]
         self.places = places

@@ -19,10 +19,10 @@ from PIL import Image
 from torch import Tensor
 
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.mask_edges import follow_edges
+from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
-from m2fp_cli.sides import put_on_sides
+from m2fp_cli.engine.sides import assign_sides
 from training.dataset import IGNORE, Bytes
 
 _LARGEST_OTHER = 0.15  # of the largest person's pixels; more is a second person, not a scrap
@@ -44,12 +44,12 @@ def vote(network: FastM2FP, rgb: Bytes) -> Votes:
     given = prepare_image(np.ascontiguousarray(rgb[:, :, ::-1]), network.config.input)
     prediction = network(given.tensor)
     if network.config.mask_edges == "photo":
-        prediction = follow_edges(prediction, given.tensor)
+        prediction = refine_edges(prediction, given.tensor)
     count = network.config.num_parsing
     classes = prediction.class_logits[0].softmax(-1)[:, :count]
     size = given.tensor.shape[-2:]
     masks = F.interpolate(prediction.mask_logits, size, mode="bilinear", align_corners=False)
-    left, top, right, bottom = given.frame.content_xyxy
+    left, top, right, bottom = given.geometry.content_xyxy
     votes = torch.einsum("qc,qhw->chw", classes, masks[0, :, top:bottom, left:right].sigmoid())
     photo = F.interpolate(votes[None], rgb.shape[:2], mode="bilinear", align_corners=False)[0]
     shares: Tensor = photo / photo.sum(0, keepdim=True).clamp(min=1e-6)
@@ -115,7 +115,7 @@ def label_folder(
         if not shows_one_person(labels):
             dropped += 1
             continue
-        sided = put_on_sides(labels, pairs)  # as the labelled photos' sides were made
+        sided = assign_sides(labels, pairs)  # as the labelled photos' sides were made
         Image.fromarray(sided).save(target / "labels" / f"{path.stem}.png")
         (target / "photos" / path.name).write_bytes(path.read_bytes())
         kept += 1

@@ -29,22 +29,26 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
-from m2fp_cli.labels import CIHP
-from m2fp_cli.people import result_from_maps
-from m2fp_cli.tryon.accessory import DEFAULTS, Accessory, Kind, load_accessory
-from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, mask_prior, measure_face
+from m2fp_cli.engine.people import result_from_maps
+from m2fp_cli.imaging.codec import decode_map, read_image
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.catalog import load_accessory
+from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
-from m2fp_cli.tryon.hat_placement import place_hat
-from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head, luminance
-from m2fp_cli.tryon.placement import place_glasses, place_necklace
+from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
+from m2fp_cli.tryon.kinds import hat as hats
+from m2fp_cli.tryon.kinds.glasses import place_glasses
+from m2fp_cli.tryon.kinds.necklace import place_necklace
 from training.eye_teacher import find_known_eyes
 
 Map = NDArray[np.uint8]
 
 
 @cache
-def worn(name: str, kind: Kind) -> Accessory:
+def worn(name: str, kind: str) -> Accessory:
     """An accessory, read once."""
     return load_accessory(name, kind)
 
@@ -147,8 +151,8 @@ def compare_eyes(data: Path, name: str) -> dict[str, Any] | None:
     shape = measure_face(face, figure)
     if shape.side < MIN_FACE_SIDE or shape.width < 5:
         return None
-    grey = luminance(photo[figure.window])
-    known = find_known_eyes(grey, face, mask_prior(shape, figure))
+    grey = to_grey(photo[figure.window])
+    known = find_known_eyes(grey, face, prior_from_masks(shape, figure))
     if known is None:
         return None
     frame = fit_head(photo[figure.window], figure)
@@ -181,30 +185,31 @@ def hide(labels: Map, real: NDArray[np.bool_], item: str) -> Map:
 
 def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
     # How high people wear the hat they wear is not known: a hat without a height of its own.
-    hat = replace(worn("beanie", Kind.HAT), numbers=DEFAULTS[Kind.HAT])
-    place = place_hat(frame, figure, hat)
+    numbers = {name: number.default for name, number in hats.KIND.numbers.items()}
+    hat = replace(worn("beanie", "hat"), numbers=numbers)
+    place = hats.place_hat(frame, figure, hat)
     if abs(float(np.median(along))) > 1.5 or np.median(below) > 0:
         return {"skip": "the real one is not on the head"}
-    middle = np.abs(along - place.offset) < 0.6
+    middle = np.abs(along - place.band.offset) < 0.6
     columns = np.round(along[middle] * 8)
     lows = [below[middle][columns == c].max() for c in np.unique(columns)]
     height = -float(np.median(lows)) if lows else float("nan")
     # The crown sits where the band does; a brim droops to where the head is turned.
     crown = along[below < -height - 0.35]
     return {
-        "crown": float(np.percentile(crown, (2, 98)).mean()) - place.offset
+        "crown": float(np.percentile(crown, (2, 98)).mean()) - place.band.offset
         if crown.size
         else float("nan"),
-        "x": float(np.percentile(along, (2, 98)).mean()) - place.offset,
-        "height": height - place.height,
+        "x": float(np.percentile(along, (2, 98)).mean()) - place.band.offset,
+        "height": height - place.band.height,
         # Where the hidden hat began the face ends, which a hat is pulled down to: this is without.
         "own": height - hat.numbers["band_above_eyes"],
-        "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.half),
+        "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.band.half),
     }
 
 
 def _glasses(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
-    place = place_glasses(frame, worn("sunglasses", Kind.GLASSES))
+    place = place_glasses(frame, worn("sunglasses", "glasses"))
     lens = [frame.units(np.array([p[0]]), np.array([p[1]])) for p in place.lenses_xy]
     x, y = (float(lens[0][i][0] + lens[1][i][0]) / 2 for i in (0, 1))
     points = np.stack((along, below), axis=1) - (along.mean(), below.mean())
@@ -229,7 +234,7 @@ def _glasses(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str,
 
 
 def _necklace(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
-    place = place_necklace(frame, figure, worn("pendant", Kind.NECKLACE))
+    place = place_necklace(frame, figure, worn("pendant", "necklace"))
     if isinstance(place, str):
         return {"skip": place}
     ends = [frame.units(np.array([x]), np.array([y])) for x, y in place.ends_xy]

@@ -15,12 +15,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.imaging.codec import decode_map, read_bytes, read_image
+from m2fp_cli.engine.people import result_from_maps
+from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.encoding import encode_png
-from m2fp_cli.labels import CIHP
-from m2fp_cli.people import result_from_maps
-from m2fp_cli.tryon.accessory import Kind, list_accessories, load_accessory
-from m2fp_cli.tryon.fitting import Outfit, load_cloth, try_on
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon.catalog import list_accessories
+from m2fp_cli.tryon.fitting import load_outfit, try_on
 from m2fp_cli.tryon.head import HeadFrame
 
 TURNS = ("fedora,hoop", "cap,round", "beanie,drop", "sun_hat,sunglasses", "clear,pearls,pearl_stud",
@@ -55,9 +56,8 @@ def tile(data: Path, name: str, items: list[str]) -> NDArray[np.uint8]:
     labels = np.asarray(decode_map(read_bytes(data / "labels" / f"{name}.png")), dtype=np.uint8)
     result = result_from_maps(CIHP, np.where(labels == 255, 0, labels).astype(np.uint8))
     kinds = list_accessories()
-    tops = [item for item in items if kinds.get(item, Kind.TOP) is Kind.TOP]
-    worn = tuple(load_accessory(item, kinds[item]) for item in items if item not in tops)
-    done = try_on(photo, result, Outfit(worn, load_cloth(tops[0]) if tops else None))
+    worn = {kinds.get(item, "top"): item for item in items}
+    done = try_on(photo, result, load_outfit(worn))
     person = done.people[0]
     for item in person.items:
         bad = [f"{check.name} {check.value:.2f}" for check in item.checks if not check.ok]

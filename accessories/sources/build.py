@@ -1,4 +1,4 @@
-"""Draw all accessories: ``python accessories/sources/build.py [ROOM...]``."""
+"""Draw all accessories: ``python accessories/sources/build.py [FILE...]``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,11 @@ DRAWERS = (
 
 
 def main(wanted: list[str]) -> None:
-    """Draw all, or those rooms that are named."""
+    """Draw all accessories, or those of some files here.
+
+    Args:
+        wanted: names of files without suffix, such as ``hats``; empty for all.
+    """
     folder = Path(__file__).resolve().parents[1]
     for module, function, size in DRAWERS:
         if wanted and module not in wanted:

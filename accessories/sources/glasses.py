@@ -1,7 +1,7 @@
-"""The glasses: clear, round, sunglasses and wide; frames are solids, lenses are painted.
+"""The glasses: clear, round, sunglasses and wide; rims are solids, lenses are painted.
 
 The origin is the bridge; U is the distance between the pupils, so that lens centres lie near
-x = -0.5 and 0.5. Frames are 2.2 to 2.45 U wide.
+x = -0.5 and 0.5. A pair is 2.2 to 2.45 U wide.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from raymarch import View, march, reflect, shade, speckle, srgb, to_bgra
 
 
 @dataclass(frozen=True)
-class Frame:
+class Pair:
     """Shape of a pair of glasses, in U.
 
     Attributes:
@@ -29,7 +29,7 @@ class Frame:
         lift: how far the outer upper corner is drawn up.
         bridge_y: height of the bridge above the lens centres.
         bridge: half the thickness of the bridge.
-        hinge_x: where the frame ends at the side.
+        hinge_x: where the pair ends at the side.
     """
 
     center: float
@@ -43,14 +43,14 @@ class Frame:
     hinge_x: float
 
 
-CLEAR = Frame(0.56, (0.46, 0.33), 3.2, 0.045, 0.06, 0.02, 0.1, 0.05, 1.16)
-ROUND = Frame(0.56, (0.43, 0.43), 2.0, 0.042, 0.04, 0.0, 0.12, 0.034, 1.12)
-SUN = Frame(0.57, (0.48, 0.37), 3.0, 0.062, 0.08, 0.06, 0.14, 0.06, 1.18)
-WIDE = Frame(0.61, (0.53, 0.43), 2.7, 0.05, 0.07, 0.1, 0.12, 0.05, 1.24)
+CLEAR = Pair(0.56, (0.46, 0.33), 3.2, 0.045, 0.06, 0.02, 0.1, 0.05, 1.16)
+ROUND = Pair(0.56, (0.43, 0.43), 2.0, 0.042, 0.04, 0.0, 0.12, 0.034, 1.12)
+SUN = Pair(0.57, (0.48, 0.37), 3.0, 0.062, 0.08, 0.06, 0.14, 0.06, 1.18)
+WIDE = Pair(0.61, (0.53, 0.43), 2.7, 0.05, 0.07, 0.1, 0.12, 0.05, 1.24)
 
 
-def _outline(frame: Frame):  # type: ignore[no-untyped-def]
-    cx, (a, b), p, lift = frame.center, frame.half_wh, frame.corner, frame.lift
+def _outline(pair: Pair):  # type: ignore[no-untyped-def]
+    cx, (a, b), p, lift = pair.center, pair.half_wh, pair.corner, pair.lift
 
     @numba.njit(fastmath=True)
     def outline(x, y):  # type: ignore[no-untyped-def]
@@ -67,11 +67,11 @@ def _outline(frame: Frame):  # type: ignore[no-untyped-def]
     return outline
 
 
-def _solid(frame: Frame, outline):  # type: ignore[no-untyped-def]
-    rim, depth, bridge_y, thick = frame.rim, frame.depth, frame.bridge_y, frame.bridge
-    inner = frame.center - frame.half_wh[0]
-    outer, hinge = frame.center + frame.half_wh[0], frame.hinge_x
-    hinge_y = frame.half_wh[1] * 0.5 + frame.lift
+def _solid(pair: Pair, outline):  # type: ignore[no-untyped-def]
+    rim, depth, bridge_y, thick = pair.rim, pair.depth, pair.bridge_y, pair.bridge
+    inner = pair.center - pair.half_wh[0]
+    outer, hinge = pair.center + pair.half_wh[0], pair.hinge_x
+    hinge_y = pair.half_wh[1] * 0.5 + pair.lift
     arm = max(0.6 * rim, 0.022)
 
     @numba.njit(fastmath=True)
@@ -100,24 +100,24 @@ def draw_glasses(size: int) -> Iterator[Drawn]:
     yield _draw("wide", WIDE, _acetate(*shell), _brown_lens, size, 0.8)
 
 
-def _draw(name, frame, paint, lens, size, lens_alpha):  # type: ignore[no-untyped-def]
-    view = View((0.0, 0.0), 2.0 * frame.hinge_x + 0.16, (size, size * 7 // 16), 0.0, 0.6)
-    outline = _outline(frame)
-    hits = march(_solid(frame, outline), view, 0.5)
+def _draw(name, pair, paint, lens, size, lens_alpha):  # type: ignore[no-untyped-def]
+    view = View((0.0, 0.0), 2.0 * pair.hinge_x + 0.16, (size, size * 7 // 16), 0.0, 0.6)
+    outline = _outline(pair)
+    hits = march(_solid(pair, outline), view, 0.5)
     rim = (hits[..., 7] > 0).astype(np.float32)
     x, y = _plane(view)
     inside = np.clip(0.5 - outline.py_func(x, y) * (2 * size / view.width), 0, 1).astype(np.float32)
-    color, alpha = lens(np.abs(x) - frame.center, y, x, frame)
+    color, alpha = lens(np.abs(x) - pair.center, y, x, pair)
     alpha = alpha * inside * (1 - rim)
     total = rim + alpha
     mixed = paint(hits) * rim[..., None] + color * alpha[..., None]
     bgra = to_bgra(mixed / np.maximum(total, 1e-4)[..., None], total)
-    hinge_y = frame.half_wh[1] * 0.5 + frame.lift
+    hinge_y = pair.half_wh[1] * 0.5 + pair.lift
     anchors = {
-        "lens_left": view.pixel(-frame.center, 0.0),
-        "lens_right": view.pixel(frame.center, 0.0),
-        "hinge_left": view.pixel(-frame.hinge_x, hinge_y),
-        "hinge_right": view.pixel(frame.hinge_x, hinge_y),
+        "lens_left": view.pixel(-pair.center, 0.0),
+        "lens_right": view.pixel(pair.center, 0.0),
+        "hinge_left": view.pixel(-pair.hinge_x, hinge_y),
+        "hinge_right": view.pixel(pair.hinge_x, hinge_y),
     }
     return Drawn(name, "glasses", bgra, anchors, {"lens_alpha": lens_alpha})
 
@@ -150,32 +150,32 @@ def _metal(tint: NDArray[np.float32]):  # type: ignore[no-untyped-def]
     return paint
 
 
-def _streak(dx, y, frame, strength):  # type: ignore[no-untyped-def]
+def _streak(dx, y, pair, strength):  # type: ignore[no-untyped-def]
     """A soft window reflected in the upper part of the lens."""
-    a, b = frame.half_wh
+    a, b = pair.half_wh
     across = (dx * 0.9 + y * 0.55) / a
     band = np.exp(-(((across + 0.25) / 0.22) ** 2)) + 0.5 * np.exp(-(((across - 0.15) / 0.07) ** 2))
     return (strength * band * np.clip(0.55 + 0.6 * y / b, 0, 1)).astype(np.float32)
 
 
-def _clear_lens(dx, y, x, frame):  # type: ignore[no-untyped-def]
-    shine = _streak(x - np.sign(x) * frame.center, y, frame, 0.13)
+def _clear_lens(dx, y, x, pair):  # type: ignore[no-untyped-def]
+    shine = _streak(x - np.sign(x) * pair.center, y, pair, 0.13)
     alpha = 0.045 + shine
     return np.ones((*x.shape, 3), np.float32) * srgb(235, 243, 248), alpha
 
 
-def _rose_lens(dx, y, x, frame):  # type: ignore[no-untyped-def]
-    """A breath of rose with a clear reflection: thin rims alone are lost in a photo."""
-    shine = _streak(x - np.sign(x) * frame.center, y, frame, 0.24)
+def _rose_lens(dx, y, x, pair):  # type: ignore[no-untyped-def]
+    """A pale rose with a clear reflection: thin rims alone are hard to see in a photo."""
+    shine = _streak(x - np.sign(x) * pair.center, y, pair, 0.24)
     tint = srgb(190, 140, 128)
     mixed = tint + (srgb(240, 246, 250) - tint) * (shine / (shine + 0.14))[..., None]
     return mixed.astype(np.float32), 0.14 + shine
 
 
 def _tinted(dark, pale, alphas):  # type: ignore[no-untyped-def]
-    def lens(dx, y, x, frame):  # type: ignore[no-untyped-def]
-        t = np.clip(0.5 - y / (2 * frame.half_wh[1]), 0, 1)[..., None]
-        shine = _streak(x - np.sign(x) * frame.center, y, frame, 0.1)[..., None]
+    def lens(dx, y, x, pair):  # type: ignore[no-untyped-def]
+        t = np.clip(0.5 - y / (2 * pair.half_wh[1]), 0, 1)[..., None]
+        shine = _streak(x - np.sign(x) * pair.center, y, pair, 0.1)[..., None]
         color = dark * (1 - t) + pale * t + shine
         return color.astype(np.float32), (alphas[0] * (1 - t[..., 0]) + alphas[1] * t[..., 0])
 

@@ -1,4 +1,4 @@
-"""What a drawing gives: pixels, anchors and properties, and how they are written."""
+"""What a drawing gives: pixels, anchors and numbers, and how they are written."""
 
 from __future__ import annotations
 

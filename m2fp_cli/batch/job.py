@@ -22,6 +22,12 @@ the last one written.
 ...     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
 ...         return (result_path(self.output, task.key),)
 ...
+...     def targets(self, task: ImageTask) -> tuple[str, ...]:
+...         return (f"colors/{task.key}.png",)
+...
+...     def photo_digest(self, task: ImageTask) -> str:
+...         return sha256_of(task.source)
+...
 ...     def memory_bytes(self) -> int:
 ...         return 500_000_000
 ...
@@ -36,7 +42,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from m2fp_cli.batch.report import ImageReport
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.tasks import ImageTask
 
 
 class Worker(Protocol):
@@ -61,10 +67,10 @@ class Worker(Protocol):
         """The work itself; runs on the main thread of the process, one photo at a time."""
 
     def save(self, task: ImageTask, computed: Any) -> ImageReport:
-        """Encode and write the outputs, with ``imaging.atomic``; last the report.
+        """Encode and write the outputs, with ``storage.writing.write_group``; last the report.
 
-        The report must list ``files``, the outputs relative to the job's output folder: the photo
-        counts as done as long as they all exist.
+        ``task.may_replace`` says which files may be replaced. The report must list ``files``, the
+        names of the outputs: the photo counts as done as long as they all exist.
         """
 
 
@@ -92,6 +98,18 @@ class Job(Protocol):
 
     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
         """Files whose change makes the photo's outputs stale; usually the photo alone."""
+
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """Names in the output that the photo's work will write, as far as they are known before.
+
+        A name that ends in ``/`` is a folder in which any file may be written.
+        """
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """SHA-256 of the photo's bytes; empty if it cannot be known.
+
+        Asked for only where an earlier run did a photo of another path under the same key.
+        """
 
     def memory_bytes(self) -> int:
         """About how much memory one worker process needs at its peak, on top of shared pages."""

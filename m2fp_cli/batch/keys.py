@@ -25,17 +25,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.layout import IMAGE_SUFFIXES, RESULT_SUFFIXES
+from m2fp_cli.storage.errors import WINDOWS_CHARACTERS
+from m2fp_cli.terminal import displayable
 
-IMAGE_SUFFIXES = frozenset(
-    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff",
-     ".gif", ".avif", ".heic", ".heif")
-)  # fmt: skip
-"""Files with these suffixes, in any case, are taken from folders; their bytes decide later."""
-
-RESULT_SUFFIXES = (".png", ".json", ".jpg", ".jpeg", ".webp")
 _MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
 _HASH_DIGITS = 8
+_REFUSED = WINDOWS_CHARACTERS + "%"
+_DEVICES = frozenset(
+    ("CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)))
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -106,6 +105,29 @@ def plain_name(name: str) -> str:
     """A file name or place without its image suffix; any other suffix belongs to the name."""
     stem, suffix = os.path.splitext(name)  # noqa: PTH122 - a posix key, not a path of this system
     return stem if suffix.lower() in IMAGE_SUFFIXES else name
+
+
+def safe_place(place: str) -> str:
+    """A place whose parts every file system takes: what one refuses is percent-encoded.
+
+    ``urllib.parse.unquote`` gives the place back. Encoded are the characters that exFAT, NTFS and
+    SMB shares refuse, control characters, bytes that are not UTF-8, ``%`` itself, a dot or blank at
+    the end, and the first letter of the names that Windows keeps for devices (``CON``, ``NUL``).
+    """
+    return "/".join(_safe_part(part) for part in place.split("/"))
+
+
+def _safe_part(part: str) -> str:
+    safe = "".join(_quoted(c) if c in _REFUSED or not c.isprintable() else c for c in part)
+    if safe[-1:] in (".", " "):
+        safe = safe[:-1] + _quoted(safe[-1])
+    if safe.partition(".")[0].upper() in _DEVICES:
+        safe = f"%{ord(safe[0]):02X}{safe[1:]}"
+    return safe
+
+
+def _quoted(text: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in os.fsencode(text))
 
 
 def _why_renamed(image: FoundImage, key: str) -> str:

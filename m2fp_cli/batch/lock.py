@@ -16,15 +16,17 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputError, OutputLockedError
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.layout import state_name
+from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
-STATE_FOLDER = ".m2fp"
 _SHARD_PATIENCE_SECONDS = 5.0
+_CARD_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
 
@@ -53,29 +55,28 @@ class OutputLock:
 
 
 @contextlib.contextmanager
-def hold_output(output: Path, shard: Shard | None = None) -> Iterator[OutputLock]:
+def hold_output(tree: OutputTree, shard: Shard | None = None) -> Iterator[OutputLock]:
     """Hold an output for the time of a run.
 
     Raises:
         OutputLockedError: another run holds it; the message says which.
-        OutputError: the lock file cannot be made.
+        OutputError: the lock file cannot be made, or is not one.
     """
     with contextlib.ExitStack() as stack:
-        state = output / STATE_FOLDER
-        common = _lock_file(stack, state / "lock", output, shared=shard is not None)
+        common = _lock_file(stack, tree, "lock", shared=shard is not None)
         own = common
         if shard is not None:
-            own = _lock_file(stack, state / f"lock{shard.suffix}", output, shared=False)
+            own = _lock_file(stack, tree, f"lock{shard.suffix}", shared=False)
         for descriptor in {common, own}:
             _sign(descriptor, shard)
         yield OutputLock(common, shared=shard is not None)
 
 
-def who_holds(output: Path) -> str:
+def who_holds(tree: OutputTree) -> str:
     """Who works on an output now, in a few words; empty if nobody does."""
     try:
-        descriptor = os.open(output / STATE_FOLDER / "lock", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+        descriptor = tree.open_file(state_name("lock"), os.O_RDONLY)
+    except (OSError, OutputError):
         return ""
     try:
         return "" if _try_lock(descriptor, fcntl.LOCK_EX) else _signature(descriptor)
@@ -83,26 +84,33 @@ def who_holds(output: Path) -> str:
         os.close(descriptor)
 
 
-def _lock_file(stack: contextlib.ExitStack, path: Path, output: Path, *, shared: bool) -> int:
+def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shared: bool) -> int:
+    shown = displayable(tree.path / state_name(name))
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        descriptor = tree.open_file(state_name(name), os.O_RDWR | os.O_CREAT, create=True)
     except OSError as error:
-        raise OutputError(f"cannot write {displayable(path)}: {error.strerror}") from error
+        raise OutputError(str(as_output_error(state_name(name), error))) from error
     stack.callback(os.close, descriptor)
+    if not _is_card(os.pread(descriptor, _CARD_BYTES, 0)):
+        raise OutputError(f"{shown} is not a lock of m2fp; remove it, or choose another -o")
     try:
         free = _lock_shared(descriptor) if shared else _try_lock(descriptor, fcntl.LOCK_EX)
     except OSError as error:
         raise OutputError(
-            f"cannot lock {displayable(path)}: {error.strerror}; the file system knows no locks, "
-            "choose another folder with -o"
+            f"cannot lock {shown}: {error.strerror}; the file system has no locks, choose another "
+            "folder with -o"
         ) from error
     if not free:
         raise OutputLockedError(
-            f"{displayable(output)} is in use by another run ({_signature(descriptor)}); wait for "
-            "it, or choose another folder with -o"
+            f"{displayable(tree.path)} is in use by another run ({_signature(descriptor)}); wait "
+            "for it, or choose another folder with -o"
         )
     return descriptor
+
+
+def _is_card(content: bytes) -> bool:
+    """Whether a lock file holds nothing, or what ``_sign`` writes."""
+    return not content or content.startswith(b'{"pid": ')
 
 
 def _lock_shared(descriptor: int) -> bool:
@@ -140,8 +148,9 @@ def _sign(descriptor: int, shard: Shard | None) -> None:
 
 def _signature(descriptor: int) -> str:
     try:
-        card = json.loads(os.pread(descriptor, 4096, 0))
+        card = json.loads(os.pread(descriptor, _CARD_BYTES, 0))
         shard = f", shard {card['shard']}" if card["shard"] else ""
-        return f"process {card['pid']} on {card['host']} since {card['since']}{shard}"
-    except (OSError, ValueError, KeyError, TypeError):
+        text = f"process {card['pid']} on {card['host']} since {card['since']}{shard}"
+        return displayable(text)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return "unknown process"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from m2fp_cli.errors import OutputError
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.terminal import displayable
 
 
 class RunLog:

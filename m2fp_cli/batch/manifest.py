@@ -1,215 +1,63 @@
-"""What was done in an output, from what, with which settings: one JSON line per event.
+"""Writing down what is done in an output: one JSON line per event.
 
 ``.m2fp/manifest.jsonl`` is only ever appended to, one ``write`` a line, by the one process that
-holds the output. A line that was torn by a crash is skipped when it is read. Each kind of job and
-each shard has a file of its own (``manifest-tryon.jsonl``, ``manifest-2of4.jsonl``); readers take
-all of a job together, the latest entry of a photo counts.
+holds the output. Each kind of job and each shard has a file of its own (``manifest-tryon.jsonl``,
+``manifest-2of4.jsonl``); readers take all of a job together, the latest entry of a photo counts.
 
-Two kinds of lines: a run's start (``run``, ``settings``, ``signature``, ``pending``) and the end of
-one photo (``key``, ``status`` and so on). Names that are not valid UTF-8 survive as JSON escapes.
+Four kinds of lines: a run's start (``run``, ``settings``, ``signature``, ``pending``), the photos
+that it is about to do (``claims``), the end of one photo (``key``, ``status`` and so on), and the
+end of the run (``end``). Names that are not valid UTF-8 survive as JSON escapes.
 """
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from m2fp_cli.batch.lock import STATE_FOLDER
-from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
-from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.stamps import FileStamp, Stamp
+from m2fp_cli.batch.history import (
+    VERSION,
+    Entry,
+    History,
+    RunStart,
+    entry_line,
+    read_lines,
+    signature_digest,
+    start_line,
+)
+from m2fp_cli.batch.report import ImageReport
+from m2fp_cli.batch.stamps import Stamp
 from m2fp_cli.errors import OutputError
-from m2fp_cli.imaging.atomic import write_atomic
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
 
-VERSION = 1
 SYNC_SECONDS = 5.0
-_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The latest end of one photo.
-
-    Attributes:
-        report: how it ended.
-        stamp: the files it was made from.
-        signature: digest of the settings it was made with.
-        run: id of the run that did it.
-        ended: seconds since 1970.
-    """
-
-    report: ImageReport
-    stamp: Stamp
-    signature: str
-    run: str
-    ended: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunStart:
-    """The start of one run.
-
-    Attributes:
-        run: its id.
-        signature: digest of its settings.
-        settings: the settings themselves.
-        total: number of photos it was about.
-        pending: number of those that had to be done.
-        started: seconds since 1970.
-    """
-
-    run: str
-    signature: str
-    settings: Mapping[str, str]
-    total: int
-    pending: int
-    started: float
-
-
-@dataclass
-class History:
-    """What the manifests of one job say.
-
-    Attributes:
-        entries: latest entry by key.
-        runs: run starts by id.
-        latest: id of the latest run in each file.
-    """
-
-    entries: dict[str, Entry] = field(default_factory=dict)
-    runs: dict[str, RunStart] = field(default_factory=dict)
-    latest: dict[str, str] = field(default_factory=dict)
-
-    def settings_of(self, signature: str) -> Mapping[str, str]:
-        """The settings behind a signature; empty if they are not known any more."""
-        found = (run.settings for run in self.runs.values() if run.signature == signature)
-        return next(found, {})
-
-    def left(self) -> int:
-        """Photos that the latest runs, one per shard, have not come to."""
-        latest = set(self.latest.values())
-        ended = sum(entry.run in latest for entry in self.entries.values())
-        return max(0, sum(self.runs[run].pending for run in latest) - ended)
-
-
-def signature_digest(settings: Mapping[str, str]) -> str:
-    """16 hex digits that stand for the settings of a job."""
-    text = json.dumps(dict(settings), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def manifest_path(output: Path, job: str, shard: Shard | None = None) -> Path:
-    """Where one job, or one shard of it, writes."""
-    name = "manifest" if job == "parse" else f"manifest-{job}"
-    return output / STATE_FOLDER / f"{name}{shard.suffix if shard else ''}.jsonl"
-
-
-def read_history(output: Path, job: str = "parse") -> History:
-    """Read all manifests of one job; nothing there is an empty history.
-
-    Raises:
-        OutputError: a manifest cannot be read.
-    """
-    history = History()
-    for path in _manifests_of(output, job):
-        for line in _lines(path):
-            _take(history, path.name, line)
-    return history
-
-
-def _manifests_of(output: Path, job: str) -> list[Path]:
-    plain = manifest_path(output, job)
-    shards = plain.parent.glob(f"{plain.stem}-*of*.jsonl")
-    own = [path for path in shards if _is_shard_suffix(path.stem[len(plain.stem) :])]
-    return [path for path in (plain, *sorted(own)) if path.is_file()]
-
-
-def _is_shard_suffix(text: str) -> bool:
-    number, _, count = text.removeprefix("-").partition("of")
-    return number.isdecimal() and count.isdecimal()
-
-
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The whole lines of a manifest; what is torn or of a newer version is left out."""
-    try:
-        with path.open("rb") as file:
-            for line in file:
-                try:
-                    document = json.loads(line)
-                except ValueError:
-                    continue
-                if isinstance(document, dict) and document.get("v") == VERSION:
-                    yield document
-    except OSError as error:
-        raise OutputError(f"cannot read {displayable(path)}: {error.strerror}") from error
-
-
-def _take(history: History, name: str, document: dict[str, Any]) -> None:
-    try:
-        if "key" in document:
-            entry = _to_entry(document)
-            known = history.entries.get(entry.report.key)
-            if known is None or known.ended <= entry.ended:
-                history.entries[entry.report.key] = entry
-        else:
-            start = RunStart(**{key: document[key] for key in RunStart.__slots__})
-            history.runs[start.run] = start
-            history.latest[name] = start.run
-    except (KeyError, TypeError, ValueError):
-        return  # not one of ours; the photo it may be about runs again
-
-
-def _to_entry(document: dict[str, Any]) -> Entry:
-    height, width = document["image_hw"]
-    report = ImageReport(
-        source=document["source"],
-        key=document["key"],
-        status=Status(document["status"]),
-        image_hw=(height, width),
-        people=document["people"],
-        seconds=PhotoSeconds(**document["seconds"]),
-        reason=document["reason"],
-        message=document["message"],
-        files=tuple(document["files"]),
-        attempts=document["attempts"],
-    )
-    stamp = tuple(FileStamp(*one) for one in document["input"])
-    return Entry(report, stamp, document["signature"], document["run"], document["ended"])
-
-
-def _to_line(entry: Entry) -> dict[str, Any]:
-    return {
-        "v": VERSION,
-        **entry.report.as_json(),
-        "input": [[one.size, one.mtime_ns, one.sha256] for one in entry.stamp],
-        "signature": entry.signature,
-        "run": entry.run,
-        "ended": entry.ended,
-    }
+_CLAIMS_A_LINE = 1000
 
 
 class ManifestWriter:
     """Appends to one manifest; only the holder of the output may have one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, tree: OutputTree, name: str) -> None:
         """Open a manifest, and end a line that a crash left torn.
 
+        Args:
+            tree: the output.
+            name: of the manifest, from ``history.manifest_name``.
+
         Raises:
-            OutputError: it cannot be written.
+            OutputError: it cannot be written, or is not a regular file.
         """
-        self.path, self.run = path, secrets.token_hex(6)
+        self.name, self.run = name, secrets.token_hex(6)
         self._unsynced_since: float | None = None
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, _NEW_FILE, 0o666)
+            self._descriptor = tree.open_file(name, flags, create=True)
             size = os.fstat(self._descriptor).st_size
             torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         except OSError as error:
@@ -225,8 +73,28 @@ class ManifestWriter:
         """
         digest = signature_digest(settings)
         start = RunStart(self.run, digest, dict(settings), total, pending, time.time())
-        document = {key: getattr(start, key) for key in RunStart.__slots__}
-        self._append_json({"v": VERSION, **document})
+        self._append_json(start_line(start))
+
+    def claim(self, keys: Sequence[str]) -> None:
+        """Write down which photos will be done, and have that on the disk before the first is.
+
+        A run that is killed has then written no file that nobody knows of.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        for first in range(0, len(keys), _CLAIMS_A_LINE):
+            some = list(keys[first : first + _CLAIMS_A_LINE])
+            self._append_json({"v": VERSION, "run": self.run, "claims": some})
+        self.sync(now=True)
+
+    def end(self) -> None:
+        """Write down that the run has ended in good order: its claims are void.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        self._append_json({"v": VERSION, "run": self.run, "end": True})
 
     def add(self, report: ImageReport, stamp: Stamp, signature: str) -> None:
         """Write down how a photo ended.
@@ -234,7 +102,7 @@ class ManifestWriter:
         Raises:
             OutputError: it cannot be written.
         """
-        self._append_json(_to_line(Entry(report, stamp, signature, self.run, time.time())))
+        self._append_json(entry_line(Entry(report, stamp, signature, self.run, time.time())))
 
     def restate(self, entry: Entry) -> None:
         """Write an entry of an earlier run again, as of then.
@@ -242,7 +110,7 @@ class ManifestWriter:
         Raises:
             OutputError: it cannot be written.
         """
-        self._append_json(_to_line(entry))
+        self._append_json(entry_line(entry))
 
     def sync(self, *, now: bool = False) -> None:
         """Have the lines on the disk: at once, or if the last time was 5 seconds ago.
@@ -272,23 +140,24 @@ class ManifestWriter:
     def _append(self, line: bytes) -> None:
         try:
             if os.write(self._descriptor, line) != len(line):
-                raise OSError(28, "No space left on device")
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise self._error(error) from error
         if self._unsynced_since is None:
             self._unsynced_since = time.monotonic()
 
     def _error(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write {displayable(self.path)}: {error.strerror}")
+        return OutputError(str(as_output_error(self.name, error)))
 
 
-def compact(path: Path, *, at_least: int = 1000) -> bool:
+def compact(tree: OutputTree, name: str, *, at_least: int = 1000) -> bool:
     """Rewrite a manifest that has more than twice the lines it needs; the holder only.
 
     The last run start of each signature still in use is kept, and the last one of all.
 
     Args:
-        path: the manifest; need not exist.
+        tree: the output.
+        name: of the manifest; need not exist.
         at_least: leave shorter ones alone.
 
     Returns:
@@ -297,11 +166,11 @@ def compact(path: Path, *, at_least: int = 1000) -> bool:
     Raises:
         OutputError: it cannot be written.
     """
-    if not path.is_file():
+    if not tree.has_file(name):
         return False
     history, count = History(), 0
-    for line in _lines(path):
-        _take(history, path.name, line)
+    for document in read_lines(tree, name):
+        history.take(name, document)
         count += 1
     entries = list(history.entries.values())
     by_signature = {run.signature: run for run in history.runs.values()}
@@ -312,10 +181,11 @@ def compact(path: Path, *, at_least: int = 1000) -> bool:
     starts.sort(key=lambda run: run.started)
     if count < at_least or count <= 2 * (len(entries) + len(starts)):
         return False
-    documents: list[dict[str, Any]] = [
-        {"v": VERSION, **{key: getattr(run, key) for key in RunStart.__slots__}} for run in starts
-    ]
-    documents += [_to_line(entry) for entry in entries]
+    documents = [*map(start_line, starts), *map(entry_line, entries)]
+    for run, keys in history.claims.items():
+        open_keys = sorted(keys - history.entries.keys())
+        if open_keys:
+            documents.append({"v": VERSION, "run": run, "claims": open_keys})
     lines = (json.dumps(document, separators=(",", ":")) for document in documents)
-    write_atomic(path, ("\n".join(lines) + "\n").encode("ascii"))
+    write_group(tree, [(name, ("\n".join(lines) + "\n").encode("ascii"))], (name,))
     return True

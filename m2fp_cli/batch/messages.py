@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from m2fp_cli.batch.report import ImageReport
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import Stamp
 
 
@@ -33,10 +33,10 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """Parent to worker: do this photo."""
+    """Parent to worker: do this photo, an ``ImageTask`` in a batch."""
 
     ticket: int
-    task: ImageTask
+    task: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,16 +16,25 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.util import get_temp_dir
+from pathlib import Path
+from typing import Any, Protocol
 
-from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.worker_process import run_worker
+from m2fp_cli.errors import M2fpError
+from m2fp_cli.home import is_writable
 
-_OWN_MODULE = "m2fp_cli.batch.worker_process"
+WorkerMain = Callable[[Connection, Any, int], None]
+"""What a worker process runs: takes its end of the pipe, a job, and the cores it may use."""
+
+_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run")
+_LONGEST_SOCKET_FOLDER = 108 - len("/pymp-12345678/listener-12345678") - 1  # bytes
+_ATTEMPTS = 3
 # Feature maps go back to the system when they are freed. In glibc's heap they leave holes: the
 # published model's peak at 1920x1080 was 1005 to 1070 MiB and is 860. Fetching them anew costs no
 # time, because they come in huge pages (from glibc 2.35 on, where the kernel lets programs ask).
@@ -38,20 +47,50 @@ _LARGE_BLOCKS = ":".join(
 )
 
 
-def start_worker(job: Job, threads: int) -> tuple[ForkServerProcess, Connection]:
+class Preloading(Protocol):
+    """What starting a worker asks of a job; picklable."""
+
+    @property
+    def preload(self) -> Sequence[str]:
+        """Modules to import once for all worker processes; they must start no threads."""
+
+
+def start_worker(
+    main: WorkerMain, job: Preloading, threads: int
+) -> tuple[ForkServerProcess, Connection]:
     """Start one worker process.
+
+    Args:
+        main: what it runs, a function of a module that can be imported.
+        job: given to that.
+        threads: cores the process may use.
 
     Returns:
         the process and the parent's end of its pipe. The worker holds the only other end, so its
         death is an end of file.
+
+    Raises:
+        M2fpError: the system starts no process.
     """
+    failure: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            return _start_once(main, job, threads)
+        except (OSError, EOFError) as error:  # noqa: PERF203 - the fork server was killed
+            failure = error
+    raise M2fpError(f"worker processes cannot start: {failure!r}") from failure
+
+
+def _start_once(
+    main: WorkerMain, job: Preloading, threads: int
+) -> tuple[ForkServerProcess, Connection]:
     context = multiprocessing.get_context("forkserver")
     ours, theirs = context.Pipe(duplex=True)
-    process = context.Process(target=run_worker, args=(theirs, job, threads), daemon=True)
+    process = context.Process(target=main, args=(theirs, job, threads), daemon=True)
     with theirs, _as_library(), worker_environment(threads):
         # Takes effect only before the server's first start; a server that a caller's program has
         # started already works as well, only slower.
-        context.set_forkserver_preload([_OWN_MODULE, *job.preload])
+        context.set_forkserver_preload([main.__module__, *job.preload])
         _start_server()
         process.start()
     return process, ours
@@ -62,12 +101,29 @@ def _start_server() -> None:
 
     It keeps the mask that it is started with. In this process the signal waits for that long.
     """
+    _choose_socket_folder()
     resource_tracker.ensure_running()  # first: starting it takes SIGINT out of the mask
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _choose_socket_folder() -> None:
+    """Have multiprocessing make its sockets in a folder whose path is short enough.
+
+    The address of a socket has 108 bytes (unix(7)); a long TMPDIR, as schedulers set it, leaves no
+    room for the names that multiprocessing adds. It asks for its folder once.
+    """
+    before = tempfile.tempdir
+    candidates = (tempfile.gettempdir(), *_SHORT_FOLDERS)
+    short = (one for one in candidates if len(os.fsencode(one)) <= _LONGEST_SOCKET_FOLDER)
+    tempfile.tempdir = next((one for one in short if is_writable(Path(one))), before)
+    try:
+        get_temp_dir()
+    finally:
+        tempfile.tempdir = before
 
 
 @contextlib.contextmanager

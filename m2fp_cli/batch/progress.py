@@ -13,7 +13,7 @@ import time
 from typing import Any, Protocol
 
 from m2fp_cli.batch.report import ImageReport
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.terminal import displayable, warn
 
 LINE_SECONDS = 30.0
 
@@ -96,11 +96,11 @@ class QuietProgress(SilentProgress):
     def advance(self, report: ImageReport) -> None:
         """Show a failure."""
         if not report.status.is_good:
-            _print(failure_line(report))
+            warn(failure_line(report))
 
     def warn(self, line: str) -> None:
         """Show a line."""
-        _print(line)
+        warn(line)
 
 
 class PlainProgress:
@@ -121,23 +121,23 @@ class PlainProgress:
         """Show a failure at once, the count when its time has come."""
         self._count += 1
         if not report.status.is_good:
-            _print(failure_line(report))
+            warn(failure_line(report))
         elif self._verbose:
-            _print(done_line(report))
+            warn(done_line(report))
         self.tick()
 
     def say(self, line: str) -> None:
         """Show a line."""
-        _print(line)
+        warn(line)
 
     def detail(self, line: str) -> None:
         """Show a line if verbose."""
         if self._verbose:
-            _print(line)
+            warn(line)
 
     def warn(self, line: str) -> None:
         """Show a line."""
-        _print(line)
+        warn(line)
 
     def tick(self) -> None:
         """Show the count when its time has come."""
@@ -146,7 +146,7 @@ class PlainProgress:
             self._shown_at = now
             left = (now - self._started) / max(1, self._count) * (self._total - self._count)
             time_left = f", about {_duration(left)} left" if self._count else ""
-            _print(f"{self._count} of {self._total} photos{time_left}")
+            warn(f"{self._count} of {self._total} photos{time_left}")
 
     def close(self) -> None:
         """Show nothing more."""
@@ -177,9 +177,9 @@ class TqdmProgress:
     def say(self, line: str) -> None:
         """Show a line above the bar."""
         if self._bar is None:
-            _print(line)
+            warn(line)
         else:
-            self._bar.write(line, file=sys.stderr)
+            self._bar.write(displayable(line), file=sys.stderr)
 
     def detail(self, line: str) -> None:
         """Show a line above the bar if verbose."""
@@ -237,14 +237,14 @@ class RichProgress:
     def advance(self, report: ImageReport) -> None:
         """Move the bar."""
         if not report.status.is_good:
-            self._console.print(failure_line(report), style="red", soft_wrap=True)
+            self._console.print(displayable(failure_line(report)), style="red", soft_wrap=True)
         elif self._verbose:
-            self._console.print(done_line(report), soft_wrap=True)
+            self._console.print(displayable(done_line(report)), soft_wrap=True)
         self._bar.advance(self._task)
 
     def say(self, line: str) -> None:
         """Show a line above the bar."""
-        self._console.print(line, soft_wrap=True)
+        self._console.print(displayable(line), soft_wrap=True)
 
     def detail(self, line: str) -> None:
         """Show a line above the bar if verbose."""
@@ -261,10 +261,6 @@ class RichProgress:
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.stop()
-
-
-def _print(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 def _duration(seconds: float) -> str:

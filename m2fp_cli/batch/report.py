@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
-from m2fp_cli.batch.scan import ImageTask
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ExitCode, ImageError
 
 
@@ -58,6 +59,7 @@ class ImageReport:
         files: outputs relative to the output folder, posix; of a failed photo those that an
             earlier run has left.
         attempts: how often it was tried in this run; 0 if nothing had to be done.
+        photo: SHA-256 of the photo's bytes in hexadecimal; empty if it is not known.
     """
 
     source: str
@@ -70,11 +72,42 @@ class ImageReport:
     message: str = ""
     files: tuple[str, ...] = ()
     attempts: int = 1
+    photo: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into ``--json`` and logs."""
         lists = {"image_hw": list(self.image_hw), "files": list(self.files)}
         return {**asdict(self), "status": self.status.value, **lists}
+
+
+def done_report(
+    task: ImageTask,
+    files: Iterable[tuple[str, bytes]],
+    image_hw: tuple[int, int],
+    people: int,
+    seconds: PhotoSeconds,
+    photo: str,
+) -> ImageReport:
+    """Report of a photo whose outputs are written.
+
+    Args:
+        task: the photo.
+        files: what was written, (name, content) pairs.
+        image_hw: size of the upright photo.
+        people: number of people found.
+        seconds: time per stage.
+        photo: SHA-256 of the photo's bytes; empty if it is not known.
+    """
+    return ImageReport(
+        str(task.source),
+        task.key,
+        Status.DONE,
+        image_hw=image_hw,
+        people=people,
+        seconds=seconds,
+        files=tuple(name for name, _ in files),
+        photo=photo,
+    )
 
 
 def failed_report(

@@ -1,19 +1,28 @@
-"""What has to be done again, and why: the answer for every photo before a run starts."""
+"""What has to be done again, and why: the answer for every photo before a run starts.
+
+Here is also decided what may not be done: a photo whose outputs would replace another photo's, or
+files that m2fp did not write, is a conflict. Nothing of it is touched.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
+from m2fp_cli.batch.history import Entry, History, signature_digest
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.manifest import Entry, History, signature_digest
-from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.rerun import Rerun
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import ImageError
+from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import refuse_foreign
+from m2fp_cli.terminal import displayable
 
 
 class Why(str, Enum):
@@ -30,9 +39,25 @@ class Why(str, Enum):
 # What another try may change although the photo is the same: its rights, its disk, the memory, a
 # limit, our own mistake. The others are as broken as before.
 _PASSING = frozenset(
-    ("unreadable", "vanished", "out_of_memory", "too_large", "unwritable", "internal")
-)
+    ("unreadable", "vanished", "out_of_memory", "too_large", "unwritable", "conflict", "stale",
+     "internal")
+)  # fmt: skip
 _ABOUT_THE_PROGRAM = frozenset(("timeout", "crash"))
+
+
+@dataclass(frozen=True)
+class ResumeRules:
+    """What an earlier run's outputs mean to this one.
+
+    Attributes:
+        rerun: which photos are worked on again.
+        checksum: photos are compared by their bytes, not by size and time.
+        overwrite: files of others may be replaced.
+    """
+
+    rerun: Rerun = Rerun.CHANGED
+    checksum: bool = False
+    overwrite: bool = False
 
 
 @dataclass
@@ -44,7 +69,8 @@ class ResumePlan:
         why: the reason of each, by key.
         up_to_date: entries of photos with their results in place.
         known_failures: entries of photos that failed before and are not tried again.
-        moved: those among both whose photo now lies elsewhere.
+        conflicts: reports of photos that are left alone because files are in the way.
+        moved: those up to date or failed before whose photo now lies elsewhere.
         settings_note: which settings differ, for a person; empty if none do.
     """
 
@@ -52,12 +78,14 @@ class ResumePlan:
     why: dict[str, Why] = field(default_factory=dict)
     up_to_date: list[Entry] = field(default_factory=list)
     known_failures: list[Entry] = field(default_factory=list)
+    conflicts: list[ImageReport] = field(default_factory=list)
     moved: list[Entry] = field(default_factory=list)
     settings_note: str = ""
 
     def line(self) -> str:
         """What will be done and why, in one line."""
         total = len(self.todo) + len(self.up_to_date) + len(self.known_failures)
+        total += len(self.conflicts)
         counts = Counter(self.why.values())
         parts = [f"{len(self.up_to_date)} up to date"] if self.up_to_date else []
         for why in Why:
@@ -66,6 +94,8 @@ class ResumePlan:
                 parts.append(f"{counts[why]} {why.value}{note}")
         if self.known_failures:
             parts.append(f"{len(self.known_failures)} failed before (not tried again)")
+        if self.conflicts:
+            parts.append(f"{len(self.conflicts)} in conflict with other files")
         return f"{total} {'photo' if total == 1 else 'photos'}: {', '.join(parts)}"
 
     def old_reports(self) -> list[ImageReport]:
@@ -78,36 +108,44 @@ def plan_resume(
     tasks: Sequence[ImageTask],
     history: History,
     job: Job,
-    rerun: Rerun = Rerun.CHANGED,
-    *,
-    checksum: bool = False,
+    tree: OutputTree,
+    rules: ResumeRules | None = None,
 ) -> ResumePlan:
-    """Compare photos with what the manifest says about them.
+    """Compare photos with what the manifest says about them, and their outputs with the disk.
 
     Args:
         tasks: the photos.
         history: what was done before.
         job: what is to be done.
-        rerun: which photos are worked on again.
-        checksum: where only the time of a file changed, compare its bytes before believing it.
+        tree: the output.
+        rules: what an earlier run's outputs mean; None for the defaults.
     """
-    rules = _Rules(job, signature_digest(job.signature()), rerun, checksum)
+    judge = _Judge(job, tree, signature_digest(job.signature()), rules or ResumeRules())
     plan = ResumePlan()
-    others: Counter[str] = Counter()
     for task in tasks:
-        entry = history.entries.get(task.key)
-        why = rules.why(task, entry)
-        if why is not None:
-            plan.todo.append(task)
-            plan.why[task.key] = why
-            if why is Why.SETTINGS and entry is not None:
-                others[entry.signature] += 1
-        elif entry is not None:
-            _keep(plan, task, entry)
+        _decide(plan, judge, task, history)
+    others = Counter(
+        history.entries[key].signature for key, why in plan.why.items() if why is Why.SETTINGS
+    )
     if others:
         before = history.settings_of(others.most_common(1)[0][0])
         plan.settings_note = describe_difference(before, job.signature())
     return plan
+
+
+def _decide(plan: ResumePlan, judge: _Judge, task: ImageTask, history: History) -> None:
+    """Put one photo where it belongs in the plan."""
+    entry = history.entries.get(task.key)
+    try:
+        why = judge.why(task, entry)
+        if why is not None:
+            is_claimed = history.is_claimed(task.key)
+            plan.todo.append(judge.allowed(task, entry, is_claimed=is_claimed))
+            plan.why[task.key] = why
+        elif entry is not None:
+            _keep(plan, task, entry)
+    except ConflictError as error:
+        plan.conflicts.append(failed_report(task, ImageError("conflict", str(error))))
 
 
 def describe_difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -119,52 +157,102 @@ def describe_difference(before: Mapping[str, str], now: Mapping[str, str]) -> st
 
 
 @dataclass(frozen=True)
-class _Rules:
-    """The rules of one run."""
+class _Judge:
+    """Decides about one photo after the other."""
 
     job: Job
+    tree: OutputTree
     signature: str
-    rerun: Rerun
-    checksum: bool
+    rules: ResumeRules
 
     def why(self, task: ImageTask, entry: Entry | None) -> Why | None:
-        """Why a photo has to be worked on; None if it has not."""
+        """Why a photo has to be worked on; None if it has not.
+
+        Raises:
+            ConflictError: the files under its key are another photo's.
+        """
         if entry is None:
             return Why.NEW
-        if self.rerun is Rerun.ALL:
+        has_moved = entry.report.source != str(task.source)
+        if has_moved and not self._is_same_photo(task, entry):
+            self._refuse_other_photo(entry)
+            return Why.NEW
+        rerun = self.rules.rerun
+        if rerun is Rerun.ALL:
             return Why.ASKED
-        if self.rerun is Rerun.NEVER:
+        if rerun is Rerun.NEVER:
             return None
         if not entry.report.status.is_good:
             return self._why_failed(task, entry)
-        if not _files_exist(self.job.output, entry.report.files):
+        if not all(self.tree.has_file(name) for name in entry.report.files):
             return Why.MISSING
-        if self.rerun is Rerun.MISSING:
+        if rerun is Rerun.MISSING:
             return None
-        if not self._is_same_input(task, entry):
+        if not self._is_same_input(task, entry, by_bytes=has_moved):
             return Why.CHANGED
         return None if entry.signature == self.signature else Why.SETTINGS
 
+    def allowed(self, task: ImageTask, entry: Entry | None, *, is_claimed: bool) -> ImageTask:
+        """The task with the files that it may replace.
+
+        Args:
+            task: the photo.
+            entry: what is known of it.
+            is_claimed: a run that was cut short may have written its files.
+
+        Raises:
+            ConflictError: a file that it would write is there and was not written for it.
+        """
+        if self.rules.overwrite:
+            return replace(task, may_replace=None)
+        own = () if entry is None else entry.report.files
+        there = tuple(self._targets_that_exist(task))
+        if is_claimed:
+            own = (*own, *(name for name in there if self.tree.has_file(name)))
+        for name in there:
+            refuse_foreign(self.tree, name, own)
+        return replace(task, may_replace=own)
+
+    def _targets_that_exist(self, task: ImageTask) -> Iterator[str]:
+        for name in self.job.targets(task):
+            if not name.endswith("/"):
+                if self.tree.status(name) is not None:
+                    yield name
+                continue
+            inner = self.tree.names_in(name.removesuffix("/"))
+            yield from (one for one in inner if not self.tree.is_folder(one))
+
+    def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
+        """Whether a photo of another path is the same to the byte."""
+        digest = self.job.photo_digest(task)
+        return bool(digest) and digest == entry.report.photo
+
+    def _refuse_other_photo(self, entry: Entry) -> None:
+        """Raise, unless nothing of the other photo is there or all may be replaced."""
+        there = [name for name in entry.report.files if self.tree.has_file(name)]
+        if there and not self.rules.overwrite:
+            raise ConflictError(
+                f"{displayable(there[0])} belongs to {displayable(entry.report.source)}, a "
+                "different photo of the same name; choose another folder with -o, a --prefix, or "
+                "--overwrite to replace it"
+            )
+
     def _why_failed(self, task: ImageTask, entry: Entry) -> Why | None:
         reason = entry.report.reason
-        if self.rerun is Rerun.FAILED or reason in _PASSING:
+        if self.rules.rerun is Rerun.FAILED or reason in _PASSING:
             return Why.FAILED
-        if not self._is_same_input(task, entry):
+        if not self._is_same_input(task, entry, by_bytes=False):
             return Why.CHANGED
         is_new_program = entry.signature != self.signature and reason in _ABOUT_THE_PROGRAM
         return Why.SETTINGS if is_new_program else None
 
-    def _is_same_input(self, task: ImageTask, entry: Entry) -> bool:
+    def _is_same_input(self, task: ImageTask, entry: Entry, *, by_bytes: bool) -> bool:
+        """Whether the files that the outputs were made from are what they were."""
         if Path(entry.report.source).name != task.source.name:
             return False
-        paths = self.job.depends_on(task)
-        if is_same_stamp(_without_digests(entry), stamp_files(paths, checksum=False)):
-            return True
-        return self.checksum and is_same_stamp(entry.stamp, stamp_files(paths, checksum=True))
-
-
-def _without_digests(entry: Entry) -> tuple:  # type: ignore[type-arg]
-    return tuple(replace(one, sha256="") for one in entry.stamp)
+        checksum = by_bytes or self.rules.checksum
+        now = stamp_files(self.job.depends_on(task), checksum=checksum)
+        return is_same_stamp(entry.stamp, now)
 
 
 def _keep(plan: ResumePlan, task: ImageTask, entry: Entry) -> None:
@@ -173,10 +261,6 @@ def _keep(plan: ResumePlan, task: ImageTask, entry: Entry) -> None:
         plan.moved.append(entry)
     kept = plan.up_to_date if entry.report.status.is_good else plan.known_failures
     kept.append(entry)
-
-
-def _files_exist(output: Path, files: Sequence[str]) -> bool:
-    return all((output / name).exists() for name in files)
 
 
 def _short(value: str | None) -> str:

@@ -10,33 +10,34 @@ import contextlib
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
-from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.lock import OutputLock, hold_output
-from m2fp_cli.batch.log import RunLog
-from m2fp_cli.batch.manifest import (
+from m2fp_cli.batch.history import (
     Entry,
     History,
-    ManifestWriter,
-    compact,
-    manifest_path,
+    manifest_name,
     read_history,
     signature_digest,
 )
+from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.lock import OutputLock, hold_output
+from m2fp_cli.batch.log import RunLog
+from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
-from m2fp_cli.batch.resume import ResumePlan, Why, plan_resume
-from m2fp_cli.batch.scan import Scan, ScanFailure
+from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.errors import UsageError
-from m2fp_cli.imaging.atomic import check_writable, sweep_temporaries
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.batch.tasks import Scan, ScanFailure
+from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.layout import OUTPUT_FOLDERS, STATE_FOLDER
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import check_writable, sweep_temporaries
+from m2fp_cli.terminal import displayable
 
 _FOREIGN_TEMPORARY_SECONDS = 3600.0  # older than any file another shard is still writing
 
@@ -83,7 +84,8 @@ class RunOptions:
         threads: cores of each; None chooses. The one exception: it may change the last bits.
         photo_seconds: time one stage of one photo may take; None chooses.
         rerun: what is done again.
-        checksum: compare bytes where only the time of a file changed.
+        checksum: photos are compared by their bytes, not by size and time.
+        overwrite: files in the output that m2fp did not write for a photo may be replaced.
         shard: the part to do; None for all.
         max_failures: ends the run early; None never does.
         log_file: gets a JSON line per event; None for no log.
@@ -94,6 +96,7 @@ class RunOptions:
     photo_seconds: float | None = None
     rerun: Rerun = Rerun.CHANGED
     checksum: bool = False
+    overwrite: bool = False
     shard: Shard | None = None
     max_failures: FailureCap | None = None
     log_file: Path | None = None
@@ -104,8 +107,6 @@ def run_batch(
     job: Job,
     options: RunOptions,
     progress: Progress,
-    *,
-    lock: OutputLock | None = None,
 ) -> RunReport:
     """Do a job on everything a scan found, and show it.
 
@@ -117,7 +118,6 @@ def run_batch(
         job: what to do with them.
         options: how.
         progress: shows it.
-        lock: the output's lock if the caller holds it already (several jobs in a row).
 
     Raises:
         OutputLockedError: another run holds the output.
@@ -129,10 +129,9 @@ def run_batch(
     with contextlib.closing(switch), switch.listening(), contextlib.closing(progress):
         report = RunReport(total=0)
         with contextlib.ExitStack() as stack:
-            if lock is None:
-                check_writable(job.output)
-                lock = stack.enter_context(hold_output(job.output, options.shard))
-            run = _Run(scan, job, options, progress, switch, lock)
+            tree = stack.enter_context(open_output(job.output))
+            lock = stack.enter_context(hold_output(tree, options.shard))
+            run = _Run(scan, job, options, progress, switch, lock, tree)
             report.total = run.total
             try:
                 for photo in run.work():
@@ -154,11 +153,29 @@ def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageR
     Raises:
         OutputLockedError, OutputError, M2fpError: as ``run_batch``.
     """
-    check_writable(job.output)
-    with contextlib.closing(StopSwitch()) as switch, hold_output(job.output, options.shard) as lock:
-        run = _Run(scan, job, options, SilentProgress(), switch, lock)
+    with (
+        contextlib.closing(StopSwitch()) as switch,
+        open_output(job.output) as tree,
+        hold_output(tree, options.shard) as lock,
+    ):
+        run = _Run(scan, job, options, SilentProgress(), switch, lock, tree)
         with contextlib.closing(run.log):
             yield from run.work()
+
+
+def open_output(path: Path) -> OutputTree:
+    """Open an output, made if it is missing, and prove that files can be written there.
+
+    Raises:
+        OutputError: they cannot.
+    """
+    tree = OutputTree(path, create=True)
+    try:
+        check_writable(tree)
+    except OutputError:
+        tree.close()
+        raise
+    return tree
 
 
 class _Run:
@@ -172,7 +189,9 @@ class _Run:
         progress: Progress,
         switch: StopSwitch,
         lock: OutputLock,
+        tree: OutputTree,
     ) -> None:
+        self._tree = tree
         self._all_photos = len(scan.tasks)
         self._scan = options.shard.of(scan) if options.shard else scan
         self._job, self._options, self._progress = job, options, progress
@@ -189,27 +208,43 @@ class _Run:
 
     def work(self) -> Iterator[ImageReport]:
         """Do it; a report per photo."""
-        path = manifest_path(self._job.output, self._job.name, self._options.shard)
+        options, name = self._options, manifest_name(self._job.name, self._options.shard)
+        self._refuse_foreign_folders()
         self._sweep(alone=not self._lock.is_shared)
-        compact(path)
-        history = read_history(self._job.output, self._job.name)
-        plan = plan_resume(
-            self._scan.tasks,
-            history,
-            self._job,
-            self._options.rerun,
-            checksum=self._options.checksum,
-        )
+        compact(self._tree, name)
+        history = read_history(self._tree, self._job.name)
+        rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
+        plan = plan_resume(self._scan.tasks, history, self._job, self._tree, rules)
         self._announce(plan)
         for failure in self._scan.failures:
             yield self._show(_scan_report(failure))
+        for report in plan.conflicts:
+            yield self._show(report)
         yield from plan.old_reports()
-        with contextlib.closing(ManifestWriter(path)) as manifest:
+        with contextlib.closing(ManifestWriter(self._tree, name)) as manifest:
             for entry in plan.moved:
                 manifest.restate(entry)
             if plan.todo:
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo))
+                manifest.claim([task.key for task in plan.todo])
                 yield from self._do(plan, history, manifest)
+                manifest.end()
+        if not self._tree.is_there():
+            raise OutputError(f"{displayable(self._tree.path)} was removed or replaced meanwhile")
+
+    def _refuse_foreign_folders(self) -> None:
+        """Folders for results must be folders, or be missing."""
+        for folder in (*self._folders, STATE_FOLDER):
+            if self._tree.status(folder) is not None and not self._tree.is_folder(folder):
+                raise OutputError(
+                    f"{displayable(self._tree.path / folder)} is a link or a file, not a folder; "
+                    "remove it, or choose another folder with -o"
+                )
+
+    @property
+    def _folders(self) -> list[str]:
+        """Folders of the output that the job writes to."""
+        return [folder.name for folder in OUTPUT_FOLDERS if folder.job == self._job.name]
 
     def _announce(self, plan: ResumePlan) -> None:
         self._progress.say(plan.line())
@@ -224,7 +259,8 @@ class _Run:
             self.log.event("todo", source=str(task.source), key=task.key, why=why.value)
             if why is not Why.NEW:
                 self._progress.detail(f"again {displayable(task.source)}: {why.value}")
-        self._progress.start(len(plan.todo) + len(self._scan.failures))
+        known = len(self._scan.failures) + len(plan.conflicts)
+        self._progress.start(len(plan.todo) + known)
 
     def _do(
         self, plan: ResumePlan, history: History, manifest: ManifestWriter
@@ -257,7 +293,7 @@ class _Run:
     def _record(
         self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
     ) -> ImageReport:
-        report = _clear_old_files(outcome, old, self._job.output)
+        report = _clear_old_files(outcome, old, self._tree)
         manifest.add(report, outcome.stamp, self._signature)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)
@@ -279,7 +315,8 @@ class _Run:
     def _sweep(self, *, alone: bool) -> None:
         """Remove what killed processes left; other shards keep what they are writing."""
         age = 0.0 if alone else _FOREIGN_TEMPORARY_SECONDS
-        sweep_temporaries(self._job.output, older_than_seconds=age)
+        folders = (*self._folders, STATE_FOLDER)
+        sweep_temporaries(self._tree, folders, older_than_seconds=age)
 
 
 def _scan_report(failure: ScanFailure) -> ImageReport:
@@ -288,20 +325,18 @@ def _scan_report(failure: ScanFailure) -> ImageReport:
     )
 
 
-def _clear_old_files(outcome: Outcome, old: Entry | None, output: Path) -> ImageReport:
+def _clear_old_files(outcome: Outcome, old: Entry | None, tree: OutputTree) -> ImageReport:
     """Remove what an earlier run wrote for the photo and this one did not.
 
-    A photo that failed keeps its old results only if it is the same photo; they are then carried
-    along in the report.
+    A photo that failed keeps its old results only if it is the same photo, or if files were in the
+    way; they are then carried along in the report.
     """
     report = outcome.report
     if old is None:
         return report
-    if not report.status.is_good and old.stamp == outcome.stamp:
+    stays = old.stamp == outcome.stamp or report.reason == "conflict"
+    if not report.status.is_good and stays:
         return replace(report, files=old.report.files)
     for name in set(old.report.files) - set(report.files):
-        place = PurePosixPath(name)
-        if not place.is_absolute() and ".." not in place.parts:
-            with contextlib.suppress(OSError):
-                (output / place).unlink()
+        tree.remove(name)
     return report

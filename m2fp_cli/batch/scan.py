@@ -8,8 +8,10 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 
+from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.keys import (
     FoundImage,
     assign_keys,
@@ -17,74 +19,61 @@ from m2fp_cli.batch.keys import (
     has_image_suffix,
     join_key,
     plain_name,
+    safe_place,
 )
-from m2fp_cli.errors import ImageError, NoImagesError, UsageError
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
+from m2fp_cli.errors import ImageError, NoImagesError, OutputError, UsageError
 from m2fp_cli.imaging.reading import as_image_error
+from m2fp_cli.layout import JOBS, STATE_FOLDER, possible_names
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
-__all__ = ["RESULT_FOLDERS", "ImageTask", "Scan", "ScanFailure", "displayable", "find_images"]
-
-RESULT_FOLDERS = frozenset(
-    ("labels", "people", "results", "masks", "cutouts", "colors", "overlays", "tryon")
-)
-"""Names of the folders that a run makes in its output."""
-
-_STATE_FOLDER = ".m2fp"
 _MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
+SYSTEM_FOLDERS = frozenset(
+    ("@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found")
+)
+"""Folders of thumbnails and deleted files that NAS boxes and systems keep; photos in them are not
+the user's. Those that begin with a dot (``.Trash``, ``.thumbnails``) are hidden anyway."""
 _HINT_FOLDERS = 1000  # how far to look for photos in sub-folders when there are none above
 
 
 @dataclass(frozen=True)
-class ImageTask:
-    """One photo to parse; small, because it travels to a worker.
+class ScanRules:
+    """What is taken from folders, and how results are named.
 
     Attributes:
-        source: absolute path; may hold ``surrogateescape`` characters.
-        key: where the results go, see ``keys``; posix, relative, without suffix.
+        recursive: descend into sub-folders.
+        exclude: patterns of ``fnmatch``; files and folders whose name, or place below an input,
+            matches one are left out.
+        prefix: folder of the output that all keys lie in; empty for none.
+        safe_names: write names so that every file system takes them, see ``keys.safe_place``.
     """
 
-    source: Path
-    key: str
+    recursive: bool = False
+    exclude: tuple[str, ...] = ()
+    prefix: str = ""
+    safe_names: bool = False
+
+    def excludes(self, place: str) -> bool:
+        """Whether a file or folder at a place below an input is left out."""
+        name = place.rpartition("/")[2]
+        return any(fnmatch(name, one) or fnmatch(place, one) for one in self.exclude)
+
+    def key_place(self, place: str) -> str:
+        """The place that a photo's key is made from."""
+        prefixed = join_key(self.prefix, place)
+        return safe_place(prefixed) if self.safe_names else prefixed
 
 
-@dataclass(frozen=True)
-class ScanFailure:
-    """An input that could not even be looked at.
-
-    Attributes:
-        source: absolute path of the file or folder.
-        reason: one of ``ImageError.REASONS``.
-        message: a sentence without the path.
-    """
-
-    source: Path
-    reason: str
-    message: str
-
-
-@dataclass(frozen=True)
-class Scan:
-    """What a run is about.
-
-    Attributes:
-        tasks: the photos, sorted by the place of their results, keys unique.
-        failures: unreadable folders, missing inputs, dangling links. They count as failed photos.
-        notes: sentences a person should see: renamed results, things left out.
-    """
-
-    tasks: tuple[ImageTask, ...]
-    failures: tuple[ScanFailure, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def find_images(inputs: Sequence[Path], *, recursive: bool, output: Path) -> Scan:
+def find_images(inputs: Sequence[Path], *, output: Path, rules: ScanRules | None = None) -> Scan:
     """Find the photos of some files and folders.
 
     A file that is named is always taken, whatever it is called. From a folder the files with an
-    image suffix are taken, and with ``recursive`` those of its sub-folders. Hidden names are
-    skipped, linked folders not followed, linked files taken under their own name, pipes and devices
-    left out with a note. A run never reads its own results: the output folder is skipped where the
-    walk meets it, and so are the result folders of any earlier run.
+    image suffix are taken, and recursively those of its sub-folders. Hidden names are skipped, and
+    the folders that systems keep for themselves (``SYSTEM_FOLDERS``); linked folders are not
+    followed, linked files taken under their own name, pipes and devices left out with a note. A
+    run never reads what a run has written: the output folder is skipped where the walk meets it,
+    and so is every file that the manifest of an output lists.
 
     Keys mirror the inputs. A single folder is mirrored directly: ``photos/a/b.jpg`` becomes
     ``a/b``. With several inputs each folder keeps its name, so that ``m2fp parse photos/*`` mirrors
@@ -94,14 +83,14 @@ def find_images(inputs: Sequence[Path], *, recursive: bool, output: Path) -> Sca
 
     Args:
         inputs: files and folders; order and repetition do not matter.
-        recursive: descend into sub-folders.
         output: the run's output folder; need not exist.
+        rules: what is taken, and how it is named; None for the defaults.
 
     Raises:
         NoImagesError: not one photo; says where it looked and what may help.
-        UsageError: an input lies among the output's result folders.
+        UsageError: an input holds results of the output.
     """
-    walk = _Walk(_real(output), recursive)
+    walk = _Walk(_real(output), rules or ScanRules())
     folders, files = _sort_inputs(inputs, walk)
     prefixes = distinct_tails(folders) if len(folders) + len(files) > 1 else {}
     for folder in folders:
@@ -117,26 +106,46 @@ def find_images(inputs: Sequence[Path], *, recursive: bool, output: Path) -> Sca
     return Scan(tuple(tasks), tuple(walk.failures), (*walk.all_notes(), *key_notes))
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A folder of a walk.
+
+    Attributes:
+        path: relative to the input, posix; empty for the input itself.
+        results: files below it that a run has written, relative to it.
+    """
+
+    path: str
+    results: frozenset[str] = frozenset()
+
+    def inner(self, name: str) -> _Place:
+        """A folder in it."""
+        start = f"{name}/"
+        inner = (one.removeprefix(start) for one in self.results if one.startswith(start))
+        return _Place(join_key(self.path, name), frozenset(inner))
+
+
 @dataclass
 class _Walk:
     """One search: what is to be avoided, and what has been found so far."""
 
     output: Path
-    recursive: bool
+    rules: ScanRules
     found: list[FoundImage] = field(default_factory=list)
     failures: list[ScanFailure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     _seen: set[Path] = field(default_factory=set)
     _repeated: list[Path] = field(default_factory=list)
+    _system: list[Path] = field(default_factory=list)
     _real_folders: dict[Path, Path] = field(default_factory=dict)
 
     def take_folder(self, root: Path, prefix: str) -> None:
         """Take the photos of a folder; ``prefix`` stands in front of their places."""
         real_root = _real(root)
-        for place, entries in self._folders(root, real_root, recursive=self.recursive):
+        for place, entries in self._folders(root, real_root, recursive=self.rules.recursive):
             for entry in entries:
-                if self._is_photo(entry):
-                    where = join_key(place, entry.name)
+                where = join_key(place, entry.name)
+                if not self.rules.excludes(where) and self._is_photo(entry):
                     self.take(root / where, real_root / where, join_key(prefix, where))
 
     def take(self, source: Path, real: Path, place: str) -> None:
@@ -145,15 +154,15 @@ class _Walk:
             self._repeated.append(source)
             return
         self._seen.add(real)
-        self.found.append(FoundImage(place, source))
+        self.found.append(FoundImage(self.rules.key_place(place), source))
 
     def all_notes(self) -> list[str]:
         """What was left out, repeated photos summed up in one sentence."""
-        if not self._repeated:
-            return self.notes
-        more = f" and {len(self._repeated) - 1} more" if len(self._repeated) > 1 else ""
-        first = displayable(self._repeated[0])
-        return [*self.notes, f"{first}{more}: named by more than one input, parsed once"]
+        sums = (
+            (self._repeated, "named by more than one input, parsed once"),
+            (self._system, "left out: the system's own"),
+        )
+        return [*self.notes, *(f"{_first_of(paths)}: {what}" for paths, what in sums if paths)]
 
     def real(self, path: Path) -> Path:
         """A path whose folder's links are resolved; its own last part stays what it is."""
@@ -176,41 +185,52 @@ class _Walk:
 
     def holds_photos_below(self, root: Path) -> bool:
         """Whether sub-folders hold photos; looks into a bounded number of them."""
-        below = _Walk(self.output, recursive=True)._folders(root, _real(root), recursive=True)
+        below = _Walk(self.output, ScanRules(recursive=True))
+        places = below._folders(root, _real(root), recursive=True)
         return any(
             has_image_suffix(entry.name) and not entry.name.startswith(".")
-            for _, entries in itertools.islice(below, _HINT_FOLDERS)
+            for _, entries in itertools.islice(places, _HINT_FOLDERS)
             for entry in entries
         )
 
     def _folders(
         self, root: Path, real_root: Path, *, recursive: bool
     ) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-        """Each folder's place relative to the root, and its visible entries that are no folders."""
-        pending = [""]
+        """Each folder's place relative to the root, and its visible entries that are no folders.
+
+        Files that a run has written are left out.
+        """
+        pending = [_Place("")]
         while pending:
             place = pending.pop()
             try:
-                with os.scandir(root / place) as listing:
+                with os.scandir(root / place.path) as listing:
                     entries = sorted(listing, key=lambda entry: entry.name)
             except OSError as error:
-                self.fail(root / place, error)
+                self.fail(root / place.path, error)
                 continue
+            if any(entry.name == STATE_FOLDER for entry in entries):
+                place = _Place(place.path, place.results | written_files(root / place.path))
             visible = [entry for entry in entries if not entry.name.startswith(".")]
-            inner = [entry for entry in visible if _is_folder(entry)]
-            yield place, [entry for entry in visible if not _is_folder(entry)]
+            files = [entry for entry in visible if not _is_folder(entry)]
+            yield place.path, [entry for entry in files if entry.name not in place.results]
             if recursive:
-                own = {entry.name for entry in entries} & {_STATE_FOLDER}
-                has_results = bool(own) or real_root / place == self.output
-                skipped = RESULT_FOLDERS if has_results else frozenset()
-                wanted = [join_key(place, e.name) for e in inner if e.name not in skipped]
-                pending.extend(w for w in reversed(wanted) if real_root / w != self.output)
+                inner = (place.inner(entry.name) for entry in visible if _is_folder(entry))
+                wanted = [one for one in inner if self._is_entered(root, real_root, one.path)]
+                pending.extend(reversed(wanted))
+
+    def _is_entered(self, root: Path, real_root: Path, place: str) -> bool:
+        """Whether the walk goes into a folder."""
+        if place.rpartition("/")[2] in SYSTEM_FOLDERS:
+            self._system.append(root / place)
+            return False
+        return real_root / place != self.output and not self.rules.excludes(place)
 
     def _is_photo(self, entry: os.DirEntry[str]) -> bool:
         """Whether an entry has an image suffix and is a regular file or a link to one."""
         is_candidate = has_image_suffix(entry.name)
         try:
-            if not is_candidate and not (self.recursive and entry.is_symlink()):
+            if not is_candidate and not (self.rules.recursive and entry.is_symlink()):
                 return False
             if entry.is_file(follow_symlinks=False):
                 return True
@@ -240,6 +260,10 @@ def _sort_inputs(inputs: Sequence[Path], walk: _Walk) -> tuple[list[Path], list[
     for path in sorted({_absolute(path) for path in inputs}):
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except FileNotFoundError:
+            message = f"is not there; {displayable(path.parent)} was looked in"
+            walk.failures.append(ScanFailure(path, "vanished", message))
+            continue
         except (OSError, ValueError) as error:
             walk.fail(path, error)
             continue
@@ -249,13 +273,39 @@ def _sort_inputs(inputs: Sequence[Path], walk: _Walk) -> tuple[list[Path], list[
 
 
 def _refuse_results(real: Path, output: Path) -> None:
-    if real.is_relative_to(output) and real != output:
-        first = real.relative_to(output).parts[0]
-        if first in RESULT_FOLDERS or first == _STATE_FOLDER:
-            raise UsageError(
-                f"{displayable(real)} lies where the results in {displayable(output)} go; name "
-                "your photos instead, or choose another output with -o"
-            )
+    """Refuse an input that is, or is in, a folder of the output that a run has written to."""
+    if not real.is_relative_to(output) or real == output:
+        return
+    first = real.relative_to(output).parts[0]
+    written = written_files(output)
+    if first == STATE_FOLDER or any(name.startswith(f"{first}/") for name in written):
+        raise UsageError(
+            f"{displayable(real)} holds results of {displayable(output)}; name your photos "
+            "instead, or choose another output with -o"
+        )
+
+
+def written_files(output: Path) -> frozenset[str]:
+    """Names of all files that runs have written into an output; none where it is not one.
+
+    Those of a run that was cut short count by their key.
+    """
+    found: set[str] = set()
+    try:
+        with OutputTree(output) as tree:
+            for job in JOBS:
+                history = read_history(tree, job)
+                found |= history.written()
+                claimed = set().union(*history.claims.values())
+                found |= {name for key in claimed for name in possible_names(job, key)}
+    except OutputError:
+        return frozenset()
+    return frozenset(found)
+
+
+def _first_of(paths: Sequence[Path]) -> str:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    return f"{displayable(paths[0])}{more}"
 
 
 def _file_prefixes(files: list[Path]) -> list[tuple[Path, str]]:
@@ -277,7 +327,7 @@ def _nothing_found(inputs: Sequence[Path], folders: list[Path], walk: _Walk) -> 
     message = f"no photo found in {', '.join(shown)}{more}"
     for failure in walk.failures[:5]:
         message += f"; {displayable(failure.source)} {failure.message}"
-    if not walk.recursive and any(walk.holds_photos_below(folder) for folder in folders):
+    if not walk.rules.recursive and any(walk.holds_photos_below(folder) for folder in folders):
         message += "; sub-folders hold photos, add -r to parse those too"
     return message
 

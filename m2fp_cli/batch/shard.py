@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from m2fp_cli.batch.scan import Scan
+from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
 
 SHARDS_VARIABLE = "M2FP_SHARDS"

@@ -56,6 +56,11 @@ def is_same_stamp(before: Stamp, now: Stamp) -> bool:
     )
 
 
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's bytes in hexadecimal; empty if it cannot be read."""
+    return _stamp(path, checksum=True).sha256
+
+
 def _stamp(path: Path, *, checksum: bool) -> FileStamp:
     try:
         status = path.stat()  # before the bytes: a change in between is seen by the next run

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import threading
 import time
 from collections.abc import Iterator
 from typing import Any
+
+from m2fp_cli.batch.wake import WakePipe
 
 DRAIN_SECONDS = 25.0  # Kubernetes kills after 30 s by default
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -27,8 +28,7 @@ class StopSwitch:
         self.signal_number, self.reason = 0, ""
         self._asked_at: float | None = None
         self._deadline: float | None = None
-        self._waiting, self._waking = os.pipe()
-        os.set_blocking(self._waking, False)
+        self._wake = WakePipe()
 
     @property
     def is_draining(self) -> bool:
@@ -44,7 +44,7 @@ class StopSwitch:
         """Start nothing new and end when all that was started has ended."""
         if not self.is_draining:
             self.reason, self._asked_at = reason, time.monotonic()
-            self._wake()
+            self._wake.wake()
 
     def take_signal(self, number: int, _frame: Any = None) -> None:
         """A signal handler: drain at the first signal, end at once at the second."""
@@ -54,20 +54,19 @@ class StopSwitch:
         else:
             self.signal_number, self.reason = number, ""
             self._asked_at, self._deadline = now, now + DRAIN_SECONDS
-        self._wake()
+        self._wake.wake()
 
     def fileno(self) -> int:
         """A descriptor that becomes readable when somebody asks; for ``connection.wait``."""
-        return self._waiting
+        return self._wake.fileno()
 
     def clear_wake(self) -> None:
         """Take notice of all wake-ups so far."""
-        os.read(self._waiting, 4096)
+        self._wake.clear()
 
     def close(self) -> None:
         """Give the descriptors back."""
-        os.close(self._waiting)
-        os.close(self._waking)
+        self._wake.close()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -91,7 +90,3 @@ class StopSwitch:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.write(self._waking, b"!")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.results import ParsingResult
+from m2fp_cli.records.results import ParsingResult
 
 
 @dataclass(frozen=True)

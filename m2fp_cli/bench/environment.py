@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import m2fp_cli
 from m2fp_cli.batch.resources import CGROUP_ROOT, cpu_quota, look_at_machine
-from m2fp_cli.engine.cpu import cpu_flags
+from m2fp_cli.kernels.cpu import cpu_flags
+from m2fp_cli.version import __version__
 
 PACKAGES = (
     *("torch", "numpy", "opencv-python", "opencv-python-headless", "pillow", "numba"),
@@ -79,7 +79,7 @@ def describe_environment() -> Environment:
     """Look at the machine, now."""
     machine, fields = look_at_machine(), _numbers(Path("/proc/meminfo"))
     return Environment(
-        m2fp=m2fp_cli.__version__,
+        m2fp=__version__,
         commit=_commit(),
         python=platform.python_version(),
         versions={name: version for name in PACKAGES if (version := _version(name))},
@@ -146,7 +146,7 @@ def _version(name: str) -> str:
 
 def _commit() -> str:
     """Commit of the checkout, with a plus sign if it was changed."""
-    root = Path(m2fp_cli.__file__).parent.parent
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return ""
     command = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=10"]

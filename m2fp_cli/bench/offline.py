@@ -15,15 +15,15 @@ from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.resources import PoolPlan
-from m2fp_cli.batch.scan import ImageTask
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.work import ParseJob
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.bench.photos import Photo, write_photo
 from m2fp_cli.bench.processes import cpu_seconds, peak_mib, proportional_mib
 from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.errors import EngineError
+from m2fp_cli.jobs.parse import ParseJob
 
-_MOST_PHOTOS = 100_000  # tasks in the queue; time ends every run before
+_MAX_PHOTOS = 100_000  # tasks in the queue; time ends every run before
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,7 @@ def measure_offline(
         folder = Path(text)
         sources = [write_photo(photo, folder) for photo in photos]
         own = replace(job, output=folder / "out")
+        own.output.mkdir()
         pool = Pool(own, plan, PoolLimits(), switch, say)
         watch = _Watch(patience, warm_up=2 * plan.workers)
         with contextlib.closing(pool.run(list(_tasks(sources)))) as outcomes:
@@ -118,7 +119,7 @@ def measure_offline(
 
 def _tasks(sources: list[Path]) -> Iterator[ImageTask]:
     """Each photo again and again, under a key of its own every time."""
-    for number in range(_MOST_PHOTOS // len(sources)):
+    for number in range(_MAX_PHOTOS // len(sources)):
         for index, source in enumerate(sources):
             yield ImageTask(source.absolute(), f"{number:05d}/{index:03d}")
 

@@ -61,7 +61,7 @@ def load_photos(folder: Path, limit: int) -> list[Photo]:
     from m2fp_cli.batch.scan import find_images
     from m2fp_cli.imaging.codec import read_image
 
-    scan = find_images([folder], recursive=False, output=folder / "m2fp-out")
+    scan = find_images([folder], output=folder / "m2fp-out")
     if not scan.tasks:
         raise NoImagesError(f"{folder}: holds no photo that can be read")
     tasks = scan.tasks[:limit]

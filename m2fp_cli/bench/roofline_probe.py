@@ -11,7 +11,7 @@ import numpy as np
 
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.roofline import STAGES, TOTAL
-from m2fp_cli.bench.serve import Answerer, serve
+from m2fp_cli.bench.serve import AnswerFunction, serve
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,11 +102,11 @@ def parts_of(network: M2FP) -> dict[str, nn.Module]:
     return dict(zip(STAGES, modules, strict=True))
 
 
-def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
+def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     """Load the engine and measure the machine's bound; see ``serve``."""
     import torch
 
-    from m2fp_cli.engine.flops import count_flops
+    from m2fp_cli.bench.runtimes.flops import count_flops
     from m2fp_cli.engine.parser import HumanParser
     from m2fp_cli.network.m2fp import M2FP
 

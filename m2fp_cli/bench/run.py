@@ -12,7 +12,6 @@ from pathlib import Path
 
 from m2fp_cli.batch.processes import worker_environment
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
-from m2fp_cli.batch.work import ParseJob, make_parse_job
 from m2fp_cli.bench.document import Document, Settings
 from m2fp_cli.bench.environment import (
     count_throttled,
@@ -25,13 +24,16 @@ from m2fp_cli.bench.paint import measure_painting
 from m2fp_cli.bench.photos import SIZES, Photo, digest_photos
 from m2fp_cli.bench.roofline import measure_roofline
 from m2fp_cli.bench.rounds import Patience
+from m2fp_cli.bench.service import measure_service
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
-from m2fp_cli.imaging.names import displayable
+from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from m2fp_cli.terminal import displayable
 
 RANDOM = "random"
 MODEL_WRITER = "m2fp_cli.bench.model_writer"
-SCENARIOS = ("single", "offline", "paint")
+SCENARIOS = ("single", "offline", "serve", "paint")
 Say = Callable[[str], None]
 _MANY_PHOTOS = 1000  # what the pool is planned for
 
@@ -96,7 +98,7 @@ def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> D
         job = _make_job(plan, Path(text), threads, say) if plan.needs_model else None
         document = Document(environment, _settings(plan, job, threads))
         if job is not None:
-            order = ProbeOrder("fast", str(job.folder), plan.precision, threads)
+            order = ProbeOrder("fast", str(job.model.folder), plan.precision, threads)
             _run_parsing(plan, job, order, document, say, shown)
         if "paint" in plan.scenarios:
             workers = plan.workers or environment.cores
@@ -120,6 +122,8 @@ def _run_parsing(
         _run_roofline(plan, order, job.output.parent, document, say)
     if "offline" in plan.scenarios:
         _run_offline(plan, job, document, say)
+    if "serve" in plan.scenarios:
+        _run_service(plan, job, document, say)
 
 
 def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob:
@@ -129,8 +133,8 @@ def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob
         say("writing the published size with random weights")
         model = str(folder / "model")
         _write_random_model(Path(model), threads)
-    job = make_parse_job(folder / "out", model, precision=plan.precision)
-    return replace(job, model=plan.model)
+    found = replace(find_model(model), name=plan.model)
+    return ParseJob((folder / "out").absolute(), found, ParseSettings(precision=plan.precision))
 
 
 def _write_random_model(folder: Path, threads: int) -> None:
@@ -146,7 +150,7 @@ def _settings(plan: BenchPlan, job: ParseJob | None, threads: int) -> Settings:
     scenarios = [*plan.scenarios, *(["roofline"] if plan.roofline else [])]
     return Settings(
         model=plan.model,
-        weights="" if job is None else job.weights,
+        weights="" if job is None else job.model.weights,
         precision=plan.precision,
         threads=threads,
         scenarios=scenarios,
@@ -187,6 +191,22 @@ def _run_roofline(
 
 def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
     cores = document.environment.cores
+    shapes = sweep_shapes(cores) if plan.sweep else [_pool_shape(plan, job)]
+    for shape in shapes:
+        figures = measure_offline(plan.photos, job, shape, plan.pool, cores=cores, say=say)
+        document.offline.append(figures)
+        say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
+
+
+def _run_service(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
+    cores, shape = document.environment.cores, _pool_shape(plan, job)
+    figures = measure_service(plan.photos, job, shape, plan.pool, cores=cores, say=say)
+    document.serve.append(figures)
+    say(f"serve: {figures.rate:.2f} photos/s, {figures.share:.0%} of the pool's")
+
+
+def _pool_shape(plan: BenchPlan, job: ParseJob) -> tuple[int, int]:
+    """Workers, and threads of each, as asked for or as a run would choose them."""
     chosen = plan_pool(
         look_at_machine(),
         _MANY_PHOTOS,
@@ -194,8 +214,4 @@ def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -
         workers=plan.workers,
         threads=plan.threads,
     )
-    shapes = sweep_shapes(cores) if plan.sweep else [(chosen.workers, chosen.threads)]
-    for shape in shapes:
-        figures = measure_offline(plan.photos, job, shape, plan.pool, cores=cores, say=say)
-        document.offline.append(figures)
-        say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
+    return chosen.workers, chosen.threads

@@ -4,47 +4,68 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
+from m2fp_cli.terminal import displayable, say
+from m2fp_cli.tryon.kinds import KIND_NAMES
 
-if TYPE_CHECKING:
-    from m2fp_cli.tryon.accessory import Kind
+EXAMPLES = """\
+m2fp accessories list
+m2fp accessories check my_hat.png --kind hat"""
 
-app = typer.Typer(no_args_is_help=True, help="List, show and check what can be tried on.")
+app = typer.Typer(
+    cls=HelpGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List, show and check what can be tried on.",
+    epilog=EXAMPLES,
+)
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+AsJson = options.JsonAnswer
+_MARK = "drawn by m2fp accessories check"  # in the picture: says that it may be replaced
 
 
-@app.command("list")
+@app.command("list", cls=HelpCommand, epilog="m2fp accessories list\nm2fp accessories list --json")
 def list_names(as_json: AsJson = False) -> None:
     """List the accessories that come with the tool."""
-    from m2fp_cli.tryon.accessory import list_accessories
+    from m2fp_cli.tryon.catalog import list_accessories
 
     found = list_accessories()
     if as_json:
-        print(json.dumps([{"name": name, "kind": kind.value} for name, kind in found.items()]))
+        say(json.dumps([{"name": name, "kind": kind} for name, kind in found.items()]))
         return
     for name, kind in found.items():
-        print(f"{kind.value:10s} {name}")
+        say(f"{kind:10s} {name}")
 
 
-@app.command("show")
+@app.command(
+    "show",
+    cls=HelpCommand,
+    epilog="m2fp accessories show fedora\nm2fp accessories show my_hat.png --json",
+)
 def show(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name or PNG file.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="Name, or PNG file with its JSON file beside it.")
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """Say where an accessory's file is, and what fixes it to a person."""
-    from m2fp_cli.tryon.accessory import find_accessory, load_accessory
+    """Print an accessory's file, its size and its anchors.
+
+    Anchors are the points, in pixels of the picture, that fix it to a person.
+    """
+    from m2fp_cli.tryon.catalog import find_accessory, load_accessory
 
     path = find_accessory(name)
     item = load_accessory(name, _kind_of(path, None))
     height, width = item.bgra.shape[:2]
     document = {
         "name": item.name,
-        "kind": item.kind.value,
+        "kind": item.kind,
         "file": str(path),
         "size": [width, height],
         "anchors": {key: [round(v, 1) for v in point] for key, point in item.anchors.items()},
@@ -52,18 +73,29 @@ def show(
         "notes": list(item.notes),
     }
     if as_json:
-        print(json.dumps(document))
+        say(json.dumps(document))
         return
     for key, value in document.items():
-        print(f"{key}: {value}")
+        say(f"{key}: {value}")
 
 
-@app.command("check")
+@app.command(
+    "check",
+    cls=HelpCommand,
+    epilog="m2fp accessories check my_hat.png --kind hat\n"
+    "m2fp accessories check drop.png --kind earrings -o anchors.png",
+)
 def check(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG with transparency.")],
     kind: Annotated[
         str | None,
-        typer.Option(help="hat, glasses, earrings, necklace or top.", show_default=False),
+        typer.Option(
+            metavar="KIND",
+            help=f"What the picture shows: {', '.join(KIND_NAMES)}. [default: as its JSON file "
+            "says]",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     output: Annotated[
         Path | None,
@@ -71,44 +103,52 @@ def check(
             "--output",
             "-o",
             metavar="FILE",
-            help="Picture with the anchors drawn. [default: FILE-anchors.png]",
+            help="Picture to write, with the anchors drawn. [default: the name of FILE with "
+            "-anchors.png]",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
 ) -> None:
-    """Draw the anchors of a picture, and name what is wrong with it."""
-    from m2fp_cli.imaging.atomic import write_atomic
-    from m2fp_cli.imaging.encoding import encode_png
-    from m2fp_cli.imaging.names import displayable
-    from m2fp_cli.tryon.accessory import load_accessory
+    """Draw the anchors of a picture, and say what is wrong with it.
+
+    Anchors that the JSON file beside the picture does not state are guessed from what is visible.
+    Exits with 1 if something is wrong.
+    """
+    from m2fp_cli.imaging.encoding import encode_png, tag_png
+    from m2fp_cli.storage.writing import write_file
+    from m2fp_cli.tryon.catalog import load_accessory
     from m2fp_cli.tryon.inspection import draw_anchors, find_faults
 
     if not file.is_file():
-        raise UsageError(f"{displayable(file)}: there is no such file")
+        raise UsageError(f"there is no file {displayable(file)}; name a PNG with transparency")
     item = load_accessory(str(file), _kind_of(file, kind))
     faults = find_faults(item)
     target = output or file.with_name(f"{file.stem}-anchors.png")
-    write_atomic(target, encode_png(draw_anchors(item)))
+    data = tag_png(encode_png(draw_anchors(item)), _MARK)
+    write_file(target, data, mark=_MARK.encode())
     for note in item.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     for fault in faults:
-        print(f"wrong: {fault}")
-    print(f"anchors drawn in {displayable(target)}")
+        say(f"wrong: {fault}")
+    say(f"anchors drawn in {displayable(target)}")
     raise typer.Exit(1 if faults else 0)
 
 
-def _kind_of(path: Path, stated: str | None) -> Kind:
+def _kind_of(path: Path, stated: str | None) -> str:
     """Kind of a picture: as stated, or as its JSON says.
 
     Raises:
         UsageError: neither says it, or what is stated is none.
     """
-    from m2fp_cli.tryon.accessory import Kind, stated_kind
+    from m2fp_cli.tryon.catalog import stated_kind
 
     text = stated or stated_kind(path)
-    names = [kind.value for kind in Kind]
     if text is None:
-        raise UsageError(f"say what it is: --kind {', '.join(names)}")
-    if text not in names:
-        raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(names)}")
-    return Kind(text)
+        raise UsageError(
+            f"nothing says what {displayable(path)} shows; give m2fp accessories check one of "
+            f"--kind {', '.join(KIND_NAMES)}, or state a kind in the JSON file beside it"
+        )
+    if text not in KIND_NAMES:
+        raise UsageError(f"there is no kind {text!r}; kinds are {', '.join(KIND_NAMES)}")
+    return text

@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
+from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import UsageError
+from m2fp_cli.terminal import say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.bench.document import Document
     from m2fp_cli.bench.photos import Photo
     from m2fp_cli.bench.rounds import Patience
+
+EXAMPLES = """\
+m2fp bench --quick --against reference
+m2fp bench photos --model starter --scenario offline -o run.json"""
 
 COMPARE = "compare"
 
@@ -27,6 +34,7 @@ class Scenario(str, Enum):
 
     SINGLE = "single"
     OFFLINE = "offline"
+    SERVE = "serve"
     PAINT = "paint"
     ALL = "all"
 
@@ -44,16 +52,19 @@ def bench(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[FOLDER | compare A.json B.json]",
-            help="Photos to measure with, synthetic ones without; or two stored runs to compare.",
+            metavar="FOLDER | compare A.json B.json",
+            help="Folder of the photos to measure with, or the word compare and two stored runs. "
+            "[default: synthetic photos]",
             show_default=False,
         ),
     ] = None,
     scenario: Annotated[
         Scenario,
         typer.Option(
-            help="single: one photo after another; offline: a folder through the pool, with "
-            "decoding and writing; paint: colour maps and overlays, without encoding."
+            help="What to do: single, one photo after another; offline, a folder through the pool, "
+            "with decoding and writing; serve, clients that ask m2fp serve at once (extra: serve); "
+            "paint, colour maps and overlays, without encoding; all.",
+            rich_help_panel=MEASURE,
         ),
     ] = Scenario.SINGLE,
     model: Annotated[
@@ -62,23 +73,37 @@ def bench(
             "--model",
             "-m",
             metavar="NAME",
-            help="A model, or 'random': the published size with random weights that find much.",
+            help="Model to measure, or random: the published size with random weights that find "
+            "100 instances.",
+            rich_help_panel=INPUT,
         ),
     ] = "random",
     sizes: Annotated[
         str | None,
         typer.Option(
             metavar="LIST",
-            help="Synthetic photos: 480p, 720p, 1080p, 4k, WxH. [default: 480p,720p,1080p]",
+            help="Sizes of the synthetic photos, with commas between: 480p, 720p, 1080p, 4k or "
+            "WxH. [default: 480p,720p,1080p]",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Photos taken from a folder.")] = 10,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Most photos to take from a folder.",
+            rich_help_panel=INPUT,
+        ),
+    ] = 10,
     against: Annotated[
         Opponent,
         typer.Option(
-            help="Measure another engine beside ours, in turn: ModelScope's code (extra: "
-            "reference, CPython 3.10), or our network in another runtime (extra of its name)."
+            help="Measure another engine beside m2fp's, in turn: reference, ModelScope's code "
+            "(extra: reference, CPython 3.10); onnxruntime or openvino, the same network in that "
+            "runtime (extra of that name).",
+            rich_help_panel=MEASURE,
         ),
     ] = Opponent.NONE,
     precision: options.Precision = options.PrecisionName.FP32,
@@ -89,8 +114,9 @@ def bench(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="Measure each case at least so long. [default: 60]",
+            help="Measure each case for at least this long. [default: 60]",
             show_default=False,
+            rich_help_panel=MEASURE,
         ),
     ] = None,
     min_count: Annotated[
@@ -98,8 +124,9 @@ def bench(
         typer.Option(
             min=1,
             metavar="N",
-            help="And take at least so many samples. [default: 30]",
+            help="Take at least this many samples of each case. [default: 30]",
             show_default=False,
+            rich_help_panel=MEASURE,
         ),
     ] = None,
     budget: Annotated[
@@ -107,26 +134,43 @@ def bench(
         typer.Option(
             min=0,
             metavar="SECONDS",
-            help="But end each case by then, with one sample at least. [default: 240]",
+            help="End each case after this time, with at least one sample. [default: 240]",
             show_default=False,
+            rich_help_panel=MEASURE,
         ),
     ] = None,
     roofline: Annotated[
-        bool, typer.Option("--roofline", help="Compare the network with torch's matrix product.")
+        bool,
+        typer.Option(
+            "--roofline",
+            help="Compare the network's speed with that of torch's matrix product.",
+            rich_help_panel=MEASURE,
+        ),
     ] = False,
     sweep: Annotated[
-        bool, typer.Option("--sweep", help="Run the pool with several workers x threads.")
+        bool,
+        typer.Option(
+            "--sweep",
+            help="Run the pool with several numbers of workers and threads.",
+            rich_help_panel=MEASURE,
+        ),
     ] = False,
     plot: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Draw single's stages as png, svg or pdf (extra: plot).",
+            help="Draw the times of scenario single as a png, svg or pdf (extra: plot).",
             show_default=False,
+            rich_help_panel=CONTENT,
         ),
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="About a minute: 480p and 1080p, fewer samples.")
+        bool,
+        typer.Option(
+            "--quick",
+            help="Take about a minute: sizes 480p and 1080p, fewer samples.",
+            rich_help_panel=MEASURE,
+        ),
     ] = False,
     output: Annotated[
         Path | None,
@@ -134,21 +178,27 @@ def bench(
             "--output",
             "-o",
             metavar="FILE",
-            help="Write everything, raw samples too, as JSON.",
+            help="Write the results as JSON, with every sample.",
             show_default=False,
+            rich_help_panel=CONTENT,
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print that JSON on stdout, and the tables on stderr.")
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the results as JSON on stdout, and the tables on stderr.",
+            rich_help_panel=MESSAGES,
+        ),
     ] = False,
 ) -> None:
-    """Measure parsing on this machine: seconds per stage, photos per second, peak memory.
+    """Measure the speed of parsing on this machine.
 
-    With --against both engines run in processes of their own and take turns, so that a
-    busy machine slows both; ratios are medians over pairs, with a 95 % interval, and the answers
-    are compared. What is going on is told on stderr.
+    Prints seconds of each stage, photos per second and peak memory. With --against, both engines
+    run in processes of their own and take turns, so that a busy machine slows both; ratios are
+    medians over pairs, with a 95 % interval, and the answers are compared. Progress goes to stderr.
 
-    m2fp bench compare A.json B.json tells what changed between two stored runs of the same photos.
+    m2fp bench compare A.json B.json prints what changed between two runs that --output stored.
     """
     if inputs and inputs[0] == COMPARE:
         _compare(inputs[1:], as_json=as_json)
@@ -156,16 +206,15 @@ def bench(
     from m2fp_cli.bench.plot import plot_document, require_matplotlib
     from m2fp_cli.bench.run import SCENARIOS, BenchPlan, run_bench
 
-    scenarios = SCENARIOS if scenario is Scenario.ALL else (scenario.value,)
-    if sweep and "offline" not in scenarios:
-        scenarios = (*scenarios, "offline")
+    scenarios = _scenarios(scenario, SCENARIOS, sweep=sweep)
     if against is not Opponent.NONE and "single" not in scenarios:
-        raise UsageError("--against goes with --scenario single or all")
+        raise UsageError("--against needs --scenario single or all")
     if plot is not None and "single" not in scenarios:
-        raise UsageError("--plot goes with --scenario single or all")
+        raise UsageError("--plot needs --scenario single or all")
     if plot is not None:
         require_matplotlib()
-    shape = options.make_run_options(workers=workers, threads=threads)
+    counts = {"--workers": workers, "--threads": threads}
+    worker_count, thread_count = (options.read_count(*item) for item in counts.items())
     folder = _folder(inputs or [])
     photos = _photos(folder, sizes, limit, quick=quick)
     plan = BenchPlan(
@@ -173,8 +222,8 @@ def bench(
         photos_name="synthetic" if folder is None else folder.resolve().name,
         model=model,
         precision=precision.value,
-        threads=shape.threads,
-        workers=shape.workers,
+        threads=thread_count,
+        workers=worker_count,
         scenarios=scenarios,
         against=None if against is Opponent.NONE else against.value,
         roofline=roofline,
@@ -187,9 +236,10 @@ def bench(
 
     def store(document: Document) -> None:
         if output is not None:
-            from m2fp_cli.imaging.atomic import write_atomic
+            from m2fp_cli.bench.document import FORMAT
+            from m2fp_cli.storage.writing import write_file
 
-            write_atomic(output, document.dump().encode())
+            write_file(output, document.dump().encode(), mark=f'"format": "{FORMAT}"'.encode())
 
     document = run_bench(plan, say, store)
     store(document)
@@ -206,25 +256,34 @@ class _Clock:
 
     def __call__(self, line: str) -> None:
         spent = time.monotonic() - self._started
-        print(f"[{spent:6.1f} s] {line}", file=sys.stderr, flush=True)
+        warn(f"[{spent:6.1f} s] {line}")
 
 
 def _print(document: Document, *, as_json: bool) -> None:
     from m2fp_cli.bench.tables import print_document
 
     if as_json:
-        print(document.dump())
+        say(document.dump())
     print_document(document, sys.stderr if as_json else sys.stdout)
+
+
+def _scenarios(asked: Scenario, known: tuple[str, ...], *, sweep: bool) -> tuple[str, ...]:
+    """What is measured; all leaves out the service where its extra is not installed."""
+    if asked is Scenario.SERVE:
+        require_extra()
+    if asked is Scenario.ALL:
+        return tuple(n for n in known if n != Scenario.SERVE.value or not missing_modules())
+    return (asked.value, "offline") if sweep and asked.value != "offline" else (asked.value,)
 
 
 def _folder(words: list[str]) -> Path | None:
     if len(words) > 1:
-        raise UsageError("bench takes one folder, or compare and two files")
+        raise UsageError("m2fp bench takes one folder, or the word compare and two files")
     if not words:
         return None
     folder = Path(words[0])
     if not folder.is_dir():
-        raise UsageError(f"{folder}: is no folder")
+        raise UsageError(f"{folder} is not a folder; name one that holds photos")
     return folder
 
 
@@ -234,7 +293,7 @@ def _photos(folder: Path | None, sizes: str | None, limit: int, *, quick: bool) 
     if folder is None:
         return make_photos(sizes or ("480p,1080p" if quick else "480p,720p,1080p"))
     if sizes is not None:
-        raise UsageError("--sizes is for synthetic photos; leave it or the folder out")
+        raise UsageError("--sizes is for synthetic photos; leave out --sizes or the folder")
     return load_photos(folder, limit)
 
 
@@ -258,8 +317,8 @@ def _compare(words: list[str], *, as_json: bool) -> None:
     from m2fp_cli.bench.tables import print_comparison
 
     if len(words) != 2:
-        raise UsageError("bench compare takes two files that --json or -o has written")
+        raise UsageError("m2fp bench compare takes two files that --output has written")
     comparison = compare_runs(*(load_run(Path(word)) for word in words))
     if as_json:
-        print(json.dumps(comparison.as_json()))
+        say(json.dumps(comparison.as_json()))
     print_comparison(comparison, sys.stderr if as_json else sys.stdout)

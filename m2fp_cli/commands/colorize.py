@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2fp_cli import options
-from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
+
+EXAMPLES = """\
+m2fp colorize
+m2fp colorize results -o pictures --by person --contours --legend"""
 
 
 class By(str, Enum):
@@ -29,120 +32,113 @@ class Background(str, Enum):
     TRANSPARENT = "transparent"
 
 
-Inputs = Annotated[
-    list[Path] | None,
-    typer.Argument(
-        metavar="[INPUT]",
-        help="Output of an earlier parse, photos (parsed first), or with --label-set label maps. "
-        "[default: ./m2fp-out]",
-        show_default=False,
-    ),
-]
-
-
 def colorize(
-    inputs: Inputs = None,
+    batch: options.BatchOptions,
+    found: options.ScanOptions,
+    inputs: options.ParsedOrPhotos = None,
     output: options.PicturesOutput = None,
-    palette: Annotated[
-        str, typer.Option(metavar="FILE|NAME", help="m2fp, voc, cihp, or JSON: label to RGB.")
-    ] = "m2fp",
-    labels: Annotated[
-        str,
-        typer.Option(
-            metavar="NAMES", help="Paint these only, such as hair,face,shoes.", show_default=False
-        ),
-    ] = "",
-    by: Annotated[By, typer.Option(help="What a colour stands for.")] = By.LABEL,
-    background: Annotated[
-        Background, typer.Option(help="Behind the colour map.")
-    ] = Background.BLACK,
-    opacity: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Of the colours in an overlay.")
-    ] = 0.6,
-    overlay: Annotated[
-        bool | None,
-        typer.Option(
-            "--overlay/--no-overlay",
-            help="Colours over the photo. [default: on where there is a photo]",
-            show_default=False,
-        ),
-    ] = None,
-    contours: Annotated[bool, typer.Option("--contours", help="Outline every person.")] = False,
-    legend: Annotated[
-        bool, typer.Option("--legend", help="Put a key to the colours where it hides no face.")
-    ] = False,
-    picture_format: Annotated[
-        options.PictureFormat | None,
-        typer.Option(
-            "--format", help="[default: png for colours, jpg for overlays]", show_default=False
-        ),
-    ] = None,
     label_set: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="The inputs are label maps with these ids: cihp, lip, atr, voc, voc-part.",
+            help="Take the inputs as label maps of another tool, with the ids of cihp, lip, atr, "
+            "voc or voc-part.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     photos: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Where the photos are: of label maps, or if they were moved.",
+            help="Folder of the photos: those that belong to label maps, or photos that were moved "
+            "after parsing.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    recursive: options.Recursive = False,
     model: options.Model = None,
-    workers: options.Workers = "auto",
-    timeout: options.Timeout = None,
-    rerun: options.RerunWhat = Rerun.CHANGED,
-    checksum: options.Checksum = False,
-    shard: options.ShardText = None,
-    max_failures: options.MaxFailures = None,
-    log_file: options.LogFile = None,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    as_json: options.AsJson = False,
+    overlay: Annotated[
+        bool | None,
+        typer.Option(
+            "--overlay/--no-overlay",
+            help="Also write the colours over the photo. [default: where there is a photo]",
+            show_default=False,
+            rich_help_panel=CONTENT,
+        ),
+    ] = None,
+    by: Annotated[
+        By,
+        typer.Option(help="Give a colour to each label, or each person.", rich_help_panel=CONTENT),
+    ] = By.LABEL,
+    labels: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES",
+            help="Paint these labels only, such as hair,face,shoes.",
+            show_default=False,
+            rich_help_panel=CONTENT,
+        ),
+    ] = "",
+    palette: options.PaletteName = "m2fp",
+    background: Annotated[
+        Background, typer.Option(help="What a colour map has behind it.", rich_help_panel=CONTENT)
+    ] = Background.BLACK,
+    opacity: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="SHARE",
+            help="Opacity of the colours over a photo.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = 0.6,
+    contours: Annotated[
+        bool,
+        typer.Option("--contours", help="Outline each person.", rich_help_panel=CONTENT),
+    ] = False,
+    legend: Annotated[
+        bool,
+        typer.Option(
+            "--legend", help="Add a legend, where it hides no face.", rich_help_panel=CONTENT
+        ),
+    ] = False,
+    picture_format: Annotated[
+        options.PictureFormat | None,
+        typer.Option(
+            "--format",
+            help="File format of the pictures. [default: png for colour maps, jpg for overlays]",
+            show_default=False,
+            rich_help_panel=CONTENT,
+        ),
+    ] = None,
 ) -> None:
-    """Paint results: colour maps into colors/, colours over the photos into overlays/.
+    """Paint results: colour maps, and colours over the photos.
 
-    Without an input it paints what an earlier parse left in ./m2fp-out.
+    Colour maps go to colors/, the colours over the photos to overlays/. Without an input it paints
+    what an earlier parse left in ./m2fp-out.
     """
     fmt = picture_format.value if picture_format else None
     if fmt == "jpg" and background is Background.TRANSPARENT:
-        raise UsageError("JPEG knows no transparency; use --format png or webp")
+        raise UsageError("--background transparent needs --format png or webp; JPEG has no alpha")
     if label_set is not None:
         _check_label_maps(inputs, label_set, by, contours)
         if photos is None and (overlay or background is Background.PHOTO):
-            raise UsageError("label maps know no photos; name their folder with --photos")
+            raise UsageError(
+                "label maps come without photos; give the folder of the photos with --photos"
+            )
 
-    from m2fp_cli.commands.painting import PaintInputs, find_work, load_colors, run_painting
+    from m2fp_cli.commands.running import find_source, run_and_exit
+    from m2fp_cli.jobs.colorize import ColorizeJob, load_colors
+    from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.render.pictures import PaintSettings
+    from m2fp_cli.terminal import displayable
 
-    run_options = options.make_run_options(
-        workers=workers,
-        timeout=timeout,
-        rerun=rerun,
-        checksum=checksum,
-        shard=shard,
-        max_failures=max_failures,
-        log_file=log_file,
-    )
-    asked = PaintInputs(
-        tuple(inputs or ()),
-        output,
-        label_set,
-        photos,
-        recursive,
-        model,
-        run_options,
-        quiet,
-        verbose,
-    )
-    work = find_work(asked)
-    scheme, names = load_colors(work, palette, labels)
+    run_options = batch.run_options()
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), label_set)
+    source = find_source(asked, model, run_options, batch)
+    scheme, names = load_colors(source, palette, labels)
     settings = PaintSettings(
         scheme=scheme,
         by=by.value,
@@ -155,10 +151,9 @@ def colorize(
         color_map_format=fmt or "png",
         overlay_format=fmt or "jpg",
     )
-    report = run_painting(work, settings, asked)
-    if as_json:
-        print(json.dumps(report.as_json()))
-    raise typer.Exit(report.exit_code)
+    job = ColorizeJob(source.output, settings, source.results, source.label_set, source.photos)
+    where = f"pictures in {displayable(source.output)}"
+    run_and_exit(source.scan, job, run_options, batch, where=where, parsing=source.parsing)
 
 
 def _check_label_maps(inputs: list[Path] | None, label_set: str, by: By, contours: bool) -> None:
@@ -167,11 +162,11 @@ def _check_label_maps(inputs: list[Path] | None, label_set: str, by: By, contour
     Raises:
         UsageError: an unknown label set, no input, or an option that needs people.
     """
-    from m2fp_cli.labels import LABEL_SETS
+    from m2fp_cli.records.labels import LABEL_SETS
 
     if label_set not in LABEL_SETS:
         raise UsageError(f"there is no label set {label_set!r}; use {', '.join(LABEL_SETS)}")
     if not inputs:
-        raise UsageError("--label-set says what the ids in label maps mean; name the label maps")
+        raise UsageError("--label-set needs label maps; name the files or folders that hold them")
     if by is By.PERSON or contours:
-        raise UsageError("label maps know no people; leave --by person and --contours out")
+        raise UsageError("label maps do not hold people; leave out --by person and --contours")

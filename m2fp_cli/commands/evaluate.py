@@ -9,15 +9,21 @@ from typing import Annotated, Any
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ExitCode, UsageError
+from m2fp_cli.terminal import say
+
+EXAMPLES = """\
+m2fp eval dataset --model starter
+m2fp eval dataset --results results --json"""
 
 DatasetFolder = Annotated[
     Path,
     typer.Argument(
         metavar="DATASET",
-        help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown), and for the figures of "
-        "people people/ID.png; or with CIHP's Images, Category_ids, Human_ids.",
+        help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown) and, to judge people, "
+        "people/ID.png; or with CIHP's Images, Category_ids and Human_ids.",
     ),
 ]
 
@@ -30,8 +36,9 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Judge what `m2fp parse DATASET/photos -o DIR` left, instead of parsing now.",
+            help="Judge the results of `m2fp parse DATASET/photos -o DIR` instead of parsing now.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     engine: options.Engine = options.EngineName.FAST,
@@ -41,35 +48,53 @@ def evaluate(
     names: Annotated[
         Path | None,
         typer.Option(
-            "--ids", metavar="FILE", help="Take the IDs in this file only.", show_default=False
+            "--ids",
+            metavar="FILE",
+            help="Judge only the photos whose ids this file lists, one on each line.",
+            show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    every: Annotated[int, typer.Option(min=1, metavar="N", help="Take every n-th photo.")] = 1,
+    every: Annotated[
+        int,
+        typer.Option(
+            min=1, metavar="N", help="Judge every N-th photo only.", rich_help_panel=INPUT
+        ),
+    ] = 1,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Take the first N of them.", show_default=False),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Judge at most N photos.",
+            show_default=False,
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     threads: options.Threads = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    as_json: options.JsonAnswer = False,
 ) -> None:
-    """Measure a model on labelled photos: IoU of labels, AP of regions and of people.
+    """Measure how good a model is on labelled photos.
 
-    Labels of model and data set are compared by id. For a large data set, parse it first (parsing
-    resumes and uses all cores) and judge the results with --results.
+    Prints mean IoU, pixel accuracy and the IoU of each label; where the people are labelled too,
+    the average precision of parts and of people (AP^r, AP^p, AP^h) and PCP. Labels of model and
+    data set are compared by id. For a large data set, parse it first (a parse resumes and uses all
+    cores) and judge the results with --results.
     """
     from m2fp_cli.batch.progress import choose_progress
-    from m2fp_cli.commands.parsing import ParseSettings, find_parse_job
+    from m2fp_cli.commands.running import find_parse_job
     from m2fp_cli.evaluation.dataset import check_label_ids, choose_photos, find_labelled
     from m2fp_cli.evaluation.judge import Judge
     from m2fp_cli.evaluation.report import as_document, print_tables
     from m2fp_cli.evaluation.run import judge_photos
     from m2fp_cli.evaluation.sources import ModelSource, ResultSource, Source
+    from m2fp_cli.jobs.parse import ParseSettings
 
     if results is not None:
         _check_alone(context, ("model", "engine", "precision", "flip", "min_score", "threads"))
-    cores = options.make_run_options(threads=threads).threads
+    cores = options.read_count("--threads", threads)
     photos = choose_photos(find_labelled(dataset), names=names, every=every, limit=limit)
     if results is None:
         settings = ParseSettings(engine.value, precision.value, flip, min_score)
@@ -80,14 +105,14 @@ def evaluate(
     check_label_ids(photos, source.labels)
     judge = Judge(source.labels)
     progress = choose_progress(quiet=quiet, verbose=verbose)
-    course = judge_photos(photos, source, judge, progress)
-    document = as_document(judge.figures(), course, str(dataset), source.description)
+    run_record = judge_photos(photos, source, judge, progress)
+    document = as_document(judge.figures(), run_record, str(dataset), source.description)
     if as_json:
-        print(json.dumps(document))
+        say(json.dumps(document))
     elif document["photos"]:
         print_tables(document, width=None if sys.stdout.isatty() else 80)
     progress.say(_summary(document))
-    raise typer.Exit(ExitCode.SOME_FAILED if course.failures else ExitCode.OK)
+    raise typer.Exit(ExitCode.SOME_FAILED if run_record.failures else ExitCode.OK)
 
 
 def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:
@@ -99,7 +124,7 @@ def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:
     for name in names:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise UsageError(f"--results are parsed already; leave --{name.replace('_', '-')} out")
+            raise UsageError(f"--results are parsed already; leave out --{name.replace('_', '-')}")
 
 
 def _summary(document: dict[str, Any]) -> str:

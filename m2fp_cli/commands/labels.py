@@ -8,9 +8,15 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ModelError, UsageError
-from m2fp_cli.labels import CIHP, LABEL_SETS, LabelSet
+from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
+from m2fp_cli.terminal import say
+
+EXAMPLES = """\
+m2fp labels --model starter
+m2fp labels --label-set atr --json"""
 
 
 def labels(
@@ -19,32 +25,32 @@ def labels(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Instead of a model's labels, those of cihp, lip, atr, voc or voc-part.",
+            help="Show the labels of cihp, lip, atr, voc or voc-part, not those of a model.",
             show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
-    palette: Annotated[
-        str, typer.Option(metavar="FILE|NAME", help="m2fp, voc, cihp, or JSON: label to RGB.")
-    ] = "m2fp",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")] = False,
+    palette: options.PaletteName = "m2fp",
+    as_json: options.JsonAnswer = False,
 ) -> None:
-    """Print id, name and colour of every label: of a model, or of another tool's label maps.
+    """Print id, name and colour of every label.
 
-    The default model's labels are known even where its weights are not on this machine.
+    The labels are those of a model, or of another tool's label maps. Those of the default model are
+    known even where its weights are not on this machine.
     """
-    from m2fp_cli.palette import Palette, load_scheme
+    from m2fp_cli.records.palette import Palette, load_scheme
 
     shown = _find_labels(model, label_set)
     colors = Palette.for_labels(shown, load_scheme(palette, shown)).colors_rgb.tolist()
     rows = [(i, name, (int(c[0]), int(c[1]), int(c[2]))) for i, name, c in _numbered(shown, colors)]
     if as_json:
-        print(json.dumps([{"id": i, "name": name, "rgb": color} for i, name, color in rows]))
+        say(json.dumps([{"id": i, "name": name, "rgb": color} for i, name, color in rows]))
         return
     if sys.stdout.isatty():
         _print_table(rows)
         return
     for label_id, name, color in rows:
-        print(f"{label_id}\t{name}\t{_hex(color)}")
+        say(f"{label_id}\t{name}\t{_hex(color)}")
 
 
 def _numbered(shown: LabelSet, colors: list[list[int]]) -> list[tuple[int, str, list[int]]]:

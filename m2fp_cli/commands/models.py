@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from m2fp_cli.commands.help import FAILURES, MESSAGES, HelpCommand, HelpGroup
+from m2fp_cli.commands.options import JsonAnswer as AsJson
 from m2fp_cli.errors import ModelError
 from m2fp_cli.models.registry import (
     KNOWN_MODELS,
@@ -20,21 +22,34 @@ from m2fp_cli.models.registry import (
     hub_id_of,
     resolve_model,
 )
+from m2fp_cli.terminal import say
+
+EXAMPLES = """\
+m2fp models list
+m2fp models pull m2fp"""
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="List, fetch and locate the models."
+    cls=HelpGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List, fetch and locate the models.",
+    epilog=EXAMPLES,
 )
 
 ModelName = Annotated[
     str | None,
     typer.Argument(
-        metavar="[NAME]",
-        help="Short name, ModelScope id (owner/name) or folder; the default model without it.",
+        metavar="NAME",
+        help="Short name, ModelScope id (owner/name) or folder. [default: M2FP_MODEL, or m2fp]",
         show_default=False,
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Do not show the download's progress.", rich_help_panel=MESSAGES
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -60,29 +75,42 @@ class ModelRow:
     weights_bytes: int | None
 
 
-@app.command("list")
+@app.command("list", cls=HelpCommand, epilog="m2fp models list\nm2fp models list --json")
 def list_models(as_json: AsJson = False) -> None:
-    """List the models with a short name and say which are on this machine."""
+    """List the models that have a short name.
+
+    Says of each what it parses, its licence, and whether it is on this machine.
+    """
     rows = [_row(model) for model in KNOWN_MODELS]
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        say(json.dumps([asdict(row) for row in rows], indent=2))
     else:
         _print_table(rows)
 
 
-@app.command("pull")
+@app.command(
+    "pull",
+    cls=HelpCommand,
+    epilog="m2fp models pull m2fp\n"
+    "m2fp models pull damo/cv_resnet101_image-single-human-parsing -q",
+)
 def pull_model(
     name: ModelName = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Compare with the hub even if the files look whole.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Compare with the hub even if the files look whole.",
+            rich_help_panel=FAILURES,
+        ),
     ] = False,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Download a model if it is not here yet, or if its files are damaged; print its folder.
+    """Download a model that is missing or damaged; print its folder.
 
-    An interrupted download goes on where it stopped. Files that are here and whole are left alone,
-    without a look at the network, unless --force is given.
+    An interrupted download goes on where it stopped. If the files are on this machine and whole,
+    the network is not used, unless --force is given.
     """
     from m2fp_cli.models.progress import show_download
 
@@ -96,9 +124,14 @@ def pull_model(
     _print_folder(model, as_json)
 
 
-@app.command("path")
+@app.command(
+    "path", cls=HelpCommand, epilog="m2fp models path starter\nm2fp models path m2fp --json"
+)
 def print_path(name: ModelName = None, as_json: AsJson = False) -> None:
-    """Print the folder of a model that is on this machine; never download."""
+    """Print the folder of a model that is on this machine.
+
+    Never downloads anything.
+    """
     _print_folder(resolve_model(name, download=False), as_json)
 
 
@@ -156,6 +189,6 @@ def _print_folder(model: ModelFolder, as_json: bool) -> None:
             "weights": model.weights,
         }
         fields = {key: str(path) for key, path in files.items()}
-        print(json.dumps({"name": model.name, **fields, "source": model.source.value}, indent=2))
+        say(json.dumps({"name": model.name, **fields, "source": model.source.value}, indent=2))
     else:
-        print(model.folder)
+        say(str(model.folder))

@@ -6,93 +6,93 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli import options
-from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
+from m2fp_cli.imaging.limits import MAX_PIXELS
+from m2fp_cli.layout import DEFAULT_OUTPUT, DEFAULT_SAVE, SAVE_OPTIONS
+
+EXAMPLES = """\
+m2fp parse photos -r -o results
+m2fp parse party.jpg --model starter --save labels,json,cutouts --report"""
 
 
 def parse(
-    inputs: options.Inputs,
-    output: options.Output = options.DEFAULT_OUTPUT,
-    recursive: options.Recursive = False,
+    inputs: options.Photos,
+    batch: options.BatchOptions,
+    found: options.ScanOptions,
+    output: options.Output = DEFAULT_OUTPUT,
     model: options.Model = None,
+    max_pixels: Annotated[
+        float,
+        typer.Option(
+            min=0.001,
+            metavar="MP",
+            help="Refuse photos with more megapixels than this.",
+            rich_help_panel=INPUT,
+        ),
+    ] = MAX_PIXELS / 1e6,
+    allow_truncated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-truncated",
+            help="Parse a JPEG whose last rows are missing; they count as grey. With --rerun "
+            "failed, photos that failed before are tried again.",
+            rich_help_panel=INPUT,
+        ),
+    ] = False,
+    save: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help=f"What to write, with commas between: {', '.join(SAVE_OPTIONS)}.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = ",".join(DEFAULT_SAVE),
+    min_score: options.MinScore = 0.1,
+    page: options.Page = False,
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
     flip: options.Flip = False,
-    min_score: options.MinScore = 0.1,
-    save: Annotated[
-        str,
-        typer.Option(metavar="KINDS", help="What to write: labels,people,json,masks,cutouts."),
-    ] = "labels,people,json",
-    max_pixels: Annotated[
-        float,
-        typer.Option(min=0.001, metavar="MP", help="Refuse photos with more megapixels than this."),
-    ] = 100.0,
-    workers: options.Workers = "auto",
     threads: options.Threads = "auto",
-    timeout: options.Timeout = None,
-    rerun: options.RerunWhat = Rerun.CHANGED,
-    checksum: options.Checksum = False,
-    shard: options.ShardText = None,
-    max_failures: options.MaxFailures = None,
-    log_file: options.LogFile = None,
-    page: options.Page = False,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = False,
-    as_json: options.AsJson = False,
 ) -> None:
-    """Parse the people in photos: label maps, person maps, masks with label and score.
+    """Find people, their body parts and garments in photos.
 
-    Writes labels/, people/ and results/ below the output folder, mirroring the input's folders. Run
-    it again after an interruption, or when photos were added: what is done is not done twice.
+    Writes label maps to labels/, person maps to people/ and JSON documents with masks, scores and
+    boxes to results/, all below the output folder. Run the same command again after an
+    interruption or when photos were added: what is done is not done twice.
     """
+    from m2fp_cli.batch.run import open_output
     from m2fp_cli.batch.scan import find_images
-    from m2fp_cli.commands.batch_run import run_and_exit
-    from m2fp_cli.commands.parsing import ParseSettings, find_parse_job
-    from m2fp_cli.imaging.atomic import check_writable
+    from m2fp_cli.commands.running import find_parse_job, run_and_exit
+    from m2fp_cli.jobs.parse import ParseSettings
+    from m2fp_cli.terminal import displayable
 
     settings = ParseSettings(
-        engine.value,
-        precision.value,
-        flip,
-        min_score,
-        kinds=parse_kinds(save),
+        engine=engine.value,
+        precision=precision.value,
+        flip=flip,
+        min_score=min_score,
+        save=parse_save(save),
         max_pixels=round(max_pixels * 1e6),
+        allow_truncated=allow_truncated,
     )
-    run_options = options.make_run_options(
-        workers=workers,
-        threads=threads,
-        timeout=timeout,
-        rerun=rerun,
-        checksum=checksum,
-        shard=shard,
-        max_failures=max_failures,
-        log_file=log_file,
-    )
-    scan = find_images(inputs, recursive=recursive, output=output)
-    check_writable(output)
-    job = find_parse_job(output, model, settings, quiet=quiet)
-    run_and_exit(
-        scan,
-        job,
-        run_options,
-        quiet=quiet,
-        verbose=verbose,
-        as_json=as_json,
-        with_page=page,
-    )
+    run_options = batch.run_options(threads)
+    scan = find_images(inputs, output=output, rules=found.rules())
+    open_output(output).close()  # before a model is downloaded
+    job = find_parse_job(output, model, settings, quiet=batch.quiet)
+    where = f"results in {displayable(output)}"
+    run_and_exit(scan, job, run_options, batch, where=where, page_of=output if page else None)
 
 
-def parse_kinds(text: str) -> tuple[str, ...]:
-    """Kinds of output from a comma-separated list, in the order they are written.
+def parse_save(text: str) -> tuple[str, ...]:
+    """What to write from a comma-separated list, in the order it is written.
 
     Raises:
-        UsageError: an unknown kind, or none.
+        UsageError: an unknown name, or none.
     """
-    from m2fp_cli.store import KINDS
-
     asked = [name.strip() for name in text.split(",") if name.strip()]
-    unknown = [name for name in asked if name not in KINDS]
+    unknown = [name for name in asked if name not in SAVE_OPTIONS]
     if unknown or not asked:
-        raise UsageError(f"--save takes some of {','.join(KINDS)}, got {text!r}")
-    return tuple(kind for kind in KINDS if kind in asked)
+        raise UsageError(f"--save takes some of {','.join(SAVE_OPTIONS)}, got {text!r}")
+    return tuple(name for name in SAVE_OPTIONS if name in asked)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import tempfile
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from statistics import fmean
@@ -10,15 +13,23 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli import options
-from m2fp_cli.errors import UsageError
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import CONTENT, INPUT
+from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
+from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
-    from m2fp_cli.batch.manifest import History
+    from m2fp_cli.batch.history import History
     from m2fp_cli.batch.report import RunReport
     from m2fp_cli.batch.run import RunOptions
-    from m2fp_cli.batch.scan import Scan
+    from m2fp_cli.batch.tasks import Scan
     from m2fp_cli.render.report import ParseFacts
+    from m2fp_cli.storage.tree import OutputTree
+
+EXAMPLES = """\
+m2fp report
+m2fp report results --limit 200 -o page.html"""
 
 DEFAULT_LIMIT = 2000
 # Longer side of a preview for up to so many photos: a page stays below some 100 MB.
@@ -29,12 +40,21 @@ _SMALLEST_SIDE = 480
 def report(
     results: Annotated[
         Path,
-        typer.Argument(metavar="[DIR]", help="Output of a parse.", show_default="./m2fp-out"),
-    ] = options.DEFAULT_OUTPUT,
+        typer.Argument(
+            metavar="DIR",
+            help=f"Output folder of a parse. [default: ./{DEFAULT_OUTPUT}]",
+            show_default=False,
+        ),
+    ] = DEFAULT_OUTPUT,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="[default: DIR/report.html]", show_default=False
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File of the page. [default: DIR/report.html]",
+            show_default=False,
+            rich_help_panel=INPUT,
         ),
     ] = None,
     photos: options.MovedPhotos = None,
@@ -44,23 +64,34 @@ def report(
             min=64,
             max=4096,
             metavar="PX",
-            help="Longer side of a photo in the page. [default: 1280, less for many photos]",
+            help="Longer side of a photo in the page, in pixels. [default: 1280, less for many "
+            "photos]",
             show_default=False,
+            rich_help_panel=CONTENT,
         ),
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Show at most this many photos.")
+        int,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Most photos to show; failures are all shown.",
+            rich_help_panel=CONTENT,
+        ),
     ] = DEFAULT_LIMIT,
     workers: options.Workers = "auto",
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Make one HTML page of an earlier parse: photos, overlays, scores, failures, times.
+    """Make an HTML page to look through the results of a parse.
 
-    The page holds everything it shows, opens from the disk and needs no network.
+    It shows photos, overlays, scores, failures and times. The page is one file that holds
+    everything it shows, opens from the disk and needs no network.
     """
-    run_options = options.make_run_options(workers=workers)
+    from m2fp_cli.batch.run import RunOptions
+
+    run_options = RunOptions(workers=options.read_count("--workers", workers))
     path, run = make_report(
         results,
         run_options,
@@ -72,7 +103,7 @@ def report(
         verbose=verbose,
     )
     if as_json:
-        print(json.dumps({"report": str(path), "previews": run.as_json()}))
+        say(json.dumps({"report": str(path), "previews": run.as_json()}))
     raise typer.Exit(run.exit_code)
 
 
@@ -107,37 +138,60 @@ def make_report(
         OutputError: nothing can be written.
         UsageError: ``output`` is a folder.
     """
-    from m2fp_cli.batch.manifest import read_history
+    from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_batch
-    from m2fp_cli.commands.preview_job import PreviewJob
-    from m2fp_cli.imaging.atomic import write_atomic
-    from m2fp_cli.imaging.names import displayable
+    from m2fp_cli.jobs.preview import PreviewJob
+    from m2fp_cli.render.report import PAGE_MARK
+    from m2fp_cli.storage.tree import OutputTree
+    from m2fp_cli.storage.writing import write_file
 
     results = results.absolute()
-    path = (output or results / "report.html").absolute()
+    path = (output or results / REPORT_PAGE).absolute()
     if path.is_dir():
-        raise UsageError(f"{displayable(path)} is a folder; name the file the page goes to")
-    history = read_history(results)
+        raise UsageError(f"{displayable(path)} is a folder; give --output the name of a file")
+    with OutputTree(results) as tree:
+        history = read_history(tree)
     scan, left_out = _find_shown(results, photos, history, limit)
-    job = PreviewJob(results, preview or _side_for(len(scan.tasks)))
+    side = preview or _side_for(len(scan.tasks))
     progress = choose_progress(quiet=quiet, verbose=verbose)
-    run = run_batch(scan, job, run_options, progress)
-    if run.ended_by:
-        raise typer.Exit(run.exit_code)
-    page = _build_page(results, scan, history, run, left_out)
-    write_atomic(path, page.encode("utf-8"))
+    with _place_for_previews(results, path) as place, OutputTree(place) as tree:
+        run = run_batch(scan, PreviewJob(place, results, side), run_options, progress)
+        if run.ended_by:
+            raise typer.Exit(run.exit_code)
+        page = _build_page(results, tree, scan, history, run, left_out)
+    write_file(path, page.encode("utf-8"), mark=PAGE_MARK)
     progress.say(f"{displayable(path)}: {len(page) / 1e6:.1f} MB, open it in a browser")
     return path, run
+
+
+@contextlib.contextmanager
+def _place_for_previews(results: Path, page: Path) -> Iterator[Path]:
+    """The results, where previews are kept for the next page.
+
+    A temporary folder where the results cannot be written, if the page goes elsewhere.
+    """
+    from m2fp_cli.batch.run import open_output
+
+    try:
+        open_output(results).close()
+    except OutputError:
+        if page.is_relative_to(results):
+            raise
+    else:
+        yield results
+        return
+    with tempfile.TemporaryDirectory(prefix="m2fp-report-") as text:
+        yield Path(text)
 
 
 def _find_shown(
     results: Path, photos: Path | None, history: History, limit: int
 ) -> tuple[Scan, int]:
     """The photos in the page, and how many more there are."""
-    from m2fp_cli.batch.parsed import find_parsed
-    from m2fp_cli.batch.scan import Scan
+    from m2fp_cli.batch.tasks import Scan
     from m2fp_cli.errors import NoImagesError
+    from m2fp_cli.jobs.earlier import find_parsed
 
     try:
         scan = find_parsed(results, photos=photos)
@@ -152,11 +206,15 @@ def _side_for(count: int) -> int:
     return next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
 
 
-def _build_page(results: Path, scan: Scan, history: History, run: RunReport, left_out: int) -> str:
+def _build_page(
+    results: Path, tree: OutputTree, scan: Scan, history: History, run: RunReport, left_out: int
+) -> str:
     from m2fp_cli.render.previews import read_preview
     from m2fp_cli.render.report import PageBuilder
 
-    builder = PageBuilder(results.parent.name if results.name == "m2fp-out" else results.name)
+    builder = PageBuilder(
+        results.parent.name if results.name == DEFAULT_OUTPUT.name else results.name
+    )
     broken = {photo.key: photo for photo in run.failures}
     for task in scan.tasks:
         if task.key in broken:
@@ -165,7 +223,7 @@ def _build_page(results: Path, scan: Scan, history: History, run: RunReport, lef
         else:
             entry = history.entries.get(task.key)
             seconds = entry.report.seconds.total if entry else None
-            builder.add_photo(task.key, read_preview(results, task.key), seconds)
+            builder.add_photo(task.key, read_preview(tree, task.key), seconds)
     shown = {task.key for task in scan.tasks}
     for key, entry in sorted(history.entries.items()):
         if not entry.report.status.is_good and key not in shown:

@@ -6,14 +6,21 @@ import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from m2fp_cli import options
+from m2fp_cli.commands import options
 from m2fp_cli.errors import NoImagesError
+from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
+from m2fp_cli.terminal import displayable, say
 
-JOBS = ("parse", "colorize", "tryon", "report")
+if TYPE_CHECKING:
+    from m2fp_cli.storage.tree import OutputTree
+
+EXAMPLES = """\
+m2fp status
+m2fp status results --json"""
 
 
 @dataclass(frozen=True)
@@ -44,8 +51,6 @@ class JobStatus:
 
     def lines(self) -> list[str]:
         """The record for a person."""
-        from m2fp_cli.imaging.names import displayable
-
         counts = [f"{self.done} done"]
         for name in ("failed", "quarantined", "left"):
             if count := getattr(self, name):
@@ -62,38 +67,51 @@ class JobStatus:
 def status(
     output: Annotated[
         Path,
-        typer.Argument(metavar="[DIR]", help="Output of a run.", show_default="./m2fp-out"),
-    ] = options.DEFAULT_OUTPUT,
-    as_json: options.AsJson = False,
+        typer.Argument(
+            metavar="DIR",
+            help=f"Output folder of a run. [default: ./{DEFAULT_OUTPUT}]",
+            show_default=False,
+        ),
+    ] = DEFAULT_OUTPUT,
+    as_json: options.JsonAnswer = False,
 ) -> None:
-    """Say what is done, what failed and why, and what is left; all shards together."""
-    from m2fp_cli.batch.lock import who_holds
-    from m2fp_cli.imaging.names import displayable
+    """Say what is done, what failed and why, and what is left.
 
-    found = [one for job in JOBS if (one := read_status(output, job)) is not None]
+    Reads the manifests of an output folder, those of all shards together. It changes nothing and
+    may be called during a run.
+    """
+    from m2fp_cli.batch.lock import who_holds
+    from m2fp_cli.storage.tree import OutputTree
+
+    if not output.is_dir():
+        raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
+    with OutputTree(output) as tree:
+        found = [one for job in JOBS if (one := read_status(tree, job)) is not None]
+        holder = who_holds(tree)
     if not found:
-        raise NoImagesError(f"{displayable(output)} holds no run; give the output of one")
-    holder = who_holds(output)
+        raise NoImagesError(
+            f"{displayable(output)} was not written by a run; give the output folder of one"
+        )
     if as_json:
         document = {one.job: one.as_json() for one in found}
-        print(json.dumps({"output": str(output), "running": holder, "jobs": document}))
+        say(json.dumps({"output": str(output), "running": holder, "jobs": document}))
         return
     lines = [line for one in found for line in one.lines()]
     if holder:
         lines.append(f"a run is going on: {holder}")
-    print("\n".join(lines))
+    say("\n".join(lines))
 
 
-def read_status(output: Path, job: str) -> JobStatus | None:
+def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     """What the manifests of one kind of job say; None where there are none.
 
     Raises:
         OutputError: a manifest cannot be read.
     """
-    from m2fp_cli.batch.manifest import read_history
+    from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.report import Status
 
-    history = read_history(output, job)
+    history = read_history(tree, job)
     if not history.entries and not history.runs:
         return None
     reports = [entry.report for entry in history.entries.values()]

@@ -1,9 +1,9 @@
-"""Where the photo lies in the network's input, and how masks come back to the photo's frame.
+"""Where the photo lies in the network's input, and how masks come back to the photo's pixels.
 
 The reference resizes every mask twice: from the decoder's stride to the padded input, then, after
 cutting the padding off, to the photo. Both steps are bilinear and separable, so together they are
-``rows @ mask @ columns.T`` with two thin matrices of a few non-zeros a row. That form gives any box
-of any mask at photo resolution without ever making the whole plane, which keeps memory small.
+``rows @ mask @ columns.T`` with two matrices of a few non-zeros a row. That form gives any box of
+any mask at photo resolution without computing the whole plane, which keeps memory small.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from m2fp_cli.engine.resample import Taps, highest_plane, interpolate_plane
-from m2fp_cli.engine.tracing import PIXELS_A_BYTE, Trace, trace_mask
+from m2fp_cli.engine.thresholding import PIXELS_PER_BYTE, ThresholdedMask, threshold_mask
+from m2fp_cli.kernels.resample import Taps, argmax_planes, interpolate_plane
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 
 
 @dataclass(frozen=True)
-class Frame:
-    """Geometry of one prepared photo.
+class InputGeometry:
+    """Where one photo lies in the network's input.
 
     Attributes:
-        image_hw: the upright photo.
-        padded_hw: the network's input, multiples of the size divisibility.
-        content_xyxy: where the photo lies in the padded input, half-open.
+        image_hw: size of the upright photo.
+        padded_hw: size of the network's input, multiples of ``size_divisibility``.
+        content_xyxy: half-open box of the photo in the padded input.
     """
 
     image_hw: tuple[int, int]
@@ -39,7 +40,7 @@ class Axis:
     """Interpolation along one axis, from mask cells to photo pixels.
 
     Attributes:
-        taps: cells and weights of every pixel.
+        taps: the cells that every pixel is mixed from, and their weights.
         first: (pixels,) int64, first cell with a weight, non-decreasing unless mirrored.
         last: (pixels,) int64, last cell with a weight.
     """
@@ -55,19 +56,19 @@ class Axis:
         return (int(touched[0]), int(touched[-1]) + 1) if touched.size else (0, 0)
 
     def mirrored(self) -> Axis:
-        """The same cells seen from a mirrored photo."""
+        """The same axis with its pixels in mirrored order."""
         return Axis(self.taps[::-1], self.first[::-1], self.last[::-1])
 
 
 def build_axis(cells: int, padded: int, start: int, stop: int, pixels: int) -> Axis:
-    """Both resizes along one axis as one.
+    """Both of the reference's resizes along one axis as one interpolation.
 
     Args:
-        cells: length of the mask.
-        padded: length of the padded input.
+        cells: length of the mask, in cells.
+        padded: length of the padded input, in its pixels.
         start: first input row or column of the photo.
         stop: one past the last.
-        pixels: length of the photo.
+        pixels: length of the photo, in its pixels.
     """
     upsample = Taps.bilinear(cells, padded)[start:stop]
     taps = Taps.bilinear(stop - start, pixels).after(upsample)
@@ -76,33 +77,46 @@ def build_axis(cells: int, padded: int, start: int, stop: int, pixels: int) -> A
 
 
 @dataclass(frozen=True, eq=False)
-class MaskFrame:
-    """How mask cells map to photo pixels, along both axes."""
+class MaskGeometry:
+    """How mask cells map to photo pixels.
+
+    Attributes:
+        rows: the vertical axis.
+        columns: the horizontal axis.
+    """
 
     rows: Axis
     columns: Axis
 
     @classmethod
-    def build(cls, frame: Frame, mask_hw: tuple[int, int], *, mirrored: bool = False) -> MaskFrame:
-        """Axes for masks of size ``mask_hw``; ``mirrored`` if the photo was mirrored before."""
-        x0, y0, x1, y1 = frame.content_xyxy
-        rows = build_axis(mask_hw[0], frame.padded_hw[0], y0, y1, frame.image_hw[0])
-        columns = build_axis(mask_hw[1], frame.padded_hw[1], x0, x1, frame.image_hw[1])
-        return cls(rows, columns.mirrored() if mirrored else columns)
-
-    def support_xyxy(self, positive: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-        """Half-open box of all photo pixels that may be positive.
+    def build(
+        cls, geometry: InputGeometry, mask_hw: tuple[int, int], *, mirrored: bool = False
+    ) -> MaskGeometry:
+        """The geometry of masks that the network gives for one input.
 
         Args:
-            positive: (h, w) bool, mask cells above zero. A bilinear sample is a convex mix of
-                cells, so a pixel can only be positive if one of its cells is.
+            geometry: where the photo lies in the input.
+            mask_hw: size of the masks, in cells.
+            mirrored: the network saw the mirrored photo; the masks are mirrored back.
         """
-        y0, y1 = self.rows.pixels_touching(positive.any(axis=1))
-        x0, x1 = self.columns.pixels_touching(positive.any(axis=0))
+        x0, y0, x1, y1 = geometry.content_xyxy
+        rows = build_axis(mask_hw[0], geometry.padded_hw[0], y0, y1, geometry.image_hw[0])
+        columns = build_axis(mask_hw[1], geometry.padded_hw[1], x0, x1, geometry.image_hw[1])
+        return cls(rows, columns.mirrored() if mirrored else columns)
+
+    def support_xyxy(self, inside: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+        """Half-open box of all photo pixels that may belong to a mask.
+
+        Args:
+            inside: (h, w) bool, mask cells above ``MASK_LOGIT_THRESHOLD``. A bilinear sample is a
+                convex mix of cells, so a pixel can only be above it if one of its cells is.
+        """
+        y0, y1 = self.rows.pixels_touching(inside.any(axis=1))
+        x0, x1 = self.columns.pixels_touching(inside.any(axis=0))
         return x0, y0, x1, y1
 
     def resample(self, mask_logits: Tensor, box_xyxy: tuple[int, int, int, int]) -> Tensor:
-        """Mask logits at photo resolution inside a box.
+        """Interpolate mask logits to photo resolution inside a box.
 
         Args:
             mask_logits: (h, w) or (K, h, w) float32.
@@ -120,24 +134,24 @@ class MaskFrame:
             return torch.from_numpy(interpolate_plane(cells, rows, columns))
         return torch.from_numpy(np.stack([interpolate_plane(c, rows, columns) for c in cells]))
 
-    def trace(self, mask_logits: Tensor) -> Trace:
-        """Where a mask is positive at photo resolution, and how sure it is there.
+    def threshold(self, mask_logits: Tensor) -> ThresholdedMask:
+        """Threshold a mask at photo resolution, inside the box that it may cover.
 
         Args:
             mask_logits: (h, w) float32.
         """
         cells = mask_logits.contiguous().numpy()
-        x0, y0, x1, y1 = self.support_xyxy(cells > 0)
-        x0 -= x0 % PIXELS_A_BYTE
-        return trace_mask(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1], (x0, y0))
+        x0, y0, x1, y1 = self.support_xyxy(cells > MASK_LOGIT_THRESHOLD)
+        x0 -= x0 % PIXELS_PER_BYTE
+        return threshold_mask(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1], (x0, y0))
 
-    def highest(self, planes: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-        """Which plane is highest at every pixel of the photo, the first one on a tie.
+    def argmax(self, planes: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        """Argmax over planes at every pixel of the photo; the first plane on a tie.
 
         Args:
             planes: (K, h, w) float32.
 
         Returns:
-            (H, W) uint8 number of the plane, (H, W) float32 its value.
+            (H, W) uint8 number of the highest plane, (H, W) float32 its value.
         """
-        return highest_plane(planes.contiguous().numpy(), self.rows.taps, self.columns.taps)
+        return argmax_planes(planes.contiguous().numpy(), self.rows.taps, self.columns.taps)

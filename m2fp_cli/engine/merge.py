@@ -1,8 +1,8 @@
 """Merging the instances of the plain and the mirrored view (test-time augmentation).
 
-M2FP's published scores use it: instances of one class that cover each other (IoU from 0.5) become
-one, with the mean of their mask logits and the best of their scores; the scores of others that
-overlap decay (Soft-NMS, Bodla et al., https://arxiv.org/abs/1704.04503, with sigma 0.5).
+M2FP's published scores use it. Instances of one class with an IoU of 0.5 or more become one, with
+the mean of their mask logits and the best of their scores; the scores of others that overlap decay
+(Soft-NMS, Bodla et al., https://arxiv.org/abs/1704.04503, with sigma 0.5).
 """
 
 from __future__ import annotations
@@ -14,25 +14,30 @@ from collections.abc import Sequence
 import torch
 
 from m2fp_cli.engine.candidates import Candidate
-from m2fp_cli.masks import Mask, mask_iou, union_box
-from m2fp_cli.results import Instance
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
+from m2fp_cli.records.masks import Mask, mask_iou, union_box
+from m2fp_cli.records.results import Instance
 
 SAME_INSTANCE_IOU = 0.5
 DECAY_SIGMA = 0.5
 
 
 def merge_views(views: Sequence[Sequence[Candidate]]) -> list[Instance]:
-    """Merge the candidates of several views, class by class."""
+    """Merge the candidates of several views, class by class.
+
+    Args:
+        views: the candidates of every view.
+    """
     merged = []
-    everything = [candidate for view in views for candidate in view]
-    for label_id in sorted({c.label_id for c in everything}):
-        same_label = [c for c in everything if c.label_id == label_id]
+    candidates = [candidate for view in views for candidate in view]
+    for label_id in sorted({c.label_id for c in candidates}):
+        same_label = [c for c in candidates if c.label_id == label_id]
         merged.extend(_merge_class(sorted(same_label, key=lambda c: -c.score)))
     return merged
 
 
 def _merge_class(candidates: list[Candidate]) -> list[Instance]:
-    """Greedy merge, best score first; ``candidates`` come by descending score."""
+    """Merge greedily, best score first; ``candidates`` are sorted by descending score."""
     scores = [c.score for c in candidates]
     taken = [False] * len(candidates)
     merged = []
@@ -53,9 +58,10 @@ def _merge_class(candidates: list[Candidate]) -> list[Instance]:
 
 
 def _average(group: list[Candidate], score: float) -> Instance:
-    """Mean logits of the group over their common box."""
+    """The instance of a group: the mean of its logits, thresholded."""
     first = group[0]
     box = functools.reduce(union_box, (c.mask.box_xyxy for c in group))
     mean = torch.stack([c.logits_in(box) for c in group]).mean(dim=0)
-    mask = Mask.from_crop(torch.gt(mean, 0).numpy(), (box[0], box[1]), first.mask.image_hw)
+    inside = torch.gt(mean, MASK_LOGIT_THRESHOLD).numpy()
+    mask = Mask.from_crop(inside, (box[0], box[1]), first.mask.image_hw)
     return Instance(first.label_id, score, mask)

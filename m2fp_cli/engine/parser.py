@@ -1,4 +1,4 @@
-"""``HumanParser``: the one public entry to parsing a photo in Python."""
+"""``HumanParser``: parses one photo in Python."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ from typing import Protocol
 
 import torch
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.engine.postprocess import build_result
-from m2fp_cli.engine.preprocess import ImageArray, mirror_input, prepare_image
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.network.checkpoint import build_network
+from m2fp_cli.engine.preprocess import mirror_input, prepare_image
+from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import ModelConfig, read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from m2fp_cli.results import ParsingResult
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.results import ParsingResult
 
 
 @dataclass(frozen=True)
 class StageSeconds:
-    """Wall-clock seconds of the stages of one parse."""
+    """Wall-clock seconds of the stages of one parse.
+
+    Attributes:
+        preprocess: scaling and normalizing the photo.
+        network: the network alone.
+        postprocess: from its output to the result.
+    """
 
     preprocess: float
     network: float
@@ -32,16 +39,24 @@ class StageSeconds:
 
 
 class Engine(Protocol):
-    """What every engine offers: our own and the reference."""
+    """What every engine offers: the fast one, the reference and exported networks.
+
+    Attributes:
+        config: the numbers of the loaded model.
+    """
 
     config: ModelConfig
 
-    def parse(self, image_bgr: ImageArray) -> ParsingResult:
-        """Parse one photo."""
+    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
+        """Parse one photo; see ``HumanParser.parse``."""
+
+    @property
+    def least_side(self) -> int | None:
+        """Pixels along a photo's shorter side that are enough; None if it must come whole."""
 
     @property
     def last_seconds(self) -> StageSeconds:
-        """Stage times of the latest parse."""
+        """Stage times of the latest ``parse``; zeros before the first."""
 
 
 class HumanParser:
@@ -68,13 +83,15 @@ class HumanParser:
             model: a short name (``m2fp``, ``m2fp-single``, ``starter``), a ModelScope id, or a
                 folder with ``configuration.json`` and weights; None = ``M2FP_MODEL`` or ``m2fp``.
             min_score: lowest score of a reported instance, in [0, 1].
-            flip: also parse the mirrored photo and average (twice the time).
+            flip: also parse the mirrored photo and average both; takes twice the time.
             precision: ``fp32``, ``bf16``, or ``auto``: bfloat16 where the CPU has units for it.
-            threads: cores used inside one parse; None leaves torch's setting alone. It holds for
-                the whole process.
+            threads: threads used inside one parse, set for the whole process; None leaves torch's
+                setting alone.
 
         Raises:
+            UsageError: the model's or the precision's name is unknown.
             ModelError: the model is missing, damaged, unsafe or of another architecture.
+            EngineError: this CPU cannot compute in bfloat16.
         """
         from m2fp_cli.models.registry import resolve_model
 
@@ -94,7 +111,14 @@ class HumanParser:
         flip: bool = False,
         precision: str = "fp32",
     ) -> HumanParser:
-        """A parser around a network that is already built, for tests and own checkpoints."""
+        """A parser around a built network, for tests and checkpoints of your own.
+
+        Args:
+            network: the network; it is put into evaluation mode.
+            min_score: as in ``HumanParser``.
+            flip: as in ``HumanParser``.
+            precision: as in ``HumanParser``.
+        """
         parser = cls.__new__(cls)
         parser._setup(FastM2FP(network.eval(), choose_dtype(precision)), min_score, flip)
         return parser
@@ -111,42 +135,53 @@ class HumanParser:
 
     @property
     def last_seconds(self) -> StageSeconds:
-        """Stage times of the latest ``parse``."""
+        """Stage times of the latest ``parse``; zeros before the first."""
         return self._seconds
 
-    def parse(self, image_bgr: ImageArray) -> ParsingResult:
+    @property
+    def least_side(self) -> int:
+        """Pixels along a photo's shorter side that are enough: twice what the network sees."""
+        return 2 * max(self.config.input.crop_hw or (self.config.input.min_size,))
+
+    def parse(
+        self,
+        image_bgr: Picture,
+        result_hw: tuple[int, int] | None = None,
+        *,
+        min_score: float | None = None,
+    ) -> ParsingResult:
         """Parse one photo.
 
         Args:
             image_bgr: (H, W, 3) uint8, upright, channels blue, green, red as OpenCV reads them.
+            result_hw: size of the photo if the picture is a reduced copy of it; None: the
+                picture's own.
+            min_score: lowest score of a reported instance, in [0, 1]; None for the parser's own.
 
         Returns:
-            label map, person map, people with their parts, all at the photo's size.
+            Label map, person map and people with their parts, all at the photo's size.
 
         Raises:
-            ValueError: the array is no (H, W, 3) uint8 photo.
+            ValueError: the array is not (H, W, 3) uint8.
         """
         start = time.perf_counter()
-        prepared = prepare_image(image_bgr, self.config.input)
+        prepared = prepare_image(image_bgr, self.config.input, result_hw)
         inputs = [(prepared, False)]
         if self.flip:
             inputs.append((mirror_input(prepared), True))
         prepared_at = time.perf_counter()
-        predictions = [self._run(item.tensor) for item, _ in inputs]
+        with torch.inference_mode():
+            predictions: list[QueryPrediction] = [self.network(item.tensor) for item, _ in inputs]
         predicted_at = time.perf_counter()
         views = [
             make_view(prediction, item, self.config, mirrored=mirrored)
             for prediction, (item, mirrored) in zip(predictions, inputs, strict=True)
         ]
         with torch.inference_mode():
-            result = build_result(views, self.config, self.min_score)
+            lowest = self.min_score if min_score is None else min_score
+            result = build_result(views, self.config, lowest)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(
             prepared_at - start, predicted_at - prepared_at, done_at - predicted_at
         )
         return result
-
-    def _run(self, tensor: torch.Tensor) -> QueryPrediction:
-        with torch.inference_mode():
-            prediction: QueryPrediction = self.network(tensor)
-            return prediction

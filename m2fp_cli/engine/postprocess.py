@@ -1,4 +1,4 @@
-"""Query output to a ``ParsingResult``: candidates, label map, people."""
+"""From the network's output to a ``ParsingResult``: candidates, label map, people."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from m2fp_cli.engine.candidates import (
     View,
     find_pairs,
     is_reported,
-    measure_pairs,
+    score_pairs,
 )
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
+from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.config import ModelConfig
-from m2fp_cli.people import assemble_result
-from m2fp_cli.results import Instance, LabelMap, ParsingResult
+from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 
 
 def build_result(
@@ -27,56 +28,64 @@ def build_result(
 
     Args:
         views: one view, or two with test-time augmentation.
-        config: the model.
+        config: the model; it says how instances and the label map are made.
         min_score: lowest score of a reported instance; the label map does not depend on it.
     """
     if not config.parsing_on:
-        labels, winning = classify_pixels(views, config)
-        instances = label_instances(labels, winning)
+        labels, highest = classify_pixels(views, config)
+        instances = label_instances(labels, highest)
         return assemble_result(config.labels, labels, instances, single_human=True)
-    painted, instances = read_instances(views, config, min_score)
+    painted, instances = find_instances(views, config, min_score)
     labels = classify_pixels(views, config)[0] if painted is None else painted
     sided = config.sides == "body"
     return assemble_result(config.labels, labels, instances, sides_from_body=sided)
 
 
-def read_instances(
+def find_instances(
     views: Sequence[View], config: ModelConfig, min_score: float
 ) -> tuple[LabelMap | None, list[Instance]]:
-    """Instances of all classes, and the label map if the model paints it from them.
+    """Find the instances of all classes, and paint the label map if the model paints it from them.
 
-    Works class by class and, with one view, instance by instance: what is kept of a mask are bits,
-    and small rows of logits until its class is painted.
+    This goes class by class and, with one view, instance by instance. Of a mask, its bits are kept,
+    and its logits at the network's height until its class is painted.
+
+    Args:
+        views: one view, or two with test-time augmentation.
+        config: the model.
+        min_score: lowest score of a reported instance.
+
+    Returns:
+        The label map, or None if the model makes it another way; the reported instances.
     """
     painter = None
-    floor = min_score
+    lowest = min_score  # of a candidate that is either reported or painted
     if config.label_map == "instances":
-        painter = LabelPainter(views[0].frame.image_hw, config, len(views))
-        # Painting needs score * probability > 0.5: nothing below one half can paint.
-        floor = min(min_score, max(0.5, config.parsing_ins_score_thr))
-    pairs = [find_pairs(view, floor) for view in views]
+        painter = LabelPainter(views[0].geometry.image_hw, config, len(views))
+        # A probability is at most 1, so a score below the threshold never gives a vote that counts.
+        lowest = min(min_score, max(PROBABILITY_THRESHOLD, config.parsing_ins_score_thr))
+    pairs = [find_pairs(view, lowest) for view in views]
     instances: list[Instance] = []
     for label_id in sorted({pair.label_id for view_pairs in pairs for pair in view_pairs}):
         of_label = [[p for p in view_pairs if p.label_id == label_id] for view_pairs in pairs]
-        speaking = painter if label_id < config.num_parsing else None
+        class_painter = painter if label_id < config.num_parsing else None
         instances += [
             instance
-            for instance in _read_class(views, of_label, speaking, floor)
+            for instance in _class_instances(views, of_label, class_painter, lowest)
             if is_reported(instance, config.labels.human_id, min_score) and instance.mask.area
         ]
-        if speaking is not None:
-            speaking.end_class(label_id)
+        if class_painter is not None:
+            class_painter.end_class(label_id)
     return (None if painter is None else painter.label_map()), instances
 
 
-def _read_class(
-    views: Sequence[View], pairs: list[list[Pair]], painter: LabelPainter | None, floor: float
+def _class_instances(
+    views: Sequence[View], pairs: list[list[Pair]], painter: LabelPainter | None, min_score: float
 ) -> Iterable[Instance]:
-    """Instances of one class, painted on the way; merged if there is more than one view."""
+    """Instances of one class, merged if there is more than one view; the painter sees them too."""
     kept: list[list[Candidate]] = []
     for view, view_pairs in zip(views, pairs, strict=True):
         kept.append([])
-        for candidate in measure_pairs(view, view_pairs, floor):
+        for candidate in score_pairs(view, view_pairs, min_score):
             if painter is not None:
                 painter.add(candidate)
             if len(views) == 1:

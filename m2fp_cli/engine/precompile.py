@@ -1,7 +1,7 @@
-"""Compiles the engine's inner loops ahead: ``python -m m2fp_cli.engine.precompile``.
+"""Compiles the engine's inner loops beforehand: ``python -m m2fp_cli.engine.precompile``.
 
-Without it the first photo on a machine takes ten seconds longer, in every worker. numba keeps the
-code beside the package, or in the user's cache folder where the installation is read-only.
+Without it, the first photo on a machine takes ten seconds longer in every worker. numba keeps the
+code beside the package or, where the installation is read-only, in the user's cache folder.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ from m2fp_cli.engine.fast.precision import has_fast_bfloat16
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.random_model import build_sharpened, published_document
 
-_SIDE = 96  # of a photo of noise: everything is reached, little is computed
+_SIDE_PIXELS = 96  # of a photo of noise: small, but it reaches every loop
 
 
 def compile_ahead() -> None:
-    """Parse a tiny photo with the bundled model and with a thin one of the published shape.
+    """Parse a tiny photo with the bundled model and with a thin one that has the published shapes.
 
-    In both number formats, if this CPU is fast at the second.
+    Both are run in float32 and, where the CPU has units for it, in bfloat16.
     """
-    photo = np.random.default_rng(0).integers(0, 256, (_SIDE, _SIDE, 3), dtype=np.uint8)
+    shape = (_SIDE_PIXELS, _SIDE_PIXELS, 3)
+    photo = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     published = build_sharpened(thin_document(), photo)
     for precision in ("fp32", "bf16") if has_fast_bfloat16() else ("fp32",):
         HumanParser("starter", precision=precision).parse(photo)
@@ -30,14 +31,17 @@ def compile_ahead() -> None:
 
 
 def thin_document() -> dict[str, Any]:
-    """The published model with few layers and a thin backbone; its loops are the same."""
+    """``configuration.json`` of the published model with fewer layers and a thin backbone.
+
+    It runs the same compiled loops as the published model.
+    """
     document = published_document()
     model = document["model"]
     model["backbone"] |= {"depth": 50, "width_per_group": 8, "stem_out_channels": 16}
     model["backbone"]["res2_out_channels"] = 32
     model["encoder"] |= {"transformer_enc_layers": 1, "transformer_dim_feedforward": 64}
     model["decoder"] |= {"dec_layers": 3, "dim_feedforward": 64}
-    document["preprocessor"] = {"min_size": _SIDE, "max_size": _SIDE}
+    document["preprocessor"] = {"min_size": _SIDE_PIXELS, "max_size": _SIDE_PIXELS}
     return document
 
 

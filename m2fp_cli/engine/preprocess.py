@@ -1,7 +1,7 @@
-"""A photo as the network wants it: scaled, normalised, padded; the same numbers as ModelScope.
+"""Prepares a photo for the network: scaled, normalized and padded, with ModelScope's numbers.
 
-Pillow does the resizing because the reference's does: its bilinear filter widens when shrinking
-(antialiasing), which OpenCV's and torch's plain ones do not.
+Pillow does the resizing because the reference uses it. Its bilinear filter widens when it shrinks
+a picture (antialiasing), which those of OpenCV and torch do not.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from m2fp_cli.engine.geometry import Frame
+from m2fp_cli.arrays import Picture
+from m2fp_cli.engine.geometry import InputGeometry
 from m2fp_cli.network.config import InputConfig
 
-ImageArray = NDArray[np.uint8]
-
-# ImageNet statistics on the 0-255 scale, as ModelScope's M2FP registers them.
+# RGB statistics of ImageNet on the 0-255 scale, as in ModelScope's M2FP.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
-CROP_PAD_VALUE = 128  # grey around a single-human photo, before normalisation
+CROP_PAD_VALUE = 128  # grey around a single-human photo, before normalization
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,43 +28,54 @@ class ModelInput:
     """One prepared photo.
 
     Attributes:
-        tensor: (1, 3, Hp, Wp) float32, normalised RGB, zero where padded.
-        frame: where the photo lies in it.
+        tensor: (1, 3, H, W) float32, normalized RGB, 0 where padded.
+        geometry: where the photo lies in it.
     """
 
     tensor: Tensor
-    frame: Frame
+    geometry: InputGeometry
 
 
-def prepare_image(image_bgr: ImageArray, config: InputConfig) -> ModelInput:
-    """Scale, normalise and pad a photo.
+def prepare_image(
+    image_bgr: Picture, config: InputConfig, photo_hw: tuple[int, int] | None = None
+) -> ModelInput:
+    """Scale, normalize and pad a photo.
 
     Args:
-        image_bgr: (H, W, 3) uint8 in the upright frame.
-        config: target sizes; with ``crop_hw`` the single-human fitting is done.
+        image_bgr: (H, W, 3) uint8, upright.
+        config: target sizes; with ``crop_hw`` the photo is fitted into that size.
+        photo_hw: size of the photo if the picture is a reduced copy; None: the picture's own.
 
     Raises:
-        ValueError: the array is no (H, W, 3) uint8 photo.
+        ValueError: the array is not (H, W, 3) uint8.
     """
     if image_bgr.dtype != np.uint8 or image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
         raise ValueError(
             f"a photo must be uint8 (H, W, 3) BGR, got {image_bgr.dtype} {image_bgr.shape}"
         )
-    height, width = image_bgr.shape[:2]
+    height, width = photo_hw or image_bgr.shape[:2]
     if config.crop_hw is None:
         scaled = _resize(image_bgr, shortest_edge_hw((height, width), config))
         box = (0, 0, scaled.shape[1], scaled.shape[0])
     else:
-        scaled, box = _fit_into(image_bgr, config.crop_hw)
-    tensor = _pad(_normalise(scaled), config.size_divisibility)
+        scaled, box = _fit_into(
+            image_bgr, fitted_hw((height, width), config.crop_hw), config.crop_hw
+        )
+    divisor, (scaled_h, scaled_w) = config.size_divisibility, scaled.shape[:2]
+    padding = (0, -scaled_w % divisor, 0, -scaled_h % divisor)  # on the right and at the bottom
+    tensor = torch.nn.functional.pad(_normalize(scaled), padding)
     padded_hw = (int(tensor.shape[2]), int(tensor.shape[3]))
-    return ModelInput(tensor, Frame((height, width), padded_hw, box))
+    return ModelInput(tensor, InputGeometry((height, width), padded_hw, box))
 
 
 def shortest_edge_hw(image_hw: tuple[int, int], config: InputConfig) -> tuple[int, int]:
-    """Size with the shortest edge at ``min_size``, unless the longest would pass ``max_size``.
+    """The size that a photo is scaled to: shortest edge ``min_size``, longest at most ``max_size``.
 
     detectron2's ``ResizeShortestEdge``, with its rounding.
+
+    Args:
+        image_hw: size of the photo.
+        config: both limits.
     """
     height, width = image_hw
     scale = config.min_size / min(height, width)
@@ -82,23 +91,23 @@ def shortest_edge_hw(image_hw: tuple[int, int], config: InputConfig) -> tuple[in
 
 
 def mirror_input(prepared: ModelInput) -> ModelInput:
-    """The same photo mirrored left to right; the padding stays where it was."""
-    x0, y0, x1, y1 = prepared.frame.content_xyxy
+    """Mirror a prepared photo left to right; the padding stays where it was."""
+    x0, y0, x1, y1 = prepared.geometry.content_xyxy
     tensor = prepared.tensor.clone()
     tensor[:, :, y0:y1, x0:x1] = prepared.tensor[:, :, y0:y1, x0:x1].flip(3)
-    return ModelInput(tensor, prepared.frame)
+    return ModelInput(tensor, prepared.geometry)
 
 
-def _resize(image: ImageArray, size_hw: tuple[int, int]) -> ImageArray:
-    """Each channel for itself, so their order does not matter."""
+def _resize(image: Picture, size_hw: tuple[int, int]) -> Picture:
+    """Resize every channel by itself, so that their order does not matter."""
     if image.shape[:2] == size_hw:
         return image
     resized = Image.fromarray(image).resize((size_hw[1], size_hw[0]), Image.Resampling.BILINEAR)
     return np.asarray(resized)
 
 
-def _normalise(image_bgr: ImageArray) -> Tensor:
-    """(1, 3, H, W) float32 RGB: minus mean, over standard deviation."""
+def _normalize(image_bgr: Picture) -> Tensor:
+    """Subtract the mean and divide by the standard deviation; (1, 3, H, W) float32 RGB."""
     planes_rgb = image_bgr.transpose(2, 0, 1)[::-1]
     planes = torch.from_numpy(np.array(planes_rgb, dtype=np.float32, order="C"))
     mean = torch.tensor(PIXEL_MEAN)[:, None, None]
@@ -106,21 +115,14 @@ def _normalise(image_bgr: ImageArray) -> Tensor:
     return planes.sub_(mean).div_(std)[None]
 
 
-def _pad(tensor: Tensor, divisor: int) -> Tensor:
-    """Zeros on the right and at the bottom, up to a multiple of ``divisor``."""
-    height, width = tensor.shape[-2:]
-    return torch.nn.functional.pad(tensor, (0, -width % divisor, 0, -height % divisor))
-
-
 def _fit_into(
-    image_bgr: ImageArray, crop_hw: tuple[int, int]
-) -> tuple[ImageArray, tuple[int, int, int, int]]:
-    """Shrink a photo into a fixed size if it is larger, then centre it on grey.
+    image_bgr: Picture, size_hw: tuple[int, int], crop_hw: tuple[int, int]
+) -> tuple[Picture, tuple[int, int, int, int]]:
+    """Scale a photo to a size that fits into a fixed one, then centre it on grey.
 
     Returns:
-        the (crop_h, crop_w, 3) uint8 picture, and the photo's box in it.
+        The (crop_h, crop_w, 3) uint8 picture, and the photo's box in it.
     """
-    size_hw = fitted_hw((image_bgr.shape[0], image_bgr.shape[1]), crop_hw)
     scaled = _resize(image_bgr, size_hw)
     height, width = size_hw
     top, left = (crop_hw[0] - height) // 2, (crop_hw[1] - width) // 2
@@ -130,10 +132,14 @@ def _fit_into(
 
 
 def fitted_hw(image_hw: tuple[int, int], crop_hw: tuple[int, int]) -> tuple[int, int]:
-    """Size of a photo that is shrunk, never enlarged, into ``crop_hw``.
+    """The size of a photo that is shrunk into ``crop_hw``; a photo is never enlarged.
 
-    The long edge is tried first; if the other one still does not fit, it decides. Sizes are
-    truncated, and the second try starts from the first one's result, as the reference does it.
+    The long edge decides; if the other edge still does not fit, that one decides. Sizes are
+    truncated, as in the reference.
+
+    Args:
+        image_hw: size of the photo.
+        crop_hw: height and width to fit into.
     """
     height, width = image_hw
     crop_h, crop_w = crop_hw

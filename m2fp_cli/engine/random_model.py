@@ -1,8 +1,8 @@
-"""Models with random weights that still say something, for measuring without the hub's weights.
+"""Models with random weights that find instances, for measuring without the hub's weights.
 
-Speed and memory depend on shapes, and on how many instances survive. Fresh random weights say the
-same for every query, so nothing would; here they are centred and scaled on one photo until queries
-disagree, classes are sure and masks have borders.
+Speed and memory depend on shapes and on how many instances are found. Fresh random weights give
+nearly the same answer for every query, so that no instance is found. Here they are centred and
+scaled on one photo until queries differ, classes are likely and masks have borders.
 """
 
 from __future__ import annotations
@@ -21,14 +21,18 @@ from numpy.typing import NDArray
 from torch import nn
 
 from m2fp_cli.engine.preprocess import prepare_image
-from m2fp_cli.labels import CIHP_NAMES, HUMAN
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.records.labels import CIHP_NAMES, HUMAN
 
 _STAGES = ["res2", "res3", "res4", "res5"]
 
-# Statistics of channels need no more pixels; at 640 pixels it would take six times as long.
-_SHARPEN_SIDE = 256
+# Statistics of channels need no more pixels than this; at 640 it would take six times as long.
+_SHARPEN_SIDE_PIXELS = 256
+# Standard deviations of the logits that the heads are scaled to, so that classes are likely and a
+# mask goes from outside to inside within a few cells.
+_CLASS_LOGIT_STD, _MASK_LOGIT_STD = 4, 6
+_LAST_NORM_SCALE = 0.3  # of every residual block, so that features do not grow from block to block
 
 # The published multi-human model: 63.0 M parameters, CIHP's labels.
 PUBLISHED: dict[str, Any] = {
@@ -78,18 +82,21 @@ PUBLISHED: dict[str, Any] = {
 
 
 def published_document() -> dict[str, Any]:
-    """``configuration.json`` of the published multi-human model."""
+    """The content of ``configuration.json`` of the published multi-human model."""
     model = copy.deepcopy(PUBLISHED)
     return {"framework": "pytorch", "task": "image-segmentation", "model": model}
 
 
 def build_sharpened(document: dict[str, Any], photo_bgr: NDArray[np.uint8], seed: int = 0) -> M2FP:
-    """A network with random weights whose queries disagree with each other about a photo.
+    """A network with random weights whose queries find different things in a photo.
 
     Args:
-        document: a ``configuration.json``.
-        photo_bgr: (H, W, 3) uint8, the photo to disagree about.
+        document: the content of a ``configuration.json``.
+        photo_bgr: (H, W, 3) uint8, the photo that the weights are scaled on.
         seed: of torch's random numbers.
+
+    Returns:
+        The network in evaluation mode.
     """
     torch.manual_seed(seed)
     network = M2FP(parse_config(document)).eval()
@@ -98,7 +105,13 @@ def build_sharpened(document: dict[str, Any], photo_bgr: NDArray[np.uint8], seed
 
 
 def write_model(folder: Path, network: M2FP, document: dict[str, Any]) -> None:
-    """Write a network as a model folder: configuration and weights."""
+    """Write a network as a model folder.
+
+    Args:
+        folder: gets ``configuration.json`` and ``model.safetensors``; made if missing.
+        network: gives the weights.
+        document: the content of its ``configuration.json``.
+    """
     from safetensors.torch import save_file
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,16 +122,20 @@ def write_model(folder: Path, network: M2FP, document: dict[str, Any]) -> None:
 
 @torch.no_grad()
 def sharpen(network: M2FP, photo_bgr: NDArray[np.uint8]) -> None:
-    """Make random weights speak, in place.
+    """Centre and scale random weights, in place, so that the network finds instances in a photo.
 
-    Batch statistics are taken from one photo; mask features, class head and mask head are centred
-    on what they say about it, then scaled.
+    Batch statistics are taken from the photo. Mask features, class head and mask head are centred
+    on their outputs for it, then scaled.
+
+    Args:
+        network: the network; it ends in evaluation mode.
+        photo_bgr: (H, W, 3) uint8.
     """
     full = network.config.input
     small = replace(
         full,
-        min_size=min(full.min_size, _SHARPEN_SIDE),
-        max_size=min(full.max_size, 2 * _SHARPEN_SIDE),
+        min_size=min(full.min_size, _SHARPEN_SIDE_PIXELS),
+        max_size=min(full.max_size, 2 * _SHARPEN_SIDE_PIXELS),
     )
     images = prepare_image(photo_bgr, small).tensor
     _take_batch_statistics(network, images)
@@ -133,11 +150,11 @@ def sharpen(network: M2FP, photo_bgr: NDArray[np.uint8]) -> None:
         queries = outputs[-1][0]
         head = decoder.class_embed
         head.bias -= head(queries).mean(dim=0)
-        _scale(head, 4 / float(head(queries).std()))
+        _scale(head, _CLASS_LOGIT_STD / float(head(queries).std()))
         last = decoder.mask_embed.layers[-1]
         last.bias -= decoder.mask_embed(queries).mean(dim=0)
         spread = float((decoder.mask_embed(queries) @ features[0].flatten(1)).std())
-        _scale(last, 6 / spread)
+        _scale(last, _MASK_LOGIT_STD / spread)
 
 
 def _scale(linear: nn.Module, factor: float) -> None:
@@ -146,7 +163,7 @@ def _scale(linear: nn.Module, factor: float) -> None:
 
 
 def _take_batch_statistics(network: M2FP, images: torch.Tensor) -> None:
-    """Norms as training leaves them: no channel is divided by next to nothing."""
+    """Set batch norms as training would: no channel is divided by a value close to 0."""
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     for norm in norms:
         norm.weight.normal_(1, 0.1)
@@ -160,11 +177,12 @@ def _take_batch_statistics(network: M2FP, images: torch.Tensor) -> None:
         norm.running_var.clamp_(min=float(norm.running_var.median()))
     for name, module in network.backbone.named_modules():
         if name.endswith("conv3.norm") and name.startswith("res"):
-            _scale(module, 0.3)
+            _scale(module, _LAST_NORM_SCALE)
 
 
 @contextmanager
 def _recorded(module: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Record a module's outputs inside."""
     outputs: list[torch.Tensor] = []
     handle = module.register_forward_hook(lambda _module, _inputs, output: outputs.append(output))
     yield outputs

@@ -1,4 +1,4 @@
-"""ModelScope's own M2FP behind our results, so that anyone can check us on their own photos.
+"""The reference engine: ModelScope's own M2FP, so that anyone can compare both on their photos.
 
 Needs the ``reference`` extra (CPython 3.10: modelscope, mmcv-full, timm, torchvision). Scaling,
 network, upsampling, instance selection and class maps are ModelScope's code, run as its pipeline
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import json
 import logging
 import time
 import warnings
@@ -21,30 +20,31 @@ from typing import Any
 import numpy as np
 import torch
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR
 from m2fp_cli.engine.label_map import label_instances
-from m2fp_cli.engine.mask_edges import follow_edges
+from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
-from m2fp_cli.engine.preprocess import ImageArray
+from m2fp_cli.engine.people import assemble_result
 from m2fp_cli.errors import EngineError
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.masks import Mask
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
-from m2fp_cli.network.backbone import build_backbone, feature_channels, feature_strides
+from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import (
-    CONFIGURATION_FILE,
     BackboneConfig,
     ModelConfig,
     parse_config,
+    read_document,
 )
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from m2fp_cli.people import assemble_result
-from m2fp_cli.results import Instance, LabelMap, ParsingResult
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 
 
 class ReferenceParser:
-    """The reference engine; parses like ``HumanParser``, slower and with far more memory."""
+    """Parses like ``HumanParser``, with ModelScope's code; slower and with far more memory."""
 
     def __init__(
         self,
@@ -58,16 +58,18 @@ class ReferenceParser:
         Args:
             model: as for ``HumanParser``.
             min_score: lowest score of a reported instance; ModelScope's own floor is 0.1.
-            threads: cores used inside one parse.
+            threads: as for ``HumanParser``.
 
         Raises:
-            EngineError: the ``reference`` extra is not installed.
+            UsageError: the model's name is unknown.
+            EngineError: the ``reference`` extra is not installed, or ModelScope cannot build this
+                configuration.
             ModelError: the model is missing, damaged or of another architecture.
         """
         folder = resolve_model(None if model is None else str(model)).folder
         if threads is not None:
             torch.set_num_threads(threads)
-        document = json.loads((folder / CONFIGURATION_FILE).read_text(encoding="utf-8"))
+        document = read_document(folder)
         self._setup(build_reference(document, load_weights(folder), folder), document, min_score)
 
     @classmethod
@@ -77,7 +79,7 @@ class ReferenceParser:
         """A parser around given weights, for tests.
 
         Args:
-            document: a parsed ``configuration.json``.
+            document: the content of a ``configuration.json``.
             weights: tensors by state-dict key.
         """
         parser = cls.__new__(cls)
@@ -97,11 +99,13 @@ class ReferenceParser:
 
     @property
     def last_seconds(self) -> StageSeconds:
-        """Stage times of the latest ``parse``."""
+        """Stage times of the latest ``parse``; zeros before the first."""
         return self._seconds
 
-    def parse(self, image_bgr: ImageArray) -> ParsingResult:
-        """Parse one photo; see ``HumanParser.parse``."""
+    least_side = None
+
+    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
+        """Parse one photo; see ``HumanParser.parse``. It takes no reduced copies."""
         sizes = {"min_size": self.config.input.min_size, "max_size": self.config.input.max_size}
         model = self._pipeline.model
         with torch.no_grad(), _quiet():
@@ -110,10 +114,10 @@ class ReferenceParser:
             prepared_at = time.perf_counter()
             raw = model.forward(inputs)
             predicted_at = time.perf_counter()
-            if self.config.mask_edges == "photo":  # ours, between their network and what follows
+            if self.config.mask_edges == "photo":  # a step of ours, right after their network
                 outputs = raw["outputs"]
                 found = QueryPrediction(outputs["pred_logits"], outputs["pred_masks"])
-                outputs["pred_masks"] = follow_edges(found, raw["images"].tensor).mask_logits
+                outputs["pred_masks"] = refine_edges(found, raw["images"].tensor).mask_logits
             result = self._result(model, raw)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(
@@ -122,31 +126,28 @@ class ReferenceParser:
         return result
 
     def _result(self, model: Any, raw: dict[str, Any]) -> ParsingResult:
-        """ModelScope's post-processing, read into our records."""
+        """Run ModelScope's post-processing and turn its lists into a ``ParsingResult``."""
         if not self.config.parsing_on:
             sums = semantic_sums(model, raw, self.config)
-            value, label = sums.max(dim=0)
+            highest, label = sums.max(dim=0)
             labels: LabelMap = label.to(torch.uint8).numpy()
-            instances = label_instances(labels, value)
+            instances = label_instances(labels, highest)
             return assemble_result(self.config.labels, labels, instances, single_human=True)
         parsing = model.postprocess(raw)["eval_result"][0]["parsing"]
-        labels = self._label_map(model, raw, parsing)
+        if self.config.label_map == "instances":
+            sums = parsing["semantic_outputs"]
+        else:
+            sums = semantic_sums(model, raw, self.config)[: self.config.num_parsing]
+        labels = np.asarray(sums.argmax(dim=0).to(torch.uint8).numpy())
         found = parsing["part_outputs"] + parsing["human_outputs"]
         instances = [
             Instance(int(item["category_id"]), float(item["score"]), mask)
             for item in found
             if item["score"] >= self.min_score
-            and (mask := Mask.from_full((item["mask"] > 0).numpy())).area
+            and (mask := Mask.from_full((item["mask"] > MASK_LOGIT_THRESHOLD).numpy())).area
         ]
-        sided = self.config.sides == "body"  # ours, on top of theirs, as for ``label_map``
+        sided = self.config.sides == "body"  # a step of ours, at the end
         return assemble_result(self.config.labels, labels, instances, sides_from_body=sided)
-
-    def _label_map(self, model: Any, raw: dict[str, Any], parsing: dict[str, Any]) -> LabelMap:
-        if self.config.label_map == "instances":
-            sums = parsing["semantic_outputs"]
-        else:
-            sums = semantic_sums(model, raw, self.config)[: self.config.num_parsing]
-        return np.asarray(sums.argmax(dim=0).to(torch.uint8).numpy())
 
 
 def build_reference(
@@ -154,8 +155,13 @@ def build_reference(
 ) -> Any:
     """ModelScope's ``M2FP`` with the given weights, in evaluation mode.
 
+    Args:
+        document: the content of a ``configuration.json``.
+        weights: tensors by state-dict key.
+        folder: the model's folder; ModelScope's constructor wants one.
+
     Raises:
-        EngineError: it cannot be imported here, or cannot build this configuration.
+        EngineError: ModelScope cannot be imported, or cannot build this configuration.
         ModelError: the weights do not fit.
     """
     with _quiet():
@@ -184,9 +190,9 @@ def build_reference(
 
 @contextlib.contextmanager
 def _backbone_of(m2fp_net: Any, config: BackboneConfig) -> Iterator[None]:
-    """Let ModelScope's M2FP build our backbone where it knows only the ResNet.
+    """Let ModelScope's M2FP, which only has the ResNet, build our other backbones.
 
-    Both decoders, and everything after them, remain its own.
+    Both decoders, and everything after them, remain ModelScope's.
     """
     theirs = m2fp_net.build_resnet_deeplab_backbone
 
@@ -194,8 +200,9 @@ def _backbone_of(m2fp_net: Any, config: BackboneConfig) -> Iterator[None]:
         if arguments.pop("kind", "resnet") == "resnet":
             built: torch.nn.Module = theirs(**arguments)
             return built
-        backbone = build_backbone(config)
-        channels, strides = feature_channels(config), feature_strides(config)
+        module = backbone_module(config)
+        backbone = module.build(config)
+        channels, strides = module.stage_channels(config), module.stage_strides(config)
         shapes = {
             name: {"channels": channels[name], "stride": strides[name]}
             for name in config.out_features
@@ -211,10 +218,18 @@ def _backbone_of(m2fp_net: Any, config: BackboneConfig) -> Iterator[None]:
 
 
 def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch.Tensor:
-    """Class sums (K, H, W) of ModelScope's ``semantic_inference`` at photo size.
+    """Class sums of ModelScope's ``semantic_inference`` at the photo's size.
 
-    ModelScope computes them and, depending on its switches, drops them; the order of scaling and
-    inference follows ``sem_seg_postprocess_before_inference``, as there.
+    ModelScope computes them but does not return them for every configuration. Whether masks are
+    scaled before or after follows ``sem_seg_postprocess_before_inference``, as in its code.
+
+    Args:
+        model: ModelScope's ``M2FP``.
+        raw: what its ``forward`` returned.
+        config: the model's numbers.
+
+    Returns:
+        (K, H, W) float32.
     """
     item, padded = raw["batched_inputs"][0], raw["images"].tensor.shape[-2:]
     size_hw = raw["images"].image_sizes[0]
@@ -237,7 +252,7 @@ def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch
 
 
 def _bare_pipeline(model: Any) -> Any:
-    """ModelScope's pipeline object without its hub, file and device set-up."""
+    """ModelScope's pipeline object without its set-up of hub, files and device."""
     from modelscope.pipelines.cv.image_human_parsing_pipeline import ImageHumanParsingPipeline
 
     pipeline = ImageHumanParsingPipeline.__new__(ImageHumanParsingPipeline)
@@ -247,7 +262,7 @@ def _bare_pipeline(model: Any) -> Any:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the reference's warnings, prints and log lines off our streams."""
+    """Suppress the reference's warnings, prints and log lines."""
     previous = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

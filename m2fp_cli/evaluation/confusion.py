@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.labels import IGNORED_ID, LabelSet
+from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 
 Counts = NDArray[np.int64]
 _UPPER_GARMENTS = ("UpperClothes", "Dress", "Coat")

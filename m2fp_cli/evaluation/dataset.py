@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.batch.keys import IMAGE_SUFFIXES
 from m2fp_cli.errors import ImageError, NoImagesError, UsageError
-from m2fp_cli.imaging.codec import decode_map, read_bytes
-from m2fp_cli.imaging.names import displayable
-from m2fp_cli.labels import IGNORED_ID, LabelSet
+from m2fp_cli.imaging.codec import decode_map
+from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.layout import IMAGE_SUFFIXES
+from m2fp_cli.records.labels import IGNORED_ID, LabelSet
+from m2fp_cli.terminal import displayable
 
 _LAYOUTS = (("photos", "labels", "people"), ("Images", "Category_ids", "Human_ids"))
 

@@ -15,8 +15,8 @@ from m2fp_cli.evaluation.dataset import Truth
 from m2fp_cli.evaluation.people import PeopleMaps, PeopleTally
 from m2fp_cli.evaluation.precision import THRESHOLDS
 from m2fp_cli.evaluation.regions import RegionMap, RegionTally
-from m2fp_cli.labels import IGNORED_ID, LabelSet
-from m2fp_cli.results import Instance, ParsingResult, Part
+from m2fp_cli.records.labels import IGNORED_ID, LabelSet
+from m2fp_cli.records.results import Instance, ParsingResult, Part
 
 HUMAN_THRESHOLDS = tuple(n / 100 for n in range(50, 100, 5))
 """IoU thresholds of AP^h, those of COCO's mask AP."""

@@ -19,14 +19,12 @@ inside; a result keeps no probabilities, so the human score alone ranks them her
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.arrays import Ids
 from m2fp_cli.evaluation.precision import THRESHOLDS, average_precision
-
-Ids = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, eq=False)

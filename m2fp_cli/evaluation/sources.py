@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from m2fp_cli.batch.work import ParseJob, build_engine
 from m2fp_cli.errors import ImageError, M2fpError, NoImagesError
 from m2fp_cli.evaluation.dataset import LabelledPhoto
 from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.imaging.names import displayable
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.results import ParsingResult
-from m2fp_cli.store import load_result, result_path
+from m2fp_cli.jobs.parse import ParseJob, build_engine
+from m2fp_cli.layout import result_path
+from m2fp_cli.records.document import load_result
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.terminal import displayable
 
 
 class Source(Protocol):
@@ -53,7 +54,7 @@ class ModelSource:
         import torch
 
         self._job = job
-        self._engine = build_engine(job, threads or torch.get_num_threads())
+        self._engine = build_engine(job.model, job.settings, threads or torch.get_num_threads())
 
     @property
     def labels(self) -> LabelSet:

@@ -1,1 +1,1 @@
-"""Bytes in, arrays out, and back: pre-flight, decoding, encoding, atomic files."""
+"""From the bytes of a file to arrays and back: checking, decoding, encoding."""

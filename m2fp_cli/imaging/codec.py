@@ -1,51 +1,35 @@
-"""Photos and label maps: bytes to arrays. Pillow is the one decoder, and only this room calls it.
+"""Decodes photos and label maps, with Pillow alone.
 
-Why Pillow: it is what ModelScope's ``LoadImage`` uses, so both see the same pixels; and it refuses
-a truncated file where OpenCV's ``imread`` fills the rest with grey. No path is ever handed to a
-decoder: the pre-flight looks at the same bytes first.
+ModelScope's ``LoadImage`` uses Pillow too, so both see the same pixels; and Pillow raises an error
+for a truncated file where OpenCV's ``imread`` fills the rest with grey. A decoder never gets a
+path: it gets the bytes that ``inspect_image`` has checked.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-import io
-import threading
-import warnings
-from collections.abc import Iterator
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.encoding import encode_jpeg, encode_palette_png, encode_png, encode_webp
 from m2fp_cli.imaging.headers.png import bit_depth
-from m2fp_cli.imaging.inspect import MAX_PIXELS, ImageHeader, inspect_image
+from m2fp_cli.imaging.headers.record import ImageHeader
+from m2fp_cli.imaging.inspect import inspect_image
+from m2fp_cli.imaging.jpeg_end import END as JPEG_END
+from m2fp_cli.imaging.jpeg_end import count_missing_rows
+from m2fp_cli.imaging.limits import MAX_PIXELS, REDUCED_ABOVE
+from m2fp_cli.imaging.metadata import PlainPicture, strip_metadata
+from m2fp_cli.imaging.opening import TruncatedError, opened
+from m2fp_cli.imaging.profiles import ColorProfile, OriginalColors
 from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.imaging.srgb import to_srgb
 
-__all__ = [
-    "DecodedImage",
-    "decode_image",
-    "decode_map",
-    "encode_jpeg",
-    "encode_palette_png",
-    "encode_png",
-    "encode_webp",
-    "read_bytes",
-    "read_image",
-]
-
-# Formats Pillow reads only with another package: (that package, what it must be asked to do).
-_PLUGINS = {
-    "AVIF": (("pillow_avif", None),),
-    "HEIF": (("pillow_heif", "register_heif_opener"),),
-}
-_PIP_NAMES = {"AVIF": "pillow-avif-plugin", "HEIF": "pillow-heif"}
-_SHOWN_NAMES = {"HEIF": "HEIC", "WEBP": "WebP"}
+_TIFF_BITS = 258  # BitsPerSample
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,14 +37,25 @@ class DecodedImage:
     """A photo as an array.
 
     Attributes:
-        image_bgr: (H, W, 3) uint8 BGR, C-contiguous, upright: the EXIF orientation is applied.
+        image_bgr: (H, W, 3) uint8 BGR, sRGB, C-contiguous, upright (the EXIF orientation is
+            applied).
         format: as in ``ImageHeader``.
-        orientation: the EXIF orientation that was applied, 1..8; 1 means that nothing was done.
+        orientation: the EXIF orientation that was applied, 1..8; 1 = none.
+        size: bytes of the file.
+        sha256: of these bytes, in hexadecimal.
+        photo_hw: size of the upright photo; larger than the array where that was reduced.
+        notes: what was changed or left out on the way, a clause each.
+        original: the photo in its own colours; None where those are sRGB, or were not asked for.
     """
 
     image_bgr: npt.NDArray[np.uint8]
     format: str
     orientation: int
+    size: int = 0
+    sha256: str = ""
+    photo_hw: tuple[int, int] = (0, 0)
+    notes: tuple[str, ...] = ()
+    original: OriginalColors | None = None
 
     def __post_init__(self) -> None:
         """Check the array.
@@ -73,68 +68,230 @@ class DecodedImage:
             raise ValueError(f"a photo is (H, W, 3) uint8, got {pixels.shape} {pixels.dtype}")
         if not pixels.flags.c_contiguous:
             raise ValueError("a photo must be C-contiguous")
+        if self.photo_hw == (0, 0):
+            object.__setattr__(self, "photo_hw", self.image_hw)
 
     @property
     def image_hw(self) -> tuple[int, int]:
-        """Height and width of the upright photo."""
+        """Height and width of the array."""
         return self.image_bgr.shape[0], self.image_bgr.shape[1]
 
 
-def read_image(path: Path, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
-    """Read and decode one photo; see ``read_bytes`` and ``decode_image``."""
-    return decode_image(read_bytes(path), max_pixels=max_pixels)
+def read_image(
+    path: Path,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    least_side: int | None = None,
+    allow_truncated: bool = False,
+    keep_original: bool = False,
+) -> DecodedImage:
+    """Read and decode one photo.
+
+    Args:
+        path: the file.
+        max_pixels: as in ``decode_image``.
+        least_side: as in ``decode_image``.
+        allow_truncated: as in ``decode_image``.
+        keep_original: as in ``decode_image``.
+
+    Raises:
+        ImageError: see ``read_bytes`` and ``decode_image``.
+    """
+    return decode_image(
+        read_bytes(path),
+        max_pixels=max_pixels,
+        least_side=least_side,
+        allow_truncated=allow_truncated,
+        keep_original=keep_original,
+    )
 
 
-def decode_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> DecodedImage:
-    """Decode a photo the way the reference does: EXIF orientation applied, then RGB.
+def decode_image(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    least_side: int | None = None,
+    allow_truncated: bool = False,
+    keep_original: bool = False,
+) -> DecodedImage:
+    """Decode a photo to what the eye sees: upright, in sRGB, on white.
 
-    Equal to ModelScope's ``exif_transpose(Image.open(...)).convert("RGB")``: transparency is
-    dropped, not composited, so a clear pixel shows the colour that is stored beneath it; colour
-    profiles are ignored; of an animation or a book of pages the first is taken. One thing differs:
-    16-bit grey keeps its high byte, where Pillow's conversion would clip nearly all to white.
+    For an opaque sRGB photo this equals ModelScope's ``exif_transpose(Image.open(...))
+    .convert("RGB")``. It differs where that would be wrong: colour profiles are converted to sRGB,
+    what is transparent is laid on white, and 16-bit grey keeps its high byte, where Pillow's
+    conversion would clip nearly all to white. Of an animation or several pages the first is
+    decoded. Damaged metadata are left out.
 
-    A file that ends too early is refused. One that was closed in good order with rows missing (an
-    encoder's fault, not a copy's) cannot be told from a picture with a plain lower half.
+    A truncated file is an error. A file that an encoder ended properly but with rows missing cannot
+    be told from a picture with a plain lower half.
+
+    Args:
+        data: the whole file.
+        max_pixels: largest allowed product of width and height.
+        least_side: the caller needs no more than this many pixels along the shorter side. A photo
+            of more than ``REDUCED_ABOVE`` pixels is then reduced by 2, 4 or 8 while it is decoded,
+            which takes a fraction of the time and memory. None: not reduced.
+        allow_truncated: decode a JPEG although rows are missing at its end; they are grey.
+        keep_original: also keep the photo in its own colours, if they are not sRGB.
+
+    Returns:
+        The upright photo.
+
+    Raises:
+        ImageError: as ``inspect_image``; also ``corrupt`` if the pixels are damaged or incomplete,
+            ``unsupported`` if the decoder is not installed or the pixels are floating point or 32
+            bits deep, and ``out_of_memory``.
+    """
+    header = inspect_image(data, max_pixels=max_pixels)
+    plain = strip_metadata(data, header.format)
+    try:
+        decoded = _decode(plain, header, max_pixels, least_side)
+    except TruncatedError:
+        if header.format != "JPEG":
+            raise
+        plain = _end_jpeg(plain, header, max_pixels, allow_truncated=allow_truncated)
+        decoded = _decode(plain, header, max_pixels, least_side)
+    original = decoded.original if keep_original and decoded.profile is not None else None
+    return DecodedImage(
+        image_bgr=_to_bgr(decoded.srgb),
+        format=header.format,
+        orientation=decoded.orientation,
+        size=len(data),
+        sha256=hashlib.sha256(data).hexdigest(),
+        photo_hw=decoded.photo_hw,
+        notes=tuple(dict.fromkeys((*plain.notes, *decoded.notes))),
+        original=None
+        if original is None or decoded.profile is None
+        else OriginalColors(_to_bgr(original), decoded.profile),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """A picture on its way to an array; both images are upright and ``RGB``."""
+
+    srgb: Image.Image
+    original: Image.Image | None
+    profile: ColorProfile | None
+    orientation: int
+    photo_hw: tuple[int, int]
+    notes: tuple[str, ...]
+
+
+def _decode(
+    plain: PlainPicture, header: ImageHeader, max_pixels: int, least_side: int | None
+) -> _Decoded:
+    with opened(plain.data, header, max_pixels) as (image, lines):
+        photo_wh = image.size
+        factor = _reduction(photo_wh, least_side)
+        if factor > 1:  # a JPEG is reduced while it is decoded
+            image.draft(None, (photo_wh[0] // factor, photo_wh[1] // factor))
+        is_reduced = image.size != photo_wh
+        image.load()
+        # Pillow applies a TIFF's orientation while it loads it, and then forgets it.
+        photo_wh = photo_wh if is_reduced else image.size
+        orientation = _orientation(image, header)
+        turn = None if header.format == "TIFF" else _TURNS.get(orientation)
+        colors = to_srgb(image, plain.profile or image.info.get("icc_profile"), header)
+        images = [colors.srgb, *([colors.original] if colors.original else [])]
+        if factor > 1 and not is_reduced:
+            images = [one.reduce(factor) for one in images]
+        if turn is not None:
+            images = [one.transpose(turn) for one in images]
+        depth_note = _depth_note(image, header, plain.data)
+    width, height = photo_wh
+    return _Decoded(
+        srgb=images[0],
+        original=images[1] if colors.original else None,
+        profile=colors.profile,
+        orientation=orientation,
+        photo_hw=(width, height) if turn is not None and orientation >= 5 else (height, width),
+        notes=(*depth_note, *colors.notes, *_first_line(lines)),
+    )
+
+
+def _reduction(size_wh: tuple[int, int], least_side: int | None) -> int:
+    """By how much a picture may be reduced: 1, 2, 4 or 8."""
+    if least_side is None or size_wh[0] * size_wh[1] <= REDUCED_ABOVE:
+        return 1
+    return next((n for n in (8, 4, 2) if min(size_wh) // n >= least_side), 1)
+
+
+def _end_jpeg(
+    plain: PlainPicture, header: ImageHeader, max_pixels: int, *, allow_truncated: bool
+) -> PlainPicture:
+    """A JPEG whose end is missing, with an end marker.
+
+    Raises:
+        ImageError: rows are missing, and that is not allowed.
+    """
+
+    def decode(data: bytes) -> npt.NDArray[np.uint8]:
+        with opened(data, header, max_pixels) as (image, _):
+            return np.asarray(image.convert("RGB"))
+
+    missing = count_missing_rows(plain.data, decode)
+    notes = plain.notes
+    if missing:
+        rows = f"{missing} of its {header.height} rows are missing"
+        if not allow_truncated:
+            raise ImageError(
+                "corrupt",
+                f"is truncated: {rows}; copy or download it again, or parse what is there with "
+                "--allow-truncated",
+            )
+        notes = (*notes, rows)
+    return PlainPicture(plain.data.rstrip(b"\xff") + JPEG_END, plain.profile, notes)
+
+
+def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Decode a picture to be laid on another one: upright, in sRGB, with its transparency.
 
     Args:
         data: the whole file.
         max_pixels: largest allowed product of width and height.
 
     Returns:
-        The photo in its upright frame.
+        (H, W, 4) uint8 BGRA, straight alpha.
 
     Raises:
-        ImageError: whatever ``inspect_image`` raises; ``corrupt`` when the pixels are damaged or
-            incomplete, never half a picture; ``unsupported`` when the decoder is not installed or
-            the pixels are no photo's (floating point, 32-bit); ``out_of_memory``.
+        ImageError: as ``decode_image``.
     """
     header = inspect_image(data, max_pixels=max_pixels)
-    with _opened(data, header, max_pixels) as image:
+    plain = strip_metadata(data, header.format)
+    with opened(plain.data, header, max_pixels) as (image, _):
         image.load()
-        # Pillow turns a TIFF while it loads it, and forgets the orientation.
-        orientation = header.orientation if header.format == "TIFF" else _orientation(image)
-        image_bgr = _to_bgr(_to_rgb(ImageOps.exif_transpose(image), header))
-    return DecodedImage(image_bgr, header.format, orientation)
+        alpha = image.convert("RGBA").getchannel("A")
+        opaque = image.convert("RGB") if image.has_transparency_data else image
+        picture = to_srgb(opaque, plain.profile or image.info.get("icc_profile"), header).srgb
+        picture.putalpha(alpha)
+        turn = _TURNS.get(1 if header.format == "TIFF" else _orientation(image, header))
+        rgba = np.asarray(picture if turn is None else picture.transpose(turn))
+    return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
 
 
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:
-    """Read a label or person map back as ids: no colour conversion, no EXIF orientation.
+    """Decode a label or person map to ids, without colour conversion and EXIF orientation.
 
-    Takes what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
+    Reads what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
     (the index is the id), grey PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG
     whose three channels are equal.
+
+    Args:
+        data: the whole file.
+        max_pixels: largest allowed product of width and height.
 
     Returns:
         (H, W) uint8, or uint16 for 16-bit files.
 
     Raises:
-        ImageError: whatever ``decode_image`` raises; ``unsupported`` when the file is not a PNG or
-            its pixels are colours.
+        ImageError: as ``decode_image``; also ``unsupported`` if the file is not a PNG or its pixels
+            are colours.
     """
     header = inspect_image(data, max_pixels=max_pixels)
     if header.format != "PNG":
-        raise ImageError("unsupported", f"is a {header.format} file; maps of ids are PNG files")
-    with _opened(data, header, max_pixels) as image:
+        raise ImageError("unsupported", f"is a {header.format} file; a map of ids must be a PNG")
+    with opened(strip_metadata(data, "PNG").data, header, max_pixels) as (image, _):
         image.load()
         mode, samples = image.mode, np.array(image)
     if mode.startswith("I"):
@@ -142,90 +299,47 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     if mode == "RGB" and (samples == samples[..., :1]).all():
         return np.ascontiguousarray(samples[..., 0])
     if mode not in ("1", "L", "P"):
-        raise ImageError("unsupported", "is a colour picture, not a map of ids")
-    # Pillow spreads grey of 2 and 4 bits over 0..255; the stored sample is wanted.
+        raise ImageError("unsupported", "is a colour picture; ids need a palette or grey PNG")
+    # Pillow scales grey of 2 and 4 bits to 0..255; the stored sample is the id.
     depth = bit_depth(data) if mode == "L" else 8
     return samples.astype(np.uint8) // np.uint8(255 // (2**depth - 1))
 
 
-@contextlib.contextmanager
-def _opened(data: bytes, header: ImageHeader, max_pixels: int) -> Iterator[Image.Image]:
-    """The file in the one decoder its first bytes ask for; every failure as ``ImageError``."""
-    _require_decoder(header.format)
-    try:
-        with _strict_pillow(), Image.open(io.BytesIO(data), formats=[header.format]) as image:
-            if image.width * image.height > max_pixels:  # header and decoder may disagree
-                raise ImageError("too_large", f"decodes to {image.width} x {image.height} pixels")
-            yield image
-    except ImageError:
-        raise
-    except MemoryError as error:
-        raise ImageError("out_of_memory", "does not fit into memory; export it smaller") from error
-    except Exception as error:  # damaged files make Pillow raise any class there is
-        raise ImageError("corrupt", _explain(error)) from error
+def _first_line(lines: list[str]) -> tuple[str, ...]:
+    """What a decoder has printed, as a note."""
+    return (f"its decoder says: {' '.join(lines[0].split())[:200]}",) if lines else ()
 
 
-def _explain(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    if "MAX_TEXT" in text or "text chunk" in text.lower():
-        return "carries packed text of many megabytes; export it without metadata"
-    if isinstance(error, UnidentifiedImageError):
-        return "is damaged or of a variant that cannot be decoded; export it again"
-    if "truncated" in text.lower() or "broken data stream" in text.lower():
-        return "is cut short or damaged: not all of its pixels are there; copy or download it again"
-    return f"is damaged and cannot be decoded ({text or type(error).__name__}); export it again"
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What makes a picture upright, by its EXIF orientation."""
 
 
-_PILLOW_SETTINGS = threading.Lock()
-
-
-@contextlib.contextmanager
-def _strict_pillow() -> Iterator[None]:
-    """Pillow's module-wide settings as this module needs them, given back afterwards.
-
-    Its own pixel limit gives way to ours, and truncated files are errors even if some other
-    library in the process has asked Pillow to fill them up with grey. The lock makes decoding one
-    at a time within a process, which is how the workers do it anyway.
-    """
-    with _PILLOW_SETTINGS, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        limit, tolerant = Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES
-        Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = None, False
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limit, tolerant
-
-
-def _require_decoder(fmt: str) -> None:
-    Image.init()
-    if fmt in Image.OPEN:
-        return
-    for module, function in _PLUGINS.get(fmt, ()):
-        with contextlib.suppress(ImportError):
-            plugin = importlib.import_module(module)
-            if function is not None:
-                getattr(plugin, function)()
-            return
-    shown = _SHOWN_NAMES.get(fmt, fmt)
-    raise ImageError(
-        "unsupported",
-        f"is a {shown} picture and no decoder for it is installed; "
-        f"`pip install {_PIP_NAMES.get(fmt, 'pillow')}` or convert it to JPEG",
-    )
-
-
-def _orientation(image: Image.Image) -> int:
-    value = image.getexif().get(ExifTags.Base.Orientation, 1)
+def _orientation(image: Image.Image, header: ImageHeader) -> int:
+    if header.format not in ("AVIF", "HEIF"):
+        return header.orientation
+    try:  # their plugins turn the pixels, or leave it to this tag
+        value = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF; Pillow may raise any class
+        return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _to_rgb(image: Image.Image, header: ImageHeader) -> Image.Image:
-    if image.mode.startswith("I;16") or (image.mode == "I" and header.format == "PNG"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ImageError("unsupported", "has 32-bit pixels; export it with 8 or 16 bits")
-    return image.convert("RGB")
+def _depth_note(image: Image.Image, header: ImageHeader, data: bytes) -> tuple[str, ...]:
+    """That samples lost bits, where the file has more than 8 of them."""
+    bits = 8
+    if header.format == "PNG":
+        bits = bit_depth(data)
+    elif header.format == "TIFF":
+        bits = max(getattr(image, "tag_v2", {}).get(_TIFF_BITS, (8,)))
+    return (f"its {bits}-bit samples were reduced to 8 bits",) if bits > 8 else ()
 
 
 def _to_bgr(image: Image.Image) -> npt.NDArray[np.uint8]:

@@ -1,39 +1,41 @@
-"""Arrays to the bytes of a file: the same bytes for the same array, no metadata, no time stamps."""
+"""Encodes arrays as picture files: the same bytes for the same array, without metadata."""
 
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.photo_png import encode_photo_png
 
 Map = npt.NDArray[np.integer[Any]]
-Picture = npt.NDArray[np.uint8]
 
-# zlib strategy 3 looks for runs only. A 3840x2160 label map takes 0.026 s and 48 kB; the default
-# strategy takes 0.028 s and 111 kB at level 1, 0.128 s and 33 kB at level 9.
+# zlib's strategy 3 searches for runs only. It encodes a 3840x2160 label map to 48 kB in 0.026 s;
+# the default strategy needs 0.028 s for 111 kB at level 1, and 0.128 s for 33 kB at level 9.
 _PNG_OPTIONS: dict[str, Any] = {"compress_level": 6, "compress_type": 3}
 
-_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}
+_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}  # pixels that the formats can hold
 
 
 def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
-    """Encode a map of ids so that any viewer shows colours and any reader gets the ids.
+    """Encode a map of ids; viewers show its colours, readers get the ids.
 
     Args:
-        ids: (H, W) integers of at least 0.
+        ids: (H, W) integers from 0 to 65535.
         palette_rgb: (N, 3) colour of each id, 0..255, N at most 256.
 
     Returns:
-        An 8-bit palette PNG; a 16-bit grey PNG without colours when an id is above 255.
+        An 8-bit palette PNG, or a 16-bit grey PNG without colours if an id is above 255.
 
     Raises:
-        ValueError: a negative id, one above 65535, one without a colour, or wrong shapes.
+        ValueError: an id is negative, above 65535 or without a colour, or a shape is wrong.
     """
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(f"a map of ids has shape (H, W) and integers, got {ids.shape} {ids.dtype}")
@@ -48,8 +50,8 @@ def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
     if highest >= len(palette):
         raise ValueError(f"id {highest} has no colour in a palette of {len(palette)}")
     image = Image.fromarray(ids.astype(np.uint8))
-    # Pillow packs 2 to 8 pixels into a byte when a palette has at most 16 colours; releases before
-    # and from 13.0 on differ in whether bits=8 prevents that, a longer palette always does.
+    # With a palette of at most 16 colours, Pillow packs 2 to 8 pixels into a byte. Whether bits=8
+    # prevents that changed in release 13.0; a longer palette always does.
     unused = bytes(3 * max(0, 17 - len(palette)))
     image.putpalette(palette.astype(np.uint8).tobytes() + unused)
     return _encode(image, "PNG", {**_PNG_OPTIONS, "bits": 8})
@@ -75,37 +77,95 @@ def encode_png(pixels: npt.NDArray[Any]) -> bytes:
     return _encode(_to_image(pixels), "PNG", _PNG_OPTIONS)
 
 
-def encode_jpeg(image_bgr: Picture, *, quality: int = 92) -> bytes:
-    """Encode a picture as baseline JPEG with full colour resolution, so that coloured edges stay.
+def tag_png(data: bytes, software: str) -> bytes:
+    """A PNG with the name of what wrote it, as its first text chunk.
+
+    Args:
+        data: a PNG file.
+        software: Latin-1 text.
+    """
+    return _add_chunk(data, b"tEXt", b"Software\0" + software.encode("latin-1"))
+
+
+def _add_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
+    """A PNG with another chunk in front of its palette and pixels."""
+    end = 8 + 25  # signature and IHDR
+    body = kind + content
+    chunk = struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:end] + chunk + data[end:]
+
+
+def _packed(profile: bytes) -> bytes:
+    """Content of an iCCP chunk: a name, a compression method, and the profile in zlib's format."""
+    return b"ICC profile\0\0" + zlib.compress(profile)
+
+
+def encode_jpeg(image_bgr: Picture, *, quality: int = 92, profile: bytes | None = None) -> bytes:
+    """Encode a picture as baseline JPEG, without chroma subsampling, which blurs coloured edges.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
         quality: 1..95.
+        profile: as in ``encode_as``.
 
     Raises:
-        ImageError: ``too_large``, a side above 65535 pixels, which JPEG cannot hold.
+        ImageError: ``too_large`` if a side is above 65535 pixels, JPEG's limit.
         ValueError: another shape or dtype.
     """
     _check_side(image_bgr, "JPEG")
-    return _encode(_to_image(image_bgr), "JPEG", {"quality": quality, "subsampling": 0})
+    options = {"quality": quality, "subsampling": 0, "icc_profile": profile}
+    return _encode(_to_image(image_bgr), "JPEG", options)
 
 
-def encode_webp(pixels: Picture, *, quality: int = 90, lossless: bool = False) -> bytes:
+def encode_webp(
+    pixels: Picture, *, quality: int = 90, lossless: bool = False, profile: bytes | None = None
+) -> bytes:
     """Encode a picture as WebP.
 
     Args:
         pixels: (H, W, 3) uint8 BGR or (H, W, 4) uint8 BGRA.
-        quality: 0..100; the effort when lossless.
-        lossless: keep every pixel.
+        quality: 0..100; with ``lossless`` the effort.
+        lossless: keep every pixel exactly.
+        profile: as in ``encode_as``.
 
     Raises:
-        ImageError: ``too_large``, a side above 16383 pixels, which WebP cannot hold.
+        ImageError: ``too_large`` if a side is above 16383 pixels, WebP's limit.
         ValueError: another shape or dtype.
     """
     _check_side(pixels, "WEBP")
     # method 2 of 0..6: 1.2 s for 12 megapixels instead of 2.8 s, for the same number of bytes.
-    options = {"quality": quality, "lossless": lossless, "method": 2, "exact": True}
+    options: dict[str, Any] = {
+        "quality": quality,
+        "lossless": lossless,
+        "method": 2,
+        "exact": True,
+    }
+    if profile is not None:
+        options["icc_profile"] = profile
     return _encode(_to_image(pixels), "WEBP", options)
+
+
+def encode_as(
+    fmt: str, pixels: Picture, *, jpeg_quality: int = 92, profile: bytes | None = None
+) -> bytes:
+    """Encode a picture in one of ``layout.PICTURE_SUFFIXES``.
+
+    Args:
+        fmt: ``png``, ``jpg`` or ``webp``.
+        pixels: as ``encode_png``, ``encode_jpeg`` or ``encode_webp`` takes it.
+        jpeg_quality: 1..95; for ``jpg`` only.
+        profile: ICC profile of the pixels; None: they are sRGB and carry none.
+
+    Raises:
+        ImageError: ``too_large`` if a side is longer than the format can hold.
+        ValueError: the format does not take pixels of this shape and dtype.
+    """
+    if fmt == "png":
+        data = encode_png(pixels)
+        return data if profile is None else _add_chunk(data, b"iCCP", _packed(profile))
+    if fmt == "webp":
+        return encode_webp(pixels, profile=profile)
+    return encode_jpeg(pixels, quality=jpeg_quality, profile=profile)
 
 
 def _check_picture(pixels: npt.NDArray[Any]) -> None:
@@ -117,6 +177,7 @@ def _check_picture(pixels: npt.NDArray[Any]) -> None:
 
 
 def _to_image(pixels: npt.NDArray[Any]) -> Image.Image:
+    """Grey, BGR or BGRA pixels as a Pillow image."""
     _check_picture(pixels)
     if pixels.ndim == 2:
         return Image.fromarray(pixels)

@@ -1,8 +1,8 @@
-"""The pre-flight: what a file is and how large, in pure Python, before any decoder sees it.
+"""Checks what picture a file holds and how large it is, before any decoder sees it.
 
-A decoder is a large C program that trusts the header it reads. This module looks first: is it one
-of the formats we read, do its parts lie within the file, how many pixels will it become? Whatever
-a file holds, the work here is bounded by its length.
+A decoder is a large C program that trusts the header it reads. This module checks first, in Python:
+is it a format that we read, do its parts lie within the file, how many pixels will it have? The
+work is bounded by the file's length, whatever it holds.
 """
 
 from __future__ import annotations
@@ -10,30 +10,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.headers import isobmff, jpeg, png, simple, tiff, webp
+from m2fp_cli.imaging.headers import bmp_gif, isobmff, jpeg, png, tiff, webp
 from m2fp_cli.imaging.headers.record import ImageHeader
-
-__all__ = ["MAX_ASPECT", "MAX_PIXELS", "ImageHeader", "inspect_image"]
-
-MAX_PIXELS = 100_000_000
-"""Default limit: 300 MB as 8-bit BGR. Others stop at 50 (imgproxy) to 268 megapixels (sharp)."""
-
-MAX_ASPECT = 1000
-"""Longest side over shortest side. The network sees a picture reduced to at most 1333 pixels on its
-longest edge, so beyond this about one pixel is left of the shortest one: a scan line, no photo."""
+from m2fp_cli.imaging.limits import MAX_ASPECT, MAX_PIXELS
 
 _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], ImageHeader]], ...] = (
     (lambda head: head.startswith(jpeg.MAGIC), jpeg.read_header),
     (lambda head: head.startswith(png.MAGIC), png.read_header),
     (lambda head: head.startswith(b"RIFF") and head[8:12] == b"WEBP", webp.read_header),
     (lambda head: head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), tiff.read_header),
-    (lambda head: head[:6] in (b"GIF87a", b"GIF89a"), simple.read_gif_header),
+    (lambda head: head[:6] in (b"GIF87a", b"GIF89a"), bmp_gif.read_gif_header),
     (lambda head: head[4:8] == b"ftyp" and len(head) >= 16, isobmff.read_header),
-    (lambda head: head.startswith(b"BM"), simple.read_bmp_header),
+    (lambda head: head.startswith(b"BM"), bmp_gif.read_bmp_header),
 )
 
-# Common strangers, so that the message can name them. None of them is ever handed to a decoder.
-_STRANGERS: tuple[tuple[bytes, str], ...] = (
+# Common formats that are not read, so that the message can name them.
+_UNSUPPORTED: tuple[tuple[bytes, str], ...] = (
     (b"\0\0\0\x0cjP  ", "a JPEG 2000 picture"),
     (b"\xff\x4f\xff\x51", "a JPEG 2000 picture"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL picture"),
@@ -51,38 +43,38 @@ _STRANGERS: tuple[tuple[bytes, str], ...] = (
 def inspect_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
     """Find out what picture some bytes hold, without decoding it.
 
-    The first bytes decide, never a file's suffix. JPEG, PNG, WebP, BMP, TIFF and GIF are known
-    here, AVIF and HEIF too; whether the latter two can be decoded depends on the libraries
-    installed, see ``codec.decode_image``. Small is fine: the network takes any picture of at least
-    one pixel, and a batch of thumbnails is a legitimate wish. Long is fine up to ``MAX_ASPECT``.
+    The first bytes decide, not the file's suffix. JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF and HEIF
+    are recognized; whether the last two can be decoded depends on the installed packages, see
+    ``codec.decode_image``. A picture may be as small as one pixel.
 
     Args:
         data: the whole file.
         max_pixels: largest allowed product of width and height.
 
     Returns:
-        Format, size as stored, orientation.
+        Format, size as stored, and orientation.
 
     Raises:
         ImageError: ``empty``, ``unsupported``, ``corrupt`` or ``too_large``; the message says what
-            to do about it.
+            to do.
     """
     if not data:
-        raise ImageError("empty", "is an empty file")
+        raise ImageError("empty", "is an empty file; copy or download it again")
     header = _reader_for(data[:32])(data)
     _check_size(header, max_pixels)
     return header
 
 
 def _reader_for(head: bytes) -> Callable[[bytes], ImageHeader]:
+    """The reader of a format, by the file's first bytes."""
     for matches, reader in _READERS:
         if matches(head):
             return reader
     known = "; JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF and HEIC are read"
-    for magic, name in _STRANGERS:
+    for magic, name in _UNSUPPORTED:
         if head.lstrip().startswith(magic):
             raise ImageError("unsupported", f"is {name}{known}")
-    raise ImageError("unsupported", f"is no picture in a known format{known}")
+    raise ImageError("unsupported", f"is not a picture in a known format{known}")
 
 
 def _check_size(header: ImageHeader, max_pixels: int) -> None:
@@ -98,8 +90,8 @@ def _check_size(header: ImageHeader, max_pixels: int) -> None:
     if longest > MAX_ASPECT * shortest:
         raise ImageError(
             "unsupported",
-            f"is {size} pixels: its sides differ more than {MAX_ASPECT}:1, and nothing is left of "
-            "the short one at the network's input size; cut it into pieces",
+            f"is {size} pixels: one side is more than {MAX_ASPECT}:1 of the other, and nothing is "
+            "left of the short one at the network's input size; cut it into pieces",
         )
 
 

@@ -1,4 +1,4 @@
-"""The bytes of one regular file, without ever blocking on something that is none."""
+"""Reads the bytes of one file, and never blocks on a pipe or device."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from m2fp_cli.errors import ImageError
 
 MAX_FILE_BYTES = 256 * 1024 * 1024
 
-# O_NONBLOCK: opening a named pipe would otherwise wait for a writer, for ever.
+# O_NONBLOCK: otherwise, opening a named pipe would wait for a writer for ever.
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NONBLOCK", 0)
@@ -29,7 +29,7 @@ _KINDS = (
 
 
 def read_bytes(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
-    """Read a regular file, or a link to one, whole.
+    """Read the whole of a regular file, or of a link to one.
 
     Args:
         path: any path, also one whose name is not valid UTF-8.
@@ -39,12 +39,12 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
         Its bytes; empty for an empty file.
 
     Raises:
-        ImageError: ``vanished`` when nothing is there, ``unreadable`` when it may not or cannot be
-            read, ``unsupported`` for folders, pipes, sockets and devices, ``too_large`` above
+        ImageError: ``vanished`` if nothing is there, ``unreadable`` if it cannot be read,
+            ``unsupported`` for folders, pipes, sockets and devices, ``too_large`` above
             ``max_bytes``.
     """
     try:
-        # Looked at before it is opened: opening alone makes some devices act.
+        # Checked before it is opened, because opening some devices has an effect.
         _refuse_irregular(path.stat().st_mode)
         with os.fdopen(os.open(path, _FLAGS), "rb", buffering=0) as file:
             status = os.fstat(file.fileno())
@@ -62,7 +62,7 @@ def read_bytes(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
 def _refuse_irregular(mode: int) -> None:
     if stat.S_ISREG(mode):
         return
-    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "no regular file")
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "a special file")
     raise ImageError("unsupported", f"is {kind}, not a picture file")
 
 
@@ -75,12 +75,16 @@ def _refuse_large(size: int, max_bytes: int) -> None:
 
 
 def as_image_error(error: OSError | ValueError) -> ImageError:
-    """The failure of one photo or folder, from what the operating system said about it."""
+    """The ``ImageError`` for an error that reading a file or folder raised.
+
+    Args:
+        error: from the operating system, or a ``ValueError`` for an impossible path.
+    """
     number = error.errno if isinstance(error, OSError) else None
     if number in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE):
-        return ImageError("vanished", "is not there (any more)")
+        return ImageError("vanished", "does not exist (any more)")
     if number in (errno.EACCES, errno.EPERM):
-        return ImageError("unreadable", "may not be read; check its permissions")
+        return ImageError("unreadable", "cannot be read: permission denied; check its permissions")
     if number == errno.ELOOP:
         return ImageError("unreadable", "is a link that leads back to itself")
     if number == errno.ENXIO:

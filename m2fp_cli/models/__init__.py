@@ -1,4 +1,5 @@
-"""Models: which one is meant, where its files are, and how they are read without trusting them.
+"""Models: which one a name means, where its files are, and how weights are read safely.
 
-Nothing here imports torch or the hub client until weights are loaded or downloaded.
+Weights come from outside and are not trusted: reading them runs no code. Nothing here imports torch
+or the hub's client before weights are loaded or downloaded.
 """

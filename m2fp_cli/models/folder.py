@@ -1,4 +1,4 @@
-"""What a model folder holds: a configuration and one file of weights."""
+"""The files of a model folder: a configuration and one file of weights."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from m2fp_cli.errors import ModelError
 CONFIGURATION_NAME = "configuration.json"
 SAFETENSORS_NAME = "model.safetensors"
 PYTORCH_NAME = "pytorch_model.pt"
-# In order of preference; ModelScope's own loader knows the second name alone.
+# In order of preference; ModelScope's own loader reads only the second.
 WEIGHTS_NAMES = (SAFETENSORS_NAME, PYTORCH_NAME)
 HUB_FILES = (CONFIGURATION_NAME, *WEIGHTS_NAMES)
 
 
 def find_configuration(folder: Path) -> Path | None:
-    """Path of the configuration in a model folder; None where there is none."""
+    """Path of the configuration in a model folder; None if it is missing or empty."""
     path = folder / CONFIGURATION_NAME
     return path if _has_bytes(path) else None
 
 
 def find_weights(folder: Path) -> Path | None:
-    """Path of the weights in a model folder; None where there are none, or only an empty file."""
+    """Path of the weights in a model folder; None if they are missing or empty."""
     for name in WEIGHTS_NAMES:
         if _has_bytes(folder / name):
             return folder / name
@@ -29,12 +29,12 @@ def find_weights(folder: Path) -> Path | None:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a folder holds both a configuration and weights. Their bytes are not looked at."""
+    """Whether a folder has a configuration and weights that are not empty; they are not read."""
     return find_configuration(folder) is not None and find_weights(folder) is not None
 
 
-def entries_of(folder: Path) -> list[Path]:
-    """What lies in a folder, by name; nothing where it is not there or cannot be read."""
+def list_folder(folder: Path) -> list[Path]:
+    """The entries of a folder, sorted; none if it is missing or cannot be read."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -45,11 +45,12 @@ def require_weights(folder: Path) -> Path:
     """Path of the weights in a model folder.
 
     Raises:
-        ModelError: there are none.
+        ModelError: they are missing or empty.
     """
     weights = find_weights(folder)
     if weights is None:
-        raise ModelError(f"{folder} holds no weights ({' or '.join(WEIGHTS_NAMES)})")
+        names = " or ".join(WEIGHTS_NAMES)
+        raise ModelError(f"{folder} has no weights; a model folder needs {names}")
     return weights
 
 
@@ -57,12 +58,12 @@ def require_complete(folder: Path) -> tuple[Path, Path]:
     """Paths of configuration and weights in a model folder.
 
     Raises:
-        ModelError: one of them is missing; the sentence names it.
+        ModelError: one of them is missing; the message names it.
     """
     configuration = find_configuration(folder)
     if configuration is None:
         raise ModelError(
-            f"{folder} holds no {CONFIGURATION_NAME}; a model folder needs it beside its weights"
+            f"{folder} has no {CONFIGURATION_NAME}; a model folder needs it beside its weights"
         )
     return configuration, require_weights(folder)
 

@@ -1,9 +1,9 @@
-"""Reads the pickle inside a PyTorch checkpoint without running anything it asks for.
+"""Reads the pickle inside a PyTorch checkpoint without running any code that it names.
 
-A pickle is a program: it names callables and has them called. Here the only callables it can get
-are the few that rebuild tensors, and even those are stand-ins that note down what they are asked
-for. Every other name is refused before it is imported. ``torch.load(weights_only=True)`` of torch
-1.13.1 follows the same idea, but it stumbles over plain floats and is covered by CVE-2025-32434.
+A pickle is a program: it names callables and has them called. Here it gets only the few callables
+that rebuild tensors, and these are stand-ins that record their arguments. Every other name is an
+error before anything is imported. ``torch.load(weights_only=True)`` of torch 1.13.1 follows the
+same idea, but it fails on plain floats and is affected by CVE-2025-32434.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from m2fp_cli.errors import ModelError
 
-# Storage class in the pickle -> (name of the torch dtype, bytes an element).
+# Name of the torch dtype and bytes an element, by the storage class that the pickle names.
 STORAGE_DTYPES = {
     "FloatStorage": ("float32", 4),
     "HalfStorage": ("float16", 2),
@@ -28,7 +28,7 @@ STORAGE_DTYPES = {
     "ByteStorage": ("uint8", 1),
     "BoolStorage": ("bool", 1),
 }
-# What checkpoints of training runs hold beside their weights; kept out, not refused.
+# Objects that checkpoints of training runs hold beside their weights; ignored, not an error.
 _INERT_NAMES = {
     ("numpy", "dtype"),
     ("numpy.core.multiarray", "scalar"),
@@ -37,16 +37,16 @@ _INERT_NAMES = {
     ("torch", "device"),
     ("torch", "Size"),
 }
-# Names under which state dicts lie in a checkpoint; the hub's M2FP uses the first.
+# Keys under which a checkpoint may hold its state dict; the hub's M2FP uses the first.
 _STATE_NAMES = ("model", "state_dict")
 
 
 class UnsafePickleError(ModelError):
-    """The pickle asks for something that rebuilds no tensor."""
+    """The pickle names a callable other than those that rebuild tensors."""
 
 
-# The records are named tuples and the stand-ins have no attributes: a pickle can give an object a
-# new state, and these cannot take one.
+# The records are named tuples and the stand-ins have no attributes, because a pickle can set the
+# attributes of an object.
 class StoredBytes(NamedTuple):
     """A run of elements of one dtype in the file.
 
@@ -69,7 +69,14 @@ class StoredBytes(NamedTuple):
 
 
 class StoredTensor(NamedTuple):
-    """A tensor as a view of a run: offset and strides in elements, always inside the run."""
+    """A tensor as a view of a run.
+
+    Attributes:
+        stored: the run; the view never reaches beyond it.
+        offset: first element of the view.
+        shape: sizes.
+        stride: strides in elements.
+    """
 
     stored: StoredBytes
     offset: int
@@ -78,21 +85,26 @@ class StoredTensor(NamedTuple):
 
 
 class Pickled(NamedTuple):
-    """The content of one pickle and every run of elements it names."""
+    """One pickle that was read.
+
+    Attributes:
+        content: the object, with ``StoredTensor`` in place of tensors.
+        runs: every run of elements that it names, by key.
+    """
 
     content: Any
     runs: Mapping[str, StoredBytes]
 
 
 class _StorageClass(NamedTuple):
-    """Stands in for a storage class; only ever named in a persistent id."""
+    """Stands in for a storage class, which a pickle names only in persistent ids."""
 
     dtype: str
     itemsize: int
 
 
 class _Inert:
-    """Stands in for an object nobody needs: takes every call and every state, does nothing."""
+    """Stands in for an object that is not needed: accepts any call and any state, does nothing."""
 
     __slots__ = ()
 
@@ -110,14 +122,14 @@ class _RebuildTensor:
 
     def __call__(self, stored: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> StoredTensor:
         if not isinstance(stored, StoredBytes):
-            raise ValueError("a tensor is built on something that is no storage")
+            raise ValueError("a tensor is not built on a storage")
         tensor = StoredTensor(stored, offset, tuple(shape), tuple(stride))
         _check_inside(tensor)
         return tensor
 
 
 class _RebuildParameter:
-    """Stands in for ``torch._utils._rebuild_parameter``: the tensor inside is all we want."""
+    """Stands in for ``torch._utils._rebuild_parameter``; gives the tensor inside."""
 
     __slots__ = ()
 
@@ -138,20 +150,20 @@ _STAND_INS: dict[tuple[str, str], Any] = {
 class TensorUnpickler(pickle.Unpickler):
     """An unpickler that can build dicts, lists, numbers, strings and :class:`StoredTensor`.
 
-    The names a pickle asks for are looked up in a table and never imported. Nothing that the table
-    holds has a side effect or can be changed by the pickle.
+    The names in a pickle are looked up in a table and never imported. Nothing in the table has a
+    side effect or can be changed by the pickle.
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        """Read from a file; ``runs`` fills up with the runs of elements that are named."""
+        """Read from a file; ``runs`` collects the runs of elements that the pickle names."""
         super().__init__(file)
         self.runs: dict[str, StoredBytes] = {}
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        """Look a name up in the table.
+        """Look a name up in the table; called by ``pickle``.
 
         Raises:
-            UnsafePickleError: it is not in there.
+            UnsafePickleError: the table does not have it.
         """
         try:
             return _STAND_INS[module_name, global_name]
@@ -159,40 +171,40 @@ class TensorUnpickler(pickle.Unpickler):
             raise UnsafePickleError(f"{module_name}.{global_name}") from None
 
     def persistent_load(self, pid: Any) -> StoredBytes:
-        """Note down a run of elements.
+        """Record a run of elements; called by ``pickle``.
 
         Raises:
             ValueError: the id is not what ``torch.save`` writes.
         """
         kind, storage_class, key, _location, numel = pid[:5]
         if kind != "storage" or not isinstance(storage_class, _StorageClass):
-            raise ValueError("an unknown kind of persistent object")
+            raise ValueError("a persistent object is not a storage")
         if type(key) is not str or type(numel) is not int or numel < 0:
-            raise ValueError("a storage without a name or a length")
+            raise ValueError("a storage has no name or no length")
         if len(pid) > 5 and pid[5] is not None:
-            raise ValueError("a storage that is a view of another one")
+            raise ValueError("a storage is a view of another one")
         run = StoredBytes(key, storage_class.dtype, storage_class.itemsize, numel)
         if self.runs.setdefault(key, run) != run:
-            raise ValueError("one storage with two lengths or dtypes")
+            raise ValueError("a storage has two lengths or dtypes")
         return run
 
 
 def read_pickle(file: BinaryIO) -> Pickled:
-    """Read one pickle; the file then stands right behind it.
+    """Read one pickle; the file is then positioned right behind it.
 
     Raises:
-        UnsafePickleError: it names a callable that rebuilds no tensor; the message is that name.
-        Exception: whatever damaged bytes lead to.
+        UnsafePickleError: it names a callable that is not in the table; the message is that name.
+        Exception: any class, if the bytes are damaged.
     """
     unpickler = TensorUnpickler(file)
     return Pickled(unpickler.load(), unpickler.runs)
 
 
-def state_of(content: Any) -> dict[str, StoredTensor]:
+def find_state_dict(content: Any) -> dict[str, StoredTensor]:
     """The tensors of a checkpoint: its own, or those under ``model`` or ``state_dict``.
 
     Raises:
-        ValueError: it holds no tensors.
+        ValueError: it has no tensors.
     """
     if isinstance(content, Mapping):
         inner = next(
@@ -202,22 +214,22 @@ def state_of(content: Any) -> dict[str, StoredTensor]:
         tensors = {k: v for k, v in state.items() if isinstance(v, StoredTensor)}
         if tensors and all(type(key) is str for key in tensors):
             return tensors
-    raise ValueError("it holds no tensors")
+    raise ValueError("it has no tensors")
 
 
 def _check_inside(tensor: StoredTensor) -> None:
     """Check that a view stays inside its run.
 
     Raises:
-        ValueError: it does not, or a number is negative or no whole number.
+        ValueError: it does not, or a number is negative or not an integer.
     """
     numbers = (tensor.offset, *tensor.shape, *tensor.stride)
     if not all(type(number) is int and number >= 0 for number in numbers):
-        raise ValueError("a tensor has sizes that are no sizes")
+        raise ValueError("a tensor has a size that is negative or not an integer")
     if len(tensor.shape) != len(tensor.stride):
-        raise ValueError("a tensor has more sizes than strides, or fewer")
+        raise ValueError("a tensor does not have one stride for each size")
     if 0 in tensor.shape:
         return
     steps = zip(tensor.shape, tensor.stride, strict=True)
     if tensor.offset + sum((size - 1) * step for size, step in steps) >= tensor.stored.numel:
-        raise ValueError("a tensor reaches beyond its bytes")
+        raise ValueError("a tensor reaches beyond its data")

@@ -1,4 +1,4 @@
-"""Shows a download: a bar on a terminal, one plain line per half minute elsewhere."""
+"""Shows the progress of a download: a bar on a terminal, a plain line per half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from m2fp_cli.models.registry import DownloadProgress
+from m2fp_cli.terminal import say
 
 LINE_INTERVAL_SECONDS = 30.0
 _MB = 1e6
@@ -19,18 +20,18 @@ _MB = 1e6
 def show_download(
     *, quiet: bool = False, stream: TextIO | None = None
 ) -> Iterator[DownloadProgress]:
-    """Give a function that shows a download, for :func:`m2fp_cli.models.registry.resolve_model`.
+    """Provide a progress function for :func:`m2fp_cli.models.registry.resolve_model`.
 
-    Nothing appears before the first byte comes in, so it may be used whether or not a download
-    turns out to be needed.
+    Nothing is shown before the first byte arrives, so it may be used even if no download turns out
+    to be needed.
 
     Args:
         quiet: show nothing.
-        stream: where to; None is stderr.
+        stream: where it is shown; None = stderr.
     """
     stream = stream or sys.stderr
     if quiet:
-        yield _nothing
+        yield lambda _name, _done, _total: None
     elif stream.isatty():
         with _bar(stream) as report:
             yield report
@@ -38,12 +39,9 @@ def show_download(
         yield _PlainLines(stream)
 
 
-def _nothing(_name: str, _done: int, _total: int) -> None:
-    return
-
-
 @contextlib.contextmanager
 def _bar(stream: TextIO) -> Iterator[DownloadProgress]:
+    """One progress bar for each file."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -60,7 +58,7 @@ def _bar(stream: TextIO) -> Iterator[DownloadProgress]:
         DownloadColumn(),
         TimeRemainingColumn(),
     )
-    # The client's output is caught by swapping sys.stderr, so the console holds on to its own.
+    # The client's output is suppressed by replacing sys.stderr, so the console gets the stream.
     progress = Progress(
         *columns, console=Console(file=stream), redirect_stderr=False, redirect_stdout=False
     )
@@ -83,7 +81,7 @@ def _bar(stream: TextIO) -> Iterator[DownloadProgress]:
 
 
 class _PlainLines:
-    """One line when a file starts, and one each half minute after."""
+    """One line when a file starts, and one every half minute after that."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -94,4 +92,4 @@ class _PlainLines:
         if now - self._last_seconds.get(name, -LINE_INTERVAL_SECONDS) >= LINE_INTERVAL_SECONDS:
             self._last_seconds[name] = now
             line = f"downloading {name}: {done / _MB:.1f} of {total / _MB:.1f} MB"
-            print(line, file=self._stream, flush=True)
+            say(line, stream=self._stream)

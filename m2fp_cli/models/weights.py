@@ -1,4 +1,4 @@
-"""Weights: read from a model folder, compared with what a network expects, told apart by digest."""
+"""Weights: reads them from a model folder, compares them with a network, gives their digest."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     import torch
 
 _BLOCK = 1 << 22
-# Entries that carry nothing for inference: the loss, counters of batch norm, and the pixel
-# statistics, which come from the configuration or are constants of the family.
+# Entries that inference does not need: the loss, counters of batch norm, and the pixel statistics,
+# which are the same for all models.
 _IGNORED_PREFIXES = ("criterion.",)
 _IGNORED_NAMES = ("num_batches_tracked", "pixel_mean", "pixel_std")
-_SHOWN = 3
+_SHOWN = 3  # entries of a long list that an error names
 
 
 def load_weights(
@@ -28,31 +28,33 @@ def load_weights(
 ) -> dict[str, torch.Tensor]:
     """Read a model's weights without running any code that the file may hold.
 
-    The tensors of a ``pytorch_model.pt`` are views of the file, mapped copy-on-write: reading costs
-    no copy, several processes share one copy in memory, and writing to a tensor stays private. The
-    file must not be changed in place meanwhile; a new download replaces it and does no harm.
+    The tensors of a ``pytorch_model.pt`` are views of the file, mapped copy-on-write: nothing is
+    copied, several processes share one copy in memory, and changes to a tensor stay in its process.
+    The file must not be changed in place meanwhile. A new download is safe: it replaces the file.
 
     Args:
         folder: model folder.
-        keep_dtype: leave half and double precision as stored; otherwise they become float32.
+        keep_dtype: keep half and double precision as stored; otherwise they become float32.
         verify: compare the bytes with the checksums in the file (zip checkpoints have them).
 
     Returns:
         CPU tensor by state-dict key.
 
     Raises:
-        ModelError: no weights, damaged bytes, or a pickle that holds code.
+        ModelError: the weights are missing or damaged, or their pickle contains code.
     """
     path = require_weights(folder)
     if path.name == SAFETENSORS_NAME:
         state = _load_safetensors(path)
     else:
         state = _load_checkpoint(read_checkpoint(path), verify)
-    return state if keep_dtype else {key: _as_float32(tensor) for key, tensor in state.items()}
+    if keep_dtype:
+        return state
+    return {key: t.float() if t.is_floating_point() else t for key, t in state.items()}
 
 
 def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
-    """Shape of every tensor in a model's weights by state-dict key; torch is not imported.
+    """The shape of every tensor in a model's weights, by state-dict key; does not import torch.
 
     Raises:
         ModelError: see :func:`load_weights`.
@@ -71,7 +73,7 @@ def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:
 
 
 def verify_weights(folder: Path) -> None:
-    """Check that a model's weights can be read and agree with the checksums in the file, if any.
+    """Check that a model's weights can be read, and compare them with the file's checksums if any.
 
     Raises:
         ModelError: see :func:`load_weights`.
@@ -88,17 +90,16 @@ def verify_weights(folder: Path) -> None:
 def compare_keys(
     expected: Mapping[str, tuple[int, ...]], found: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Check that weights belong to a network: the same keys, each of the same shape.
+    """Check that weights fit a network: the same keys, each with the same shape.
 
-    Entries without a part in inference (the loss, batch counters, pixel statistics) may be missing
-    or left over.
+    Entries that inference does not need (the loss, batch counters, pixel statistics) are ignored.
 
     Args:
         expected: shape by key of the network's state dict.
         found: shape by key of the weights.
 
     Raises:
-        ModelError: they differ; the sentence names the first few differences of each kind.
+        ModelError: they differ; the message names the first few differences of each kind.
     """
     wanted = {key: tuple(shape) for key, shape in expected.items() if not _is_ignored(key)}
     given = {key: tuple(shape) for key, shape in found.items() if not _is_ignored(key)}
@@ -115,18 +116,18 @@ def compare_keys(
     found_kinds = [_listed(kind, entries) for kind, entries in kinds.items() if entries]
     if found_kinds:
         raise ModelError(
-            f"the weights are of another architecture than the configuration: "
-            f"{'; '.join(found_kinds)}"
+            f"the weights do not fit the configuration ({'; '.join(found_kinds)}); use both files "
+            "of one model"
         )
 
 
 def weights_digest(folder: Path) -> str:
     """SHA-256 of a model's weights file in hexadecimal.
 
-    Computed once a process for one path, size and time of change.
+    Computed once a process for each path, size and modification time.
 
     Raises:
-        ModelError: there are no weights, or they cannot be read.
+        ModelError: the weights are missing or cannot be read.
     """
     return _digest(require_weights(folder))
 
@@ -135,7 +136,7 @@ def configuration_digest(folder: Path) -> str:
     """SHA-256 of a model's ``configuration.json`` in hexadecimal; see :func:`weights_digest`.
 
     Raises:
-        ModelError: it cannot be read.
+        ModelError: the file cannot be read.
     """
     return _digest(folder / CONFIGURATION_NAME)
 
@@ -146,7 +147,9 @@ def _digest(path: Path) -> str:
         stat = path.stat()
         return _file_digest(path, stat.st_size, stat.st_mtime_ns)
     except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror})") from error
+        raise ModelError(
+            f"{path} cannot be read ({error.strerror}); check the file and its permissions"
+        ) from error
 
 
 @functools.lru_cache(maxsize=8)
@@ -166,10 +169,13 @@ def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise damaged(path, str(error)) from error
+    except (AttributeError, KeyError) as error:
+        # Its table of dtypes holds names that this torch does not have, such as 8-bit floats.
+        raise ModelError(f"{path} has numbers that torch cannot hold ({error})") from error
 
 
 def _load_checkpoint(checkpoint: Checkpoint, verify: bool) -> dict[str, torch.Tensor]:
-    """Tensors as views of the mapped file, which they keep alive."""
+    """Tensors as views of the mapped file, which stays mapped as long as one of them exists."""
     import torch
 
     mapped = map_file(checkpoint.path)
@@ -185,14 +191,10 @@ def _load_checkpoint(checkpoint: Checkpoint, verify: bool) -> dict[str, torch.Te
             continue
         if stored.key not in runs:
             run = torch.frombuffer(mapped, dtype=dtype, count=stored.numel, offset=span.start)
-            # torch.save aligns to 64 bytes in a zip; older files are not aligned at all.
+            # torch.save aligns to 64 bytes in a zip; older files are not aligned.
             runs[stored.key] = run.clone() if span.start % stored.itemsize else run
         state[name] = runs[stored.key].as_strided(tensor.shape, tensor.stride, tensor.offset)
     return state
-
-
-def _as_float32(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def _is_ignored(key: str) -> bool:

@@ -1,10 +1,11 @@
 """M2FP (Mask2Former for Parsing) in PyTorch: photo tensor in, per-query classes and masks out.
 
-The reading order is the data's: ``config`` (numbers), ``backbone``, ``pixel_decoder`` with its
-``deformable_attention``, ``mask_decoder``, ``m2fp`` (all of it together).
+Read it in the order of the data: ``config`` (the numbers of a model), ``backbones``,
+``pixel_decoder`` with its ``deformable_attention``, ``mask_decoder``, ``m2fp`` (the whole network);
+``build`` makes one from a model folder.
 
 Sources: Yang et al., "Deep Learning Technique for Human Parsing: A Survey and Outlook",
 https://arxiv.org/abs/2301.00394; Cheng et al., "Masked-attention Mask Transformer for Universal
-Image Segmentation", https://arxiv.org/abs/2112.01527. Parameter names are those of ModelScope's
-published checkpoints, so these load as they are.
+Image Segmentation", https://arxiv.org/abs/2112.01527. Parameters have the names of ModelScope's
+published checkpoints, which therefore load as they are.
 """

@@ -1,34 +1,45 @@
-"""A model's numbers, read from the ``configuration.json`` that lies beside its weights.
+"""A model's numbers, read from the ``configuration.json`` beside its weights.
 
-The file is ModelScope's: its ``model`` section holds the constructor arguments of M2FP. Keys that
-are not known here are ignored (newer files stay readable); known keys with a wrong value are named.
-Ours, and optional, are ``model.label_map``, ``model.sides``, ``model.mask_edges`` and
-``preprocessor``.
+The file has ModelScope's format: its ``model`` section holds the constructor arguments of M2FP.
+Unknown keys are ignored, so that newer files stay readable; a wrong value of a known key is an
+error that names the key. ``model.label_map``, ``model.sides``, ``model.mask_edges`` and
+``preprocessor`` are our own additions and optional.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from m2fp_cli.errors import ModelError
-from m2fp_cli.labels import HUMAN, LabelSet
+from m2fp_cli.jsonio import read_json
+from m2fp_cli.network.backbones import BACKBONES
+from m2fp_cli.records.labels import HUMAN, LabelSet
 
 CONFIGURATION_FILE = "configuration.json"
 ALL_STAGES = ("res2", "res3", "res4", "res5")
-BACKBONES = ("resnet", *(f"efficientnet_lite{size}" for size in range(5)))
 
 
 @dataclass(frozen=True)
 class BackboneConfig:
-    """ResNet with the DeepLab stem, or EfficientNet-Lite.
+    """The backbone; names and defaults are ModelScope's, but for ``kind``.
 
     Attributes:
-        kind: ``resnet``, whose numbers are ModelScope's, or ``efficientnet_lite0`` to ``4``,
-            where only ``out_features`` and ``norm`` count.
+        kind: ``resnet``, with the DeepLab stem, or ``efficientnet_lite0`` to ``4``, which read only
+            ``out_features`` and ``norm``.
+        out_features: stages whose feature maps are used.
+        depth: layers of the ResNet, a key of ``BLOCKS_PER_STAGE``.
+        num_groups: groups of the 3x3 convolutions.
+        width_per_group: channels of a group in ``res2``.
+        norm: ``BN``, ``GN`` or ``nnSyncBN``.
+        stem_out_channels: channels behind the stem.
+        res2_out_channels: channels behind ``res2``; every later stage has twice as many.
+        stride_in_1x1: a block's stride is in its first 1x1 convolution, not in the 3x3.
+        res4_dilation: dilation of ``res4``; above 1 the stage keeps its size.
+        res5_dilation: the same for ``res5``.
+        res5_multi_grid: factors on the dilation of the blocks of ``res5``.
     """
 
     kind: str = "resnet"
@@ -47,7 +58,19 @@ class BackboneConfig:
 
 @dataclass(frozen=True)
 class EncoderConfig:
-    """Pixel decoder with deformable attention."""
+    """The pixel decoder with deformable attention; names and defaults are ModelScope's.
+
+    Attributes:
+        in_features: stages that it reads.
+        transformer_in_features: those of them that go through deformable attention.
+        transformer_dropout: share of features dropped in training.
+        transformer_nheads: attention heads.
+        transformer_dim_feedforward: channels inside a feed-forward block.
+        transformer_enc_layers: number of layers.
+        conv_dim: channels of its feature maps.
+        mask_dim: channels of the mask features.
+        common_stride: stride of the mask features with respect to the input.
+    """
 
     in_features: tuple[str, ...] = ALL_STAGES
     transformer_in_features: tuple[str, ...] = ("res3", "res4", "res5")
@@ -62,7 +85,19 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Mask decoder."""
+    """The mask decoder; names and defaults are ModelScope's.
+
+    Attributes:
+        num_classes: classes with background and the human class, without "no object".
+        hidden_dim: channels of a query.
+        num_queries: number of queries.
+        nheads: attention heads.
+        dim_feedforward: channels inside a feed-forward block.
+        dec_layers: number of layers.
+        pre_norm: norms come before the blocks, not after.
+        mask_dim: channels of the mask features.
+        enforce_input_project: project the context maps even if their width already fits.
+    """
 
     num_classes: int = 21
     hidden_dim: int = 256
@@ -80,10 +115,10 @@ class InputConfig:
     """How a photo is scaled before the network sees it.
 
     Attributes:
-        min_size: length the shortest edge is scaled to, in pixels.
-        max_size: bound on the longest edge, in pixels.
+        min_size: pixels that the shortest edge is scaled to.
+        max_size: most pixels that the longest edge may have.
         size_divisibility: height and width are padded to a multiple of this.
-        crop_hw: single-human models only: the fixed (height, width) a photo is fitted into.
+        crop_hw: the (height, width) that a photo is fitted into; single-human models only.
     """
 
     min_size: int = 640
@@ -97,20 +132,26 @@ class ModelConfig:
     """Everything that defines a member of the M2FP family.
 
     Attributes:
-        labels: names of the classes; the human class is part of them if the model has one.
-        num_parsing: number of labels of a semantic map, background included.
-        single_human: the photo is fitted into ``input.crop_hw`` and holds one person.
-        parsing_on: queries are read as part and human instances.
-        semantic_on: the per-class map of Mask2Former is computed.
-        parsing_ins_score_thr: score from which an instance counts for the label map.
-        label_map: ``instances`` (the reference's averaged class maps of instances) or ``queries``
-            (Mask2Former's semantic inference: class probability times mask probability, summed).
-        sides: ``pixels`` (left and right as the queries say, pixel by pixel) or ``body`` (in the
-            label map, a limb or shoe is of the side of its person's body that its centre is on).
-        mask_edges: ``network`` (masks as the network gives them) or ``photo`` (they are moved to
-            the photo's edges, see :mod:`m2fp_cli.engine.mask_edges`).
-        sem_seg_postprocess_before_inference: semantic inference is done on masks at the photo's
-            size; otherwise at the network's input size, and the class sums are scaled to the photo.
+        labels: names of the classes, with the human class if the model has one.
+        num_parsing: number of labels of a label map, with background.
+        backbone: its numbers.
+        encoder: the pixel decoder's numbers.
+        decoder: the mask decoder's numbers.
+        input: how a photo is scaled.
+        single_human: the photo is fitted into ``input.crop_hw`` and shows one person.
+        parsing_on: queries are part and human instances.
+        semantic_on: Mask2Former's class maps are computed.
+        parsing_ins_score_thr: score threshold of the instances that paint the label map.
+        label_map: how the label map is made: ``instances`` (from the mean votes of instances, as in
+            the reference) or ``queries`` (Mask2Former's semantic inference: class probability
+            times mask probability, summed over queries).
+        sides: how left and right are told apart in the label map: ``pixels`` (by the queries, pixel
+            by pixel) or ``body`` (a limb or shoe has the side of its person's body that its centre
+            lies on, see :mod:`m2fp_cli.engine.sides`).
+        mask_edges: ``network`` (masks are used as the network gives them) or ``photo`` (their edges
+            are moved to the photo's, see :mod:`m2fp_cli.engine.mask_edges`).
+        sem_seg_postprocess_before_inference: semantic inference takes masks at the photo's size;
+            otherwise at the network's input size, and the class sums are scaled to the photo.
     """
 
     labels: LabelSet
@@ -129,6 +170,11 @@ class ModelConfig:
     sem_seg_postprocess_before_inference: bool = True
 
 
+# A configuration may come from a stranger: these keep what a photo takes within bounds. What the
+# network itself takes is bounded by the weights, see ``network.build``.
+_MAX_SIZES = {"input.min_size": 4096, "input.max_size": 8192, "sizes": 4096}
+_MAX_NUMBER = 1 << 16
+
 _Section = TypeVar("_Section")
 
 
@@ -136,39 +182,49 @@ def read_config(folder: Path) -> ModelConfig:
     """Read ``configuration.json`` of a model folder.
 
     Raises:
-        ModelError: the file is missing, no JSON, or a value in it is wrong; the message names the
-            file and the key.
+        ModelError: the file is missing or not JSON, or a value in it is wrong; the message names
+            the file and the key.
     """
-    path = folder / CONFIGURATION_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return parse_config(read_document(folder))
+    except ModelError as error:
+        raise ModelError(f"{folder / CONFIGURATION_FILE}: {error}") from error
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """Read ``configuration.json`` of a model folder, without looking into it.
+
+    Raises:
+        ModelError: the file is missing or is not a JSON object; the message does not name it.
+    """
+    try:
+        document = read_json(folder / CONFIGURATION_FILE)
     except OSError as error:
         raise ModelError(
-            f"{path}: cannot be read ({error.strerror}); a model folder needs it"
+            f"cannot be read ({error.strerror}); a model folder needs this file"
         ) from error
     except ValueError as error:
-        raise ModelError(f"{path}: is no JSON ({error}); fetch the model again") from error
-    try:
-        return parse_config(document)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{error}; download the model again") from error
+    if not isinstance(document, dict):
+        raise ModelError("is not a JSON object; download the model again")
+    return document
 
 
 def parse_config(document: Mapping[str, Any]) -> ModelConfig:
     """Build a configuration from the parsed ``configuration.json``.
 
     Args:
-        document: the whole document; its ``model`` object is what counts.
+        document: the whole document, with its ``model`` section.
 
     Raises:
         ModelError: a section is missing or a value is wrong; the message names the key.
     """
     model = document.get("model") if isinstance(document, Mapping) else None
     if not isinstance(model, Mapping):
-        raise ModelError('"model" is missing; this is no configuration of an M2FP model')
+        raise ModelError('"model" is missing; this is not the configuration of an M2FP model')
     kind = model.get("type", "m2fp")
     if kind != "m2fp":
-        raise ModelError(f'"model.type" is {kind!r}, only "m2fp" can be run')
+        raise ModelError(f'"model.type" is {kind!r}; only "m2fp" is supported')
     backbone = _section(BackboneConfig, model, "backbone")
     encoder = _section(EncoderConfig, model, "encoder")
     decoder = _section(DecoderConfig, model, "decoder")
@@ -187,7 +243,7 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
 
 
 def _section(kind: Callable[..., _Section], parent: Mapping[str, Any], name: str) -> _Section:
-    """One dataclass from one JSON object, unknown keys left out."""
+    """Build a dataclass from one JSON object; unknown keys are ignored."""
     given = parent.get(name) or {}
     if not isinstance(given, Mapping):
         raise ModelError(f'"{name}" must be an object, it is {type(given).__name__}')
@@ -200,7 +256,7 @@ def _section(kind: Callable[..., _Section], parent: Mapping[str, Any], name: str
 
 
 def _typed(key: str, value: Any, like: Any) -> Any:
-    """``value`` in the type of ``like``; lists become tuples of the type of its members."""
+    """``value``, checked to have the type of ``like``; lists become tuples."""
     if isinstance(like, tuple):
         if not isinstance(value, list) or not value:
             raise ModelError(f'"{key}" must be a list, it is {value!r}')
@@ -209,13 +265,15 @@ def _typed(key: str, value: Any, like: Any) -> Any:
         return float(value)
     if type(value) is not type(like):
         raise ModelError(f'"{key}" must be of type {type(like).__name__}, it is {value!r}')
-    if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-        raise ModelError(f'"{key}" must be at least 1, it is {value}')
+    if isinstance(value, int) and not isinstance(value, bool):
+        most = _MAX_SIZES.get(key, _MAX_NUMBER)
+        if not 1 <= value <= most:
+            raise ModelError(f'"{key}" must be from 1 to {most}, it is {value}')
     return value
 
 
 def _scalars(model: Mapping[str, Any]) -> dict[str, Any]:
-    """The switches of ``model`` that are given, checked."""
+    """The values of ``model`` that are given and not a section, checked."""
     likes: dict[str, Any] = {
         "single_human": True,
         "parsing_on": True,
@@ -231,9 +289,9 @@ def _scalars(model: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _labels(model: Mapping[str, Any], num_classes: int) -> tuple[LabelSet, int]:
-    """Label set and the number of map labels.
+    """The label set, and the number of labels of a label map.
 
-    Some multi-human configurations list the parts only; the human class then comes after them.
+    Some multi-human configurations list only the parts; the human class then follows them.
     """
     names = model.get("classes")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
@@ -244,7 +302,7 @@ def _labels(model: Mapping[str, Any], num_classes: int) -> tuple[LabelSet, int]:
         names = [*names, HUMAN]
     if len(names) != num_classes:
         raise ModelError(
-            f'"classes" names {len(names)} classes, "decoder.num_classes" says {num_classes}'
+            f'"classes" lists {len(names)} names, but "decoder.num_classes" is {num_classes}'
         )
     human_id = count if num_parsing is not None and count < len(names) else None
     try:
@@ -254,8 +312,11 @@ def _labels(model: Mapping[str, Any], num_classes: int) -> tuple[LabelSet, int]:
 
 
 def _input(document: Mapping[str, Any], model: Mapping[str, Any]) -> InputConfig:
-    """Scaling of the photo; the defaults are those of ModelScope's pipeline."""
-    given = _section(InputConfig, {"input": _without_crop(document)}, "input")
+    """How a photo is scaled; the defaults are those of ModelScope's pipeline."""
+    section = document.get("preprocessor")
+    known = section if isinstance(section, Mapping) else {}
+    limits = {key: value for key, value in known.items() if key in ("min_size", "max_size")}
+    given = _section(InputConfig, {"input": limits}, "input")
     if not model.get("single_human", True):
         return given
     sizes = model.get("input_single_human")
@@ -269,21 +330,18 @@ def _input(document: Mapping[str, Any], model: Mapping[str, Any]) -> InputConfig
     return InputConfig(given.min_size, given.max_size, given.size_divisibility, crop_hw)
 
 
-def _without_crop(document: Mapping[str, Any]) -> dict[str, Any]:
-    section = document.get("preprocessor")
-    known = section if isinstance(section, Mapping) else {}
-    return {key: value for key, value in known.items() if key in ("min_size", "max_size")}
-
-
 def _check(config: ModelConfig) -> None:
-    """Refuse combinations that cannot be built, naming the key."""
+    """Raise an error that names the key for values that cannot be built."""
     backbone, encoder, decoder = config.backbone, config.encoder, config.decoder
     known_depths = (14, 26, 50, 101, 152)
     rules = (
-        (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {BACKBONES}'),
+        (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {", ".join(BACKBONES)}'),
         (backbone.depth in known_depths, f'"backbone.depth" must be one of {known_depths}'),
         (backbone.norm in ("BN", "GN", "nnSyncBN"), '"backbone.norm" must be BN, GN or nnSyncBN'),
-        (set(backbone.out_features) <= set(ALL_STAGES), '"backbone.out_features" must be stages'),
+        (
+            set(backbone.out_features) <= set(ALL_STAGES),
+            f'"backbone.out_features" may name only {", ".join(ALL_STAGES)}',
+        ),
         (
             set(encoder.in_features) <= set(backbone.out_features),
             '"encoder.in_features" names a stage that the backbone does not give',
@@ -308,7 +366,7 @@ def _check(config: ModelConfig) -> None:
         (encoder.mask_dim == decoder.mask_dim, '"mask_dim" differs between encoder and decoder'),
         (
             config.parsing_on or config.semantic_on,
-            '"parsing_on" and "semantic_on" are both off, nothing would come out',
+            '"parsing_on" and "semantic_on" are both off; one of them must be on',
         ),
         (
             config.label_map in ("instances", "queries"),

@@ -6,15 +6,19 @@ from torch import Tensor, nn
 
 
 def build_norm(kind: str, channels: int) -> nn.Module:
-    """Normalisation layer by its name in a configuration: ``BN``, ``GN`` or ``nnSyncBN``.
+    """The normalization layer of a configuration's name: ``BN``, ``GN`` or ``nnSyncBN``.
 
-    Synchronised batch norm differs from plain batch norm only while training on several devices.
+    Synchronized batch norm differs from plain batch norm only in training on several devices.
+
+    Args:
+        kind: the name.
+        channels: how many it normalizes; a multiple of 32 for ``GN``.
     """
     return nn.GroupNorm(32, channels) if kind == "GN" else nn.BatchNorm2d(channels)
 
 
 class ConvNorm(nn.Conv2d):
-    """A bias-free convolution that owns its normalisation, as the checkpoints name them."""
+    """A convolution without bias and its norm, under the names that checkpoints use."""
 
     def __init__(
         self,
@@ -27,7 +31,17 @@ class ConvNorm(nn.Conv2d):
         dilation: int = 1,
         groups: int = 1,
     ) -> None:
-        """Pad so that stride 1 keeps the size."""
+        """Build a convolution that is padded so that stride 1 keeps the size.
+
+        Args:
+            in_channels: channels of the input.
+            out_channels: channels of the output.
+            kernel: height and width of the kernel, odd.
+            norm: the normalization layer.
+            stride: step of the kernel.
+            dilation: distance between the kernel's pixels.
+            groups: groups of channels that are convolved separately.
+        """
         padding = dilation * (kernel // 2)
         super().__init__(
             in_channels, out_channels, kernel, stride, padding, dilation, groups, bias=False
@@ -36,6 +50,6 @@ class ConvNorm(nn.Conv2d):
         self.norm = norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Convolve (N, C_in, H, W), then normalise."""
+        """Map (N, C_in, H, W) to (N, C_out, H / stride, W / stride)."""
         out: Tensor = self.norm(super().forward(x))
         return out

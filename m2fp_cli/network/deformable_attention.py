@@ -1,8 +1,8 @@
 """Multi-scale deformable attention: every position looks at a few learnt points per level.
 
 Zhu et al., "Deformable DETR", https://arxiv.org/abs/2010.04159, equation 3. This is the portable
-form, in differentiable torch operations; it is what training runs and what the fused kernel is
-tested against.
+form, in differentiable torch operations. Training on a GPU runs it, and the compiled loops are
+tested against it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,13 @@ class DeformableAttention(nn.Module):
     """Deformable self-attention over the flattened feature levels."""
 
     def __init__(self, channels: int, num_levels: int, num_heads: int, num_points: int = 4) -> None:
-        """Build the four projections with the initialisation of the paper.
+        """Build the four projections with the initialization of the paper.
+
+        Args:
+            channels: channels of a position.
+            num_levels: feature levels.
+            num_heads: attention heads.
+            num_points: points that a head looks at per level.
 
         Raises:
             ValueError: ``channels`` is not a multiple of ``num_heads``.
@@ -40,7 +46,7 @@ class DeformableAttention(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Start with equal weights and points on a ring, one direction per head."""
+        """Set the first weights: equal attention, points on a ring, one direction per head."""
         for linear in (self.value_proj, self.output_proj):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
@@ -61,7 +67,7 @@ class DeformableAttention(nn.Module):
         Args:
             query: (N, S, C) features with their positions added.
             source: (N, S, C) features; S is the sum of h * w over ``shapes``.
-            reference: (S, 2) own (x, y) of every position, in [0, 1] of the map.
+            reference: (S, 2) (x, y) of every position itself, in [0, 1] of its map.
             shapes: (h, w) of every level.
 
         Returns:
@@ -107,7 +113,10 @@ def sample_points(value: Tensor, shapes: Shapes, locations: Tensor, weights: Ten
 
 
 def reference_points(shapes: Shapes) -> Tensor:
-    """Own centre of every position of every level.
+    """The centre of every position of every level.
+
+    Args:
+        shapes: (h, w) of every level; S is the sum of h * w.
 
     Returns:
         (S, 2) float32 (x, y) in [0, 1].

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from m2fp_cli.network.backbone import build_backbone
+from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import MaskDecoder, QueryPrediction
 from m2fp_cli.network.pixel_decoder import PixelDecoder
@@ -24,17 +24,17 @@ class M2FP(nn.Module):
     """Mask2Former for Parsing."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build the network with fresh weights; ``config.decoder`` says how many queries."""
+        """Build the network with fresh weights."""
         super().__init__()
         self.config = config
-        self.backbone = build_backbone(config.backbone)
+        self.backbone = backbone_module(config.backbone).build(config.backbone)
         self.sem_seg_head = SegmentationHead(config)
 
     def forward(self, images: Tensor) -> QueryPrediction:
         """Parse a batch.
 
         Args:
-            images: (N, 3, H, W) float, normalised RGB; H and W multiples of 32.
+            images: (N, 3, H, W) float, normalized RGB; H and W multiples of 32.
 
         Returns:
             class logits (N, Q, K + 1) and mask logits (N, Q, H/4, W/4).

@@ -1,7 +1,7 @@
-"""Mask decoder: learnt queries look at the context maps through their own masks.
+"""Mask decoder: learnt queries attend to the context maps inside their own masks.
 
-Mask2Former, section 3.2.2: masked cross-attention first, then self-attention, then feed-forward;
-one of three scales per layer, round robin, coarsest first.
+Mask2Former, section 3.2.2: masked cross-attention first, then self-attention, then feed-forward.
+Every layer reads one of three scales, in turn, coarsest first.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.network.config import DecoderConfig
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
 from m2fp_cli.network.position import sine_positions
@@ -20,11 +21,12 @@ from m2fp_cli.network.position import sine_positions
 
 @dataclass(frozen=True, eq=False)
 class QueryPrediction:
-    """What the queries say after one decoder layer.
+    """The queries' classes and masks after one decoder layer.
 
     Attributes:
         class_logits: (N, Q, K + 1); the last column is "no object".
-        mask_logits: (N, Q, h, w) at the mask features' stride; positive = inside.
+        mask_logits: (N, Q, h, w) at the mask features' stride; a cell belongs to the query's mask
+            where its logit is above ``MASK_LOGIT_THRESHOLD``.
     """
 
     class_logits: Tensor
@@ -54,7 +56,7 @@ class Attention(nn.Module):
             query: (N, Q, C).
             key: (N, L, C).
             value: (N, L, C).
-            blocked: (N, Q, L) bool, True = not to be looked at; None = everything is open.
+            blocked: (N, Q, L) bool, True = must not be looked at; None = nothing is blocked.
 
         Returns:
             (N, Q, C).
@@ -77,7 +79,7 @@ class Attention(nn.Module):
 
 
 class SelfAttentionLayer(nn.Module):
-    """Queries look at each other."""
+    """Queries attend to each other."""
 
     def __init__(self, config: DecoderConfig) -> None:
         """Build attention and norm."""
@@ -95,7 +97,7 @@ class SelfAttentionLayer(nn.Module):
 
 
 class CrossAttentionLayer(nn.Module):
-    """Queries look at one context map, each only inside its current mask."""
+    """Queries attend to one context map, each only inside its current mask."""
 
     def __init__(self, config: DecoderConfig) -> None:
         """Build attention and norm."""
@@ -107,7 +109,7 @@ class CrossAttentionLayer(nn.Module):
     def forward(
         self, x: Tensor, query_pos: Tensor, key: Tensor, value: Tensor, blocked: Tensor
     ) -> Tensor:
-        """Map (N, Q, C) to (N, Q, C), given key and value (N, L, C), blocked (N, Q, L)."""
+        """Map (N, Q, C) to (N, Q, C); see ``Attention.forward`` for key, value and blocked."""
         source = self.norm(x) if self.pre_norm else x
         x = x + self.multihead_attn(source + query_pos, key, value, blocked)
         return x if self.pre_norm else self.norm(x)
@@ -132,7 +134,7 @@ class FeedForwardLayer(nn.Module):
 
 
 class MaskEmbedding(nn.Module):
-    """Three linear layers: a query's feature to the embedding its mask is read with."""
+    """Three linear layers from a query's features to its mask embedding."""
 
     def __init__(self, hidden_dim: int, mask_dim: int) -> None:
         """Build the layers."""
@@ -152,7 +154,13 @@ class MaskDecoder(nn.Module):
     """Queries in, classes and masks out."""
 
     def __init__(self, config: DecoderConfig, in_channels: int) -> None:
-        """Build the layers; context maps are projected only if their width differs."""
+        """Build the layers.
+
+        Args:
+            config: the decoder's numbers.
+            in_channels: channels of the context maps; they are projected only if the decoder's
+                width differs or the configuration asks for it.
+        """
         super().__init__()
         hidden, layers = config.hidden_dim, range(config.dec_layers)
         self.transformer_self_attention_layers = nn.ModuleList(
@@ -182,11 +190,11 @@ class MaskDecoder(nn.Module):
         Args:
             context: three maps (N, C, h, w), coarsest first.
             mask_features: (N, mask_dim, H/4, W/4).
-            all_layers: also give the prediction before the first and after every layer, for deep
-                supervision in training.
+            all_layers: also return the predictions before the first and between the layers, for
+                deep supervision in training.
 
         Returns:
-            the final prediction alone, or all of them with the final one last.
+            The final prediction alone, or all of them with the final one last.
         """
         batch = mask_features.shape[0]
         sizes = [(int(c.shape[2]), int(c.shape[3])) for c in context]
@@ -209,7 +217,7 @@ class MaskDecoder(nn.Module):
     def _flatten_context(
         self, context: list[Tensor], sizes: list[tuple[int, int]]
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Keys (with positions) and values (N, h * w, C) of every level."""
+        """Keys, positions added, and values of every level: (N, h * w, C)."""
         values = [
             project(map_).flatten(2).transpose(1, 2) + self.level_embed.weight[level]
             for level, (project, map_) in enumerate(zip(self.input_proj, context, strict=True))
@@ -225,7 +233,7 @@ class MaskDecoder(nn.Module):
         return out
 
     def _mask_logits(self, x: Tensor, mask_features: Tensor) -> Tensor:
-        """(N, Q, h, w): every query's embedding against every pixel's."""
+        """(N, Q, h, w): the product of every query's mask embedding with every pixel's features."""
         embedding = self.mask_embed(self.decoder_norm(x))
         return (embedding @ mask_features.flatten(2)).unflatten(2, mask_features.shape[-2:])
 
@@ -242,9 +250,16 @@ def blocked_positions(mask_logits: Tensor, size_hw: tuple[int, int]) -> Tensor:
     """
     with torch.no_grad():
         small = F.interpolate(mask_logits, size_hw, mode="bilinear", align_corners=False)
-        return open_if_empty(torch.lt(small.flatten(2), 0))  # sigmoid < 0.5
+        return open_if_empty(torch.lt(small.flatten(2), MASK_LOGIT_THRESHOLD))
 
 
 def open_if_empty(blocked: Tensor) -> Tensor:
-    """Let a query that would see nothing see everything; (..., L) bool."""
+    """Unblock all positions of a query that has all of them blocked.
+
+    Args:
+        blocked: (..., L) bool.
+
+    Returns:
+        (..., L) bool.
+    """
     return blocked & ~blocked.all(dim=-1, keepdim=True)

@@ -1,7 +1,7 @@
 """Pixel decoder: backbone features to three context maps and one high-resolution embedding.
 
-The coarse levels exchange context through deformable attention; the finest one is added by a
-feature pyramid step (Mask2Former, section 3.2.1 and figure 2).
+The coarse levels exchange context through deformable attention; the finest is added by a step of a
+feature pyramid (Mask2Former, section 3.2.1 and figure 2).
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.network.backbone import feature_channels, feature_strides
+from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import BackboneConfig, EncoderConfig
 from m2fp_cli.network.convolution import ConvNorm
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
 from m2fp_cli.network.position import sine_positions
 
-NUM_CONTEXT_LEVELS = 3  # the mask decoder cycles over three scales, whatever the encoder has
+NUM_CONTEXT_LEVELS = 3  # the mask decoder reads three scales, however many the encoder has
 
 
 class DeformableLayer(nn.Module):
     """One encoder layer: deformable self-attention and a feed-forward block, both residual."""
 
     def __init__(self, config: EncoderConfig, num_levels: int) -> None:
-        """Build a post-norm layer."""
+        """Build a layer whose norms come after the blocks."""
         super().__init__()
         channels, hidden = config.conv_dim, config.transformer_dim_feedforward
         self.self_attn = DeformableAttention(channels, num_levels, config.transformer_nheads)
@@ -45,7 +45,7 @@ class DeformableLayer(nn.Module):
 
 
 class DeformableEncoder(nn.Module):
-    """All levels flattened into one sequence, refined by the layers."""
+    """All levels as one sequence, through the encoder layers."""
 
     def __init__(self, config: EncoderConfig, num_levels: int) -> None:
         """Build ``transformer_enc_layers`` layers and one embedding per level."""
@@ -57,7 +57,7 @@ class DeformableEncoder(nn.Module):
         )
 
     def forward(self, sources: list[Tensor]) -> list[Tensor]:
-        """Refine maps [(N, C, h, w), ...] and return maps of the same shapes."""
+        """Map (N, C, h, w) maps, one a level, to maps of the same shapes."""
         shapes = [(int(s.shape[2]), int(s.shape[3])) for s in sources]
         channels = sources[0].shape[1]
         positions = torch.cat(
@@ -81,9 +81,10 @@ class PixelDecoder(nn.Module):
     """From backbone features to context maps and mask features."""
 
     def __init__(self, config: EncoderConfig, backbone: BackboneConfig) -> None:
-        """Build projections, encoder and as many pyramid steps as the strides ask for."""
+        """Build projections, encoder and as many pyramid steps as ``common_stride`` needs."""
         super().__init__()
-        channels, strides = feature_channels(backbone), feature_strides(backbone)
+        stages = backbone_module(backbone)
+        channels, strides = stages.stage_channels(backbone), stages.stage_strides(backbone)
         width = config.conv_dim
         fine_to_coarse = sorted(config.transformer_in_features, key=lambda name: strides[name])
         self.context_features = fine_to_coarse[::-1]
@@ -113,7 +114,8 @@ class PixelDecoder(nn.Module):
             features: feature maps by stage name.
 
         Returns:
-            mask features (N, mask_dim, H/4, W/4), and three context maps, coarsest first.
+            Mask features (N, mask_dim, H/4, W/4), and three context maps (N, C, h, w), coarsest
+            first.
         """
         sources = [
             projection(features[name])

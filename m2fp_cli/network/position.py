@@ -11,7 +11,7 @@ from torch import Tensor
 
 @lru_cache(maxsize=64)
 def sine_positions(height: int, width: int, channels: int) -> Tensor:
-    """Fixed two-dimensional sine/cosine encoding, normalised to the map's size.
+    """Fixed two-dimensional sine and cosine encoding, normalized to the map's size.
 
     The first half of the channels encodes y, the second half x; inside a half, sines and cosines
     of the same frequency alternate. Formula: Carion et al., https://arxiv.org/abs/2005.12872, with
@@ -23,7 +23,7 @@ def sine_positions(height: int, width: int, channels: int) -> Tensor:
         channels: a multiple of 4.
 
     Returns:
-        (1, height * width, channels) float32, rows first. Shared between calls: never write to it.
+        (1, height * width, channels) float32, row by row. Calls share it: never write to it.
     """
     half = channels // 2
     index = torch.arange(half, dtype=torch.float32)
@@ -34,7 +34,7 @@ def sine_positions(height: int, width: int, channels: int) -> Tensor:
 
 
 def _encode_axis(size: int, frequency: Tensor) -> Tensor:
-    """(size, half) encoding of the positions 1..size along one axis."""
+    """Encoding of the positions 1..size along one axis, (size, half)."""
     steps = torch.arange(1, size + 1, dtype=torch.float32)
     angles = steps.mul(2 * math.pi / (size + 1e-6))[:, None] / frequency
     return torch.stack((angles[:, 0::2].sin(), angles[:, 1::2].cos()), dim=2).flatten(1)

@@ -1,1 +1,1 @@
-"""Pictures and pages a person looks at, made from results; knows no network."""
+"""Pictures, pages and files that people look at, made from results without the network."""

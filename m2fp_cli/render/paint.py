@@ -1,4 +1,4 @@
-"""Colours of ids: as a map of its own, over a photo, or on nothing.
+"""Paint a map of ids: by itself, over a photo, or on a transparent background.
 
 Over a photo, colours are mixed in linear light: mixing the stored sRGB values would darken every
 edge and every half-transparent colour. Inside a region the result depends on the id and the photo's
@@ -8,54 +8,26 @@ are computed.
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-Ids = npt.NDArray[np.integer[Any]]
-Picture = npt.NDArray[np.uint8]
-Floats = npt.NDArray[np.float32]
+from m2fp_cli.arrays import FloatArray, Ids, Picture
+from m2fp_cli.imaging.color import LINEAR, to_srgb_exactly
 
-# Binomial weights of the neighbours of a pixel at a border: (row, column, weight). A border between
-# two ids is one pixel's step in a map of ids; this spreads it over three.
+# Binomial weights of the neighbours of a pixel at a border: (row, column, weight). In a map of ids
+# a border is a step from one pixel to the next; this spreads it over three.
 _KERNEL = tuple(
     (row, column, (2 - abs(row)) * (2 - abs(column)) / 16)
     for row in (-1, 0, 1)
     for column in (-1, 0, 1)
 )
 _NO_MAP = np.empty(0, dtype=np.float32)  # a nearest-neighbour warp needs no second map
-_BLOCK_HW = (128, 512)  # fits a cache, and often lies outside of everybody
-
-
-def _linear_table() -> Floats:
-    """Linear light of the 256 sRGB values, IEC 61966-2-1."""
-    stored = np.arange(256) / 255
-    linear = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
-    return linear.astype(np.float32)
-
-
-LINEAR = _linear_table()
-
-
-def to_srgb(linear: npt.NDArray[np.floating[Any]]) -> Picture:
-    """Stored values of linear light.
-
-    Args:
-        linear: any shape, 0..1; values outside are clipped.
-
-    Returns:
-        uint8 of the same shape, rounded.
-    """
-    light = np.clip(linear, 0, 1)
-    stored = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    values: Picture = np.rint(stored * 255).astype(np.uint8)
-    return values
+_BLOCK_HW = (128, 512)  # pixels; a block fits a cache, and often holds nobody
 
 
 def paint_map(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
-    """A map of ids as a picture of exactly the palette's colours.
+    """Paint a map of ids in exactly the palette's colours.
 
     Args:
         ids: (H, W) integers, each an index of ``colors_rgb``.
@@ -79,9 +51,9 @@ def paint_over(
     *,
     opacity: float,
 ) -> Picture:
-    """Colours laid over a photo, mixed in linear light, with soft borders; id 0 stays clear.
+    """Paint a map of ids over a photo, mixed in linear light, with soft borders; id 0 stays clear.
 
-    Pixels whose eight neighbours and themselves have id 0 keep their value.
+    A pixel keeps its value where it and its eight neighbours have id 0.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR.
@@ -93,66 +65,62 @@ def paint_over(
         a new picture like ``image_bgr``.
     """
     painted = image_bgr.copy()
-    area = _used_area(ids)
+    area = _painted_area(ids)
     if area is None:
         return painted
     crop = np.ascontiguousarray(ids[area])
     photo = image_bgr[area]
     is_border = _find_borders(crop)
     if opacity == 1:
-        _cover_inside(painted[area], crop, colors_rgb)
+        covered = np.asarray(crop != 0).view(np.uint8)
+        target = painted[area]
+        target[:] = cv2.copyTo(paint_map(crop, colors_rgb), covered, np.ascontiguousarray(target))
     else:
         _mix_inside(painted[area], photo, crop, colors_rgb, opacity)
-    rows, columns = _places(is_border)
+    rows, columns = _set_pixels(is_border)
     color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
     at = (rows + area[0].start) * image_bgr.shape[1] + columns + area[1].start
     below = LINEAR.take(image_bgr.reshape(-1, 3).take(at, axis=0))
     mixed = color * np.float32(opacity) + below * (1 - alpha[:, None] * np.float32(opacity))
-    painted.reshape(-1, 3)[at] = to_srgb(mixed)
+    painted.reshape(-1, 3)[at] = to_srgb_exactly(mixed)
     return painted
 
 
 def paint_clear(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
-    """Colours on nothing: opaque inside, soft towards id 0.
+    """Paint a map of ids on a transparent background: opaque inside, soft towards id 0.
 
     Args:
         ids: (H, W) integers, each an index of ``colors_rgb``.
         colors_rgb: (N, 3) uint8.
 
     Returns:
-        (H, W, 4) uint8 BGRA with straight alpha; 0 in all four where nothing is.
+        (H, W, 4) uint8 BGRA with straight alpha; all 0 where nothing is painted.
     """
     colors_rgb = colors_rgb.copy()
     colors_rgb[0] = 0
     opaque = (ids != 0).astype(np.uint8) * np.uint8(255)
     bgra = np.asarray(cv2.merge((paint_map(ids, colors_rgb), opaque)), dtype=np.uint8)
-    area = _used_area(ids)
+    area = _painted_area(ids)
     if area is None:
         return bgra
     crop = np.ascontiguousarray(ids[area])
-    rows, columns = _places(_find_borders(crop))
+    rows, columns = _set_pixels(_find_borders(crop))
     color, alpha = _soft_colors(crop, rows, columns, colors_rgb)
     straight = color / np.maximum(alpha, np.float32(1e-6))[:, None]
-    bgra[area][rows, columns, :3] = to_srgb(straight)
+    bgra[area][rows, columns, :3] = to_srgb_exactly(straight)
     bgra[area][rows, columns, 3] = np.rint(alpha * 255)
     return bgra
 
 
-def _used_area(ids: Ids) -> tuple[slice, slice] | None:
-    """Rows and columns that a colour reaches: the box of the ids above 0 and one pixel around."""
-    used_rows = np.flatnonzero(ids.any(axis=1))
-    if not used_rows.size:
+def _painted_area(ids: Ids) -> tuple[slice, slice] | None:
+    """Rows and columns that are painted: the box of the ids above 0 and one pixel around it."""
+    rows = np.flatnonzero(ids.any(axis=1))
+    if not rows.size:
         return None
-    top, bottom = max(int(used_rows[0]) - 1, 0), int(used_rows[-1]) + 2
-    used_columns = np.flatnonzero(ids[top:bottom].any(axis=0))
-    left, right = max(int(used_columns[0]) - 1, 0), int(used_columns[-1]) + 2
+    top, bottom = max(int(rows[0]) - 1, 0), int(rows[-1]) + 2
+    columns = np.flatnonzero(ids[top:bottom].any(axis=0))
+    left, right = max(int(columns[0]) - 1, 0), int(columns[-1]) + 2
     return slice(top, bottom), slice(left, right)
-
-
-def _cover_inside(target: Picture, ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> None:
-    """Write the colours as they are wherever there are any."""
-    covered = np.asarray(ids != 0).view(np.uint8)
-    target[:] = cv2.copyTo(paint_map(ids, colors_rgb), covered, np.ascontiguousarray(target))
 
 
 def _mix_inside(
@@ -178,11 +146,11 @@ def _mix_inside(
 
 
 def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Picture]:
-    """For each channel of BGR the (N, 256) result for every id and every value of the photo."""
+    """For each channel of BGR the (N, 256) result of every id over every value of the photo."""
     tables = []
     for channel in range(3):
         light = LINEAR[colors_rgb[:, 2 - channel]][:, None] * np.float32(opacity)
-        table = to_srgb(light + LINEAR[None] * np.float32(1 - opacity))
+        table = to_srgb_exactly(light + LINEAR[None] * np.float32(1 - opacity))
         table[0] = np.arange(256)
         tables.append(table)
     return tables
@@ -196,11 +164,11 @@ def _find_borders(ids: Ids) -> npt.NDArray[np.bool_]:
 
 
 def _comparable(ids: Ids) -> Ids:
-    """The ids in a type that OpenCV takes."""
+    """The ids in a type that OpenCV can dilate."""
     return ids if ids.dtype in (np.uint8, np.uint16) else ids.astype(np.uint16)
 
 
-def _places(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _set_pixels(mask: npt.NDArray[np.bool_]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Rows and columns of the set pixels."""
     rows, columns = np.divmod(np.flatnonzero(mask), mask.shape[1])
     return rows, columns
@@ -211,8 +179,8 @@ def _soft_colors(
     rows: npt.NDArray[np.intp],
     columns: npt.NDArray[np.intp],
     colors_rgb: npt.NDArray[np.uint8],
-) -> tuple[Floats, Floats]:
-    """Linear colour, weighted by how much of it reaches a pixel, and that coverage.
+) -> tuple[FloatArray, FloatArray]:
+    """Linear colour at borders, weighted by how much of it reaches a pixel, and that coverage.
 
     Returns:
         (N, 3) float32 premultiplied BGR and (N,) float32 coverage, both 0..1.

@@ -1,34 +1,33 @@
-"""The pictures of one photo: its colour map and its overlay, as the user wants them."""
+"""The pictures of one photo: its colour map and its overlay, as the settings ask for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from m2fp_cli.arrays import Ids, Picture
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.encoding import (
-    encode_jpeg,
-    encode_palette_png,
-    encode_png,
-    encode_webp,
-)
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.palette import ColorScheme, Palette
+from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.palette import ColorScheme, Palette, load_scheme
+from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.contours import (
     SoftLines,
+    antialias,
     draw_lines,
     find_outlines,
     line_width,
-    soften,
 )
 from m2fp_cli.render.legend import FACE_NAMES, LegendEntry, LegendPlan, draw_legend, plan_legend
 from m2fp_cli.render.maps import PhotoMaps
-from m2fp_cli.render.paint import Ids, Picture, paint_clear, paint_map, paint_over
+from m2fp_cli.render.paint import paint_clear, paint_map, paint_over
 
-_PEOPLE_COLORS = 255
+_PERSON_COLORS = 255  # more people share them: a map of 8 bits is painted and stored faster
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class PaintSettings:
         color_map: paint the colour map.
         overlay: paint the overlay.
         contours: draw a line around every person.
-        legend: put a key to the colours into every picture.
+        legend: add a legend of the colours to every picture.
         color_map_format: ``png``, ``jpg`` or ``webp``.
         overlay_format: the same.
     """
@@ -63,7 +62,7 @@ class PaintSettings:
 
     @property
     def needs_photo(self) -> bool:
-        """Whether the maps alone are not enough."""
+        """Whether the photo is needed beside the maps."""
         return self.overlay or (self.color_map and self.background == "photo")
 
     @property
@@ -74,10 +73,10 @@ class PaintSettings:
 
 @dataclass(frozen=True, eq=False)
 class ColoredIds:
-    """What is painted, before it is a picture.
+    """Ids and their colours, ready to paint.
 
     Attributes:
-        ids: (H, W) integers, index of ``colors_rgb``; 0 stays clear.
+        ids: (H, W) integers, each an index of ``colors_rgb``; 0 stays clear.
         colors_rgb: (N, 3) uint8.
         names: what each id stands for.
     """
@@ -89,7 +88,12 @@ class ColoredIds:
 
 @dataclass(frozen=True, eq=False)
 class IndexedPicture:
-    """A picture that is still a map of ids; its file holds exactly the palette's colours."""
+    """A picture as a map of ids; its file holds exactly the palette's colours.
+
+    Attributes:
+        ids: (H, W) integers, each an index of ``colors_rgb``.
+        colors_rgb: (N, 3) uint8.
+    """
 
     ids: Ids
     colors_rgb: npt.NDArray[np.uint8]
@@ -103,17 +107,66 @@ class Pictures:
     overlay: Picture | None
 
 
+def colorize(
+    result: ParsingResult,
+    image_bgr: Picture | None = None,
+    *,
+    palette: str | Path = "m2fp",
+    by: str = "label",
+    labels: Sequence[str] | None = None,
+    opacity: float = 0.6,
+    contours: bool = False,
+    legend: bool = False,
+) -> Picture:
+    """Paint a result: over its photo, or as a colour map of its own.
+
+    Args:
+        result: what the parser says.
+        image_bgr: the photo, (H, W, 3) uint8 BGR; None for a colour map on black.
+        palette: ``m2fp``, ``voc``, ``cihp``, or a JSON file of labels and colours.
+        by: ``label`` or ``person``: what a colour stands for.
+        labels: names of the labels to paint, such as ``("hair", "shoes")``; None for all.
+        opacity: of the colours over a photo, in [0, 1].
+        contours: outline every person.
+        legend: add a legend where it hides no face.
+
+    Returns:
+        (H, W, 3) uint8 BGR; higher where the legend does not fit into the picture.
+
+    Raises:
+        UsageError: no such palette, or it does not fit the labels.
+        ImageError: the photo has another size, or there is no such label.
+    """
+    maps = PhotoMaps(result.labels, result.semantic_map, result.person_map, len(result.people))
+    settings = PaintSettings(
+        scheme=load_scheme(str(palette), result.labels),
+        by=by,
+        labels=None if labels is None else tuple(labels),
+        opacity=opacity,
+        color_map=image_bgr is None,
+        overlay=image_bgr is not None,
+        contours=contours,
+        legend=legend,
+    )
+    pictures = paint_pictures(maps, image_bgr, settings)
+    painted = pictures.overlay if pictures.color_map is None else pictures.color_map
+    if isinstance(painted, IndexedPicture):
+        return paint_map(painted.ids, painted.colors_rgb)
+    assert painted is not None  # one of the two was asked for
+    return painted
+
+
 def paint_pictures(maps: PhotoMaps, image_bgr: Picture | None, settings: PaintSettings) -> Pictures:
     """Paint what the settings ask for.
 
     Args:
-        maps: what is where.
+        maps: the labels and people of the photo.
         image_bgr: the photo, (H, W, 3) uint8 BGR of the maps' size; None where
             ``settings.needs_photo`` is false.
         settings: what to paint.
 
     Raises:
-        ImageError: photo and maps differ in size, or the people are not known but needed.
+        ImageError: photo and maps differ in size, or people are needed and there is no person map.
     """
     if image_bgr is not None and image_bgr.shape[:2] != maps.image_hw:
         raise ImageError(
@@ -122,56 +175,58 @@ def paint_pictures(maps: PhotoMaps, image_bgr: Picture | None, settings: PaintSe
             f"{maps.image_hw[1]} x {maps.image_hw[0]}; parse it again",
         )
     chosen = choose_ids(maps, settings)
-    top = _plan_top(maps, chosen, settings)
-    color_map = _color_map(chosen, image_bgr, settings, top) if settings.color_map else None
+    annotations = _plan_annotations(maps, chosen, settings)
+    color_map = _color_map(chosen, image_bgr, settings, annotations) if settings.color_map else None
     overlay = None
     if settings.overlay and image_bgr is not None:
         overlay = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=settings.opacity)
-        overlay = _draw_top(overlay, top)
+        overlay = _draw_annotations(overlay, annotations)
     return Pictures(color_map, overlay)
 
 
 def choose_ids(maps: PhotoMaps, settings: PaintSettings) -> ColoredIds:
-    """What is painted: labels or people, without the labels nobody asked for.
+    """Choose what is painted: labels or people, without the labels that are not asked for.
+
+    Args:
+        maps: the labels and people of the photo.
+        settings: what to paint.
 
     Raises:
-        ImageError: the people are wanted and not known, or a label is not in the label set.
+        ImageError: people are asked for and there is no person map, or a label is not in the label
+            set.
     """
-    kept = _kept(maps.labels, settings.labels)
+    kept = _kept_ids(maps.labels, settings.labels)
     if settings.by == "label":
         ids = maps.semantic_map
         if kept is not None:
             ids = np.where(kept, np.arange(256), 0).astype(np.uint8)[ids]
         colors = Palette.for_labels(maps.labels, settings.scheme).colors_rgb
         return ColoredIds(ids, colors, maps.labels.names)
-    people = _people_of(maps)
-    # More people than colours share them; as 8 bits a map is painted, and stored, faster.
-    folded = np.where(people > 0, (people - 1) % _PEOPLE_COLORS + 1, 0).astype(np.uint8)
+    person_map = _person_map_of(maps)
+    ids = np.where(person_map > 0, (person_map - 1) % _PERSON_COLORS + 1, 0).astype(np.uint8)
     if kept is not None:
-        folded[~kept[maps.semantic_map]] = 0
-    names = ("", *(f"Person {number}" for number in range(1, _PEOPLE_COLORS + 1)))
-    return ColoredIds(folded, Palette.for_people().colors_rgb, names)
+        ids[~kept[maps.semantic_map]] = 0
+    names = ("", *(f"Person {number}" for number in range(1, _PERSON_COLORS + 1)))
+    return ColoredIds(ids, Palette.for_people().colors_rgb, names)
 
 
 def encode_picture(picture: Picture | IndexedPicture, fmt: str) -> bytes:
-    """Bytes of a file; a map of ids stays one in a PNG, and loses no colour in a WebP.
+    """Encode a picture; a map of ids becomes a palette PNG, or a lossless WebP.
 
     Args:
         picture: as painted.
         fmt: ``png``, ``jpg`` or ``webp``.
     """
-    if isinstance(picture, IndexedPicture):
-        if fmt == "png":
-            return encode_palette_png(picture.ids, picture.colors_rgb)
-        pixels = paint_map(picture.ids, picture.colors_rgb)
-        return encode_webp(pixels, lossless=True) if fmt == "webp" else encode_jpeg(pixels)
+    if not isinstance(picture, IndexedPicture):
+        return encode_as(fmt, picture)
     if fmt == "png":
-        return encode_png(picture)
-    return encode_webp(picture) if fmt == "webp" else encode_jpeg(picture)
+        return encode_palette_png(picture.ids, picture.colors_rgb)
+    pixels = paint_map(picture.ids, picture.colors_rgb)
+    return encode_webp(pixels, lossless=True) if fmt == "webp" else encode_jpeg(pixels)
 
 
 @dataclass(frozen=True, eq=False)
-class _Top:
+class _Annotations:
     """What is drawn on top of every picture of a photo; None for what is not.
 
     Attributes:
@@ -183,65 +238,62 @@ class _Top:
     legend: LegendPlan | None
 
 
-def _plan_top(maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings) -> _Top:
+def _plan_annotations(maps: PhotoMaps, chosen: ColoredIds, settings: PaintSettings) -> _Annotations:
     lines = legend = None
     if settings.contours:
-        lines = soften(find_outlines(_people_of(maps), line_width(maps.image_hw)))
+        lines = antialias(find_outlines(_person_map_of(maps), line_width(maps.image_hw)))
     used = _used_ids(chosen.ids) if settings.legend else []
     if used:
         is_face = np.zeros(256, dtype=np.uint8)
-        is_face[_face_ids(maps.labels)] = 1
-        faces = np.asarray(cv2.LUT(maps.semantic_map, is_face)).view(np.bool_)
-        entries = [_entry(chosen, i) for i in used]
-        legend = plan_legend(entries, faces, maps.semantic_map > 0)
-    return _Top(lines, legend)
+        is_face[[i for i, name in enumerate(maps.labels.names) if name in FACE_NAMES]] = 1
+        face_mask = np.asarray(cv2.LUT(maps.semantic_map, is_face)).view(np.bool_)
+        colors = chosen.colors_rgb.tolist()
+        entries = [
+            LegendEntry(chosen.names[i], (colors[i][0], colors[i][1], colors[i][2])) for i in used
+        ]
+        legend = plan_legend(entries, face_mask, maps.semantic_map > 0)
+    return _Annotations(lines, legend)
 
 
 def _color_map(
-    chosen: ColoredIds, image_bgr: Picture | None, settings: PaintSettings, top: _Top
+    chosen: ColoredIds,
+    image_bgr: Picture | None,
+    settings: PaintSettings,
+    annotations: _Annotations,
 ) -> Picture | IndexedPicture:
     if settings.background == "photo" and image_bgr is not None:
         picture = paint_over(image_bgr, chosen.ids, chosen.colors_rgb, opacity=1.0)
     elif settings.background == "transparent":
         picture = paint_clear(chosen.ids, chosen.colors_rgb)
-    elif top.lines is None and top.legend is None:
+    elif annotations.lines is None and annotations.legend is None:
         return IndexedPicture(chosen.ids, chosen.colors_rgb)
     else:
         picture = paint_map(chosen.ids, chosen.colors_rgb)
-    return _draw_top(picture, top)
+    return _draw_annotations(picture, annotations)
 
 
-def _draw_top(picture: Picture, top: _Top) -> Picture:
-    """Draw into a picture that is nobody else's; a legend may make it higher."""
-    if top.lines is not None:
-        draw_lines(picture, top.lines)
-    return picture if top.legend is None else draw_legend(picture, top.legend)
+def _draw_annotations(picture: Picture, annotations: _Annotations) -> Picture:
+    """Draw into a picture, in place; a legend may make a new, higher one of it."""
+    if annotations.lines is not None:
+        draw_lines(picture, annotations.lines)
+    return picture if annotations.legend is None else draw_legend(picture, annotations.legend)
 
 
 def _used_ids(ids: Ids) -> list[int]:
-    """Ids above 0 in a map of 8 bits; to look for a byte is faster than to count them all."""
+    """Ids above 0 in a map of 8 bits; looking for a byte is faster than counting all of them."""
     data = ids.tobytes()
     return [i for i in range(1, int(ids.max()) + 1) if bytes((i,)) in data]
 
 
-def _entry(chosen: ColoredIds, number: int) -> LegendEntry:
-    red, green, blue = (int(value) for value in chosen.colors_rgb[number])
-    return LegendEntry(chosen.names[number], (red, green, blue))
-
-
-def _face_ids(labels: LabelSet) -> list[int]:
-    return [i for i, name in enumerate(labels.names) if name in FACE_NAMES]
-
-
-def _people_of(maps: PhotoMaps) -> npt.NDArray[np.uint16]:
+def _person_map_of(maps: PhotoMaps) -> npt.NDArray[np.uint16]:
     if maps.person_map is None:
         raise ImageError(
-            "unsupported", "is a label map without people; paint it by label, without --contours"
+            "unsupported", "is a label map without people; paint it by label and without --contours"
         )
     return maps.person_map
 
 
-def _kept(labels: LabelSet, wanted: tuple[str, ...] | None) -> npt.NDArray[np.bool_] | None:
+def _kept_ids(labels: LabelSet, wanted: tuple[str, ...] | None) -> npt.NDArray[np.bool_] | None:
     """Which ids are painted, (256,) bool; None for all."""
     if wanted is None:
         return None

@@ -1,37 +1,39 @@
-"""What the report shows of one photo, made small.
+"""Previews: what the report shows of one photo, made small.
 
 A preview is a JSON file below ``.m2fp/report``: the photo and a thumbnail as WebP, the ids of
-labels and people as one PNG (red = label, green and blue = person), the scores.
+labels and people as one PNG (red = label, green and blue = low and high byte of the person id), and
+the scores.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.imaging.atomic import write_atomic
-from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.encoding import encode_png, encode_webp
-from m2fp_cli.imaging.inspect import MAX_PIXELS
-from m2fp_cli.imaging.names import displayable
-from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.palette import Palette
+from m2fp_cli.jsonio import list_of, number_of, parse_object, whole_of
+from m2fp_cli.layout import composite_names, preview_name, result_name
+from m2fp_cli.records.document import MAX_PEOPLE
+from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.maps import PhotoMaps
-from m2fp_cli.render.paint import Picture, paint_map, paint_over
-from m2fp_cli.store import result_path
+from m2fp_cli.render.paint import paint_map, paint_over
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
 
 PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
-THUMBNAIL_SIDE = 256
-_PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70
-_OPACITY = 0.5
+THUMBNAIL_SIDE = 256  # pixels along the longer side
+_PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70  # of WebP, 0 to 100
+_OPACITY = 0.5  # of the labels on a thumbnail
+_MAX_COMPOSITE_PIXELS = 2**30  # of a composite, which no limit stopped when it was written
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ class Preview:
         people: by id; 0 holds the parts that lie on nobody.
         hw: height and width of the pictures.
         thumbnail: data URI.
-        photo: data URI; empty if the photo is not there any more.
+        photo: data URI; empty if the photo does not exist any more.
         ids: data URI.
         tryon: data URI of the try-on composite; empty if there is none.
     """
@@ -74,20 +76,15 @@ class Preview:
     tryon: str
 
 
-def preview_path(output: Path, key: str) -> Path:
-    """Where the preview of a photo is kept."""
-    return output / ".m2fp" / "report" / f"{key}.json"
-
-
-def read_preview(output: Path, key: str) -> Preview:
-    """The preview of a photo, as ``write_preview`` has left it.
+def read_preview(tree: OutputTree, key: str) -> Preview:
+    """Read the preview of a photo, as it was written.
 
     Raises:
-        OutputError: it is gone or damaged meanwhile.
+        OutputError: it was removed or damaged after it was written.
     """
-    path = preview_path(output, key)
+    name = preview_name(key)
     try:
-        document = json.loads(path.read_bytes())
+        document = parse_object(tree.read(name))
         people = (
             ShownPerson(one["id"], one["score"], tuple((i, score) for i, score in one["parts"]))
             for one in document.pop("people")
@@ -100,77 +97,82 @@ def read_preview(output: Path, key: str) -> Preview:
             hw=(height, width),
             **document,
         )
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise OutputError(f"cannot read {displayable(path)}: {error}; run it again") from error
+    except (ImageError, KeyError, TypeError, ValueError) as error:
+        shown = displayable(tree.path / name)
+        raise OutputError(
+            f"cannot read {shown}: {displayable(str(error))}; run it again"
+        ) from error
 
 
-def write_preview(output: Path, key: str, preview: Preview) -> None:
-    """Write the preview of a photo where ``read_preview`` finds it.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    document = json.dumps(asdict(preview), separators=(",", ":"))
-    write_atomic(preview_path(output, key), document.encode("ascii"))
+def encode_preview(preview: Preview) -> bytes:
+    """The file of a preview; ``read_preview`` reads it."""
+    return json.dumps(asdict(preview), separators=(",", ":")).encode("ascii")
 
 
 def make_preview(
-    output: Path, key: str, photo_path: Path, maps: PhotoMaps, *, side: int
+    tree: OutputTree, key: str, photo: Picture | None, maps: PhotoMaps, *, side: int
 ) -> Preview:
-    """The preview of one photo.
+    """Make the preview of one photo.
 
     Args:
-        output: root of the results; the scores and the composite are read from it.
+        tree: the output; the scores and the composite are read from it.
         key: of the photo in it.
-        photo_path: the photo, or the result's own document where no photo is known.
+        photo: the photo, (H, W, 3) uint8 BGR; None if it is not there any more.
         maps: of the photo, with people.
         side: longer side of the pictures, in pixels; smaller photos stay as they are.
 
     Raises:
-        ImageError: result and photo contradict each other, or the photo is damaged.
+        ImageError: the result is damaged.
     """
-    photo = _read_photo(photo_path, maps)
-    hw = _shrunk(maps.image_hw, side)
-    thumbnail_hw = _shrunk(maps.image_hw, THUMBNAIL_SIDE)
-    people = maps.person_map
-    assert people is not None  # read_result_maps was asked for it
+    preview = build_preview(photo, maps, _shown_people(tree, key), side=side)
+    return replace(preview, tryon=_composite_uri(tree, key, preview.hw))
+
+
+def build_preview(
+    photo: Picture | None, maps: PhotoMaps, people: tuple[ShownPerson, ...], *, side: int
+) -> Preview:
+    """The preview of a photo in memory, without a composite.
+
+    Args:
+        photo: (H, W, 3) uint8 BGR, upright; None if it is not there any more.
+        maps: of the photo, with people.
+        people: as in ``Preview``.
+        side: longer side of the pictures, in pixels; smaller photos stay as they are.
+    """
+    hw = fit_within(maps.image_hw, side)
+    thumbnail_hw = fit_within(maps.image_hw, THUMBNAIL_SIDE)
+    person_map = maps.person_map
+    assert person_map is not None  # read_result_maps was asked for it
     return Preview(
         labels=maps.labels.names,
         label_ids=tuple(
             int(i) for i in np.flatnonzero(np.bincount(maps.semantic_map.ravel())) if i
         ),
-        people=_shown_people(result_path(output, key)),
+        people=people,
         hw=hw,
         thumbnail=_webp_uri(_thumbnail(photo, maps, thumbnail_hw), _THUMBNAIL_QUALITY),
-        photo="" if photo is None else _webp_uri(_scaled(photo, hw), _PHOTO_QUALITY),
-        ids=_ids_uri(_picked(maps.semantic_map, hw), _picked(people, hw)),
-        tryon=_composite_uri(output, key, hw),
+        photo="" if photo is None else picture_uri(photo, hw),
+        ids=_ids_uri(_sample_ids(maps.semantic_map, hw), _sample_ids(person_map, hw)),
+        tryon="",
     )
 
 
-def _read_photo(path: Path, maps: PhotoMaps) -> Picture | None:
-    """The photo; None if it is not there any more, or is the result's own document."""
-    if path.suffix == ".json":
-        return None
-    height, width = maps.image_hw
-    try:
-        photo = read_image(path, max_pixels=max(MAX_PIXELS, height * width)).image_bgr
-    except ImageError as error:
-        if error.reason == "vanished":
-            return None
-        raise
-    if photo.shape[:2] != maps.image_hw:
-        raise ImageError("corrupt", "and its result differ in size; parse it again")
-    return photo
+def picture_uri(picture: Picture, hw: tuple[int, int]) -> str:
+    """A picture in the size of a preview, as a data URI."""
+    return _webp_uri(_resize(picture, hw), _PHOTO_QUALITY)
 
 
-def _shown_people(path: Path) -> tuple[ShownPerson, ...]:
+def _shown_people(tree: OutputTree, key: str) -> tuple[ShownPerson, ...]:
     """People and scores of a result's document; the masks are left alone."""
     try:
-        document = json.loads(read_bytes(path))
+        document = parse_object(tree.read(result_name(key)))
         people = [
-            ShownPerson(int(person["id"]), float(person["score"]), _shown_parts(person["parts"]))
-            for person in document["people"]
+            ShownPerson(
+                whole_of(person, "id", 1, MAX_PEOPLE),
+                number_of(person, "score", 0, 1),
+                _shown_parts(person["parts"]),
+            )
+            for person in list_of(document, "people", most=MAX_PEOPLE)
         ]
         nobody = _shown_parts(document["unassigned"])
     except (KeyError, TypeError, ValueError) as error:
@@ -179,51 +181,48 @@ def _shown_people(path: Path) -> tuple[ShownPerson, ...]:
 
 
 def _shown_parts(parts: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
-    return tuple((int(part["label_id"]), float(part["score"])) for part in parts)
+    return tuple(
+        (whole_of(part, "label_id", 0, 255), number_of(part, "score", 0, 1)) for part in parts
+    )
 
 
 def _thumbnail(photo: Picture | None, maps: PhotoMaps, hw: tuple[int, int]) -> Picture:
     colors = Palette.for_labels(maps.labels).colors_rgb
-    ids = _picked(maps.semantic_map, hw)
+    ids = _sample_ids(maps.semantic_map, hw)
     if photo is None:
         return paint_map(ids, colors)
-    return paint_over(_scaled(photo, hw), ids, colors, opacity=_OPACITY)
+    return paint_over(_resize(photo, hw), ids, colors, opacity=_OPACITY)
 
 
-def composite_paths(output: Path, key: str) -> tuple[Path, ...]:
-    """Where the try-on composite of a photo may lie, the one that is shown first."""
-    return tuple(output / "tryon" / f"{key}{suffix}" for suffix in (".jpg", ".png", ".webp"))
-
-
-def _composite_uri(output: Path, key: str, hw: tuple[int, int]) -> str:
-    found = next((path for path in composite_paths(output, key) if path.is_file()), None)
+def _composite_uri(tree: OutputTree, key: str, hw: tuple[int, int]) -> str:
+    found = next((name for name in composite_names(key) if tree.has_file(name)), None)
     if found is None:
         return ""
-    picture = read_image(found, max_pixels=2**30).image_bgr
-    return _webp_uri(_scaled(picture, hw), _PHOTO_QUALITY)
+    picture = decode_image(tree.read(found), max_pixels=_MAX_COMPOSITE_PIXELS).image_bgr
+    return picture_uri(picture, hw)
 
 
-def _shrunk(hw: tuple[int, int], side: int) -> tuple[int, int]:
+def fit_within(hw: tuple[int, int], side: int) -> tuple[int, int]:
     """Size with the longer side at most ``side``, at least 1 x 1."""
     scale = min(1.0, side / max(hw))
     return max(1, round(hw[0] * scale)), max(1, round(hw[1] * scale))
 
 
-def _scaled(picture: Picture, hw: tuple[int, int]) -> Picture:
-    scaled = cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
-    return np.asarray(scaled, dtype=np.uint8)
+def _resize(picture: Picture, hw: tuple[int, int]) -> Picture:
+    resized = cv2.resize(picture, hw[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(resized, dtype=np.uint8)
 
 
-def _picked(ids: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[Any]:
+def _sample_ids(ids: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[Any]:
     """Ids at the centres of the smaller picture's pixels; ids are never mixed."""
     rows = (np.arange(hw[0]) * 2 + 1) * ids.shape[0] // (2 * hw[0])
     columns = (np.arange(hw[1]) * 2 + 1) * ids.shape[1] // (2 * hw[1])
     return np.ascontiguousarray(ids[rows][:, columns])
 
 
-def _ids_uri(labels: npt.NDArray[np.uint8], people: npt.NDArray[np.uint16]) -> str:
-    """One picture whose red is the label, green and blue the low and high byte of the person."""
-    bgr = np.dstack((people >> 8, people & 255, labels)).astype(np.uint8)
+def _ids_uri(semantic_map: npt.NDArray[np.uint8], person_map: npt.NDArray[np.uint16]) -> str:
+    """One picture: red is the label, green and blue the low and the high byte of the person id."""
+    bgr = np.dstack((person_map >> 8, person_map & 255, semantic_map)).astype(np.uint8)
     return _uri("image/png", encode_png(bgr))
 
 

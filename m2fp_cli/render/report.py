@@ -1,8 +1,9 @@
-"""The report: one HTML file that holds everything it shows and asks no network for anything."""
+"""The report: one HTML file that holds everything it shows and loads nothing else."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -10,11 +11,11 @@ from dataclasses import asdict, dataclass
 from statistics import quantiles
 from typing import Any
 
-from m2fp_cli import __version__
-from m2fp_cli.imaging.names import displayable
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.palette import Palette
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.previews import Preview, ShownPerson
+from m2fp_cli.terminal import displayable
+from m2fp_cli.version import __version__
 
 _CSP = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -22,17 +23,21 @@ _CSP = (
 )
 
 
+PAGE_MARK = b'<meta name="generator" content="m2fp'
+"""In every page: says that it may be replaced."""
+
+
 @dataclass(frozen=True)
 class ShownPhoto:
     """One photo in the page's index.
 
     Attributes:
-        name: what it is called, safe to print.
+        name: its key, safe to print.
         block: number of its data block; -1 if it has none.
         label_set: index of its label set.
         labels: ids of the labels in it.
         people: number of people.
-        seconds: time its parse took; None if that is not known.
+        seconds: time that its parse took; None if that is not known.
         reason: class of its failure; empty if it was parsed.
         message: the failure in a sentence.
     """
@@ -62,7 +67,10 @@ class ShownLabels:
 
 @dataclass(frozen=True)
 class Block:
-    """The heavy part of a photo, parsed by the page only when it is looked at."""
+    """The large part of a photo's data, parsed by the page only when the photo is looked at.
+
+    The attributes are those of ``previews.Preview``.
+    """
 
     hw: tuple[int, int]
     people: tuple[ShownPerson, ...]
@@ -82,7 +90,7 @@ class StageTime:
 
 @dataclass(frozen=True)
 class ParseFacts:
-    """What the page says of the parse behind its photos; what is not known is left out.
+    """What the page says about the parse behind its photos; what is not known is left out.
 
     Attributes:
         model: as the user named it.
@@ -115,7 +123,7 @@ class StageShare:
 
 
 class PageBuilder:
-    """Collects photos and turns them into the page."""
+    """Collects photos and makes the page."""
 
     def __init__(self, title: str) -> None:
         """Start an empty page."""
@@ -125,7 +133,13 @@ class PageBuilder:
         self._label_sets: dict[tuple[str, ...], int] = {}
 
     def add_photo(self, key: str, preview: Preview, seconds: float | None) -> None:
-        """Add a photo that was parsed, and the time that took if it is known."""
+        """Add a photo that was parsed.
+
+        Args:
+            key: of the photo in the output.
+            preview: what is shown of it.
+            seconds: time that its parse took; None if that is not known.
+        """
         label_set = self._label_sets.setdefault(preview.labels, len(self._label_sets))
         self._photos.append(
             ShownPhoto(
@@ -149,11 +163,17 @@ class PageBuilder:
         )
 
     def add_failure(self, name: str, reason: str, message: str) -> None:
-        """Add a photo without results."""
+        """Add a photo that could not be parsed.
+
+        Args:
+            name: of the photo.
+            reason: class of the failure.
+            message: the failure in a sentence.
+        """
         self._photos.append(ShownPhoto(displayable(name), reason=reason, message=message))
 
     def render(self, parse: ParseFacts, *, left_out: int) -> str:
-        """The page.
+        """Make the page.
 
         Args:
             parse: what is known of the parse.
@@ -170,6 +190,7 @@ class PageBuilder:
             lstrip_blocks=True,
         )
         environment.filters["script_json"] = lambda value: Markup(_script_json(value))
+        environment.filters["one_scope"] = lambda text: Markup(_in_one_scope(text))
         template = environment.get_template("report.html.j2")
         failures = [photo for photo in self._photos if photo.reason]
         return template.render(
@@ -208,6 +229,12 @@ class PageBuilder:
             yield Fact("Seconds a photo", _spread(totals))
 
 
+def _in_one_scope(script: str) -> str:
+    """A module's text for the one scope of the page, where all names are known already."""
+    script = re.sub(r"^import .*\n", "", script, flags=re.MULTILINE)
+    return re.sub(r"^export ", "", script, flags=re.MULTILINE)
+
+
 def _spread(totals: Sequence[float]) -> str:
     """Median, 90th percentile and largest of some times."""
     deciles = quantiles(totals, n=10, method="inclusive") if len(totals) > 1 else [totals[0]] * 9
@@ -215,7 +242,7 @@ def _spread(totals: Sequence[float]) -> str:
 
 
 def _stage_shares(stages: Sequence[StageTime]) -> list[StageShare]:
-    """Times and their shares of the whole; nothing if no time is known."""
+    """Times and their shares of the whole; empty if no time is known."""
     total = sum(stage.seconds for stage in stages)
     if not total:
         return []
@@ -228,7 +255,7 @@ def _shown_labels(names: tuple[str, ...]) -> ShownLabels:
 
 
 def _script_json(value: Any) -> str:
-    """JSON for a script element of data: ASCII, and nothing in it can end the element.
+    """JSON for a script element: ASCII, and nothing in it can end the element.
 
     Jinja's own filter escapes four characters more, which takes several times as long over the
     many megabytes of a page.
@@ -237,6 +264,6 @@ def _script_json(value: Any) -> str:
 
 
 def _without_defaults(photo: ShownPhoto) -> dict[str, Any]:
-    """The fields that say something; a thousand photos fill the page as it is."""
+    """The fields that differ from their defaults: a page may hold a thousand photos."""
     plain = asdict(ShownPhoto(""))
     return {key: value for key, value in asdict(photo).items() if value != plain[key]}

@@ -1,8 +1,9 @@
-"""Paint background over a part of a photo, from background beside it.
+"""Inpaint a part of a photo with background from beside it.
 
 Each piece of the hole takes the texture of one place nearby: the place whose surroundings look
-most like the hole's, moved there whole, its brightness and colour led smoothly into what borders on
-the hole (as a healing brush does). Diffusion alone leaves smears where the ground has texture.
+most like the hole's. It is copied as a whole, and its brightness and colour are corrected so that
+they join what borders on the hole (as a healing brush does). Diffusion alone leaves smears where
+the ground has texture.
 """
 
 from __future__ import annotations
@@ -11,74 +12,98 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Picture
-from m2fp_cli.tryon.figure import BoolArray, FloatArray
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.tryon.morphology import bounding_slices, dilate_square
 
 Pixels = tuple[NDArray[np.int64], ...]  # rows and columns
 
-SEARCH_UNIT = 12.0  # pixels per U while a place is looked for
+# Where texture is looked for.
+SEARCH_UNIT = 12.0  # pixels per U of the small picture that is searched
 REACH = (3.0, 1.5)  # how far away it may be, U across and down
-BAND = 3  # width of the surroundings that are compared, pixels at that size
-MOST_PIXELS = 100  # of hole and surroundings that are compared
-SHIFT_COST = 0.15  # weight of a difference in brightness, which is led away, against one in texture
-ROUGH_COST = 1.0  # weight of texture that the surroundings of the hole do not have
-STEP = 2  # pixels between the places that are looked at first
-ROW = 4096  # OpenCV takes no row of 32768 points
+STRIDE = 2  # pixels between the places that are looked at first
+RING = 3  # width of the hole's surroundings that are compared, pixels of the small picture
+MIN_RING_PIXELS = 8
+MAX_PIXELS = 100  # of hole and surroundings that are compared
+MIN_KNOWN_INSIDE, MIN_KNOWN_AROUND = 0.98, 0.6  # shares of a place that must be background
+
+# What a place costs, in levels of 255.
+SHIFT_COST = 0.15  # of a difference in brightness, which is corrected, against one in texture
+ROUGH_COST = 1.0  # of texture that the surroundings of the hole do not have
 FAR_COST = 1.5  # levels per U of distance
+
+# How it is joined.
+CORRECTION_SIGMAS = (2.0, 4.0, 8.0)  # of the blurs that spread it, pixels of the small picture
+CORRECTION_POWER = 8.0  # by which a blur of twice the sigma counts less
+UNKNOWN_REACH = 8  # around the hole, where what is unknown matters, pixels of the small picture
+INPAINT_RADIUS = 3  # of the diffusion below the texture, pixels of the small picture
+MIN_COVERED = 5  # of 255, from which a pixel of the small picture counts as unknown
+
+MAX_ROW = 4096  # pixels; OpenCV's remap takes no row of 32768
 
 
 def fill_background(
-    window_bgr: Picture, pixels: Pixels, look_bgr: Picture, unknown: BoolArray, unit: float
+    window_bgr: Picture, pixels: Pixels, known_bgr: Picture, unknown: BoolArray, unit: float
 ) -> None:
     """Fill a hole with background, in place.
 
     Args:
         window_bgr: (h, w, 3) uint8, changed inside the hole only.
         pixels: rows and columns of the hole.
-        look_bgr: the window at the size of ``unknown``.
-        unknown: what is no background, the hole left out or not: (h, w) bool, or of every so many
-            pixels in both directions.
+        known_bgr: the window at the size of ``unknown``, uint8.
+        unknown: bool, what is not background, the hole left out or not; (h, w), or smaller by a
+            whole factor.
         unit: U in pixels of the window.
     """
-    step = window_bgr.shape[0] // unknown.shape[0]
+    stride = window_bgr.shape[0] // unknown.shape[0]
     scale = min(1.0, SEARCH_UNIT / unit)
     height, width = window_bgr.shape[:2]
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    small = cv2.resize(look_bgr, size, interpolation=cv2.INTER_AREA)
+    small = cv2.resize(known_bgr, size, interpolation=cv2.INTER_AREA)
     # The small pixel that a pixel of the hole belongs to.
     into_small = pixels[0] * size[1] // height, pixels[1] * size[0] // width
-    opening = np.zeros(small.shape[:2], dtype=np.bool_)
-    opening[into_small] = True
+    hole = np.zeros(small.shape[:2], dtype=np.bool_)
+    hole[into_small] = True
     known = ~unknown
-    known[pixels[0] // step, pixels[1] // step] = False
-    closed = _shrunk_mask(unknown, size) | opening
-    near = _grown(opening, 8) & closed  # what is unknown farther away does not matter here
-    rough = cv2.inpaint(small, (near | opening).astype(np.uint8), 3, cv2.INPAINT_TELEA)
-    joined = _grown(opening, 1).astype(np.uint8)
+    known[pixels[0] // stride, pixels[1] // stride] = False
+    small_unknown = _downsample_mask(unknown, size) | hole
+    near = dilate_square(hole, UNKNOWN_REACH) & small_unknown
+    diffused = cv2.inpaint(
+        small, (near | hole).astype(np.uint8), INPAINT_RADIUS, cv2.INPAINT_TELEA
+    ).astype(np.float32)
+    levels = small.astype(np.float32)
+    joined = dilate_square(hole, 1).astype(np.uint8)
     count, pieces = cv2.connectedComponents(joined, connectivity=8)
-    belongs = pieces[into_small]
-    smooth = rough.astype(np.float32)
-    values = small.astype(np.float32)
-    for piece in range(1, count):
-        chosen = belongs == piece
+    piece_of = pieces[into_small]
+    for number in range(1, count):
+        chosen = piece_of == number
         part = pixels[0][chosen], pixels[1][chosen]
-        window_bgr[part] = sample_at(smooth, part, scale)
-        offset = find_offset(values, (pieces == piece) & opening, ~closed, unit * scale)
+        window_bgr[part] = sample_at(diffused, part, scale)
+        piece = pieces == number
+        offset = find_offset(levels, piece & hole, ~small_unknown, unit * scale)
         if offset is not None:
-            correction = _correction(values, pieces == piece, ~closed, offset)
-            _move(window_bgr, part, known, offset, correction, scale)
+            correction = _correction(levels, piece, ~small_unknown, offset)
+            _copy_texture(window_bgr, part, known, offset, correction, scale)
 
 
-def _shrunk_mask(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
-    """A mask at another size; a pixel counts once a part of it does."""
+def _downsample_mask(mask: BoolArray, size: tuple[int, int]) -> BoolArray:
+    """A mask at another size; a pixel counts as soon as a part of it does."""
     levels = mask.astype(np.uint8) * np.uint8(255)
-    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA) > 5)
+    return np.asarray(cv2.resize(levels, size, interpolation=cv2.INTER_AREA) > MIN_COVERED)
 
 
 def sample_at(picture: FloatArray, pixels: Pixels, scale: float) -> FloatArray:
-    """Linear interpolation of a smaller picture at some pixels of the large one, (N, 3)."""
+    """Interpolate a smaller picture at some pixels of the large one.
+
+    Args:
+        picture: (h, w, 3) float32.
+        pixels: rows and columns of the large one, N each.
+        scale: size of the smaller one relative to the large one.
+
+    Returns:
+        (N, 3) float32.
+    """
     count = pixels[0].size
-    places = np.zeros((2, -(-count // ROW), ROW), dtype=np.float32)
+    places = np.zeros((2, -(-count // MAX_ROW), MAX_ROW), dtype=np.float32)
     for place, coordinate in zip(places, pixels, strict=True):
         place.reshape(-1)[:count] = (coordinate + 0.5) * scale - 0.5
     rows, columns = places
@@ -98,17 +123,17 @@ def find_offset(
         unit: U in pixels.
 
     Returns:
-        the offset, None where no place has background enough.
+        the offset, None where no place has enough background.
     """
-    band = _grown(piece, BAND) & known
-    if np.count_nonzero(band) < 8:
+    ring = dilate_square(piece, RING) & known
+    if np.count_nonzero(ring) < MIN_RING_PIXELS:
         return None
     reach = np.array([round(REACH[0] * unit), round(REACH[1] * unit)])
     margin = (reach[1] + 1, reach[1] + 1), (reach[0] + 1, reach[0] + 1)
     ground = np.pad(known, margin), np.pad(picture, (*margin, (0, 0)))
-    here = picture[band.nonzero()]
-    pixels = _some_pixels(piece, reach + 1), _some_pixels(band, reach + 1)
-    axes = [np.arange(-r, r + 1, STEP) for r in reach]
+    here = picture[ring.nonzero()]
+    pixels = _some_pixels(piece, reach + 1), _some_pixels(ring, reach + 1)
+    axes = [np.arange(-r, r + 1, STRIDE) for r in reach]
     offsets = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     best = None
     for _ in range(2):
@@ -127,7 +152,7 @@ def _costs(
     offsets: NDArray[np.int64],
     here: FloatArray,
 ) -> FloatArray:
-    """How badly each place fits; infinite where it is no background or goes too far.
+    """What each place costs, (N,) levels; infinite where it is not background.
 
     Args:
         ground: what is background, and the picture, both with a margin of the reach and one pixel.
@@ -141,11 +166,12 @@ def _costs(
         for part in pixels
     )
     seen = known[around].astype(np.float32)
-    possible = (known[inside].mean(axis=0) > 0.98) & (seen.mean(axis=0) >= 0.6)
+    possible = known[inside].mean(axis=0) > MIN_KNOWN_INSIDE
+    possible &= seen.mean(axis=0) >= MIN_KNOWN_AROUND
     costs = np.full(len(offsets), np.inf, dtype=np.float32)
     if possible.any():
         chosen = tuple(c[:, possible] for c in around)
-        step = max(1, len(here) // MOST_PIXELS)
+        step = max(1, len(here) // MAX_PIXELS)
         costs[possible] = _cost(picture[chosen], here[::step][:, None], seen[:, possible])
     return costs
 
@@ -153,18 +179,18 @@ def _costs(
 def _some_pixels(mask: BoolArray, margin: NDArray[np.int64]) -> Pixels:
     """Rows and columns of pixels that are set, evenly thinned, in a picture with a margin."""
     rows, columns = np.nonzero(mask)
-    step = max(1, rows.size // MOST_PIXELS)
+    step = max(1, rows.size // MAX_PIXELS)
     return rows[::step] + margin[1], columns[::step] + margin[0]
 
 
-def _grown(mask: BoolArray, reach: int) -> BoolArray:
-    """Dilate by a square."""
-    kernel = np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
-    return np.asarray(cv2.dilate(mask.astype(np.uint8), kernel) > 0)
-
-
 def _cost(there: FloatArray, here: FloatArray, seen: FloatArray) -> FloatArray:
-    """How badly surroundings fit, in levels; (P, N, 3) and (P, 1, 3) to (N,)."""
+    """What places cost by their surroundings, (N,) levels.
+
+    Args:
+        there: (P, N, 3) levels around the places.
+        here: (P, 1, 3) levels around the hole.
+        seen: (P, N) float32, 1 where those around the places are background.
+    """
     weight = seen[..., None] / np.maximum(seen.sum(axis=0), 1)[:, None]
     difference = there - here
     shift = (difference * weight).sum(axis=0)
@@ -179,28 +205,29 @@ def _cost(there: FloatArray, here: FloatArray, seen: FloatArray) -> FloatArray:
 def _correction(
     picture: FloatArray, piece: BoolArray, known: BoolArray, offset: tuple[int, int]
 ) -> FloatArray:
-    """What to add to the moved texture: its difference along the border, spread inwards."""
+    """What to add to the copied texture: its difference along the border, spread inwards.
+
+    Near the border its own difference counts, farther away the mean over a longer stretch.
+    """
     dx, dy = offset
-    moved = np.roll(picture, (-dy, -dx), axis=(0, 1))
+    copied = np.roll(picture, (-dy, -dx), axis=(0, 1))
     known_there = np.roll(known, (-dy, -dx), axis=(0, 1))
-    band = _grown(piece, BAND) & known & known_there
-    rows, columns = np.nonzero(_grown(piece, BAND))
-    part = slice(rows[0], rows[-1] + 1), slice(columns.min(), columns.max() + 1)
-    weight = band[part].astype(np.float32)
-    difference = (picture[part] - moved[part]) * weight[..., None]
+    with_ring = dilate_square(piece, RING)
+    part = bounding_slices(with_ring)
+    assert part is not None, "a piece of a hole has pixels"
+    weight = (with_ring & known & known_there)[part].astype(np.float32)
+    difference = (picture[part] - copied[part]) * weight[..., None]
     total = np.concatenate((difference, weight[..., None]), axis=2)
     spread = np.zeros_like(total)
-    for sigma in (2.0, 4.0, 8.0):
-        # Near the border its own difference counts, farther away the mean of a longer stretch.
-        flags = cv2.BORDER_CONSTANT
-        wide = cv2.GaussianBlur(total, (0, 0), sigma, borderType=flags)
-        spread += 8.0 ** -np.log2(sigma) * np.asarray(wide, dtype=np.float32)
+    for sigma in CORRECTION_SIGMAS:
+        wide = cv2.GaussianBlur(total, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+        spread += CORRECTION_POWER ** -np.log2(sigma) * np.asarray(wide, dtype=np.float32)
     out = np.zeros_like(picture)
     out[part] = spread[..., :3] / np.maximum(spread[..., 3:], 1e-9)
     return out
 
 
-def _move(
+def _copy_texture(
     window_bgr: Picture,
     pixels: Pixels,
     known: BoolArray,
@@ -208,13 +235,13 @@ def _move(
     correction: FloatArray,
     scale: float,
 ) -> None:
-    """Write the moved and corrected texture where it comes from background."""
+    """Write the copied and corrected texture where it comes from background."""
     sources = [c + round(o / scale) for c, o in zip(pixels, offset[::-1], strict=True)]
     inside = np.ones(pixels[0].shape, dtype=np.bool_)
     for source, length in zip(sources, window_bgr.shape, strict=False):
         inside &= (source >= 0) & (source < length)
-    step = window_bgr.shape[0] // known.shape[0]
-    y, x = (source[inside] // step for source in sources)
+    stride = window_bgr.shape[0] // known.shape[0]
+    y, x = (source[inside] // stride for source in sources)
     inside[inside] = known[y, x]
     kept = pixels[0][inside], pixels[1][inside]
     texture = window_bgr[sources[0][inside], sources[1][inside]].astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,19 +10,32 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.labels import LabelSet
-from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.arrays import BoolArray, Box
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.results import ParsingResult, Person
+from m2fp_cli.tryon.morphology import close_mask, dilate
 
-BoolArray = NDArray[np.bool_]
-FloatArray = NDArray[np.float32]
-
-HEAD = ("Face", "Hair", "Hat", "Sunglasses")
+# Names of the labels that belong together.
+FACE = ("Face", "Sunglasses")  # the skin of the face, and glasses on it
+BARE_HEAD = ("Face", "Hair")
+HAIR = ("Hair", "Hat")  # hair, and what hides it
+HEAD = (*BARE_HEAD, "Hat", "Sunglasses")
 SKIN = ("Face", "Torso-skin")
 TOPS = ("UpperClothes", "Dress", "Coat", "Jumpsuits")
-HANDS = ("Left-arm", "Right-arm", "Glove")
-WINDOW_UNITS = 9.0  # width of the window around a head, U
-LOOK_UNIT = 36.0  # pixels per U that are enough to look at a head
+ARMS = ("Left-arm", "Right-arm")
+HANDS = (*ARMS, "Glove")
+
+# The window around a head.
+WINDOW_UNITS = 9.0  # its usual width, U
+WINDOW_REACH = 1.6  # from the box of the face outwards, widths of the face
+NARROWEST_BOX = 0.7  # width to height; a narrower box is taken for wider than it is
+MARGIN = 8  # pixels around the window of a head or a person
+ANALYSIS_UNIT = 36.0  # pixels per U that are enough to look at a head
+
+# The face as one region; lengths are shares of the square root of its largest piece's area.
+NEAR_PIECE = 0.3  # distance up to which a piece belongs to the same face
+MIN_PIECE_AREA = 0.03  # area of such a piece, share of the largest piece's
+HOLE_RADIUS = 0.08  # of the disc that closes holes
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,37 +44,44 @@ class Figure:
 
     Attributes:
         person_id: id in the person map.
-        own: (h, w) uint8, label ids of the person, 0 where the person is not.
-        others: (h, w) bool, pixels of other people.
+        label_map: (h, w) uint8, label ids of the person, 0 where the person is not.
+        other_people: (h, w) bool, pixels of other people.
         origin_xy: column and row of the window's first pixel in the photo.
         image_hw: size of the photo.
-        labels: names of the ids.
-        step: pixels of the photo per pixel of the maps; those between are left out.
+        label_set: names of the ids.
+        stride: pixels of the photo per pixel of the maps; those in between are left out.
     """
 
     person_id: int
-    own: NDArray[np.uint8]
-    others: BoolArray
+    label_map: NDArray[np.uint8]
+    other_people: BoolArray
     origin_xy: tuple[int, int]
     image_hw: tuple[int, int]
-    labels: LabelSet
-    step: int = 1
+    label_set: LabelSet
+    stride: int = 1
 
     def mask(self, *names: str) -> BoolArray:
-        """Pixels of the person that carry one of the labels, read-only; unknown names add none."""
+        """Pixels of the person with one of some labels.
+
+        Args:
+            names: of the labels; those that the label set does not have are left out.
+
+        Returns:
+            (h, w) bool, read-only.
+        """
         found = self._masks.get(names)
         if found is None:
-            known = {name: i for i, name in enumerate(self.labels.names)}
+            known = {name: i for i, name in enumerate(self.label_set.names)}
             table = np.zeros(256, dtype=np.uint8)
             table[[known[name] for name in names if name in known]] = 1
-            found = np.asarray(cv2.LUT(self.own, table)).view(np.bool_)
+            found = np.asarray(cv2.LUT(self.label_map, table)).view(np.bool_)
             found.setflags(write=False)
             self._masks[names] = found
         return found
 
     @cached_property
     def _masks(self) -> dict[tuple[str, ...], BoolArray]:
-        """What ``mask`` has found; most are asked for several times."""
+        """What ``mask`` has found; most masks are asked for several times."""
         return {}
 
     @property
@@ -72,130 +93,119 @@ class Figure:
     @property
     def window_xyxy(self) -> Box:
         """The window as a half-open box of the photo."""
-        (x, y), (h, w) = self.origin_xy, self.own.shape
-        return x, y, x + self.step * w, y + self.step * h
+        (x, y), (h, w) = self.origin_xy, self.label_map.shape
+        return x, y, x + self.stride * w, y + self.stride * h
 
     def area(self, mask: BoolArray, unit: float) -> float:
-        """Area of a mask of the window in U^2, for a U in pixels of the photo."""
-        return int(np.count_nonzero(mask)) * (self.step / unit) ** 2
+        """Area of a mask of the window, U^2.
 
-    def grown(self, mask: BoolArray, radius: float) -> BoolArray:
-        """``grown`` for a radius in pixels of the photo."""
-        return grown(mask, radius / self.step)
+        Args:
+            mask: (h, w) bool.
+            unit: U in pixels of the photo.
+        """
+        return int(np.count_nonzero(mask)) * (self.stride / unit) ** 2
+
+    def dilate(self, mask: BoolArray, radius: float) -> BoolArray:
+        """``morphology.dilate`` for a radius in pixels of the photo."""
+        return dilate(mask, radius / self.stride)
+
+    def downsample(self, window_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The photo inside the window at the size of the maps, (h, w, 3) uint8.
+
+        Args:
+            window_bgr: the photo indexed with ``window``; returned itself where the stride is 1.
+        """
+        if self.stride == 1:
+            return window_bgr
+        height, width = self.label_map.shape
+        small = cv2.resize(window_bgr, (width, height), interpolation=cv2.INTER_AREA)
+        return np.asarray(small, dtype=np.uint8)
 
 
-def build_figure(result: ParsingResult, person: Person, window_xyxy: Box, step: int = 1) -> Figure:
+def build_figure(
+    result: ParsingResult, person: Person, window_xyxy: Box, stride: int = 1
+) -> Figure:
     """Cut one person out of a result.
 
     Args:
         result: the parsed photo.
         person: one of its people.
-        window_xyxy: half-open box; clipped to the photo, and to a multiple of the step.
-        step: every how many pixels of the photo are looked at.
+        window_xyxy: half-open box; clipped to the photo, and to a multiple of the stride.
+        stride: every how many pixels of the photo are looked at.
     """
     height, width = result.image_hw
     x0, y0 = max(window_xyxy[0], 0), max(window_xyxy[1], 0)
     x1, y1 = max(min(window_xyxy[2], width), x0), max(min(window_xyxy[3], height), y0)
-    first, whole = step // 2, ((y1 - y0) // step, (x1 - x0) // step)
+    first, counts = stride // 2, ((y1 - y0) // stride, (x1 - x0) // stride)
     cut = tuple(
-        slice(start + first, start + step * count, step)
-        for start, count in zip((y0, x0), whole, strict=True)
+        slice(start + first, start + stride * count, stride)
+        for start, count in zip((y0, x0), counts, strict=True)
     )
     ids = result.person_map[cut]
-    mine = ids == person.person_id
-    own = result.semantic_map[cut] * mine
-    others = (ids != 0) & ~mine
-    return Figure(person.person_id, own, others, (x0, y0), result.image_hw, result.labels, step)
+    is_person = ids == person.person_id
+    return Figure(
+        person.person_id,
+        result.semantic_map[cut] * is_person,
+        (ids != 0) & ~is_person,
+        (x0, y0),
+        result.image_hw,
+        result.labels,
+        stride,
+    )
 
 
 def head_window(result: ParsingResult, person: Person) -> Box | None:
-    """Box around the head with room for a hat and a neck, None if no face is labelled."""
+    """Box around the head with room for a hat and a neck.
+
+    Returns:
+        half-open box in pixels of the photo, which it may exceed; None if no face is labelled.
+    """
     boxes = {result.labels.names[part.label_id]: part.box_xyxy for part in person.parts}
     if "Face" not in boxes:
         return None
     x0, y0, x1, y1 = boxes["Face"]
-    reach = round(1.6 * max(x1 - x0, 0.7 * (y1 - y0))) + 8
+    reach = round(WINDOW_REACH * max(x1 - x0, NARROWEST_BOX * (y1 - y0))) + MARGIN
     return x0 - reach, y0 - reach, x1 + reach, y1 + reach
 
 
-def head_step(window_xyxy: Box) -> int:
-    """Every how many pixels a head is looked at: those of a large one say the same many times.
+def head_stride(window_xyxy: Box) -> int:
+    """Every how many pixels a head is looked at: more pixels of a large head say nothing new.
 
     Args:
         window_xyxy: what ``head_window`` gives, not clipped.
     """
-    side = max(window_xyxy[2] - window_xyxy[0], 0.7 * (window_xyxy[3] - window_xyxy[1]))
-    return max(1, int(side / WINDOW_UNITS / LOOK_UNIT))
+    x0, y0, x1, y1 = window_xyxy
+    return max(1, int(max(x1 - x0, NARROWEST_BOX * (y1 - y0)) / WINDOW_UNITS / ANALYSIS_UNIT))
 
 
-def whole_window(person: Person, margin: int = 8) -> Box:
-    """Box around the person with a margin in pixels."""
+def person_window(person: Person) -> Box:
+    """Half-open box around a whole person with a margin, pixels of the photo, not clipped."""
     x0, y0, x1, y1 = person.box_xyxy
-    return x0 - margin, y0 - margin, x1 + margin, y1 + margin
+    return x0 - MARGIN, y0 - MARGIN, x1 + MARGIN, y1 + MARGIN
 
 
 def face_region(figure: Figure) -> BoolArray:
-    """The face as one region: sunglasses count as face, stray pieces go, holes are closed.
+    """The face as one region: glasses count as face, stray pieces go, holes are closed.
 
     Dark glasses split a face mask in two, so that pieces near the largest one belong to it.
+
+    Returns:
+        (h, w) bool in the figure's window.
     """
-    face = figure.mask("Face", "Sunglasses")
+    face = figure.mask(*FACE)
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(
         face.astype(np.uint8), connectivity=8
     )
     if count < 2:
         return face
-    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    side = float(np.sqrt(stats[largest, cv2.CC_STAT_AREA]))
-    near = grown(pieces == largest, 0.3 * side)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    largest = 1 + int(np.argmax(areas[1:]))
+    side = math.sqrt(areas[largest])
+    near = dilate(pieces == largest, NEAR_PIECE * side)
     keep = [largest] + [
         i
         for i in range(1, count)
-        if stats[i, cv2.CC_STAT_AREA] >= 0.03 * side * side and (near & (pieces == i)).any()
+        if areas[i] >= MIN_PIECE_AREA * side * side and (near & (pieces == i)).any()
     ]
     kept = np.isin(pieces, keep)
-    return shrunk(grown(kept, 0.08 * side), 0.08 * side) | kept
-
-
-def grown(mask: BoolArray, radius: float) -> BoolArray:
-    """Dilate by a disc of ``radius`` pixels, rounded."""
-    reach = round(radius)
-    around = _rectangle(mask, reach + 1)
-    if reach < 1 or around is None:
-        return mask
-    out = np.zeros_like(mask)
-    out[around] = _distance_to_unset(~mask[around]) <= reach
-    return out
-
-
-def shrunk(mask: BoolArray, radius: float) -> BoolArray:
-    """Erode by a disc of ``radius`` pixels, rounded; the frame's edge does not eat into it."""
-    reach = round(radius)
-    around = _rectangle(mask, 1)
-    if reach < 1 or around is None:
-        return mask
-    out = np.zeros_like(mask)
-    out[around] = _distance_to_unset(mask[around]) > reach
-    return out
-
-
-def opened(mask: BoolArray, radius: float) -> BoolArray:
-    """Remove what is narrower than a disc of ``radius`` pixels."""
-    return grown(shrunk(mask, radius), radius)
-
-
-def _rectangle(mask: BoolArray, margin: int) -> tuple[slice, slice] | None:
-    """Rows and columns that hold everything set and a margin; None if nothing is."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not rows.size:
-        return None
-    top, left = max(int(rows[0]) - margin, 0), max(int(columns[0]) - margin, 0)
-    return slice(top, int(rows[-1]) + 1 + margin), slice(left, int(columns[-1]) + 1 + margin)
-
-
-def _distance_to_unset(mask: BoolArray) -> FloatArray:
-    """Distance of every pixel to the next one that is not set; its cost knows no radius."""
-    if mask.all():
-        return np.full(mask.shape, np.inf, dtype=np.float32)
-    distance = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    return np.asarray(distance, dtype=np.float32)
+    return close_mask(kept, HOLE_RADIUS * side) | kept

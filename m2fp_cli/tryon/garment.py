@@ -1,6 +1,6 @@
-"""Tops: another colour or cloth on the garment that is there, with its folds and its light.
+"""Put another cloth on a garment that is worn, with its folds and its light.
 
-The garment's luminance is split into shading (folds, light; an edge-preserving low-pass) and
+The garment's luminance is split into shading (folds and light: a low-pass inside the garment) and
 detail (weave, noise). The new cloth keeps the first, and the second where the old cloth is plain.
 """
 
@@ -13,17 +13,45 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.tryon.compositing import Picture, to_lab, to_linear, to_srgb
-from m2fp_cli.tryon.figure import TOPS, BoolArray, Figure, FloatArray
-from m2fp_cli.tryon.garment_edge import follow_edge, widened
-from m2fp_cli.tryon.lighting import luminance_of
-from m2fp_cli.tryon.one_garment import join_contested
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.imaging.color import to_linear, to_srgb
+from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.figure import TOPS, Figure
+from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
+from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.one_garment import join_mislabeled
 
-MIN_AREA = 400
+MIN_AREA = 400  # of a garment, pixels
+
+# Shading and detail of the old cloth.
+FLOOR = (0.15, 0.002)  # added to a luminance before its logarithm: share of the median, and more
+SHADING_RADIUS, MIN_SHADING_RADIUS = 0.15, 1.5  # U, pixels
+COARSE_SIGMA = 1.5  # of the blur that leaves the shading, radii
+PATTERN_SIGMA = 2.5  # ... of patterned cloth
+PATTERN_SHADING = 0.8  # share of patterned cloth's shading that is kept
 ROUGH = 0.28  # deviation of log luminance around the shading; folds and weaves reach 0.6
-PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are
+PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are several colours
 COLORS = 9.0  # several colours: median distance of chroma from its median, Lab
+DARK = 0.03  # linear luminance; dark cloth holds its folds in few levels, and more noise
+DETAIL, DARK_DETAIL = 0.85, 0.6  # share of the detail that is kept
+MOST_ROUGH = 0.4  # rougher detail is damped to this
 SHADE_RANGE = (0.08, 2.2)
+DETAIL_RANGE = (0.4, 1.8)
+
+# Light on the new cloth.
+KNEE = 1.2  # how strongly what is brighter than the middle is compressed
+SHINE_PERCENTILE = 99  # of the luminance: brighter cloth shines ...
+SHINE_FROM = (3.0, 0.1)  # ... if it is so many times as bright as the median, and more
+SHINE_SHARE = 0.5  # of the light of shine that is kept
+
+# A pattern on the new cloth.
+MIN_TILE = 2  # pixels a side
+DRAPE_SIGMA, MIN_DRAPE_SIGMA = 0.06, 0.8  # of the shading that moves a pattern, U, pixels
+DRAPE, MAX_DRAPE = 0.12, 0.15  # how far its slope moves the pattern, U
+
+# The edge.
+FEATHER_SIGMA, FEATHER_RANGE = 0.02, (0.6, 1.5)  # of the mask's soft edge, U, pixels
+FEATHER_START, FEATHER_SPAN = 0.05, 0.35  # of that: where new cloth begins, and until it is full
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,13 +60,15 @@ class Cloth:
 
     Attributes:
         name: for reports.
-        tile_bgr: (h, w, 3) float32 linear, repeats in both directions; (1, 1, 3) is plain.
+        tile_bgr: (h, w, 3) float32 linear, repeated in both directions; (1, 1, 3) is plain.
         tile_units: width of a tile on the person, U.
+        kind: what it is worn as, see ``kinds.KIND_NAMES``.
     """
 
     name: str
     tile_bgr: FloatArray
     tile_units: float
+    kind: str = "top"
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +81,12 @@ class Recolored:
         before: (h, w) float32 linear luminance.
         after: (h, w) float32 linear luminance.
         patterned: the old cloth has a pattern.
-        textured: the new cloth is no plain colour.
+        textured: the new cloth is not a plain colour.
         lab: (h, w, 3) float32, CIE Lab afterwards.
         target_lab: (3,) float32, the mean colour of the cloth.
-        changed_outside: number of pixels that changed outside of the garment.
-        beyond: number of pixels of the garment that lie beside its label.
-        joined: number of pixels of the garment that are labelled as another top.
+        changed_outside_px: pixels that changed outside the garment.
+        beyond_px: pixels of the garment that lie beside its label.
+        joined_px: pixels of the garment that are labelled as another top.
     """
 
     label: str
@@ -67,19 +97,30 @@ class Recolored:
     textured: bool
     lab: FloatArray
     target_lab: FloatArray
-    changed_outside: int
-    beyond: int
-    joined: int
+    changed_outside_px: int
+    beyond_px: int
+    joined_px: int
 
 
 def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
-    """One colour; ``rgb`` in sRGB levels."""
+    """Cloth of one colour.
+
+    Args:
+        name: for reports.
+        rgb: sRGB levels, 0..255.
+    """
     tile = to_linear(np.asarray([[rgb[::-1]]], dtype=np.uint8))
     return Cloth(name, tile, 1.0)
 
 
 def picture_cloth(name: str, bgra: Picture, tile_units: float) -> Cloth:
-    """A picture as cloth; clear pixels show the mean colour of the others."""
+    """A picture as cloth; clear pixels show the mean colour of the others.
+
+    Args:
+        name: for reports.
+        bgra: (h, w, 4) uint8, straight alpha.
+        tile_units: width of the picture on the person, U.
+    """
     alpha = bgra[..., 3:].astype(np.float32) / 255
     light = to_linear(bgra[..., :3])
     mean = (light * alpha).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
@@ -87,7 +128,11 @@ def picture_cloth(name: str, bgra: Picture, tile_units: float) -> Cloth:
 
 
 def find_garment(figure: Figure) -> tuple[str, BoolArray] | None:
-    """The largest of upper clothes, dress and coat, None if none is worth the name."""
+    """The largest top that a person wears.
+
+    Returns:
+        its label and (h, w) bool in the figure's window; None if none has ``MIN_AREA`` pixels.
+    """
     masks = {name: figure.mask(name) for name in TOPS}
     name = max(masks, key=lambda key: int(np.count_nonzero(masks[key])))
     return (name, masks[name]) if np.count_nonzero(masks[name]) >= MIN_AREA else None
@@ -98,18 +143,18 @@ def recolor(
     figure: Figure,
     cloth: Cloth,
     unit: float,
-    claims: Mapping[str, BoolArray] | None = None,
+    top_instances: Mapping[str, BoolArray] | None = None,
 ) -> Recolored | None:
-    """Put a cloth on a person's garment, in place.
+    """Put a cloth on a person's garment.
 
     Args:
-        photo_bgr: (H, W, 3) uint8, changed inside the garment only: its label, and background
-            beside that which clearly shows the same cloth.
+        photo_bgr: (H, W, 3) uint8, changed in place and inside the garment only: its label, and
+            background beside that which clearly shows the same cloth.
         figure: the person in a window that holds the garment.
         cloth: the new cloth.
         unit: U in pixels; sets the scale of folds and pattern.
-        claims: (h, w) bool of each top's instances in the window, if they are known; a garment
-            that they call by two names is then dressed as one.
+        top_instances: (h, w) bool by label, the instances of each top in the window, if they are
+            known; a garment that they call by two names is then dressed as one.
 
     Returns:
         what was done, None if there is no garment.
@@ -117,46 +162,42 @@ def recolor(
     found = find_garment(figure)
     if found is None:
         return None
-    label, named = found
-    mask = named
+    label, labelled = found
     window = photo_bgr[figure.window]
     old = window.copy()
     light = to_linear(window)
-    if claims is not None:
-        mask = join_contested(old, {key: figure.mask(key) for key in TOPS}, claims, label, unit)
-    labelled = mask
-    mask = widened(light, mask, (figure.own == 0) & ~figure.others, unit)
-    before = luminance_of(light)
-    shading, detail, patterned = split_shading(before, mask, unit, _colors(old, mask))
-    tile = _lay(cloth, figure, shading, unit)
-    gain = _soft_knee(shading * detail)
-    target = tile * gain[..., None]
-    target += _specular(light, before, mask)[..., None]
-    target = follow_edge(light, np.clip(target, 0, 1), mask, unit)
+    joined = labelled
+    if top_instances is not None:
+        masks = {name: figure.mask(name) for name in TOPS}
+        joined = join_mislabeled(old, masks, top_instances, label, unit)
+    background = (figure.label_map == 0) & ~figure.other_people
+    mask = extend_mask(light, joined, background, unit)
+    before = linear_luminance(light)
+    shading, detail, patterned = split_shading(before, mask, unit, _chroma_spread(old, mask))
+    target = _tile_cloth(cloth, figure, shading, unit)
+    target = target * _soft_knee(shading * detail)[..., None]
+    target += _shine(before, mask)[..., None]
+    target = mix_edge(light, np.clip(target, 0, 1), mask, unit)
     weight = _inner_feather(mask, unit)[..., None]
     mixed = np.asarray(light * (1 - weight) + target * weight, dtype=np.float32)
     window[mask] = to_srgb(mixed[mask])
-    outside = int(np.count_nonzero((window != old).any(axis=2) & ~mask))
-    after = luminance_of(to_linear(window))
-    goal = to_lab(to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True)))[0, 0]
-    textured = cloth.tile_bgr.shape[:2] != (1, 1)
-    beyond, joined = (int(np.count_nonzero(part)) for part in (mask & ~labelled, labelled & ~named))
+    mean = to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True))
     return Recolored(
-        label,
-        mask,
-        before,
-        after,
-        patterned,
-        textured,
-        to_lab(window),
-        goal,
-        outside,
-        beyond,
-        joined,
+        label=label,
+        mask=mask,
+        before=before,
+        after=linear_luminance(to_linear(window)),
+        patterned=patterned,
+        textured=cloth.tile_bgr.shape[:2] != (1, 1),
+        lab=to_lab(window),
+        target_lab=to_lab(mean)[0, 0],
+        changed_outside_px=int(np.count_nonzero((window != old).any(axis=2) & ~mask)),
+        beyond_px=int(np.count_nonzero(mask & ~joined)),
+        joined_px=int(np.count_nonzero(joined & ~labelled)),
     )
 
 
-def _colors(bgr: Picture, mask: BoolArray) -> float:
+def _chroma_spread(bgr: Picture, mask: BoolArray) -> float:
     """Median distance of the chroma of a garment's pixels from the median chroma, Lab."""
     chroma = to_lab(bgr)[mask][:, 1:]
     return float(np.median(np.linalg.norm(chroma - np.median(chroma, axis=0), axis=1)))
@@ -165,7 +206,7 @@ def _colors(bgr: Picture, mask: BoolArray) -> float:
 def split_shading(
     luminance: FloatArray, mask: BoolArray, unit: float, colors: float = 0.0
 ) -> tuple[FloatArray, FloatArray, bool]:
-    """Shading and detail of a garment, both around 1.
+    """Split a garment's luminance into shading and detail, both around 1.
 
     Args:
         luminance: (h, w) float32 linear.
@@ -174,28 +215,29 @@ def split_shading(
         colors: how far its colours lie apart, Lab.
 
     Returns:
-        shading, detail and whether the detail is a pattern, which is then left out.
+        (h, w) float32 shading, (h, w) float32 detail, and whether the detail is a pattern, which is
+        then left out.
     """
     reference = max(float(np.median(luminance[mask])), 1e-3)
-    floor = 0.15 * reference + 0.002
+    floor = FLOOR[0] * reference + FLOOR[1]
     log = np.log((luminance + floor) / (reference + floor)).astype(np.float32)
     filled = np.where(mask, log, 0).astype(np.float32)
-    radius = max(0.15 * unit, 1.5)
-    coarse = _masked_blur(filled, mask, 1.5 * radius)
+    radius = max(SHADING_RADIUS * unit, MIN_SHADING_RADIUS)
+    coarse = _masked_blur(filled, mask, COARSE_SIGMA * radius)
     rest = np.where(mask, log - coarse, 0).astype(np.float32)
     rough = float(np.percentile(np.abs(rest[mask]), 68))
     if rough > (ROUGH if colors > COLORS else PATTERNED):
-        smooth = _masked_blur(filled, mask, 2.5 * radius)
-        shading = np.exp(0.8 * smooth)
+        smooth = _masked_blur(filled, mask, PATTERN_SIGMA * radius)
+        shading = np.exp(PATTERN_SHADING * smooth)
         return np.clip(shading, *SHADE_RANGE), np.ones_like(shading), True
-    # Dark cloth holds its folds in few levels: what is left is spread, noise damped.
-    strength = (0.85 if reference > 0.03 else 0.6) * min(1.0, 0.4 / rough)
+    strength = (DETAIL if reference > DARK else DARK_DETAIL) * min(1.0, MOST_ROUGH / rough)
     shading = np.clip(np.exp(coarse), *SHADE_RANGE)
-    detail = np.clip(np.exp(strength * rest), 0.4, 1.8)
+    detail = np.clip(np.exp(strength * rest), *DETAIL_RANGE)
     return shading.astype(np.float32), detail.astype(np.float32), False
 
 
 def _masked_blur(values: FloatArray, mask: BoolArray, sigma: float) -> FloatArray:
+    """Gaussian blur inside a mask, its standard deviation in pixels."""
     weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
     out: FloatArray = cv2.GaussianBlur(values * mask, (0, 0), sigma) / np.maximum(weight, 1e-3)
     return out
@@ -204,39 +246,39 @@ def _masked_blur(values: FloatArray, mask: BoolArray, sigma: float) -> FloatArra
 def _soft_knee(gain: FloatArray) -> FloatArray:
     """Compress what is brighter than the middle, so that pale cloth does not burn out."""
     over = np.maximum(gain - 1, 0)
-    out: FloatArray = np.minimum(gain, 1) + over / (1 + 1.2 * over)
+    out: FloatArray = np.minimum(gain, 1) + over / (1 + KNEE * over)
     return out
 
 
-def _specular(light: FloatArray, luminance: FloatArray, mask: BoolArray) -> FloatArray:
-    """Half of the light of the brightest 1 %, where it is well above the rest: shine on cloth."""
-    high = float(np.percentile(luminance[mask], 99))
+def _shine(luminance: FloatArray, mask: BoolArray) -> FloatArray:
+    """Half of the light of the brightest 1 %, where it is well above the rest."""
+    high = float(np.percentile(luminance[mask], SHINE_PERCENTILE))
     middle = float(np.median(luminance[mask]))
-    if high < 3 * middle + 0.1:
+    if high < SHINE_FROM[0] * middle + SHINE_FROM[1]:
         return np.zeros_like(luminance)
-    out: FloatArray = 0.5 * np.clip(luminance - high, 0, 1)
+    out: FloatArray = SHINE_SHARE * np.clip(luminance - high, 0, 1)
     return out
 
 
-def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> FloatArray:
-    """The cloth over the window: tiled in U, drawn along by the folds."""
-    height, width = figure.own.shape
+def _tile_cloth(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> FloatArray:
+    """The cloth over the window, (h, w, 3) linear: tiled in U, moved by the folds."""
+    height, width = figure.label_map.shape
     tile_h, tile_w = cloth.tile_bgr.shape[:2]
     if tile_h == tile_w == 1:
         return np.broadcast_to(cloth.tile_bgr[0, 0], (height, width, 3)).astype(np.float32)
-    side = max(cloth.tile_units * unit, 2.0)
-    size = (max(2, round(side)), max(2, round(side * tile_h / tile_w)))
+    side = max(cloth.tile_units * unit, float(MIN_TILE))
+    size = (max(MIN_TILE, round(side)), max(MIN_TILE, round(side * tile_h / tile_w)))
     small = cloth.tile_bgr
     if size[0] < tile_w:
-        shrunk = cv2.resize(cloth.tile_bgr, size, interpolation=cv2.INTER_AREA)
-        small = np.asarray(shrunk, dtype=np.float32)
-    smooth = cv2.GaussianBlur(shading, (0, 0), max(0.06 * unit, 0.8))
-    dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3) * 0.12 * unit
-    dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3) * 0.12 * unit
+        resized = cv2.resize(cloth.tile_bgr, size, interpolation=cv2.INTER_AREA)
+        small = np.asarray(resized, dtype=np.float32)
+    smooth = cv2.GaussianBlur(shading, (0, 0), max(DRAPE_SIGMA * unit, MIN_DRAPE_SIGMA))
+    dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3) * DRAPE * unit
+    dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3) * DRAPE * unit
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     scale = small.shape[1] / side
-    u = (x + np.clip(dx, -0.15 * unit, 0.15 * unit)) * scale
-    v = (y + np.clip(dy, -0.15 * unit, 0.15 * unit)) * scale
+    most = MAX_DRAPE * unit
+    u, v = (x + np.clip(dx, -most, most)) * scale, (y + np.clip(dy, -most, most)) * scale
     map_x, map_y = u % small.shape[1], v % small.shape[0]
     padded = cv2.copyMakeBorder(small, 0, 1, 0, 1, cv2.BORDER_WRAP)
     out = cv2.remap(padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
@@ -245,12 +287,14 @@ def _lay(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> Floa
 
 def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
     """Weight of the new cloth: 1 inside, a little less on the outermost pixel."""
-    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), float(np.clip(0.02 * unit, 0.6, 1.5)))
-    return np.asarray(np.clip((soft - 0.05) / 0.35, 0, 1) * mask, dtype=np.float32)
+    sigma = float(np.clip(FEATHER_SIGMA * unit, *FEATHER_RANGE))
+    soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
+    weight = np.clip((soft - FEATHER_START) / FEATHER_SPAN, 0, 1)
+    return np.asarray(weight * mask, dtype=np.float32)
 
 
 def color_of(text: str) -> tuple[int, int, int] | None:
-    """``#rrggbb`` as RGB, None if the text is no colour."""
+    """``#rrggbb`` as RGB of 0 to 255, None if the text is not a colour."""
     digits = text[1:]
     if len(text) != 7 or text[0] != "#" or any(c not in "0123456789abcdefABCDEF" for c in digits):
         return None
@@ -259,7 +303,7 @@ def color_of(text: str) -> tuple[int, int, int] | None:
 
 
 def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Pearson's r, 1.0 where one of them is constant."""
+    """Pearson's r of two arrays of the same shape, 1.0 where one of them is constant."""
     a, b = a - a.mean(), b - b.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum() / scale) if scale > 1e-9 else 1.0

@@ -5,19 +5,33 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from m2fp_cli.tryon.figure import BoolArray, FloatArray, grown
+from m2fp_cli.arrays import BoolArray, FloatArray
+from m2fp_cli.tryon.morphology import dilate
 
-EDGE = 0.08  # width of the edge that is mixed with what is beside the garment, U
-BEYOND = (1.5, 4.0)  # pixels that a label may end before its garment, EDGE in between
-CLEAR = 0.6  # trust in colours from which a pixel beside a label is taken for cloth
+EDGE_WIDTH = 0.08  # of the edge that is mixed with what is beside the garment, U
+INSIDE_RANGE = (1.5, 6.0)  # of that, where the mask is too large, pixels
+BEYOND_RANGE = (1.5, 4.0)  # of that, where the mask is too small, pixels
+NEAR_SIGMA, FAR_SIGMA = 1.5, 6.0  # of the means of cloth and ground, widths of the edge
+FAR_WEIGHT = 1e-3  # of the far mean: it counts only where nothing is near
+MIN_NOISE = 1e-4  # variance of linear light that any cloth shows
+
+# A pixel inside the mask.
+NEAR_EDGE = 1.5  # widths of the edge within which a pixel may be mixed
+NOISE_WEIGHT = 4.0  # variances of the cloth by which its distance from the ground must count
+PURE_FROM, PURE_SPAN = 0.5, 1.0  # widths of the edge: from here on cloth keeps its folds, and fully
+
+# A pixel beside the mask.
+MIN_TRUST = 0.6  # in the colours, from which it may be cloth: contrast / (contrast + noise)
+MAX_OFF = 0.15  # squared distance from the line between cloth and ground, share of the contrast
+CLOTH_SHARE = (0.5, 1.5)  # of cloth in a pixel that is taken
 
 
-def follow_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float) -> FloatArray:
-    """Recoloured garment whose edge is the photo's own, inside the mask.
+def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float) -> FloatArray:
+    """Mix new cloth at the edge of a garment as the photo mixes the old one.
 
     Near its edge a mask holds pixels that are mixed with what is beside the garment, or are not of
-    it at all. Old cloth and ground a little farther in and out tell how much of a pixel is cloth;
-    that share of the old colour is replaced by the new one of the cloth within.
+    it at all. Old cloth a little farther in and ground a little farther out tell how much of a
+    pixel is cloth (its alpha); that share of the old colour is replaced by the new one.
 
     Args:
         light: (h, w, 3) float32 linear, the photo.
@@ -28,47 +42,47 @@ def follow_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: fl
     Returns:
         (h, w, 3) float32 linear, to be used inside the mask.
     """
-    reach = float(np.clip(EDGE * unit, 1.5, 6.0))
+    reach = float(np.clip(EDGE_WIDTH * unit, *INSIDE_RANGE))
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    inner, outer = depth > reach, ~grown(mask, reach)
-    near = (depth > 0) & (depth <= 1.5 * reach)
+    inner, outer = depth > reach, ~dilate(mask, reach)
+    near = (depth > 0) & (depth <= NEAR_EDGE * reach)
     if not near.any() or not inner.any() or not outer.any():
         return target
-    cloth, ground = (_around(light, part, reach)[near] for part in (inner, outer))
-    spread = _around(light * light, inner, reach)[near] - cloth * cloth
-    new = _around(target, inner, reach)[near]
+    cloth, ground = (_local_mean(light, part, reach)[near] for part in (inner, outer))
+    spread = _local_mean(light * light, inner, reach)[near] - cloth * cloth
+    new = _local_mean(target, inner, reach)[near]
     apart = cloth - ground
     contrast = (apart * apart).sum(axis=1)
-    share = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
-    noise = np.maximum(spread, 0).sum(axis=1) + 1e-4
-    trust = contrast / (contrast + 4 * noise)
-    share = (1 - trust * (1 - np.clip(share, 0, 1)))[:, None]
+    alpha = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
+    noise = np.maximum(spread, 0).sum(axis=1) + MIN_NOISE
+    trust = contrast / (contrast + NOISE_WEIGHT * noise)
+    alpha = (1 - trust * (1 - np.clip(alpha, 0, 1)))[:, None]
     # What is left of a pixel without its cloth is ground: no less than black, no more than white.
-    rest = np.clip(light[near] - share * cloth, 0, 1 - share)
-    edge = share * new + rest
+    rest = np.clip(light[near] - alpha * cloth, 0, 1 - alpha)
+    edge = alpha * new + rest
     # A pixel that is all cloth keeps its own folds.
-    pure = np.clip((depth[near] / reach - 0.5) / 1.0, 0, 1)[:, None]
+    pure = np.clip((depth[near] / reach - PURE_FROM) / PURE_SPAN, 0, 1)[:, None]
     out = target.copy()
     out[near] = np.clip(edge * (1 - pure) + target[near] * pure, 0, 1)
     return out
 
 
-def _around(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
-    """Mean of a part of a picture around every pixel, (h, w, 3)."""
+def _local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
+    """Mean of a part of a picture around every pixel, (h, w, 3), mostly of what is near."""
     weight = part.astype(np.float32)
     total = np.zeros_like(weight)
     values = np.zeros_like(picture)
-    for sigma, share in ((1.5 * reach, 1.0), (6 * reach, 1e-3)):
+    for sigma, share in ((NEAR_SIGMA * reach, 1.0), (FAR_SIGMA * reach, FAR_WEIGHT)):
         total += share * cv2.GaussianBlur(weight, (0, 0), sigma)
         values += share * cv2.GaussianBlur(picture * weight[..., None], (0, 0), sigma)
     out: FloatArray = values / np.maximum(total, 1e-9)[..., None]
     return out
 
 
-def widened(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> BoolArray:
-    """A garment's mask and the background beside it that is the garment's cloth.
+def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> BoolArray:
+    """Add the background beside a garment's mask that shows the garment's cloth.
 
-    A label may end some pixels inside of its garment, which leaves a rim of the old colour. Taken
+    A label may end some pixels inside its garment, which would leave a rim of the old colour. Taken
     are pixels that are nearer to the cloth than to the ground, where the two are clearly apart.
 
     Args:
@@ -76,26 +90,29 @@ def widened(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) ->
         mask: (h, w) bool, the garment.
         free: (h, w) bool, pixels without a label.
         unit: U in pixels.
+
+    Returns:
+        (h, w) bool; ``mask`` itself where cloth and ground cannot be compared.
     """
-    reach = float(np.clip(EDGE * unit, *BEYOND))
+    reach = float(np.clip(EDGE_WIDTH * unit, *BEYOND_RANGE))
     depth = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
-    inner, outer = depth > reach, free & ~grown(mask, 2 * reach)
-    beside = grown(mask, reach) & ~mask & free
+    inner, outer = depth > reach, free & ~dilate(mask, 2 * reach)
+    beside = dilate(mask, reach) & ~mask & free
     if not beside.any() or not inner.any() or not outer.any():
         return mask
-    cloth, ground = (_around(light, part, reach)[beside] for part in (inner, outer))
-    noise = 1e-4 + sum(
-        np.maximum(_around(light * light, part, reach)[beside] - mean * mean, 0).sum(axis=1)
+    cloth, ground = (_local_mean(light, part, reach)[beside] for part in (inner, outer))
+    noise = MIN_NOISE + sum(
+        np.maximum(_local_mean(light * light, part, reach)[beside] - mean * mean, 0).sum(axis=1)
         for part, mean in ((inner, cloth), (outer, ground))
     )
     apart = cloth - ground
     contrast = (apart * apart).sum(axis=1)
-    share = ((light[beside] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
+    alpha = ((light[beside] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
     # Something else may be as bright as the cloth: it must be of its colour.
-    off = ((light[beside] - ground - share[:, None] * apart) ** 2).sum(axis=1)
-    trusted = (contrast > CLEAR / (1 - CLEAR) * noise) & (off < 0.15 * contrast)
+    off = ((light[beside] - ground - alpha[:, None] * apart) ** 2).sum(axis=1)
+    trusted = (contrast > MIN_TRUST / (1 - MIN_TRUST) * noise) & (off < MAX_OFF * contrast)
     taken = mask.copy()
-    taken[beside] = trusted & (share > 0.5) & (share < 1.5)
+    taken[beside] = trusted & (alpha > CLOTH_SHARE[0]) & (alpha < CLOTH_SHARE[1])
     _, pieces = cv2.connectedComponents(taken.astype(np.uint8), connectivity=4)
     out: BoolArray = taken & np.isin(pieces, np.unique(pieces[mask]))
     return out

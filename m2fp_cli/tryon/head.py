@@ -2,7 +2,8 @@
 
 Masks give a first guess, the grey pixels inside the face the rest (``eyes``). Everything that is
 put on a head is placed in this frame. U is the distance between the pupils; ratios to it are from
-anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and from labelled faces.
+anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and from labelled faces
+(CelebAMask; FASSEG for turned heads).
 """
 
 from __future__ import annotations
@@ -15,37 +16,63 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.masks import Box
-from m2fp_cli.results import ParsingResult, Person
+from m2fp_cli.arrays import BoolArray, Box, FloatArray, Point
+from m2fp_cli.tryon.compositing import to_grey
 from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
 from m2fp_cli.tryon.face_shape import (
     EYES_TO_CHIN,
     MIN_FACE_SIDE,
     FaceShape,
-    mask_prior,
     measure_face,
+    prior_from_masks,
 )
-from m2fp_cli.tryon.figure import (
-    BoolArray,
-    Figure,
-    FloatArray,
-    build_figure,
-    face_region,
-    head_step,
-    head_window,
-)
-from m2fp_cli.tryon.worn_glasses import eyes_of_wearer, prior_of_wearer, surer
+from m2fp_cli.tryon.figure import HAIR, HEAD, Figure, face_region
+from m2fp_cli.tryon.worn_glasses import choose_fit, find_eyes_behind, prior_behind
 
-Point = tuple[float, float]
+# Heads that wear nothing.
+MAX_CUT_SHARE = 0.25  # of the face's outline on the photo's border
+PROFILE_YAW = 50.0  # degrees; where no pair of eyes is seen
+PROFILE_YAW_WITHOUT_EYES = 30.0  # degrees; where no eye is seen at all
+NARROWEST_FACE = 0.42  # width to height; a face with its neck has 0.55, a profile less
+SEEN_EYES, NO_EYES = 0.6, 0.3  # scores of a pair of eyes that is there, and of none
 
-EYES_TO_CROWN = 1.67
+# What lowers the confidence.
+SURE_SCORE = 0.45  # of eyes that are clearly seen
+TURNED_YAW = 25.0  # degrees
+TOUCHING_SHARE = 0.05  # of the face's outline on the photo's border
+SCORE_NONE, SCORE_SPAN = 0.1, 0.7  # score of no confidence, and from there to a full one
+LEAST_BY_SCORE, LEAST_BY_YAW = 0.05, 0.2  # what is left of the confidence at worst
+YAW_FREE, YAW_SPAN = 0.3, 60.0  # of the span no confidence is lost; over it, degrees, all of it
+
+# Yaw from the masks.
+EYE_ROWS = 0.35  # above and below the eyes, where the face's edges are compared, U
+FACE_DEPTH = 0.8  # from the axis of the head to the plane of the face, U
+MAX_SINE = 0.95  # that the edges may say
+HEAD_ROWS = (-1.3, 0.6)  # where face and hair together are compared with the face, U
+FACE_ROWS = 1.0  # above and below the eyes, where the middle of the face is taken, U
+YAW_PER_WIDTH = 550.0  # degrees per offset of one head's width; 16 heads per yaw of FASSEG
+MIN_HEAD_WIDTH = 0.5  # U
+MAX_HAIR_YAW = 80.0  # degrees
+DISAGREEING_SHARE = 0.3  # of the edges' yaw that is believed where the hair says the opposite
+AGREED_YAW = 15.0  # degrees that both cues must show to be sure of a turn
+MIN_EDGE_PIXELS = 5  # of the face in the rows of the eyes
+
+# U of a turned head, and of a high one.
+YAW_SHARE = 0.8  # of the yaw that brings the eyes closer together
+MIN_FORESHORTENING = 0.8
+HAIR_HALF = 0.9  # half the width in which the hair's height is taken, U
+MAX_CORRECTION = 1.15  # buns and voluminous hair also make heads high
+
+# Ends of the head, U from the eyes.
+EYES_TO_CROWN = 1.67  # median of 967 faces of CelebAMask
 EYES_TO_BALD_CROWN = 1.55
 CROWN_RANGE = (1.45, 2.1)
-HEAD_BEHIND_EYES = 0.8  # how far the middle of a hat lies behind the eyes, U
-SURE_SCORE = 0.45
-SEEN_EYES, NO_EYES = 0.6, 0.3  # scores of a pair of eyes that is there, and of none
-PROFILE_YAW = 50.0
-NARROWEST_FACE = 0.42  # width to height; a face with its neck has 0.55, a profile less
+CROWN_HALF = 0.72  # half the width in which the crown is looked for
+CHIN_RANGE = (1.5, 2.2)  # 95 % of CelebAMask lie in 1.60 to 2.18; below that it is the neck
+CHIN_HALF = 0.7  # half the width in which the chin is looked for
+MIN_HAIR_PIXELS = 20
+HEAD_BEHIND_EYES = 0.8  # how far the middle of a hat lies behind the eyes
+MIN_HAT_AREA = 0.1  # of the label that is a hat, share of the square of the face's side
 
 
 class SkipReason(str, Enum):
@@ -59,16 +86,16 @@ class SkipReason(str, Enum):
 
 @dataclass(frozen=True)
 class HeadFrame:
-    """A head in the frame of the photo.
+    """A head in the photo; lengths in pixels of the photo or in U.
 
     Attributes:
         eyes_xy: middle between the eyes, pixels.
         down_xy: unit vector from the eyes to the chin.
         right_xy: unit vector to the image's right along the eye line.
-        unit: distance between the pupils of the head seen from the front, pixels.
+        unit: U, the distance between the pupils of the head seen from the front, pixels.
         face_width: width of the face without ears, pixels.
         chin: distance from the eye line to the chin, U.
-        crown: distance from the eye line to the top of hair or hat, U.
+        crown: distance from the eye line to the upper end of hair or hat, U.
         middle: offset of the middle of the whole head from the eyes along ``right_xy``, U.
         roll: degrees, positive = clockwise in the image.
         yaw: degrees, positive = the face looks to the image's right.
@@ -94,7 +121,12 @@ class HeadFrame:
     reasons: tuple[str, ...] = ()
 
     def point(self, x: float, y: float) -> tuple[float, float]:
-        """Photo coordinates of a point given in U from the eyes, x along the eye line, y down."""
+        """Photo coordinates of a point of the head.
+
+        Args:
+            x: along the eye line to the image's right, U from the middle between the eyes.
+            y: below the eye line, U.
+        """
         return (
             self.eyes_xy[0] + self.unit * (x * self.right_xy[0] + y * self.down_xy[0]),
             self.eyes_xy[1] + self.unit * (x * self.right_xy[1] + y * self.down_xy[1]),
@@ -103,24 +135,40 @@ class HeadFrame:
     def units(
         self, x: NDArray[np.float64], y: NDArray[np.float64]
     ) -> tuple[FloatArray, FloatArray]:
-        """Photo coordinates to U from the eyes; the inverse of ``point``."""
+        """Where points of the photo lie on the head; the inverse of ``point``.
+
+        Args:
+            x: (N,) columns in pixels of the photo, or any shape.
+            y: rows, like ``x``.
+
+        Returns:
+            float32 along the eye line and below it, U from the middle between the eyes.
+        """
         dx, dy = (x - self.eyes_xy[0]) / self.unit, (y - self.eyes_xy[1]) / self.unit
         along = dx * self.right_xy[0] + dy * self.right_xy[1]
         down = dx * self.down_xy[0] + dy * self.down_xy[1]
         return along.astype(np.float32), down.astype(np.float32)
 
-    def box_units(self, box_xyxy: Box, step: int = 1) -> tuple[FloatArray, FloatArray]:
-        """``units`` of the centre of every pixel, or every few, of a half-open box, read-only."""
-        return _box_units(self.eyes_xy, self.unit, self.right_xy, self.down_xy, box_xyxy, step)
+    def box_units(self, box_xyxy: Box, stride: int = 1) -> tuple[FloatArray, FloatArray]:
+        """``units`` of the pixels of a box.
+
+        Args:
+            box_xyxy: half-open, pixels of the photo.
+            stride: every how many pixels one is taken, in its centre.
+
+        Returns:
+            two (h, w) float32, read-only.
+        """
+        return _box_units(self.eyes_xy, self.unit, self.right_xy, self.down_xy, box_xyxy, stride)
 
 
-@lru_cache(maxsize=3)  # of one head most functions ask for the same window
+@lru_cache(maxsize=3)  # most functions ask for the same window of one head
 def _box_units(
-    eyes_xy: Point, unit: float, right_xy: Point, down_xy: Point, box_xyxy: Box, step: int
+    eyes_xy: Point, unit: float, right_xy: Point, down_xy: Point, box_xyxy: Box, stride: int
 ) -> tuple[FloatArray, FloatArray]:
     x0, y0, x1, y1 = box_xyxy
-    dx = (np.arange(x0 + step // 2, x1, step) + 0.5 - eyes_xy[0]) / unit
-    dy = ((np.arange(y0 + step // 2, y1, step) + 0.5 - eyes_xy[1]) / unit)[:, None]
+    dx = (np.arange(x0 + stride // 2, x1, stride) + 0.5 - eyes_xy[0]) / unit
+    dy = ((np.arange(y0 + stride // 2, y1, stride) + 0.5 - eyes_xy[1]) / unit)[:, None]
     along, below = (
         (dx * x).astype(np.float32) + (dy * y).astype(np.float32) for x, y in (right_xy, down_xy)
     )
@@ -129,103 +177,80 @@ def _box_units(
     return along, below
 
 
-def find_head(
-    image_bgr: NDArray[np.uint8], result: ParsingResult, person: Person
-) -> HeadFrame | SkipReason:
-    """Head frame of one person.
+def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipReason:
+    """Find the head frame of a person.
 
     Args:
-        image_bgr: the photo, (H, W, 3) uint8.
-        result: its parsing result.
-        person: one of the result's people.
+        window_bgr: the photo inside the figure's window, (h, w, 3) uint8 at full size.
+        figure: the person in a window around the head.
 
     Returns:
         the frame, or why there is none.
     """
-    window = head_window(result, person)
-    if window is None:
-        return SkipReason.NO_FACE
-    figure = build_figure(result, person, window, head_step(window))
-    return fit_head(image_bgr[figure.window], figure)
-
-
-def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipReason:
-    """Head frame of a figure; ``window_bgr`` is the photo inside the figure's window."""
     face = face_region(figure)
     shape = measure_face(face, figure)
     if shape.side < MIN_FACE_SIDE:
         return SkipReason.SMALL
-    if shape.cut_share > 0.25:
+    if shape.cut_share > MAX_CUT_SHARE:
         return SkipReason.CUT
-    prior = mask_prior(shape, figure)
-    worn = eyes_of_wearer(face & figure.mask("Sunglasses"), figure.mask("Face"))
-    if worn is not None:
-        prior = prior_of_wearer(prior, worn)
-    grey = luminance(shrink_window(window_bgr, figure))
-    fit = fit_eyes(grey, face, figure.mask("Hair", "Hat"), prior)
-    if worn is not None:
-        fit = surer(fit, worn)
-    return _assemble(fit, face, shape, figure)
+    prior = prior_from_masks(shape, figure)
+    behind_glasses = find_eyes_behind(face & figure.mask("Sunglasses"), figure.mask("Face"))
+    if behind_glasses is not None:
+        prior = prior_behind(prior, behind_glasses)
+    grey = to_grey(figure.downsample(window_bgr))
+    fit = fit_eyes(grey, face, figure.mask(*HAIR), prior)
+    if behind_glasses is not None:
+        fit = choose_fit(fit, behind_glasses)
+    return _build_frame(fit, face, shape, figure)
 
 
-def shrink_window(window_bgr: NDArray[np.uint8], figure: Figure) -> NDArray[np.uint8]:
-    """The photo inside a figure's window at the size of the figure's maps."""
-    import cv2
-
-    height, width = figure.own.shape
-    if figure.step == 1:
-        return window_bgr
-    small = cv2.resize(window_bgr, (width, height), interpolation=cv2.INTER_AREA)
-    return np.asarray(small, dtype=np.uint8)
-
-
-def luminance(image_bgr: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Grey values of a photo, (H, W) uint8, by the weights of Rec. 601."""
-    import cv2
-
-    return np.asarray(cv2.cvtColor(image_bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
-
-
-def _assemble(
+def _build_frame(
     fit: EyeFit, face: BoolArray, shape: FaceShape, figure: Figure
 ) -> HeadFrame | SkipReason:
-    """Add turn, width and crown to the eyes, and judge how sure all of it is."""
+    """Add yaw, width and crown to the eyes, and judge how sure all of it is."""
     right = (math.cos(fit.tilt), math.sin(fit.tilt))
     down = (-right[1], right[0])
-    has_hat = bool(np.count_nonzero(figure.mask("Hat")) > 0.1 * shape.side**2)
-    step = figure.step
+    has_hat = bool(np.count_nonzero(figure.mask("Hat")) > MIN_HAT_AREA * shape.side**2)
+    stride = figure.stride
     x, y = (
-        start + step * place + 0.5 * (step - 1)
+        start + stride * place + 0.5 * (stride - 1)
         for start, place in zip(figure.origin_xy, fit.center_xy, strict=True)
     )
-    unit, eyes = step * fit.unit, (x, y)
+    unit, eyes = stride * fit.unit, (x, y)
     frame = HeadFrame(
-        eyes, down, right, unit, step * shape.width, EYES_TO_CHIN, EYES_TO_CROWN, 0.0,
+        eyes, down, right, unit, stride * shape.width, EYES_TO_CHIN, EYES_TO_CROWN, 0.0,
         math.degrees(fit.tilt), 0.0, 1.0, fit.dark_lenses, has_hat,
     )  # fmt: skip
     along, below = window_units(frame, figure)
-    yaw, agree = _turn(face, figure, along, below)
+    yaw, agree = _estimate_yaw(face, figure, along, below)
     if _is_profile(fit, shape, yaw if agree else 0.0):
         return SkipReason.PROFILE
-    unit *= _foreshortening(yaw) * _small_for_head(figure, along, below)
+    # The eyes of a turned head appear closer together than they are.
+    foreshortening = max(math.cos(math.radians(YAW_SHARE * yaw)), MIN_FORESHORTENING)
+    unit *= 1.0 / foreshortening * _unit_correction(figure, along, below)
     reasons = []
     if fit.score < SURE_SCORE:
         reasons.append("the eyes are not clearly seen")
-    if abs(yaw) > 25:
+    if abs(yaw) > TURNED_YAW:
         reasons.append("the head is turned")
-    if shape.cut_share > 0.05:
+    if shape.cut_share > TOUCHING_SHARE:
         reasons.append("the face touches the frame")
-    sure = np.clip((fit.score - 0.1) / 0.7, 0.05, 1) * np.clip(1.3 - abs(yaw) / 60, 0.2, 1)
     return replace(
         frame,
         unit=unit,
-        crown=_crown(figure, along * frame.unit / unit, below * frame.unit / unit),
-        chin=_chin(face, along * frame.unit / unit, below * frame.unit / unit),
+        crown=_find_crown(figure, along * frame.unit / unit, below * frame.unit / unit),
+        chin=_find_chin(face, along * frame.unit / unit, below * frame.unit / unit),
         middle=-HEAD_BEHIND_EYES * math.sin(math.radians(yaw)),
         yaw=yaw,
-        confidence=round(float(sure), 3),
+        confidence=round(_confidence(fit.score, yaw), 3),
         reasons=tuple(reasons),
     )
+
+
+def _confidence(score: float, yaw: float) -> float:
+    """Confidence in a frame, 0..1, by the score of the eyes and the yaw in degrees."""
+    by_score = np.clip((score - SCORE_NONE) / SCORE_SPAN, LEAST_BY_SCORE, 1)
+    return float(by_score * np.clip(1 + YAW_FREE - abs(yaw) / YAW_SPAN, LEAST_BY_YAW, 1))
 
 
 def _is_profile(fit: EyeFit, shape: FaceShape, yaw: float) -> bool:
@@ -236,67 +261,66 @@ def _is_profile(fit: EyeFit, shape: FaceShape, yaw: float) -> bool:
     """
     if fit.score >= SEEN_EYES:
         return False
-    narrow = shape.width < NARROWEST_FACE * (shape.bottom - shape.top)
-    return narrow or abs(yaw) > (PROFILE_YAW if fit.score >= NO_EYES else 0.6 * PROFILE_YAW)
+    narrow = shape.width < NARROWEST_FACE * (shape.lower_y - shape.upper_y)
+    return narrow or abs(yaw) > (PROFILE_YAW if fit.score >= NO_EYES else PROFILE_YAW_WITHOUT_EYES)
 
 
 def window_units(frame: HeadFrame, figure: Figure) -> tuple[FloatArray, FloatArray]:
-    """For every pixel of the figure's window its place in U from the eyes: across and down."""
-    return frame.box_units(figure.window_xyxy, figure.step)
+    """Where every pixel of the figure's window lies in the head frame.
+
+    Returns:
+        (h, w) float32 along the eye line to the image's right, and below it, U from the eyes.
+    """
+    return frame.box_units(figure.window_xyxy, figure.stride)
 
 
-def _turn(
+def _estimate_yaw(
     face: BoolArray, figure: Figure, along: FloatArray, below: FloatArray
 ) -> tuple[float, bool]:
     """Yaw in degrees, positive to the image's right, and whether two cues agree on it.
 
     One cue is where the eyes lie between the two edges of the face, the other how far the face is
-    from the middle of face and hair together (550 degrees per head width, measured on FASSEG).
+    from the middle of face and hair together.
     """
-    level = np.abs(below) < 0.35
-    edges = along[face & level]
-    if edges.size < 5:
+    edges = along[face & (np.abs(below) < EYE_ROWS)]
+    if edges.size < MIN_EDGE_PIXELS:
         return 0.0, False
     low, high = np.percentile(edges, (3, 97))
-    eyes_cue = math.degrees(math.asin(float(np.clip(-(low + high) / 2 / 0.8, -0.95, 0.95))))
-    head = along[figure.mask("Face", "Hair", "Hat", "Sunglasses") & (below > -1.3) & (below < 0.6)]
+    sine = float(np.clip(-(low + high) / 2 / FACE_DEPTH, -MAX_SINE, MAX_SINE))
+    eyes_cue = math.degrees(math.asin(sine))
+    head = along[figure.mask(*HEAD) & (below > HEAD_ROWS[0]) & (below < HEAD_ROWS[1])]
     head_low, head_high = np.percentile(head, (2, 98))
-    offset = float(along[face & (np.abs(below) < 1.0)].mean()) - (head_low + head_high) / 2
-    hair_cue = float(np.clip(550 * offset / max(head_high - head_low, 0.5), -80, 80))
+    offset = float(along[face & (np.abs(below) < FACE_ROWS)].mean()) - (head_low + head_high) / 2
+    hair_cue = YAW_PER_WIDTH * offset / max(head_high - head_low, MIN_HEAD_WIDTH)
+    hair_cue = float(np.clip(hair_cue, -MAX_HAIR_YAW, MAX_HAIR_YAW))
     if eyes_cue * hair_cue <= 0:
-        return 0.3 * eyes_cue, False
+        return DISAGREEING_SHARE * eyes_cue, False
+    # Halfway between the weaker cue and the mean of both.
     weaker = min(abs(eyes_cue), abs(hair_cue))
-    return math.copysign(0.5 * weaker + 0.25 * abs(eyes_cue + hair_cue), eyes_cue), weaker > 15
+    yaw = math.copysign(0.5 * weaker + 0.25 * abs(eyes_cue + hair_cue), eyes_cue)
+    return yaw, weaker > AGREED_YAW
 
 
-def _foreshortening(yaw: float) -> float:
-    """How much closer together the eyes of a turned head appear than they are."""
-    return 1.0 / max(math.cos(math.radians(0.8 * yaw)), 0.8)
-
-
-def _small_for_head(figure: Figure, along: FloatArray, below: FloatArray) -> float:
-    """Correction of a U that is small for the height of the head above the eyes.
-
-    Buns and voluminous hair also make heads high, so that at most 15 % are believed.
-    """
-    hair = below[figure.mask("Hair") & (np.abs(along) < 0.9)]
-    if hair.size < 20 or figure.mask("Hat").any():
+def _unit_correction(figure: Figure, along: FloatArray, below: FloatArray) -> float:
+    """Factor for a U that is small for the height of the head above the eyes, at least 1."""
+    hair = below[figure.mask("Hair") & (np.abs(along) < HAIR_HALF)]
+    if hair.size < MIN_HAIR_PIXELS or figure.mask("Hat").any():
         return 1.0
-    return float(np.clip(-np.percentile(hair, 2) / CROWN_RANGE[1], 1.0, 1.15))
+    return float(np.clip(-np.percentile(hair, 2) / CROWN_RANGE[1], 1.0, MAX_CORRECTION))
 
 
-def _crown(figure: Figure, along: FloatArray, below: FloatArray) -> float:
-    """Top of the head above the eyes, from hair over its middle columns; in U."""
-    middle = np.abs(along) < 0.72
-    hair = below[figure.mask("Hair") & middle]
+def _find_crown(figure: Figure, along: FloatArray, below: FloatArray) -> float:
+    """Upper end of the head above the eyes by the hair over its middle, U."""
+    hair = below[figure.mask("Hair") & (np.abs(along) < CROWN_HALF)]
     if figure.mask("Hat").any():
         return EYES_TO_CROWN
-    if hair.size < 20:
+    if hair.size < MIN_HAIR_PIXELS:
         return EYES_TO_BALD_CROWN
     return float(np.clip(-np.percentile(hair, 1), *CROWN_RANGE))
 
 
-def _chin(face: BoolArray, along: FloatArray, below: FloatArray) -> float:
-    """Lower end of the face below the eyes in U; a mask that runs down the neck is not believed."""
-    low = float(np.percentile(below[face & (np.abs(along) < 0.7)], 99.5)) if face.any() else 0.0
-    return low if 1.5 <= low <= 2.2 else EYES_TO_CHIN
+def _find_chin(face: BoolArray, along: FloatArray, below: FloatArray) -> float:
+    """Lower end of the face below the eyes, U; a mask that runs down the neck is not believed."""
+    middle = below[face & (np.abs(along) < CHIN_HALF)]
+    low = float(np.percentile(middle, 99.5)) if face.any() else 0.0
+    return low if CHIN_RANGE[0] <= low <= CHIN_RANGE[1] else EYES_TO_CHIN

@@ -12,74 +12,76 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.results import ParsingResult
-from m2fp_cli.tryon.compositing import Picture, to_lab
-from m2fp_cli.tryon.figure import TOPS, BoolArray, grown
+from m2fp_cli.arrays import BoolArray, Picture
+from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.figure import TOPS
+from m2fp_cli.tryon.morphology import dilate
 
 # Of 160 pieces of tops beside the largest that the starter finds on 251 street photos, 33 belong to
 # the same garment: 11 of them are joined, with half of their area, and 7 of the others.
-CONTESTED = 0.6  # share of one that the other's mask covers
+CONTESTED = 0.6  # share of one that the other's instances cover
 ALIKE = 0.5  # Bhattacharyya coefficient of the colours on both sides of the border
-BESIDE = 0.3  # width of what is compared, U
+BESIDE, MIN_BESIDE = 0.3, 2.0  # width of what is compared, U, pixels
 SMALLEST = 12  # pixels of a piece or of its border
 NOISE = 4.0  # deviation of L, a and b that any cloth may show
 
 
-def join_contested(
+def join_mislabeled(
     bgr: Picture,
     masks: Mapping[str, BoolArray],
-    claims: Mapping[str, BoolArray],
+    instances: Mapping[str, BoolArray],
     name: str,
     unit: float,
 ) -> BoolArray:
-    """A garment with the pieces of others that are the same cloth under another name.
+    """Join a garment with the pieces of others that are the same cloth under another name.
 
     Args:
         bgr: (h, w, 3) uint8, the photo.
         masks: (h, w) bool of each top's label.
-        claims: (h, w) bool of each top's instances, which may overlap.
-        name: the garment, a key of both.
+        instances: (h, w) bool of each top's instances, which may overlap.
+        name: label of the garment, a key of both.
         unit: U in pixels.
 
     Returns:
         (h, w) bool, ``masks[name]`` and what was added.
     """
-    joined, reach = masks[name].copy(), max(2.0, BESIDE * unit)
+    joined, reach = masks[name].copy(), max(MIN_BESIDE, BESIDE * unit)
     for other in (key for key in masks if key != name):
-        doubted = _share(masks[name], claims[other])
-        for piece in _pieces(masks[other]):
-            contested = max(doubted, _share(piece, claims[name])) > CONTESTED
-            if contested and _goes_on(bgr, masks[name], piece, reach):
+        doubt = _covered_share(masks[name], instances[other])
+        for piece in _components(masks[other]):
+            contested = max(doubt, _covered_share(piece, instances[name])) > CONTESTED
+            if contested and _is_same_cloth(bgr, masks[name], piece, reach):
                 joined |= piece
     return joined
 
 
-def find_claims(result: ParsingResult) -> dict[str, BoolArray]:
+def find_top_instances(result: ParsingResult) -> dict[str, BoolArray]:
     """Where the network's own instances of each top are, (H, W) bool of the photo by label."""
-    claims = {name: np.zeros(result.image_hw, np.bool_) for name in TOPS}
+    instances = {name: np.zeros(result.image_hw, np.bool_) for name in TOPS}
     for instance in result.instances:
         name = result.labels.names[instance.label_id]
-        if name in claims:
-            claims[name][instance.mask.slices] |= instance.mask.inside
-    return claims
+        if name in instances:
+            instances[name][instance.mask.slices] |= instance.mask.inside
+    return instances
 
 
-def _share(part: BoolArray, of: BoolArray) -> float:
-    return float(np.count_nonzero(part & of) / max(np.count_nonzero(part), 1))
+def _covered_share(part: BoolArray, by: BoolArray) -> float:
+    return float(np.count_nonzero(part & by) / max(np.count_nonzero(part), 1))
 
 
-def _pieces(mask: BoolArray) -> list[BoolArray]:
+def _components(mask: BoolArray) -> list[BoolArray]:
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     large = stats[:, cv2.CC_STAT_AREA] >= SMALLEST
     return [pieces == i for i in range(1, count) if large[i]]
 
 
-def _goes_on(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
+def _is_same_cloth(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
     """Whether the colours on both sides of a common border are alike."""
-    inside, beside = grown(garment, reach) & piece, grown(piece, reach) & garment
+    inside, beside = dilate(garment, reach) & piece, dilate(piece, reach) & garment
     if min(np.count_nonzero(inside), np.count_nonzero(beside)) < SMALLEST:
         return False
-    sides = grown(inside, reach) & piece, grown(beside, reach) & garment
+    sides = dilate(inside, reach) & piece, dilate(beside, reach) & garment
     colors = (to_lab(bgr[side][:, None])[:, 0] for side in sides)
     return bhattacharyya(*colors) > ALIKE
 

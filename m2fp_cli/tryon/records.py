@@ -1,26 +1,65 @@
-"""What try-on says about each person and each thing they were to wear."""
+"""What try-on says of each person, and of each thing that they were to wear."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
-from m2fp_cli.tryon.quality import Check
 
 FORMAT_VERSION = "1.0"
 
 
 @dataclass(frozen=True)
-class ItemRecord:
-    """One accessory on one person.
+class Check:
+    """A number that was measured, and its limits.
 
     Attributes:
-        kind: hat, glasses, earrings, necklace or top.
-        name: the accessory.
+        name: what was measured.
+        value: the number.
+        low: lowest good value.
+        high: highest good value.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+
+    @property
+    def ok(self) -> bool:
+        """Whether the value lies within the limits; a value that is not a number does not."""
+        return self.low <= self.value <= self.high
+
+    def as_json(self) -> dict[str, Any]:
+        """The check as it goes into the document."""
+        value = round(self.value, 4) if math.isfinite(self.value) else None
+        return {"name": self.name, "value": value, "limits": [self.low, self.high], "ok": self.ok}
+
+
+def check_limits(
+    measured: Mapping[str, float], limits: Mapping[str, tuple[float, float]]
+) -> list[Check]:
+    """What was measured as checks, in its order.
+
+    Args:
+        measured: by name.
+        limits: lowest and highest good value of each of those names.
+    """
+    return [Check(name, value, *limits[name]) for name, value in measured.items()]
+
+
+@dataclass(frozen=True)
+class ItemRecord:
+    """One thing on one person.
+
+    Attributes:
+        kind: name of its kind, as in ``kinds.KIND_NAMES``.
+        name: of the accessory.
         reason: why it was left out; empty if it was placed.
-        numbers: where it is, photo pixels and U, by name.
+        numbers: where it is, by name; the end of a name says the unit.
         checks: what was measured afterwards.
         notes: what a person should know, in words.
     """
@@ -57,8 +96,8 @@ class PersonRecord:
 
     Attributes:
         person_id: id in the person map.
-        frame: their head, or why there is no head frame.
-        items: one record per accessory that was asked for.
+        frame: their head frame, or why there is none.
+        items: one record per thing that they were to wear.
     """
 
     person_id: int
@@ -95,7 +134,12 @@ def _rounded(value: Any) -> Any:
 
 
 def to_document(source: str, people: tuple[PersonRecord, ...]) -> dict[str, Any]:
-    """The JSON document of one photo."""
+    """The JSON document of one photo.
+
+    Args:
+        source: path of the photo, as it was found below its input folder.
+        people: a record for each person.
+    """
     return {
         "format_version": FORMAT_VERSION,
         "source": source,

@@ -1,5 +1,5 @@
-"""The network rearranged for inference on a CPU: the same function of the same weights, sooner.
+"""The network rearranged for inference on a CPU: the same function of the same weights, faster.
 
-``network/`` says what M2FP is; this folder says how to compute it quickly. Nothing here has weights
-of its own: every module is made from a built ``M2FP``.
+``network/`` defines M2FP; this folder says how to compute it quickly. Nothing here has weights of
+its own: every module is made from a built ``M2FP``.
 """

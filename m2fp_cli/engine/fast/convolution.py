@@ -1,25 +1,25 @@
-"""Convolutions with their batch norms folded in."""
+"""Convolutions with their batch norms folded into the weights."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.norms import normalise_groups
+from m2fp_cli.engine.fast.norms import normalize_groups
 from m2fp_cli.engine.fast.products import PackedConv
 from m2fp_cli.network.convolution import ConvNorm
 
 
 class FoldedConv(nn.Module):
-    """A convolution with bias that equals convolution plus batch norm in evaluation mode."""
+    """A convolution with bias that equals a convolution and its norm in evaluation mode."""
 
     def __init__(self, conv: ConvNorm, dtype: torch.dtype, *, relu: bool = False) -> None:
-        """Fold ``conv.norm`` into the weights; a norm that depends on the input is kept."""
+        """Fold ``conv.norm`` into the weights if it is a batch norm; a group norm stays a step."""
         super().__init__()
         weight, bias = conv.weight.float(), None
         self.norm: nn.GroupNorm | None = None
         if isinstance(conv.norm, nn.BatchNorm2d):
-            weight, bias = _folded(weight, conv.norm)
+            weight, bias = _fold_batch_norm(weight, conv.norm)
         else:
             assert isinstance(conv.norm, nn.GroupNorm)
             self.norm = conv.norm
@@ -32,17 +32,17 @@ class FoldedConv(nn.Module):
         out: Tensor = self.conv(x)
         if self.norm is not None:
             for photo in out.permute(0, 2, 3, 1):
-                normalise_groups(photo.flatten(0, 1), self.norm, relu=self.relu)
+                normalize_groups(photo.flatten(0, 1), self.norm, relu=self.relu)
         return out
 
 
 def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of a convolution's setting."""
+    """A convolution's setting along height and width, which torch annotates loosely."""
     assert isinstance(value, tuple)
     return value[0], value[1]
 
 
-def _folded(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
+def _fold_batch_norm(weight: Tensor, norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
     """Weights and bias with (x - mean) / sqrt(var + eps) * gamma + beta multiplied in."""
     assert norm.running_mean is not None
     assert norm.running_var is not None

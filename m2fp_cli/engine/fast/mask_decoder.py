@@ -1,9 +1,9 @@
 """The mask decoder for inference.
 
-Two things are rearranged. A layer's attention mask is a downscaled mask prediction; scaling and the
-product with the queries are both linear, so the mask features are scaled once per level and the
-masks of the first layers never exist at full size. And keys and values of a level are projected
-from the same sequence, so the share of the positions is computed once per size.
+Two things are rearranged. A layer's attention mask is a downscaled mask prediction. Scaling and the
+product with the queries are both linear, so the mask features are scaled once per level, and the
+masks of the first layers are never computed at full size. Keys and values of a level are projected
+from the same sequence, so both are made from it once.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.attention import block, weigh_
+from m2fp_cli.engine.fast.attention import blocked_positions, softmax_numerators_
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
-from m2fp_cli.engine.threads import one_of_few_threads
+from m2fp_cli.kernels.threads import single_thread_up_to
 from m2fp_cli.network.deformable_attention import Shapes
 from m2fp_cli.network.mask_decoder import (
     Attention,
@@ -24,45 +24,56 @@ from m2fp_cli.network.mask_decoder import (
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
 from m2fp_cli.network.position import sine_positions
 
-# Most steps here are a hundred rows wide. Two threads wait for each other longer than they work:
-# 0.41 s with one, 0.87 with two at 640x864 on a shared machine, the same 0.29 on a quiet one.
-FEW_THREADS = 3
+# Most steps here are a hundred rows wide, and threads wait for each other longer than they work:
+# 0.41 s with one thread, 0.87 s with two at 640x864 on a machine that other programs use, 0.29 s
+# with either on a quiet one.
+SINGLE_THREAD_UP_TO = 3
 
 
 class FastCrossAttention(nn.Module):
-    """Cross-attention whose keys and values are multiplied in the fast format."""
+    """Cross-attention whose products over the context run in the fast number format."""
 
     key_weight: Tensor
 
     def __init__(self, attention: Attention, dtype: torch.dtype) -> None:
-        """Split the packed projections."""
+        """Split the packed projection of ``attention`` into query, key and value."""
         super().__init__()
         self.num_heads = attention.num_heads
         weights, biases = attention.in_proj_weight.chunk(3), attention.in_proj_bias.chunk(3)
         self.query = PackedLinear(weights[0], biases[0], torch.float32)
-        # In bfloat16 the product that gives the keys as columns is faster than the one that gives
-        # rows and the copy of them that the scores would need, 11 ms against 25 over 8,640 keys; in
-        # float32 the copy is not made. The bias of the keys adds the same to all scores of a query.
-        self.columns = dtype is not torch.float32
-        self.register_buffer("key_weight", weights[1].detach().to(dtype) if self.columns else None)
-        self.key = None if self.columns else PackedLinear(weights[1], biases[1], dtype)
+        # In bfloat16 a product that gives the keys as columns takes 11 ms over 8,640 keys; one that
+        # gives rows, and the copy of them that the scores would need, takes 25. In float32 the copy
+        # is not made. The columns leave the bias out: it adds the same to all scores of a query.
+        by_column = dtype is not torch.float32
+        self.register_buffer("key_weight", weights[1].detach().to(dtype) if by_column else None)
+        self.key = None if by_column else PackedLinear(weights[1], biases[1], dtype)
         self.value = PackedLinear(weights[2], biases[2], dtype)
         self.output = PackedLinear.of(attention.out_proj, torch.float32)
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor, blocked: Tensor) -> Tensor:
-        """Attend from (Q, C) to (L, C); ``blocked`` is (Q, L) bool. Gives (Q, C) float32."""
+        """Attend from queries to one context map.
+
+        Args:
+            query: (Q, C) float32.
+            key: (L, C) in the fast format, positions added.
+            value: (L, C) in the fast format.
+            blocked: (Q, L) bool, True = must not be looked at.
+
+        Returns:
+            (Q, C) float32.
+        """
         heads = (self.num_heads, -1)
         q, v = (
             x.unflatten(-1, heads).transpose(0, 1) for x in (self.query(query), self.value(value))
         )
         scale = q.shape[-1] ** -0.5
         weights = (q * scale).to(v.dtype) @ self._key_columns(key).unflatten(0, heads)
-        totals = weigh_(weights, blocked)
+        totals = softmax_numerators_(weights, blocked)
         attended = (weights @ v).float().div_(totals).transpose(0, 1).flatten(1)
         return self.output(attended)
 
     def _key_columns(self, key: Tensor) -> Tensor:
-        """(L, C) to projected (C, L)."""
+        """Project (L, C) keys; (C, L)."""
         if self.key is None:
             return torch.mm(self.key_weight, key.T)
         rows: Tensor = self.key(key)
@@ -73,7 +84,7 @@ class FastMaskDecoder(nn.Module):
     """Queries in, classes and masks out, for one photo."""
 
     def __init__(self, decoder: MaskDecoder, dtype: torch.dtype) -> None:
-        """Rearrange a built mask decoder."""
+        """Rearrange a built mask decoder; ``dtype`` is the format of the large products."""
         super().__init__()
         self.dtype = dtype
         cross = decoder.transformer_cross_attention_layers
@@ -96,24 +107,24 @@ class FastMaskDecoder(nn.Module):
 
         Args:
             context: three sequences (h * w, C) float32, coarsest first.
-            mask_features: (H/4, W/4, mask_dim).
+            mask_features: (H/4, W/4, mask_dim) in the fast format.
             shapes: (h, w) of every sequence.
 
         Returns:
             class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
         """
-        with one_of_few_threads(FEW_THREADS):
+        with single_thread_up_to(SINGLE_THREAD_UP_TO):
             return self._decode(context, mask_features, shapes)
 
     def _decode(
         self, context: list[Tensor], mask_features: Tensor, shapes: Shapes
     ) -> QueryPrediction:
-        keys, values = self._context(context, shapes)
+        keys, values = self._keys_and_values(context, shapes)
         small = [scale_features(mask_features, hw) for hw in shapes]
         query_pos, x = self.query_embed.weight, self.query_feat.weight
         for index, cross in enumerate(self.cross):
             level = index % NUM_CONTEXT_LEVELS
-            blocked = block(self.scaled_masks(x, small[level]))
+            blocked = blocked_positions(self.scaled_masks(x, small[level]))
             norm = self.cross_norm[index]
             source = norm(x) if self.pre_norm else x
             x = x + cross(source + query_pos, keys[level], values[level], blocked)
@@ -126,17 +137,27 @@ class FastMaskDecoder(nn.Module):
         return QueryPrediction(classes[None], masks.unflatten(1, mask_features.shape[:2])[None])
 
     def scaled_masks(self, x: Tensor, features: Tensor) -> Tensor:
-        """Mask logits (Q, L) at a context map's size: queries (Q, C) on features (L, mask_dim)."""
+        """Mask logits at a context map's size.
+
+        Args:
+            x: (Q, C) float32 queries.
+            features: (L, mask_dim) mask features at that size.
+
+        Returns:
+            (Q, L) float32.
+        """
         return self._embedding(x).to(features.dtype) @ features.T
 
     def _embedding(self, x: Tensor) -> Tensor:
         out: Tensor = self.mask_embed(self.decoder_norm(x))
         return out
 
-    def _context(self, context: list[Tensor], shapes: Shapes) -> tuple[list[Tensor], list[Tensor]]:
-        """Keys (with positions) and values (h * w, C) of every level, in the fast format."""
+    def _keys_and_values(
+        self, context: list[Tensor], shapes: Shapes
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Keys, positions added, and values of every level: (h * w, C) in the fast format."""
         values = [
-            self._narrowed(project, sequence) + self.level_embed.weight[level]
+            self._project_sequence(project, sequence) + self.level_embed.weight[level]
             for level, (project, sequence) in enumerate(zip(self.project, context, strict=True))
         ]
         keys = [
@@ -145,8 +166,8 @@ class FastMaskDecoder(nn.Module):
         ]
         return [k.to(self.dtype) for k in keys], [v.to(self.dtype) for v in values]
 
-    def _narrowed(self, project: nn.Module, sequence: Tensor) -> Tensor:
-        """A sequence at the decoder's own width, float32."""
+    def _project_sequence(self, project: nn.Module, sequence: Tensor) -> Tensor:
+        """Bring a (h * w, C_in) sequence to the decoder's own width; (h * w, C) float32."""
         if isinstance(project, nn.Identity):
             return sequence
         out: Tensor = project(sequence.to(self.dtype)).float()
@@ -154,10 +175,10 @@ class FastMaskDecoder(nn.Module):
 
 
 def scale_features(mask_features: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Mask features at a context map's size, by bilinear interpolation.
+    """Scale mask features to a context map's size by bilinear interpolation.
 
-    An even whole step puts every sample in the middle of four pixels, so it is their mean; only
-    those are read.
+    Where the ratio of the sizes is an even number, every sample lies in the middle of four pixels
+    and is their mean; only those are read.
 
     Args:
         mask_features: (H, W, C) float32 or bfloat16.

@@ -1,11 +1,11 @@
-"""All of it: M2FP rearranged for inference on a CPU."""
+"""M2FP as a whole, rearranged for inference on a CPU."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.backbone import fold_backbone
+from m2fp_cli.engine.fast.backbones import fold_backbone
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
 from m2fp_cli.network.m2fp import M2FP
@@ -16,7 +16,7 @@ class FastM2FP(nn.Module):
     """The same function as ``M2FP`` in evaluation mode, one photo at a time."""
 
     def __init__(self, network: M2FP, dtype: torch.dtype = torch.float32) -> None:
-        """Rearrange a built network; its weights may be freed afterwards.
+        """Rearrange a built network; the network itself may be deleted afterwards.
 
         Args:
             network: what to rearrange; it is not changed.
@@ -30,13 +30,13 @@ class FastM2FP(nn.Module):
         self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
         self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
         self.requires_grad_(False).eval()
-        _part(self, network)
+        _copy_shared_storage(self, network)
 
     def forward(self, images: Tensor) -> QueryPrediction:
         """Parse one photo.
 
         Args:
-            images: (1, 3, H, W) float32, normalised RGB; H and W multiples of 32.
+            images: (1, 3, H, W) float32, normalized RGB; H and W multiples of 32.
 
         Returns:
             class logits (1, Q, K + 1) and mask logits (1, Q, H/4, W/4), float32.
@@ -46,8 +46,11 @@ class FastM2FP(nn.Module):
         return prediction
 
 
-def _part(fast: nn.Module, network: nn.Module) -> None:
-    """Copy the small tensors that both use: one view keeps a whole mapped checkpoint in memory."""
+def _copy_shared_storage(fast: nn.Module, network: nn.Module) -> None:
+    """Copy the tensors of ``fast`` that lie in the network's memory.
+
+    They are small, but one view of a mapped checkpoint keeps all of it in memory.
+    """
     theirs = {tensor.storage().data_ptr() for tensor in network.state_dict().values()}
     for tensor in (*fast.parameters(), *fast.buffers()):
         if tensor.storage().data_ptr() in theirs:

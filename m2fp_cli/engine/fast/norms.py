@@ -1,8 +1,8 @@
-"""Norms as compiled passes: read once or twice, written once, in the format the next product takes.
+"""Norms as compiled passes that write what the next product reads, in its number format.
 
-torch's layer norm wants float32 in and gives float32 out, so the sum before it and the conversions
-around it each cross memory again; its channels-last group norm (1.13.1) loses four digits where a
-channel hardly varies.
+torch's layer norm takes and gives float32, so the sum before it and the conversions around it each
+cross memory again. Its channels-last group norm (1.13.1) loses four digits where a channel hardly
+varies.
 """
 
 from __future__ import annotations
@@ -13,75 +13,76 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.formats import load, raw, store
-from m2fp_cli.engine.threads import share_rows
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.formats import as_array, load, store
+from m2fp_cli.kernels.threads import parallel_rows
 
-_ROWS = 64  # rows that are summed in float32 before they join a float64
+_CHUNK_ROWS = 64  # rows that are added up in float32 before their sum joins a float64
 
 
-def add_and_normalise_(
+def add_and_normalize_(
     x: Tensor, change: Tensor, norm: nn.LayerNorm, positions: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Layer norm of ``x + change``, into ``x`` and into what the next products take.
+    """Layer norm of ``x + change``, written to ``x`` and in the format of the next products.
 
     Args:
         x: (S, C) float32, changed.
         change: (S, C) float32 or bfloat16, changed.
-        norm: the layer.
-        positions: (S, C) float32, added to the second result; None = there is no second one.
+        norm: the layer norm.
+        positions: (S, C) float32, added to the second result; None = no second result is wanted.
 
     Returns:
-        (S, C) normalised, and (S, C) normalised plus positions, both in the format of ``change``.
+        (S, C) normalized, and (S, C) normalized plus positions, both in the format of ``change``.
         In float32 the first is ``x`` itself; without positions the second is the first.
     """
     plain = x if change.dtype is torch.float32 else change
     located = plain if positions is None else torch.empty_like(change)
-    where = x if positions is None else positions
-    arrays = (raw(x), raw(change), raw(norm.weight), raw(norm.bias), raw(where), raw(located))
+    added = x if positions is None else positions
+    weights = (as_array(norm.weight), as_array(norm.bias))
+    arrays = (as_array(x), as_array(change), *weights, as_array(added), as_array(located))
 
     def work(rows: slice) -> None:
-        _normalise_rows(*arrays, norm.eps, positions is not None, rows.start, rows.stop)
+        _normalize_rows(*arrays, norm.eps, positions is not None, rows.start, rows.stop)
 
-    share_rows(len(x), x.shape[1], work)
+    parallel_rows(len(x), x.shape[1], work)
     return plain, located
 
 
-def normalise_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) -> Tensor:
+def normalize_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) -> Tensor:
     """Group norm of one channels-last map.
 
-    Mean and variance are those of blocks of rows, each in two passes, put together in float64.
+    Mean and variance are computed for chunks of rows, in two passes each, and joined in float64.
 
     Args:
         rows: (P, C) float32 or bfloat16, contiguous; changed.
-        norm: the layer.
-        relu: cut off what is negative.
+        norm: the group norm.
+        relu: replace negative values by 0.
 
     Returns:
         ``rows``.
     """
-    array, channels = raw(rows), rows.shape[1]
+    array, channels = as_array(rows), rows.shape[1]
     parts: list[tuple[int, Any]] = []
 
-    def measure(share: slice) -> None:
-        parts.append((share.start, _block_moments(array, share.start, share.stop)))
+    def measure(span: slice) -> None:
+        parts.append((span.start, _chunk_moments(array, span.start, span.stop)))
 
-    share_rows(len(rows), channels, measure, together=_ROWS)
-    blocks = np.concatenate([moments for _, moments in sorted(parts, key=lambda part: part[0])])
-    counts, means, squares = blocks[:, 0, :1], blocks[:, 1], blocks[:, 2]
+    parallel_rows(len(rows), channels, measure, multiple_of=_CHUNK_ROWS)
+    chunks = np.concatenate([moments for _, moments in sorted(parts, key=lambda part: part[0])])
+    counts, means, squares = chunks[:, 0, :1], chunks[:, 1], chunks[:, 2]
     groups = (norm.num_groups, channels // norm.num_groups)
     mean = ((counts * means).sum(0) / len(rows)).reshape(groups).mean(1)
-    far = means - np.repeat(mean, groups[1])
-    total = (squares + counts * far**2).sum(0).reshape(groups).mean(1) / len(rows)
+    deviation = means - np.repeat(mean, groups[1])
+    total = (squares + counts * deviation**2).sum(0).reshape(groups).mean(1) / len(rows)
     scale = np.repeat(1 / np.sqrt(total + norm.eps), groups[1]) * norm.weight.detach().numpy()
     shift = norm.bias.detach().numpy() - np.repeat(mean, groups[1]) * scale
     factors = scale.astype(np.float32), shift.astype(np.float32)
-    share_rows(len(rows), channels, lambda share: _scale_rows(array[share], *factors, relu))
+    parallel_rows(len(rows), channels, lambda span: _scale_rows(array[span], *factors, relu))
     return rows
 
 
 @compiled
-def _normalise_rows(
+def _normalize_rows(
     x: Any, change: Any, weight: Any, bias: Any, positions: Any, located: Any,
     eps: float, locate: bool, start: int, stop: int,
 ) -> None:  # fmt: skip
@@ -111,15 +112,15 @@ def _normalise_rows(
 
 
 @compiled
-def _block_moments(rows: Any, start: int, stop: int) -> Any:
-    """(B, 3, C) float64: count, mean and sum of squares about it, of every block and channel."""
+def _chunk_moments(rows: Any, start: int, stop: int) -> Any:
+    """Count, mean and sum of squared deviations by chunk and channel, (B, 3, C) float64."""
     channels = rows.shape[1]
-    blocks = (stop - start + _ROWS - 1) // _ROWS
-    out = np.empty((blocks, 3, channels), np.float64)
+    chunks = (stop - start + _CHUNK_ROWS - 1) // _CHUNK_ROWS
+    out = np.empty((chunks, 3, channels), np.float64)
     mean, squares = np.empty(channels, np.float32), np.empty(channels, np.float32)
-    for block in range(blocks):
-        first = start + block * _ROWS
-        last = min(first + _ROWS, stop)
+    for chunk in range(chunks):
+        first = start + chunk * _CHUNK_ROWS
+        last = min(first + _CHUNK_ROWS, stop)
         for c in range(channels):
             mean[c], squares[c] = np.float32(0.0), np.float32(0.0)
         for r in range(first, last):
@@ -129,10 +130,11 @@ def _block_moments(rows: Any, start: int, stop: int) -> Any:
             mean[c] /= np.float32(last - first)
         for r in range(first, last):
             for c in range(channels):
-                off = load(rows[r, c]) - mean[c]
-                squares[c] += off * off
+                deviation = load(rows[r, c]) - mean[c]
+                squares[c] += deviation * deviation
         for c in range(channels):
-            out[block, 0, c], out[block, 1, c], out[block, 2, c] = last - first, mean[c], squares[c]
+            out[chunk, 0, c] = last - first
+            out[chunk, 1, c], out[chunk, 2, c] = mean[c], squares[c]
     return out
 
 

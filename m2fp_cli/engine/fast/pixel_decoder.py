@@ -10,24 +10,25 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv
-from m2fp_cli.engine.fast.formats import as_tensor, raw
-from m2fp_cli.engine.fast.norms import add_and_normalise_, normalise_groups
+from m2fp_cli.engine.fast.norms import add_and_normalize_, normalize_groups
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
-from m2fp_cli.engine.fast.sampling import IntArray, sample_fused, spread_heads
+from m2fp_cli.engine.fast.sampling import IntArray, add_padding_head, sample_fused
+from m2fp_cli.kernels.formats import as_array, as_tensor
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS, DeformableLayer, PixelDecoder
 from m2fp_cli.network.position import sine_positions
 
-ROW_BLOCK = 4096  # rows of the feed-forward part at once: 16 MiB inside instead of 62 at 640x1152
+CHUNK_ROWS = 4096  # rows of the feed-forward part at a time: 16 MiB instead of 62 at 640x1152
+MAX_PLANS = 8  # sizes whose plan is kept; 16 MB each at 640x1152 in the published model
 
 
 @dataclass(frozen=True, eq=False)
 class EncoderPlan:
-    """What depends on the input's size alone; kept for the next photo of the same size.
+    """What depends only on the input's size; kept for the next photo of the same size.
 
     Attributes:
         shapes: (L, 3) int64: height, width and first position of every level.
-        reference: (S, 2) float32 own position of every query.
+        reference: (S, 2) float32 (x, y) of every query itself, in [0, 1].
         positions: (S, C) float32 position and level embedding of every query.
     """
 
@@ -38,12 +39,12 @@ class EncoderPlan:
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """What passes from layer to layer, one row a position.
+    """The features that pass from layer to layer, one row a position.
 
     Attributes:
         exact: (S, C) float32.
-        plain: the same in the products' format; in float32 the same tensor.
-        located: with positions added, in the products' format.
+        plain: (S, C) in the format of the products; in float32 the same tensor as ``exact``.
+        located: (S, C) in the format of the products, positions added.
     """
 
     exact: Tensor
@@ -52,17 +53,18 @@ class Stream:
 
 
 class FastDeformableLayer(nn.Module):
-    """One encoder layer. Offsets and attention logits come from one product, queries side by side.
+    """One encoder layer; offsets and attention logits come from one product.
 
-    That way round the sampler reads them as vectors; it saves three times what the plain product
-    is slower than a packed one.
+    The product gives a row for every number and a column for every query, so that the sampler can
+    load the numbers of neighbouring queries as vectors. The time that saves is three times what
+    this product, whose weights cannot be packed, takes longer.
     """
 
     points: Tensor
     points_bias: Tensor
 
     def __init__(self, layer: DeformableLayer, dtype: torch.dtype) -> None:
-        """Stack the projections of ``layer``."""
+        """Rearrange a built layer; ``dtype`` is the format of the large products."""
         super().__init__()
         attention: DeformableAttention = layer.self_attn
         heads, value = attention.num_heads, attention.value_proj
@@ -71,7 +73,7 @@ class FastDeformableLayer(nn.Module):
         self.register_buffer("points", points.to(dtype))
         self.register_buffer("points_bias", torch.cat((offsets.bias, weights.bias)).detach())
         self.heads_depth = (heads, len(value.weight) // heads)
-        weight, bias = (spread_heads(t.detach(), heads) for t in (value.weight, value.bias))
+        weight, bias = (add_padding_head(t.detach(), heads) for t in (value.weight, value.bias))
         self.value = PackedLinear(weight, bias, dtype)
         self.output = PackedLinear.of(attention.output_proj, dtype)
         self.linear1 = PackedLinear.of(layer.linear1, dtype, relu=True)
@@ -79,17 +81,17 @@ class FastDeformableLayer(nn.Module):
         self.norm1, self.norm2 = layer.norm1, layer.norm2
 
     def forward(self, stream: Stream, plan: EncoderPlan) -> Stream:
-        """One layer further; ``stream.exact`` is changed."""
+        """Run the layer; ``stream.exact`` is changed."""
         value, points = self.value(stream.plain), torch.mm(self.points, stream.located.T)
         sampled = sample_fused(
-            raw(value), raw(points), self.points_bias.numpy(), plan.reference.numpy(), plan.shapes,
-            self.heads_depth, torch.get_num_threads(),
+            as_array(value), as_array(points), self.points_bias.numpy(), plan.reference.numpy(),
+            plan.shapes, self.heads_depth, torch.get_num_threads(),
         )  # fmt: skip
         change = self.output(as_tensor(sampled))
-        plain, _ = add_and_normalise_(stream.exact, change, self.norm1)
-        parts = [self.linear2(self.linear1(rows)) for rows in plain.split(ROW_BLOCK)]
+        plain, _ = add_and_normalize_(stream.exact, change, self.norm1)
+        parts = [self.linear2(self.linear1(rows)) for rows in plain.split(CHUNK_ROWS)]
         change = torch.cat(parts)
-        plain, located = add_and_normalise_(stream.exact, change, self.norm2, plan.positions)
+        plain, located = add_and_normalize_(stream.exact, change, self.norm2, plan.positions)
         return Stream(stream.exact, plain, located)
 
 
@@ -97,7 +99,7 @@ class FastPixelDecoder(nn.Module):
     """From backbone features to context sequences and mask features."""
 
     def __init__(self, decoder: PixelDecoder, dtype: torch.dtype) -> None:
-        """Rearrange a built pixel decoder."""
+        """Rearrange a built pixel decoder; ``dtype`` is the format of the large products."""
         super().__init__()
         self.dtype = dtype
         self.context_features = decoder.context_features
@@ -124,7 +126,8 @@ class FastPixelDecoder(nn.Module):
         """Decode the features of one photo.
 
         Args:
-            features: channels-last maps (1, C, h, w) by stage name; each is dropped when used.
+            features: channels-last maps (1, C, h, w) by stage name; each is removed from the
+                dictionary when it has been used, which frees its memory.
 
         Returns:
             mask features (H/4, W/4, mask_dim); three context sequences (h * w, C) float32,
@@ -150,19 +153,19 @@ class FastPixelDecoder(nn.Module):
             side = lateral(features.pop(name))
             side.add_(F.interpolate(fine, side.shape[-2:], mode="bilinear"))
             fine = output(side)
-            del side  # 23 MiB at 640x1152 that nothing reads any more
+            del side  # 23 MiB at 640x1152, not needed any more
         pixels = fine.permute(0, 2, 3, 1)[0]
         mask_features = self.mask_features(pixels.flatten(0, 1)).unflatten(0, pixels.shape[:2])
         return mask_features, list(levels[:NUM_CONTEXT_LEVELS]), shapes[:NUM_CONTEXT_LEVELS]
 
     def _project(self, map_: Tensor, index: int) -> Tensor:
-        """(1, C_in, h, w) to normalised (h * w, C)."""
+        """Project a (1, C_in, h, w) map and normalize it; (h * w, C)."""
         flat = self.input_proj[index](map_.permute(0, 2, 3, 1)[0].flatten(0, 1))
-        return normalise_groups(flat, self.input_norm[index])
+        return normalize_groups(flat, self.input_norm[index])
 
     def _plan(self, shapes: tuple[tuple[int, int], ...]) -> EncoderPlan:
         if shapes not in self._plans:
-            if len(self._plans) >= 8:  # 16 MB at 640x1152 in the published model
+            if len(self._plans) >= MAX_PLANS:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[shapes] = self._make_plan(shapes)
         return self._plans[shapes]

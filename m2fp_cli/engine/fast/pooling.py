@@ -1,7 +1,7 @@
-"""The ResNet's pooling as one compiled pass.
+"""The ResNet's max pooling as one compiled pass.
 
-torch also keeps the places of the maxima, which nobody asks for, and takes five times as long in
-bfloat16, three times in float32 (128 channels of 320x432: 42 and 57 ms against 8 and 19).
+torch also stores where the maxima are, which is not needed here, and takes five times as long in
+bfloat16 and three times in float32 (128 channels of 320x432: 42 and 57 ms against 8 and 19).
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from m2fp_cli.engine.compiled import compiled
-from m2fp_cli.engine.fast.formats import load, raw, store
-from m2fp_cli.engine.threads import share_rows
+from m2fp_cli.kernels.compiled import compiled
+from m2fp_cli.kernels.formats import as_array, load, store
+from m2fp_cli.kernels.threads import parallel_rows
 
 
-def pool_highest(x: Tensor) -> Tensor:
-    """Highest of 3x3 pixels at every second pixel: ``max_pool2d(x, 3, stride=2, padding=1)``.
+def max_pool(x: Tensor) -> Tensor:
+    """Max pooling with a 3x3 window and stride 2: ``max_pool2d(x, 3, stride=2, padding=1)``.
 
     Args:
         x: (1, C, H, W) float32 or bfloat16, channels last.
@@ -29,15 +29,17 @@ def pool_highest(x: Tensor) -> Tensor:
     _, channels, height, width = x.shape
     size = (1, channels, (height + 1) // 2, (width + 1) // 2)
     out = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)
-    source, target = (raw(t.permute(0, 2, 3, 1)[0]) for t in (x, out))
-    share_rows(
-        size[2], size[3] * channels, lambda rows: _pool(source, target, rows.start, rows.stop)
-    )
+    source, target = (as_array(t.permute(0, 2, 3, 1)[0]) for t in (x, out))
+
+    def work(rows: slice) -> None:
+        _max_pool_rows(source, target, rows.start, rows.stop)
+
+    parallel_rows(size[2], size[3] * channels, work)
     return out
 
 
 @compiled
-def _pool(source: Any, target: Any, start: int, stop: int) -> None:
+def _max_pool_rows(source: Any, target: Any, start: int, stop: int) -> None:
     height, width, channels = source.shape
     best = np.empty(channels, np.float32)
     for y in range(start, stop):

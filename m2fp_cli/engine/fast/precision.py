@@ -1,4 +1,4 @@
-"""Which number format a CPU computes fastest in, without changing the answer."""
+"""The number format of the large products: what was asked for, or the fastest on this CPU."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import functools
 
 import torch
 
-from m2fp_cli.engine.cpu import settle_precision
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import EngineError, UsageError
+from m2fp_cli.kernels.cpu import settle_precision, supports_bfloat16
 
 CHOICES = ("auto", "fp32", "bf16")
 
 
 def choose_dtype(precision: str) -> torch.dtype:
-    """Number format of the heavy products.
+    """Number format of the large products.
 
     Args:
         precision: ``fp32``, ``bf16``, or ``auto``: bfloat16 where the CPU multiplies it in
@@ -21,12 +21,17 @@ def choose_dtype(precision: str) -> torch.dtype:
 
     Raises:
         UsageError: the name is unknown.
+        EngineError: this CPU cannot compute in bfloat16 at all.
     """
     if precision not in CHOICES:
         raise UsageError(f"precision must be one of {', '.join(CHOICES)}, got {precision!r}")
     if precision == "fp32":
         return torch.float32
     if precision == "bf16":
+        if not supports_bfloat16():
+            raise EngineError(
+                "this CPU has no AVX-512, which torch needs for bfloat16; use --precision fp32"
+            )
         return torch.bfloat16
     return torch.bfloat16 if has_fast_bfloat16() else torch.float32
 
@@ -38,10 +43,10 @@ def has_fast_bfloat16() -> bool:
 
 
 def _products_agree() -> bool:
-    """A small convolution and product in bfloat16 against float32.
+    """Compare a small convolution and product in bfloat16 with float32.
 
-    A virtual machine may announce an instruction set that its host does not run well, or at all
-    as announced; a wrong product must never reach a result.
+    A virtual machine may announce instructions that its host does not run correctly, and a wrong
+    product must never reach a result.
     """
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, 32, 12, 12, generator=generator)

@@ -1,8 +1,8 @@
-"""Convolutions and dense layers in a chosen number format, their weights arranged beforehand.
+"""Convolutions and dense layers in a chosen number format, their weights packed beforehand.
 
-oneDNN wants weights in blocks of its own; given a plain tensor, torch 1.13.1 rearranges it at every
-call, and adds bias and ReLU in further passes. Arranged once, a 256-wide layer over 11,340 rows
-runs at 580 to 830 GFLOP/s a core in bfloat16 instead of 390 to 690, at equal bits.
+oneDNN wants weights in a layout of its own. Given a plain tensor, torch 1.13.1 packs it at every
+call and adds bias and ReLU in further passes. Packed once, a 256-wide layer over 11,340 rows runs
+at 580 to 830 GFLOP/s a core in bfloat16 instead of 390 to 690, with the same bits.
 """
 
 from __future__ import annotations
@@ -15,28 +15,28 @@ from torch import Tensor, nn
 
 Geometry = tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
 _DENSE: Geometry = ((1, 1), (0, 0), (1, 1), 1)
-_ANY_SIZE = (64, 64)  # only a hint; the arrangement is the same for all sizes that occur
+_ANY_SIZE = (64, 64)  # only a hint; the layout is the same for all sizes that occur
 
 
 class PackedConv(nn.Module):
-    """A convolution with bias and, if wanted, ReLU, over channels-last maps."""
+    """A convolution over channels-last maps, with bias and, if wanted, ReLU."""
 
     def __init__(
         self, weight: Tensor, bias: Tensor | None, geometry: Geometry, dtype: torch.dtype,
         *, relu: bool = False,
     ) -> None:  # fmt: skip
-        """Arrange the weights.
+        """Pack the weights.
 
         Args:
             weight: (C_out, C_in / groups, kh, kw) float32.
-            bias: (C_out) float32, if there is one.
+            bias: (C_out,) float32, or None.
             geometry: stride, padding, dilation, groups.
             dtype: number format of input, weights and output.
-            relu: cut off what is negative.
+            relu: replace negative values by 0.
         """
         super().__init__()
         self.dtype, self.geometry, self.relu = dtype, geometry, relu
-        # Copies: what oneDNN keeps as it is would keep the whole mapped checkpoint in memory.
+        # Copies: oneDNN may keep a tensor as it is, and with it the whole mapped checkpoint.
         weight = weight.detach().to(dtype, copy=True, memory_format=torch.channels_last)
         bias = None if bias is None else bias.detach().to(dtype, copy=True)
         self._packed = _pack(weight, bias, geometry, relu)
@@ -59,12 +59,12 @@ class PackedLinear(PackedConv):
     def __init__(
         self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, relu: bool = False
     ) -> None:
-        """Arrange (C_out, C_in) weights."""
+        """Pack (C_out, C_in) weights; see ``PackedConv``."""
         super().__init__(weight[:, :, None, None], bias, _DENSE, dtype, relu=relu)
 
     @classmethod
     def of(cls, linear: nn.Linear, dtype: torch.dtype, *, relu: bool = False) -> PackedLinear:
-        """The same layer as a torch module."""
+        """Pack the weights of a torch layer."""
         return cls(linear.weight, linear.bias, dtype, relu=relu)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -74,12 +74,12 @@ class PackedLinear(PackedConv):
 
 
 def pointwise(conv: nn.Conv2d, dtype: torch.dtype) -> PackedLinear:
-    """A 1x1 convolution as a dense layer over channels-last pixels."""
+    """A 1x1 convolution as a dense layer over the pixels of a channels-last map."""
     return PackedLinear(conv.weight.flatten(1), conv.bias, dtype)
 
 
 def _pack(weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool) -> Any:
-    """The weights in oneDNN's arrangement; None where this torch has no oneDNN."""
+    """The weights in oneDNN's layout; None where this torch has no oneDNN."""
     if not torch.backends.mkldnn.is_available():
         return None
     stride, padding, dilation, groups = (list(g) if isinstance(g, tuple) else g for g in geometry)
@@ -88,10 +88,10 @@ def _pack(weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool) -
     packed = _prepacked().conv2d_prepack(
         weight, bias, stride, padding, dilation, groups, size, attribute
     )
-    weight.set_()  # it keeps this tensor too, for unpacking: 241 MB
+    weight.set_()  # torch keeps this tensor for unpacking, 241 MB of them in the published model
     return packed
 
 
 def _prepacked() -> Any:
-    """Torch's operators on weights that are arranged beforehand."""
+    """Torch's operators on packed weights."""
     return torch.ops.mkldnn_prepacked  # type: ignore[attr-defined]

@@ -1,6 +1,6 @@
-"""One reader per file format: what a picture's header says, found without decoding anything.
+"""One reader for each file format: reads a picture's header without decoding the picture.
 
-Every reader is ``read_header(data) -> ImageHeader``. It touches only bytes that exist, allocates
-nothing that a file can size, does a bounded number of steps, and raises ``ImageError`` and nothing
-else.
+Every reader is a function ``read_header(data) -> ImageHeader``. It checks that bytes exist before
+it reads them, allocates no memory whose size a file sets, does a bounded number of steps, and
+raises nothing but ``ImageError``.
 """

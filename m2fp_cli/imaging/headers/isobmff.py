@@ -6,7 +6,7 @@ import struct
 from collections.abc import Iterator
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.headers.record import ImageHeader, cut_short, damaged
+from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 
 _AVIF = frozenset((b"avif", b"avis"))
 _HEIF = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
@@ -14,11 +14,11 @@ _MAX_BOXES = 10_000
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Header of an AVIF or HEIF file; its size is the largest item's, which tiles never exceed.
+    """Header of an AVIF or HEIF file; its size is that of the largest item; tiles are smaller.
 
     Raises:
-        ImageError: ``unsupported`` for films and other families of the same container; ``corrupt``
-            when the boxes do not lead to a size.
+        ImageError: ``unsupported`` for films and other files in the same container; ``corrupt`` if
+            the boxes are damaged or none holds a size.
     """
     end = min(struct.unpack_from(">I", data)[0], len(data), 4096)
     brands = [data[8:12], *(data[at : at + 4] for at in range(16, end - 3, 4))]
@@ -46,7 +46,7 @@ def _item_sizes(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _boxes(data: bytes, at: int, end: int, wanted: bytes) -> Iterator[slice]:
-    """Bodies of the boxes of one kind between two positions."""
+    """The bodies of the boxes of one kind between two positions."""
     for _ in range(_MAX_BOXES):
         if at + 8 > end:
             return
@@ -58,7 +58,7 @@ def _boxes(data: bytes, at: int, end: int, wanted: bytes) -> Iterator[slice]:
         if stop < body:
             raise damaged("a box has no length")
         if stop > end:
-            raise cut_short(f"its {kind.decode('latin-1')!r} box ends beyond the file")
+            raise truncated(f"its {kind.decode('latin-1')!r} box ends beyond the file")
         if kind == wanted:
             yield slice(body, stop)
         at = stop

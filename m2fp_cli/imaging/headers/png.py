@@ -1,28 +1,29 @@
-"""PNG headers: a walk over every chunk. Layout: W3C PNG, third edition, sections 5 and 11."""
+"""PNG headers, with a check of all chunks. Layout: W3C PNG, third edition, sections 5 and 11."""
 
 from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.headers.record import ImageHeader, cut_short, damaged
+from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 from m2fp_cli.imaging.headers.tiff import exif_orientation, xmp_orientation
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 200_000  # a 256 MB file in the usual 8 KB chunks has 32,000
-_MAX_XMP_BYTES = 1 << 20  # what Pillow unpacks of one text chunk at most
+_MAX_XMP_BYTES = 1 << 20  # Pillow's limit for one decompressed text chunk
 
 
 def read_header(data: bytes) -> ImageHeader:
-    """Header of a PNG or APNG file, after a check that each chunk lies within the file.
+    """Header of a PNG or APNG file, after a check that every chunk lies within the file.
 
-    The chunk walk matters: a PNG of 57 bytes may announce a chunk of 2 GB, which some decoders
-    allocate before they look for its bytes.
+    The check is needed: a PNG of 57 bytes may announce a chunk of 2 GB, and some decoders allocate
+    it before they look for its bytes.
 
     Raises:
-        ImageError: ``corrupt`` when a chunk is cut off or misplaced or there are no pixels;
-            ``unsupported`` for Apple's CgBI variant, which is no PNG.
+        ImageError: ``corrupt`` if a chunk is truncated or misplaced or there are no pixels;
+            ``unsupported`` for Apple's CgBI variant, which is not a PNG.
     """
     if data[12:16] == b"CgBI":
         raise ImageError("unsupported", "is Apple's CgBI variant, not a PNG; export it again")
@@ -31,7 +32,7 @@ def read_header(data: bytes) -> ImageHeader:
     width, height = struct.unpack(">II", data[16:24])
     if not (0 < width < 1 << 31 and 0 < height < 1 << 31):
         raise damaged(f"its header says {width} x {height} pixels")
-    return ImageHeader("PNG", width, height, _walk(data))
+    return ImageHeader("PNG", width, height, _read_chunks(data))
 
 
 def bit_depth(data: bytes) -> int:
@@ -39,36 +40,53 @@ def bit_depth(data: bytes) -> int:
     return data[24]
 
 
-def _walk(data: bytes) -> int:
-    """Check all chunks; the orientation is found on the way."""
+def _read_chunks(data: bytes) -> int:
+    """Check that all chunks are complete, and return the orientation."""
     exif: int | None = None
     xmp: int | None = None
     has_pixels = False
-    at = len(MAGIC)
-    for _ in range(_MAX_CHUNKS):
-        if at + 8 > len(data):
-            break  # no IEND: the pixels may be complete, the decoder knows
-        length, kind = struct.unpack_from(">I4s", data, at)
-        if length > len(data) - at - 12:
-            raise cut_short(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
-        body = slice(at + 8, at + 8 + length)
+    for kind, chunk in walk_chunks(data):
+        has_pixels = has_pixels or kind == b"IDAT"
+        body = slice(chunk.start + 8, chunk.stop - 4)
         if kind == b"eXIf":
             exif = exif_orientation(data[body])
-        elif kind == b"iTXt" and data[at + 8 : at + 26] == b"XML:com.adobe.xmp\0":
+        elif kind == b"iTXt" and data[body].startswith(b"XML:com.adobe.xmp\0"):
             xmp = xmp_orientation(_international_text(data[body]))
-        has_pixels = has_pixels or kind == b"IDAT"
-        if kind == b"IEND":
-            break
-        at += length + 12
-    else:
-        raise damaged(f"it has more than {_MAX_CHUNKS} chunks")
     if not has_pixels:
-        raise damaged("it holds no pixels")
+        raise damaged("it has no pixels")
     return exif or xmp or 1
 
 
+def walk_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
+    """The chunks up to IEND, or up to the end of the file.
+
+    Yields:
+        the chunk's type, and where the whole chunk is.
+
+    Raises:
+        ImageError: ``corrupt`` if a chunk that pixels depend on ends beyond the file. One that they
+            do not depend on (its type begins with a lower-case letter) ends the walk behind the
+            pixels.
+    """
+    at, has_pixels = len(MAGIC), False
+    for _ in range(_MAX_CHUNKS):
+        if at + 8 > len(data):
+            return  # without IEND the pixels may still be complete; the decoder will tell
+        length, kind = struct.unpack_from(">I4s", data, at)
+        if length > len(data) - at - 12:
+            if has_pixels and kind[:1].islower():
+                return
+            raise truncated(f"its {kind.decode('latin-1')!r} chunk ends beyond the file")
+        has_pixels = has_pixels or kind == b"IDAT"
+        yield kind, slice(at, at + length + 12)
+        if kind == b"IEND":
+            return
+        at += length + 12
+    raise damaged(f"it has more than {_MAX_CHUNKS} chunks")
+
+
 def _international_text(body: bytes) -> bytes:
-    """Text of an iTXt chunk, at most ``_MAX_XMP_BYTES`` of it; empty when it cannot be unpacked."""
+    """Text of an iTXt chunk, up to ``_MAX_XMP_BYTES``; empty if it cannot be decompressed."""
     fields = body.split(b"\0", 1)[1]
     is_compressed, text = fields[:1] == b"\1", fields[2:].split(b"\0", 2)[-1]
     if not is_compressed:

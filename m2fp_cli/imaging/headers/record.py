@@ -1,4 +1,4 @@
-"""What the header of a picture says, and the two ways in which a header can be wrong."""
+"""The header of a picture, and the errors for the two ways in which it can be wrong."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ class ImageHeader:
     """A picture's header as stored in the file.
 
     Attributes:
-        format: ``JPEG``, ``PNG``, ``WEBP``, ``BMP``, ``TIFF``, ``GIF``, ``AVIF`` or ``HEIF``: the
-            names Pillow uses.
+        format: ``JPEG``, ``PNG``, ``WEBP``, ``BMP``, ``TIFF``, ``GIF``, ``AVIF`` or ``HEIF``, as
+            Pillow names them.
         width: columns as stored, before the orientation is applied.
         height: rows as stored.
-        orientation: EXIF orientation 1..8, from EXIF or else from XMP, 1 when neither says so. For
-            AVIF and HEIF always 1: their decoders know the rotation, it is not read here. Nor is
-            their crop: a HEIC's sides may be announced up to 63 pixels longer than the photo's.
+        orientation: EXIF orientation 1..8, from EXIF or else from XMP, 1 if neither has one. Always
+            1 for AVIF and HEIF, whose decoders apply the rotation themselves. They also crop: a
+            HEIC's stored sides may be up to 63 pixels longer than the photo's.
     """
 
     format: str
@@ -26,18 +26,20 @@ class ImageHeader:
     height: int
     orientation: int = 1
 
-    @property
-    def upright_hw(self) -> tuple[int, int]:
-        """Height and width once the orientation is applied; the frame of every result."""
-        hw = (self.height, self.width)
-        return hw if self.orientation < 5 else hw[::-1]
 
+def truncated(what: str) -> ImageError:
+    """The error for a file that ends too early.
 
-def cut_short(what: str) -> ImageError:
-    """The file ends before ``what`` does."""
-    return ImageError("corrupt", f"is cut short: {what}; copy or download it again")
+    Args:
+        what: a clause that says what is incomplete.
+    """
+    return ImageError("corrupt", f"is truncated: {what}; copy or download it again")
 
 
 def damaged(what: str) -> ImageError:
-    """The header contradicts itself or the format."""
+    """The error for a header that contradicts itself or the format.
+
+    Args:
+        what: a clause that says how.
+    """
     return ImageError("corrupt", f"is damaged: {what}; copy or export it again")

@@ -1,4 +1,4 @@
-"""TIFF headers, and the EXIF and XMP blocks that other formats carry an orientation in.
+"""TIFF headers, and the EXIF and XMP blocks in which other formats store an orientation.
 
 Layout: TIFF 6.0, Adobe 1992, section 2; BigTIFF as in libtiff's design note; tag numbers from
 the EXIF 2.32 standard.
@@ -10,7 +10,7 @@ import re
 import struct
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.headers.record import ImageHeader, cut_short, damaged
+from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 
 SUBFILE_TYPE, WIDTH, HEIGHT, ORIENTATION = 254, 256, 257, 274
 TILE_WIDTH, TILE_HEIGHT, XMP, DNG_VERSION = 322, 323, 700, 50706
@@ -28,9 +28,9 @@ def read_header(data: bytes) -> ImageHeader:
     """Header of the first page of a TIFF or BigTIFF file.
 
     Raises:
-        ImageError: ``corrupt`` when the directory lies outside the file or has no size;
+        ImageError: ``corrupt`` if the directory lies outside the file or has no size;
             ``unsupported`` for a camera raw file, whose first page is only a thumbnail;
-            ``too_large`` for tiles far beyond the picture they belong to.
+            ``too_large`` for tiles much larger than the picture.
     """
     tags = _read_directory(data)
     reduced = tags.get(SUBFILE_TYPE, 0)
@@ -46,21 +46,30 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def exif_orientation(block: bytes) -> int | None:
-    """Orientation in an EXIF block, with or without its ``Exif`` prefix; None when it holds none.
+    """Orientation in an EXIF block, with or without its ``Exif`` prefix; None if it has none.
 
-    A block that cannot be read says nothing; it is no reason to refuse the photo.
+    A block that cannot be read counts as one without an orientation.
     """
-    while block.startswith(b"Exif\0\0"):
-        block = block[6:]
     try:
-        tags = _read_directory(block)
+        tags = read_exif_tags(block)
     except ImageError:
         return None
     return _orientation(tags) if ORIENTATION in tags else None
 
 
+def read_exif_tags(block: bytes) -> dict[int, Value]:
+    """The tags of ``_TAGS`` in an EXIF block, with or without its ``Exif`` prefix.
+
+    Raises:
+        ImageError: ``corrupt`` if its directory cannot be read.
+    """
+    while block.startswith(b"Exif\0\0"):
+        block = block[6:]
+    return _read_directory(block)
+
+
 def xmp_orientation(packet: bytes) -> int | None:
-    """Orientation in an XMP packet; None when it holds none."""
+    """Orientation in an XMP packet; None if it has none."""
     match = _XMP_ORIENTATION.search(packet)
     return _in_range(int(match[1])) if match else None
 
@@ -84,11 +93,11 @@ def _size(tags: dict[int, Value], tag: int, default: int = 0) -> int:
 
 
 def _read_directory(data: bytes) -> dict[int, Value]:
-    """The tags of ``_TAGS`` in the first directory: numbers, and bytes for XMP."""
+    """The tags of ``_TAGS`` in the first directory; XMP as bytes, others as numbers."""
     order, big, at, count = _locate_directory(data)
     entry_size = 20 if big else 12
     if count > 65535 or at + count * entry_size > len(data):
-        raise cut_short("its directory is incomplete")
+        raise truncated("its directory is incomplete")
     tags: dict[int, Value] = {}
     for entry in range(at, at + count * entry_size, entry_size):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
@@ -99,25 +108,25 @@ def _read_directory(data: bytes) -> dict[int, Value]:
 
 
 def _locate_directory(data: bytes) -> tuple[str, bool, int, int]:
-    """Byte order, whether it is a BigTIFF, where the entries start and how many there are."""
+    """Byte order, whether it is a BigTIFF, where the entries start, and how many there are."""
     order = {b"II": "<", b"MM": ">"}.get(data[:2])
     if order is None or len(data) < 8:
-        raise damaged("it is no TIFF directory")
+        raise damaged("it has no TIFF directory")
     magic, first = struct.unpack_from(f"{order}HI", data, 2)
     big = magic == 43
     if big and len(data) >= 16:
         first = struct.unpack_from(f"{order}Q", data, 8)[0]
     elif magic != 42:
-        raise damaged("it is no TIFF directory")
+        raise damaged("it has no TIFF directory")
     count_format = f"{order}{'Q' if big else 'H'}"
     start = first + struct.calcsize(count_format)
     if start > len(data):
-        raise cut_short("its directory lies beyond the end of the file")
+        raise truncated("its directory is beyond the end of the file")
     return order, big, start, struct.unpack_from(count_format, data, first)[0]
 
 
 def _read_value(data: bytes, at: int, kind: int, order: str, *, big: bool) -> Value | None:
-    """A single number, or a run of bytes; None for everything else."""
+    """An entry's value if it is a single number or a run of bytes; otherwise None."""
     word = f"{order}{'Q' if big else 'I'}"
     inline = at + struct.calcsize(word)
     count, outside = (struct.unpack_from(word, data, where)[0] for where in (at, inline))

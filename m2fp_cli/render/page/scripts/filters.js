@@ -1,5 +1,9 @@
 // Which cards are shown, in which order, and how the keyboard walks them.
 
+import { $, counted, make, swatch } from "./make.js";
+import { labelSets, photos } from "./index.js";
+import { cards, gallery } from "./gallery.js";
+
 const shownLabels = new Map();
 for (const photo of photos) {
   photo.labels.forEach((id) => {
@@ -19,7 +23,7 @@ const labelBoxes = inOrder.map(([name, { color, count }]) => {
 });
 $("filter-labels").hidden = labelBoxes.length === 0;
 
-let shown = [];
+export let shown = [];
 const orders = {
   name: () => 0,
   people: (a, b) => b.photo.people - a.photo.people,
@@ -27,7 +31,7 @@ const orders = {
 };
 const matchesPeople = (photo, wanted) => wanted === ""
   || (!photo.reason && (wanted === "4+" ? photo.people >= 4 : photo.people === Number(wanted)));
-const applyFilters = () => {
+export const applyFilters = () => {
   const text = $("filter-name").value.trim().toLowerCase();
   const state = $("filter-state").value;
   const people = $("filter-people").value;
@@ -48,7 +52,7 @@ $("filters").addEventListener("input", applyFilters);
 $("filters").addEventListener("reset", () => setTimeout(applyFilters));
 $("filters").addEventListener("submit", (event) => event.preventDefault());
 
-const focusCard = (card) => {
+export const focusCard = (card) => {
   if (!card) return;
   shown.forEach((other) => { other.tabIndex = -1; });
   card.tabIndex = 0;

@@ -1,6 +1,10 @@
 // A card for every photo; thumbnails come when they are about to be seen.
 
-const gallery = $("gallery");
+import { $, counted, make } from "./make.js";
+import { blockOf, photos } from "./index.js";
+import { openViewer } from "./viewer.js";
+
+export const gallery = $("gallery");
 const waiting = new Set();
 const showThumbnail = (card) => {
   const block = blockOf(card.photo);
@@ -40,5 +44,5 @@ const makeCard = (photo, number) => {
   card.addEventListener("click", () => openViewer(photo));
   return card;
 };
-const cards = photos.map(makeCard);
+export const cards = photos.map(makeCard);
 const cardOf = new Map(cards.map((card) => [card.photo, card]));

@@ -1,7 +1,10 @@
-// The index of the page, its data blocks, and small makers of elements.
+// The index of the page and its data blocks.
 
-const $ = (id) => document.getElementById(id);
-const { photos, labelSets, peopleColors } = JSON.parse($("index").textContent);
+import { $ } from "./make.js";
+import { view } from "./picture.js";
+
+export const { photos, labelSets, peopleColors } = JSON.parse($("index").textContent);
+view.peopleColors = peopleColors;
 photos.forEach((photo) => {
   photo.block = photo.block ?? -1;
   photo.people = photo.people ?? 0;
@@ -13,20 +16,8 @@ photos.forEach((photo) => {
 
 // The heavy blocks stand behind this script, so that the page shows before they have arrived.
 // While the page loads, the last element may still be growing: it counts once another follows.
-const blockOf = (photo) => {
+export const blockOf = (photo) => {
   const element = photo.block < 0 ? null : $(`block-${photo.block}`);
   const isWhole = element && (document.readyState !== "loading" || element.nextElementSibling);
   return isWhole ? JSON.parse(element.textContent) : null;
 };
-const make = (tag, properties = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), properties);
-  element.append(...children);
-  return element;
-};
-const rgb = (color) => `rgb(${color.join(" ")})`;
-const swatch = (color) => {
-  const element = make("span", { className: "swatch" });
-  element.style.background = rgb(color);
-  return element;
-};
-const counted = (count, one, more) => `${count} ${count === 1 ? one : more}`;

@@ -1,24 +1,29 @@
 // The open photo: decoding its block, painting colours over it, fitting it into the window.
+// Shared with the page of `m2fp serve`.
 
-const viewer = $("viewer");
-const [below, above] = [$("below"), $("above")];
-let current = null; // { photo, block, labels, people, pixels, composite }
-let picked = null; // { person, label } of the part that is shown alone
-let opening = 0;
+import { $, make, words } from "./make.js";
 
-const loadImage = async (source) => {
+export const [below, above] = [$("below"), $("above")];
+export const view = {
+  current: null, // { photo, block, labels, people, pixels, composite }
+  picked: null, // { person, label } of the part that is shown alone
+  hidden: new Set(), // names of the labels that are not painted
+  peopleColors: [], // [red, green, blue] by person id
+};
+
+export const loadImage = async (source) => {
   const image = new Image();
   image.src = source;
   await image.decode();
   return image;
 };
-const pixelsOf = (image, [height, width]) => {
+export const pixelsOf = (image, [height, width]) => {
   const canvas = make("canvas", { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0, width, height);
   return context.getImageData(0, 0, width, height);
 };
-const loadBlock = async (photo, block) => {
+export const loadBlock = async (photo, block) => {
   const ids = pixelsOf(await loadImage(block.ids), block.hw).data;
   const labels = new Uint8Array(ids.length / 4);
   const people = new Uint16Array(ids.length / 4);
@@ -45,9 +50,12 @@ const mixedTable = (color, opacity) => color.map((channel) =>
   Uint8ClampedArray.from({ length: 256 }, (_, value) =>
     toStored(LINEAR[channel] * opacity + LINEAR[value] * (1 - opacity))));
 
-const paint = () => {
-  if (!current) return;
-  const { labels, people, pixels, composite, photo } = current;
+export const paint = () => {
+  if (!view.current) return;
+  const { labels, people, pixels, composite, photo } = view.current;
+  const { picked, peopleColors } = view;
+  const names = photo.labelSet.names;
+  const isHidden = Uint8Array.from(names, (name) => view.hidden.has(name));
   const mode = $("mode").value;
   const context = above.getContext("2d");
   if (mode === "tryon" && composite) { context.putImageData(composite, 0, 0); return; }
@@ -65,24 +73,24 @@ const paint = () => {
   const out = new ImageData(new Uint8ClampedArray(pixels.data), pixels.width, pixels.height);
   for (let i = 0; i < labels.length; i += 1) {
     const id = byPerson ? people[i] : labels[i];
-    if (id === 0 || (picked && (picked.person !== people[i]
+    if (id === 0 || isHidden[labels[i]] || (picked && (picked.person !== people[i]
       || (picked.label !== null && picked.label !== labels[i])))) continue;
     const table = tableOf(id);
     for (let c = 0; c < 3; c += 1) out.data[4 * i + c] = table[c][pixels.data[4 * i + c]];
   }
   context.putImageData(out, 0, 0);
 };
-const place = () => {
+export const place = () => {
   const at = $("slider").value;
   above.style.clipPath = `inset(0 0 0 ${at}%)`;
   $("divider").style.left = `${at}%`;
   $("divider").hidden = at <= 0 || at >= 100;
-  $("above-name").textContent = $("mode").value === "tryon" ? "Try-on" : "Overlay";
+  $("above-name").textContent = $("mode").value === "tryon" ? words.tryon : words.overlay;
   if ($("slider").value < 100) $("slider").dataset.last = $("slider").value;
 };
-const fit = () => {
-  if (!current) return;
-  const [height, width] = current.block.hw;
+export const fit = () => {
+  if (!view.current) return;
+  const [height, width] = view.current.block.hw;
   const picture = $("picture");
   const room = picture.parentElement;
   const free = room.clientHeight - 24 - [...room.children].reduce(

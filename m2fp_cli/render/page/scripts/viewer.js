@@ -1,17 +1,26 @@
 // Opening, walking and closing photos; then the page starts.
 
-const openViewer = async (photo) => {
+import { $ } from "./make.js";
+import { above, below, fit, loadBlock, paint, place, view } from "./picture.js";
+import { forgetProbe } from "./probe.js";
+import { listPeople } from "./people.js";
+import { applyFilters, focusCard, shown } from "./filters.js";
+import { blockOf } from "./index.js";
+
+const viewer = $("viewer");
+let opening = 0;
+
+export const openViewer = async (photo) => {
   const mine = opening += 1;
   const block = blockOf(photo);
   $("viewer-name").textContent = photo.name;
-  picked = null;
-  probe = null;
-  hideProbe();
+  view.picked = null;
+  forgetProbe();
   if (!viewer.open) viewer.showModal();
   $("picture").hidden = !block;
   document.querySelector(".controls").hidden = !block;
   if (!block) {
-    current = null;
+    view.current = null;
     $("people").replaceChildren();
     $("probe").textContent = photo.reason ? `Failed (${photo.reason}): ${photo.message ?? ""}`
       : "This photo has not been read yet; try again in a moment.";
@@ -20,10 +29,10 @@ const openViewer = async (photo) => {
   }
   const loaded = await loadBlock(photo, block);
   if (mine !== opening) return; // another photo was opened meanwhile
-  current = loaded;
+  view.current = loaded;
   const [height, width] = block.hw;
   for (const canvas of [below, above]) Object.assign(canvas, { width, height });
-  below.getContext("2d").putImageData(current.pixels, 0, 0);
+  below.getContext("2d").putImageData(loaded.pixels, 0, 0);
   const tryon = [...$("mode").options].find(({ value }) => value === "tryon");
   tryon.disabled = tryon.hidden = !block.tryon;
   if (!block.tryon && $("mode").value === "tryon") $("mode").value = "label";
@@ -42,7 +51,7 @@ const move = (step) => {
 };
 viewer.addEventListener("close", () => {
   const card = shown.find((one) => one.photo.name === $("viewer-name").textContent);
-  current = null;
+  view.current = null;
   focusCard(card);
 });
 viewer.addEventListener("keydown", (event) => {

@@ -1,0 +1,271 @@
+"""What the manifests of an output say was done, from what, with which settings.
+
+A manifest may come from a stranger: every value is checked before it is believed, and a line that
+is torn, of a newer version or wrong is left out; the photo it may be about is worked on again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp
+from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
+from m2fp_cli.layout import FOLDER_NAMES, REPORT_PAGE, STATE_FOLDER, state_name
+from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.tree import OutputTree, parts_of
+from m2fp_cli.terminal import displayable
+
+VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their files
+_LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names
+_MAX_FILES = 100_000
+_LARGEST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The latest end of one photo.
+
+    Attributes:
+        report: how it ended.
+        stamp: the files it was made from.
+        signature: digest of the settings it was made with.
+        run: id of the run that did it.
+        ended: seconds since 1970.
+    """
+
+    report: ImageReport
+    stamp: Stamp
+    signature: str
+    run: str
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """The start of one run.
+
+    Attributes:
+        run: its id.
+        signature: digest of its settings.
+        settings: the settings themselves.
+        total: number of photos it was about.
+        pending: number of those that had to be done.
+        started: seconds since 1970.
+    """
+
+    run: str
+    signature: str
+    settings: Mapping[str, str]
+    total: int
+    pending: int
+    started: float
+
+
+@dataclass
+class History:
+    """What the manifests of one job say.
+
+    Attributes:
+        entries: latest entry by key.
+        runs: run starts by id.
+        latest: id of the latest run in each file.
+        claims: keys of photos that a run was about to do, by its id; of runs that did not end in
+            good order. What lies under such a key was written by the run that was cut short.
+    """
+
+    entries: dict[str, Entry] = field(default_factory=dict)
+    runs: dict[str, RunStart] = field(default_factory=dict)
+    latest: dict[str, str] = field(default_factory=dict)
+    claims: dict[str, set[str]] = field(default_factory=dict)
+
+    def is_claimed(self, key: str) -> bool:
+        """Whether a run that was cut short may have written files of a photo."""
+        return any(key in keys for keys in self.claims.values())
+
+    def written(self) -> set[str]:
+        """Names of the files that are listed."""
+        return {name for entry in self.entries.values() for name in entry.report.files}
+
+    def settings_of(self, signature: str) -> Mapping[str, str]:
+        """The settings behind a signature; empty if they are not known any more."""
+        found = (run.settings for run in self.runs.values() if run.signature == signature)
+        return next(found, {})
+
+    def left(self) -> int:
+        """Photos that the latest runs, one per shard, have not come to."""
+        latest = set(self.latest.values())
+        ended = sum(entry.run in latest for entry in self.entries.values())
+        return max(0, sum(self.runs[run].pending for run in latest) - ended)
+
+    def take(self, manifest: str, document: Mapping[str, Any]) -> None:
+        """Add a line of a manifest; one that is wrong is left out."""
+        try:
+            if "key" in document:
+                entry = _read_entry(document)
+                known = self.entries.get(entry.report.key)
+                if known is None or known.ended <= entry.ended:
+                    self.entries[entry.report.key] = entry
+            elif "claims" in document:
+                keys = [text_of({"key": key}, "key") for key in document["claims"]]
+                self.claims.setdefault(text_of(document, "run", most=64), set()).update(keys)
+            elif "end" in document:
+                self.claims.pop(text_of(document, "run", most=64), None)
+            else:
+                start = _read_start(document)
+                self.runs[start.run] = start
+                self.latest[manifest] = start.run
+        except (ValueError, TypeError, OutputError):
+            return
+
+
+def signature_digest(settings: Mapping[str, str]) -> str:
+    """16 hex digits that stand for the settings of a job."""
+    text = json.dumps(dict(settings), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def manifest_name(job: str, shard: Shard | None = None) -> str:
+    """Name of the manifest that one job, or one shard of it, writes."""
+    stem = "manifest" if job == "parse" else f"manifest-{job}"
+    return state_name(f"{stem}{shard.suffix if shard else ''}.jsonl")
+
+
+def read_history(tree: OutputTree, job: str = "parse") -> History:
+    """Read all manifests of one job; nothing there is an empty history.
+
+    Raises:
+        OutputError: a manifest cannot be read.
+    """
+    history = History()
+    for name in _manifests_of(tree, job):
+        for document in read_lines(tree, name):
+            history.take(name, document)
+    return history
+
+
+def _manifests_of(tree: OutputTree, job: str) -> list[str]:
+    plain = manifest_name(job)
+    stem = plain.removesuffix(".jsonl")
+    found = [name for name in tree.names_in(STATE_FOLDER) if name.startswith(stem)]
+    shards = [name for name in found if _is_shard(name.removesuffix(".jsonl")[len(stem) :])]
+    return [name for name in (plain, *sorted(shards)) if name in found]
+
+
+def _is_shard(suffix: str) -> bool:
+    number, _, count = suffix.removeprefix("-").partition("of")
+    return number.isdecimal() and count.isdecimal()
+
+
+def read_lines(tree: OutputTree, name: str) -> Iterator[dict[str, Any]]:
+    """The whole lines of a manifest; what is torn, too long or of a newer version is left out.
+
+    Raises:
+        OutputError: it cannot be read, or is not a regular file.
+    """
+    try:
+        descriptor = tree.open_file(name, os.O_RDONLY)
+    except OSError as error:
+        raise OutputError(str(as_output_error(name, error)).replace("write", "read")) from error
+    with os.fdopen(descriptor, "rb") as file:
+        while line := file.readline(_LINE_BYTES):
+            try:
+                document = parse_object(line)
+            except ValueError:
+                continue
+            if document.get("v") == VERSION:
+                yield document
+
+
+def entry_line(entry: Entry) -> dict[str, Any]:
+    """The line of the end of a photo."""
+    return {
+        "v": VERSION,
+        **entry.report.as_json(),
+        "input": [[one.size, one.mtime_ns, one.sha256] for one in entry.stamp],
+        "signature": entry.signature,
+        "run": entry.run,
+        "ended": entry.ended,
+    }
+
+
+def start_line(start: RunStart) -> dict[str, Any]:
+    """The line of the start of a run."""
+    return {"v": VERSION, **asdict(start), "settings": dict(start.settings)}
+
+
+def _read_entry(document: Mapping[str, Any]) -> Entry:
+    """An entry of a line.
+
+    Raises:
+        ValueError: a value is missing or wrong.
+        OutputError: a name leads out of the output.
+    """
+    height, width = list_of(document, "image_hw", most=2)
+    size = {"height": height, "width": width}
+    seconds = object_of(document, "seconds")
+    reason = text_of(document, "reason", most=32)
+    if reason and reason not in ImageError.REASONS:
+        raise ValueError(f"unknown reason {displayable(reason)}")
+    report = ImageReport(
+        source=text_of(document, "source"),
+        key=text_of(document, "key"),
+        status=Status(document.get("status")),
+        image_hw=(whole_of(size, "height", 0, _LARGEST), whole_of(size, "width", 0, _LARGEST)),
+        people=whole_of(document, "people", 0, _LARGEST),
+        seconds=PhotoSeconds(
+            **{name: number_of(seconds, name, 0, 1e9) for name in PhotoSeconds.__slots__}
+        ),
+        reason=reason,
+        message=text_of(document, "message"),
+        files=tuple(_own_name(name) for name in list_of(document, "files", most=_MAX_FILES)),
+        attempts=whole_of(document, "attempts", 0, 1000),
+        photo=text_of(document, "photo", most=64),
+    )
+    parts_of(report.key)
+    stamp = tuple(_read_stamp(one) for one in list_of(document, "input", most=100))
+    signature, run = (text_of(document, name, most=64) for name in ("signature", "run"))
+    return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
+
+
+def _own_name(name: Any) -> str:
+    """A file that a run may write: anything else in a manifest would only harm others."""
+    if not isinstance(name, str):
+        raise ValueError('"files" must hold names')
+    first = parts_of(name)[0]
+    if first not in FOLDER_NAMES and first != STATE_FOLDER and name != REPORT_PAGE:
+        raise ValueError('"files" names a file that no run writes')
+    return name
+
+
+def _read_stamp(values: Any) -> FileStamp:
+    if not isinstance(values, list) or len(values) != 3:
+        raise ValueError('"input" must hold size, time and digest')
+    stamp = dict(zip(("size", "mtime_ns", "sha256"), values, strict=True))
+    size = whole_of(stamp, "size", GONE, _LARGEST)
+    mtime_ns = whole_of(stamp, "mtime_ns", -_LARGEST, _LARGEST)
+    return FileStamp(size, mtime_ns, text_of(stamp, "sha256", most=64))
+
+
+def _read_start(document: Mapping[str, Any]) -> RunStart:
+    """A run's start of a line.
+
+    Raises:
+        ValueError: a value is missing or wrong.
+    """
+    settings = object_of(document, "settings")
+    return RunStart(
+        run=text_of(document, "run", most=64),
+        signature=text_of(document, "signature", most=64),
+        settings={text_of({"name": name}, "name"): text_of(settings, name) for name in settings},
+        total=whole_of(document, "total", 0, _LARGEST),
+        pending=whole_of(document, "pending", 0, _LARGEST),
+        started=number_of(document, "started", 0, 1e12),
+    )

@@ -1,0 +1,128 @@
+"""The end of every command that works on photos: run the job, say how it went, exit."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import NoReturn
+
+import typer
+
+from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.progress import Progress, choose_progress
+from m2fp_cli.batch.report import RunReport
+from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.tasks import Scan
+from m2fp_cli.commands.options import BatchOptions
+from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
+from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
+from m2fp_cli.models.progress import show_download
+from m2fp_cli.terminal import displayable, say
+
+
+def run_and_exit(
+    scan: Scan,
+    job: Job,
+    run_options: RunOptions,
+    batch: BatchOptions,
+    *,
+    where: str,
+    parsing: RunReport | None = None,
+    page_of: Path | None = None,
+    photos: Path | None = None,
+) -> NoReturn:
+    """Run a job and end the command with the run's exit code.
+
+    Args:
+        scan: the photos.
+        job: what to do with them.
+        run_options: how.
+        batch: what is printed.
+        where: ends the summary: what was written, and into which folder.
+        parsing: an earlier part of the command; its failures count as this run's.
+        page_of: results to make the report's page of, unless the run was interrupted.
+        photos: where the photos of the page are, if they were moved.
+
+    Raises:
+        typer.Exit: always, but for the errors of ``run_batch``.
+    """
+    progress = choose_progress(quiet=batch.quiet, verbose=batch.verbose)
+    for note in (*scan.notes, *([] if choose_code_cache() else [NO_CODE_CACHE])):
+        progress.say(note)
+    report = run_batch(scan, job, run_options, progress)
+    if parsing is not None:
+        for failure in parsing.failures:
+            report.add(failure)
+        report.total += len(parsing.failures)
+    say_how_it_went(report, progress, where)
+    if batch.as_json:
+        say(json.dumps(report.as_json()))
+    if page_of is not None and not report.ended_by:
+        from m2fp_cli.commands.report import make_report
+
+        make_report(
+            page_of,
+            RunOptions(workers=run_options.workers),
+            photos=photos,
+            quiet=batch.quiet,
+            verbose=batch.verbose,
+        )
+    raise typer.Exit(report.exit_code)
+
+
+def say_how_it_went(report: RunReport, progress: Progress, where: str) -> None:
+    """Show the summary; why a run ended early is said even if quiet."""
+    progress.say(f"{report.summary()}; {where}")
+    left = report.total - len(report.photos)
+    if report.ended_by:
+        progress.warn(f"interrupted, {left} left; run the same command again to go on")
+    elif report.stopped:
+        progress.warn(f"{report.stopped}; {left} left")
+
+
+def find_parse_job(
+    output: Path, model: str | None, settings: ParseSettings, *, quiet: bool
+) -> ParseJob:
+    """Find the model, showing its download if need be, and settle the job.
+
+    Args:
+        output: root of the output.
+        model: name, ModelScope id or folder; None for ``M2FP_MODEL`` or ``m2fp``.
+        settings: how to parse.
+        quiet: show no download.
+
+    Raises:
+        ModelError: the model is missing or incomplete.
+        UsageError: the name means nothing.
+    """
+    with show_download(quiet=quiet) as download:
+        return ParseJob(output.absolute(), find_model(model, download), settings)
+
+
+def find_source(
+    asked: PhotoInputs, model: str | None, run_options: RunOptions, batch: BatchOptions
+) -> PhotoSource:
+    """The photos that a command means; those that are not parsed yet are parsed.
+
+    Raises:
+        UsageError: the inputs are of different kinds.
+        NoImagesError: there is nothing to work on.
+        OutputError: nothing can be written.
+        ModelError: photos must be parsed and the model is not there.
+        typer.Exit: the parse ended early; a part of the photos would pass for all of them.
+    """
+
+    def run(scan: Scan, job: Job) -> RunReport:
+        progress = choose_progress(quiet=batch.quiet, verbose=batch.verbose)
+        report = run_batch(scan, job, run_options, progress)
+        if report.ended_by or report.stopped:
+            say_how_it_went(report, progress, f"results in {displayable(job.output)}")
+            raise typer.Exit(report.exit_code)
+        return report
+
+    def parse_into(output: Path) -> ParseJob:
+        return find_parse_job(output, model, ParseSettings(), quiet=batch.quiet)
+
+    return find_photos(asked, parse_into, run)

@@ -1,0 +1,69 @@
+"""EfficientNet-Lite for inference, channels last, its batch norms folded into the convolutions."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from m2fp_cli.engine.fast.convolution import FoldedConv
+from m2fp_cli.network.backbones.efficientnet_lite import EfficientNetLite, InvertedResidual
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """ReLU6, in place."""
+    return F.hardtanh(x, 0.0, 6.0, inplace=True)
+
+
+class FoldedInvertedResidual(nn.Module):
+    """An inverted residual block of folded convolutions."""
+
+    def __init__(self, block: InvertedResidual, dtype: torch.dtype) -> None:
+        """Fold the block's convolutions."""
+        super().__init__()
+        self.expand = None if block.expand is None else FoldedConv(block.expand, dtype)
+        self.depthwise = FoldedConv(block.depthwise, dtype)
+        self.project = FoldedConv(block.project, dtype)
+        self.keeps_shape = block.keeps_shape
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (N, C_in, H, W) to (N, C_out, H', W')."""
+        out = x if self.expand is None else _relu6(self.expand(x))
+        out = self.project(_relu6(self.depthwise(out)))
+        return out.add_(x) if self.keeps_shape else out
+
+
+class FoldedEfficientNetLite(nn.Module):
+    """The backbone for inference."""
+
+    def __init__(self, backbone: EfficientNetLite, dtype: torch.dtype) -> None:
+        """Fold all stages."""
+        super().__init__()
+        self.dtype, self.out_features = dtype, backbone.out_features
+        self.stem = FoldedConv(backbone.stem, dtype)
+        self.stages = nn.ModuleDict(
+            {
+                name: nn.Sequential(
+                    *(
+                        FoldedInvertedResidual(block, dtype)
+                        for block in backbone.get_submodule(name)  # type: ignore[attr-defined]
+                    )
+                )
+                for name in backbone.stage_names
+            }
+        )
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Feature maps by stage name, in the backbone's number format, channels last."""
+        x = _relu6(self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last)))
+        features = {}
+        for name, stage in self.stages.items():
+            x = stage(x)
+            if name in self.out_features:
+                features[name] = x
+        return features
+
+
+def fold(backbone: EfficientNetLite, dtype: torch.dtype) -> FoldedEfficientNetLite:
+    """Fold the batch norms of a built backbone; see ``engine.fast.backbones``."""
+    return FoldedEfficientNetLite(backbone, dtype)

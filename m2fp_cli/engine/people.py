@@ -1,0 +1,205 @@
+"""From instances and a label map to people with their own parts.
+
+The network finds parts and humans independently. They are joined here as M2FP's evaluator joins
+them: humans are painted by ascending score, so that the one with the highest score is on top, and
+the label map is cut by what is visible of each. Every pixel then belongs to at most one person and
+one label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+
+from m2fp_cli.engine.sides import assign_sides, occurring_ids
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask, mask_overlap
+from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
+
+MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
+
+
+def assemble_result(
+    labels: LabelSet,
+    semantic_map: LabelMap,
+    instances: Sequence[Instance],
+    *,
+    single_human: bool = False,
+    sides_from_body: bool = False,
+) -> ParsingResult:
+    """Join instances and label map into one result.
+
+    Args:
+        labels: names of the label ids; ``human_id`` tells humans from parts.
+        semantic_map: (H, W) uint8 label ids.
+        instances: parts and humans in any order.
+        single_human: the photo shows one person, who is all that is not background.
+        sides_from_body: in the label map, each person's limbs and shoes get the side of the body
+            that they lie on (see :func:`m2fp_cli.engine.sides.assign_sides`).
+
+    Returns:
+        The result, its people numbered from 1 by descending score.
+    """
+    humans = sorted_instances(i for i in instances if i.label_id == labels.human_id)
+    parts = sorted_instances(i for i in instances if i.label_id != labels.human_id)
+    if single_human:
+        humans = _whole_person(semantic_map, parts)
+    person_map, visible = paint_people(humans, semantic_map.shape)
+    if sides_from_body:
+        semantic_map = _with_sides(labels, semantic_map, [mask for _, mask in visible])
+    people = []
+    for person_id, (human, mask) in enumerate(visible, start=1):
+        own = semantic_map[mask.slices] * mask.inside
+        cut = cut_parts(own, mask.box_xyxy[:2], mask.image_hw, parts, human.score)
+        people.append(Person(person_id, human.score, mask, cut))
+    nobody = semantic_map * (person_map == 0)
+    image_hw = (semantic_map.shape[0], semantic_map.shape[1])
+    unassigned = cut_parts(nobody, (0, 0), image_hw, parts, 0.0)
+    kept = tuple(parts) if single_human else (*parts, *humans)
+    return ParsingResult(
+        image_hw, labels, semantic_map, person_map, tuple(people), unassigned, kept
+    )
+
+
+def sorted_instances(instances: Iterable[Instance]) -> list[Instance]:
+    """Sort by descending score, then by label id and box, so that the order never varies."""
+    return sorted(instances, key=lambda i: (-i.score, i.label_id, i.box_xyxy))
+
+
+def _whole_person(semantic_map: LabelMap, parts: Sequence[Instance]) -> list[Instance]:
+    """The one person of a single-human photo, scored by the area-weighted mean of the parts."""
+    mask = Mask.from_full(semantic_map > 0)
+    if not mask.area:
+        return []
+    foreground = [(p.mask.area, p.score) for p in parts if p.label_id != 0]
+    total = sum(area for area, _ in foreground)
+    score = sum(area * s for area, s in foreground) / total if total else 0.0
+    return [Instance(0, float(score), mask)]
+
+
+def paint_people(
+    humans: Sequence[Instance], image_hw: tuple[int, ...]
+) -> tuple[PersonMap, list[tuple[Instance, Mask]]]:
+    """Paint humans on one map, the one with the highest score on top.
+
+    Args:
+        humans: by descending score.
+        image_hw: height and width of the photo.
+
+    Returns:
+        Person map (H, W) uint16, 0 = nobody, and for person id 1, 2, ... the instance and its
+        visible mask. Humans of whom nothing is visible get no id.
+    """
+    height, width = image_hw
+    order = np.zeros((height, width), dtype=np.uint16)
+    ranked = list(humans[:MAX_PEOPLE])
+    for rank, human in reversed(list(enumerate(ranked, start=1))):
+        np.copyto(order[human.mask.slices], rank, where=human.mask.inside)
+    new_id = np.zeros(len(ranked) + 1, dtype=np.uint16)
+    visible: list[tuple[Instance, Mask]] = []
+    for rank, human in enumerate(ranked, start=1):
+        x0, y0, _, _ = human.box_xyxy
+        crop = order[human.mask.slices] == rank
+        if crop.any():
+            mask = Mask.from_crop(crop, (x0, y0), (height, width))
+            visible.append((human, mask))
+            new_id[rank] = len(visible)
+    everybody = len(visible) == len(ranked)
+    return (order if everybody else new_id[order]), visible
+
+
+def _with_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
+    """A copy of the label map in which every person's limbs and shoes have the body's sides."""
+    assigned, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
+    for mask in masks:
+        inside = mask.inside  # unpacked at every call
+        own = semantic_map[mask.slices] * inside
+        np.copyto(assigned[mask.slices], assign_sides(own, pairs, shoes), where=inside)
+    return assigned
+
+
+def cut_parts(
+    label_crop: LabelMap,
+    origin_xy: tuple[int, int],
+    image_hw: tuple[int, int],
+    instances: Sequence[Instance],
+    fallback_score: float,
+) -> tuple[Part, ...]:
+    """One part per label in a crop of the label map.
+
+    Args:
+        label_crop: (h, w) uint8 label ids, 0 where there is no part.
+        origin_xy: column and row of the crop in the image.
+        image_hw: size of the image.
+        instances: the network's part instances; a part takes the score of one of them.
+        fallback_score: score of a part that no instance of its label overlaps.
+
+    Returns:
+        Parts by ascending label id.
+    """
+    parts = []
+    x, y, width, height = cv2.boundingRect(label_crop)
+    if not width:
+        return ()
+    crop, crop_xy = label_crop[y : y + height, x : x + width], (origin_xy[0] + x, origin_xy[1] + y)
+    for label_id in np.flatnonzero(occurring_ids(crop)[1:]) + 1:
+        mask = _label_mask(int(label_id), crop, crop_xy, image_hw)
+        score = _overlap_score(mask, int(label_id), instances, fallback_score)
+        parts.append(Part(int(label_id), score, mask))
+    return tuple(parts)
+
+
+def _label_mask(
+    label_id: int, label_crop: LabelMap, origin_xy: tuple[int, int], image_hw: tuple[int, int]
+) -> Mask:
+    """The mask of one label in a crop of the label map that holds it."""
+    is_label = label_crop == label_id
+    # `Mask.from_crop` finds the same box with NumPy, which takes three times as long: it must not
+    # import OpenCV, because the command line's own process reads masks through it.
+    x, y, width, height = cv2.boundingRect(is_label.view(np.uint8))
+    left, top = origin_xy[0] + x, origin_xy[1] + y
+    inside = is_label[y : y + height, x : x + width]
+    return Mask(image_hw, (left, top, left + width, top + height), inside)
+
+
+def _overlap_score(
+    mask: Mask, label_id: int, instances: Sequence[Instance], fallback: float
+) -> float:
+    """Score of the instance with this label that overlaps the mask most."""
+    covers = [(mask_overlap(mask, i.mask), i.score) for i in instances if i.label_id == label_id]
+    best = max(covers, default=(0, fallback))
+    return best[1] if best[0] else fallback
+
+
+def result_from_maps(
+    labels: LabelSet, semantic_map: LabelMap, person_map: PersonMap | None = None
+) -> ParsingResult:
+    """Build a result from maps alone, as other tools and data sets give them; every score is 1.
+
+    Args:
+        labels: names of the label ids.
+        semantic_map: (H, W) uint8 label ids; ids without a name count as background.
+        person_map: (H, W) uint16, 0 = nobody; None = all that is not background is one person.
+
+    Returns:
+        The result; people are numbered from 1 in the order of their ids; it has no instances.
+    """
+    semantic_map = np.where(semantic_map < len(labels.names), semantic_map, 0).astype(np.uint8)
+    if person_map is None:
+        person_map = (semantic_map > 0).astype(np.uint16)
+    image_hw = (semantic_map.shape[0], semantic_map.shape[1])
+    ids = np.unique(person_map)
+    ranks = np.searchsorted(ids[ids > 0], person_map, side="left")
+    numbered: PersonMap = (ranks + 1).astype(np.uint16)
+    numbered[person_map == 0] = 0
+    people = []
+    for person_id in range(1, int(np.count_nonzero(ids)) + 1):
+        mask = Mask.from_full(numbered == person_id)
+        own = np.where(mask.inside, semantic_map[mask.slices], 0).astype(np.uint8)
+        cut = cut_parts(own, mask.box_xyxy[:2], image_hw, (), 1.0)
+        people.append(Person(person_id, 1.0, mask, cut))
+    nobody = np.where(numbered == 0, semantic_map, 0).astype(np.uint8)
+    unassigned = cut_parts(nobody, (0, 0), image_hw, (), 0.0)
+    return ParsingResult(image_hw, labels, semantic_map, numbered, tuple(people), unassigned, ())

@@ -1,0 +1,70 @@
+"""JPEG files without an end marker: are all pixels there, and if not, which rows?
+
+A decoder that meets the end of the data fills the rest with grey and says nothing that Pillow
+passes on. But what it fills in depends on what follows the data: where all pixels are there, more
+bytes before the end marker change nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+END = b"\xff\xd9"
+_FILLER = b"\x5a\xa5\x35\xca" * 256  # bits of no regular pattern, and no marker
+_BLOCK_ROWS = 16  # decoded together, with chroma at half size
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan, other bytes belong to the pixels
+_SOF2, _SOS = 0xC2, 0xDA
+
+
+def count_missing_rows(data: bytes, decode: Callable[[bytes], npt.NDArray[np.uint8]]) -> int:
+    """How many rows of a JPEG file without an end marker are not all there.
+
+    Args:
+        data: the file.
+        decode: gives the (H, W, ...) pixels of a file with an end marker.
+
+    Returns:
+        0 if all pixels are there. Rows that happen to look as what they are filled with, do not
+        count.
+    """
+    body = data.rstrip(b"\xff")  # the first half of a marker
+    plain = decode(body + END)
+    if not _has_all_scans(data):
+        return len(plain)
+    padded = decode(body + _FILLER + END)
+    differing = np.flatnonzero((padded != plain).reshape(len(plain), -1).any(axis=1))
+    return len(plain) - int(differing[0]) // _BLOCK_ROWS * _BLOCK_ROWS if differing.size else 0
+
+
+def _has_all_scans(data: bytes) -> bool:
+    """Whether the scans of a progressive JPEG carry every bit of every coefficient.
+
+    A scan says which coefficients it refines and down to which bit; ITU-T T.81, annex G.
+    """
+    if not any(marker == _SOF2 for marker, _ in _segments(data)):
+        return True
+    exact: dict[int, set[int]] = {}
+    for marker, body in _segments(data):
+        if marker == _SOF2 and len(body) >= 6:
+            ids = body[6 : 6 + 3 * body[5] : 3]
+            exact = {component: set() for component in ids}
+        elif marker == _SOS and len(body) >= 4 and len(body) >= 4 + 2 * body[0]:
+            first, last, precision = body[1 + 2 * body[0] : 4 + 2 * body[0]]
+            if not precision & 15:
+                for component in body[1 : 1 + 2 * body[0] : 2]:
+                    exact.setdefault(component, set()).update(range(first, last + 1))
+    return all(len(found) == 64 for found in exact.values())
+
+
+def _segments(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Marker and body of every segment, scans included; ends where the file makes no sense."""
+    at = 2
+    while (found := _MARKER.search(data, at)) is not None and found.end() + 2 <= len(data):
+        length = struct.unpack_from(">H", data, found.end())[0]
+        yield found[0][1], data[found.end() + 2 : found.end() + length]
+        at = found.end() + max(2, length)

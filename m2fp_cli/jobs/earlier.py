@@ -1,0 +1,71 @@
+"""The photos of an earlier parse, found by its results.
+
+Colouring, try-on and reports start here when no photo is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.errors import NoImagesError
+from m2fp_cli.layout import IMAGE_SUFFIXES, result_path
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
+
+
+def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:
+    """Find the photos that were parsed into a folder.
+
+    Args:
+        folder: output of ``m2fp parse``.
+        photos: where the photos are now, if they were moved: the folder that was parsed.
+
+    Returns:
+        a task per result, sorted by key. Its source is the photo as the manifest knows it, or in
+        ``photos``; where neither knows it, the result's own JSON document.
+
+    Raises:
+        NoImagesError: there are no results.
+        OutputError: the folder or its manifest cannot be read.
+    """
+    with OutputTree(folder) as tree:
+        keys = sorted(_result_keys(tree))
+        entries = read_history(tree).entries
+    if not keys:
+        raise NoImagesError(
+            f"there are no results in {displayable(folder)}; parse photos first (m2fp parse), or "
+            "name photos or another output"
+        )
+    tasks = []
+    for key in keys:
+        source = Path(entries[key].report.source) if key in entries else None
+        if photos is not None:
+            name = source.name if source else None
+            source = find_photo(photos.absolute(), key, name) or source
+        tasks.append(ImageTask(source or result_path(folder.absolute(), key), key))
+    return Scan(tuple(tasks))
+
+
+def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
+    """The photo of a key below a folder.
+
+    Args:
+        folder: the folder that keys are relative to.
+        key: output name of the photo.
+        name: file name of the photo, if it is known; else its suffix is tried out.
+    """
+    parent, _, stem = key.rpartition("/")
+    known = [name] if name else []
+    suffixes = (form for suffix in sorted(IMAGE_SUFFIXES) for form in (suffix, suffix.upper()))
+    candidates = [*known, stem, *(stem + suffix for suffix in suffixes)]
+    found = (folder / parent / candidate for candidate in candidates)
+    return next((path for path in found if path.is_file()), None)
+
+
+def _result_keys(tree: OutputTree) -> Iterator[str]:
+    for name, _ in tree.walk("results"):
+        if name.endswith(".json") and not name.rpartition("/")[2].startswith(".m2fp-"):
+            yield name.removeprefix("results/").removesuffix(".json")

@@ -1,0 +1,147 @@
+"""Which photos a command means, and where their results are; parses those that are not parsed yet.
+
+``colorize`` and ``tryon`` take the output of an earlier parse, photos, or (``colorize``) the label
+maps of another tool.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from m2fp_cli.batch.history import Entry, read_history
+from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.report import RunReport
+from m2fp_cli.batch.run import open_output
+from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.errors import NoImagesError, UsageError
+from m2fp_cli.jobs.earlier import find_parsed
+from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
+
+MakeParseJob = Callable[[Path], Job]
+RunJob = Callable[[Scan, Job], RunReport]
+
+
+@dataclass(frozen=True)
+class PhotoInputs:
+    """What the user named.
+
+    Attributes:
+        inputs: files and folders; none means ``m2fp-out``.
+        output: where the pictures go; None where the user left it open.
+        photos: folder of the photos, if they are not where they were, or of label maps.
+        rules: what is taken from folders, and how it is named.
+        label_set: the inputs are label maps with these ids; None for photos or results.
+    """
+
+    inputs: tuple[Path, ...]
+    output: Path | None
+    photos: Path | None
+    rules: ScanRules
+    label_set: str | None = None
+
+
+@dataclass(frozen=True)
+class PhotoSource:
+    """The photos that are worked on, and where the pictures go.
+
+    Attributes:
+        scan: the photos, or the label maps.
+        output: root of the output, absolute.
+        results: root of the results, absolute; None for label maps.
+        label_set: name of the label set of label maps.
+        photos: folder of the photos of label maps.
+        parsing: report of the parse that came first; None where none was needed.
+    """
+
+    scan: Scan
+    output: Path
+    results: Path | None = None
+    label_set: str = ""
+    photos: Path | None = None
+    parsing: RunReport | None = None
+
+    @property
+    def results_or_output(self) -> Path:
+        """Root of the results, where there are any."""
+        return self.results or self.output
+
+
+def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -> PhotoSource:
+    """Find out what the inputs are, and parse photos that are not parsed yet.
+
+    Args:
+        asked: what the user named.
+        make_parse_job: the parse of photos into an output; called only if some are not parsed.
+        run: runs it; may end the command where the parse ended early.
+
+    Raises:
+        UsageError: the inputs are of different kinds.
+        NoImagesError: there is nothing to work on.
+        OutputError: nothing can be written.
+        ModelError: photos must be parsed and the model is not there.
+    """
+    output = asked.output or DEFAULT_OUTPUT
+    if asked.label_set is not None:
+        scan = find_images(asked.inputs, output=output, rules=asked.rules)
+        photos = asked.photos.absolute() if asked.photos else None
+        return PhotoSource(scan, output.absolute(), None, asked.label_set, photos)
+    results = _named_output(asked.inputs)
+    if results is None:
+        return _parse_photos(asked, output.absolute(), make_parse_job, run)
+    scan = find_parsed(results, photos=asked.photos)
+    output = asked.output or results
+    return PhotoSource(scan, output.absolute(), results.absolute())
+
+
+def _named_output(inputs: tuple[Path, ...]) -> Path | None:
+    """The output of an earlier parse that the inputs name; None if they are photos."""
+    if not inputs:
+        if not is_output(DEFAULT_OUTPUT):
+            raise NoImagesError(
+                f"there is no {DEFAULT_OUTPUT} here; name photos, or the output of an earlier parse"
+            )
+        return DEFAULT_OUTPUT
+    outputs = [path for path in inputs if is_output(path)]
+    if outputs and len(inputs) > 1:
+        raise UsageError(
+            f"{displayable(outputs[0])} is the output of a parse; take one such folder at a time, "
+            "without other inputs"
+        )
+    return outputs[0] if outputs else None
+
+
+def _parse_photos(
+    asked: PhotoInputs, output: Path, make_parse_job: MakeParseJob, run: RunJob
+) -> PhotoSource:
+    """Parse the photos among the inputs that are not parsed yet."""
+    scan = find_images(asked.inputs, output=output, rules=asked.rules)
+    parsing = None
+    with open_output(output) as tree:
+        entries = read_history(tree).entries
+        left = tuple(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), tree))
+        if left or scan.failures:
+            parsing = run(replace(scan, tasks=left), make_parse_job(output))
+        failed = {photo.key for photo in parsing.failures} if parsing else set()
+        done = [
+            task
+            for task in scan.tasks
+            if task.key not in failed and tree.has_file(result_name(task.key))
+        ]
+    return PhotoSource(Scan(tuple(done), notes=scan.notes), output, output, parsing=parsing)
+
+
+def _is_parsed(task: ImageTask, entry: Entry | None, tree: OutputTree) -> bool:
+    """Whether the result of a photo is there and is that of the photo as it is now."""
+    return (
+        entry is not None
+        and entry.report.status.is_good
+        and entry.report.source == str(task.source)
+        and tree.has_file(result_name(task.key))
+        and is_same_stamp(entry.stamp, stamp_files((task.source,), checksum=False))
+    )

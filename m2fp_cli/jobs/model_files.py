@@ -1,0 +1,50 @@
+"""Which model a job uses, settled before any process starts; nothing heavy is imported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
+from m2fp_cli.models.weights import configuration_digest, weights_digest
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A model on this machine.
+
+    Attributes:
+        name: short name, ModelScope id or folder, as the user gave it.
+        folder: where its files are, absolute.
+        weights: SHA-256 of its weights.
+        weights_bytes: size of its weights.
+        configuration: SHA-256 of its ``configuration.json``.
+    """
+
+    name: str
+    folder: Path
+    weights: str
+    weights_bytes: int
+    configuration: str
+
+
+def find_model(name: str | None = None, progress: DownloadProgress | None = None) -> ModelFiles:
+    """Find a model, download it if need be; torch is not imported.
+
+    Args:
+        name: short name, ModelScope id or folder; None for ``M2FP_MODEL`` or the default.
+        progress: told about a download.
+
+    Raises:
+        ModelError: the model is missing or incomplete.
+        UsageError: the name means nothing.
+    """
+    name = name or default_name()
+    found = resolve_model(name, progress=progress)
+    return ModelFiles(
+        name=name,
+        folder=found.folder.absolute(),
+        weights=weights_digest(found.folder),
+        weights_bytes=found.weights.stat().st_size,
+        configuration=configuration_digest(found.folder),
+    )

@@ -1,0 +1,218 @@
+"""``m2fp parse`` as a job of the batch engine: from a photo's path to the files of its result."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
+from m2fp_cli.batch.stamps import digest_file
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import UsageError
+from m2fp_cli.imaging.codec import DecodedImage, read_image
+from m2fp_cli.imaging.limits import MAX_PIXELS
+from m2fp_cli.jobs.memory import PARSE_BYTES
+from m2fp_cli.jobs.model_files import ModelFiles
+from m2fp_cli.kernels.cpu import settle_precision
+from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
+from m2fp_cli.records.document import FORMAT_VERSION, Provenance
+from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
+
+if TYPE_CHECKING:
+    from m2fp_cli.engine.parser import Engine, StageSeconds
+    from m2fp_cli.records.results import ParsingResult
+
+
+@dataclass(frozen=True)
+class ParseSettings:
+    """How photos are parsed, and what is written; from the command line to the worker.
+
+    Attributes:
+        engine: ``fast`` or ``reference``.
+        precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
+        flip: the fast engine also parses the mirrored photo, and averages.
+        min_score: lowest score of a reported instance, in [0, 1].
+        save: what to write, members of ``layout.SAVE_OPTIONS``.
+        max_pixels: larger photos are refused.
+        allow_truncated: parse a JPEG whose last rows are missing.
+    """
+
+    engine: str = "fast"
+    precision: str = "fp32"
+    flip: bool = False
+    min_score: float = 0.1
+    save: tuple[str, ...] = DEFAULT_SAVE
+    max_pixels: int = MAX_PIXELS
+    allow_truncated: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse what the reference engine cannot do.
+
+        Raises:
+            UsageError: it is asked to flip, or for another number format than its own.
+        """
+        if self.engine == "fast":
+            return
+        if self.flip:
+            raise UsageError("--flip works with --engine fast only; leave one of them out")
+        if self.precision != "fp32":
+            raise UsageError("--precision is for --engine fast; the reference computes in fp32")
+
+
+@dataclass(frozen=True)
+class ParseJob:
+    """Everything that decides what is written, and how; see ``batch.job.Job``.
+
+    Attributes:
+        output: root of the output, absolute.
+        model: what parses.
+        settings: how.
+    """
+
+    output: Path
+    model: ModelFiles
+    settings: ParseSettings = field(default_factory=ParseSettings)
+    name: str = "parse"
+    preload: tuple[str, ...] = ("m2fp_cli.engine.parser",)
+
+    def signature(self) -> Mapping[str, str]:
+        """What decides the bytes of the outputs; ``auto`` counts as what it means on this CPU."""
+        settings = self.settings
+        return {
+            "format": FORMAT_VERSION,
+            "model": self.model.name,
+            "weights": self.model.weights,
+            "configuration": self.model.configuration,
+            "engine": settings.engine,
+            "precision": settle_precision(settings.precision),
+            "flip": str(settings.flip),
+            "min_score": str(settings.min_score),
+            "save": ",".join(settings.save),
+        }
+
+    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+        """The photo alone."""
+        return (task.source,)
+
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """A file in each folder; a photo's masks and cut-outs have a folder of their own."""
+        wanted = [one for one in OUTPUT_FOLDERS if one.option in self.settings.save]
+        return tuple(one.target(task.key) for one in wanted)
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """Of the bytes that are there now."""
+        return digest_file(task.source)
+
+    def memory_bytes(self) -> int:
+        """Rough peak of one process; its weights are counted, although they may be shared."""
+        return PARSE_BYTES[self.settings.engine] + 2 * self.model.weights_bytes
+
+    def build_worker(self, threads: int) -> ParseWorker:
+        """Load the model into this process.
+
+        Raises:
+            ModelError: it is damaged or does not fit.
+            EngineError: the engine cannot run here.
+        """
+        return ParseWorker(self, build_engine(self.model, self.settings, threads))
+
+
+@dataclass(frozen=True, eq=False)
+class _Read:
+    """A photo on its way to the network."""
+
+    photo: DecodedImage
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Parsed:
+    """A photo and its result on their way to the disk."""
+
+    photo: DecodedImage
+    result: ParsingResult
+    read_seconds: float
+    stages: StageSeconds
+
+
+class ParseWorker:
+    """Holds a loaded model and parses photo after photo; see ``batch.job.Worker``."""
+
+    def __init__(self, job: ParseJob, engine: Engine) -> None:
+        """Parse with an engine as the job says."""
+        self._job, self._engine = job, engine
+        self._tree = OutputTree(job.output)
+        wanted = [one for one in OUTPUT_FOLDERS if one.option in job.settings.save]
+        self._shows_photo = any(one.shows_photo for one in wanted)
+
+    def load(self, task: ImageTask) -> _Read:
+        """Read and decode the photo."""
+        started = time.perf_counter()
+        settings = self._job.settings
+        photo = read_image(
+            task.source,
+            max_pixels=settings.max_pixels,
+            least_side=None if self._shows_photo else self._engine.least_side,
+            allow_truncated=settings.allow_truncated,
+        )
+        return _Read(photo, time.perf_counter() - started)
+
+    def compute(self, task: ImageTask, loaded: _Read) -> _Parsed:
+        """Run the network."""
+        photo = loaded.photo
+        result = self._engine.parse(photo.image_bgr, photo.photo_hw)
+        return _Parsed(photo, result, loaded.seconds, self._engine.last_seconds)
+
+    def save(self, task: ImageTask, computed: _Parsed) -> ImageReport:
+        """Encode the result and write its files together."""
+        started = time.perf_counter()
+        job, photo, stages = self._job, computed.photo, computed.stages
+        parsed = ParsedPhoto(photo.image_bgr, computed.result, self._provenance(task, photo))
+        files = encode_outputs(parsed, task.key, job.settings.save)
+        write_group(self._tree, files, task.may_replace)
+        seconds = PhotoSeconds(
+            read=computed.read_seconds,
+            preprocess=stages.preprocess,
+            network=stages.network,
+            postprocess=stages.postprocess,
+            write=time.perf_counter() - started,
+        )
+        people = len(computed.result.people)
+        return done_report(task, files, photo.photo_hw, people, seconds, photo.sha256)
+
+    def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
+        model, settings = self._job.model, self._job.settings
+        return Provenance(
+            source=(PurePosixPath(task.key).parent / task.source.name).as_posix(),
+            bytes=photo.size,
+            sha256=photo.sha256,
+            orientation=photo.orientation,
+            notes=photo.notes,
+            model=model.name,
+            weights=model.weights,
+            engine=settings.engine,
+            flip=settings.flip,
+            min_score=settings.min_score,
+        )
+
+
+def build_engine(model: ModelFiles, settings: ParseSettings, threads: int) -> Engine:
+    """The engine that the settings ask for, with its model loaded."""
+    if settings.engine == "reference":
+        from m2fp_cli.engine.reference import ReferenceParser
+
+        return ReferenceParser(model.folder, min_score=settings.min_score, threads=threads)
+    from m2fp_cli.engine.parser import HumanParser
+
+    return HumanParser(
+        model.folder,
+        min_score=settings.min_score,
+        flip=settings.flip,
+        precision=settings.precision,
+        threads=threads,
+    )

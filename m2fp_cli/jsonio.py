@@ -1,0 +1,117 @@
+"""JSON that came from outside: parsed within bounds, its values checked before they are used.
+
+Every function raises ``ValueError`` with a phrase that fits behind the file's name.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+MAX_BYTES = 1 << 24  # of a file that people write
+
+
+def read_json(path: Path, *, most_bytes: int = MAX_BYTES) -> Any:
+    """Parse a file, which may be anything that has this name; never waits for a pipe or a device.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a regular file, too large, or as ``parse_json``.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("is not a regular file")
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise ValueError(f"is larger than {most_bytes >> 20} MB")
+    return parse_json(data)
+
+
+def parse_json(data: bytes | str) -> Any:
+    """Parse a document.
+
+    NaN and infinity, which JSON does not have, are refused, and names that are there twice.
+
+    Raises:
+        ValueError: it is not valid JSON, or nested too deeply.
+    """
+    try:
+        return json.loads(
+            data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
+        )
+    except RecursionError as error:
+        raise ValueError("is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(f"is not valid JSON ({error})") from error
+
+
+def parse_object(data: bytes | str) -> dict[str, Any]:
+    """Parse a document that must be an object.
+
+    Raises:
+        ValueError: it is not valid JSON, or something else than an object.
+    """
+    document = parse_json(data)
+    if not isinstance(document, dict):
+        raise ValueError("is not a JSON object")
+    return document
+
+
+def text_of(document: Mapping[str, Any], key: str, *, most: int = 4096) -> str:
+    """A text of at most so many characters."""
+    value = document.get(key)
+    if not isinstance(value, str) or len(value) > most:
+        raise ValueError(f'"{key}" must be a text of at most {most} characters')
+    return value
+
+
+def whole_of(document: Mapping[str, Any], key: str, low: int, high: int) -> int:
+    """A whole number within bounds, both included."""
+    value = document.get(key)
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise ValueError(f'"{key}" must be a whole number from {low} to {high}')
+    return value
+
+
+def number_of(document: Mapping[str, Any], key: str, low: float, high: float) -> float:
+    """A finite number within bounds, both included."""
+    value = document.get(key)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f'"{key}" must be a number')
+    if not (low <= value <= high and math.isfinite(value)):
+        raise ValueError(f'"{key}" must be a number from {low:g} to {high:g}')
+    return float(value)
+
+
+def list_of(document: Mapping[str, Any], key: str, *, most: int) -> list[Any]:
+    """A list of at most so many items."""
+    value = document.get(key)
+    if not isinstance(value, list) or len(value) > most:
+        raise ValueError(f'"{key}" must be a list of at most {most} items')
+    return value
+
+
+def object_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An object inside an object."""
+    value = document.get(key)
+    if not isinstance(value, dict):
+        raise ValueError(f'"{key}" must be an object')
+    return value
+
+
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return document
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not a number of JSON")

@@ -1,0 +1,70 @@
+"""Where numba keeps compiled loops.
+
+Beside the package where that can be written, as numba does by itself. Where it cannot, in the
+user's cache folder, and without one in a private temporary folder. Code that was compiled with the
+installation, as an image of a container does, is copied there first: numba writes to a cache
+before it reads from it, and would compile everything again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import tempfile
+from pathlib import Path
+
+from m2fp_cli.home import is_writable, private_folder, user_cache
+
+NO_CODE_CACHE = (
+    "no folder can be written to keep compiled code in, so each worker takes a minute longer to "
+    "start; set NUMBA_CACHE_DIR to a folder that can"
+)
+"""Said to the user when ``choose_code_cache`` gives False."""
+
+
+@functools.cache
+def choose_code_cache() -> bool:
+    """Settle once where compiled loops are kept.
+
+    Returns:
+        False where nothing can be kept: each process then compiles anew.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return is_writable(Path(os.environ["NUMBA_CACHE_DIR"]))
+    if is_writable(Path(__file__).parent / "__pycache__"):
+        return True
+    folder = next((one for one in _candidates() if one is not None and is_writable(one)), None)
+    if folder is not None:
+        os.environ["NUMBA_CACHE_DIR"] = str(folder)  # of the processes that this one starts, too
+    return folder is not None
+
+
+def _candidates() -> tuple[Path | None, Path | None]:
+    cache = user_cache()
+    return None if cache is None else cache / "m2fp" / "numba", private_folder("numba")
+
+
+@functools.cache
+def copy_shipped_code(shipped: Path, kept: Path) -> None:
+    """Copy compiled loops that came with the installation, unless the kept ones are newer.
+
+    Args:
+        shipped: ``__pycache__`` beside the sources.
+        kept: where numba looks for the loops of the same sources.
+    """
+    if shipped == kept:
+        return
+    # Indexes (.nbi) last: they name files of code (.nbc).
+    for path in sorted(shipped.glob("*.nb[ci]")):
+        with contextlib.suppress(OSError):
+            target = kept / path.name
+            if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
+                _copy(path, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file so that no other process sees a part of it."""
+    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as whole:
+        whole.write(source.read_bytes())
+    Path(whole.name).replace(target)

@@ -1,0 +1,61 @@
+"""Loops that numba compiles on first use and keeps on disk.
+
+This needs no C compiler; ``code_cache`` says where the code is kept. numba compiles a loop again
+when the loop's own file changes, but not when a file that the loop imports from does. Here a change
+of any file in this folder counts as well. Loops elsewhere in the package must therefore use only
+this folder and their own file.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+
+from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
+
+Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+
+def compiled(loop: Loop) -> Loop:
+    """Compile a loop over arrays; it runs without the interpreter lock.
+
+    With fast math: sums may be taken in any order, and a division by zero gives infinity.
+    """
+    return _compile(loop, fastmath=True)
+
+
+def compiled_exactly(loop: Loop) -> Loop:
+    """Compile a loop over arrays without fast math: every operation is rounded as written."""
+    return _compile(loop, fastmath=False)
+
+
+def _compile(loop: Loop, *, fastmath: bool) -> Loop:
+    cache = choose_code_cache()
+    numba.config.reload_config()  # type: ignore[no-untyped-call]  # it reads the environment
+    dispatcher = numba.njit(nogil=True, cache=cache, fastmath=fastmath, error_model="numpy")(loop)
+    # This attribute of numba is private, but has been the same since 2016; a test watches it.
+    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        source = Path(loop.__code__.co_filename)
+        kept._source_stamp = source_stamp(source)
+        copy_shipped_code(source.parent / "__pycache__", Path(kept._cache_path))
+    return cast("Loop", dispatcher)
+
+
+def source_stamp(path: Path) -> str:
+    """A text that changes with any file of this folder and with the file at ``path``."""
+    return source_digest() + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@functools.cache
+def source_digest(folder: Path = Path(__file__).parent) -> str:
+    """SHA-256 in hexadecimal over the Python files of this folder, or of another one."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()

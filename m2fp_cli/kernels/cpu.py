@@ -1,0 +1,45 @@
+"""What the CPU says it can do, read without torch so that the command line's process may ask."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """Feature flags of the first CPU as Linux lists them; empty on other systems."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return frozenset()
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        if name.strip() == "flags":
+            return frozenset(value.split())
+    return frozenset()
+
+
+def supports_bfloat16() -> bool:
+    """Whether torch 1.13 can multiply in bfloat16 on this CPU at all, fast or not.
+
+    Its oneDNN 2.6 needs these parts of AVX-512 (``avx512_core``) for it.
+    """
+    return {"avx512f", "avx512bw", "avx512vl", "avx512dq"} <= cpu_flags()
+
+
+def settle_precision(precision: str) -> str:
+    """The number format that ``auto`` means on this machine; other names are returned as they are.
+
+    The engine goes one step further: where a CPU announces bfloat16 units but torch's products with
+    them are wrong, it uses float32. That check needs torch and is not made here.
+
+    Args:
+        precision: ``fp32``, ``bf16`` or ``auto``.
+
+    Returns:
+        ``fp32`` or ``bf16``.
+    """
+    if precision != "auto":
+        return precision
+    return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16"} else "fp32"

@@ -1,0 +1,128 @@
+"""Names and places of everything that a run writes: one table, read by all who write or look.
+
+::
+
+    m2fp-out/                    an output
+      labels/<key>.png           one folder for each kind of result or picture, see OUTPUT_FOLDERS
+      results/<key>.json         the document of a photo
+      report.html                the page of `m2fp report`
+      .m2fp/                     state: manifests, locks, previews of the page
+
+A key is the relative path of a photo without its image suffix, see ``batch.keys``. A name is the
+path of a file relative to the output, posix on every system.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_OUTPUT = Path("m2fp-out")
+STATE_FOLDER = ".m2fp"
+REPORT_PAGE = "report.html"
+PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
+
+IMAGE_SUFFIXES = frozenset(
+    (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".bmp", ".dib", ".tif", ".tiff",
+     ".gif", ".avif", ".heic", ".heif", ".hif", ".mpo", ".jpg_large")
+)  # fmt: skip
+"""Files with these suffixes, in any case, are taken from folders; their bytes decide later."""
+
+
+@dataclass(frozen=True)
+class OutputFolder:
+    """A folder of an output.
+
+    Attributes:
+        name: of the folder.
+        job: name of the job that writes it.
+        suffixes: of its files.
+        option: what ``m2fp parse --save`` calls it; empty where it is another command's.
+        by_default: whether ``m2fp parse`` writes it unasked.
+        per_photo: each photo has a folder of its own in it.
+        shows_photo: its files hold pixels of the photo.
+    """
+
+    name: str
+    job: str
+    suffixes: tuple[str, ...]
+    option: str = ""
+    by_default: bool = False
+    per_photo: bool = False
+    shows_photo: bool = False
+
+    def target(self, key: str) -> str:
+        """Name of what a photo has in the folder; a folder's ends in ``/``.
+
+        Only for folders whose files have one suffix.
+        """
+        return f"{self.name}/{key}/" if self.per_photo else f"{self.name}/{key}{self.suffixes[0]}"
+
+
+OUTPUT_FOLDERS = (
+    OutputFolder("labels", "parse", (".png",), "labels", by_default=True),
+    OutputFolder("people", "parse", (".png",), "people", by_default=True),
+    OutputFolder("masks", "parse", (".png",), "masks", per_photo=True),
+    OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True, shows_photo=True),
+    OutputFolder("results", "parse", (".json",), "json", by_default=True),
+    OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
+    OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),
+    OutputFolder("tryon", "tryon", (*PICTURE_SUFFIXES, ".json")),
+)
+"""Every folder that a run may write, a parse's document after what it describes.
+
+``render.outputs`` holds a module for each folder of a parse.
+"""
+
+JOBS = ("parse", "colorize", "tryon", "report")
+"""Names of the jobs, each with manifests of its own."""
+FOLDER_NAMES = frozenset(folder.name for folder in OUTPUT_FOLDERS)
+RESULT_SUFFIXES = tuple(sorted({s for folder in OUTPUT_FOLDERS for s in folder.suffixes}))
+SAVE_OPTIONS = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.option)
+DEFAULT_SAVE = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.by_default)
+
+
+def possible_names(job: str, key: str) -> tuple[str, ...]:
+    """Names that a job may give to the files of a photo, those in folders of its own left out."""
+    folders = [one for one in OUTPUT_FOLDERS if one.job == job and not one.per_photo]
+    return tuple(f"{one.name}/{key}{suffix}" for one in folders for suffix in one.suffixes)
+
+
+def map_name(kind: str, key: str) -> str:
+    """Name of the ``labels`` or ``people`` map of a photo."""
+    return f"{kind}/{key}.png"
+
+
+def result_name(key: str) -> str:
+    """Name of the JSON document of a photo."""
+    return f"results/{key}.json"
+
+
+def result_names(key: str) -> tuple[str, ...]:
+    """Names of what pictures are made from; not all of it needs to exist."""
+    return (result_name(key), map_name("labels", key), map_name("people", key))
+
+
+def composite_names(key: str) -> tuple[str, ...]:
+    """Names under which try-on may have put its picture of a photo."""
+    return tuple(f"tryon/{key}{suffix}" for suffix in PICTURE_SUFFIXES)
+
+
+def preview_name(key: str) -> str:
+    """Name of the preview of a photo, for the report's page."""
+    return f"{STATE_FOLDER}/report/{key}.json"
+
+
+def state_name(name: str) -> str:
+    """Name of a lock or manifest."""
+    return f"{STATE_FOLDER}/{name}"
+
+
+def result_path(output: Path, key: str) -> Path:
+    """Path of the JSON document of a photo."""
+    return output / result_name(key)
+
+
+def is_output(folder: Path) -> bool:
+    """Whether a folder is the output of a run."""
+    return (folder / "results").is_dir() or (folder / STATE_FOLDER).is_dir()

@@ -1,0 +1,1 @@
+"""What flows through the tool: label sets, palettes, masks, results, and their JSON document."""

@@ -1,0 +1,116 @@
+// Talking to the service: the token, waiting when it is busy, waiting when it is away.
+
+import { $ } from "/page/make.js";
+
+export class Refusal extends Error {
+  constructor(status, message, code) {
+    super(message);
+    Object.assign(this, { status, code });
+  }
+}
+
+let token = sessionStorage.getItem("m2fp.token") ?? "";
+const given = new URLSearchParams(location.hash.slice(1)).get("token");
+if (given) { // a link may carry it behind the #, which is never sent to a server
+  token = given;
+  sessionStorage.setItem("m2fp.token", token);
+  history.replaceState(null, "", location.pathname);
+}
+export const hasToken = () => token !== "";
+const authorization = () => (token ? { Authorization: `Bearer ${token}` } : {});
+
+let asking = null;
+const askForToken = () => {
+  asking ??= new Promise((resolve, reject) => {
+    const dialog = $("token");
+    $("token-value").value = "";
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      asking = null;
+      token = dialog.returnValue === "given" ? $("token-value").value.trim() : "";
+      sessionStorage.setItem("m2fp.token", token);
+      if (token) resolve(); else reject(new Refusal(401, "", "no_token"));
+    }, { once: true });
+  });
+  return asking;
+};
+$("token-form").addEventListener("submit", (event) => { event.preventDefault(); $("token").close("given"); });
+$("token-cancel").addEventListener("click", () => $("token").close(""));
+
+export const sleep = (milliseconds, signal) => new Promise((resolve, reject) => {
+  const timer = setTimeout(resolve, milliseconds);
+  signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
+});
+
+let away = false;
+const setAway = (now) => {
+  away = now;
+  $("offline").hidden = !away;
+};
+/** Wait until the service answers again. */
+const untilBack = async (signal) => {
+  setAway(true);
+  for (let pause = 500; ; pause = Math.min(5000, pause * 1.5)) {
+    await sleep(pause, signal);
+    try {
+      await fetch("/healthz", { cache: "no-store" });
+      setAway(false);
+      return;
+    } catch { /* still away */ }
+  }
+};
+
+const refusalOf = (status, body) => {
+  let document = {};
+  try { document = JSON.parse(body); } catch { /* not ours, a proxy's */ }
+  return new Refusal(status, document.message ?? "", document.error ?? "");
+};
+
+/** One exchange with upload progress, which fetch has not. */
+const exchange = (method, path, { body, accept, signal, progress }) => new Promise((resolve, reject) => {
+  const request = new XMLHttpRequest();
+  request.open(method, path);
+  request.responseType = "blob";
+  for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
+  if (accept) request.setRequestHeader("Accept", accept);
+  if (progress) request.upload.addEventListener("progress", (event) => progress(event.loaded / event.total));
+  request.addEventListener("load", () => resolve(request));
+  request.addEventListener("error", () => reject(new Refusal(0, "", "away")));
+  request.addEventListener("abort", () => reject(signal.reason));
+  signal?.throwIfAborted();
+  signal?.addEventListener("abort", () => request.abort(), { once: true });
+  request.send(body ?? null);
+});
+
+/**
+ * Ask the service, again and again while it is busy, starting or away.
+ * `say` is told "busy" or "unreachable" when there is a wait. Gives the finished XMLHttpRequest.
+ */
+export const ask = async (method, path, options = {}) => {
+  const { signal, say } = options;
+  for (;;) {
+    let request;
+    try {
+      request = await exchange(method, path, options);
+    } catch (error) {
+      if (error.code !== "away") throw error;
+      say?.("unreachable");
+      await untilBack(signal);
+      continue;
+    }
+    if (away) setAway(false);
+    if (request.status >= 200 && request.status < 300) return request;
+    if (request.status === 401) { await askForToken(); continue; }
+    if (request.status === 429 || (request.status === 503 && request.getResponseHeader("Retry-After"))) {
+      say?.("busy");
+      const seconds = Number(request.getResponseHeader("Retry-After")) || 1;
+      await sleep(1000 * Math.min(10, seconds) * (0.7 + 0.6 * Math.random()), signal);
+      continue;
+    }
+    throw refusalOf(request.status, await request.response.text());
+  }
+};
+export const askJson = async (method, path, options) => {
+  const request = await ask(method, path, { accept: "application/json", ...options });
+  return { request, document: JSON.parse(await request.response.text()) };
+};

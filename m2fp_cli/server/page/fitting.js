@@ -1,0 +1,239 @@
+// The try-on drawer: who wears what, and the picture of it.
+
+import { $, make, words } from "/page/make.js";
+import { askJson } from "/page/api.js";
+import { askAbout } from "/page/queue.js";
+import { onLanguage, sentence, text } from "/page/language.js";
+import { loadImage, paint, pixelsOf, place, view } from "/page/picture.js";
+
+const EVERYONE = 0;
+const COLORS = ["#7a1f3d", "#c8553d", "#e0a526", "#2f6b4f", "#1f3a5f", "#5b4b8a", "#f4f1ea", "#17171c"];
+let kinds = [];
+let accessories = [];
+let wearer = EVERYONE;
+const ownPictures = new Map(); // kind -> [{ file, address }]
+
+export const setAccessories = (document) => {
+  ({ kinds, accessories } = document);
+  listWardrobe();
+};
+const peopleOf = (photo) => photo.block.people.map(({ id }) => id).filter((id) => id);
+const meant = (photo) => (wearer === EVERYONE ? peopleOf(photo) : [wearer]);
+const isSame = (one, other) => (one ?? null) === (other ?? null);
+/** What everybody who is meant wears of a kind; undefined if nothing or not all the same. */
+const wornOf = (photo, kind) => {
+  const items = meant(photo).map((id) => photo.wearing?.get(id)?.[kind]);
+  return items.every((item) => isSame(item, items[0])) ? items[0] : undefined;
+};
+export const wearsAnything = (photo) =>
+  [...(photo.wearing?.values() ?? [])].some((outfit) => Object.values(outfit).some(Boolean));
+
+/** The fields of a request: `hat` where everybody wears the same, else `hat.2` for each person. */
+export const fieldsOf = (photo) => {
+  const fields = [];
+  for (const kind of kinds) {
+    const worn = peopleOf(photo).map((id) => [id, photo.wearing?.get(id)?.[kind]]);
+    const first = worn[0]?.[1];
+    if (first && worn.every(([, item]) => item === first)) fields.push([kind, first]);
+    else for (const [id, item] of worn) if (item) fields.push([`${kind}.${id}`, item]);
+  }
+  return fields;
+};
+export const formOf = (photo) => {
+  const form = new FormData();
+  for (const [name, item] of fieldsOf(photo)) {
+    if (item instanceof File) form.append(name, item, item.name); else form.append(name, item);
+  }
+  return form;
+};
+
+let fitting = null; // AbortController of the request that is on its way
+let timer = 0;
+const fetchPicture = async (photo) => {
+  fitting?.abort();
+  const mine = fitting = new AbortController();
+  $("busy").hidden = false;
+  try {
+    const { document } = await askAbout(photo, (id) => {
+      const form = formOf(photo);
+      form.append("result", id);
+      return askJson("POST", "/tryon?as=preview", { body: form, signal: mine.signal });
+    });
+    photo.block.tryon = document.picture;
+    photo.fitted = document;
+    if (view.current?.photo !== photo.shown) return;
+    view.current.composite = pixelsOf(await loadImage(document.picture), photo.block.hw);
+    showComposite(true);
+    listNotes(photo);
+  } catch (error) {
+    if (mine.signal.aborted) return;
+    $("fitting-notes").replaceChildren(make("li", {}, error.message || text("failedHere")));
+  } finally {
+    if (fitting === mine) $("busy").hidden = true;
+  }
+};
+const showComposite = (now) => {
+  const option = [...$("mode").options].find(({ value }) => value === "tryon");
+  option.disabled = !now;
+  if (now) {
+    $("mode").value = "tryon";
+    $("slider").value = 0;
+  } else if ($("mode").value === "tryon") {
+    $("mode").value = "label";
+    $("slider").value = 50;
+  }
+  paint();
+  place();
+  document.dispatchEvent(new Event("shown-changed"));
+};
+const refit = (photo) => {
+  clearTimeout(timer);
+  $("undress").hidden = !wearsAnything(photo);
+  listWardrobe();
+  if (wearsAnything(photo)) {
+    timer = setTimeout(() => fetchPicture(photo), 200);
+    return;
+  }
+  fitting?.abort();
+  $("busy").hidden = true;
+  photo.fitted = null;
+  photo.block.tryon = "";
+  view.current.composite = null;
+  $("fitting-notes").replaceChildren();
+  showComposite(false);
+};
+const wear = (photo, kind, item) => {
+  photo.wearing ??= new Map();
+  const again = isSame(wornOf(photo, kind), item);
+  for (const id of meant(photo)) {
+    const outfit = { ...photo.wearing.get(id) };
+    if (again || !item) delete outfit[kind]; else outfit[kind] = item;
+    photo.wearing.set(id, outfit);
+  }
+  refit(photo);
+};
+
+const listNotes = (photo) => {
+  const lines = [];
+  for (const person of photo.fitted?.people ?? []) {
+    for (const item of person.items) {
+      if (!item.placed) lines.push(`${words.person(person.id)}, ${text(item.kind)}: ${sentence(item.reason)}`);
+    }
+  }
+  $("fitting-notes").replaceChildren(...lines.map((line) => make("li", {}, line)));
+};
+
+const itemButton = (photo, kind, item, title, content, className = "") => {
+  const button = make("button", { type: "button", className: `item ${className}`, title }, ...content);
+  button.ariaLabel = title;
+  button.ariaPressed = String(isSame(wornOf(photo, kind), item));
+  button.dataset.item = typeof item === "string" ? item : item?.name ?? "";
+  button.addEventListener("click", () => {
+    wear(photo, kind, item);
+    $("wardrobe").querySelector(`[data-kind="${kind}"] [data-item="${CSS.escape(button.dataset.item)}"]`)?.focus();
+  });
+  return button;
+};
+const ownButton = (photo, kind) => {
+  const input = make("input", { type: "file", accept: "image/png,image/webp,image/jpeg", className: "hidden-input" });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    if (!file) return;
+    const list = ownPictures.get(kind) ?? [];
+    ownPictures.set(kind, [...list, { file, address: URL.createObjectURL(file) }]);
+    wear(photo, kind, file);
+  });
+  const label = make("label", { className: "item own", title: text("own") }, "+", input);
+  label.dataset.own = kind;
+  return label;
+};
+const colorButton = (photo) => {
+  const input = make("input", { type: "color", value: "#7a1f3d", title: text("anyColor") });
+  input.ariaLabel = text("anyColor");
+  input.addEventListener("change", () => wear(photo, "top", input.value));
+  return make("span", { className: "item own color", title: text("anyColor") }, "#", input);
+};
+const plainColor = (photo, color) => {
+  const button = itemButton(photo, "top", color, color, [], "color");
+  button.style.background = color;
+  return button;
+};
+const rowOf = (photo, kind) => {
+  const shipped = accessories.filter((one) => one.kind === kind).map((one) => itemButton(
+    photo, kind, one.name, one.name.replaceAll("_", " "),
+    [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], kind === "top" ? "fabric" : ""));
+  const own = (ownPictures.get(kind) ?? []).map(({ file, address }) =>
+    itemButton(photo, kind, file, file.name, [make("img", { src: address, alt: "" })]));
+  const colors = kind === "top" ? [...COLORS.map((color) => plainColor(photo, color)), colorButton(photo)] : [];
+  const row = make("div", { className: "items" }, ...shipped, ...own, ...colors, ownButton(photo, kind));
+  row.dataset.kind = kind;
+  return make("section", {}, make("h2", {}, text(kind) ?? kind), row);
+};
+const listWardrobe = () => {
+  const photo = view.current?.photo.item;
+  if (!photo) return;
+  const scrolled = new Map([...$("wardrobe").querySelectorAll(".items")].map((row) => [row.dataset.kind, row.scrollLeft]));
+  $("wardrobe").replaceChildren(...kinds.map((kind) => rowOf(photo, kind)));
+  for (const row of $("wardrobe").querySelectorAll(".items")) row.scrollLeft = scrolled.get(row.dataset.kind) ?? 0;
+};
+
+const HEAD = ["Face", "Hair", "Hat", "Sunglasses", "Head"];
+/** Box around the pixels of a person that a test takes: left, top, right, bottom; null if there are none. */
+const boxOf = (id, test) => {
+  const { people, labels, block } = view.current;
+  const [height, width] = block.hw;
+  const box = [width, height, 0, 0];
+  for (let i = 0; i < people.length; i += 1) {
+    if (people[i] !== id || !test(labels[i])) continue;
+    const [x, y] = [i % width, Math.floor(i / width)];
+    if (x < box[0]) box[0] = x;
+    if (y < box[1]) box[1] = y;
+    if (x >= box[2]) box[2] = x + 1;
+    if (y >= box[3]) box[3] = y + 1;
+  }
+  return box[2] > box[0] ? box : null;
+};
+/** The head of a person, or their upper part, small and square. */
+const portrait = (id) => {
+  const { pixels, block, photo } = view.current;
+  const [height, width] = block.hw;
+  const isHead = photo.labelSet.names.map((name) => HEAD.includes(name));
+  const head = boxOf(id, (label) => isHead[label]);
+  const [left, top, right, bottom] = head ?? boxOf(id, () => true) ?? [0, 0, width, height];
+  const longer = Math.max(right - left, bottom - top) * 1.15;
+  const side = Math.min(head ? longer : right - left, width, height);
+  const x = Math.min(Math.max(0, (left + right - side) / 2), width - side);
+  const y = head ? Math.min(Math.max(0, (top + bottom - side) / 2), height - side) : Math.min(top, height - side);
+  const source = make("canvas", { width, height });
+  source.getContext("2d").putImageData(pixels, 0, 0);
+  const small = make("canvas", { width: 64, height: 64 });
+  small.getContext("2d").drawImage(source, x, y, side, side, 0, 0, 64, 64);
+  return small;
+};
+const wearerChip = (photo, id, name, content) => {
+  const box = make("input", { type: "radio", name: "wearer", value: String(id), checked: id === wearer });
+  box.addEventListener("change", () => { wearer = id; listWardrobe(); });
+  return make("label", { className: "chip radio" }, box, ...content, name);
+};
+export const listFitting = () => {
+  const photo = view.current.photo.item;
+  const ids = peopleOf(photo);
+  if (!ids.includes(wearer)) wearer = EVERYONE;
+  $("wearers").replaceChildren(
+    wearerChip(photo, EVERYONE, text("everyone"), []),
+    ...ids.map((id) => wearerChip(photo, id, words.person(id), [portrait(id)])),
+  );
+  $("undress").hidden = !wearsAnything(photo);
+  $("wardrobe").hidden = ids.length === 0;
+  listWardrobe();
+  listNotes(photo);
+  const option = [...$("mode").options].find(({ value }) => value === "tryon");
+  option.disabled = !photo.block.tryon;
+  if (!photo.block.tryon && $("mode").value === "tryon") $("mode").value = "label";
+};
+$("undress").addEventListener("click", () => {
+  const photo = view.current.photo.item;
+  photo.wearing = new Map();
+  refit(photo);
+});
+onLanguage(() => { if (view.current) listFitting(); });

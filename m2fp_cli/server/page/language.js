@@ -1,0 +1,103 @@
+// English and Chinese: every word of the page, and the switch between them.
+
+import { $, words } from "/page/make.js";
+
+const ENGLISH = {
+  skip: "Skip to the photo", add: "Add photos", offline: "The service does not answer. Trying again…",
+  drop: "Drop photos here",
+  dropHint: "See people, their body parts and clothes. Try on hats, glasses, jewellery and other colours.",
+  choose: "Choose photos",
+  privacy: "Photos go to this service only, stay in its memory for ten minutes and are never written to disk.",
+  photos: "Photos", photo: "Photo", compare: "Compare", opacity: "Opacity", colors: "Colours",
+  compareLabel: "Where the photo ends and the overlay begins",
+  pictureLabel: "Photo and overlay; arrow keys point at pixels",
+  byLabel: "by part", byPerson: "by person", tryonMode: "try-on",
+  parts: "Parts", tryon: "Try on", save: "Save", shown: "Shown", showAll: "Show all", people: "People",
+  who: "Who", everyone: "Everyone", undress: "Take everything off", own: "Your own", none: "None", anyColor: "Colour",
+  hat: "Hat", glasses: "Glasses", earrings: "Earrings", necklace: "Necklace", top: "Top",
+  savePhoto: "This photo", saveAll: "All photos", allZip: "Everything as one zip", program: "For programs",
+  copy: "Copy", copied: "Copied", apiDocs: "All of the API", forget: "Forget this photo",
+  saveOverlay: "Overlay", saveColors: "Colour map", saveLabels: "Label map", savePeople: "Person map",
+  saveCutout: "Cut-out", saveJson: "Result", saveZip: "Everything", saveTryon: "Try-on", saveMasks: "all files",
+  tokenTitle: "This service asks for a token",
+  tokenHint: "Whoever runs it can give you one. It stays in this tab until you close it.",
+  tokenLabel: "Token", cancel: "Cancel", ok: "OK", close: "Close",
+  keys: "Keyboard", keyWalk: "previous or next photo", keyOverlay: "overlay on or off",
+  keyPeople: "colours by part or by person", keyAdd: "add photos", keyProbe: "on the picture: point at a pixel",
+  point: "Point at the picture to see what is there.",
+  waiting: "waiting", uploading: (percent) => `uploading ${percent} %`, working: "looking…", unreachable: "no connection",
+  busyQueue: "queue is full, waiting", failed: "failed",
+  found: (count) => (count === 1 ? "1 person" : `${count} people`),
+  notPicture: "This is not a picture.", gone: "The service does not keep this photo any more; add it again.",
+  failedHere: "Something went wrong.", packing: (done, all) => `Packing ${done} of ${all}…`, saved: "Saved.",
+};
+const CHINESE = {
+  skip: "跳到照片", add: "添加照片", offline: "服务没有响应，正在重试…",
+  drop: "把照片拖到这里", dropHint: "识别人物、身体部位和服装；试戴帽子、眼镜、首饰，换上别的颜色。", choose: "选择照片",
+  privacy: "照片只发送到本服务，在内存中保留十分钟，不会写入磁盘。",
+  photos: "照片", photo: "原图", compare: "对比", opacity: "不透明度", colors: "着色",
+  compareLabel: "原图与叠加图的分界", pictureLabel: "照片与叠加图；方向键移动指针",
+  byLabel: "按部位", byPerson: "按人物", tryonMode: "试穿效果",
+  parts: "部位", tryon: "试穿", save: "保存", shown: "显示", showAll: "全部显示", people: "人物",
+  who: "给谁", everyone: "所有人", undress: "全部取下", own: "自己的图片", none: "不戴", anyColor: "颜色",
+  hat: "帽子", glasses: "眼镜", earrings: "耳环", necklace: "项链", top: "上衣",
+  savePhoto: "这张照片", saveAll: "全部照片", allZip: "全部打包为 zip", program: "供程序调用",
+  copy: "复制", copied: "已复制", apiDocs: "完整 API", forget: "让服务忘记这张照片",
+  saveOverlay: "叠加图", saveColors: "彩色图", saveLabels: "标签图", savePeople: "人物图",
+  saveCutout: "抠图", saveJson: "结果", saveZip: "全部文件", saveTryon: "试穿效果", saveMasks: "所有文件",
+  tokenTitle: "此服务需要令牌", tokenHint: "请向服务的管理者索取。令牌只保存在此标签页中。", tokenLabel: "令牌",
+  cancel: "取消", ok: "确定", close: "关闭",
+  keys: "键盘", keyWalk: "上一张或下一张照片", keyOverlay: "显示或隐藏叠加图", keyPeople: "按部位或按人物着色",
+  keyAdd: "添加照片", keyProbe: "在图上：指向一个像素",
+  point: "把指针移到图上，查看那里是什么。",
+  waiting: "等待中", uploading: (percent) => `上传 ${percent} %`, working: "识别中…", unreachable: "无法连接",
+  busyQueue: "队列已满，等待中", failed: "失败", found: (count) => `${count} 人`,
+  notPicture: "这不是图片。", gone: "服务已不再保留这张照片，请重新添加。", failedHere: "出错了。",
+  packing: (done, all) => `正在打包 ${done} / ${all}…`, saved: "已保存。",
+};
+const LABELS_CHINESE = {
+  Background: "背景", Hat: "帽子", Hair: "头发", Glove: "手套", Sunglasses: "眼镜", UpperClothes: "上衣", Dress: "连衣裙",
+  Coat: "外套", Socks: "袜子", Pants: "裤子", "Torso-skin": "躯干皮肤", Scarf: "围巾", Skirt: "裙子", Face: "脸",
+  "Left-arm": "左臂", "Right-arm": "右臂", "Left-leg": "左腿", "Right-leg": "右腿", "Left-shoe": "左鞋", "Right-shoe": "右鞋",
+  Human: "人", Jumpsuits: "连体衣",
+};
+const SENTENCES_CHINESE = {
+  "no face is visible": "看不到脸", "the face is too small": "脸太小", "the face is cut by the frame": "脸被画面裁切",
+  "the head is seen from the side": "头部是侧面", "no top is visible": "看不到上衣",
+};
+const VIEWER_ENGLISH = { ...words };
+const VIEWER_CHINESE = {
+  person: (id) => `人物 ${id}`, personHere: (id) => `人物 ${id}`, onNobody: "不属于任何人", onNobodyHere: "不属于任何人",
+  noLabel: "无标签", label: (name) => LABELS_CHINESE[name] ?? name, overlay: "叠加图", tryon: "试穿效果",
+  nobodyFound: "照片中没有找到人物。", photoGone: "",
+};
+
+let chinese = (localStorage.getItem("m2fp.language") ?? navigator.language).toLowerCase().startsWith("zh");
+const listeners = [];
+
+/** The text of a key, in the language that is on. */
+export const text = (key, ...values) => {
+  const found = (chinese ? CHINESE : ENGLISH)[key];
+  return typeof found === "function" ? found(...values) : found;
+};
+/** A sentence of the service in the language that is on, where it is known. */
+export const sentence = (english) => (chinese ? SENTENCES_CHINESE[english] ?? english : english);
+/** Call a function whenever the language changes. */
+export const onLanguage = (listener) => listeners.push(listener);
+
+const apply = () => {
+  document.documentElement.lang = chinese ? "zh-CN" : "en";
+  Object.assign(words, chinese ? VIEWER_CHINESE : VIEWER_ENGLISH);
+  for (const element of document.querySelectorAll("[data-word]")) element.textContent = text(element.dataset.word);
+  for (const element of document.querySelectorAll("[data-label]")) element.ariaLabel = text(element.dataset.label);
+  for (const element of document.querySelectorAll("[data-title]")) element.title = element.ariaLabel = text(element.dataset.title);
+  $("language").textContent = chinese ? "English" : "中文";
+  $("language").lang = chinese ? "en" : "zh";
+};
+$("language").addEventListener("click", () => {
+  chinese = !chinese;
+  localStorage.setItem("m2fp.language", chinese ? "zh" : "en");
+  apply();
+  listeners.forEach((listener) => listener());
+});
+apply();

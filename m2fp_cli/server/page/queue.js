@@ -1,0 +1,164 @@
+// The photos: dropped, uploaded two at a time, parsed, kept under an id by the service.
+
+import { $, make } from "/page/make.js";
+import { ask, askJson, Refusal } from "/page/api.js";
+import { onLanguage, text } from "/page/language.js";
+
+const AT_ONCE = 2;
+const REMEMBERED = "m2fp.photos";
+
+export const photos = []; // { file, name, id, block, state, percent, message, card, wearing, ... }
+let running = 0;
+const listeners = { changed: [], done: [], removed: [] };
+export const on = (event, listener) => listeners[event].push(listener);
+const tell = (event, photo) => listeners[event].forEach((listener) => listener(photo));
+
+const freeName = (name) => {
+  const dot = name.lastIndexOf(".");
+  const [stem, suffix] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  const taken = new Set(photos.map((photo) => photo.name.replace(/\.[^.]*$/, "")));
+  let free = stem;
+  for (let number = 2; taken.has(free); number += 1) free = `${stem}-${number}`;
+  return free + suffix;
+};
+
+const makeCard = (photo) => {
+  const card = make("button", { type: "button", className: "card" });
+  const empty = make("span", { className: "thumb empty" }, "…");
+  card.append(
+    empty,
+    make("span", { className: "name", title: photo.name }, photo.name),
+    make("span", { className: "state" }),
+    make("progress", { max: 1 }),
+  );
+  if (photo.file) {
+    const image = make("img", { className: "thumb", alt: "", decoding: "async" });
+    const address = URL.createObjectURL(photo.file);
+    image.addEventListener("load", () => { URL.revokeObjectURL(address); if (empty.isConnected) empty.replaceWith(image); });
+    image.addEventListener("error", () => URL.revokeObjectURL(address));
+    image.src = address;
+  }
+  return card;
+};
+const stateText = (photo) => ({
+  waiting: () => text("waiting"), uploading: () => text("uploading", Math.round(100 * photo.percent)),
+  working: () => text("working"), busy: () => text("busyQueue"), unreachable: () => text("unreachable"),
+  failed: () => text("failed"), done: () => text("found", photo.people),
+})[photo.state]();
+const show = (photo, state, message = "") => {
+  Object.assign(photo, { state, message });
+  const { card } = photo;
+  card.classList.toggle("failed", state === "failed");
+  card.dataset.state = state;
+  card.querySelector(".state").textContent = stateText(photo);
+  const empty = card.querySelector(".empty");
+  if (empty) empty.textContent = state === "failed" ? "!" : "…";
+  const bar = card.querySelector("progress");
+  bar.hidden = ["done", "failed", "waiting"].includes(state);
+  if (state === "uploading") bar.value = photo.percent; else bar.removeAttribute("value");
+  tell("changed", photo);
+};
+onLanguage(() => photos.forEach((photo) => show(photo, photo.state, photo.message)));
+
+const remember = () => sessionStorage.setItem(REMEMBERED, JSON.stringify(
+  photos.filter((photo) => photo.id).map(({ id, name }) => ({ id, name }))));
+
+const accept = (photo, block) => {
+  photo.block = block;
+  photo.people = block.people.filter(({ id }) => id).length;
+  const image = make("img", { className: "thumb", alt: "", src: block.thumbnail });
+  photo.card.querySelector(".thumb").replaceWith(image);
+  show(photo, "done");
+  remember();
+  tell("done", photo);
+};
+
+/** Upload and parse one photo; afterwards the service keeps it. `say` is told how it goes. */
+const parse = async (photo, say) => {
+  const form = new FormData();
+  form.append("image", photo.file, photo.name);
+  photo.percent = 0;
+  say("uploading");
+  const { request, document } = await askJson("POST", "/parse?as=preview", {
+    body: form,
+    signal: photo.abort.signal,
+    say,
+    progress: (share) => { photo.percent = share; say(share < 1 ? "uploading" : "working"); },
+  });
+  photo.id = request.getResponseHeader("M2FP-Result");
+  return document;
+};
+const restore = async (photo) => {
+  show(photo, "working");
+  const { document } = await askJson("GET", `/results/${photo.id}?as=preview`, { signal: photo.abort.signal });
+  return document;
+};
+const run = async () => {
+  const photo = photos.find(({ state }) => state === "waiting");
+  if (!photo || running >= AT_ONCE) return;
+  running += 1;
+  try {
+    const say = (state) => show(photo, state);
+    accept(photo, photo.file ? await parse(photo, say) : await restore(photo));
+  } catch (error) {
+    if (!photos.includes(photo)) { /* it was removed meanwhile */ }
+    else if (error.status === 404 && !photo.file) remove(photo);
+    else show(photo, "failed", error.message || text("failedHere"));
+  } finally {
+    running -= 1;
+    run();
+  }
+  run();
+};
+
+const add = (properties) => {
+  const photo = { id: null, file: null, block: null, people: 0, percent: 0, abort: new AbortController(), ...properties };
+  photo.card = makeCard(photo);
+  photo.card.photo = photo;
+  photos.push(photo);
+  $("strip").append(photo.card);
+  show(photo, "waiting");
+  return photo;
+};
+export const addFiles = (files) => {
+  const added = [...files].map((file) => add({ file, name: freeName(file.name || "photo.png") }));
+  for (let i = 0; i < AT_ONCE; i += 1) run();
+  return added;
+};
+export const remove = (photo) => {
+  photo.abort.abort(new Refusal(0, "", "removed"));
+  photos.splice(photos.indexOf(photo), 1);
+  photo.card.remove();
+  remember();
+  tell("removed", photo);
+};
+/** Remove a photo here and in the service. */
+export const forget = async (photo) => {
+  const { id } = photo;
+  remove(photo);
+  if (id) await ask("DELETE", `/results/${id}`).catch(() => {});
+};
+
+/**
+ * Ask something about a photo that was parsed. Where the service has forgotten it (it was started again, or
+ * ten minutes have passed), the photo is parsed once more, as long as this page still has it.
+ */
+export const askAbout = async (photo, makeRequest, options) => {
+  try {
+    return await makeRequest(photo.id, options);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    if (!photo.file) throw new Refusal(404, text("gone"), error.code);
+    await parse(photo, () => {}); // it stays on the screen meanwhile
+    remember();
+    return makeRequest(photo.id, options);
+  }
+};
+
+/** Photos that this tab had before it was loaded again. */
+export const restorePhotos = () => {
+  const known = JSON.parse(sessionStorage.getItem(REMEMBERED) ?? "[]");
+  for (const { id, name } of known) add({ id, name });
+  for (let i = 0; i < AT_ONCE; i += 1) run();
+  return photos.length;
+};

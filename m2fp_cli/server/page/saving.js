@@ -1,0 +1,115 @@
+// Downloads of one photo or all, and the line for a terminal.
+
+import { $, make } from "/page/make.js";
+import { ask, hasToken } from "/page/api.js";
+import { joinArchives } from "/page/archive.js";
+import { fieldsOf, formOf, wearsAnything } from "/page/fitting.js";
+import { askAbout, forget, photos } from "/page/queue.js";
+import { text } from "/page/language.js";
+import { view } from "/page/picture.js";
+import { shownLabels } from "/page/switches.js";
+import { toast } from "/page/toast.js";
+
+const VIEWS = [ // name, word, Accept, note
+  ["overlay", "saveOverlay", "image/jpeg", "JPEG"],
+  ["colors", "saveColors", "image/png", "PNG"],
+  ["labels", "saveLabels", "image/png", "PNG"],
+  ["people", "savePeople", "image/png", "PNG"],
+  ["cutout", "saveCutout", "image/png", "PNG"],
+  ["json", "saveJson", "application/json", "JSON"],
+  ["zip", "saveZip", "application/zip", "ZIP"],
+];
+const stemOf = (photo) => photo.name.replace(/\.[^.]*$/, "");
+const download = (blob, name) => {
+  const link = make("a", { href: URL.createObjectURL(blob), download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+};
+const nameOf = (request, fallback) => {
+  const found = /filename\*=UTF-8''([^;]+)/.exec(request.getResponseHeader("Content-Disposition") ?? "");
+  return found ? decodeURIComponent(found[1]) : fallback;
+};
+
+const parametersOf = (name) => {
+  const parameters = new URLSearchParams({ as: name });
+  const labels = shownLabels();
+  if (labels && name !== "zip") parameters.set("labels", labels.join(","));
+  if ($("mode").value === "person" && ["overlay", "colors"].includes(name)) parameters.set("by", "person");
+  return parameters;
+};
+const fetchView = (photo, name, accept) => askAbout(photo, (id) =>
+  ask("GET", `/results/${id}?${name === "zip" ? "as=zip" : parametersOf(name)}`, { accept }));
+const fetchTryon = (photo) => askAbout(photo, (id) => {
+  const form = formOf(photo);
+  form.append("result", id);
+  return ask("POST", "/tryon", { body: form, accept: "image/jpeg" });
+});
+const guarded = (button, work) => async () => {
+  button.disabled = true;
+  try {
+    await work();
+  } catch (error) {
+    toast(error.message || text("failedHere"));
+  } finally {
+    button.disabled = false;
+  }
+};
+const saveButton = (name, word, note, fetchIt) => {
+  const button = make("button", { type: "button" }, text(word), make("small", {}, note));
+  button.dataset.view = name;
+  button.addEventListener("click", guarded(button, async () => {
+    const request = await fetchIt();
+    download(request.response, nameOf(request, name));
+  }));
+  return button;
+};
+export const listSaves = () => {
+  const photo = view.current.photo.item;
+  const buttons = VIEWS.map(([name, word, accept, note]) =>
+    saveButton(name, word, note, () => fetchView(photo, name, accept)));
+  if (wearsAnything(photo)) buttons.unshift(saveButton("tryon", "saveTryon", "JPEG", () => fetchTryon(photo)));
+  $("saves").replaceChildren(...buttons);
+  showCurl();
+};
+
+const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+/** The terminal's line for what is shown. */
+const curlOf = (photo) => {
+  const stem = stemOf(photo);
+  const line = ["curl", "-F", `image=@${photo.name}`];
+  if (hasToken()) line.push("-H", "Authorization: Bearer TOKEN");
+  if ($("mode").value === "tryon" && wearsAnything(photo)) {
+    for (const [name, item] of fieldsOf(photo)) line.push("-F", item instanceof File ? `${name}=@${item.name}` : `${name}=${item}`);
+    line.push(`${location.origin}/tryon`, "-o", `${stem}-tryon.jpg`);
+  } else {
+    const parameters = decodeURIComponent(parametersOf("overlay").toString());
+    line.push(`${location.origin}/parse?${parameters}`, "-o", `${stem}-overlay.jpg`);
+  }
+  return line.map(quoted).join(" ");
+};
+const showCurl = () => { if (view.current) $("curl").textContent = curlOf(view.current.photo.item); };
+document.addEventListener("shown-changed", () => { if (view.current) listSaves(); });
+$("mode").addEventListener("change", showCurl);
+$("copy").addEventListener("click", async () => {
+  try {
+    await navigator.clipboard.writeText($("curl").textContent);
+    toast(text("copied"));
+  } catch { // no permission, or no https: let the person copy it
+    getSelection().selectAllChildren($("curl"));
+  }
+});
+
+$("save-all").addEventListener("click", guarded($("save-all"), async () => {
+  const done = photos.filter(({ state }) => state === "done");
+  const archives = [];
+  for (const photo of done) {
+    toast(text("packing", archives.length + 1, done.length), true);
+    const request = await askAbout(photo, (id) => ask("GET", `/results/${id}?as=zip`, { accept: "application/zip" }));
+    archives.push(await request.response.arrayBuffer());
+  }
+  download(joinArchives(archives), "m2fp.zip");
+  toast(text("saved"));
+}));
+$("forget").addEventListener("click", () => forget(view.current.photo.item));

@@ -1,0 +1,349 @@
+"""WorkerHandle processes that take requests: a bounded queue in, a future for each request out.
+
+Built from the batch's parts: its processes, its members with their limits and deaths. What differs
+is the supply: requests come at any time, each has one worker for itself, and none is tried twice,
+because somebody is waiting. A worker that dies costs the one request it worked on, and is replaced.
+
+One thread supervises all workers. Any thread may call ``submit``, ``ask`` and ``figures``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from multiprocessing.connection import wait
+from typing import Any
+
+from m2fp_cli.batch.clock import PoolClock, PoolLimits
+from m2fp_cli.batch.deaths import DeathRegister
+from m2fp_cli.batch.messages import GaveUp, Stage
+from m2fp_cli.batch.processes import Preloading, WorkerMain
+from m2fp_cli.batch.resources import PoolPlan
+from m2fp_cli.batch.wake import WakePipe
+from m2fp_cli.batch.worker_handle import WorkerHandle
+from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.server.figures import PoolFigures
+from m2fp_cli.server.messages import (
+    Answered,
+    Introduced,
+    Ping,
+    Pong,
+    Refused,
+    ShowAccessories,
+    Wardrobe,
+    WorkRequest,
+)
+from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
+
+_PING_SECONDS = 5.0  # between two rounds of pings
+_SILENCE_SECONDS = 30.0  # an idle worker that has not answered for so long is replaced
+_LATEST = 50  # requests whose times are averaged
+_PIPE_SECONDS = 5.0  # a worker that stops reading or writing in the middle of a message is dead
+
+
+class ServicePool:
+    """See the module's text.
+
+    Attributes:
+        card: what the first worker said of the model; None until then.
+        wardrobe: what can be tried on; None until a worker has shown it.
+        failure: why there can be no workers; None as long as there is hope.
+    """
+
+    def __init__(
+        self,
+        main: WorkerMain,
+        job: Preloading,
+        plan: PoolPlan,
+        limits: PoolLimits,
+        queue: int,
+        note: Callable[[str], None],
+    ) -> None:
+        """Prepare; no process is started yet.
+
+        Args:
+            main: what a worker process runs.
+            job: given to that.
+            plan: number of workers and threads.
+            limits: what to put up with; ``photo_seconds`` is needed.
+            queue: requests that may wait while all workers are busy.
+            note: told in a sentence what happens to workers.
+        """
+        self.card: Introduced | None = None
+        self.wardrobe: Wardrobe | None = None
+        self.failure: M2fpError | None = None
+        self._main, self._job, self._plan, self._limits = main, job, plan, limits
+        self._line, self._note = WaitingLine(plan.workers + queue), note
+        self._lock = threading.Lock()  # of what is asked
+        self._asks: list[tuple[int, Future[None]]] = []
+        self._handles: list[WorkerHandle[WorkRequest]] = []
+        self._given: dict[int, Ticket] = {}  # in the hands of workers, by number
+        self._heard: dict[
+            WorkerHandle[WorkRequest], tuple[float, int]
+        ] = {}  # last word: when, resident
+        self._numbers = itertools.count(1)
+        self._clock, self._deaths = PoolClock(limits), DeathRegister()
+        self._wake = WakePipe()
+        self._closing = False
+        self._start_after = self._ping_at = 0.0
+        self._started = self._dead = 0
+        self._worked: deque[float] = deque(maxlen=_LATEST)  # seconds of requests
+        self._thread = threading.Thread(target=self._supervise, name="pool", daemon=True)
+
+    def start(self) -> None:
+        """Start the workers; returns at once."""
+        self._thread.start()
+
+    def submit(self, request: WorkRequest) -> Future[Delivered]:
+        """Queue a request.
+
+        Returns:
+            a future of the answer; it raises ``ImageError`` or ``UsageError`` as the worker did,
+            or an ``ImageError`` of reason ``crash``, ``timeout`` or ``out_of_memory`` if the worker
+            died over it. A request whose future is cancelled while it waits is dropped.
+
+        Raises:
+            PoolFullError: too many wait already.
+            PoolClosedError: the pool is closing, or has no workers.
+        """
+        ticket = self._line.add(request)
+        self._wake.wake()
+        return ticket.future
+
+    @property
+    def is_full(self) -> bool:
+        """Whether ``submit`` would refuse now."""
+        return self._line.is_full
+
+    def ask(self) -> Future[None]:
+        """A future that is done as soon as a worker answers that it is there."""
+        future: Future[None] = Future()
+        with self._lock:
+            self._asks = [item for item in self._asks if not item[1].done()]
+            self._asks.append((next(self._numbers), future))
+            self._ping_at = 0.0
+        self._wake.wake()
+        return future
+
+    def figures(self) -> PoolFigures:
+        """What goes on now."""
+        handles, heard = list(self._handles), list(self._heard.values())
+        worked = list(self._worked)
+        return PoolFigures(
+            workers=self._plan.workers,
+            ready=sum(member.is_ready for member in handles),
+            busy=sum(bool(member.held) for member in handles),
+            queued=len(self._line),
+            restarts=max(0, self._started - self._plan.workers),
+            deaths=self._dead,
+            resident_bytes=sum(resident for _, resident in heard),
+            work_seconds=sum(worked) / len(worked) if worked else 0.0,
+        )
+
+    def close(self) -> None:
+        """End all workers; requests that are still open fail with ``PoolClosedError``."""
+        self._closing = True
+        self._wake.wake()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    # ------------------------------------------------------------------------------- the rounds
+
+    def _supervise(self) -> None:
+        try:
+            while not self._closing and self.failure is None:
+                self._recruit()
+                self._drop_stale()
+                self._hand_out()
+                self._ping()
+                self._listen()
+                self._enforce_time()
+        except Exception as error:
+            self.failure = M2fpError(f"the pool of workers failed ({error!r}); please report this")
+        finally:
+            self._end()
+
+    def _recruit(self) -> None:
+        for member in self._handles:
+            if member.is_retiring and not member.held and not member.is_leaving:
+                member.dismiss()
+        staying = sum(not (m.is_leaving or m.is_retiring) for m in self._handles)
+        if time.monotonic() < self._start_after:
+            return
+        for _ in range(self._plan.workers - staying):
+            new: WorkerHandle[WorkRequest] = WorkerHandle(self._main, self._job, self._plan.threads)
+            _limit_pipe(new)
+            self._started += 1
+            self._handles.append(new)
+
+    def _drop_stale(self) -> None:
+        """Give up what has waited for longer than a photo may take."""
+        longest = self._limits.photo_seconds or 0.0
+        for ticket in self._line.older_than(time.monotonic() - longest):
+            if ticket.claim():
+                ticket.future.set_exception(
+                    ImageError("timeout", f"waited longer than {longest:.0f} s for a worker")
+                )
+
+    def _hand_out(self) -> None:
+        for member in self._handles:
+            if not member.can_start:
+                continue
+            ticket = self._line.next()
+            if ticket is None:
+                return
+            number = next(self._numbers)
+            ticket.started = time.monotonic()
+            if member.assign(number, ticket.request, is_retry=True):
+                member.held[number].move(Stage.COMPUTE)  # it waits for nothing else
+                self._given[number] = ticket
+            else:
+                member.kill()
+                self._line.put_back(ticket)
+
+    def _ping(self) -> None:
+        now = time.monotonic()
+        if now < self._ping_at:
+            return
+        self._ping_at = now + _PING_SECONDS
+        number = next(self._numbers)
+        for member in self._handles:
+            if member.is_ready and not member.is_leaving:
+                self._tell(member, Ping(number))
+
+    def _tell(self, member: WorkerHandle[WorkRequest], message: object) -> None:
+        """Send a small message; who cannot take it is dead, and found so in the next round."""
+        try:
+            member.connection.send(message)
+        except OSError:
+            member.kill()
+
+    def _listen(self) -> None:
+        members: dict[Any, WorkerHandle[WorkRequest]] = {
+            one.connection: one for one in self._handles
+        }
+        patience = self._clock.patience(self._handles, self._start_after)
+        for source in wait([*members, self._wake.fileno()], timeout=patience):
+            if source in members:
+                self._receive(members[source])
+            else:
+                self._wake.clear()
+
+    def _receive(self, member: WorkerHandle[WorkRequest]) -> None:
+        """Take all that a worker has said; its end of file is its death."""
+        try:
+            while member.connection.poll():
+                self._handle_message(member, member.connection.recv())
+        except (EOFError, OSError):
+            self._handle_death(member)
+
+    def _handle_message(self, member: WorkerHandle[WorkRequest], message: object) -> None:
+        if isinstance(message, Answered | Refused):
+            self._finish(member, message)
+        elif isinstance(message, Pong):
+            self._heard[member] = (time.monotonic(), message.resident_bytes)
+            self._resolve_asks(message.number)
+        elif isinstance(message, Introduced):
+            self._heard[member] = (time.monotonic(), message.resident_bytes)
+            member.is_ready = True
+            self._deaths.see_progress()
+            self.card = self.card or message
+            if self.wardrobe is None:
+                self._tell(member, ShowAccessories())
+        elif isinstance(message, Wardrobe):
+            self.wardrobe = message
+        elif isinstance(message, GaveUp):
+            self._give_up(member, message)
+
+    def _finish(self, member: WorkerHandle[WorkRequest], message: Answered | Refused) -> None:
+        del member.held[message.ticket]
+        ticket = self._given.pop(message.ticket)
+        now = time.monotonic()
+        self._heard[member] = (now, message.resident_bytes)
+        self._deaths.see_progress()
+        self._worked.append(now - ticket.started)
+        if isinstance(message, Answered):
+            ticket.future.set_result(Delivered(message.answer, ticket.started - ticket.since))
+        else:
+            ticket.future.set_exception(message.error)
+        if member.has_grown(message.resident_bytes, self._limits.growth_bytes):
+            member.is_retiring = True
+            size = message.resident_bytes / 1e6
+            self._note(f"worker {member.process.pid} has grown to {size:.0f} MB; it is replaced")
+
+    def _resolve_asks(self, number: int) -> None:
+        with self._lock:
+            answered = [future for asked, future in self._asks if asked < number]
+            self._asks = [item for item in self._asks if item[0] >= number]
+        for future in answered:
+            if future.set_running_or_notify_cancel():
+                future.set_result(None)
+
+    def _give_up(self, member: WorkerHandle[WorkRequest], message: GaveUp) -> None:
+        error = message.error
+        if self.card is None:
+            self.failure = error if isinstance(error, M2fpError) else M2fpError(str(error))
+        self._note(f"worker {member.process.pid} could not start: {error}")
+
+    # -------------------------------------------------------------------------------- the deaths
+
+    def _handle_death(self, member: WorkerHandle[WorkRequest]) -> None:
+        self._handles.remove(member)
+        self._heard.pop(member, None)
+        pid = member.process.pid or 0
+        member.kill()  # it may only have stopped in the middle of a message
+        code = member.reap()
+        if member.is_leaving:
+            return
+        self._dead += 1
+        error = self._deaths.explain(member, code)
+        when = "" if member.is_ready else " while it started"
+        self._note(f"worker {pid} died{when}: {error}")
+        for number in member.held:
+            self._given.pop(number).future.set_exception(error)
+        self._start_after = time.monotonic() + self._deaths.record(member)
+        # A service that has worked once goes on for ever: nobody may end it by sending photos.
+        if self.card is None:
+            verdict = self._deaths.verdict(error, self._plan.workers, ever_ready=False)
+            self.failure = self.failure or verdict
+
+    def _enforce_time(self) -> None:
+        for member, why in self._clock.too_late(self._handles):
+            member.timed_out = why
+            member.kill()
+        silent = time.monotonic() - _SILENCE_SECONDS
+        for member in self._handles:
+            heard = self._heard.get(member)
+            if heard and heard[0] < silent and not member.held and not member.timed_out:
+                member.timed_out = f"has not answered for {_SILENCE_SECONDS:.0f} s"
+                member.kill()
+
+    # ----------------------------------------------------------------------------------- the end
+
+    def _end(self) -> None:
+        left = [*self._line.close(), *self._given.values()]
+        for member in self._handles:
+            member.kill()
+        for member in self._handles:
+            member.reap()
+        self._handles.clear()
+        for ticket in left:
+            if ticket.claim():
+                ticket.future.set_exception(PoolClosedError())
+        for _, future in self._asks:
+            future.cancel()
+
+
+def _limit_pipe(member: WorkerHandle[Any]) -> None:
+    """Let nobody wait for a worker that has stopped in the middle of a message."""
+    timeval = struct.pack("ll", int(_PIPE_SECONDS), 0)
+    with socket.socket(fileno=os.dup(member.connection.fileno())) as pipe:
+        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            pipe.setsockopt(socket.SOL_SOCKET, option, timeval)

@@ -1,0 +1,83 @@
+"""What goes wrong when files are written, in words a person can act on."""
+
+from __future__ import annotations
+
+import errno
+
+from m2fp_cli.errors import OutputError
+from m2fp_cli.terminal import displayable
+
+_ELSEWHERE = "choose another folder with -o"
+_ADVICE = {
+    errno.ENOSPC: "the disk is full; make room and run again, finished photos are kept",
+    errno.EDQUOT: "the disk quota is used up; make room and run again, finished photos are kept",
+    errno.EROFS: f"the file system is read-only; {_ELSEWHERE}",
+    errno.EACCES: f"no permission to write there; {_ELSEWHERE}",
+    errno.EPERM: f"writing there is not permitted; {_ELSEWHERE}",
+    errno.ENOENT: f"the output folder was removed; run again, or {_ELSEWHERE}",
+    errno.ENOTDIR: f"a part of this path is a file or a link, not a folder; {_ELSEWHERE}",
+    errno.ELOOP: f"it is a link, and links in an output are not followed; {_ELSEWHERE}",
+    errno.EISDIR: f"a folder has this name; remove it or {_ELSEWHERE}",
+    errno.ENAMETOOLONG: "the path is too long; choose a shorter one with -o",
+}
+# What one file's name or place brings about; other photos may well be written. The rest, a full
+# disk above all, would meet every photo.
+_ABOUT_ONE_FILE = frozenset(
+    (
+        errno.EINVAL,
+        errno.EILSEQ,
+        errno.ENAMETOOLONG,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EISDIR,
+        errno.ENOTDIR,
+        errno.EEXIST,
+        errno.ELOOP,
+        errno.EXDEV,
+    )
+)
+WINDOWS_CHARACTERS = '<>:"\\|?*'
+"""Characters that exFAT, NTFS and SMB shares refuse in names, besides control characters."""
+
+
+class TargetError(OutputError):
+    """One file cannot be written; others may well be."""
+
+
+class ConflictError(TargetError):
+    """A file is there already that this photo may not replace."""
+
+
+def as_output_error(name: str, error: OSError) -> OutputError:
+    """The failure of a file of an output, from what the system said about it.
+
+    Args:
+        name: of the file, relative to the output or whole.
+        error: what the system said.
+
+    Returns:
+        a ``TargetError`` where only this file's name or place is the trouble.
+    """
+    number = error.errno or 0
+    if number in (errno.EINVAL, errno.EILSEQ):
+        advice = _explain_name(name)
+    else:
+        advice = _ADVICE.get(number) or error.strerror or type(error).__name__
+    kind = TargetError if number in _ABOUT_ONE_FILE else OutputError
+    return kind(f"cannot write {displayable(name)}: {advice}")
+
+
+def conflict(name: str) -> ConflictError:
+    """The error of a file that is there and was not written for this photo."""
+    return ConflictError(
+        f"{displayable(name)} is there already and m2fp did not write it for this photo; choose "
+        "another folder with -o, or --overwrite to replace it"
+    )
+
+
+def _explain_name(name: str) -> str:
+    refused = sorted({c for c in name if c in WINDOWS_CHARACTERS or not c.isprintable()})
+    if not refused:
+        return "the file system does not take this name; use --safe-names, or another folder"
+    shown = " ".join(displayable(c) for c in refused)
+    return f"the file system does not take these characters in names: {shown}; use --safe-names"

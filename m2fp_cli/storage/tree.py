@@ -1,0 +1,221 @@
+"""An output folder, held open: every file in it is reached from there and through no link.
+
+A path that is looked up twice may mean two places: a symbolic link below an output leads anywhere,
+and whoever can write there can put one in at any time. So the root is opened once, and every folder
+below it from the one above it, without following links (``openat`` with ``O_NOFOLLOW``). What is
+neither a folder nor a regular file of a single name (a link, a pipe, a device, a second hard link)
+is refused, and nothing outside the output is ever made, changed or removed.
+
+Names are relative, posix, and never lead upwards: ``labels/summer/anna.png``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.imaging.reading import MAX_FILE_BYTES
+from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.terminal import displayable
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
+# O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
+_FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class OutputTree:
+    """A held folder; see the module's text."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Open a folder.
+
+        The folder itself may be a link: naming it is the user's choice.
+
+        Args:
+            path: the root.
+            create: make it if it is missing.
+
+        Raises:
+            OutputError: it cannot be opened or made.
+        """
+        self.path = path.absolute()
+        try:
+            if create:
+                self.path.mkdir(parents=True, exist_ok=True)
+            self._root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise as_output_error(str(self.path), error) from error
+
+    def close(self) -> None:
+        """Let the folder go."""
+        os.close(self._root)
+
+    def __enter__(self) -> OutputTree:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def is_there(self) -> bool:
+        """Whether the path still leads to the folder that is held."""
+        try:
+            return os.path.samestat(self.path.stat(), os.fstat(self._root))
+        except OSError:
+            return False
+
+    @contextlib.contextmanager
+    def folder_of(self, name: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """The open folder that holds a name, and the name's last part.
+
+        Raises:
+            OSError: the folder is missing, or a part of the way is no folder.
+            OutputError: the name leads out of the output.
+        """
+        *folders, last = parts_of(name)
+        here = os.dup(self._root)
+        try:
+            for part in folders:
+                inner = _enter(here, part, create=create)
+                os.close(here)
+                here = inner
+            yield here, last
+        finally:
+            os.close(here)
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What lies under a name, links not followed; None if nothing does."""
+        try:
+            with self.folder_of(name) as (folder, last):
+                return os.stat(last, dir_fd=folder, follow_symlinks=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise as_output_error(name, error) from error
+
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder, and no link to one, lies under a name."""
+        status = self.status(name)
+        return status is not None and stat.S_ISDIR(status.st_mode)
+
+    def has_file(self, name: str) -> bool:
+        """Whether a regular file lies under a name."""
+        status = self.status(name)
+        return status is not None and stat.S_ISREG(status.st_mode)
+
+    def open_file(self, name: str, flags: int, *, create: bool = False) -> int:
+        """Open a regular file; the caller closes the descriptor.
+
+        Args:
+            name: of the file.
+            flags: of ``os.open``; links are never followed.
+            create: make its folders, and with ``os.O_CREAT`` in ``flags`` the file.
+
+        Raises:
+            OSError: it cannot be opened.
+            OutputError: it is something else than a regular file of a single name.
+        """
+        with self.folder_of(name, create=create) as (folder, last):
+            descriptor = os.open(last, flags | _FILE, 0o666, dir_fd=folder)
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or (flags & os.O_ACCMODE and status.st_nlink > 1):
+            os.close(descriptor)
+            kind = "not a regular file" if not stat.S_ISREG(status.st_mode) else "hard-linked"
+            raise OutputError(
+                f"{displayable(self.path / name)} is {kind}; m2fp does not write through it: "
+                "remove it, or choose another folder with -o"
+            )
+        return descriptor
+
+    def read(self, name: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+        """Read a regular file whole.
+
+        Raises:
+            ImageError: ``vanished``, ``unreadable``, ``unsupported`` (not a regular file) or
+                ``too_large``.
+        """
+        try:
+            descriptor = self.open_file(name, os.O_RDONLY)
+        except FileNotFoundError as error:
+            raise ImageError("vanished", f"has no {name} any more; parse it again") from error
+        except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR, errno.ENXIO):
+                raise ImageError("unsupported", f"{name} is a link or a device") from error
+            raise ImageError("unreadable", f"{name} cannot be read: {error.strerror}") from error
+        except OutputError as error:
+            raise ImageError("unsupported", f"{name} is not a regular file") from error
+        with os.fdopen(descriptor, "rb") as file:
+            if os.fstat(file.fileno()).st_size > max_bytes:
+                raise ImageError("too_large", f"{name} is larger than {max_bytes / 2**20:.4g} MB")
+            return file.read(max_bytes)
+
+    def remove(self, name: str) -> bool:
+        """Remove a regular file or a link itself; whether something was removed.
+
+        Folders and everything else stay.
+        """
+        try:
+            with self.folder_of(name) as (folder, last):
+                mode = os.stat(last, dir_fd=folder, follow_symlinks=False).st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISLNK(mode)):
+                    return False
+                os.unlink(last, dir_fd=folder)
+        except OSError:
+            return False
+        return True
+
+    def names_in(self, name: str) -> list[str]:
+        """Names of everything in a folder, sorted; none where it is no folder."""
+        try:
+            with self.folder_of(f"{name}/x") as (folder, _):
+                entries = os.listdir(folder)  # noqa: PTH208 - of an open folder
+                return sorted(f"{name}/{entry}" for entry in entries)
+        except OSError:
+            return []
+
+    def walk(self, name: str) -> Iterator[tuple[str, os.stat_result]]:
+        """Every regular file below a folder, by name, with its status; nothing where there is none.
+
+        Links and other file systems' oddities are left out.
+        """
+        try:
+            with self.folder_of(f"{name}/x") as (folder, _):
+                with os.scandir(folder) as listing:
+                    entries = sorted(listing, key=lambda entry: entry.name)
+                found = [(entry, entry.stat(follow_symlinks=False)) for entry in entries]
+        except OSError:
+            return
+        for entry, status in found:
+            inner = f"{name}/{entry.name}"
+            if stat.S_ISREG(status.st_mode):
+                yield inner, status
+            elif stat.S_ISDIR(status.st_mode):
+                yield from self.walk(inner)
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The parts of a relative name.
+
+    Raises:
+        OutputError: it is absolute, empty, or leads upwards.
+    """
+    parts = PurePosixPath(name).parts
+    if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
+        raise OutputError(f"{displayable(name)} is not a name inside an output")
+    return parts
+
+
+def _enter(folder: int, name: str, *, create: bool) -> int:
+    """Open a folder inside another one."""
+    try:
+        return os.open(name, _FOLDER, dir_fd=folder)
+    except FileNotFoundError:
+        if not create:
+            raise
+    with contextlib.suppress(FileExistsError):  # another worker was faster
+        os.mkdir(name, dir_fd=folder)
+    return os.open(name, _FOLDER, dir_fd=folder)

@@ -1,0 +1,51 @@
+"""The one door through which text for people reaches the terminal.
+
+Names of files, labels of models, messages in manifests and results may hold control sequences that
+clear the screen, change its title or answer for the user. They become visible escapes here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+
+def say(text: str, *, stream: TextIO | None = None) -> None:
+    """Print lines for people.
+
+    Args:
+        text: one line or several.
+        stream: standard output if None.
+    """
+    shown = "\n".join(displayable(line) for line in text.split("\n"))
+    print(shown, file=stream or sys.stdout, flush=True)
+
+
+def warn(text: str) -> None:
+    """Print lines for people on standard error."""
+    say(text, stream=sys.stderr)
+
+
+def displayable(path: str | os.PathLike[str]) -> str:
+    r"""A path, or another text from outside, as one line of valid Unicode; for messages and logs.
+
+    Bytes that are not UTF-8 become U+FFFD. Characters that would move the cursor, colour the
+    terminal or reverse the reading direction become escapes (``\n``, ``\x1b``, ``\u202e``). Square
+    brackets stay as they are, so switch off rich's markup when you print the text through it.
+
+    Args:
+        path: any path or text, also one with ``surrogateescape`` characters.
+
+    Returns:
+        Text without control characters; not a path to open.
+    """
+    return "".join(_shown(character) for character in os.fspath(path))
+
+
+def _shown(character: str) -> str:
+    if character.isprintable():
+        return character
+    if "\ud800" <= character <= "\udfff":
+        return "\N{REPLACEMENT CHARACTER}"
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,95 @@
+"""What a kind of accessory is made of; ``tryon.kinds`` holds the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from m2fp_cli.arrays import BoolArray, Point
+from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.records import ItemRecord
+from m2fp_cli.tryon.wearer import Body, Wearer
+
+
+class Item(Protocol):
+    """Something to wear, loaded."""
+
+    @property
+    def kind(self) -> str:
+        """Name of its kind."""
+
+    @property
+    def name(self) -> str:
+        """Its own name, for records."""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that the JSON beside a picture may state.
+
+    Attributes:
+        default: taken where it states none.
+        low: lowest value that makes sense.
+        high: highest.
+        meaning: what it is, with its unit, as ``accessories/README.md`` says it.
+    """
+
+    default: float
+    low: float
+    high: float
+    meaning: str
+
+
+@dataclass(frozen=True, eq=False)
+class Kind:
+    """A kind of accessory; either a ``HeadKind`` or a ``BodyKind``.
+
+    Its ``wear`` paints on the photo in place and returns a record; it never raises for a person
+    who cannot wear the thing.
+
+    Attributes:
+        name: as in ``kinds.KIND_NAMES``.
+        numbers: what the JSON beside a picture may state, by name.
+    """
+
+    name: str
+    numbers: Mapping[str, Number]
+
+
+@dataclass(frozen=True, eq=False)
+class HeadKind(Kind):
+    """A kind that is placed on a head: pictures with anchors.
+
+    Attributes:
+        anchors: the points that fix a picture to a person, by name, and where each of them is, as
+            ``accessories/README.md`` says it; left and right as one looks at the picture.
+        guess_anchors: anchors of a bare picture from its visible content (h, w) bool, in pixels of
+            that.
+        min_side: longer side of the visible content from which it is sharp in most photos, pixels.
+        wear: puts an accessory on a head.
+    """
+
+    anchors: Mapping[str, str]
+    guess_anchors: Callable[[BoolArray], dict[str, Point]]
+    min_side: int
+    wear: Callable[[Wearer, Any], ItemRecord]
+
+
+@dataclass(frozen=True, eq=False)
+class BodyKind(Kind):
+    """A kind that needs no face: it changes what is worn already.
+
+    Attributes:
+        load: reads an item from a file, a name or a colour.
+        from_picture: makes an item of a picture.
+        find_faults: what is wrong with a picture as this kind, in sentences.
+        wear: puts an item on a person.
+        needs_instances: whether wearing looks at the network's own instances.
+    """
+
+    load: Callable[[str], Item]
+    from_picture: Callable[[Accessory], Item]
+    find_faults: Callable[[Accessory], list[str]]
+    wear: Callable[[Body, Any], ItemRecord]
+    needs_instances: bool = False

@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from m2fp_cli.batch.history import VERSION, Entry, History, manifest_name, signature_digest
+from m2fp_cli.batch.manifest import ManifestWriter, compact
+from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.batch.resume import (
+    ResumePlan,
+    ResumeRules,
+    Why,
+    describe_difference,
+    plan_resume,
+)
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.stamps import digest_file, stamp_files
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import history_of, manifest_path
+from tests.support.scripted import ScriptedJob
+
+
+class Past:
+    """One photo that was done, or failed, in an earlier run."""
+
+    def __init__(self, folder: Path, status: Status = Status.DONE, reason: str = "") -> None:
+        self.photo = folder / "a.jpg"
+        self.photo.write_bytes(b"pixels")
+        self.job = ScriptedJob(folder / "out")
+        self.result = folder / "out" / "labels" / "a.png"
+        self.result.parent.mkdir(parents=True)
+        self.result.touch()
+        report = ImageReport(
+            str(self.photo),
+            "a",
+            status,
+            reason=reason,
+            files=("labels/a.png",),
+            photo=digest_file(self.photo),
+        )
+        stamp = stamp_files([self.photo], checksum=True)
+        self.entry = Entry(report, stamp, signature_digest(self.job.signature()), "run", 1.0)
+
+    def plan(
+        self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False, overwrite: bool = False
+    ) -> ResumePlan:
+        history = History(entries={"a": self.entry})
+        task, rules = ImageTask(self.photo, "a"), ResumeRules(rerun, checksum, overwrite)
+        with OutputTree(self.job.output) as tree:
+            return plan_resume([task], history, self.job, tree, rules)
+
+    def why(self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False) -> Why | None:
+        return self.plan(rerun, checksum=checksum).why.get("a")
+
+    def touch(self) -> None:
+        os.utime(self.photo, ns=(1, 1))
+
+
+@pytest.fixture
+def done(tmp_path):
+    return Past(tmp_path)
+
+
+def test_what_is_done_stays_done(done):
+    assert done.why() is None
+    assert done.plan().line() == "1 photo: 1 up to date"
+
+
+@pytest.mark.parametrize(
+    ("rerun", "why"),
+    [
+        (Rerun.CHANGED, Why.CHANGED),
+        (Rerun.FAILED, Why.CHANGED),
+        (Rerun.MISSING, None),
+        (Rerun.NEVER, None),
+        (Rerun.ALL, Why.ASKED),
+    ],
+)
+def test_a_touched_photo(done, rerun, why):
+    done.touch()
+    assert done.why(rerun) is why
+
+
+@pytest.mark.parametrize(
+    ("rerun", "why"),
+    [(Rerun.CHANGED, Why.SETTINGS), (Rerun.MISSING, None), (Rerun.NEVER, None)],
+)
+def test_other_settings(done, rerun, why):
+    done.job = replace(done.job, setting="two")
+    assert done.why(rerun) is why
+
+
+@pytest.mark.parametrize(
+    ("rerun", "why"),
+    [(Rerun.CHANGED, Why.MISSING), (Rerun.MISSING, Why.MISSING), (Rerun.NEVER, None)],
+)
+def test_a_lost_result(done, rerun, why):
+    done.result.unlink()
+    assert done.why(rerun) is why
+
+
+def test_a_checksum_forgives_another_time_but_not_other_bytes(done):
+    done.touch()
+    assert done.why(checksum=True) is None
+    done.photo.write_bytes(b"PIXELS")
+    assert done.why(checksum=True) is Why.CHANGED
+
+
+@pytest.mark.parametrize("reason", ["corrupt", "unsupported", "empty", "crash", "timeout"])
+def test_lasting_failures_wait_for_a_change(tmp_path, reason):
+    past = Past(tmp_path, Status.FAILED, reason)
+    assert past.why() is None
+    assert [entry.report.reason for entry in past.plan().known_failures] == [reason]
+    assert past.why(Rerun.FAILED) is Why.FAILED
+    past.touch()
+    assert past.why() is Why.CHANGED
+
+
+@pytest.mark.parametrize("reason", ["unreadable", "vanished", "out_of_memory", "internal"])
+def test_passing_failures_get_another_chance(tmp_path, reason):
+    assert Past(tmp_path, Status.FAILED, reason).why() is Why.FAILED
+
+
+def test_other_settings_free_the_quarantined_and_not_the_broken(tmp_path):
+    for name, reason, why in (("q", "crash", Why.SETTINGS), ("b", "corrupt", None)):
+        (tmp_path / name).mkdir()
+        past = Past(tmp_path / name, Status.QUARANTINED, reason)
+        past.job = replace(past.job, setting="two")
+        assert past.why() is why
+
+
+def test_a_photo_that_moved_is_up_to_date_and_found_again(done, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    done.photo = done.photo.rename(tmp_path / "elsewhere" / "a.jpg")
+    plan = done.plan()
+    assert not plan.todo
+    assert [entry.report.source for entry in plan.moved] == [str(done.photo)]
+
+
+@pytest.mark.parametrize("same_stamp", [True, False])
+def test_another_photo_under_the_same_key_is_a_conflict(done, tmp_path, same_stamp):
+    before = done.photo.stat()
+    other = tmp_path / "tue" / "a.jpg"
+    other.parent.mkdir()
+    other.write_bytes(b"PIXELS" if same_stamp else b"other pixels")
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    done.photo = other
+    plan = done.plan()
+    assert (plan.todo, plan.up_to_date) == ([], [])
+    message = plan.conflicts[0].message
+    assert str(tmp_path / "a.jpg") in message
+    assert "--prefix" in message
+    assert done.plan(overwrite=True).todo[0].may_replace is None
+
+
+def test_another_photo_may_have_the_key_when_nothing_is_left_of_the_first(done, tmp_path):
+    done.result.unlink()
+    done.photo = done.photo.rename(tmp_path / "b.jpg")
+    done.photo.write_bytes(b"other pixels")
+    assert done.why() is Why.NEW
+
+
+def test_files_of_others_are_in_the_way(tmp_path):
+    past = Past(tmp_path)
+    (past.job.output / "results").mkdir()
+    (past.job.output / "results/a.json").touch()
+    past.touch()
+    plan = past.plan()
+    assert not plan.todo
+    assert "results/a.json is there already" in plan.conflicts[0].message
+    assert plan.line() == "1 photo: 1 in conflict with other files"
+
+
+def test_own_files_may_be_replaced_and_no_others(done):
+    done.touch()
+    assert done.plan().todo[0].may_replace == ("labels/a.png",)
+
+
+def test_the_line_counts_the_reasons(done, tmp_path):
+    done.job = replace(done.job, setting="two")
+    (tmp_path / "b.jpg").touch()
+    tasks = [ImageTask(done.photo, "a"), ImageTask(tmp_path / "b.jpg", "b")]
+    history = History(entries={"a": done.entry})
+    with OutputTree(done.job.output) as tree:
+        plan = plan_resume(tasks, history, done.job, tree)
+    assert plan.line().startswith("2 photos: 1 new, 1 with other settings (")
+
+
+def test_a_difference_of_settings_is_short():
+    before: Mapping[str, str] = {"weights": "0" * 64, "flip": "False", "model": "m"}
+    now = {"weights": "1" * 64, "flip": "False", "model": "m"}
+    assert describe_difference(before, now) == f"weights {'0' * 12}... -> {'1' * 12}..."
+
+
+# ------------------------------------------------------------------------------------ the manifest
+
+
+def write_manifest(path: Path, *, runs: int, photos: int) -> None:
+    for _ in range(runs):
+        output, name = path.parent.parent, path.relative_to(path.parent.parent).as_posix()
+        writer = ManifestWriter(OutputTree(output), name)
+        writer.start({"setting": "one"}, photos, photos)
+        for number in range(photos):
+            report = ImageReport(f"/p/{number}\udcff.jpg", f"{number}\udcff", Status.DONE, people=2)
+            writer.add(report, stamp_files([path], checksum=False), "sig")
+        writer.close()
+
+
+def test_a_manifest_comes_back_as_it_was_written(tmp_path):
+    write_manifest(manifest_path(tmp_path, "parse"), runs=2, photos=3)
+    history = history_of(tmp_path)
+    assert sorted(history.entries) == ["0\udcff", "1\udcff", "2\udcff"]
+    entry = history.entries["1\udcff"]
+    assert entry.report == ImageReport("/p/1\udcff.jpg", "1\udcff", Status.DONE, people=2)
+    assert len(history.runs) == 2
+    assert history.left() == 0
+
+
+@pytest.mark.parametrize("cut", range(1, 60, 7))
+def test_a_torn_last_line_costs_one_photo(tmp_path, cut):
+    path = manifest_path(tmp_path, "parse")
+    write_manifest(path, runs=1, photos=3)
+    path.write_bytes(path.read_bytes()[:-cut])
+    assert len(history_of(tmp_path).entries) == (3 if cut == 1 else 2)
+    write_manifest(path, runs=1, photos=3)
+    assert len(history_of(tmp_path).entries) == 3
+    assert history_of(tmp_path).left() == 0
+
+
+def test_lines_that_are_not_ours_are_left_out(tmp_path):
+    path = manifest_path(tmp_path, "parse")
+    write_manifest(path, runs=1, photos=1)
+    lines = [
+        "",
+        "null",
+        "[]",
+        "\x00\x00",
+        '{"v":9,"key":"x"}',
+        f'{{"v":{VERSION}}}',
+        f'{{"v":{VERSION},"key":"y"}}',
+    ]
+    path.write_text(path.read_text() + "\n".join(lines) + "\n")
+    assert sorted(history_of(tmp_path).entries) == ["0\udcff"]
+
+
+def test_manifests_of_shards_are_read_together_and_jobs_apart(tmp_path):
+    write_manifest(manifest_path(tmp_path, "parse", Shard(1, 2)), runs=1, photos=2)
+    write_manifest(manifest_path(tmp_path, "parse", Shard(2, 2)), runs=1, photos=3)
+    write_manifest(manifest_path(tmp_path, "tryon"), runs=1, photos=7)
+    assert len(history_of(tmp_path).entries) == 3
+    assert len(history_of(tmp_path, "tryon").entries) == 7
+    assert len(history_of(tmp_path).latest) == 2
+
+
+def test_a_long_manifest_is_made_short_and_says_the_same(tmp_path):
+    path = manifest_path(tmp_path, "parse")
+    write_manifest(path, runs=5, photos=4)
+    before = history_of(tmp_path)
+    tree, name = OutputTree(tmp_path), manifest_name("parse")
+    assert not compact(tree, name)
+    assert compact(tree, name, at_least=5)
+    assert history_of(tmp_path).entries == before.entries
+    assert history_of(tmp_path).left() == before.left()
+    assert len(path.read_text().splitlines()) == 5
+    assert all(json.loads(line) for line in path.read_text().splitlines())

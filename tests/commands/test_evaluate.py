@@ -1,0 +1,217 @@
+"""``m2fp eval`` from the command line, and data sets on disk."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from m2fp_cli.cli import app
+from m2fp_cli.engine.parser import HumanParser
+from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.evaluation.dataset import (
+    check_label_ids,
+    choose_photos,
+    find_labelled,
+    read_truth,
+)
+from m2fp_cli.evaluation.judge import Judge
+from m2fp_cli.evaluation.report import headline
+from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.records.labels import CIHP, LabelSet
+from tests.support.parsed_tree import FACE, HAIR, make_tree, two_people
+
+KEYS = ("a", "b", "c", "d")
+
+
+def make_dataset(root, names=("photos", "labels", "people")):
+    """Four photos, their true maps, and the output of a parse that found exactly these.
+
+    Returns:
+        the data set and the output folder.
+    """
+    photos, output = make_tree(root, KEYS)
+    dataset = root / "set"
+    truth = two_people()
+    for name in names:
+        (dataset / name).mkdir(parents=True)
+    for key in KEYS:
+        (photos / f"{key}.png").rename(dataset / names[0] / f"{key}.png")
+        Image.fromarray(truth.semantic_map).save(dataset / names[1] / f"{key}.png")
+        Image.fromarray(truth.person_map).save(dataset / names[2] / f"{key}.png")
+    return dataset, output
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["eval", *map(str, arguments)])
+
+
+def document(*arguments):
+    result = run(*arguments, "--json", "-q")
+    return result.exit_code, json.loads(result.stdout)
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return make_dataset(tmp_path)
+
+
+# ---- the data set ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "names", [("photos", "labels", "people"), ("Images", "Category_ids", "Human_ids")]
+)
+def test_both_layouts_are_found(tmp_path, names):
+    folder, _ = make_dataset(tmp_path, names)
+    found = find_labelled(folder)
+    assert [photo.name for photo in found] == list(KEYS)
+    truth = read_truth(found[0])
+    assert truth.people is not None
+    assert (truth.labels == two_people().semantic_map).all()
+    assert (truth.people == two_people().person_map).all()
+
+
+def test_photos_without_a_label_map_are_left_out_and_people_may_be_unknown(dataset):
+    folder, _ = dataset
+    (folder / "labels" / "b.png").unlink()
+    (folder / "people" / "c.png").unlink()
+    assert [(photo.name, photo.people is None) for photo in find_labelled(folder)] == [
+        ("a", False), ("c", True), ("d", False),
+    ]  # fmt: skip
+
+
+def test_a_folder_that_is_no_data_set_says_what_is_missing(tmp_path):
+    with pytest.raises(UsageError, match=r"photos/ID\.jpg and labels/ID\.png"):
+        find_labelled(tmp_path)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "labels").mkdir()
+    with pytest.raises(NoImagesError):
+        find_labelled(tmp_path)
+
+
+def test_a_part_of_a_data_set(dataset, tmp_path):
+    photos = find_labelled(dataset[0])
+    names = tmp_path / "ids.txt"
+    names.write_text("d\nb\n\na\n")
+    assert [p.name for p in choose_photos(photos, every=2)] == ["a", "c"]
+    assert [p.name for p in choose_photos(photos, every=2, limit=1)] == ["a"]
+    assert [p.name for p in choose_photos(photos, names=names)] == ["a", "b", "d"]
+    names.write_text("zebra\n")
+    with pytest.raises(UsageError, match="no labelled 'zebra'"):
+        choose_photos(photos, names=names)
+
+
+def test_ids_that_the_model_lacks_are_an_error_before_any_work(dataset):
+    photos = find_labelled(dataset[0])
+    check_label_ids(photos, CIHP)
+    few = LabelSet(CIHP.names[:FACE])
+    with pytest.raises(UsageError, match=rf"a\.png holds label id {FACE}, which the model lacks"):
+        check_label_ids(photos, few)
+
+
+def test_the_human_class_is_no_label_of_a_map(dataset):
+    folder, _ = dataset
+    ids = np.full((120, 160), CIHP.id_of("Human"), np.uint8)
+    Image.fromarray(ids).save(folder / "labels" / "a.png")
+    with pytest.raises(UsageError, match="holds label id 20"):
+        check_label_ids(find_labelled(folder), CIHP)
+
+
+def test_a_person_map_of_another_size_is_refused(dataset):
+    folder, _ = dataset
+    Image.new("L", (9, 9)).save(folder / "people" / "a.png")
+    with pytest.raises(ImageError, match=r"labels/a\.png and its person map differ in size"):
+        read_truth(find_labelled(folder)[0])
+
+
+# ---- the command -------------------------------------------------------------------------------
+
+
+def test_results_that_equal_the_truth_are_perfect(dataset):
+    folder, output = dataset
+    code, said = document(folder, "--results", output)
+    assert code == 0
+    assert said["photos"] == 4
+    assert said["people"]["people"] == 8
+    figures = said["figures"]
+    assert figures["mean_iou"] == figures["person_iou"] == figures["ap_p"] == figures["pcp_50"] == 1
+    hair = said["labels"][HAIR]
+    assert (hair["name"], hair["iou"]) == ("Hair", 1)
+    assert said["labels"][1]["iou"] is None  # no hats
+
+
+def test_figures_over_photos_are_counted_together(dataset):
+    folder, output = dataset
+    truth = two_people().semantic_map
+    Image.fromarray(np.where(truth == FACE, HAIR, truth)).save(folder / "labels" / "a.png")
+    _, said = document(folder, "--results", output)
+    faces, hair = (int((truth == label).sum()) for label in (FACE, HAIR))
+    assert said["labels"][FACE]["iou"] == pytest.approx(3 / 4, abs=1e-4)
+    expected = 4 * hair / (4 * hair + faces)
+    assert said["labels"][HAIR]["iou"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_bad_photos_cost_a_line_and_exit_code_3(dataset):
+    folder, output = dataset
+    (folder / "labels" / "a.png").write_bytes(b"no picture")
+    Image.new("L", (9, 9)).save(folder / "labels" / "b.png")
+    (output / "results" / "c.json").unlink()
+    result = run(folder, "--results", output, "--json", "-q")
+    assert result.exit_code == 3
+    said = json.loads(result.stdout)
+    assert said["photos"] == 1
+    assert [one["reason"] for one in said["failed"]] == ["unsupported", "corrupt", "vanished"]
+    lines = result.stderr.splitlines()
+    assert len(lines) == 3
+    assert all(line.startswith("failed ") and "photos/" in line for line in lines)
+    assert "labels/a.png" in lines[0]
+
+
+def test_nothing_judged_prints_no_figures(dataset):
+    folder, output = dataset
+    for key in KEYS:
+        (folder / "labels" / f"{key}.png").write_bytes(b"no picture")
+    result = run(folder, "--results", output, "-q")
+    assert (result.exit_code, result.stdout) == (3, "")
+
+
+def test_tables_go_to_stdout_and_the_rest_to_stderr(dataset):
+    folder, output = dataset
+    result = run(folder, "--results", output)
+    assert "mean IoU" in result.stdout
+    assert "100.00" in result.stdout
+    assert "Upper" in result.stdout
+    assert "4 photos judged, 8 people in 4 of them" in result.stderr
+
+
+def test_options_of_a_parse_have_no_meaning_for_results(dataset, monkeypatch):
+    folder, output = dataset
+    refused = run(folder, "--results", output, "--model", "starter")
+    assert isinstance(refused.exception, UsageError)
+    monkeypatch.setenv("M2FP_MODEL", "starter")  # a default is no wish
+    assert run(folder, "--results", output, "-q").exit_code == 0
+
+
+def test_results_of_other_photos_are_refused(dataset, tmp_path):
+    folder, _ = dataset
+    result = run(folder, "--results", tmp_path / "elsewhere")
+    assert isinstance(result.exception, NoImagesError)
+    assert "m2fp parse" in str(result.exception)
+
+
+def test_a_model_parses_and_is_judged(dataset, tiny_model):
+    folder, _ = dataset
+    code, said = document(folder, "--model", tiny_model, "--every", "2", "--threads", "1")
+    assert code == 0
+    assert said["photos"] == 2
+    assert said["made_by"]["model"] == str(tiny_model)
+    assert said["seconds_a_photo"] > 0
+    assert 0 <= said["figures"]["mean_iou"] < 1
+    parser, judge = HumanParser(tiny_model), Judge(CIHP)
+    for photo in find_labelled(folder)[::2]:
+        judge.add(read_truth(photo), parser.parse(read_image(photo.photo).image_bgr))
+    assert said["figures"] == pytest.approx(headline(judge.figures()), abs=1e-4)

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from m2fp_cli.cli import app
+from m2fp_cli.commands.help import PANELS
+from tests.support.command_lines import check_line, find_lines, walk_commands
+
+COMMANDS = {words: command for command, words in walk_commands()}
+
+
+def options_of(words: str) -> list:
+    options = [one for one in COMMANDS[words].params if one.param_type_name == "option"]
+    return [one for one in options if one.name != "help"]
+
+
+def show_help(words: str) -> str:
+    runner = CliRunner()
+    return runner.invoke(app, [*words.split(), "--help"], terminal_width=80).output
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_fits_80_columns_and_cuts_no_summary(words):
+    shown = show_help(words)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert not [line for line in shown.splitlines() if line.endswith("...") and "Usage" not in line]
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_help_ends_with_two_examples_that_work(words):
+    examples = COMMANDS[words].epilog.splitlines()
+    assert len(examples) == 2
+    assert show_help(words).rstrip().endswith("\n".join(f"  {line}" for line in examples))
+    for line in examples:
+        assert line.startswith(f"m2fp {words}".rstrip())
+        for call in find_lines(line):
+            check_line(call)
+
+
+@pytest.mark.parametrize(
+    "words", [w for w, one in COMMANDS.items() if not hasattr(one, "commands")]
+)
+def test_every_option_says_what_it_does_in_a_group(words):
+    for option in options_of(words):
+        assert getattr(option, "rich_help_panel", None) in PANELS, option.name
+        first = option.help.split(". ")[0]
+        assert len(first.split()) >= 3, option.help
+        assert first[0].isupper(), option.help
+
+
+def test_arguments_are_in_brackets_only_where_they_may_be_left_out():
+    assert "parse [OPTIONS] INPUT...\n" in show_help("parse")
+    assert "colorize [OPTIONS] [INPUT]...\n" in show_help("colorize")
+    assert "status [OPTIONS] [DIR]\n" in show_help("status")

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import json
+import sys
+
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from m2fp_cli.commands.models import app
+from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
+from m2fp_cli.models import progress
+from tests.support.hub_server import Hub, serve
+
+MULTI = "damo/cv_resnet101_image-multiple-human-parsing"
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("MODELSCOPE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.delenv("M2FP_MODEL", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def files(tmp_path) -> dict[str, bytes]:
+    torch.save({"model": {"w": torch.zeros(9000)}}, tmp_path / "w.pt")
+    return {"configuration.json": b"{}", "pytorch_model.pt": (tmp_path / "w.pt").read_bytes()}
+
+
+@pytest.fixture
+def cached(tmp_path, files):
+    folder = tmp_path / "cache" / MULTI
+    folder.mkdir(parents=True)
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+@pytest.fixture
+def hub(files, monkeypatch):
+    with serve(Hub({MULTI: files})) as server:
+        monkeypatch.setenv("MODELSCOPE_ENDPOINT", server.url)
+        yield server
+
+
+def run(*arguments):
+    result = CliRunner().invoke(app, arguments)
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def test_the_list_says_what_is_here(cached):
+    rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
+    assert set(rows) == {"m2fp", "m2fp-single", "starter"}
+    assert rows["m2fp"]["folder"] == str(cached)
+    assert rows["m2fp"]["default"]
+    assert rows["m2fp-single"]["folder"] is None
+    assert rows["m2fp-single"]["weights_bytes"] is None
+
+
+def test_the_table_has_a_line_for_each_model(cached):
+    lines = run("list").stdout.splitlines()
+    assert any(line.startswith("m2fp (default)") and MULTI in line for line in lines)
+    assert len(lines) == 4
+
+
+def test_path_prints_the_folder_alone(cached):
+    assert run("path").stdout == f"{cached}\n"
+    shown = json.loads(run("path", MULTI, "--json").stdout)
+    assert shown["weights"] == str(cached / "pytorch_model.pt")
+    assert shown["source"] == "cache"
+
+
+def test_path_never_downloads(hub):
+    with pytest.raises(ModelUnavailableError, match="not on this machine"):
+        run("path", "m2fp")
+    assert hub.requests == []
+
+
+def test_pull_downloads_once_and_prints_the_folder(hub, tmp_path):
+    first = run("pull", "m2fp")
+    assert first.stdout.startswith(str(tmp_path / "cache"))
+    assert "downloading pytorch_model.pt" in first.stderr
+    hub.requests.clear()
+    assert run("pull", "m2fp").stdout == first.stdout
+    assert hub.requests == []
+
+
+def test_a_quiet_pull_says_nothing_on_stderr(hub):
+    assert run("pull", "-q").stderr == ""
+
+
+def test_pull_replaces_a_damaged_copy(hub, cached, files):
+    weights = cached / "pytorch_model.pt"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    folder = run("pull", "m2fp").stdout.strip()
+    assert (tmp := cached.parents[1] / folder / "pytorch_model.pt").read_bytes() == files[tmp.name]
+    assert run("path", "m2fp").stdout.strip() == folder
+
+
+def test_a_forced_pull_asks_the_hub_although_the_files_look_whole(hub):
+    run("pull", "m2fp")
+    hub.requests.clear()
+    run("pull", "m2fp", "--force")
+    assert [kind for kind, *_ in hub.requests] == ["list"]
+
+
+def test_pull_of_a_folder_checks_it(cached, hub):
+    assert run("pull", str(cached)).stdout.strip() == str(cached)
+    (cached / "pytorch_model.pt").write_bytes(b"PK\x03\x04")
+    with pytest.raises(ModelError, match="damaged"):
+        run("pull", str(cached))
+    assert hub.requests == []
+
+
+def test_a_misspelt_name_is_a_usage_error():
+    with pytest.raises(UsageError):
+        run("pull", "m2pf")
+
+
+def test_a_terminal_gets_a_bar_and_plain_streams_a_line(capsys, monkeypatch):
+    with progress.show_download() as report:
+        report("w.pt", 0, 2_000_000)
+        report("w.pt", 1_000_000, 2_000_000)
+    assert capsys.readouterr().err == "downloading w.pt: 0.0 of 2.0 MB\n"
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.show_download() as report:
+        report("w.pt", 2_000_000, 2_000_000)
+    shown = capsys.readouterr().err
+    assert "w.pt" in shown
+    assert "2.0/2.0 MB" in shown
+
+
+def test_a_bar_without_a_download_shows_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with progress.show_download():
+        pass
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,106 @@
+"""Joining humans and label map: who owns which pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance, ParsingResult
+
+LABELS = LabelSet(("Background", "Hair", "Coat", "Human"), human_id=3)
+HUMAN, HAIR, COAT = 3, 1, 2
+
+
+def region(rows: slice, columns: slice, hw: tuple[int, int] = (8, 10)) -> Mask:
+    full = np.zeros(hw, dtype=bool)
+    full[rows, columns] = True
+    return Mask.from_full(full)
+
+
+def label_map() -> np.ndarray:
+    """Hair in the two top rows, coat below, nothing in the last row."""
+    out = np.full((8, 10), COAT, dtype=np.uint8)
+    out[:2], out[-1] = HAIR, 0
+    return out
+
+
+def two_people() -> ParsingResult:
+    """A person with a higher score on the right overlaps one on the left by two columns."""
+    left = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 6)))
+    right = Instance(HUMAN, 0.9, region(slice(0, 8), slice(4, 9)))
+    hair = Instance(HAIR, 0.8, region(slice(0, 2), slice(0, 3)))
+    return assemble_result(LABELS, label_map(), [left, right, hair])
+
+
+def test_people_are_numbered_by_score_and_the_best_is_on_top():
+    result = two_people()
+    assert [person.score for person in result.people] == [0.9, 0.6]
+    assert result.person_map[0].tolist() == [2, 2, 2, 2, 1, 1, 1, 1, 1, 0]
+
+
+def test_parts_are_the_label_map_cut_by_the_person():
+    result = two_people()
+    for person in result.people:
+        own = result.person_map == person.person_id
+        for part in person.parts:
+            assert np.array_equal(part.mask.full(), own & (result.semantic_map == part.label_id))
+
+
+def test_every_pixel_belongs_to_one_part_at_most():
+    result = two_people()
+    parts = [part for person in result.people for part in person.parts]
+    total = sum(part.mask.full().astype(int) for part in (*parts, *result.unassigned))
+    assert np.array_equal(total, (result.semantic_map > 0).astype(int))
+
+
+def test_what_lies_on_nobody_is_unassigned():
+    result = two_people()
+    assert [part.label_id for part in result.unassigned] == [HAIR, COAT]
+    assert result.unassigned[1].box_xyxy == (9, 2, 10, 7)
+
+
+def test_a_part_takes_the_score_of_the_instance_that_covers_it():
+    left = two_people().people[1]
+    assert left.parts[0].score == 0.8
+    assert left.parts[1].score == left.score
+
+
+def test_a_person_who_is_wholly_covered_gets_no_id():
+    big = Instance(HUMAN, 0.9, region(slice(0, 8), slice(0, 10)))
+    small = Instance(HUMAN, 0.4, region(slice(2, 4), slice(2, 4)))
+    result = assemble_result(LABELS, label_map(), [small, big])
+    assert [person.person_id for person in result.people] == [1]
+    assert len(result.instances) == 2
+
+
+def test_a_photo_without_people_has_a_result():
+    result = assemble_result(LABELS, np.zeros((8, 10), dtype=np.uint8), [])
+    assert result.people == ()
+    assert not result.person_map.any()
+
+
+def test_order_does_not_depend_on_the_order_of_instances():
+    same = [Instance(HUMAN, 0.5, region(slice(0, 8), slice(x, x + 3))) for x in (0, 3, 6)]
+    one = assemble_result(LABELS, label_map(), same)
+    other = assemble_result(LABELS, label_map(), same[::-1])
+    assert np.array_equal(one.person_map, other.person_map)
+
+
+def test_single_human_photos_hold_one_person():
+    labels = LabelSet(("Background", "Hair", "Coat"))
+    hair = Instance(HAIR, 0.5, region(slice(0, 2), slice(0, 10)))
+    coat = Instance(COAT, 1.0, region(slice(2, 7), slice(0, 10)))
+    result = assemble_result(labels, label_map(), [hair, coat], single_human=True)
+    (person,) = result.people
+    assert np.array_equal(person.mask.full(), label_map() > 0)
+    assert person.score == pytest.approx((0.5 * 20 + 1.0 * 50) / 70)
+
+
+def test_list_form_has_parts_before_humans():
+    entries = two_people().as_list()
+    assert [entry["label"] for entry in entries] == ["Hair", "Human", "Human"]
+    assert entries[0]["mask"].shape == (8, 10)
+    assert entries[0]["mask"].sum() == 6

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from m2fp_cli.engine.fast import precision
+from m2fp_cli.jobs.model_files import ModelFiles
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from m2fp_cli.kernels import cpu
+
+
+def signature_with(number_format: str) -> dict[str, str]:
+    model = ModelFiles("m2fp", Path("model"), "weights", 1, "configuration")
+    settings = ParseSettings(precision=number_format)
+    return dict(ParseJob(Path("out"), model, settings).signature())
+
+
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [({"avx2", "avx512f"}, "fp32"), ({"amx_bf16"}, "bf16"), ({"avx512_bf16"}, "bf16")],
+)
+def test_auto_is_signed_as_what_it_means_on_this_cpu(monkeypatch, flags, meant):
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
+    assert signature_with("auto") == signature_with(meant)
+    assert signature_with("fp32") != signature_with("bf16")
+
+
+@pytest.mark.parametrize(
+    ("flags", "meant"),
+    [({"avx2"}, (torch.float32, "fp32")), ({"amx_bf16"}, (torch.bfloat16, "bf16"))],
+)
+def test_signature_and_engine_mean_the_same_by_auto(monkeypatch, flags, meant):
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
+    monkeypatch.setattr(precision, "_products_agree", lambda: True)
+    precision.has_fast_bfloat16.cache_clear()
+    assert (precision.choose_dtype("auto"), cpu.settle_precision("auto")) == meant
+    precision.has_fast_bfloat16.cache_clear()

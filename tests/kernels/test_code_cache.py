@@ -1,0 +1,67 @@
+"""Where compiled loops are kept when the installation cannot be written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from m2fp_cli.kernels import code_cache
+from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
+
+
+@pytest.fixture
+def read_only(monkeypatch, tmp_path):
+    """An installation that cannot be written; what else can be is up to the test."""
+    writable: set[Path] = set()
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(code_cache, "is_writable", lambda path: path in writable)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    yield writable
+    os.environ.pop("NUMBA_CACHE_DIR", None)
+
+
+def choose() -> bool:
+    return choose_code_cache.__wrapped__()
+
+
+def test_the_users_cache_comes_first(read_only, tmp_path):
+    read_only.add(tmp_path / "cache" / "m2fp" / "numba")
+    assert choose()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(tmp_path / "cache" / "m2fp" / "numba")
+
+
+def test_a_private_temporary_folder_comes_next(read_only, tmp_path):
+    private = tmp_path / f"m2fp-{os.getuid()}-numba"
+    read_only.add(private)
+    assert choose()
+    assert os.environ["NUMBA_CACHE_DIR"] == str(private)
+
+
+def test_where_nothing_can_be_written_nothing_is_kept(read_only):
+    assert not choose()
+    assert "NUMBA_CACHE_DIR" not in os.environ
+
+
+def test_what_the_user_names_stays(read_only, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
+    read_only.add(Path("/mine"))
+    assert choose()
+    assert os.environ["NUMBA_CACHE_DIR"] == "/mine"
+
+
+def test_shipped_code_is_copied_unless_the_kept_is_newer(tmp_path):
+    shipped, kept = tmp_path / "shipped", tmp_path / "kept"
+    for folder in (shipped, kept):
+        folder.mkdir()
+        (folder / "new.nbi").write_text(folder.name)
+        (folder / "old.nbc").write_text(folder.name)
+    os.utime(kept / "old.nbc", (1, 1))
+    os.utime(shipped / "new.nbi", (1, 1))
+    copy_shipped_code(shipped, kept)
+    assert {path.name: path.read_text() for path in kept.iterdir()} == {
+        "new.nbi": "kept",
+        "old.nbc": "shipped",
+    }

@@ -1,0 +1,61 @@
+"""Compiled code that is kept is that of the present sources."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from m2fp_cli.engine.thresholding import _threshold_rows
+from m2fp_cli.kernels import compiled
+from m2fp_cli.kernels.compiled import source_digest, source_stamp
+
+LOOP = """
+from m2fp_cli.kernels.compiled import compiled
+
+@compiled
+def double(values):
+    for i in range(values.shape[0]):
+        values[i] *= 2
+"""
+
+
+@pytest.fixture
+def hits(tmp_path, monkeypatch):
+    """Runs a loop as a new process with that digest would; gives how often it was in the cache."""
+    (tmp_path / "room.py").write_text(LOOP)
+
+    def run(digest: str) -> int:
+        monkeypatch.setattr(compiled, "source_digest", lambda: digest)
+        room: Any = runpy.run_path(str(tmp_path / "room.py"))
+        room["double"](np.ones(3, np.float32))
+        return sum(room["double"].stats.cache_hits.values())
+
+    return run
+
+
+def test_a_loop_is_compiled_once_and_again_when_sources_change(hits):
+    assert [hits("before"), hits("before"), hits("after"), hits("after")] == [0, 1, 0, 1]
+
+
+def test_a_loop_outside_the_kernels_is_compiled_again_when_its_own_file_changes(hits, tmp_path):
+    found = [hits("same")]
+    (tmp_path / "room.py").write_text(LOOP.replace("*= 2", "*= 3"))
+    assert [*found, hits("same"), hits("same")] == [0, 0, 1]
+
+
+def test_loops_are_kept_under_the_stamp():
+    loop: Any = _threshold_rows
+    stamp = source_stamp(Path(loop.__code__.co_filename))
+    assert loop._cache._cache_file._source_stamp == stamp
+
+
+def test_the_digest_changes_with_every_kernel(tmp_path: Path):
+    source_digest.cache_clear()
+    before = source_digest(tmp_path)
+    (tmp_path / "kernel.py").write_text("import json")
+    source_digest.cache_clear()
+    assert source_digest(tmp_path) != before

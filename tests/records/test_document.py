@@ -1,0 +1,123 @@
+"""Results on disk: the schema, the maps, and the way back."""
+
+from __future__ import annotations
+
+import json
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from m2fp_cli.errors import M2fpError
+from m2fp_cli.imaging.codec import decode_map
+from m2fp_cli.layout import SAVE_OPTIONS
+from m2fp_cli.records.document import Provenance, load_result, to_document
+from m2fp_cli.records.masks import decode_rle
+from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
+from tests.engine.test_people import two_people
+
+PROVENANCE = Provenance("a/b.jpg", 3, "1" * 64, 1, "starter", "0" * 64, "fast", False, 0.1)
+
+
+def written(tmp_path, save=SAVE_OPTIONS) -> dict[str, bytes]:
+    photo = np.full((8, 10, 3), (1, 2, 3), dtype=np.uint8)
+    parsed = ParsedPhoto(photo, two_people(), PROVENANCE)
+    files = encode_outputs(parsed, "a/b", save)
+    return dict(files)
+
+
+def assert_equal(one: ParsingResult, other: ParsingResult) -> None:
+    assert to_document(one, PROVENANCE) == to_document(other, PROVENANCE)
+    assert np.array_equal(one.semantic_map, other.semantic_map)
+    assert np.array_equal(one.person_map, other.person_map)
+
+
+def test_tree_has_one_place_per_kind_and_the_document_last(tmp_path):
+    names = list(written(tmp_path))
+    assert names[:2] == ["labels/a/b.png", "people/a/b.png"]
+    assert "masks/a/b/person-1_01-Hair.png" in names
+    assert "masks/a/b/person-0_02-Coat.png" in names
+    assert "cutouts/a/b/person-2.png" in names
+    assert names[-1] == "results/a/b.json"
+
+
+def test_document_follows_the_shipped_schema(tmp_path):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads(
+        resources.files("m2fp_cli").joinpath("schemas/result.schema.json").read_text()
+    )
+    jsonschema.Draft202012Validator.check_schema(schema)
+    document = json.loads(written(tmp_path)["results/a/b.json"])
+    jsonschema.validate(document, schema)
+    document["people"][0]["parts"][0].pop("rle")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, schema)
+
+
+def test_result_is_read_back_whole(tmp_path):
+    path = tmp_path / "b.json"
+    path.write_bytes(written(tmp_path)["results/a/b.json"])
+    assert_equal(load_result(path), two_people())
+
+
+def test_instances_can_be_left_out(tmp_path):
+    path = tmp_path / "b.json"
+    path.write_bytes(written(tmp_path)["results/a/b.json"])
+    whole, part = load_result(path), load_result(path, instances=False)
+    assert whole.instances
+    assert not part.instances
+    assert (part.semantic_map == whole.semantic_map).all()
+    assert (part.person_map == whole.person_map).all()
+
+
+def test_maps_are_ids_in_palette_pngs(tmp_path):
+    files = written(tmp_path)
+    assert np.array_equal(decode_map(files["labels/a/b.png"]), two_people().semantic_map)
+    assert np.array_equal(decode_map(files["people/a/b.png"]), two_people().person_map)
+
+
+def test_masks_are_the_parts(tmp_path):
+    files = written(tmp_path)
+    part = two_people().people[0].parts[0]
+    assert np.array_equal(decode_map(files["masks/a/b/person-1_01-Hair.png"]) > 0, part.mask.full())
+
+
+def test_run_lengths_of_people_add_up_to_the_person_map(tmp_path):
+    document = json.loads(written(tmp_path)["results/a/b.json"])
+    for person in document["people"]:
+        mask = decode_rle(person["rle"]).full()
+        assert np.array_equal(mask, two_people().person_map == person["id"])
+
+
+def test_bytes_are_the_same_every_time(tmp_path):
+    assert written(tmp_path) == written(tmp_path)
+
+
+@pytest.mark.parametrize("kinds", [("labels",), ("json",), ("people", "cutouts")])
+def test_only_what_is_asked_for_is_made(tmp_path, kinds):
+    folders = {name.split("/")[0].replace("results", "json") for name in written(tmp_path, kinds)}
+    assert folders == set(kinds)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("{", "not a result of m2fp parse|not a JSON object|not valid JSON"),
+        (
+            '{"format_version": "1.0"}',
+            "not a result of m2fp parse|not a JSON object|not valid JSON",
+        ),
+        ('{"format_version": "2.0"}', "has format version 2.0"),
+    ],
+)
+def test_files_that_are_no_result_are_named(tmp_path, text, named):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(M2fpError, match=named):
+        load_result(path)
+
+
+def test_a_missing_result_is_named(tmp_path):
+    with pytest.raises(M2fpError, match=r"x\.json: does not exist"):
+        load_result(tmp_path / "x.json")

@@ -1,0 +1,189 @@
+"""Host names, origins, tokens, and what every answer carries."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from pathlib import Path
+
+import pytest
+
+import m2fp_cli
+from m2fp_cli.errors import UsageError
+from m2fp_cli.server.access import Access
+from tests.support.scripted import fresh_fork_server
+from tests.support.scripted_service import photo_file, running_service
+
+PAGE = Path(m2fp_cli.__file__).parent / "server" / "page"
+TOKEN = "a-token-of-sixteen-characters"
+ORIGIN = "https://shop.example"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_fork_server():
+    with fresh_fork_server():
+        yield
+
+
+@pytest.fixture(scope="module")
+def service():
+    with running_service(access=Access(origins=(ORIGIN,))) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def locked():
+    with running_service(access=Access(is_loopback=False, token=TOKEN.encode())) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST:80", "127.0.0.1:5000", "[::1]:5000", "127.9.9.9"]
+)
+def test_this_machine_is_known(host):
+    assert Access().takes_host(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["evil.example", "localhost.evil.example", "10.0.0.1", "", "localhost@evil", "a b",
+     "localhost:x", "[::1", "0x7f.1", "127.0.0.1.nip.io", "\u2139", "localhost:99999999"],
+)  # fmt: skip
+def test_a_name_that_is_rebound_is_refused(host):
+    assert not Access().takes_host(host)
+
+
+def test_names_that_were_allowed():
+    access = Access(is_loopback=False, hosts=("parse.example", "*.shop.example"))
+    assert access.takes_host("parse.example:8080")
+    assert access.takes_host("a.shop.example")
+    assert access.takes_host("10.1.2.3:5000")  # probes of a cluster use the address
+    assert not access.takes_host("shop.example")
+    assert not access.takes_host("evilshop.example")
+
+
+def test_a_foreign_host_is_refused_on_every_path(service):
+    for path in ("/", "/healthz", "/labels", "/page/app.js"):
+        assert service.ask("GET", path, headers={"Host": "evil.example"}).status == 421
+    assert service.talk(b"GET / HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 421 ")
+    assert b" 4" in service.talk(b"GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n")[:13]
+
+
+def test_no_other_page_may_use_it(service):
+    for origin in (
+        "https://evil.example",
+        "null",
+        "http://localhost:1",
+        "https://shop.example.evil",
+    ):
+        reply = service.parse(Origin=origin)
+        assert reply.status == 403
+        assert "access-control-allow-origin" not in reply.headers
+    own = f"http://127.0.0.1:{service.port}"
+    assert service.parse(Origin=own).status == 200
+    assert "access-control-allow-origin" not in service.parse().headers
+
+
+def test_an_origin_on_the_list_may(service):
+    reply = service.parse(Origin=ORIGIN)
+    assert reply.headers["access-control-allow-origin"] == ORIGIN
+    preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
+    reply = service.ask("OPTIONS", "/parse", headers=preflight)
+    assert (reply.status, reply.headers["vary"]) == (204, "Origin")
+    assert "Authorization" in reply.headers["access-control-allow-headers"]
+
+
+@pytest.mark.parametrize("origin", ["*", "shop.example", "https://shop.example/x", "file://x"])
+def test_what_is_no_origin_is_refused(origin):
+    with pytest.raises(UsageError):
+        Access(origins=(origin,))
+
+
+def test_without_the_token_there_is_nothing_to_see(locked):
+    for path in ("/labels", "/accessories", "/metrics", "/results/x", "/no-such-path"):
+        assert locked.ask("GET", path).status == 401
+    for given in (
+        "",
+        "Bearer",
+        "Bearer wrong",
+        f"Basic {TOKEN}",
+        f"Bearer {TOKEN}x",
+        "Bearer \xe9",
+    ):
+        assert locked.parse(Authorization=given).status == 401
+
+
+def test_with_the_token_there_is(locked):
+    assert locked.parse(Authorization=f"Bearer {TOKEN}").status == 200
+    for path in ("/", "/page/app.js", "/healthz", "/readyz", "/docs", "/openapi.json"):
+        assert locked.ask("GET", path).status == 200
+
+
+def test_the_token_is_compared_in_constant_time(monkeypatch):
+    compared = []
+
+    def compare(given, token):
+        compared.append((given, token))
+        return given == token
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    access = Access(token=b"secret")
+    assert not access.takes_token("Bearer guess")
+    assert access.takes_token("bearer secret")
+    assert compared == [(b"guess", b"secret"), (b"secret", b"secret")]
+
+
+def test_the_token_is_in_no_log_and_no_record(locked):
+    locked.parse(Authorization=f"Bearer {TOKEN}")
+    assert TOKEN not in locked.log.getvalue()
+    assert TOKEN not in repr(Access(token=TOKEN.encode()))
+
+
+def test_every_answer_is_armored(service):
+    for reply in (
+        service.ask("GET", "/"),
+        service.parse(),
+        service.ask("GET", "/none"),
+        service.parse("bad"),
+    ):
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        assert "server" not in reply.headers
+    assert service.parse().headers["cache-control"] == "no-store"
+
+
+def test_the_page_needs_nothing_inline_and_nobody_else():
+    for path in PAGE.iterdir():
+        text = path.read_text("utf-8")
+        assert not re.search(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=|javascript:", text), (
+            path.name
+        )
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
+        assert "innerHTML" not in text, path.name
+
+
+def test_a_request_keeps_a_name_that_is_safe(service):
+    assert service.parse(**{"X-Request-Id": "abc-1.2"}).headers["x-request-id"] == "abc-1.2"
+    assert service.parse(**{"X-Request-Id": "a b<c>"}).headers["x-request-id"] != "a b<c>"
+
+
+def test_files_of_the_page_are_asked_for_once(service):
+    first = service.ask("GET", "/page/app.js")
+    again = service.ask("GET", "/page/app.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (first.status, again.status, again.body) == (200, 304, b"")
+
+
+def test_a_result_can_be_used_again_and_forgotten(service):
+    kept = service.parse().headers["m2fp-result"]
+    assert service.ask("GET", f"/results/{kept}?as=overlay").status == 200
+    assert service.ask("POST", f"/tryon?hat=fedora&result={kept}").status == 200
+    assert service.ask("DELETE", f"/results/{kept}").status == 204
+    assert service.ask("GET", f"/results/{kept}").status == 404
+    both = service.ask(
+        "POST", f"/tryon?hat=fedora&result={kept}", photo_file(), {"Content-Type": "image/png"}
+    )
+    assert both.status == 400

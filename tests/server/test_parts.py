@@ -1,0 +1,157 @@
+"""The small parts: views, parameters, forms, names, the store."""
+
+from __future__ import annotations
+
+import pytest
+
+from m2fp_cli.server.form import boundary_of, split_form
+from m2fp_cli.server.limits import ServiceLimits
+from m2fp_cli.server.messages import Worn
+from m2fp_cli.server.parameters import Parameters
+from m2fp_cli.server.problem import Problem
+from m2fp_cli.server.receiving import safe_name
+from m2fp_cli.server.store import Kept, ResultStore
+from m2fp_cli.server.views import choose_parse_view, choose_tryon_view, parse_accept
+from tests.support.scripted_service import form
+
+
+@pytest.mark.parametrize(
+    ("named", "accept", "chosen"),
+    [
+        (None, "", ("json", "application/json")),
+        (None, "*/*", ("json", "application/json")),
+        (None, "image/jpeg", ("colors", "image/jpeg")),
+        (None, "image/png", ("labels", "image/png")),
+        (None, "application/zip", ("zip", "application/zip")),
+        (None, "image/*;q=0.5, application/json;q=0.1", ("labels", "image/png")),
+        ("overlay", "*/*", ("overlay", "image/jpeg")),
+        ("overlay", "image/png", ("overlay", "image/png")),
+        ("labels", "image/jpeg", ("labels", "image/png")),
+        ("colors", "image/webp;q=nan, image/png", ("colors", "image/png")),
+    ],
+)
+def test_which_view_is_meant(named, accept, chosen):
+    assert choose_parse_view(named, accept) == chosen
+
+
+def test_what_cannot_be_is_refused():
+    with pytest.raises(Problem, match="take json, labels"):
+        choose_parse_view("everything", "")
+    with pytest.raises(Problem) as caught:
+        choose_tryon_view(None, "text/html")
+    assert caught.value.status == 406
+
+
+def test_accept_is_read_with_patience():
+    assert parse_accept("image/png;q=2, x, a/b;q=-1;c, c/d ; q=0.3") == {
+        "image/png": 1.0, "a/b": 0.0, "c/d": 0.3
+    }  # fmt: skip
+    assert parse_accept("," * 100_000) == {"*/*": 1.0}
+
+
+def given(**values):
+    return Parameters(values.items(), ("labels", "by", "min_score", "people", "*"))
+
+
+def test_parameters_are_read():
+    found = given(labels=" hair, face,", by="person", min_score="0.25", people="1, 3")
+    assert found.labels() == ("hair", "face")
+    assert (found.by(), found.min_score(), found.people()) == ("person", 0.25, (1, 3))
+    assert given().people() == "all"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("labels", ","), ("by", "x"), ("min_score", "nan"), ("min_score", "1.1"),
+     ("min_score", "1e999"), ("people", "0"), ("people", "1,,2"), ("people", "-1"),
+     ("people", "1" * 50), ("people", "\u0661")],
+)  # fmt: skip
+def test_parameters_that_make_no_sense(name, value):
+    found = given(**{name: value})
+    with pytest.raises(Problem):
+        getattr(found, name)()
+
+
+def test_what_is_worn_and_by_whom():
+    found = Parameters([("hat", "fedora"), ("hat.2", "cap"), ("top", "#7a1f3d")], ("*",))
+    assert found.worn() == [Worn("hat", "fedora"), Worn("hat", "cap", 2), Worn("top", "#7a1f3d")]
+    for name in ("hat.0", "hat.x", "shoes", "hat.999999", "hat.2.3"):
+        with pytest.raises(Problem, match="there is no parameter"):
+            Parameters([(name, "x")], ("*",))
+    with pytest.raises(Problem, match="given twice"):
+        Parameters([("hat", "a"), ("hat", "b")], ("*",))
+
+
+def test_a_form_is_split():
+    parts = split_form(
+        form({"image": ("\u7167\u7247.jpg", b"\r\n--ed\r\n\0"), "hat": "fedora"}), b"edge"
+    )
+    assert [(part.name, part.filename) for part in parts] == [
+        ("image", "\u7167\u7247.jpg"),
+        ("hat", None),
+    ]
+    assert (parts[0].content, parts[1].text) == (b"\r\n--ed\r\n\0", "fedora")
+
+
+def test_a_form_with_preamble_and_padding():
+    body = (
+        b"hello\r\n--edge  \r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--edge--\r\nbye"
+    )
+    assert [(part.name, part.content) for part in split_form(body, b"edge")] == [("a", b"1")]
+
+
+def test_boundaries():
+    assert boundary_of("multipart/form-data; boundary=a-b") == b"a-b"
+    assert boundary_of('Multipart/Form-Data; charset=x; boundary="a b"') == b"a b"
+    assert boundary_of("image/png") is None
+    with pytest.raises(Problem):
+        boundary_of("multipart/form-data; boundary=")
+
+
+@pytest.mark.parametrize(
+    ("filename", "name"),
+    [("a.b.jpg", "a.b"), ("../../x.png", "x"), ("C:\\y\\..\\z.JPG", "z"), ("", "photo"),
+     (".", "photo"), ("..", "photo"), ("/", "photo"), (".jpg", "jpg"), ("a\r\nb.png", "ab"),
+     ("\u5bb6.jpg", "\u5bb6"), ("x" * 500, "x" * 80), ("\u202egpj.exe", "gpj"),
+     ("con:aux.png", "conaux")],
+)  # fmt: skip
+def test_names_of_files(filename, name):
+    assert safe_name(filename) == name
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_the_store_forgets_what_is_longest_unused():
+    store = ResultStore(ServiceLimits(kept_count=2), Clock())
+    first, second = (store.add(Kept(b"photo", b"", "a")) for _ in range(2))
+    assert store.get(first)
+    third = store.add(Kept(b"photo", b"", "a"))
+    assert [store.get(one) is not None for one in (first, second, third)] == [True, False, True]
+
+
+def test_the_store_is_bounded_in_bytes_and_time():
+    clock = Clock()
+    store = ResultStore(ServiceLimits(kept_bytes=10_000, kept_seconds=60), clock)
+    small = store.add(Kept(b"x" * 5000, b"", "a"))
+    assert store.get(store.add(Kept(b"x" * 20_000, b"", "a"))) is None
+    assert (store.get(small), store.bytes) == (None, 0)
+    kept = store.add(Kept(b"x", b"y", "a"))
+    clock.now = 59
+    assert store.get(kept)
+    clock.now = 118
+    assert store.get(kept)
+    clock.now = 179
+    assert store.get(kept) is None
+    assert len(store) == store.bytes == 0
+
+
+def test_ids_cannot_be_guessed():
+    store = ResultStore(ServiceLimits())
+    ids = {store.add(Kept(b"", b"", "a")) for _ in range(100)}
+    assert len(ids) == 100
+    assert min(map(len, ids)) >= 22

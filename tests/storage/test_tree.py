@@ -1,0 +1,71 @@
+"""Nothing outside an output is ever reached through it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.storage.errors import TargetError
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
+from tests.support.hostile_folders import make_fifo
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Iterator[OutputTree]:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside/precious.png").write_bytes(b"kept")
+    with OutputTree(tmp_path / "out", create=True) as tree:
+        (tree.path / "labels").symlink_to(tmp_path / "outside")
+        yield tree
+
+
+def outside(tree: OutputTree) -> list[tuple[str, bytes]]:
+    folder = tree.path.parent / "outside"
+    return [(path.name, path.read_bytes()) for path in folder.iterdir()]
+
+
+def test_a_linked_folder_is_not_entered(tree: OutputTree) -> None:
+    assert tree.status("labels/precious.png") is None
+    assert not tree.has_file("labels/precious.png")
+    assert list(tree.walk("labels")) == []
+    assert not tree.remove("labels/precious.png")
+    with pytest.raises(ImageError):
+        tree.read("labels/precious.png")
+    with pytest.raises(TargetError, match="is a file or a link, not a folder"):
+        write_group(tree, [("labels/new.png", b"data")], None)
+    assert outside(tree) == [("precious.png", b"kept")]
+
+
+@pytest.mark.parametrize("name", ["../outside/x", "/etc/x", "a/../../x", "", "a\0b"])
+def test_names_never_lead_out(tree: OutputTree, name: str) -> None:
+    with pytest.raises(OutputError, match="not a name inside an output"):
+        write_group(tree, [(name, b"data")], None)
+
+
+def test_a_linked_a_hard_linked_and_a_piped_file_are_refused(tree: OutputTree) -> None:
+    precious = tree.path.parent / "outside/precious.png"
+    (tree.path / "link").symlink_to(precious)
+    os.link(precious, tree.path / "second_name")
+    make_fifo(tree.path / "pipe")
+    for name in ("link", "second_name", "pipe"):
+        with pytest.raises((OSError, OutputError)):
+            tree.open_file(name, os.O_WRONLY | os.O_APPEND)
+    assert tree.read("second_name") == b"kept"
+    for name in ("link", "pipe"):
+        with pytest.raises(ImageError):
+            tree.read(name)
+
+
+def test_a_tree_stays_where_it_was_opened(tree: OutputTree) -> None:
+    moved = tree.path.with_name("moved")
+    tree.path.rename(moved)
+    tree.path.symlink_to(tree.path.parent / "outside")
+    write_group(tree, [("x", b"data")])
+    assert (moved / "x").read_bytes() == b"data"
+    assert outside(tree) == [("precious.png", b"kept")]
+    assert not tree.is_there()

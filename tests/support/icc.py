@@ -1,0 +1,43 @@
+"""ICC profiles made from nothing: a matrix and a gamma. Layout: ICC.1:2010."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+Columns = tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True)
+class MatrixProfile:
+    """A display's profile and the XYZ columns (under D50) of its primaries."""
+
+    data: bytes
+    columns: Columns
+
+
+def matrix_profile(columns: Columns, gamma: float = 2.2) -> MatrixProfile:
+    """A profile of version 2 that calls itself ``test``."""
+    text = b"test\0"
+    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
+    tags = {
+        b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(79),
+        b"wtpt": _xyz((0.9642, 1.0, 0.8249)),
+        **{
+            name: _xyz(column)
+            for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)
+        },
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+    }
+    directory, body = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, content in tags.items():
+        directory += name + struct.pack(">II", start + len(body), len(content))
+        body += content + bytes(-len(content) % 4)
+    header = struct.pack(">I4xI4s4s4s", start + len(body), 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">iii", 63190, 65536, 54061)
+    return MatrixProfile(header + bytes(128 - len(header)) + directory + body, columns)
+
+
+def _xyz(values: tuple[float, ...]) -> bytes:
+    return b"XYZ " + bytes(4) + struct.pack(">iii", *(round(v * 65536) for v in values))

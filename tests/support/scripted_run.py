@@ -1,0 +1,40 @@
+"""A run of the scripted job in a process of its own, for tests that kill it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from m2fp_cli.batch.progress import choose_progress
+from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.shard import parse_shard
+from m2fp_cli.commands.running import say_how_it_went
+from m2fp_cli.errors import M2fpError
+from tests.support.scripted import ScriptedJob
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--stage-seconds", type=float, default=0.0)
+    parser.add_argument("--shard")
+    parser.add_argument("--quiet", action="store_true")
+    args = parser.parse_args()
+    job = ScriptedJob(args.output, stage_seconds=args.stage_seconds)
+    options = RunOptions(workers=2, shard=parse_shard(args.shard) if args.shard else None)
+    progress = choose_progress(quiet=args.quiet)
+    try:
+        scan = find_images([args.photos], rules=ScanRules(recursive=True), output=args.output)
+        report = run_batch(scan, job, options, progress)
+    except M2fpError as error:
+        print(f"m2fp: {error}", file=sys.stderr)
+        return error.exit_code
+    say_how_it_went(report, progress, "done")
+    return report.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""Nothing from outside moves the cursor, colors the terminal or fakes a line."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.terminal import displayable, say
+
+HOSTILE = "a\x1b[2Jb\x07\r\u202ec\x9b31m"
+
+
+def test_control_characters_become_escapes():
+    assert displayable(HOSTILE) == "a\\x1b[2Jb\\x07\\r\\u202ec\\x9b31m"
+
+
+def test_lines_stay_lines_and_nothing_else_passes():
+    stream = io.StringIO()
+    say(f"one\n{HOSTILE}", stream=stream)
+    assert stream.getvalue() == f"one\n{displayable(HOSTILE)}\n"
+
+
+@pytest.mark.parametrize("error", [M2fpError(HOSTILE), ImageError("corrupt", HOSTILE)])
+def test_no_error_carries_a_control_character(error):
+    assert str(error).isprintable()
+
+
+def test_no_label_carries_a_control_character():
+    with pytest.raises(ValueError, match="printable"):
+        LabelSet(("Background", HOSTILE))

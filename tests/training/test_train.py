@@ -1,0 +1,74 @@
+"""A run from its command line's objects to its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from tests.support.tiny_model import write_tiny_model
+from training.recipe import Phase, Recipe
+from training.train import Trainer
+
+NEVER = 1e9
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A run that was not stopped, which kept a copy of its first step."""
+
+    data: Path
+    out: Path
+    recipe: Recipe
+
+
+def draw_data(folder: Path) -> None:
+    """Three photos of a figure in two garments."""
+    for kind in ("photos", "labels"):
+        (folder / kind).mkdir(parents=True)
+    for name in ("1", "2", "3"):
+        labels = np.zeros((96, 64), np.uint8)
+        labels[20:50, 20:44], labels[50:90, 24:40], labels[8:20, 26:38] = 5, 9, 13
+        photo = np.stack([labels * 12 + 40] * 3, axis=-1)
+        cv2.imwrite(str(folder / "photos" / f"{name}.jpg"), photo)
+        cv2.imwrite(str(folder / "labels" / f"{name}.png"), labels)
+
+
+def train(recipe: Recipe, data: Path, out: Path) -> dict[str, Any]:
+    Trainer(recipe, [data], out, workers=0).train(NEVER)
+    state: dict[str, Any] = torch.load(out / "checkpoint.pt")
+    return state
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    draw_data(folder / "data")
+    model = write_tiny_model(folder / "model")
+    phase = Phase(1, (64, 64), 1)
+    configuration = json.loads((model / "configuration.json").read_text())
+    recipe = Recipe(configuration, (phase,), phase, height=96, seed=5, keep_at=(1,))
+    train(recipe, folder / "data", folder / "run")
+    return Trained(folder / "data", folder / "run", recipe)
+
+
+def test_a_run_takes_its_steps_and_keeps_the_copies_it_is_told_to(trained):
+    files = (trained.out / "step-1" / "checkpoint.pt", trained.out / "checkpoint.pt")
+    assert [torch.load(file)["progress"]["step"] for file in files] == [1, 2]
+    assert {path.name for path in trained.out.iterdir()} >= {"step-1", "checkpoint.pt"}
+
+
+def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(trained, tmp_path):
+    shutil.copy(trained.out / "step-1" / "checkpoint.pt", tmp_path)
+    again, whole = (
+        train(trained.recipe, trained.data, out)["average"] for out in (tmp_path, trained.out)
+    )
+    for name, value in whole.items():
+        assert torch.equal(value, again[name]), name

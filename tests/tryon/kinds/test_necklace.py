@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from m2fp_cli.tryon.kinds.necklace import (
+    NecklacePlacement,
+    find_region,
+    guess_ends,
+    place_necklace,
+)
+from tests.support.drawn_people import (
+    NECK,
+    TOP,
+    changed,
+    draw_person,
+    failed_checks,
+    make_wearer,
+    plain_accessory,
+    record_of,
+    wear,
+)
+
+
+def chain(length_mm=457.0):
+    """A red ribbon along the lower half of an ellipse, 400 wide and 200 high."""
+    y, x = np.mgrid[:220, :440]
+    away = np.hypot((x - 220) / 200, y / 200)
+    bgra = np.zeros((220, 440, 4), np.uint8)
+    bgra[(away > 0.9) & (away < 1.0)] = (40, 40, 200, 255)
+    ends = {"left_end": (20.0, 0.0), "right_end": (420.0, 0.0), "lowest": (220.0, 200.0)}
+    item = plain_accessory("necklace", bgra, ends)
+    return replace(item, numbers={"length_mm": length_mm})
+
+
+def place_of(wearer, item):
+    place = place_necklace(wearer.frame, wearer.figure, item)
+    assert isinstance(place, NecklacePlacement)
+    return place
+
+
+@pytest.mark.parametrize("name", ["chain", "pearls", "pendant"])
+def test_a_necklace_lies_below_the_chin(name):
+    drawn = draw_person()
+    done = wear(drawn, {"necklace": name})
+    assert record_of(done).placed
+    assert "on_face" not in failed_checks(record_of(done))
+    assert not changed(drawn, done)[: drawn.pixel(0, 1.7)[0]].any()
+
+
+def test_a_chain_goes_around_the_neck_half_a_unit_below_the_chin():
+    wearer = make_wearer(draw_person())
+    place = place_of(wearer, chain())
+    frame, (left, right) = wearer.frame, place.ends_xy
+    chin_y = frame.point(0, frame.chin)[1]
+    assert left[1] == right[1] == pytest.approx(chin_y + 0.5 * frame.unit, abs=0.1)
+    assert (right[0] - left[0]) / 2 / frame.unit == pytest.approx(0.8, abs=0.1)
+    assert (left[0] + right[0]) / 2 == pytest.approx(frame.eyes_xy[0], abs=0.1 * frame.unit)
+    for point, name in ((left, "left_end"), (place.lowest_xy, "lowest")):
+        u, v = place.inverse(*(np.array([value], np.float32) for value in point))
+        assert (u[0], v[0]) == pytest.approx(chain().anchors[name], abs=0.01)
+
+
+def test_a_longer_chain_hangs_lower_by_half_of_what_it_is_longer():
+    wearer = make_wearer(draw_person())
+    short, long = (place_of(wearer, chain(length)).lowest_xy[1] for length in (400.0, 463.0))
+    assert long - short == pytest.approx(0.5 * wearer.frame.unit)
+
+
+@pytest.mark.parametrize(("length_mm", "on_clothes"), [(457.0, False), (560.0, True)])
+def test_only_a_long_chain_lies_on_clothes(length_mm, on_clothes):
+    drawn = draw_person()
+    done = wear(drawn, {"necklace": chain(length_mm)})
+    red = changed(drawn, done) & (done.image_bgr.argmax(axis=2) == 2)
+    assert red[drawn.labels == NECK].any()
+    assert red[drawn.labels == TOP].any() == on_clothes
+
+
+def test_what_the_network_calls_face_far_beside_the_neck_carries_no_chain():
+    drawn = draw_person()
+    labels = drawn.labels
+    labels[drawn.box(1.3, 2.2, 1.9, 3.0)] = 13
+    wearer = make_wearer(drawn.with_labels(labels))
+    region = find_region(wearer.frame, wearer.figure, on_clothes=False)
+    assert np.array_equal(region & wearer.figure.mask("Face"), np.zeros_like(region))
+
+
+@pytest.mark.parametrize("left_u", [0.0, 0.3])
+def test_a_neck_under_cloth_or_seen_in_part_carries_no_chain(left_u):
+    drawn = draw_person()
+    labels = drawn.labels
+    labels[drawn.box(-9, 1.75, left_u, 99)] = TOP
+    labels[drawn.box(left_u + 0.7 if left_u else -9, 1.75, 9, 99)] = TOP
+    done = wear(drawn.with_labels(labels), {"necklace": "chain"})
+    assert record_of(done).reason == "the neck is covered"
+    assert not changed(drawn, done).any()
+
+
+@pytest.mark.parametrize("collar", [False, True])
+def test_a_chain_does_not_begin_on_the_cloth_of_a_wide_collar(collar):
+    drawn = draw_person()
+    labels = drawn.labels
+    beside = np.zeros_like(labels, dtype=np.bool_)
+    beside[drawn.box(-2, 2, 2, 99)] = collar
+    labels[beside & (labels == 0)] = TOP
+    record = record_of(wear(drawn.with_labels(labels), {"necklace": "chain"}))
+    assert (record.reason == "the neck is covered") is collar
+
+
+def test_ends_of_a_picture_are_its_upper_corners():
+    anchors = guess_ends(np.ones((60, 100), np.bool_))
+    assert anchors == {"left_end": (0.5, 0.0), "right_end": (99.5, 0.0), "lowest": (50.0, 60.0)}

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.errors import UsageError
+from m2fp_cli.tryon.garment import color_of, picture_cloth, plain_cloth
+from m2fp_cli.tryon.inspection import find_faults
+from m2fp_cli.tryon.kinds.top import load_cloth
+from tests.support.drawn_people import (
+    TOP,
+    changed,
+    draw_person,
+    failed_checks,
+    plain_accessory,
+    record_of,
+    values_of,
+    wear,
+)
+
+
+def test_a_color_changes_the_garment_only():
+    drawn = draw_person()
+    done = wear(drawn, {"top": "#a01830"})
+    garment, touched = drawn.labels == TOP, changed(drawn, done)
+    assert not touched[~garment].any()
+    assert touched[garment].mean() > 0.98
+    assert not failed_checks(record_of(done))
+
+
+@pytest.mark.parametrize("color", ["#a01830", "#e8e8e8", "#203050"])
+def test_folds_stay_and_the_color_is_met(color):
+    drawn = draw_person()
+    done = wear(drawn, {"top": color})
+    garment = done.image_bgr[drawn.labels == TOP]
+    assert np.median(garment, axis=0)[::-1] == pytest.approx(color_of(color), abs=14)
+    assert values_of(record_of(done))["folds_kept_r"] > 0.94
+
+
+def test_a_fabric_repeats_along_its_width():
+    drawn = draw_person()
+    tile = np.full((40, 40, 4), 255, np.uint8)
+    tile[:, :20, :3] = (30, 30, 200)  # red and white stripes
+    done = wear(drawn, {"top": picture_cloth("stripes", tile, 1.0)})
+    row = done.image_bgr[drawn.pixel(0, 7)[0], drawn.box(-3, 0, 3, 1)[1]].astype(int)
+    is_red = row[:, 2] - row[:, 0] > 60
+    assert np.count_nonzero(is_red[1:] != is_red[:-1]) == pytest.approx(12, abs=2)
+    assert is_red.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_the_pattern_of_old_cloth_is_left_out_and_said():
+    drawn = draw_person()
+    garment = drawn.labels == TOP
+    stripes = (np.arange(garment.shape[1]) // 4 % 2 == 0)[None] & garment
+    drawn.photo_bgr[stripes] = (20, 20, 160)
+    drawn.photo_bgr[garment & ~stripes] = (230, 230, 230)
+    done = wear(drawn, {"top": "#3060a0"})
+    assert "the old cloth is patterned, its detail was left out" in record_of(done).notes
+    inside = done.image_bgr[drawn.box(-2, 5, 2, 8)]
+    assert inside.std(axis=(0, 1)).max() < 12
+
+
+def test_somebody_without_a_top_is_left_alone():
+    drawn = draw_person()
+    labels = drawn.labels
+    labels[labels == TOP] = 9  # trousers
+    done = wear(drawn.with_labels(labels), {"top": "#a01830"})
+    assert record_of(done).reason == "no top is visible"
+    assert not changed(drawn, done).any()
+
+
+def test_every_sort_of_cloth_is_read(tmp_path):
+    for reference in ("#102030", "denim"):
+        tile = load_cloth(reference).tile_bgr
+        assert tile.dtype == np.float32
+        assert 0 <= tile.min() <= tile.max() <= 1
+    with pytest.raises(UsageError, match=r"no top has this name; use .*denim"):
+        load_cloth(str(tmp_path / "nothing"))
+
+
+@pytest.mark.parametrize(
+    ("text", "rgb"), [("#1a2B3c", (26, 43, 60)), ("#12345", None), ("red", None), ("#12345g", None)]
+)
+def test_colors_are_six_digits(text, rgb):
+    assert color_of(text) == rgb
+
+
+def test_clear_pixels_of_a_fabric_show_its_mean_color():
+    bgra = np.zeros((4, 4, 4), np.uint8)
+    bgra[:, :2] = (0, 0, 255, 255)
+    assert np.allclose(
+        picture_cloth("half", bgra, 1.0).tile_bgr, plain_cloth("", (255, 0, 0)).tile_bgr
+    )
+
+
+@pytest.mark.parametrize(("side", "faults"), [(31, 1), (32, 0)])
+def test_a_fabric_needs_some_pixels(side, faults):
+    fabric = plain_accessory("top", np.full((side, 64, 4), 255, np.uint8), {})
+    assert len(find_faults(fabric)) == faults

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2fp_cli.errors import UsageError
+from m2fp_cli.tryon.catalog import find_accessory, list_accessories, load_accessory
+from m2fp_cli.tryon.inspection import find_faults
+from m2fp_cli.tryon.kinds import KIND_NAMES
+from tests.support.picture_bytes import png_chunk, png_ihdr, png_of
+
+
+def save_png(path, bgra):
+    Image.fromarray(bgra[..., [2, 1, 0, 3]]).save(path)
+    return str(path)
+
+
+def capped_brim():
+    """A crown 100 wide over a brim 200 wide, in a canvas with much air."""
+    bgra = np.zeros((300, 500, 4), np.uint8)
+    bgra[100:180, 200:300] = 255
+    bgra[180:200, 150:350] = 255
+    return bgra
+
+
+@pytest.mark.parametrize(("name", "kind"), list_accessories().items())
+def test_what_comes_with_the_tool_is_sound(name, kind):
+    item = load_accessory(name, kind)
+    assert max(item.bgra.shape[:2]) >= 1024
+    assert item.notes == ()
+    assert find_faults(item) == []
+
+
+def test_there_is_a_choice_of_everything():
+    kinds = list(list_accessories().values())
+    counts = {kind: kinds.count(kind) for kind in KIND_NAMES}
+    assert counts["hat"] >= 4
+    assert counts["glasses"] >= 4
+    assert counts["earrings"] >= 3
+    assert counts["necklace"] >= 3
+    assert counts["top"] >= 4
+
+
+def test_a_name_may_be_written_with_a_hyphen():
+    assert find_accessory("sun-hat") == find_accessory("sun_hat")
+
+
+def test_a_bare_hat_gets_its_band_from_the_crown(tmp_path):
+    item = load_accessory(save_png(tmp_path / "hat.png", capped_brim()), "hat")
+    left, right = item.anchors["band_left"], item.anchors["band_right"]
+    assert (left[0] + right[0]) / 2 == pytest.approx(250, abs=1)
+    assert right[0] - left[0] == pytest.approx(110, abs=2)
+    assert 180 <= left[1] <= 200
+    assert "guessed" in item.notes[0]
+
+
+def test_a_mirrored_accessory_swaps_its_anchors():
+    hat = load_accessory("cap", "hat")
+    mirrored = hat.mirrored
+    width = hat.bgra.shape[1]
+    assert mirrored.anchors["band_left"][0] == pytest.approx(width - hat.anchors["band_right"][0])
+    assert (mirrored.mirrored.bgra == hat.bgra).all()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {"kind": "glasses"},
+        {"anchors": {"band_left": [1]}},
+        {"anchors": {"band_left": [10**400, 1]}},
+        {"anchors": {"band_left": [True, 1]}},
+        {"band_above_eyes": "high"},
+        {"band_above_eyes": 10**400},
+        {"style": "x" * 1000},
+    ],
+)
+def test_a_wrong_json_is_said(tmp_path, document):
+    path = save_png(tmp_path / "hat.png", capped_brim())
+    (tmp_path / "hat.json").write_text(json.dumps(document))
+    with pytest.raises(UsageError, match="hat"):
+        load_accessory(path, "hat")
+
+
+def test_a_deep_json_and_a_large_picture_are_said(tmp_path):
+    path = save_png(tmp_path / "hat.png", capped_brim())
+    (tmp_path / "hat.json").write_text("[" * 200_000)
+    with pytest.raises(UsageError, match=r"hat\.json: is nested too deeply"):
+        load_accessory(path, "hat")
+    huge = png_of(png_ihdr(30_000, 30_000), png_chunk(b"IDAT", zlib.compress(b"")))
+    (tmp_path / "huge.png").write_bytes(huge)
+    with pytest.raises(UsageError, match="more than 67 megapixels"):
+        load_accessory(str(tmp_path / "huge.png"), "hat")
+
+
+def test_no_picture_and_no_content_are_said(tmp_path):
+    (tmp_path / "hat.png").write_bytes(b"no picture")
+    with pytest.raises(UsageError, match="is not a picture in a known format"):
+        load_accessory(str(tmp_path / "hat.png"), "hat")
+    clear = save_png(tmp_path / "clear.png", np.zeros((50, 50, 4), np.uint8))
+    with pytest.raises(UsageError, match="transparent"):
+        load_accessory(clear, "hat")
+
+
+def test_a_wrong_name_is_answered_with_those_of_its_kind():
+    with pytest.raises(
+        UsageError, match=r"fedorra: is not a file, and no hat has this name; use .*fedora"
+    ) as raised:
+        load_accessory("fedorra", "hat")
+    assert "tartan" not in str(raised.value)
+
+
+def test_an_opaque_picture_has_a_fault(tmp_path):
+    opaque = save_png(tmp_path / "hat.png", np.full((400, 400, 4), 255, np.uint8))
+    faults = find_faults(load_accessory(opaque, "hat"))
+    assert any("no transparency" in fault for fault in faults)
