@@ -61,7 +61,7 @@ class ModelRow:
         name: short name.
         hub_id: ModelScope id; None for the bundled model.
         title: what it parses.
-        licence: licence of its weights.
+        license: license of its weights.
         default: whether it is the one that is used where none is named.
         folder: where its files lie; None when they are not on this machine.
         weights_bytes: size of its weights; None when they are not on this machine.
@@ -70,7 +70,7 @@ class ModelRow:
     name: str
     hub_id: str | None
     title: str
-    licence: str
+    license: str
     default: bool
     folder: str | None
     weights_bytes: int | None
@@ -80,7 +80,7 @@ class ModelRow:
 def list_models(as_json: AsJson = False) -> None:
     """List the models that have a short name.
 
-    Says of each what it parses, its licence, and whether it is on this machine.
+    Says of each what it parses, its license, and whether it is on this machine.
     """
     rows = [_row(model) for model in KNOWN_MODELS]
     if as_json:
@@ -226,7 +226,7 @@ def _row(model: KnownModel) -> ModelRow:
         name=model.name,
         hub_id=model.hub_id,
         title=model.title,
-        licence=model.licence,
+        license=model.license,
         default=model.name == default_name(),
         folder=str(found.folder) if found else None,
         weights_bytes=found.weights.stat().st_size if found else None,
@@ -238,12 +238,12 @@ def _print_table(rows: list[ModelRow]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "parses", "licence", "on this machine", "ModelScope id"):
+    for heading in ("name", "parses", "license", "on this machine", "ModelScope id"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         size = "no" if row.weights_bytes is None else f"{row.weights_bytes / 1e6:.0f} MB"
         name = f"{row.name} (default)" if row.default else row.name
-        table.add_row(name, row.title, row.licence, size, row.hub_id or "bundled")
+        table.add_row(name, row.title, row.license, size, row.hub_id or "bundled")
     # A pipe gets whole lines; only a terminal has a width.
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)

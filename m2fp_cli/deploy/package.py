@@ -108,7 +108,7 @@ def describe_network(
     model: ModelFolder, config: ModelConfig, size_hw: tuple[int, int], name: str
 ) -> dict[str, Any]:
     """What a program must know to use the network: the content of ``model.json``."""
-    licences = {one.name: one.licence for one in KNOWN_MODELS}
+    licences = {one.name: one.license for one in KNOWN_MODELS}
     return {
         "name": name,
         "m2fp": __version__,
