@@ -276,7 +276,7 @@ class _Run:
         self._progress.say(shape.line())
         self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape.line())
         limits = PoolLimits(photo_seconds=options.photo_seconds)
-        pool = Pool(self._job, shape, limits, self._switch, self._note)
+        pool = Pool(self._job, shape, limits, self._switch, self._note, self._tree)
         try:
             # Closed before the sweep: a worker that still lives may own a temporary.
             with contextlib.closing(pool.run(plan.todo)) as outcomes:
@@ -336,7 +336,7 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, tree: OutputTree) -> I
         return report
     stays = old.stamp == outcome.stamp or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return replace(report, files=old.report.files)
+        return replace(report, files=tuple(dict.fromkeys((*old.report.files, *report.files))))
     for name in set(old.report.files) - set(report.files):
         tree.remove(name)
     return report
