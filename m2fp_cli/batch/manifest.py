@@ -16,7 +16,8 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import Any
 
 from m2fp_cli.batch.history import (
@@ -168,10 +169,43 @@ def compact(tree: OutputTree, name: str, *, at_least: int = 1000) -> bool:
     """
     if not tree.has_file(name):
         return False
+    history, count = _read_one(tree, name)
+    documents = _needed_lines(history)
+    if count < at_least or count <= 2 * len(documents):
+        return False
+    _rewrite(tree, name, documents)
+    return True
+
+
+def forget(tree: OutputTree, name: str, keys: Set[str]) -> None:
+    """Rewrite a manifest without the entries of some photos; the holder only.
+
+    Raises:
+        OutputError: it cannot be read or written.
+    """
+    history, _ = _read_one(tree, name)
+    if not history.entries.keys() & keys:
+        return
+    for key in keys & history.entries.keys():
+        run = history.runs.get(history.entries.pop(key).run)
+        if run is not None:  # or the photo would count as one that the run has not come to
+            history.runs[run.run] = replace(run, pending=max(0, run.pending - 1))
+    for claimed in history.claims.values():
+        claimed -= keys
+    _rewrite(tree, name, _needed_lines(history))
+
+
+def _read_one(tree: OutputTree, name: str) -> tuple[History, int]:
+    """What one manifest says, and the number of its lines."""
     history, count = History(), 0
     for document in read_lines(tree, name):
         history.take(name, document)
         count += 1
+    return history, count
+
+
+def _needed_lines(history: History) -> list[dict[str, Any]]:
+    """What a manifest must hold to say the same."""
     entries = list(history.entries.values())
     by_signature = {run.signature: run for run in history.runs.values()}
     used = {entry.signature for entry in entries}
@@ -179,13 +213,14 @@ def compact(tree: OutputTree, name: str, *, at_least: int = 1000) -> bool:
     latest = [history.runs[run] for run in history.latest.values()]
     starts += [run for run in latest if run not in starts]
     starts.sort(key=lambda run: run.started)
-    if count < at_least or count <= 2 * (len(entries) + len(starts)):
-        return False
     documents = [*map(start_line, starts), *map(entry_line, entries)]
     for run, keys in history.claims.items():
         open_keys = sorted(keys - history.entries.keys())
         if open_keys:
             documents.append({"v": VERSION, "run": run, "claims": open_keys})
-    lines = (json.dumps(document, separators=(",", ":")) for document in documents)
-    write_group(tree, [(name, ("\n".join(lines) + "\n").encode("ascii"))], (name,))
-    return True
+    return documents
+
+
+def _rewrite(tree: OutputTree, name: str, documents: Sequence[Mapping[str, Any]]) -> None:
+    lines = (json.dumps(document, separators=(",", ":")) + "\n" for document in documents)
+    write_group(tree, [(name, "".join(lines).encode("ascii"))], (name,))

@@ -32,6 +32,7 @@ from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import make_preview, read_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
 from m2fp_cli.storage.tree import OutputTree
+from tests.support.hostile_folders import without_rights
 from tests.support.outputs import history_of
 from tests.support.parsed_tree import FACE, HAIR, PANTS, UPPER, make_tree, two_people
 
@@ -205,6 +206,24 @@ def test_damaged_result_is_shown_as_failed(tmp_path):
 def test_nothing_to_report(tmp_path):
     result = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert isinstance(result.exception, NoImagesError)
+
+
+def test_the_page_of_results_that_may_not_be_changed():
+    with without_rights() as folder:
+        _, output = make_tree(folder)
+        closed = [output, *(path for path in output.rglob("*") if path.is_dir())]
+        for path in closed:
+            path.chmod(0o555)
+        page = folder / "page.html"
+        said = CliRunner().invoke(app, ["report", str(output), "-q"])
+        assert "no permission to write there" in str(said.exception)
+        assert (
+            CliRunner().invoke(app, ["report", str(output), "-q", "-o", str(page)]).exit_code == 0
+        )
+        assert len(Page(page.read_text()).index["photos"]) == 2
+        assert not (output / ".m2fp" / "report").exists()
+        for path in closed:
+            path.chmod(0o777)
 
 
 def test_parse_makes_the_page_when_asked(tmp_path, monkeypatch):
