@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from m2fp_cli.records.results import ParsingResult
     from m2fp_cli.tryon.fitting import Outfit, TryOn
 
-_FITTING_VERSION = "8"  # part of the signature: raise it when the same settings look different
+_FITTING_VERSION = "9"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
 
 
