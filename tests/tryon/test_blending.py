@@ -23,5 +23,7 @@ def test_grain_of_normal_noise_is_its_deviation():
     everywhere = np.ones(noise.shape, np.bool_)
     for sigma in (2, 6):
         noisy = np.round(128 + sigma * noise).astype(np.uint8)
-        assert measure_grain(noisy, everywhere) == pytest.approx(sigma, rel=0.08)  # levels are whole
+        assert measure_grain(noisy, everywhere) == pytest.approx(
+            sigma, rel=0.08
+        )  # levels are whole
     assert measure_grain(np.full((50, 50), 9, np.uint8), everywhere[:50, :50]) == 0
