@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint types format clean accessories pictures
+.PHONY: help setup demo demo-serve image-test test check lint types format clean accessories pictures
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,12 @@ setup: ## make .venv with m2fp, its tools and, on CPython 3.10, the reference en
 
 demo: setup ## parse the example photos with the bundled model, into m2fp-out
 	$(BIN)/m2fp parse examples --model starter -o m2fp-out
+
+demo-serve: setup ## start the web page with the bundled model, on http://127.0.0.1:5000
+	$(BIN)/m2fp serve --model starter
+
+image-test: ## build the image and try it, without a registry or a daemon (root, buildah, debootstrap)
+	bash setup/image_test.sh
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest

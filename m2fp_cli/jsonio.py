@@ -7,18 +7,44 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import stat
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+
+MAX_BYTES = 1 << 24  # of a file that people write
+
+
+def read_json(path: Path, *, most_bytes: int = MAX_BYTES) -> Any:
+    """Parse a file, which may be anything that has this name; never waits for a pipe or a device.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a regular file, too large, or as ``parse_json``.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError("is not a regular file")
+        data = file.read(most_bytes + 1)
+    if len(data) > most_bytes:
+        raise ValueError(f"is larger than {most_bytes >> 20} MB")
+    return parse_json(data)
 
 
 def parse_json(data: bytes | str) -> Any:
-    """Parse a document; NaN and infinity, which JSON does not have, are refused.
+    """Parse a document.
+
+    NaN and infinity, which JSON does not have, are refused, and names that are there twice.
 
     Raises:
         ValueError: it is not valid JSON, or nested too deeply.
     """
     try:
-        return json.loads(data, parse_constant=_refuse_constant)
+        return json.loads(
+            data, parse_constant=_refuse_constant, object_pairs_hook=_refuse_repeated_names
+        )
     except RecursionError as error:
         raise ValueError("is nested too deeply") from error
     except ValueError as error:
@@ -77,6 +103,14 @@ def object_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ValueError(f'"{key}" must be an object')
     return value
+
+
+def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
+    return document
 
 
 def _refuse_constant(name: str) -> Any:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from m2fp_cli.batch.crew import Member
+from m2fp_cli.batch.worker_handle import WorkerHandle
 
 TICK_SECONDS = 1.0
 _GAP_SECONDS = 30.0  # the parent slept for longer: its clocks say nothing about the workers
@@ -57,10 +57,10 @@ class PoolClock:
             return _SECONDS_WITHOUT_MEDIAN
         return max(_LEAST_SECONDS, _MEDIANS * statistics.median(self._seconds))
 
-    def patience(self, crew: Sequence[Member[Any]], start_after: float) -> float:
+    def patience(self, handles: Sequence[WorkerHandle[Any]], start_after: float) -> float:
         """How long to wait for a word: until the next limit, at most a tick."""
         now = time.monotonic()
-        active = (held for m in crew for held in m.held.values() if held.stage.is_active)
+        active = (held for m in handles for held in m.held.values() if held.stage.is_active)
         until = min(
             (held.since + self.limit_seconds for held in active), default=now + TICK_SECONDS
         )
@@ -68,8 +68,10 @@ class PoolClock:
             until = min(until, start_after)
         return min(TICK_SECONDS, max(0.0, until - now) + 0.01)
 
-    def too_late(self, crew: Sequence[Member[Any]]) -> Iterator[tuple[Member[Any], str]]:
-        """Members who take too long for the first time, and a sentence why.
+    def too_late(
+        self, handles: Sequence[WorkerHandle[Any]]
+    ) -> Iterator[tuple[WorkerHandle[Any], str]]:
+        """Workers that take too long for the first time, and a sentence why.
 
         When the parent itself was away (a suspended machine, a slow reader of reports), everybody
         gets that time back.
@@ -77,11 +79,11 @@ class PoolClock:
         now = time.monotonic()
         gap, self._looked_at = now - self._looked_at, now
         if gap > _GAP_SECONDS:
-            for member in crew:
+            for member in handles:
                 member.forgive(gap)
             return
         limit, boot_limit = self.limit_seconds, self._limits.boot_seconds
-        for member in crew:
+        for member in handles:
             if member.timed_out:
                 continue
             if any(h.stage.is_active and now - h.since > limit for h in member.held.values()):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from m2fp_cli.batch.crew import Member, describe_exit
 from m2fp_cli.batch.resources import count_oom_kills
+from m2fp_cli.batch.worker_handle import WorkerHandle, describe_exit
 from m2fp_cli.errors import ImageError, M2fpError
 
 _BARREN_DEATHS = 50  # in a row, without a photo that ended
@@ -31,7 +31,7 @@ class DeathRegister:
         """A photo has ended."""
         self._in_a_row = 0
 
-    def explain(self, member: Member[Any], code: int) -> ImageError:
+    def explain(self, member: WorkerHandle[Any], code: int) -> ImageError:
         """Why a worker died, as the failure of the photos it had in its hands."""
         if member.timed_out:
             return ImageError("timeout", member.timed_out)
@@ -41,8 +41,8 @@ class DeathRegister:
             return ImageError("out_of_memory", "its process was killed, the memory was used up")
         return ImageError("crash", f"its process ended with {describe_exit(code)}")
 
-    def count(self, member: Member[Any]) -> float:
-        """Count one death; the seconds to wait before the next worker is started."""
+    def record(self, member: WorkerHandle[Any]) -> float:
+        """Record one death; returns the seconds to wait before the next worker is started."""
         self._in_a_row += 1
         if member.is_ready:
             return 0.0

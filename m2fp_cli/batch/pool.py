@@ -30,7 +30,6 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
-from m2fp_cli.batch.crew import Held, Member
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready
@@ -39,8 +38,12 @@ from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import ImageError
+
+MAX_ATTEMPTS = 2
+"""How often a photo is tried over which workers die: the second time alone, at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Pool:
         self.killed = False
         self._job, self._limits, self._switch, self._note = job, limits, switch, note
         self._workers, self._threads = plan.workers, plan.threads
-        self._crew: list[Member[ImageTask]] = []
+        self._handles: list[WorkerHandle[ImageTask]] = []
         self._queue: deque[ImageTask] = deque()
         self._suspects: deque[ImageTask] = deque()
         self._outcomes: list[Outcome] = []
@@ -113,10 +116,10 @@ class Pool:
         orderly = False
         try:
             while not self._is_over():
-                self._recruit()
+                self._adjust_workers()
                 self._hand_out()
-                self._listen()
-                self._enforce_time()
+                self._wait_for_messages()
+                self._kill_late_workers()
                 yield from self._outcomes
                 self._outcomes.clear()
                 if self._fatal is not None:
@@ -130,25 +133,25 @@ class Pool:
 
     def _is_over(self) -> bool:
         if self._switch.is_draining:
-            return self._switch.is_over or not self._crew
-        return not (self._queue or self._suspects or any(m.held for m in self._crew))
+            return self._switch.is_over or not self._handles
+        return not (self._queue or self._suspects or any(m.held for m in self._handles))
 
-    def _is_solo(self) -> bool:
+    def _only_retries_left(self) -> bool:
         """Whether only suspects are left."""
-        held = (held for member in self._crew for held in member.held.values())
-        return not self._queue and all(one.solo for one in held)
+        held = (held for member in self._handles for held in member.held.values())
+        return not self._queue and all(one.is_retry for one in held)
 
-    def _recruit(self) -> None:
+    def _adjust_workers(self) -> None:
         """Start and dismiss workers so that there are as many as there is work for."""
-        staying = [m for m in self._crew if not (m.is_leaving or m.is_retiring)]
-        for member in self._crew:
+        staying = [m for m in self._handles if not (m.is_leaving or m.is_retiring)]
+        for member in self._handles:
             if member.is_retiring and not member.held and not member.is_leaving:
                 member.dismiss()
         if self._switch.is_draining:
             self._dismiss_all()
             return
-        if self._is_solo():
-            wanted = 1 if self._suspects or any(m.held for m in self._crew) else 0
+        if self._only_retries_left():
+            wanted = 1 if self._suspects or any(m.held for m in self._handles) else 0
             for member in [m for m in staying if m.is_free][: max(0, len(staying) - wanted)]:
                 member.dismiss() if member.is_ready else member.kill()
                 member.is_leaving = True
@@ -157,10 +160,10 @@ class Pool:
             wanted = min(self._workers, busy + len(self._queue))
         if time.monotonic() >= self._start_after:
             for _ in range(wanted - len(staying)):
-                self._crew.append(Member(run_worker, self._job, self._threads))
+                self._handles.append(WorkerHandle(run_worker, self._job, self._threads))
 
     def _dismiss_all(self) -> None:
-        for member in self._crew:
+        for member in self._handles:
             if not member.is_leaving:
                 member.dismiss()
                 if not member.is_ready:
@@ -169,44 +172,44 @@ class Pool:
     def _hand_out(self) -> None:
         if self._switch.is_draining:
             return
-        if self._is_solo():
-            if self._suspects and len(self._crew) == 1 and self._crew[0].can_start:
+        if self._only_retries_left():
+            if self._suspects and len(self._handles) == 1 and self._handles[0].can_start:
                 suspect = self._suspects[0]
-                if self._crew[0].assign(next(self._tickets), suspect, solo=True):
+                if self._handles[0].assign(next(self._tickets), suspect, is_retry=True):
                     self._suspects.popleft()
             return
-        for member in self._crew:
+        for member in self._handles:
             if self._queue and member.can_start:
                 self._assign(member)
-        free = sum(member.is_free for member in self._crew)
-        for member in self._crew:
+        free = sum(member.is_free for member in self._handles)
+        for member in self._handles:
             # A photo ahead for one worker must not be missing for another that has none.
             if len(self._queue) > free and member.can_prefetch:
                 self._assign(member)
 
-    def _assign(self, member: Member[ImageTask]) -> None:
-        if member.assign(next(self._tickets), self._queue[0], solo=False):
+    def _assign(self, member: WorkerHandle[ImageTask]) -> None:
+        if member.assign(next(self._tickets), self._queue[0], is_retry=False):
             self._queue.popleft()
 
-    def _listen(self) -> None:
-        members = {member.connection: member for member in self._crew}
-        patience = self._clock.patience(self._crew, self._start_after)
+    def _wait_for_messages(self) -> None:
+        members = {member.connection: member for member in self._handles}
+        patience = self._clock.patience(self._handles, self._start_after)
         ready = wait([*members, self._switch.fileno()], timeout=patience)
         for source in ready:
             if isinstance(source, int):
                 self._switch.clear_wake()
             else:
-                self._hear(members[source])  # type: ignore[index]
+                self._receive(members[source])  # type: ignore[index]
 
-    def _hear(self, member: Member[ImageTask]) -> None:
+    def _receive(self, member: WorkerHandle[ImageTask]) -> None:
         """Take all that a worker has said; its end of file is its death."""
         try:
             while member.connection.poll():
-                self._take(member, member.connection.recv())
+                self._handle_message(member, member.connection.recv())
         except (EOFError, OSError):
-            self._bury(member)
+            self._handle_death(member)
 
-    def _take(self, member: Member[ImageTask], message: FromWorker) -> None:
+    def _handle_message(self, member: WorkerHandle[ImageTask], message: FromWorker) -> None:
         if isinstance(message, Moved):
             member.held[message.ticket].move(message.stage)
         elif isinstance(message, Finished):
@@ -216,12 +219,12 @@ class Pool:
         elif isinstance(message, GaveUp):
             self._give_up(member, message)
 
-    def _finish(self, member: Member[ImageTask], message: Finished) -> None:
+    def _finish(self, member: WorkerHandle[ImageTask], message: Finished) -> None:
         held = member.held.pop(message.ticket)
         held.move(held.stage)
         self._clock.learn(held.longest_seconds)
         self._deaths.see_progress()
-        report = replace(message.report, attempts=2) if held.solo else message.report
+        report = replace(message.report, attempts=MAX_ATTEMPTS) if held.is_retry else message.report
         pid = member.process.pid or 0
         self._outcomes.append(Outcome(report, message.stamp, pid, message.resident_bytes))
         if member.has_grown(message.resident_bytes, self._limits.growth_bytes):
@@ -229,9 +232,9 @@ class Pool:
             size = message.resident_bytes / 1e6
             self._note(f"worker {pid} has grown to {size:.0f} MB; it is replaced")
 
-    def _give_up(self, member: Member[ImageTask], message: GaveUp) -> None:
+    def _give_up(self, member: WorkerHandle[ImageTask], message: GaveUp) -> None:
         member.is_leaving = True
-        others = [one for one in self._crew if one is not member]
+        others = [one for one in self._handles if one is not member]
         if message.booting and self._workers > 1 and (self._ever_ready or others):
             self._workers -= 1
             self._note(f"going on with {self._workers} workers: {message.error}")
@@ -240,10 +243,10 @@ class Pool:
 
     # -------------------------------------------------------------------------------- the deaths
 
-    def _bury(self, member: Member[ImageTask]) -> None:
-        self._crew.remove(member)
+    def _handle_death(self, member: WorkerHandle[ImageTask]) -> None:
+        self._handles.remove(member)
         pid = member.process.pid or 0
-        code = member.bury()
+        code = member.reap()
         if member.is_leaving or self._switch.is_draining:
             self._requeue(member.held.values())
             return
@@ -251,49 +254,49 @@ class Pool:
         error = self._deaths.explain(member, code)
         when = "" if member.is_ready else " while it started"
         self._note(f"worker {pid} died{when}: {error}")
-        active = [held for held in member.held.values() if held.stage.is_active or held.solo]
+        active = [held for held in member.held.values() if held.stage.is_active or held.is_retry]
         self._requeue(held for held in member.held.values() if held not in active)
         for held in active:
-            self._accuse(held, error, pid)
-        self._start_after = time.monotonic() + self._deaths.count(member)
+            self._retry_or_quarantine(held, error, pid)
+        self._start_after = time.monotonic() + self._deaths.record(member)
         verdict = self._deaths.verdict(error, self._workers, ever_ready=self._ever_ready)
         self._fatal = self._fatal or verdict
         if error.reason == "out_of_memory":
-            self._ease_off()
+            self._use_fewer_workers()
 
-    def _requeue(self, helds: Iterable[Held[ImageTask]]) -> None:
-        self._queue.extendleft(held.task for held in reversed([*helds]) if not held.solo)
+    def _requeue(self, helds: Iterable[HeldTask[ImageTask]]) -> None:
+        self._queue.extendleft(held.task for held in reversed([*helds]) if not held.is_retry)
 
-    def _accuse(self, held: Held[ImageTask], error: ImageError, pid: int) -> None:
+    def _retry_or_quarantine(self, held: HeldTask[ImageTask], error: ImageError, pid: int) -> None:
         """A photo was worked on when its worker died: try it again later, or quarantine it."""
-        if not held.solo:
+        if not held.is_retry:
             self._suspects.append(held.task)
             return
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
-        self._outcomes.append(Outcome(replace(report, attempts=2), stamp, pid))
+        self._outcomes.append(Outcome(replace(report, attempts=MAX_ATTEMPTS), stamp, pid))
         self._deaths.see_progress()
 
-    def _ease_off(self) -> None:
+    def _use_fewer_workers(self) -> None:
         """Out of memory twice: fewer workers from here on."""
         times = self._deaths.out_of_memory
         if times >= 2 and self._workers > 1:
             self._workers -= 1
             self._note(f"memory was used up {times} times; {self._workers} workers go on")
 
-    def _enforce_time(self) -> None:
-        for member, why in self._clock.too_late(self._crew):
+    def _kill_late_workers(self) -> None:
+        for member, why in self._clock.too_late(self._handles):
             member.timed_out = why
             self.killed = True
             member.kill()
 
     def _close(self, *, orderly: bool) -> None:
-        for member in self._crew:
+        for member in self._handles:
             if orderly:
                 member.dismiss()
             else:
                 self.killed = True
                 member.kill()
-        for member in self._crew:
-            member.bury()
-        self._crew.clear()
+        for member in self._handles:
+            member.reap()
+        self._handles.clear()

@@ -42,7 +42,7 @@ def run_worker(connection: Connection, job: Job, threads: int) -> None:
 
 
 @dataclass(frozen=True, eq=False)
-class _Held:
+class _PhotoInWork:
     """A photo between two stages; ``value`` is what the worker returned."""
 
     ticket: int
@@ -56,8 +56,8 @@ class _Stages:
 
     def __init__(self, line: WorkerLine, job: Job, worker: Worker) -> None:
         self._line, self._job, self._worker = line, job, worker
-        self._loaded: queue.SimpleQueue[_Held | None] = queue.SimpleQueue()
-        self._computed: queue.SimpleQueue[_Held | None] = queue.SimpleQueue()
+        self._loaded: queue.SimpleQueue[_PhotoInWork | None] = queue.SimpleQueue()
+        self._computed: queue.SimpleQueue[_PhotoInWork | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def run(self) -> None:
@@ -86,28 +86,28 @@ class _Stages:
     def _load(self, ticket: int, task: ImageTask) -> None:
         self._line.say(Moved(ticket, Stage.LOAD))
         stamp = stamp_files(self._job.depends_on(task), checksum=True)
-        held = _Held(ticket, task, stamp, None)
+        held = _PhotoInWork(ticket, task, stamp, None)
         with self._reporting(held):
             value = self._worker.load(task)
             self._line.say(Moved(ticket, Stage.LOADED))
-            self._loaded.put(_Held(ticket, task, stamp, value))
+            self._loaded.put(_PhotoInWork(ticket, task, stamp, value))
 
     def _pass_on(
-        self, held: _Held, stage: Stage, work: Callable[[ImageTask, Any], Any], done: Stage
+        self, held: _PhotoInWork, stage: Stage, work: Callable[[ImageTask, Any], Any], done: Stage
     ) -> None:
         self._line.say(Moved(held.ticket, stage))
         with self._reporting(held):
             value = work(held.task, held.value)
             self._line.say(Moved(held.ticket, done))
-            self._computed.put(_Held(held.ticket, held.task, held.stamp, value))
+            self._computed.put(_PhotoInWork(held.ticket, held.task, held.stamp, value))
 
-    def _save(self, held: _Held) -> None:
+    def _save(self, held: _PhotoInWork) -> None:
         self._line.say(Moved(held.ticket, Stage.SAVE))
         with self._reporting(held):
             self._finish(held, self._worker.save(held.task, held.value))
 
     @contextlib.contextmanager
-    def _reporting(self, held: _Held) -> Iterator[None]:
+    def _reporting(self, held: _PhotoInWork) -> Iterator[None]:
         """Turn what a stage raises into the photo's report, or the end of this process."""
         try:
             yield
@@ -120,8 +120,8 @@ class _Stages:
         except Exception as error:
             self._fail(held, as_image_error(error))
 
-    def _fail(self, held: _Held, error: ImageError) -> None:
+    def _fail(self, held: _PhotoInWork, error: ImageError) -> None:
         self._finish(held, failed_report(held.task, error))
 
-    def _finish(self, held: _Held, report: ImageReport) -> None:
+    def _finish(self, held: _PhotoInWork, report: ImageReport) -> None:
         self._line.say(Finished(held.ticket, report, held.stamp, resident_bytes(os.getpid())))

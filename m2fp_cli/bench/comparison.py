@@ -11,6 +11,7 @@ from typing import Any
 from m2fp_cli.bench.document import FORMAT, Series
 from m2fp_cli.bench.statistics import Ratio, ratio_of_medians
 from m2fp_cli.errors import UsageError
+from m2fp_cli.jsonio import read_json
 from m2fp_cli.terminal import displayable
 
 _TOLD_SETTINGS = ("model", "weights", "precision", "threads")
@@ -91,7 +92,7 @@ def load_run(path: Path) -> StoredRun:
     """
     name = displayable(path)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         if document["format"] != FORMAT:
             raise UsageError(f"{name}: is of format {document['format']!r}, not {FORMAT!r}")
         settings, machine = document["settings"], document["environment"]

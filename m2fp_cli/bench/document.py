@@ -11,6 +11,7 @@ from m2fp_cli.bench.environment import Environment, waiting_doubts
 from m2fp_cli.bench.offline import OfflineFigures
 from m2fp_cli.bench.paint import PaintFigures
 from m2fp_cli.bench.roofline import RooflineFigures
+from m2fp_cli.bench.service import ServiceFigures
 from m2fp_cli.bench.single import EngineFacts, EngineFigures, PhotoFigures
 from m2fp_cli.bench.statistics import doubts, summarise
 
@@ -47,7 +48,7 @@ class Series:
     """Samples that can be compared with those of another run.
 
     Attributes:
-        scenario: ``single``, ``offline`` or ``paint``.
+        scenario: ``single``, ``offline``, ``serve`` or ``paint``.
         case: the photo, the pool's shape, or what is painted.
         engine: whose they are.
         seconds: raw samples; less is better.
@@ -71,6 +72,7 @@ class Document:
         engines: what is known of each engine.
         single: photos one by one.
         offline: pools.
+        serve: services under load.
         paint: painting.
         roofline: the network against its bound.
         warnings: reasons to distrust the figures.
@@ -81,6 +83,7 @@ class Document:
     engines: dict[str, EngineFacts] = field(default_factory=dict)
     single: list[PhotoFigures] = field(default_factory=list)
     offline: list[OfflineFigures] = field(default_factory=list)
+    serve: list[ServiceFigures] = field(default_factory=list)
     paint: list[PaintFigures] = field(default_factory=list)
     roofline: list[RooflineFigures] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -92,6 +95,8 @@ class Document:
                 yield Series("single", photo.name, name, one.seconds, one.map_sha256)
         for pool in self.offline:
             yield Series("offline", pool.name, "m2fp", pool.intervals)
+        for service in self.serve:
+            yield Series("serve", service.name, "m2fp", service.seconds)
         for painting in self.paint:
             yield Series("paint", painting.name, "m2fp", painting.seconds)
 
@@ -120,6 +125,7 @@ class Document:
             "engines": {name: asdict(facts) for name, facts in self.engines.items()},
             "single": [_photo_json(photo) for photo in self.single],
             "offline": [asdict(pool) for pool in self.offline],
+            "serve": [_service_json(one) for one in self.serve],
             "paint": [{**asdict(p), "summary": asdict(summarise(p.seconds))} for p in self.paint],
             "roofline": [_roofline_json(one) for one in self.roofline],
             "warnings": self.warnings,
@@ -143,6 +149,10 @@ def _engine_json(one: EngineFigures) -> dict[str, Any]:
 
 def _roofline_json(one: RooflineFigures) -> dict[str, Any]:
     return {**asdict(one), "shares": {stage: one.share(stage) for stage in one.seconds}}
+
+
+def _service_json(one: ServiceFigures) -> dict[str, Any]:
+    return {**asdict(one), "share": one.share, "p99_seconds": one.p99_seconds}
 
 
 def _samples(count: int) -> str:

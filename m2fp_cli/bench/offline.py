@@ -105,6 +105,7 @@ def measure_offline(
         folder = Path(text)
         sources = [write_photo(photo, folder) for photo in photos]
         own = replace(job, output=folder / "out")
+        own.output.mkdir()
         pool = Pool(own, plan, PoolLimits(), switch, say)
         watch = _Watch(patience, warm_up=2 * plan.workers)
         with contextlib.closing(pool.run(list(_tasks(sources)))) as outcomes:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from m2fp_cli.bench.child import Child
 from m2fp_cli.bench.photos import synthetic_photo
-from m2fp_cli.bench.serve import Answerer, serve
+from m2fp_cli.bench.serve import AnswerFunction, serve
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.palette import DEFAULT_SCHEME, SCHEMES
 from m2fp_cli.render.maps import PhotoMaps
@@ -111,7 +111,7 @@ def settings_of(kind: str) -> PaintSettings:
     return PaintSettings(SCHEMES[DEFAULT_SCHEME], contours=everything, legend=everything)
 
 
-def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
+def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     """Draw what is painted; see ``serve``."""
     import cv2
 

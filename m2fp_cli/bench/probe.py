@@ -13,13 +13,13 @@ import numpy as np
 
 from m2fp_cli.bench.agreement import answer_digest, write_answer
 from m2fp_cli.bench.order import ProbeOrder
-from m2fp_cli.bench.serve import Answerer, peak_mib, reset_peak, serve, waited_seconds
+from m2fp_cli.bench.serve import AnswerFunction, peak_mib, reset_peak, serve, waited_seconds
 
 if TYPE_CHECKING:
     from m2fp_cli.engine.parser import Engine
 
 
-def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
+def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     """Load the engine; see ``serve``."""
     import torch
 

@@ -25,6 +25,14 @@ def cpu_seconds(pid: int) -> float:
     return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def children_of(pid: int) -> list[int]:
+    """Processes that descend from a process, the nearest first."""
+    found = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        found += [int(word) for word in _read(path).split()]
+    return found + [one for child in found for one in children_of(child)]
+
+
 def _kib(path: Path, name: str) -> int:
     for line in _read(path).splitlines():
         words = line.split()

@@ -11,7 +11,7 @@ import numpy as np
 
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.roofline import STAGES, TOTAL
-from m2fp_cli.bench.serve import Answerer, serve
+from m2fp_cli.bench.serve import AnswerFunction, serve
 
 if TYPE_CHECKING:
     from torch import nn
@@ -102,7 +102,7 @@ def parts_of(network: M2FP) -> dict[str, nn.Module]:
     return dict(zip(STAGES, modules, strict=True))
 
 
-def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], Answerer]:
+def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     """Load the engine and measure the machine's bound; see ``serve``."""
     import torch
 

@@ -24,6 +24,7 @@ from m2fp_cli.bench.paint import measure_painting
 from m2fp_cli.bench.photos import SIZES, Photo, digest_photos
 from m2fp_cli.bench.roofline import measure_roofline
 from m2fp_cli.bench.rounds import Patience
+from m2fp_cli.bench.service import measure_service
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
 from m2fp_cli.jobs.model_files import find_model
@@ -32,7 +33,7 @@ from m2fp_cli.terminal import displayable
 
 RANDOM = "random"
 MODEL_WRITER = "m2fp_cli.bench.model_writer"
-SCENARIOS = ("single", "offline", "paint")
+SCENARIOS = ("single", "offline", "serve", "paint")
 Say = Callable[[str], None]
 _MANY_PHOTOS = 1000  # what the pool is planned for
 
@@ -121,6 +122,8 @@ def _run_parsing(
         _run_roofline(plan, order, job.output.parent, document, say)
     if "offline" in plan.scenarios:
         _run_offline(plan, job, document, say)
+    if "serve" in plan.scenarios:
+        _run_service(plan, job, document, say)
 
 
 def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob:
@@ -188,6 +191,22 @@ def _run_roofline(
 
 def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
     cores = document.environment.cores
+    shapes = sweep_shapes(cores) if plan.sweep else [_pool_shape(plan, job)]
+    for shape in shapes:
+        figures = measure_offline(plan.photos, job, shape, plan.pool, cores=cores, say=say)
+        document.offline.append(figures)
+        say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
+
+
+def _run_service(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
+    cores, shape = document.environment.cores, _pool_shape(plan, job)
+    figures = measure_service(plan.photos, job, shape, plan.pool, cores=cores, say=say)
+    document.serve.append(figures)
+    say(f"serve: {figures.rate:.2f} photos/s, {figures.share:.0%} of the pool's")
+
+
+def _pool_shape(plan: BenchPlan, job: ParseJob) -> tuple[int, int]:
+    """Workers, and threads of each, as asked for or as a run would choose them."""
     chosen = plan_pool(
         look_at_machine(),
         _MANY_PHOTOS,
@@ -195,8 +214,4 @@ def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -
         workers=plan.workers,
         threads=plan.threads,
     )
-    shapes = sweep_shapes(cores) if plan.sweep else [(chosen.workers, chosen.threads)]
-    for shape in shapes:
-        figures = measure_offline(plan.photos, job, shape, plan.pool, cores=cores, say=say)
-        document.offline.append(figures)
-        say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
+    return chosen.workers, chosen.threads

@@ -19,11 +19,11 @@ from typing import Any, TextIO
 
 from m2fp_cli.errors import M2fpError
 
-Answerer = Callable[[dict[str, Any]], dict[str, Any]]
+AnswerFunction = Callable[[dict[str, Any]], dict[str, Any]]
 _RESET_PEAK = "5"  # proc(5), /proc/PID/clear_refs: the peak starts again from what is resident
 
 
-def serve(prepare: Callable[[dict[str, Any]], tuple[dict[str, Any], Answerer]]) -> None:
+def serve(prepare: Callable[[dict[str, Any]], tuple[dict[str, Any], AnswerFunction]]) -> None:
     """Answer until stdin ends.
 
     Args:

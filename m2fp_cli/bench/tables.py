@@ -13,8 +13,9 @@ from m2fp_cli.bench.document import Document
 from m2fp_cli.bench.offline import OfflineFigures
 from m2fp_cli.bench.paint import PaintFigures
 from m2fp_cli.bench.roofline import TOTAL, RooflineFigures
+from m2fp_cli.bench.service import ServiceFigures
 from m2fp_cli.bench.single import EngineFigures, PhotoFigures
-from m2fp_cli.bench.statistics import Ratio, summarise
+from m2fp_cli.bench.statistics import Ratio, percentile, summarise
 
 _PLAIN_WIDTH = 130
 
@@ -25,6 +26,7 @@ def print_document(document: Document, stream: TextIO) -> None:
     tables = (
         single_table(document.single),
         offline_table(document.offline),
+        service_table(document.serve),
         roofline_table(document.roofline),
         paint_table(document.paint),
     )
@@ -100,6 +102,25 @@ def offline_table(pools: list[OfflineFigures]) -> Table:
             *(pool.name, f"{pool.rate:.2f}", f"{pool.megapixel_rate:.2f}", str(pool.photos)),
             *(_seconds(value) for value in pool.stages.values()),
             *(f"{pool.cpu_share:.0%}", f"{pool.peak_rss_mib:.0f}", f"{pool.memory_mib:.0f}"),
+        )
+    return table
+
+
+def service_table(services: list[ServiceFigures]) -> Table:
+    """One row per service: with as many clients as it accepts, and with a crowd."""
+    table = _table(
+        *("workers x threads", ">photos/s", ">of the pool's", ">median", ">crowd", ">200", ">429"),
+        *(">other", ">no answer", ">p99", ">bound", ">front MiB", ">workers MiB"),
+    )
+    for one in services:
+        accepted, refused = one.statuses.get(200, 0), one.statuses.get(429, 0)
+        other = sum(one.statuses.values()) - accepted - refused
+        table.add_row(
+            *(one.name, f"{one.rate:.2f}", f"{one.share:.0%}"),
+            _seconds(percentile(one.seconds, 50)),
+            *(str(n) for n in (one.crowd, accepted, refused, other, one.unanswered)),
+            *(_seconds(one.p99_seconds), _seconds(one.bound_seconds)),
+            *(f"{pair[0]:.0f}>{pair[1]:.0f}" for pair in (one.front_mib, one.workers_mib)),
         )
     return table
 

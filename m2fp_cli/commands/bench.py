@@ -13,6 +13,7 @@ import typer
 
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
+from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import say, warn
 
@@ -33,6 +34,7 @@ class Scenario(str, Enum):
 
     SINGLE = "single"
     OFFLINE = "offline"
+    SERVE = "serve"
     PAINT = "paint"
     ALL = "all"
 
@@ -60,7 +62,8 @@ def bench(
         Scenario,
         typer.Option(
             help="What to do: single, one photo after another; offline, a folder through the pool, "
-            "with decoding and writing; paint, colour maps and overlays, without encoding; all.",
+            "with decoding and writing; serve, clients that ask m2fp serve at once (extra: serve); "
+            "paint, colour maps and overlays, without encoding; all.",
             rich_help_panel=MEASURE,
         ),
     ] = Scenario.SINGLE,
@@ -203,9 +206,7 @@ def bench(
     from m2fp_cli.bench.plot import plot_document, require_matplotlib
     from m2fp_cli.bench.run import SCENARIOS, BenchPlan, run_bench
 
-    scenarios = SCENARIOS if scenario is Scenario.ALL else (scenario.value,)
-    if sweep and "offline" not in scenarios:
-        scenarios = (*scenarios, "offline")
+    scenarios = _scenarios(scenario, SCENARIOS, sweep=sweep)
     if against is not Opponent.NONE and "single" not in scenarios:
         raise UsageError("--against needs --scenario single or all")
     if plot is not None and "single" not in scenarios:
@@ -264,6 +265,15 @@ def _print(document: Document, *, as_json: bool) -> None:
     if as_json:
         say(document.dump())
     print_document(document, sys.stderr if as_json else sys.stdout)
+
+
+def _scenarios(asked: Scenario, known: tuple[str, ...], *, sweep: bool) -> tuple[str, ...]:
+    """What is measured; all leaves out the service where its extra is not installed."""
+    if asked is Scenario.SERVE:
+        require_extra()
+    if asked is Scenario.ALL:
+        return tuple(n for n in known if n != Scenario.SERVE.value or not missing_modules())
+    return (asked.value, "offline") if sweep and asked.value != "offline" else (asked.value,)
 
 
 def _folder(words: list[str]) -> Path | None:

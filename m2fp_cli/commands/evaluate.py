@@ -105,14 +105,14 @@ def evaluate(
     check_label_ids(photos, source.labels)
     judge = Judge(source.labels)
     progress = choose_progress(quiet=quiet, verbose=verbose)
-    course = judge_photos(photos, source, judge, progress)
-    document = as_document(judge.figures(), course, str(dataset), source.description)
+    run_record = judge_photos(photos, source, judge, progress)
+    document = as_document(judge.figures(), run_record, str(dataset), source.description)
     if as_json:
         say(json.dumps(document))
     elif document["photos"]:
         print_tables(document, width=None if sys.stdout.isatty() else 80)
     progress.say(_summary(document))
-    raise typer.Exit(ExitCode.SOME_FAILED if course.failures else ExitCode.OK)
+    raise typer.Exit(ExitCode.SOME_FAILED if run_record.failures else ExitCode.OK)
 
 
 def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
-from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.layout import DEFAULT_OUTPUT, DEFAULT_SAVE, SAVE_OPTIONS
 
 EXAMPLES = """\

@@ -165,13 +165,18 @@ def serve(
 _MANY_PHOTOS = 1_000_000  # a service is about more photos than there are cores
 
 
+def missing_modules() -> list[str]:
+    """Libraries of the extra that are not installed."""
+    return [name for name in _MODULES if importlib.util.find_spec(name) is None]
+
+
 def require_extra() -> None:
     """Say what to install where the extra is missing.
 
     Raises:
         EngineError: a library is missing.
     """
-    missing = [name for name in _MODULES if importlib.util.find_spec(name) is None]
+    missing = missing_modules()
     if missing:
         raise EngineError(
             f"m2fp serve needs {', '.join(missing)}; install them with: pip install 'm2fp[serve]'"

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
-import json
 import logging
 import time
 import warnings
@@ -33,10 +32,10 @@ from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
 from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import (
-    CONFIGURATION_FILE,
     BackboneConfig,
     ModelConfig,
     parse_config,
+    read_document,
 )
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.records.labels import LabelSet
@@ -70,7 +69,7 @@ class ReferenceParser:
         folder = resolve_model(None if model is None else str(model)).folder
         if threads is not None:
             torch.set_num_threads(threads)
-        document = json.loads((folder / CONFIGURATION_FILE).read_text(encoding="utf-8"))
+        document = read_document(folder)
         self._setup(build_reference(document, load_weights(folder), folder), document, min_score)
 
     @classmethod

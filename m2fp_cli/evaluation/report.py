@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.evaluation.judge import Figures
 from m2fp_cli.evaluation.precision import THRESHOLDS
-from m2fp_cli.evaluation.run import Course
+from m2fp_cli.evaluation.run import RunRecord
 
 TITLES = {
     "mean_iou": "mean IoU",
@@ -33,17 +33,17 @@ _DIGITS = 5
 
 
 def as_document(
-    figures: Figures, course: Course, dataset: str, made_by: dict[str, str]
+    figures: Figures, run_record: RunRecord, dataset: str, made_by: dict[str, str]
 ) -> dict[str, Any]:
     """The JSON document; shares are in 0..1, what is not defined is null."""
-    seconds = _plain(course.seconds)
+    seconds = _plain(run_record.seconds)
     document = {
         "dataset": dataset,
         "made_by": made_by,
         "photos": figures.photos,
         "failed": [
             {"photo": one.source, "reason": one.reason, "message": one.message}
-            for one in course.failures
+            for one in run_record.failures
         ],
         "seconds_a_photo": seconds,
         "figures": {name: _plain(value) for name, value in headline(figures).items()},

@@ -17,7 +17,7 @@ from m2fp_cli.evaluation.sources import Source
 
 
 @dataclass(frozen=True)
-class Course:
+class RunRecord:
     """How the judging went.
 
     Attributes:
@@ -31,7 +31,7 @@ class Course:
 
 def judge_photos(
     photos: Sequence[LabelledPhoto], source: Source, judge: Judge, progress: Progress
-) -> Course:
+) -> RunRecord:
     """Judge every photo that can be read."""
     failures, seconds = [], []
     progress.start(len(photos))
@@ -45,7 +45,7 @@ def judge_photos(
             progress.advance(report)
     finally:
         progress.close()
-    return Course(tuple(failures), median(seconds) if seconds else float("nan"))
+    return RunRecord(tuple(failures), median(seconds) if seconds else float("nan"))
 
 
 def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:

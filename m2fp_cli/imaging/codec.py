@@ -19,17 +19,16 @@ from PIL import ExifTags, Image
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.png import bit_depth
 from m2fp_cli.imaging.headers.record import ImageHeader
-from m2fp_cli.imaging.inspect import MAX_PIXELS, inspect_image
+from m2fp_cli.imaging.inspect import inspect_image
 from m2fp_cli.imaging.jpeg_end import END as JPEG_END
 from m2fp_cli.imaging.jpeg_end import count_missing_rows
+from m2fp_cli.imaging.limits import MAX_PIXELS, REDUCED_ABOVE
 from m2fp_cli.imaging.metadata import PlainPicture, strip_metadata
 from m2fp_cli.imaging.opening import TruncatedError, opened
 from m2fp_cli.imaging.profiles import ColorProfile, OriginalColors
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.imaging.srgb import to_srgb
 
-REDUCED_ABOVE = 50_000_000
-"""Pixels above which a photo is reduced for a caller that needs few of them."""
 _TIFF_BITS = 258  # BitsPerSample
 
 
@@ -243,6 +242,32 @@ def _end_jpeg(
             )
         notes = (*notes, rows)
     return PlainPicture(plain.data.rstrip(b"\xff") + JPEG_END, plain.profile, notes)
+
+
+def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
+    """Decode a picture to be laid on another one: upright, in sRGB, with its transparency.
+
+    Args:
+        data: the whole file.
+        max_pixels: largest allowed product of width and height.
+
+    Returns:
+        (H, W, 4) uint8 BGRA, straight alpha.
+
+    Raises:
+        ImageError: as ``decode_image``.
+    """
+    header = inspect_image(data, max_pixels=max_pixels)
+    plain = strip_metadata(data, header.format)
+    with opened(plain.data, header, max_pixels) as (image, _):
+        image.load()
+        alpha = image.convert("RGBA").getchannel("A")
+        opaque = image.convert("RGB") if image.has_transparency_data else image
+        picture = to_srgb(opaque, plain.profile or image.info.get("icc_profile"), header).srgb
+        picture.putalpha(alpha)
+        turn = _TURNS.get(1 if header.format == "TIFF" else _orientation(image, header))
+        rgba = np.asarray(picture if turn is None else picture.transpose(turn))
+    return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
 
 
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:

@@ -12,14 +12,7 @@ from collections.abc import Callable
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers import bmp_gif, isobmff, jpeg, png, tiff, webp
 from m2fp_cli.imaging.headers.record import ImageHeader
-
-MAX_PIXELS = 250_000_000
-"""Default limit of width times height. Phones make photos of 200 megapixels (16320 x 12240); other
-tools take 50 (imgproxy) to 268 (sharp)."""
-
-MAX_ASPECT = 1000
-"""Largest ratio of the longest side to the shortest. The network sees at most 1333 pixels on the
-longest side, so that beyond this about one pixel is left of the shortest."""
+from m2fp_cli.imaging.limits import MAX_ASPECT, MAX_PIXELS
 
 _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], ImageHeader]], ...] = (
     (lambda head: head.startswith(jpeg.MAGIC), jpeg.read_header),

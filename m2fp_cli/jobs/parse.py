@@ -13,7 +13,7 @@ from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
-from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles
 from m2fp_cli.kernels.cpu import settle_precision

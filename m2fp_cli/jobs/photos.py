@@ -6,7 +6,7 @@ from pathlib import Path
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
-from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.imaging.limits import MAX_PIXELS
 
 
 def read_parsed_photo(

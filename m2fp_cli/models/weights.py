@@ -169,6 +169,9 @@ def _load_safetensors(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (SafetensorError, OSError) as error:
         raise damaged(path, str(error)) from error
+    except (AttributeError, KeyError) as error:
+        # Its table of dtypes holds names that this torch does not have, such as 8-bit floats.
+        raise ModelError(f"{path} has numbers that torch cannot hold ({error})") from error
 
 
 def _load_checkpoint(checkpoint: Checkpoint, verify: bool) -> dict[str, torch.Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from m2fp_cli.errors import ModelError
 from m2fp_cli.models.weights import compare_keys, load_weights
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.m2fp import M2FP
@@ -31,7 +33,7 @@ def build_network(folder: Path, config: ModelConfig) -> M2FP:
         ModelError: weights are missing, damaged, unsafe, or do not fit the configuration.
     """
     weights = load_weights(folder)
-    with _SkipInitialization():
+    with _Building(sum(tensor.numel() for tensor in weights.values())):
         network = M2FP(config)
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     compare_keys(expected, {key: tuple(value.shape) for key, value in weights.items()})
@@ -60,13 +62,31 @@ def assign_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> N
 aten: Any = torch.ops.aten  # type: ignore[attr-defined]
 
 
-class _SkipInitialization(TorchDispatchMode):
-    """Skips random numbers that the weights will replace: 1 s of start-up for a ResNet-101."""
+class _Building(TorchDispatchMode):
+    """Skips random numbers that the weights will replace, and stops a network that outgrows them.
+
+    Random numbers take 1 s of start-up for a ResNet-101. A configuration of a stranger may ask for
+    10**9 queries, which would take all memory before keys and shapes are compared.
+    """
 
     RANDOM = (aten.uniform_.default, aten.normal_.default)
+
+    def __init__(self, weights: int) -> None:
+        """Build a network whose weights have this many elements."""
+        super().__init__()
+        self._left = 2 * weights + (1 << 22)  # buffers and constants have few
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Run every operation, except that random numbers are not filled in."""
-        return args[0] if func in self.RANDOM else func(*args, **(kwargs or {}))
+        if func in self.RANDOM:
+            return args[0]
+        if func is aten.empty.memory_format:
+            self._left -= math.prod(args[0])
+            if self._left < 0:
+                raise ModelError(
+                    "the weights do not fit the configuration (it describes a larger network); use "
+                    "both files of one model"
+                )
+        return func(*args, **(kwargs or {}))

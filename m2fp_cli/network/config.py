@@ -8,13 +8,13 @@ error that names the key. ``model.label_map``, ``model.sides``, ``model.mask_edg
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from m2fp_cli.errors import ModelError
+from m2fp_cli.jsonio import read_json
 from m2fp_cli.network.backbones import BACKBONES
 from m2fp_cli.records.labels import HUMAN, LabelSet
 
@@ -170,6 +170,11 @@ class ModelConfig:
     sem_seg_postprocess_before_inference: bool = True
 
 
+# A configuration may come from a stranger: these keep what a photo takes within bounds. What the
+# network itself takes is bounded by the weights, see ``network.build``.
+_MAX_SIZES = {"input.min_size": 4096, "input.max_size": 8192, "sizes": 4096}
+_MAX_NUMBER = 1 << 16
+
 _Section = TypeVar("_Section")
 
 
@@ -180,19 +185,29 @@ def read_config(folder: Path) -> ModelConfig:
         ModelError: the file is missing or not JSON, or a value in it is wrong; the message names
             the file and the key.
     """
-    path = folder / CONFIGURATION_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        return parse_config(read_document(folder))
+    except ModelError as error:
+        raise ModelError(f"{folder / CONFIGURATION_FILE}: {error}") from error
+
+
+def read_document(folder: Path) -> dict[str, Any]:
+    """Read ``configuration.json`` of a model folder, without looking into it.
+
+    Raises:
+        ModelError: the file is missing or is not a JSON object; the message does not name it.
+    """
+    try:
+        document = read_json(folder / CONFIGURATION_FILE)
     except OSError as error:
         raise ModelError(
-            f"{path}: cannot be read ({error.strerror}); a model folder needs this file"
+            f"cannot be read ({error.strerror}); a model folder needs this file"
         ) from error
     except ValueError as error:
-        raise ModelError(f"{path}: is not JSON ({error}); download the model again") from error
-    try:
-        return parse_config(document)
-    except ModelError as error:
-        raise ModelError(f"{path}: {error}") from error
+        raise ModelError(f"{error}; download the model again") from error
+    if not isinstance(document, dict):
+        raise ModelError("is not a JSON object; download the model again")
+    return document
 
 
 def parse_config(document: Mapping[str, Any]) -> ModelConfig:
@@ -250,8 +265,10 @@ def _typed(key: str, value: Any, like: Any) -> Any:
         return float(value)
     if type(value) is not type(like):
         raise ModelError(f'"{key}" must be of type {type(like).__name__}, it is {value!r}')
-    if isinstance(value, int) and not isinstance(value, bool) and value < 1:
-        raise ModelError(f'"{key}" must be at least 1, it is {value}')
+    if isinstance(value, int) and not isinstance(value, bool):
+        most = _MAX_SIZES.get(key, _MAX_NUMBER)
+        if not 1 <= value <= most:
+            raise ModelError(f'"{key}" must be from 1 to {most}, it is {value}')
     return value
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from m2fp_cli.errors import ImageError, M2fpError
-from m2fp_cli.imaging.inspect import MAX_PIXELS
+from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.records.labels import LabelSet

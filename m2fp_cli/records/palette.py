@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import Rgb
 from m2fp_cli.errors import UsageError
 from m2fp_cli.home import expand_home
+from m2fp_cli.jsonio import read_json
 from m2fp_cli.records.labels import CIHP, CIHP_NAMES, LABEL_SETS, LabelSet, folded
 
 # Background, hair, face, upper clothes, trousers and the left shoe are the colours the tool is
@@ -201,7 +202,7 @@ def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorSchem
         return SCHEMES[name_or_file.lower()]
     path = expand_home(name_or_file)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique_keys)
+        document = read_json(path)
     except FileNotFoundError as error:
         raise UsageError(
             f"there is no palette {name_or_file!r}; use {', '.join(SCHEMES)} or a JSON file"
@@ -209,7 +210,7 @@ def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorSchem
     except OSError as error:
         raise UsageError(f"{path}: the palette cannot be read ({error.strerror})") from error
     except ValueError as error:
-        raise UsageError(f"{path}: the palette is not valid JSON: {error}") from error
+        raise UsageError(f"{path}: the palette {error}") from error
     if not isinstance(document, dict) or not document:
         raise UsageError(f'{path}: a palette is an object such as {{"Hair": [255, 0, 0]}}')
     own_names = {folded(name) for name in labels.names} if labels else set()
@@ -221,14 +222,6 @@ def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorSchem
             raise UsageError(f"{path}: {label!r} is there twice")
         colors[folded(label)] = _parse_color(value, f"{path}: {label}")
     return ColorScheme(path.name, {**SCHEMES[DEFAULT_SCHEME].by_name, **colors})
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"{next(n for n in names if names.count(n) > 1)!r} is there twice")
-    return document
 
 
 def _parse_color(value: object, where: str) -> Rgb:

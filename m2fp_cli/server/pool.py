@@ -1,4 +1,4 @@
-"""Worker processes that take requests: a bounded queue in, a future for each request out.
+"""WorkerHandle processes that take requests: a bounded queue in, a future for each request out.
 
 Built from the batch's parts: its processes, its members with their limits and deaths. What differs
 is the supply: requests come at any time, each has one worker for itself, and none is tried twice,
@@ -22,12 +22,12 @@ from multiprocessing.connection import wait
 from typing import Any
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
-from m2fp_cli.batch.crew import Member
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.messages import GaveUp, Stage
 from m2fp_cli.batch.processes import Preloading, WorkerMain
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.wake import WakePipe
+from m2fp_cli.batch.worker_handle import WorkerHandle
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.server.figures import PoolFigures
 from m2fp_cli.server.messages import (
@@ -83,9 +83,11 @@ class ServicePool:
         self._line, self._note = WaitingLine(plan.workers + queue), note
         self._lock = threading.Lock()  # of what is asked
         self._asks: list[tuple[int, Future[None]]] = []
-        self._crew: list[Member[WorkRequest]] = []
+        self._handles: list[WorkerHandle[WorkRequest]] = []
         self._given: dict[int, Ticket] = {}  # in the hands of workers, by number
-        self._heard: dict[Member[WorkRequest], tuple[float, int]] = {}  # last word: when, resident
+        self._heard: dict[
+            WorkerHandle[WorkRequest], tuple[float, int]
+        ] = {}  # last word: when, resident
         self._numbers = itertools.count(1)
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._wake = WakePipe()
@@ -132,12 +134,12 @@ class ServicePool:
 
     def figures(self) -> PoolFigures:
         """What goes on now."""
-        crew, heard = list(self._crew), list(self._heard.values())
+        handles, heard = list(self._handles), list(self._heard.values())
         worked = list(self._worked)
         return PoolFigures(
             workers=self._plan.workers,
-            ready=sum(member.is_ready for member in crew),
-            busy=sum(bool(member.held) for member in crew),
+            ready=sum(member.is_ready for member in handles),
+            busy=sum(bool(member.held) for member in handles),
             queued=len(self._line),
             restarts=max(0, self._started - self._plan.workers),
             deaths=self._dead,
@@ -169,17 +171,17 @@ class ServicePool:
             self._end()
 
     def _recruit(self) -> None:
-        for member in self._crew:
+        for member in self._handles:
             if member.is_retiring and not member.held and not member.is_leaving:
                 member.dismiss()
-        staying = sum(not (m.is_leaving or m.is_retiring) for m in self._crew)
+        staying = sum(not (m.is_leaving or m.is_retiring) for m in self._handles)
         if time.monotonic() < self._start_after:
             return
         for _ in range(self._plan.workers - staying):
-            new: Member[WorkRequest] = Member(self._main, self._job, self._plan.threads)
+            new: WorkerHandle[WorkRequest] = WorkerHandle(self._main, self._job, self._plan.threads)
             _limit_pipe(new)
             self._started += 1
-            self._crew.append(new)
+            self._handles.append(new)
 
     def _drop_stale(self) -> None:
         """Give up what has waited for longer than a photo may take."""
@@ -191,7 +193,7 @@ class ServicePool:
                 )
 
     def _hand_out(self) -> None:
-        for member in self._crew:
+        for member in self._handles:
             if not member.can_start:
                 continue
             ticket = self._line.next()
@@ -199,7 +201,7 @@ class ServicePool:
                 return
             number = next(self._numbers)
             ticket.started = time.monotonic()
-            if member.assign(number, ticket.request, solo=True):
+            if member.assign(number, ticket.request, is_retry=True):
                 member.held[number].move(Stage.COMPUTE)  # it waits for nothing else
                 self._given[number] = ticket
             else:
@@ -212,11 +214,11 @@ class ServicePool:
             return
         self._ping_at = now + _PING_SECONDS
         number = next(self._numbers)
-        for member in self._crew:
+        for member in self._handles:
             if member.is_ready and not member.is_leaving:
                 self._tell(member, Ping(number))
 
-    def _tell(self, member: Member[WorkRequest], message: object) -> None:
+    def _tell(self, member: WorkerHandle[WorkRequest], message: object) -> None:
         """Send a small message; who cannot take it is dead, and found so in the next round."""
         try:
             member.connection.send(message)
@@ -224,23 +226,25 @@ class ServicePool:
             member.kill()
 
     def _listen(self) -> None:
-        members: dict[Any, Member[WorkRequest]] = {one.connection: one for one in self._crew}
-        patience = self._clock.patience(self._crew, self._start_after)
+        members: dict[Any, WorkerHandle[WorkRequest]] = {
+            one.connection: one for one in self._handles
+        }
+        patience = self._clock.patience(self._handles, self._start_after)
         for source in wait([*members, self._wake.fileno()], timeout=patience):
             if source in members:
-                self._hear(members[source])
+                self._receive(members[source])
             else:
                 self._wake.clear()
 
-    def _hear(self, member: Member[WorkRequest]) -> None:
+    def _receive(self, member: WorkerHandle[WorkRequest]) -> None:
         """Take all that a worker has said; its end of file is its death."""
         try:
             while member.connection.poll():
-                self._take(member, member.connection.recv())
+                self._handle_message(member, member.connection.recv())
         except (EOFError, OSError):
-            self._bury(member)
+            self._handle_death(member)
 
-    def _take(self, member: Member[WorkRequest], message: object) -> None:
+    def _handle_message(self, member: WorkerHandle[WorkRequest], message: object) -> None:
         if isinstance(message, Answered | Refused):
             self._finish(member, message)
         elif isinstance(message, Pong):
@@ -258,7 +262,7 @@ class ServicePool:
         elif isinstance(message, GaveUp):
             self._give_up(member, message)
 
-    def _finish(self, member: Member[WorkRequest], message: Answered | Refused) -> None:
+    def _finish(self, member: WorkerHandle[WorkRequest], message: Answered | Refused) -> None:
         del member.held[message.ticket]
         ticket = self._given.pop(message.ticket)
         now = time.monotonic()
@@ -282,7 +286,7 @@ class ServicePool:
             if future.set_running_or_notify_cancel():
                 future.set_result(None)
 
-    def _give_up(self, member: Member[WorkRequest], message: GaveUp) -> None:
+    def _give_up(self, member: WorkerHandle[WorkRequest], message: GaveUp) -> None:
         error = message.error
         if self.card is None:
             self.failure = error if isinstance(error, M2fpError) else M2fpError(str(error))
@@ -290,12 +294,12 @@ class ServicePool:
 
     # -------------------------------------------------------------------------------- the deaths
 
-    def _bury(self, member: Member[WorkRequest]) -> None:
-        self._crew.remove(member)
+    def _handle_death(self, member: WorkerHandle[WorkRequest]) -> None:
+        self._handles.remove(member)
         self._heard.pop(member, None)
         pid = member.process.pid or 0
         member.kill()  # it may only have stopped in the middle of a message
-        code = member.bury()
+        code = member.reap()
         if member.is_leaving:
             return
         self._dead += 1
@@ -304,18 +308,18 @@ class ServicePool:
         self._note(f"worker {pid} died{when}: {error}")
         for number in member.held:
             self._given.pop(number).future.set_exception(error)
-        self._start_after = time.monotonic() + self._deaths.count(member)
+        self._start_after = time.monotonic() + self._deaths.record(member)
         # A service that has worked once goes on for ever: nobody may end it by sending photos.
         if self.card is None:
             verdict = self._deaths.verdict(error, self._plan.workers, ever_ready=False)
             self.failure = self.failure or verdict
 
     def _enforce_time(self) -> None:
-        for member, why in self._clock.too_late(self._crew):
+        for member, why in self._clock.too_late(self._handles):
             member.timed_out = why
             member.kill()
         silent = time.monotonic() - _SILENCE_SECONDS
-        for member in self._crew:
+        for member in self._handles:
             heard = self._heard.get(member)
             if heard and heard[0] < silent and not member.held and not member.timed_out:
                 member.timed_out = f"has not answered for {_SILENCE_SECONDS:.0f} s"
@@ -325,11 +329,11 @@ class ServicePool:
 
     def _end(self) -> None:
         left = [*self._line.close(), *self._given.values()]
-        for member in self._crew:
+        for member in self._handles:
             member.kill()
-        for member in self._crew:
-            member.bury()
-        self._crew.clear()
+        for member in self._handles:
+            member.reap()
+        self._handles.clear()
         for ticket in left:
             if ticket.claim():
                 ticket.future.set_exception(PoolClosedError())
@@ -337,7 +341,7 @@ class ServicePool:
             future.cancel()
 
 
-def _limit_pipe(member: Member[Any]) -> None:
+def _limit_pipe(member: WorkerHandle[Any]) -> None:
     """Let nobody wait for a worker that has stopped in the middle of a message."""
     timeval = struct.pack("ll", int(_PIPE_SECONDS), 0)
     with socket.socket(fileno=os.dup(member.connection.fileno())) as pipe:

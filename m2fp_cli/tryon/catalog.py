@@ -7,26 +7,26 @@ note says so.
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
 from m2fp_cli.arrays import Point
 from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.imaging.codec import decode_with_alpha
 from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.jsonio import number_of, read_json
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 
-MAX_SIDE = 8192  # pixels of an accessory's picture
-_FORMATS = ("PNG", "WEBP", "JPEG", "TIFF")
+MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
+_LONGEST_STYLE = 64  # characters
+_ANCHOR_RANGE = (-1e6, 1e6)  # pixels; anchors may lie outside the picture
 
 
 def accessories_folder() -> Path:
@@ -40,7 +40,7 @@ def list_accessories() -> dict[str, str]:
     """Kinds of the accessories that come with the tool, by name; sorted by kind and name."""
     found = {}
     for path in sorted(accessories_folder().glob("*.json")):
-        found[path.stem] = str(json.loads(path.read_text("utf-8"))["kind"])
+        found[path.stem] = str(read_json(path)["kind"])
     return dict(sorted(found.items(), key=lambda item: (KIND_NAMES.index(item[1]), item[0])))
 
 
@@ -130,7 +130,9 @@ def _build_accessory(
         raise UsageError(f"{displayable(path)}: its JSON says {stated}, not {kind_name}")
     anchors, notes = _anchors(bgra, kind, document.get("anchors", {}), path)
     numbers = {name: _number(document, name, one, path) for name, one in kind.numbers.items()}
-    style = str(document.get("style", ""))
+    style = document.get("style", "")
+    if not isinstance(style, str) or len(style) > _LONGEST_STYLE:
+        raise UsageError(f"{path}: style must be a text of at most {_LONGEST_STYLE} characters")
     return Accessory(path.stem, kind_name, bgra, anchors, numbers, style, notes)
 
 
@@ -153,24 +155,22 @@ def stated_kind(path: Path) -> str | None:
 def _decode_bgra(data: bytes, path: Path) -> NDArray[np.uint8]:
     """Pixels with alpha; a file without alpha is opaque."""
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if max(image.size) > MAX_SIDE:
-                raise UsageError(
-                    f"{displayable(path)}: has more than {MAX_SIDE} pixels a side; make it smaller"
-                )
-            rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UsageError(f"{displayable(path)}: cannot be read as a picture") from error
-    return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
+        return decode_with_alpha(data, max_pixels=MAX_PIXELS)
+    except ImageError as error:
+        if error.reason == "too_large":
+            raise UsageError(f"{path}: has more than 67 megapixels; make it smaller") from error
+        raise UsageError(f"{path}: {error}") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        document = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{displayable(path)}: is not valid JSON ({error})") from error
+        document = read_json(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("anchors", {}), dict):
         raise UsageError(f"{displayable(path)}: must be an object, and its anchors too")
     return document
@@ -220,11 +220,10 @@ def guess_anchors(bgra: NDArray[np.uint8], kind: HeadKind) -> dict[str, Point]:
 
 def _point(value: Any, name: str, path: Path) -> Point:
     if not isinstance(value, list) or len(value) != 2:
-        raise UsageError(f"{displayable(path)}: anchor {name} must be [x, y]")
+        raise UsageError(f"{path}: anchor {name} must be [x, y]")
     try:
-        x, y = float(value[0]), float(value[1])
-    except (TypeError, ValueError) as error:
-        raise UsageError(f"{displayable(path)}: anchor {name} must be two numbers") from error
-    if not (np.isfinite(x) and np.isfinite(y)):
-        raise UsageError(f"{displayable(path)}: anchor {name} must be two finite numbers")
-    return x, y
+        return number_of({name: value[0]}, name, *_ANCHOR_RANGE), number_of(
+            {name: value[1]}, name, *_ANCHOR_RANGE
+        )
+    except ValueError as error:
+        raise UsageError(f"{path}: anchor {error}") from error

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import OrderedDict
 
 import pytest
@@ -197,3 +198,11 @@ def test_differences_are_named(found, sentence):
 def test_only_the_first_differences_are_named():
     with pytest.raises(ModelError, match=r"9 missing \(k0, k1, k2 and 6 more\)\);"):
         compare_keys({f"k{i}": (1,) for i in range(9)}, {})
+
+
+def test_numbers_that_torch_does_not_have_are_one_sentence(tmp_path):
+    header = json.dumps({"w": {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}}).encode()
+    data = len(header).to_bytes(8, "little") + header + bytes(4)
+    (tmp_path / "model.safetensors").write_bytes(data)
+    with pytest.raises(ModelError, match=r"model\.safetensors has numbers that torch cannot hold"):
+        load_weights(tmp_path)

@@ -54,6 +54,7 @@ def test_unknown_keys_are_tolerated():
         ({"encoder": {"mask_dim": 64}}, "mask_dim"),
         ({"decoder": {"num_classes": 5}}, "decoder.num_classes"),
         ({"decoder": {"nheads": 5}}, "decoder.nheads"),
+        ({"decoder": {"num_queries": 10**9}}, "decoder.num_queries"),
         ({"decoder": 3}, "decoder"),
         ({"classes": "hair"}, "classes"),
         ({"label_map": "best"}, "label_map"),
@@ -76,7 +77,13 @@ def test_wrong_values_are_named(changes, named):
         parse_config(document)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense"])
+def test_the_size_of_the_input_is_bounded():
+    document = {**small_document(), "preprocessor": {"min_size": 100_000}}
+    with pytest.raises(ModelError, match=r"input\.min_size.* from 1 to 4096"):
+        parse_config(document)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense", "[" * 200_000])
 def test_a_file_that_is_not_a_configuration_is_named(tmp_path, text):
     (tmp_path / "configuration.json").write_text(text)
     with pytest.raises(ModelError, match=r"configuration\.json"):

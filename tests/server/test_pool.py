@@ -150,7 +150,7 @@ def test_killed_at_random_it_goes_on(make_pool):
     futures = submit(pool, *["sleep 0.05"] * 40)
     for _ in range(4):
         time.sleep(0.3)
-        victim = pool._crew[0].process.pid
+        victim = pool._handles[0].process.pid
         os.kill(victim, signal.SIGKILL)
     done, left = wait(futures, 60)
     assert not left

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.catalog import find_accessory, list_accessories, load_accessory
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds import KIND_NAMES
+from tests.support.picture_bytes import png_chunk, png_ihdr, png_of
 
 
 def save_png(path, bgra):
@@ -66,7 +68,16 @@ def test_a_mirrored_accessory_swaps_its_anchors():
 
 @pytest.mark.parametrize(
     "document",
-    [[], {"kind": "glasses"}, {"anchors": {"band_left": [1]}}, {"band_above_eyes": "high"}],
+    [
+        [],
+        {"kind": "glasses"},
+        {"anchors": {"band_left": [1]}},
+        {"anchors": {"band_left": [10**400, 1]}},
+        {"anchors": {"band_left": [True, 1]}},
+        {"band_above_eyes": "high"},
+        {"band_above_eyes": 10**400},
+        {"style": "x" * 1000},
+    ],
 )
 def test_a_wrong_json_is_said(tmp_path, document):
     path = save_png(tmp_path / "hat.png", capped_brim())
@@ -75,9 +86,20 @@ def test_a_wrong_json_is_said(tmp_path, document):
         load_accessory(path, "hat")
 
 
+def test_a_deep_json_and_a_large_picture_are_said(tmp_path):
+    path = save_png(tmp_path / "hat.png", capped_brim())
+    (tmp_path / "hat.json").write_text("[" * 200_000)
+    with pytest.raises(UsageError, match=r"hat\.json: is nested too deeply"):
+        load_accessory(path, "hat")
+    huge = png_of(png_ihdr(30_000, 30_000), png_chunk(b"IDAT", zlib.compress(b"")))
+    (tmp_path / "huge.png").write_bytes(huge)
+    with pytest.raises(UsageError, match="more than 67 megapixels"):
+        load_accessory(str(tmp_path / "huge.png"), "hat")
+
+
 def test_no_picture_and_no_content_are_said(tmp_path):
     (tmp_path / "hat.png").write_bytes(b"no picture")
-    with pytest.raises(UsageError, match="cannot be read as a picture"):
+    with pytest.raises(UsageError, match="is not a picture in a known format"):
         load_accessory(str(tmp_path / "hat.png"), "hat")
     clear = save_png(tmp_path / "clear.png", np.zeros((50, 50, 4), np.uint8))
     with pytest.raises(UsageError, match="transparent"):

@@ -20,19 +20,19 @@ Task = TypeVar("Task")
 
 
 @dataclass
-class Held(Generic[Task]):
+class HeldTask(Generic[Task]):
     """A photo in the hands of a worker.
 
     Attributes:
         task: the photo, in the form that the worker takes.
-        solo: it is tried a second time, alone.
+        is_retry: it is tried a second time, alone.
         stage: where it is.
         since: monotonic time at which it got there.
         longest_seconds: the longest of its active stages so far.
     """
 
     task: Task
-    solo: bool
+    is_retry: bool
     stage: Stage = Stage.SENT
     since: float = field(default_factory=time.monotonic)
     longest_seconds: float = 0.0
@@ -45,7 +45,7 @@ class Held(Generic[Task]):
         self.stage, self.since = stage, now
 
 
-class Member(Generic[Task]):
+class WorkerHandle(Generic[Task]):
     """One worker process.
 
     Attributes:
@@ -63,7 +63,7 @@ class Member(Generic[Task]):
         self.connection: Connection
         self.process, self.connection = start_worker(main, job, threads)
         self.is_ready = self.is_leaving = self.is_retiring = False
-        self.held: dict[int, Held[Task]] = {}
+        self.held: dict[int, HeldTask[Task]] = {}
         self.timed_out = ""
         self.started_at = time.monotonic()
         self._photos = self._warm_bytes = 0
@@ -88,13 +88,13 @@ class Member(Generic[Task]):
     def _takes_work(self) -> bool:
         return self.is_ready and not self.is_leaving and not self.is_retiring
 
-    def assign(self, ticket: int, task: Task, *, solo: bool) -> bool:
+    def assign(self, ticket: int, task: Task, *, is_retry: bool) -> bool:
         """Hand it a photo; False if it is dead."""
         try:
             self.connection.send(Assignment(ticket, task))
         except OSError:
             return False
-        self.held[ticket] = Held(task, solo)
+        self.held[ticket] = HeldTask(task, is_retry)
         return True
 
     def has_grown(self, resident_bytes: int, limit_bytes: int) -> bool:
@@ -116,7 +116,7 @@ class Member(Generic[Task]):
         with contextlib.suppress(OSError, ValueError):
             self.process.kill()
 
-    def bury(self) -> int:
+    def reap(self) -> int:
         """Wait for its end, give everything back, and return its exit code (negative: signal)."""
         self.process.join(_JOIN_SECONDS)
         if self.process.is_alive():

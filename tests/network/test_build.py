@@ -1,0 +1,39 @@
+"""A network is built for its weights, and not for more than they hold."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from m2fp_cli.errors import ModelError
+from m2fp_cli.network.build import build_network
+from m2fp_cli.network.config import read_config
+from tests.support.tiny_model import write_tiny_model
+
+
+def changed(folder, **decoder):
+    path = folder / "configuration.json"
+    document = json.loads(path.read_text())
+    document["model"]["decoder"] |= decoder
+    path.write_text(json.dumps(document))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "decoder", [{"dec_layers": 65_536}, {"dim_feedforward": 65_536, "dec_layers": 500}]
+)
+def test_a_network_larger_than_its_weights_is_not_built(tmp_path, decoder):
+    folder = changed(write_tiny_model(tmp_path / "model"), **decoder)
+    with pytest.raises(ModelError, match="a larger network"):
+        build_network(folder, read_config(folder))
+
+
+def test_a_network_has_the_weights_of_its_folder(tmp_path):
+    folder = write_tiny_model(tmp_path / "model")
+    network = build_network(folder, read_config(folder))
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    with pytest.raises(ModelError, match="do not fit"):
+        build_network(changed(folder, num_queries=7), read_config(folder))
+    assert torch.isfinite(next(network.parameters())).all()
