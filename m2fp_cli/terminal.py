@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 
@@ -20,6 +21,14 @@ def say(text: str, *, stream: TextIO | None = None) -> None:
     """
     shown = "\n".join(displayable(line) for line in text.split("\n"))
     print(shown, file=stream or sys.stdout, flush=True)
+
+
+def say_pieces(pieces: Iterable[str]) -> None:
+    """Print one line, which may be too long for the memory, on standard output."""
+    for piece in pieces:
+        sys.stdout.write(displayable(piece))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
 
 
 def warn(text: str) -> None:

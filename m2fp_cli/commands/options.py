@@ -23,7 +23,7 @@ from m2fp_cli.layout import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.run import RunOptions
-    from m2fp_cli.batch.scan import ScanRules
+    from m2fp_cli.batch.walk import ScanRules
 
 
 class EngineName(str, Enum):
@@ -260,7 +260,7 @@ class ScanOptions:
         Raises:
             UsageError: the prefix is not a relative path.
         """
-        from m2fp_cli.batch.scan import ScanRules
+        from m2fp_cli.batch.walk import ScanRules
 
         prefix = self.prefix.strip("/")
         if self.prefix.startswith("/") or ".." in prefix.split("/"):

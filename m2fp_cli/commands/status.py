@@ -112,14 +112,14 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     from m2fp_cli.batch.report import Status
 
     history = read_history(tree, job)
-    if not history.entries and not history.runs:
+    if history.is_empty:
         return None
-    reports = [entry.report for entry in history.entries.values()]
-    bad = sorted((r for r in reports if not r.status.is_good), key=lambda report: report.source)
+    failed = (entry.report for entry in history.entries.each(failed_only=True))
+    bad = sorted(failed, key=lambda report: report.source)
     quarantined = sum(report.status is Status.QUARANTINED for report in bad)
     return JobStatus(
         job=job,
-        done=len(reports) - len(bad),
+        done=len(history.entries) - len(bad),
         failed=len(bad) - quarantined,
         quarantined=quarantined,
         left=history.left(),

@@ -10,16 +10,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from m2fp_cli.batch.history import Entry, read_history
+from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import open_output
-from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
+from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -124,16 +127,16 @@ def _parse_photos(
     parsing = None
     with open_output(output) as tree:
         entries = read_history(tree).entries
-        left = tuple(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), tree))
+        left = Spool(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), tree))
         if left or scan.failures:
             parsing = run(replace(scan, tasks=left), make_parse_job(output))
         failed = {photo.key for photo in parsing.failures} if parsing else set()
-        done = [
+        done = Spool(
             task
             for task in scan.tasks
             if task.key not in failed and tree.has_file(result_name(task.key))
-        ]
-    return PhotoSource(Scan(tuple(done), notes=scan.notes), output, output, parsing=parsing)
+        )
+    return PhotoSource(Scan(done, notes=scan.notes), output, output, parsing=parsing)
 
 
 def _is_parsed(task: ImageTask, entry: Entry | None, tree: OutputTree) -> bool:
