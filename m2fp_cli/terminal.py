@@ -31,6 +31,13 @@ def say_pieces(pieces: Iterable[str]) -> None:
     sys.stdout.flush()
 
 
+def say_lines(lines: Iterable[str]) -> None:
+    """Print lines, which may be millions, on standard output."""
+    for line in lines:
+        sys.stdout.write(f"{displayable(line)}\n")
+    sys.stdout.flush()
+
+
 def warn(text: str) -> None:
     """Print lines for people on standard error."""
     say(text, stream=sys.stderr)
@@ -49,7 +56,10 @@ def displayable(path: str | os.PathLike[str]) -> str:
     Returns:
         Text without control characters; not a path to open.
     """
-    return "".join(_shown(character) for character in os.fspath(path))
+    text = os.fspath(path)
+    if text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
 
 
 def _shown(character: str) -> str:

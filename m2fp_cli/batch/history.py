@@ -6,6 +6,7 @@ is torn, of a newer version or wrong is left out; the photo it may be about is w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -16,7 +17,7 @@ from typing import Any
 
 from m2fp_cli.batch.entries import Entries, Entry
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
-from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.batch.stamps import GONE, FileStamp
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
@@ -113,9 +114,20 @@ class History:
 
     def left(self) -> int:
         """Photos that the latest runs, one per shard, have not come to."""
-        ended = self.entries.count_by_run()
         latest = set(self.latest.values())
+        ended = self._ended_by_run
         return max(0, sum(self.runs[run].pending - ended.get(run, 0) for run in latest))
+
+    def is_finished(self, manifest: str) -> bool:
+        """Whether the latest run of a file ended in good order and came to all its photos."""
+        run = self.runs.get(self.latest.get(manifest, ""))
+        if run is None or run.run in self.claims:
+            return False
+        return run.pending <= self._ended_by_run.get(run.run, 0)
+
+    @functools.cached_property
+    def _ended_by_run(self) -> dict[str, int]:
+        return self.entries.count_by_run()
 
     def take(self, manifest: str, document: Mapping[str, Any]) -> None:
         """Add a line of a manifest; one that is wrong is left out.
@@ -151,30 +163,44 @@ def manifest_name(job: str, shard: Shard | None = None) -> str:
     return state_name(f"{stem}{shard.suffix if shard else ''}.jsonl")
 
 
-def read_history(tree: OutputTree, job: str = "parse") -> History:
-    """Read all manifests of one job; nothing there is an empty history.
+def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None) -> History:
+    """Read the manifests of one job; nothing there is an empty history.
+
+    Args:
+        tree: the output.
+        job: name of the job.
+        own: the shard that asks. A slice of a list leaves out the other slices of that list, whose
+            photos are not its own: with a thousand slices, each would read what all have done.
 
     Raises:
         OutputError: a manifest cannot be read.
     """
     history = History()
-    for name in _manifests_of(tree, job):
-        for document in read_lines(tree, name):
-            history.take(name, document)
+    for name, shard in find_manifests(tree, job).items():
+        if not _is_apart(shard, own):
+            for document in read_lines(tree, name):
+                history.take(name, document)
     return history
 
 
-def _manifests_of(tree: OutputTree, job: str) -> list[str]:
+def find_manifests(tree: OutputTree, job: str) -> dict[str, Shard | None]:
+    """All manifests of a job by name, each with the shard that wrote it; the plain one first."""
     plain = manifest_name(job)
     stem = plain.removesuffix(".jsonl")
-    found = [name for name in tree.names_in(STATE_FOLDER) if name.startswith(stem)]
-    shards = [name for name in found if _is_shard(name.removesuffix(".jsonl")[len(stem) :])]
-    return [name for name in (plain, *sorted(shards)) if name in found]
+    found: dict[str, Shard | None] = {plain: None} if tree.has_file(plain) else {}
+    for name in tree.names_in(STATE_FOLDER):
+        if name.startswith(stem) and name.endswith(".jsonl"):
+            shard = shard_of_suffix(name.removesuffix(".jsonl")[len(stem) :])
+            if shard is not None:
+                found[name] = shard
+    return found
 
 
-def _is_shard(suffix: str) -> bool:
-    number, _, count = suffix.removeprefix("-").partition("of")
-    return number.isdecimal() and count.isdecimal()
+def _is_apart(shard: Shard | None, own: Shard | None) -> bool:
+    """Whether two shards are slices of one list, cut alike: they share no key."""
+    if shard is None or own is None or not own.listing:
+        return False
+    return shard != own and (shard.listing, shard.count) == (own.listing, own.count)
 
 
 def read_lines(tree: OutputTree, name: str) -> Iterator[dict[str, Any]]:

@@ -33,6 +33,7 @@ from m2fp_cli.terminal import displayable
 _MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
 _HASH_DIGITS = 8
 _REFUSED = WINDOWS_CHARACTERS + "%"
+_MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
 _DEVICES = frozenset(
     ("CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)))
 )
@@ -113,6 +114,11 @@ def assign_keys(found: Iterable[FoundImage], folders: Collection[str]) -> Iterat
 def is_result_name(name: str) -> bool:
     """Whether a folder of this name may stand in the way of a result."""
     return name.endswith(RESULT_SUFFIXES)
+
+
+def room_for_keys(output: Path | None) -> int:
+    """How many bytes a key may have, so that its results can be opened by their paths."""
+    return _MAX_PATH_BYTES - (0 if output is None else len(os.fsencode(output)))
 
 
 def folders_of(place: str) -> Iterator[str]:

@@ -101,6 +101,12 @@ class RunOptions:
     max_failures: FailureCap | None = None
     log_file: Path | None = None
 
+    def for_scan(self, scan: Scan) -> RunOptions:
+        """The same, with the shard as a slice of the scan's list where it is one."""
+        if self.shard is None or not scan.listing:
+            return self
+        return replace(self, shard=replace(self.shard, listing=scan.listing))
+
 
 def run_batch(
     scan: Scan,
@@ -125,6 +131,7 @@ def run_batch(
         M2fpError: the workers cannot start, or keep dying.
     """
     started = time.monotonic()
+    options = options.for_scan(scan)
     switch = StopSwitch()
     with contextlib.closing(switch), switch.listening(), contextlib.closing(progress):
         report = RunReport(total=0)
@@ -153,6 +160,7 @@ def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageR
     Raises:
         OutputLockedError, OutputError, M2fpError: as ``run_batch``.
     """
+    options = options.for_scan(scan)
     with (
         contextlib.closing(StopSwitch()) as switch,
         open_output(job.output) as tree,
@@ -210,7 +218,7 @@ class _Run:
         """Do it; a report per photo."""
         options, name = self._options, manifest_name(self._job.name, self._options.shard)
         self._refuse_foreign_folders()
-        history = read_history(self._tree, self._job.name)
+        history = read_history(self._tree, self._job.name, options.shard)
         self._sweep_after_kill(history, name)
         compact(self._tree, name, history)
         rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
@@ -224,10 +232,11 @@ class _Run:
         with contextlib.closing(ManifestWriter(self._tree, name)) as manifest:
             for entry in plan.moved:
                 manifest.restate(entry)
-            if plan.todo:
+            if plan.todo or (self._scan.listing and name not in history.latest):
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo))
                 manifest.claim(task.key for task in plan.tasks())
-                yield from self._do(plan, history, manifest)
+                if plan.todo:
+                    yield from self._do(plan, history, manifest)
                 manifest.end()
         if not self._tree.is_there():
             raise OutputError(f"{displayable(self._tree.path)} was removed or replaced meanwhile")

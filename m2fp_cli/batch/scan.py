@@ -18,21 +18,23 @@ from m2fp_cli.batch.keys import (
     is_result_name,
     join_key,
     plain_name,
+    room_for_keys,
 )
 from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
 from m2fp_cli.batch.walk import ScanRules, Walk, first_of, real_path
 from m2fp_cli.batch.written import written_files
-from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.terminal import displayable
 
-_MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
 _MOST_NOTES = 1000
-_TOO_DEEP = "lies too deep for its results; shorten its path or -o"
+TOO_DEEP = "lies too deep for its results; shorten its path or -o"
 
 
-def find_images(inputs: Sequence[Path], *, output: Path, rules: ScanRules | None = None) -> Scan:
+def find_images(
+    inputs: Sequence[Path], *, output: Path | None, rules: ScanRules | None = None
+) -> Scan:
     """Find the photos of some files and folders.
 
     A file that is named is always taken, whatever it is called. From a folder the files with an
@@ -50,14 +52,14 @@ def find_images(inputs: Sequence[Path], *, output: Path, rules: ScanRules | None
 
     Args:
         inputs: files and folders; order and repetition do not matter.
-        output: the run's output folder; need not exist.
+        output: the run's output folder, which need not exist; None if it is not known yet.
         rules: what is taken, and how it is named; None for the defaults.
 
     Raises:
         NoImagesError: not one photo; says where it looked and what may help.
         UsageError: an input holds results of the output.
     """
-    walk = Walk(real_path(output), rules or ScanRules())
+    walk = Walk(None if output is None else real_path(output), rules or ScanRules())
     folders, files = _sort_inputs(inputs, walk)
     repeated: list[Path] = []
     found = _find(folders, files, walk)
@@ -72,14 +74,14 @@ def find_images(inputs: Sequence[Path], *, output: Path, rules: ScanRules | None
     return Scan(scan.tasks, (*walk.failures, *scan.failures), (*notes, *scan.notes))
 
 
-def name_photos(found: Iterable[FoundImage], *, output: Path) -> Scan:
+def name_photos(found: Iterable[FoundImage], *, output: Path | None) -> Scan:
     """Bring photos into order and give each its key.
 
     Takes millions of photos in bounded memory.
 
     Args:
         found: the photos, in any order.
-        output: the run's output folder.
+        output: the run's output folder; None if it is not known yet.
 
     Returns:
         the photos; those that lie too deep for their results are failures.
@@ -89,7 +91,7 @@ def name_photos(found: Iterable[FoundImage], *, output: Path) -> Scan:
     tasks: Spool[ImageTask] = Spool()
     failures: list[ScanFailure] = []
     notes: list[str] = []
-    room = _MAX_PATH_BYTES - len(os.fsencode(output))
+    room = room_for_keys(output)
     for named in assign_keys(ordered, names.folders):
         if named.note and len(notes) < _MOST_NOTES:
             notes.append(named.note)
@@ -97,10 +99,7 @@ def name_photos(found: Iterable[FoundImage], *, output: Path) -> Scan:
         if len(os.fsencode(named.key)) <= room:
             tasks.append(ImageTask(image.source, named.key, listed=image.stamp))
         else:
-            error = ImageError(
-                "unsupported", "lies too deep for its results; shorten its path or -o"
-            )
-            failures.append(ScanFailure(image.source, error.reason, str(error)))
+            failures.append(ScanFailure(image.source, "unsupported", TOO_DEEP))
     ordered.close()
     return Scan(tasks, tuple(failures), tuple(notes))
 
@@ -191,9 +190,9 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
     return folders, list(files.values())
 
 
-def _refuse_results(real: Path, output: Path) -> None:
+def _refuse_results(real: Path, output: Path | None) -> None:
     """Refuse an input that is, or is in, a folder of the output that a run has written to."""
-    if not real.is_relative_to(output) or real == output:
+    if output is None or not real.is_relative_to(output) or real == output:
         return
     first = real.relative_to(output).parts[0]
     if first == STATE_FOLDER or written_files(output).has_any_in(first):

@@ -49,8 +49,10 @@ class Scan:
         tasks: the photos, sorted by the place of their results, keys unique; a ``Spool`` if many.
         failures: unreadable folders, missing inputs, dangling links. They count as failed photos.
         notes: sentences a person should see: renamed results, things left out.
+        listing: identity of the list of which the photos are a slice; empty if they are not one.
     """
 
     tasks: Sequence[ImageTask]
     failures: tuple[ScanFailure, ...] = ()
     notes: tuple[str, ...] = ()
+    listing: str = ""

@@ -93,13 +93,13 @@ class Walk:
     """One search: what is to be avoided, and what was left out so far.
 
     Attributes:
-        output: the run's output folder, its links resolved.
+        output: the run's output folder, its links resolved; None if it is not known yet.
         rules: what is taken.
         failures: what could not be looked at.
         notes: what was left out, a sentence each.
     """
 
-    output: Path
+    output: Path | None
     rules: ScanRules
     failures: list[ScanFailure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

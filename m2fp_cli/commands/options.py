@@ -53,6 +53,25 @@ Photos = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT", help="Photos and folders of photos.", show_default=False),
 ]
+PhotosUnlessListed = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="Photos and folders of photos; none with --files-from.",
+        show_default=False,
+    ),
+]
+FilesFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--files-from",
+        metavar="FILE",
+        help="Take the photos of a list: one made by m2fp scan, or a path a line; - is standard "
+        "input. With --shard, a list of m2fp scan is cut into slices.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
+]
 ParsedOrPhotos = Annotated[
     list[Path] | None,
     typer.Argument(

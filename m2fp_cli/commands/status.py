@@ -16,6 +16,7 @@ from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
 from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
+    from m2fp_cli.batch.slices import SliceStatus
     from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
@@ -35,6 +36,7 @@ class JobStatus:
         left: photos that the latest run (of each shard) has not come to.
         reasons: number of failed and quarantined photos by reason.
         failures: source, status, reason and message of each of them, by source.
+        slices: how far the slices of lists have come.
     """
 
     job: str
@@ -44,10 +46,12 @@ class JobStatus:
     left: int
     reasons: dict[str, int]
     failures: list[dict[str, str]]
+    slices: list[SliceStatus]
 
     def as_json(self) -> dict[str, Any]:
         """The record as ``--json`` prints it."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        document = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return document | {"slices": [one.as_json() for one in self.slices]}
 
     def lines(self) -> list[str]:
         """The record for a person."""
@@ -56,6 +60,7 @@ class JobStatus:
             if count := getattr(self, name):
                 counts.append(f"{count} {name}")  # noqa: PERF401 - clearer than two loops
         lines = [f"{self.job}: {', '.join(counts)}"]
+        lines += [f"  {one.line()}" for one in self.slices]
         lines += [f"  {count} {reason}" for reason, count in sorted(self.reasons.items())]
         lines += [
             f"  {one['status']} {displayable(one['source'])}: {one['message']}"
@@ -110,6 +115,7 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     """
     from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.report import Status
+    from m2fp_cli.batch.slices import read_slices
 
     history = read_history(tree, job)
     if history.is_empty:
@@ -133,4 +139,5 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
             }
             for report in bad
         ],
+        slices=read_slices(tree, job, history),
     )

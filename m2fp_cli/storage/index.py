@@ -12,6 +12,7 @@ from m2fp_cli.errors import OutputError
 
 _CACHE_KIB = 16_384
 _ROWS_AT_ONCE = 10_000
+_INSERT = "INSERT OR IGNORE INTO names VALUES(?)"
 
 
 class NameSet:
@@ -22,10 +23,13 @@ class NameSet:
         self._index: sqlite3.Connection | None = None
         rows = ((os.fsencode(name),) for name in names)
         while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-            if self._index is None:
-                self._index = open_index("CREATE TABLE names(name BLOB PRIMARY KEY) WITHOUT ROWID")
             with as_index_error():
-                self._index.executemany("INSERT OR IGNORE INTO names VALUES(?)", some)
+                self._opened().executemany(_INSERT, some)
+
+    def add(self, name: str) -> bool:
+        """Keep a name; whether it was not kept before."""
+        with as_index_error():
+            return self._opened().execute(_INSERT, (os.fsencode(name),)).rowcount > 0
 
     def __contains__(self, name: str) -> bool:
         """Whether a name is kept."""
@@ -36,6 +40,11 @@ class NameSet:
         start = os.fsencode(folder)
         query = "SELECT 1 FROM names WHERE name>? AND name<? LIMIT 1"
         return self._has(query, start + b"/", start + b"0")  # 0 comes after /
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._index is None:
+            self._index = open_index("CREATE TABLE names(name BLOB PRIMARY KEY) WITHOUT ROWID")
+        return self._index
 
     def _has(self, query: str, *values: bytes) -> bool:
         return self._index is not None and bool(self._index.execute(query, values).fetchone())
