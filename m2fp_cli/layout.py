@@ -62,19 +62,35 @@ class OutputFolder:
 OUTPUT_FOLDERS = (
     OutputFolder("labels", "parse", (".png",), "labels", by_default=True),
     OutputFolder("people", "parse", (".png",), "people", by_default=True),
+    OutputFolder("relabeled", "parse", (".png",), "relabeled"),
     OutputFolder("masks", "parse", (".png",), "masks", per_photo=True),
     OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True, shows_photo=True),
     OutputFolder("results", "parse", (".json",), "json", by_default=True),
     OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
     OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),
     OutputFolder("tryon", "tryon", (*PICTURE_SUFFIXES, ".json")),
+    OutputFolder("agnostic", "export-agnostic", (".png",)),
+    OutputFolder("label-maps", "export-label-maps", (".png",)),
+    OutputFolder("viton-hd", "export-viton-hd", (".jpg", ".png")),
+    OutputFolder("dresscode", "export-dresscode", (".jpg", ".png")),
+    OutputFolder("idm-vton", "export-idm-vton", (".jpg", ".png")),
+    OutputFolder("catvton", "export-catvton", (".jpg", ".png")),
+    OutputFolder("comfyui", "export-comfyui", (".png",)),
+    OutputFolder("coco", "export-coco", (".jpg", ".png", ".json")),
+    OutputFolder("cvat", "export-cvat", (".jpg", ".png")),
+    OutputFolder("yolo", "export-yolo", (".jpg", ".png", ".txt")),
+    OutputFolder("labelme", "export-labelme", (".jpg", ".png", ".json")),
+    OutputFolder("describe", "export-describe", (".csv",)),
+    OutputFolder("cihp", "export-cihp", (".jpg", ".png", ".txt")),
 )
 """Every folder that a run may write, a parse's document after what it describes.
 
-``render.outputs`` holds a module for each folder of a parse.
+``render.outputs`` holds a module for each folder of a parse, ``exports`` one for each data set.
 """
 
-JOBS = ("parse", "colorize", "tryon", "report")
+EXPORTS = tuple(one.name for one in OUTPUT_FOLDERS if one.job == f"export-{one.name}")
+"""Formats of data sets, each a folder of its own."""
+JOBS = ("parse", "colorize", "tryon", "report", *(f"export-{name}" for name in EXPORTS))
 """Names of the jobs, each with manifests of its own."""
 FOLDER_NAMES = frozenset(folder.name for folder in OUTPUT_FOLDERS)
 RESULT_SUFFIXES = tuple(sorted({s for folder in OUTPUT_FOLDERS for s in folder.suffixes}))
@@ -118,6 +134,11 @@ def composite_names(key: str) -> tuple[str, ...]:
 def preview_name(key: str) -> str:
     """Name of the preview of a photo, for the report's page."""
     return f"{STATE_FOLDER}/report/{key}.json"
+
+
+def export_record_name(export: str, key: str) -> str:
+    """Name of what an export remembers of a photo, for the files of the whole data set."""
+    return f"{STATE_FOLDER}/export-{export}/{key}.json"
 
 
 def state_name(name: str) -> str:

@@ -32,15 +32,17 @@ from multiprocessing.connection import wait
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready
+from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready, Stage
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
+from m2fp_cli.batch.targets import reclaim
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import ImageError
+from m2fp_cli.storage.tree import OutputTree
 
 MAX_ATTEMPTS = 2
 """How often a photo is tried over which workers die: the second time alone, at the end."""
@@ -78,6 +80,7 @@ class Pool:
         limits: PoolLimits,
         switch: StopSwitch,
         note: Callable[[str], None],
+        tree: OutputTree,
     ) -> None:
         """Prepare; no process is started yet.
 
@@ -87,9 +90,11 @@ class Pool:
             limits: what to put up with.
             switch: ends the run early.
             note: told in a sentence what happened to workers.
+            tree: the output, to find what a dead worker wrote.
         """
         self.killed = False
         self._job, self._limits, self._switch, self._note = job, limits, switch, note
+        self._tree = tree
         self._workers, self._threads = plan.workers, plan.threads
         self._handles: list[WorkerHandle[ImageTask]] = []
         self._queue: deque[ImageTask] = deque()
@@ -273,17 +278,30 @@ class Pool:
             self._use_fewer_workers()
 
     def _requeue(self, helds: Iterable[HeldTask[ImageTask]]) -> None:
-        self._queue.extendleft(held.task for held in reversed([*helds]) if not held.is_retry)
+        again = [self._task_again(held) for held in helds if not held.is_retry]
+        self._queue.extendleft(reversed(again))
 
     def _retry_or_quarantine(self, held: HeldTask[ImageTask], error: ImageError, pid: int) -> None:
         """A photo was worked on when its worker died: try it again later, or quarantine it."""
         if not held.is_retry:
-            self._suspects.append(held.task)
+            self._suspects.append(self._task_again(held))
             return
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
-        self._outcomes.append(Outcome(replace(report, attempts=MAX_ATTEMPTS), stamp, pid))
+        report = replace(report, attempts=MAX_ATTEMPTS, files=self._written(held))
+        self._outcomes.append(Outcome(report, stamp, pid))
         self._deaths.see_progress()
+
+    def _task_again(self, held: HeldTask[ImageTask]) -> ImageTask:
+        """The task to be tried again; a worker that died while it saved may have left files."""
+        if held.stage is not Stage.SAVE:
+            return held.task
+        return reclaim(self._job, self._tree, held.task)
+
+    def _written(self, held: HeldTask[ImageTask]) -> tuple[str, ...]:
+        """What is in the output of a photo that is given up, so that a later run may replace it."""
+        own = self._task_again(held).may_replace or ()
+        return tuple(name for name in own if self._tree.has_file(name))
 
     def _use_fewer_workers(self) -> None:
         """Out of memory twice: fewer workers from here on."""

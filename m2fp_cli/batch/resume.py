@@ -18,6 +18,7 @@ from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.errors import ConflictError
@@ -216,21 +217,12 @@ class _Judge:
         if self.rules.overwrite:
             return replace(task, may_replace=None)
         own = () if entry is None else entry.report.files
-        there = tuple(self._targets_that_exist(task))
+        there = tuple(targets_that_exist(self.job, self.tree, task))
         if is_claimed:
             own = (*own, *(name for name in there if self.tree.has_file(name)))
         for name in there:
             refuse_foreign(self.tree, name, own)
         return replace(task, may_replace=own)
-
-    def _targets_that_exist(self, task: ImageTask) -> Iterator[str]:
-        for name in self.job.targets(task):
-            if not name.endswith("/"):
-                if self.tree.status(name) is not None:
-                    yield name
-                continue
-            inner = self.tree.names_in(name.removesuffix("/"))
-            yield from (one for one in inner if not self.tree.is_folder(one))
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""

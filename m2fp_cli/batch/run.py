@@ -284,7 +284,7 @@ class _Run:
         self._progress.say(shape.line())
         self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape.line())
         limits = PoolLimits(photo_seconds=options.photo_seconds)
-        pool = Pool(self._job, shape, limits, self._switch, self._note)
+        pool = Pool(self._job, shape, limits, self._switch, self._note, self._tree)
         try:
             # Closed before the sweep: a worker that still lives may own a temporary.
             with contextlib.closing(pool.run(plan.tasks())) as outcomes:
@@ -334,7 +334,7 @@ class _Run:
         """Remove what killed processes left.
 
         A shard looks only where the results of its photos are, since the whole output may be large,
-        and leaves what others may still be writing.
+        and leaves what others may still be writing. Exports do not mirror the photos' folders.
 
         Args:
             keys: of a shard's photos.
@@ -343,6 +343,9 @@ class _Run:
             sweep_temporaries(self._tree, (*self._folders, STATE_FOLDER))
             return
         age = 0.0 if self._lock.is_alone() else _FOREIGN_TEMPORARY_SECONDS
+        if self._job.name.startswith("export-"):
+            sweep_temporaries(self._tree, self._folders, older_than_seconds=age)
+            return
         places = {name for key in keys for name in folders_of_results(self._job.name, key)}
         sweep_temporaries(self._tree, sorted(places), older_than_seconds=age, below=False)
 
@@ -364,7 +367,7 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, tree: OutputTree) -> I
         return report
     stays = old.stamp == outcome.stamp or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return replace(report, files=old.report.files)
+        return replace(report, files=tuple(dict.fromkeys((*old.report.files, *report.files))))
     for name in set(old.report.files) - set(report.files):
         tree.remove(name)
     return report

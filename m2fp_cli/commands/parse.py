@@ -50,6 +50,16 @@ def parse(
             rich_help_panel=CONTENT,
         ),
     ] = ",".join(DEFAULT_SAVE),
+    label_set: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Also write label maps with the ids of another set to relabeled/: atr, lip, "
+            "viton13, cihp or a JSON file of labels and where they come from.",
+            show_default=False,
+            rich_help_panel=CONTENT,
+        ),
+    ] = None,
     min_score: options.MinScore = 0.1,
     page: options.Page = False,
     engine: options.Engine = options.EngineName.FAST,
@@ -67,16 +77,21 @@ def parse(
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.parse import ParseSettings
+    from m2fp_cli.records.mapping import load_mapping
     from m2fp_cli.terminal import displayable
 
+    wanted = parse_save(save)
+    if label_set is not None and "relabeled" not in wanted:
+        wanted = (*wanted, "relabeled")
     settings = ParseSettings(
         engine=engine.value,
         precision=precision.value,
         flip=flip,
         min_score=min_score,
-        save=parse_save(save),
+        save=tuple(name for name in SAVE_OPTIONS if name in wanted),
         max_pixels=round(max_pixels * 1e6),
         allow_truncated=allow_truncated,
+        mapping=None if label_set is None else load_mapping(label_set),
     )
     run_options = batch.run_options(threads)
     asked = PhotoInputs(

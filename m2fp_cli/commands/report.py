@@ -152,7 +152,8 @@ def make_report(
     with OutputTree(results) as tree:
         history = read_history(tree)
     scan, left_out = _find_shown(results, photos, history, limit)
-    side = preview or _side_for(len(scan.tasks))
+    count = len(scan.tasks)
+    side = preview or next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
     progress = choose_progress(quiet=quiet, verbose=verbose)
     with _place_for_previews(results, path) as place, OutputTree(place) as tree:
         run = run_batch(scan, PreviewJob(place, results, side), run_options, progress)
@@ -199,10 +200,6 @@ def _find_shown(
             raise
         return Scan(()), 0  # all failed: the page says why
     return Scan(scan.tasks[:limit]), max(0, len(scan.tasks) - limit)
-
-
-def _side_for(count: int) -> int:
-    return next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
 
 
 def _build_page(

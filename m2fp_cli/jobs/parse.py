@@ -19,6 +19,7 @@ from m2fp_cli.jobs.model_files import ModelFiles
 from m2fp_cli.kernels.cpu import settle_precision
 from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
+from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
@@ -40,6 +41,7 @@ class ParseSettings:
         save: what to write, members of ``layout.SAVE_OPTIONS``.
         max_pixels: larger photos are refused.
         allow_truncated: parse a JPEG whose last rows are missing.
+        mapping: label set of what ``relabeled`` among ``save`` writes.
     """
 
     engine: str = "fast"
@@ -49,13 +51,17 @@ class ParseSettings:
     save: tuple[str, ...] = DEFAULT_SAVE
     max_pixels: int = MAX_PIXELS
     allow_truncated: bool = False
+    mapping: LabelMapping | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what the reference engine cannot do.
+        """Refuse what does not go together.
 
         Raises:
-            UsageError: it is asked to flip, or for another number format than its own.
+            UsageError: the reference engine is asked to flip, or for another number format than its
+                own; or relabeled maps are asked for without a label set.
         """
+        if "relabeled" in self.save and self.mapping is None:
+            raise UsageError("--save relabeled needs the label set: --label-set atr, for example")
         if self.engine == "fast":
             return
         if self.flip:
@@ -93,7 +99,12 @@ class ParseJob:
             "flip": str(settings.flip),
             "min_score": str(settings.min_score),
             "save": ",".join(settings.save),
+            **self._label_set(),
         }
+
+    def _label_set(self) -> dict[str, str]:
+        mapping = self.settings.mapping
+        return {"label set": f"{mapping.name} {mapping.fingerprint()}"} if mapping else {}
 
     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
         """The photo alone."""
@@ -172,7 +183,8 @@ class ParseWorker:
         """Encode the result and write its files together."""
         started = time.perf_counter()
         job, photo, stages = self._job, computed.photo, computed.stages
-        parsed = ParsedPhoto(photo.image_bgr, computed.result, self._provenance(task, photo))
+        provenance = self._provenance(task, photo)
+        parsed = ParsedPhoto(photo.image_bgr, computed.result, provenance, job.settings.mapping)
         files = encode_outputs(parsed, task.key, job.settings.save)
         write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(

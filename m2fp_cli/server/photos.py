@@ -83,7 +83,9 @@ class PhotoRoutes:
             return await self._answer(request, work, keep=False)
 
     async def result(self, request: Request) -> Response:
-        """``GET /results/{id}``: another view of a photo that was parsed."""
+        """``GET /results/{id}``: another view of a photo that was parsed; ``DELETE`` forgets it."""
+        if request.method == "DELETE":
+            return self._forget(request.path_params["result_id"])
         given = Parameters(request.query_params.multi_items(), _RESULT_PARAMETERS)
         view, media_type = choose_parse_view(given.text("as"), request.headers.get("accept", ""))
         asked = Asked(view, media_type, given.labels(), given.by())
@@ -91,9 +93,8 @@ class PhotoRoutes:
         work = WorkRequest(kept.photo, kept.name, asked, kept.document)
         return await self._answer(request, work, keep=False)
 
-    async def forget(self, request: Request) -> Response:
-        """``DELETE /results/{id}``."""
-        if not self._store.drop(request.path_params["result_id"]):
+    def _forget(self, result_id: str) -> Response:
+        if not self._store.drop(result_id):
             raise _gone()
         return Response(status_code=204)
 

@@ -46,8 +46,8 @@ def write_group(
     """Write files so that none of them appears before all are complete on the disk.
 
     All temporaries first, then the names in the given order: put the file that others take as a
-    sign of completion last. Missing folders are made. A failure leaves no temporary behind; files
-    that already have their names, which only a failing rename can cause, stay.
+    sign of completion last. Missing folders are made. A failure leaves no temporary behind, and
+    takes away again what it had given a name that nothing had; replaced files stay replaced.
 
     Args:
         tree: the output.
@@ -63,7 +63,7 @@ def write_group(
     """
     for name, _ in files:
         refuse_foreign(tree, name, may_replace)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, contextlib.ExitStack() as undo:
         folders: dict[str, int] = {}  # a photo of a crowd has a thousand masks in one folder
         pending: list[tuple[str, int, str]] = []
         for name, data in files:
@@ -81,6 +81,8 @@ def write_group(
                     os.replace(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
                 else:
                     _rename_without_replacing(folder, temporary, last, name)
+                    undo.callback(_discard, folder, last)
+        undo.pop_all()
 
 
 def write_stream(tree: OutputTree, name: str, portions: Iterable[bytes]) -> None:

@@ -17,6 +17,7 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.run import RunOptions
 from m2fp_cli.errors import ExitCode, NoImagesError
+from m2fp_cli.records.mapping import load_mapping, map_labels
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import (
     AWKWARD_NAMES,
@@ -112,6 +113,18 @@ def test_other_kinds_replace_the_files_of_the_old_ones(tmp_path, m2fp):
     assert sorted(tree_of(tmp_path / "out")) == ["labels/a.png"]
 
 
+def test_label_maps_of_another_set_lie_beside_the_own_ones(tmp_path, m2fp):
+    write_photo(tmp_path / "p" / "a.jpg")
+    assert m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "--label-set", "atr").code == 0
+    result = load_result(tmp_path / "out/results/a.json")
+    expected = map_labels(
+        result.semantic_map, result.labels, load_mapping("atr"), result.person_map
+    )
+    with Image.open(tmp_path / "out/relabeled/a.png") as image:
+        assert image.mode == "P"
+        assert (np.asarray(image) == expected).all()
+
+
 # ------------------------------------------------------------------------------------- failures
 
 
@@ -177,6 +190,8 @@ def test_results_are_never_taken_for_photos(tmp_path, m2fp):
     "arguments",
     [
         ("--save", "hats"),
+        ("--save", "relabeled"),
+        ("--label-set", "hats"),
         ("--workers", "0"),
         ("--threads", "many"),
         ("--shard", "3/2"),

@@ -1,0 +1,32 @@
+"""``m2fp describe``: results in, a table of people out."""
+
+from __future__ import annotations
+
+from m2fp_cli.commands import options
+from m2fp_cli.commands.export import run_export
+
+EXAMPLES = """\
+m2fp describe
+m2fp describe photos -r -o out --model starter"""
+
+
+def describe(
+    batch: options.BatchOptions,
+    found: options.ScanOptions,
+    inputs: options.ParsedOrPhotos = None,
+    output: options.PicturesOutput = None,
+    photos: options.MovedPhotos = None,
+    model: options.Model = None,
+) -> None:
+    """Make a table of everybody: place and size, parts that are seen, garments and their colours.
+
+    It goes to describe/ as people.csv and people.jsonl, and as people.parquet if pyarrow is
+    installed; also how much bare skin is seen, and which way people face, with a confidence. What
+    the labels do not know (belts, bags, jewellery) is not in it. Without an input it takes what an
+    earlier parse left in ./m2fp-out.
+    """
+    from m2fp_cli.exports.format import ExportSettings
+    from m2fp_cli.jobs.inputs import PhotoInputs
+
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    run_export("describe", asked, ExportSettings(), model, batch)
