@@ -12,7 +12,7 @@ from m2fp_cli.terminal import displayable, say_lines, warn
 
 EXAMPLES = """\
 m2fp scan /data/photos -r > photos.jsonl
-m2fp parse --files-from photos.jsonl --shard 3/100 -o /data/out"""
+m2fp scan shop-a shop-b --exclude '*_thumb.jpg' | m2fp parse --files-from -"""
 
 
 def scan(inputs: options.Photos, found: options.ScanOptions, quiet: options.Quiet = False) -> None:
