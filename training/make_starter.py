@@ -1,7 +1,8 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
 Four runs, each with a recipe of its own. Between them the model so far labels photos that nobody
-labelled, and labels some anew. The same command again goes on where it was stopped.
+labelled, and labels some anew. The third gives the bundled model, the fourth the one after it. The
+same command again goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Places:
         roots: hold the recipes' sources ``ccp``, ``people/...``, ``backgrounds`` and
             ``synthetic-more``.
         pose: ``pose_landmark_heavy.tflite`` of ``@mediapipe/pose``.
-        work: for the runs; ``work/starter`` becomes the model.
+        work: for the runs; ``work/starter`` becomes the model, ``work/next`` the one after it.
     """
 
     roots: tuple[Path, ...]
@@ -82,15 +83,15 @@ def plan(places: Places) -> list[Stage]:
         _run(places, 2),
         _export(places, 2, "second"),
         _run(places, 3),
-        _export(places, 3, "third"),
-        _correct(places, "ccp-corrected", places.find("ccp"), "third"),
+        _export(places, 3, "starter"),
+        _correct(places, "ccp-corrected", places.find("ccp"), "starter"),
         _correct(
-            places, "ccp-guessed-corrected", str(places.made / "ccp-guessed"), "third", "--all"
+            places, "ccp-guessed-corrected", str(places.made / "ccp-guessed"), "starter", "--all"
         ),
-        _relabel(places, "coco-again", "people/coco", "third", "--skip", "held_out.txt"),
-        _relabel(places, "coco_boxes-again", "people/coco_boxes", "third"),
+        _relabel(places, "coco-again", "people/coco", "starter", "--skip", "held_out.txt"),
+        _relabel(places, "coco_boxes-again", "people/coco_boxes", "starter"),
         _run(places, 4),
-        _export(places, 4, "starter"),
+        _export(places, 4, "next"),
     ]
 
 

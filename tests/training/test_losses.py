@@ -200,7 +200,7 @@ def test_the_decay_can_begin_at_any_step():
     assert Progress(7, 3).phase(recipe()) is None
 
 
-@pytest.mark.parametrize("name", ["starter", "starter-2", "starter-3", "starter-4"])
+@pytest.mark.parametrize("name", ["starter", "starter-2", "starter-3", "starter-4", "starter-gpu"])
 def test_the_starter_recipes_can_be_read_and_built(name):
     found = read_recipe(STARTER.with_name(f"{name}.json"))
     config = parse_config(found.configuration)
