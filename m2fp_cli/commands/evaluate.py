@@ -23,7 +23,7 @@ DatasetFolder = Annotated[
     typer.Argument(
         metavar="DATASET",
         help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown) and, to judge people, "
-        "people/ID.png; or with CIHP's Images, Category_ids and Human_ids.",
+        "people/ID.png; or as CIHP, CVAT (Segmentation mask 1.1) or LabelMe have it.",
     ),
 ]
 
