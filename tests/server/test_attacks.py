@@ -334,9 +334,12 @@ def test_memory_of_uploads_is_bounded():
 
 def test_photos_are_forgotten_though_nobody_comes_again(monkeypatch):
     stores, add = [], ResultStore.add
-    monkeypatch.setattr(
-        ResultStore, "add", lambda store, one: stores.append(store) or add(store, one)
-    )
+
+    def noted(store, one):
+        stores.append(store)
+        return add(store, one)
+
+    monkeypatch.setattr(ResultStore, "add", noted)
     with running_service(kept_seconds=0.3) as running:
         running.wait_until_ready()
         running.parse()

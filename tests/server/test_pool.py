@@ -138,7 +138,12 @@ def test_workers_answer_that_they_are_there(make_pool):
 def test_who_asks_often_keeps_no_worker_busy(make_pool, monkeypatch):
     pool, told = make_pool(), []
     tell = pool._tell
-    monkeypatch.setattr(pool, "_tell", lambda member, ping: told.append(ping) or tell(member, ping))
+
+    def noted(member, ping):
+        told.append(ping)
+        return tell(member, ping)
+
+    monkeypatch.setattr(pool, "_tell", noted)
     started = time.monotonic()
     for _ in range(20):
         pool.ask().result(60)
