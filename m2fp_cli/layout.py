@@ -104,6 +104,16 @@ def possible_names(job: str, key: str) -> tuple[str, ...]:
     return tuple(f"{one.name}/{key}{suffix}" for one in folders for suffix in one.suffixes)
 
 
+def is_result_of(key: str, name: str) -> bool:
+    """Whether a run may give this name to a file of a photo."""
+    folder, _, rest = name.partition("/")
+    known = [one for one in OUTPUT_FOLDERS if one.name == folder]
+    return name == preview_name(key) or any(
+        rest.startswith(f"{key}/") if one.per_photo else rest in {key + s for s in one.suffixes}
+        for one in known
+    )
+
+
 def folders_of_results(job: str, key: str) -> tuple[str, ...]:
     """Names of the folders in which a job's files of a photo lie."""
     folders = [one for one in OUTPUT_FOLDERS if one.job == job]

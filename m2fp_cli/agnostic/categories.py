@@ -26,7 +26,7 @@ class Category:
         skin: labels that are painted anew, since the new garment may end elsewhere.
         kept: labels that stay as they are, beside ``ALWAYS_KEPT``.
         beside: the person's other clothes; a rule may reach into them.
-        instead: category that is meant where a person wears none of ``clothes``; empty for none.
+        instead: category that is meant where a person wears next to none of ``clothes``; or empty.
     """
 
     clothes: tuple[str, ...]

@@ -87,16 +87,18 @@ def find_hands(figure: Figure) -> BoolArray:
 
 
 def find_bare_feet(figure: Figure) -> BoolArray:
-    """The far end of each leg that no shoe and no sock ends, (h, w) bool."""
+    """The far end of each leg that no shoe and no sock ends, (h, w) bool.
+
+    A shoe of either side counts: networks mix up sides where feet are close together.
+    """
     feet = np.zeros(figure.label_map.shape, np.bool_)
     face = face_height(figure)
     step = max(1, int(face / _DETAIL))
     unit = face / step
+    near = _shrunk(figure.mask("Left-shoe", "Right-shoe", "Socks"), step)
     for side in ("Left", "Right"):
         leg = figure.mask(f"{side}-leg")
-        shod = figure.mask(f"{side}-shoe") | figure.mask("Socks")
         small = _shrunk(leg, step)
-        near = _shrunk(shod, step)
         if not small.any() or _touch(small, near, 0.5 * unit):
             continue
         rows = np.flatnonzero(small.any(axis=1))

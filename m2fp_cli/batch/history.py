@@ -21,7 +21,7 @@ from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.batch.stamps import GONE, FileStamp
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
-from m2fp_cli.layout import FOLDER_NAMES, REPORT_PAGE, STATE_FOLDER, state_name
+from m2fp_cli.layout import STATE_FOLDER, is_result_of, state_name
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.spool import Spool
@@ -282,12 +282,12 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
     height, width = list_of(document, "image_hw", most=2)
     size = {"height": height, "width": width}
     seconds = object_of(document, "seconds")
-    reason = text_of(document, "reason", most=32)
+    reason, key = text_of(document, "reason", most=32), _key_of(document)
     if reason and reason not in ImageError.REASONS:
         raise ValueError(f"unknown reason {displayable(reason)}")
     report = ImageReport(
         source=text_of(document, "source"),
-        key=_key_of(document),
+        key=key,
         status=Status(document.get("status")),
         image_hw=(whole_of(size, "height", 0, _LARGEST), whole_of(size, "width", 0, _LARGEST)),
         people=whole_of(document, "people", 0, _LARGEST),
@@ -296,7 +296,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         ),
         reason=reason,
         message=text_of(document, "message"),
-        files=tuple(_own_name(name) for name in list_of(document, "files", most=_MAX_FILES)),
+        files=tuple(_own_name(key, one) for one in list_of(document, "files", most=_MAX_FILES)),
         attempts=whole_of(document, "attempts", 0, 1000),
         photo=text_of(document, "photo", most=64),
     )
@@ -305,13 +305,13 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
 
 
-def _own_name(name: Any) -> str:
-    """A file that a run may write: anything else in a manifest would only harm others."""
+def _own_name(key: str, name: Any) -> str:
+    """A file that a run may write for a photo: anything else would only harm others."""
     if not isinstance(name, str):
         raise ValueError('"files" must hold names')
-    first = parts_of(name)[0]
-    if first not in FOLDER_NAMES and first != STATE_FOLDER and name != REPORT_PAGE:
-        raise ValueError('"files" names a file that no run writes')
+    parts_of(name)
+    if not is_result_of(key, name):
+        raise ValueError('"files" names a file that no run writes for this photo')
     return name
 
 

@@ -17,7 +17,8 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from m2fp_cli.batch.entries import Entry
@@ -26,6 +27,7 @@ from m2fp_cli.batch.history import (
     History,
     RunStart,
     entry_line,
+    read_lines,
     signature_digest,
     start_line,
 )
@@ -174,6 +176,37 @@ def compact(tree: OutputTree, name: str, history: History, *, at_least: int = 10
     documents = _needed_lines(name, history)
     write_stream(tree, name, (_as_line(document) for document in documents))
     return True
+
+
+def forget(tree: OutputTree, name: str, keys: Set[str]) -> None:
+    """Rewrite a manifest without the entries of some photos; the holder only.
+
+    Raises:
+        OutputError: it cannot be read or written.
+    """
+    runs = {line["key"]: line.get("run") for line in read_lines(tree, name) if _is_of(line, keys)}
+    if runs:
+        lines = _lines_without(tree, name, keys, Counter(map(str, runs.values())))
+        write_stream(tree, name, map(_as_line, lines))
+
+
+def _lines_without(
+    tree: OutputTree, name: str, keys: Set[str], ended: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    """What a manifest says of other photos; ``ended``: forgotten photos by the run they are of."""
+    for line in read_lines(tree, name):
+        if _is_of(line, keys):
+            continue
+        if isinstance(line.get("claims"), list):
+            line["claims"] = [key for key in line["claims"] if key not in keys]
+        if isinstance(line.get("pending"), int):  # or they would count as not come to
+            line["pending"] = max(0, line["pending"] - ended[str(line.get("run"))])
+        yield line
+
+
+def _is_of(line: Mapping[str, Any], keys: Set[str]) -> bool:
+    key = line.get("key")
+    return isinstance(key, str) and key in keys
 
 
 def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,11 @@ m2fp export --to viton-hd
 m2fp export photos --to coco -o dataset --model starter
 m2fp export --to comfyui --category dress --rule fashn"""
 
-Target = Enum("Target", {name: name for name in EXPORTS}, type=str)  # type: ignore[misc]
+OWN_COMMANDS = {"agnostic": "masks", "describe": "describe"}
+"""Formats that ``--to`` does not take, since they have a command of their own."""
+Target = Enum(  # type: ignore[misc]
+    "Target", {name: name for name in EXPORTS if name not in OWN_COMMANDS}, type=str
+)
 
 
 class Fit(str, Enum):

@@ -162,6 +162,17 @@ Flip = Annotated[
         rich_help_panel=SPEED,
     ),
 ]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        "--tiles",
+        metavar="auto|off|N",
+        help="Parse parts of the photo again, enlarged: auto, where people are small; N, in N "
+        "overlapping tiles along the shorter side; off, nowhere. Finds more small people, one pass "
+        "of the network for each tile.",
+        rich_help_panel=CONTENT,
+    ),
+]
 MinScore = Annotated[
     float,
     typer.Option(

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from m2fp_cli.commands import options
-from m2fp_cli.errors import NoImagesError
+from m2fp_cli.commands.help import CONTENT
+from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
 from m2fp_cli.terminal import displayable, say
 
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
     from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
-m2fp status
-m2fp status results --json"""
+m2fp status results --json
+m2fp status results --prune --remove"""
 
 
 @dataclass(frozen=True)
@@ -78,30 +79,53 @@ def status(
             show_default=False,
         ),
     ] = DEFAULT_OUTPUT,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Forget photos that were deleted; their results stay.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = False,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove",
+            help="With --prune: also remove their results, and nothing that m2fp did not write.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = False,
     as_json: options.JsonAnswer = False,
 ) -> None:
     """Say what is done, what failed and why, and what is left.
 
-    Reads the manifests of an output folder, those of all shards together. It changes nothing and
-    may be called during a run.
+    Reads the manifests of an output folder, those of all shards together. Without --prune it
+    changes nothing and may be called during a run.
     """
     from m2fp_cli.batch.lock import who_holds
+    from m2fp_cli.batch.prune import Pruned, prune_output
     from m2fp_cli.storage.tree import OutputTree
+
+    if remove and not prune:
+        raise UsageError("--remove goes with --prune; give both, or none")
 
     if not output.is_dir():
         raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
     with OutputTree(output) as tree:
+        pruned = prune_output(tree, remove=remove) if prune else Pruned()
         found = [one for job in JOBS if (one := read_status(tree, job)) is not None]
         holder = who_holds(tree)
-    if not found:
+    if not found and not pruned.photos:
         raise NoImagesError(
             f"{displayable(output)} was not written by a run; give the output folder of one"
         )
     if as_json:
-        document = {one.job: one.as_json() for one in found}
-        say(json.dumps({"output": str(output), "running": holder, "jobs": document}))
+        jobs = {one.job: one.as_json() for one in found}
+        document = {"output": str(output), "running": holder, "jobs": jobs}
+        say(json.dumps({**document, **({"pruned": asdict(pruned)} if prune else {})}))
         return
-    lines = [line for one in found for line in one.lines()]
+    lines = pruned.lines() if prune else []
+    lines += [line for one in found for line in one.lines()]
     if holder:
         lines.append(f"a run is going on: {holder}")
     say("\n".join(lines))

@@ -6,6 +6,7 @@ The options of what is worn come from ``tryon.kinds``.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, make_dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,13 @@ from m2fp_cli.tryon.kinds import KIND_NAMES, KINDS
 EXAMPLES = """\
 m2fp tryon --hat fedora --glasses round
 m2fp tryon photos --model starter --top denim --people largest -o dressed"""
+
+
+class Layer(str, Enum):
+    """Which of two tops over each other."""
+
+    OUTER = "outer"
+    INNER = "inner"
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,13 @@ def tryon(
             rich_help_panel=CONTENT,
         ),
     ] = True,
+    layer: Annotated[
+        Layer,
+        typer.Option(
+            help="Which top is dressed where a coat is worn over another one.",
+            rich_help_panel=WEAR,
+        ),
+    ] = Layer.OUTER,
     picture_format: Annotated[
         options.PictureFormat,
         typer.Option(
@@ -117,7 +132,7 @@ def tryon(
     from m2fp_cli.terminal import displayable
 
     settings = FittingSettings(
-        items, parse_people(people), match_light, shadow, picture_format.value
+        items, parse_people(people), match_light, shadow, layer.value, picture_format.value
     )
     settings.load_outfit()  # a wrong file is said before anything is parsed
     run_options = batch.run_options()

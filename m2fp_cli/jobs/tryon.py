@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from m2fp_cli.records.results import ParsingResult
     from m2fp_cli.tryon.fitting import Outfit, TryOn
 
-_FITTING_VERSION = "8"  # part of the signature: raise it when the same settings look different
+_FITTING_VERSION = "9"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
 
 
@@ -37,6 +37,7 @@ class FittingSettings:
         people: ``all``, ``largest`` or ids.
         match_light: light accessories like the photo.
         shadow: let accessories throw shadows.
+        layer: ``outer`` or ``inner``: which of two tops over each other is meant.
         picture_format: png, jpg or webp.
     """
 
@@ -44,6 +45,7 @@ class FittingSettings:
     people: str | tuple[int, ...] = "all"
     match_light: bool = True
     shadow: bool = True
+    layer: str = "outer"
     picture_format: str = "png"
 
     def load_outfit(self) -> Outfit:
@@ -54,7 +56,12 @@ class FittingSettings:
         """
         from m2fp_cli.tryon.fitting import load_outfit
 
-        return load_outfit(dict(self.items), match_light=self.match_light, shadow=self.shadow)
+        return load_outfit(
+            dict(self.items),
+            match_light=self.match_light,
+            shadow=self.shadow,
+            layer=self.layer,
+        )
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class FittingJob:
             "people": people if isinstance(people, str) else ",".join(map(str, people)),
             "light": str(settings.match_light),
             "shadow": str(settings.shadow),
+            "layer": settings.layer,
             "format": settings.picture_format,
         }
 

@@ -29,6 +29,7 @@ _PARSE_PARAMETERS = ("as", "labels", "by", "min_score")
 _RESULT_PARAMETERS = ("as", "labels", "by")
 _TRYON_PARAMETERS = ("as", "people", "result", "min_score", "*")
 _LONGEST_RETRY_SECONDS = 60.0
+_EXPIRY_SLACK_SECONDS = 0.1  # a timer may be a tick early, and would then forget nothing
 
 
 class PhotoRoutes:
@@ -145,6 +146,9 @@ class PhotoRoutes:
         if keep:
             result_id = self._store.add(Kept(work.photo, answer.document, work.name))
             headers |= {"Location": f"/results/{result_id}", "M2FP-Result": result_id}
+        # Nobody may come again, and a photo must not stay for longer than we say.
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._limits.kept_seconds + _EXPIRY_SLACK_SECONDS, self._store.expire)
         return Response(answer.body, media_type=work.asked.media_type, headers=headers)
 
     async def _work(self, receive: Receive, work: WorkRequest) -> Delivered:

@@ -91,6 +91,7 @@ def http_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=TimedConnection,
+        loop="asyncio",  # whose connections can be told how much to read at once
         ws="none",
         lifespan="off",
         log_config=None,

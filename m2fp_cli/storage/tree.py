@@ -168,6 +168,17 @@ class OutputTree:
             return False
         return True
 
+    def remove_empty_folders(self, name: str) -> None:
+        """Remove the folders above a name that hold nothing any more, but for the first."""
+        parts = parts_of(name)[:-1]
+        while len(parts) > 1:
+            try:
+                with self.folder_of("/".join(parts)) as (folder, last):
+                    os.rmdir(last, dir_fd=folder)
+            except OSError:
+                return
+            parts = parts[:-1]
+
     def names_in(self, name: str) -> list[str]:
         """Names of everything in a folder, sorted; none where it is no folder."""
         try:

@@ -29,8 +29,7 @@ BLUR_RANGE = (0.3, 4.0)  # that is believed
 
 # Grain, standard deviations in levels of 255.
 FLAT_PERCENTILE = 70  # of the responses, up to which a pixel is flat
-FLAT_MEAN = 0.485  # taken for their mean over that of all; of normal noise it is 0.594, so that
-# grain is measured a fifth too high
+FLAT_MEAN = 0.594  # their mean over that of all, of normal noise: (1 - exp(-1.0364^2 / 2)) / 0.7
 MAX_GRAIN = 12.0
 
 

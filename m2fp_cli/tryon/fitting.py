@@ -23,8 +23,10 @@ from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.lighting import measure_light
 from m2fp_cli.tryon.one_garment import find_top_instances
+from m2fp_cli.tryon.recognized import why_left_alone
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
+from m2fp_cli.tryon.worn_top import TopLayer
 
 # U where no face is seen.
 _UNITS_PER_BODY = 12.0  # square root of a person's area, U, about
@@ -40,11 +42,13 @@ class Outfit:
         items: at most one of each kind, in the order of ``kinds.KINDS``.
         match_light: whether accessories get the light of the photo.
         shadow: whether accessories throw shadows.
+        layer: which of two tops over each other is meant.
     """
 
     items: tuple[Item, ...]
     match_light: bool = True
     shadow: bool = True
+    layer: TopLayer = TopLayer.OUTER
 
     @property
     def on_head(self) -> list[tuple[HeadKind, Item]]:
@@ -65,7 +69,11 @@ class Outfit:
 
 
 def load_outfit(
-    worn: Mapping[str, str | Item], *, match_light: bool = True, shadow: bool = True
+    worn: Mapping[str, str | Item],
+    *,
+    match_light: bool = True,
+    shadow: bool = True,
+    layer: str = "outer",
 ) -> Outfit:
     """Read what is to be worn.
 
@@ -73,9 +81,10 @@ def load_outfit(
         worn: by kind (``kinds.KIND_NAMES``) a file, a name, a colour, or an item that is loaded.
         match_light: whether accessories get the light of the photo.
         shadow: whether accessories throw shadows.
+        layer: ``outer`` or ``inner``: which of two tops over each other is meant.
 
     Raises:
-        UsageError: there is no such kind, or something cannot be worn.
+        UsageError: there is no such kind or layer, or something cannot be worn.
     """
     unknown = [kind for kind in worn if kind not in KIND_NAMES]
     if unknown:
@@ -85,7 +94,9 @@ def load_outfit(
         for kind in KIND_NAMES
         if (item := worn.get(kind)) is not None
     ]
-    return Outfit(tuple(items), match_light, shadow)
+    if layer not in list(TopLayer):
+        raise UsageError(f"layer must be outer or inner, got {layer!r}")
+    return Outfit(tuple(items), match_light, shadow, TopLayer(layer))
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +192,8 @@ class _Fitting:
         if window is not None:
             figure = build_figure(self.result, person, window, head_stride(window))
             frame = fit_head(self.photo[figure.window], figure)
-        on_head, on_body = self.outfit.on_head, self.outfit.on_body
-        records = [kind.wear(self._body(person, frame), item) for kind, item in on_body[::-1]]
+        on_head = self.outfit.on_head
+        records = self._dress_body(person, frame)
         if figure is None or isinstance(frame, SkipReason):
             reason = frame.value if isinstance(frame, SkipReason) else ""
             records += [ItemRecord(item.kind, item.name, reason) for _, item in on_head]
@@ -194,10 +205,20 @@ class _Fitting:
         records += [kind.wear(wearer, item) for kind, item in on_head[::-1]]
         return PersonRecord(person.person_id, frame, tuple(records))
 
+    def _dress_body(self, person: Person, frame: HeadFrame | SkipReason) -> list[ItemRecord]:
+        """Paint what needs no face on one person."""
+        on_body = self.outfit.on_body[::-1]
+        reason = why_left_alone(person, self.result.labels)
+        if reason:
+            return [ItemRecord(item.kind, item.name, reason) for _, item in on_body]
+        return [kind.wear(self._body(person, frame), item) for kind, item in on_body]
+
     def _body(self, person: Person, frame: HeadFrame | SkipReason) -> Body:
         """The person for what needs no face; without a face, U is guessed from their size."""
         x0, _, x1, _ = person.box_xyxy
         guess = max(np.sqrt(person.mask.area) / _UNITS_PER_BODY, _MIN_UNIT)
         unit = frame.unit if isinstance(frame, HeadFrame) else guess
         unit = min(float(unit), _MAX_UNIT_SHARE * (x1 - x0))
-        return Body(self.image, self.result, person, unit, self.top_instances)
+        known = frame if isinstance(frame, HeadFrame) else None
+        layer, instances = self.outfit.layer, self.top_instances
+        return Body(self.image, self.result, person, known, unit, layer, instances)

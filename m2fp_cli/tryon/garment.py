@@ -127,42 +127,30 @@ def picture_cloth(name: str, bgra: Picture, tile_units: float) -> Cloth:
     return Cloth(name, (light * alpha + mean * (1 - alpha)).astype(np.float32), tile_units)
 
 
-def find_garment(figure: Figure) -> tuple[str, BoolArray] | None:
-    """The largest top that a person wears.
-
-    Returns:
-        its label and (h, w) bool in the figure's window; None if none has ``MIN_AREA`` pixels.
-    """
-    masks = {name: figure.mask(name) for name in TOPS}
-    name = max(masks, key=lambda key: int(np.count_nonzero(masks[key])))
-    return (name, masks[name]) if np.count_nonzero(masks[name]) >= MIN_AREA else None
-
-
 def recolor(
     photo_bgr: Picture,
     figure: Figure,
+    label: str,
     cloth: Cloth,
     unit: float,
     top_instances: Mapping[str, BoolArray] | None = None,
-) -> Recolored | None:
+) -> Recolored:
     """Put a cloth on a person's garment.
 
     Args:
         photo_bgr: (H, W, 3) uint8, changed in place and inside the garment only: its label, and
             background beside that which clearly shows the same cloth.
         figure: the person in a window that holds the garment.
+        label: name of the garment's label, some of which is seen.
         cloth: the new cloth.
         unit: U in pixels; sets the scale of folds and pattern.
         top_instances: (h, w) bool by label, the instances of each top in the window, if they are
             known; a garment that they call by two names is then dressed as one.
 
     Returns:
-        what was done, None if there is no garment.
+        what was done.
     """
-    found = find_garment(figure)
-    if found is None:
-        return None
-    label, labelled = found
+    labelled = figure.mask(label)
     window = photo_bgr[figure.window]
     old = window.copy()
     light = to_linear(window)

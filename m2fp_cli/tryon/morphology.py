@@ -76,10 +76,11 @@ def nearer_to(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
 
     Args:
         mask: (h, w) bool.
-        other: (h, w) bool; seen only as far as ``reach`` around the box of the first.
+        other: (h, w) bool.
         reach: the distance in pixels, rounded to whole ones.
     """
-    around = bounding_slices(mask, round(reach) + 1)
+    # A pixel is up to one reach away from the mask, and what is nearer to it up to one more.
+    around = bounding_slices(mask, 2 * round(reach) + 1)
     if around is None:
         return mask
     to_mask, to_other = (_distance_to_unset(~part[around]) for part in (mask, other))

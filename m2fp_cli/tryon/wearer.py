@@ -35,6 +35,7 @@ from m2fp_cli.tryon.occlusion import (
 )
 from m2fp_cli.tryon.records import Check
 from m2fp_cli.tryon.relighting import match_light
+from m2fp_cli.tryon.worn_top import TopLayer
 
 Matrix = NDArray[np.float64]  # (2, 3), accessory to photo
 EDGE_SIGMA = 0.02  # of the edges where something of the photo is in front, U
@@ -53,7 +54,9 @@ class Body:
         photo_bgr: (H, W, 3) uint8, changed in place.
         result: the photo's parsing result.
         person: one of its people.
+        frame: their head, None where it is not known.
         unit: U in pixels, from the head or guessed from the person's size.
+        layer: which of two tops over each other is meant.
         top_instances: (H, W) bool by label: the network's own instances of each top, which may
             overlap.
     """
@@ -61,7 +64,9 @@ class Body:
     photo_bgr: Picture
     result: ParsingResult
     person: Person
+    frame: HeadFrame | None
     unit: float
+    layer: TopLayer
     top_instances: Mapping[str, BoolArray]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.agnostic.limbs import distance_inside, face_height, find_bare_feet, find_hands
+from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.figure import build_figure
 from tests.support.dressed import FACE, draw_dressed, dressed_result, label_mask
 
@@ -67,6 +68,12 @@ def test_only_legs_without_shoes_end_in_feet():
     assert feet[12 + 365, 150 + 20]
     assert not feet[:, :150].any()
     assert not feet[: 12 + 330].any()
+
+
+def test_a_shoe_on_the_wrong_side_is_a_shoe():
+    labels = draw_dressed(without=("Left-shoe",))
+    labels[12 + 371 : 12 + 393, 150 + 10 : 150 + 43] = CIHP.id_of("Right-shoe")
+    assert not find_bare_feet(figure_of(labels)).any()
 
 
 def test_way_through_a_region_is_that_of_a_search():

@@ -81,6 +81,12 @@ def test_an_inner_top_leaves_the_coat_and_an_outer_one_the_top():
     assert mask_of(labels, "outer", rule="tight")[top].mean() < 50
 
 
+def test_a_cuff_alone_is_not_a_coat():
+    cuff = ("Coat", ((80, 190), (95, 190), (95, 204), (80, 204)))
+    labels = draw_dressed(extra=(cuff,))
+    assert mask_of(labels, "outer")[label_mask(labels, "UpperClothes", "Coat")].all()
+
+
 def test_what_is_carried_in_front_stays_and_a_belt_is_painted():
     bag = ("Background", ((-20, 120), (20, 120), (20, 160), (-20, 160)))
     belt = ("Background", ((-30, 176), (30, 176), (30, 179), (-30, 179)))

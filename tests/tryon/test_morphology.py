@@ -70,6 +70,12 @@ def test_pixels_between_two_masks_go_to_the_nearer_one():
     assert np.flatnonzero(nearer_to(left, right, 8)[2]).tolist() == list(range(9))
 
 
+def test_the_other_mask_is_seen_beyond_the_reach_around_the_first():
+    left, right = np.zeros((5, 30), np.bool_), np.zeros((5, 30), np.bool_)
+    left[:, 5], right[:, 15] = True, True  # 10 pixels apart, the middle 5 from both
+    assert np.flatnonzero(nearer_to(left, right, 8)[2]).tolist() == list(range(10))
+
+
 def test_bounds_hold_everything_and_a_margin():
     rows, columns = bounding_slices(BLOBS, 2) or (slice(0), slice(0))
     assert (rows, columns) == (slice(6, 38), slice(1, 50))

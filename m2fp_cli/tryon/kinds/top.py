@@ -21,6 +21,7 @@ from m2fp_cli.tryon.kind import BodyKind, Number
 from m2fp_cli.tryon.morphology import erode
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
+from m2fp_cli.tryon.worn_top import find_top
 
 SMALLEST_TILE = 32  # pixels a side of a fabric's picture
 
@@ -69,9 +70,10 @@ def wear_top(body: Body, cloth: Cloth) -> ItemRecord:
     """
     figure = build_figure(body.result, body.person, person_window(body.person))
     instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
-    done = recolor(body.photo_bgr, figure, cloth, body.unit, instances)
-    if done is None:
+    label = find_top(figure, body.frame, body.unit, body.layer)
+    if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
         return ItemRecord("top", cloth.name, "no top is visible")
+    done = recolor(body.photo_bgr, figure, label, cloth, body.unit, instances)
     checks = tuple(check_top(done))
     return ItemRecord("top", cloth.name, "", {"garment": done.label}, checks, _notes(done))
 
