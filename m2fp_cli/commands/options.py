@@ -67,7 +67,7 @@ FilesFrom = Annotated[
         "--files-from",
         metavar="FILE",
         help="Take the photos of a list: one made by m2fp scan, or a path a line; - is standard "
-        "input. With --shard, a list of m2fp scan is cut into slices.",
+        "input. With --shard, parse, colorize and tryon cut a list of m2fp scan into slices.",
         show_default=False,
         rich_help_panel=INPUT,
     ),
@@ -160,6 +160,17 @@ Flip = Annotated[
         "--flip",
         help="Parse the mirrored photo too and average both: better masks, twice the time.",
         rich_help_panel=SPEED,
+    ),
+]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        "--tiles",
+        metavar="auto|off|N",
+        help="Parse parts of the photo again, enlarged: auto, where people are small; N, in N "
+        "overlapping tiles along the shorter side; off, nowhere. Finds more small people, one pass "
+        "of the network for each tile.",
+        rich_help_panel=CONTENT,
     ),
 ]
 MinScore = Annotated[

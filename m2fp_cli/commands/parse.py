@@ -65,6 +65,7 @@ def parse(
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
     flip: options.Flip = False,
+    tiles: options.Tiles = "off",
     threads: options.Threads = "auto",
 ) -> None:
     """Find people, their body parts and garments in photos.
@@ -87,6 +88,7 @@ def parse(
         engine=engine.value,
         precision=precision.value,
         flip=flip,
+        tiles=tiles,
         min_score=min_score,
         save=tuple(name for name in SAVE_OPTIONS if name in wanted),
         max_pixels=round(max_pixels * 1e6),

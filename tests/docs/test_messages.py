@@ -45,7 +45,7 @@ def is_passed_on(text: str) -> bool:
 
 def says_what_to_do(text: str) -> bool:
     """Whether a message ends with advice: behind a semicolon, or with the values that are taken."""
-    return ";" in text or re.search(r"takes .*, got", text) is not None
+    return ";" in text or re.search(r"(takes|must be) .*, got", text) is not None
 
 
 def test_every_message_has_its_cure():
