@@ -66,7 +66,7 @@ def tile(title: str, image_bgr: Picture) -> Image.Image:
 def main() -> None:
     """Draw the picture and write it."""
     photo = photo_of_two()
-    result = HumanParser("starter").parse(photo)
+    result = HumanParser("starter", min_score=0.5).parse(photo)
     tiles = [
         tile("photo", photo),
         tile("body parts and garments", colorize(result, photo)),

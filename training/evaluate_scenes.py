@@ -54,13 +54,14 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="checkpoint.pt of a run, before export")
     parser.add_argument("--recipe", type=Path, help="of that run")
     parser.add_argument("--min-size", type=int, help="length of the shortest edge")
+    parser.add_argument("--tiles", default="off", help="as of m2fp parse: auto, off or a number")
     parser.add_argument("--json", type=Path, help="file for the figures")
     arguments = parser.parse_args()
     if arguments.checkpoint is None:
-        judged = HumanParser(arguments.model)
+        judged = HumanParser(arguments.model, tiles=arguments.tiles)
     else:
         average = load_average(arguments.checkpoint, read_recipe(arguments.recipe))
-        judged = HumanParser.from_network(average)
+        judged = HumanParser.from_network(average, tiles=arguments.tiles)
     set_min_size(judged, arguments.min_size)
     names = choose_names(arguments.folder, arguments.which)
     findings = judge_folder(judged, arguments.folder, names)
