@@ -82,6 +82,7 @@ def test_later_shapes_lie_on_top_and_groups_are_people(tmp_path):
     ids, people = read_shapes(path, CIHP)
     assert (ids[:, :2] == FACE).all()
     assert (ids[:3, 2:6] == HAIR).all()
+    assert people is not None
     assert (people[:, :2] == 3).all()
     assert (people[:3, 2:6] == 4).all()
     assert ids[5, 7] == IGNORED_ID
