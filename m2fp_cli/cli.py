@@ -25,6 +25,7 @@ from m2fp_cli.commands import (
     models,
     parse,
     report,
+    scan,
     serve,
     status,
     tryon,
@@ -50,6 +51,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for _name, _module, _function in (
+    ("scan", scan, scan.scan),
     ("parse", parse, parse.parse),
     ("colorize", colorize, colorize.colorize),
     ("tryon", tryon, tryon.tryon),

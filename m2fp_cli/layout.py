@@ -114,6 +114,13 @@ def is_result_of(key: str, name: str) -> bool:
     )
 
 
+def folders_of_results(job: str, key: str) -> tuple[str, ...]:
+    """Names of the folders in which a job's files of a photo lie."""
+    folders = [one for one in OUTPUT_FOLDERS if one.job == job]
+    names = (f"{one.name}/{key}/x" if one.per_photo else f"{one.name}/{key}" for one in folders)
+    return tuple(name.rpartition("/")[0] for name in names)
+
+
 def map_name(kind: str, key: str) -> str:
     """Name of the ``labels`` or ``people`` map of a photo."""
     return f"{kind}/{key}.png"

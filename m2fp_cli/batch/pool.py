@@ -25,7 +25,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 
@@ -46,6 +46,7 @@ from m2fp_cli.storage.tree import OutputTree
 
 MAX_ATTEMPTS = 2
 """How often a photo is tried over which workers die: the second time alone, at the end."""
+_AT_HAND = 8  # photos for each worker that wait in the queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,10 @@ class Pool:
             OutputError: nothing can be written.
             M2fpError: no worker can be started, or they die again and again.
         """
-        self._queue.extend(tasks)
+        source = iter(tasks)
         orderly = False
         try:
+            self._refill(source)
             while not self._is_over():
                 self._adjust_workers()
                 self._hand_out()
@@ -130,11 +132,17 @@ class Pool:
                 if self._fatal is not None:
                     raise self._fatal
                 yield None
+                self._refill(source)
             orderly = not self._switch.is_over
         finally:
             self._close(orderly=orderly)
 
     # ------------------------------------------------------------------------------- the rounds
+
+    def _refill(self, source: Iterator[ImageTask]) -> None:
+        """Have so many photos at hand that no worker waits; the rest may be millions."""
+        wanted = _AT_HAND * self._workers - len(self._queue)
+        self._queue.extend(itertools.islice(source, max(0, wanted)))
 
     def _is_over(self) -> bool:
         if self._switch.is_draining:

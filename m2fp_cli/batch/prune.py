@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from m2fp_cli.batch.history import Entry, History, manifest_names, read_history
+from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import History, find_manifests, read_history
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import forget
 from m2fp_cli.layout import JOBS
@@ -73,10 +74,10 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
         histories = {job: read_history(tree, job) for job in JOBS}
         gone, pruned.absent = _find_gone(_sources(histories.values()))
         for job, history in histories.items():
-            entries = [e for e in history.entries.values() if e.report.source in gone]
+            entries = [e for e in history.entries.each() if e.report.source in gone]
             stuck = _remove_files(tree, entries, histories.values(), pruned) if remove else set()
             keys = {entry.report.key for entry in entries} - stuck
-            for name in manifest_names(tree, job) if keys else ():
+            for name in find_manifests(tree, job) if keys else ():
                 forget(tree, name, keys)
             forgotten = {e.report.source for e in entries if e.report.key in keys}
             pruned.photos = sorted({*pruned.photos, *forgotten})
@@ -86,7 +87,9 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
 def _sources(histories: Iterable[History]) -> dict[str, str]:
     """Every photo of the manifests, with its key."""
     return {
-        entry.report.source: key for history in histories for key, entry in history.entries.items()
+        entry.report.source: entry.report.key
+        for history in histories
+        for entry in history.entries.each()
     }
 
 
@@ -134,12 +137,12 @@ def _remove_files(
     tree: OutputTree, entries: list[Entry], histories: Iterable[History], pruned: Pruned
 ) -> set[str]:
     """Remove the files of photos; keys of those of which a file could not be removed."""
-    going = {id(entry) for entry in entries}
+    going = {entry.report.source for entry in entries}
     kept = {
         name
         for history in histories
-        for entry in history.entries.values()
-        if id(entry) not in going
+        for entry in history.entries.each()
+        if entry.report.source not in going
         for name in entry.report.files
     }
     stuck = set()

@@ -14,6 +14,7 @@ def describe(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
     model: options.Model = None,
@@ -28,5 +29,5 @@ def describe(
     from m2fp_cli.exports.format import ExportSettings
     from m2fp_cli.jobs.inputs import PhotoInputs
 
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export("describe", asked, ExportSettings(), model, batch)

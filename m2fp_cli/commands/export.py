@@ -115,6 +115,7 @@ def export(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -197,7 +198,7 @@ def export(
         split=wanted.split if split is None else parse_split(split),
         mapping=None if label_set is None else load_mapping(label_set),
     )
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export(wanted.name, asked, settings, model, batch)
 
 

@@ -15,6 +15,7 @@ def masks(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
     model: options.Model = None,
@@ -31,5 +32,5 @@ def masks(
 
     people = parse_people(mask.people or find_format("agnostic").people, "--person")
     settings = ExportSettings(people=people, mask=mask.settings())
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export("agnostic", asked, settings, model, batch)

@@ -18,9 +18,10 @@ m2fp parse party.jpg --model starter --save labels,json,cutouts --report"""
 
 
 def parse(
-    inputs: options.Photos,
     batch: options.BatchOptions,
     found: options.ScanOptions,
+    inputs: options.PhotosUnlessListed = None,
+    files_from: options.FilesFrom = None,
     output: options.Output = DEFAULT_OUTPUT,
     model: options.Model = None,
     max_pixels: Annotated[
@@ -64,6 +65,7 @@ def parse(
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
     flip: options.Flip = False,
+    tiles: options.Tiles = "off",
     threads: options.Threads = "auto",
 ) -> None:
     """Find people, their body parts and garments in photos.
@@ -73,8 +75,8 @@ def parse(
     interruption or when photos were added: what is done is not done twice.
     """
     from m2fp_cli.batch.run import open_output
-    from m2fp_cli.batch.scan import find_images
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
+    from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.parse import ParseSettings
     from m2fp_cli.records.mapping import load_mapping
     from m2fp_cli.terminal import displayable
@@ -86,6 +88,7 @@ def parse(
         engine=engine.value,
         precision=precision.value,
         flip=flip,
+        tiles=tiles,
         min_score=min_score,
         save=tuple(name for name in SAVE_OPTIONS if name in wanted),
         max_pixels=round(max_pixels * 1e6),
@@ -93,7 +96,15 @@ def parse(
         mapping=None if label_set is None else load_mapping(label_set),
     )
     run_options = batch.run_options(threads)
-    scan = find_images(inputs, output=output, rules=found.rules())
+    asked = PhotoInputs(
+        tuple(inputs or ()),
+        output,
+        None,
+        found.rules(),
+        files_from=files_from,
+        shard=run_options.shard,
+    )
+    scan = asked.scan(output)
     open_output(output).close()  # before a model is downloaded
     job = find_parse_job(output, model, settings, quiet=batch.quiet)
     where = f"results in {displayable(output)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
@@ -20,7 +19,7 @@ from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
 from m2fp_cli.models.progress import show_download
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import displayable, say_pieces
 
 
 def run_and_exit(
@@ -63,7 +62,7 @@ def run_and_exit(
         report.total += len(parsing.failures)
     say_how_it_went(report, progress, where)
     if batch.as_json:
-        say(json.dumps(report.as_json()))
+        say_pieces(report.json_text())
     if page_of is not None and not report.ended_by:
         from m2fp_cli.commands.report import make_report
 

@@ -17,6 +17,7 @@ from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
 from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
+    from m2fp_cli.batch.slices import SliceStatus
     from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
@@ -36,6 +37,7 @@ class JobStatus:
         left: photos that the latest run (of each shard) has not come to.
         reasons: number of failed and quarantined photos by reason.
         failures: source, status, reason and message of each of them, by source.
+        slices: how far the slices of lists have come.
     """
 
     job: str
@@ -45,10 +47,12 @@ class JobStatus:
     left: int
     reasons: dict[str, int]
     failures: list[dict[str, str]]
+    slices: list[SliceStatus]
 
     def as_json(self) -> dict[str, Any]:
         """The record as ``--json`` prints it."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        document = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return document | {"slices": [one.as_json() for one in self.slices]}
 
     def lines(self) -> list[str]:
         """The record for a person."""
@@ -57,6 +61,7 @@ class JobStatus:
             if count := getattr(self, name):
                 counts.append(f"{count} {name}")  # noqa: PERF401 - clearer than two loops
         lines = [f"{self.job}: {', '.join(counts)}"]
+        lines += [f"  {one.line()}" for one in self.slices]
         lines += [f"  {count} {reason}" for reason, count in sorted(self.reasons.items())]
         lines += [
             f"  {one['status']} {displayable(one['source'])}: {one['message']}"
@@ -134,16 +139,17 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     """
     from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.report import Status
+    from m2fp_cli.batch.slices import read_slices
 
     history = read_history(tree, job)
-    if not history.entries and not history.runs:
+    if history.is_empty:
         return None
-    reports = [entry.report for entry in history.entries.values()]
-    bad = sorted((r for r in reports if not r.status.is_good), key=lambda report: report.source)
+    failed = (entry.report for entry in history.entries.each(failed_only=True))
+    bad = sorted(failed, key=lambda report: report.source)
     quarantined = sum(report.status is Status.QUARANTINED for report in bad)
     return JobStatus(
         job=job,
-        done=len(reports) - len(bad),
+        done=len(history.entries) - len(bad),
         failed=len(bad) - quarantined,
         quarantined=quarantined,
         left=history.left(),
@@ -157,4 +163,5 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
             }
             for report in bad
         ],
+        slices=read_slices(tree, job, history),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.engine.tiles.setting import check_tiles
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.limits import MAX_PIXELS
@@ -42,6 +43,7 @@ class ParseSettings:
         max_pixels: larger photos are refused.
         allow_truncated: parse a JPEG whose last rows are missing.
         mapping: label set of what ``relabeled`` among ``save`` writes.
+        tiles: which parts of a photo the fast engine parses again: ``auto``, ``off`` or a number.
     """
 
     engine: str = "fast"
@@ -52,20 +54,25 @@ class ParseSettings:
     max_pixels: int = MAX_PIXELS
     allow_truncated: bool = False
     mapping: LabelMapping | None = None
+    tiles: str = "off"
 
     def __post_init__(self) -> None:
         """Refuse what does not go together.
 
         Raises:
-            UsageError: the reference engine is asked to flip, or for another number format than its
-                own; or relabeled maps are asked for without a label set.
+            UsageError: the reference engine is asked to flip, for tiles, or for another number
+                format than its own; ``tiles`` is none of its values; or relabeled maps are asked
+                for without a label set.
         """
+        check_tiles(self.tiles)
         if "relabeled" in self.save and self.mapping is None:
             raise UsageError("--save relabeled needs the label set: --label-set atr, for example")
         if self.engine == "fast":
             return
         if self.flip:
             raise UsageError("--flip works with --engine fast only; leave one of them out")
+        if self.tiles != "off":
+            raise UsageError("--tiles works with --engine fast only; leave one of them out")
         if self.precision != "fp32":
             raise UsageError("--precision is for --engine fast; the reference computes in fp32")
 
@@ -97,6 +104,7 @@ class ParseJob:
             "engine": settings.engine,
             "precision": settle_precision(settings.precision),
             "flip": str(settings.flip),
+            "tiles": settings.tiles,
             "min_score": str(settings.min_score),
             "save": ",".join(settings.save),
             **self._label_set(),
@@ -209,6 +217,7 @@ class ParseWorker:
             weights=model.weights,
             engine=settings.engine,
             flip=settings.flip,
+            tiles=settings.tiles,
             min_score=settings.min_score,
         )
 
@@ -227,4 +236,5 @@ def build_engine(model: ModelFiles, settings: ParseSettings, threads: int) -> En
         flip=settings.flip,
         precision=settings.precision,
         threads=threads,
+        tiles=settings.tiles,
     )

@@ -51,6 +51,7 @@ class Provenance:
         engine: ``fast`` or ``reference``.
         flip: test-time augmentation was on.
         min_score: lowest score of a reported instance.
+        tiles: ``off``, ``auto`` or a number: which parts of the photo were parsed again.
         notes: what was changed or left out when the photo was decoded, a clause each.
     """
 
@@ -63,6 +64,7 @@ class Provenance:
     engine: str
     flip: bool
     min_score: float
+    tiles: str = "off"
     notes: tuple[str, ...] = ()
 
 
@@ -97,6 +99,7 @@ def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]
             "weights_sha256": provenance.weights,
             "engine": provenance.engine,
             "flip": provenance.flip,
+            "tiles": provenance.tiles,
             "min_score": provenance.min_score,
         },
         "labels": list(labels.names),
@@ -218,6 +221,7 @@ def _read_provenance(document: Mapping[str, Any]) -> Provenance:
         weights=text_of(model, "weights_sha256", most=64),
         engine=text_of(model, "engine", most=32),
         flip=bool(model.get("flip")),
+        tiles=text_of({"tiles": "off", **model}, "tiles", most=8),
         min_score=number_of(model, "min_score", 0, 1),
     )
 

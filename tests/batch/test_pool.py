@@ -59,7 +59,7 @@ class Trial:
         """With all that stands around a pool: lock, manifest, clean-up."""
         scan = find_images([self.photos[0].parent], output=self.output)
         options = RunOptions(workers=self.workers, photo_seconds=60.0)
-        return run_batch(scan, self.job, options, SilentProgress()).photos
+        return list(run_batch(scan, self.job, options, SilentProgress()).photos)
 
     def pids(self) -> list[int]:
         return [int(path.stem) for path in self.diary.glob("*.pid")]

@@ -50,6 +50,6 @@ def test_every_option_says_what_it_does_in_a_group(words):
 
 
 def test_arguments_are_in_brackets_only_where_they_may_be_left_out():
-    assert "parse [OPTIONS] INPUT...\n" in show_help("parse")
+    assert "scan [OPTIONS] INPUT...\n" in show_help("scan")
     assert "colorize [OPTIONS] [INPUT]...\n" in show_help("colorize")
     assert "status [OPTIONS] [DIR]\n" in show_help("status")

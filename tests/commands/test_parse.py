@@ -197,6 +197,8 @@ def test_results_are_never_taken_for_photos(tmp_path, m2fp):
         ("--shard", "3/2"),
         ("--max-failures", "x"),
         ("--rerun", "sometimes"),
+        ("--tiles", "1"),
+        ("--engine", "reference", "--tiles", "auto"),
         ("--engine", "reference", "--flip"),
         ("--engine", "reference", "--precision", "bf16"),
         ("--no-such-option",),
@@ -208,6 +210,14 @@ def test_wrong_options_exit_2_before_anything_is_written(tmp_path, m2fp, argumen
     assert answer.code == ExitCode.USAGE
     assert answer.err
     assert not (tmp_path / "out").exists()
+
+
+def test_tiles_are_noted_and_another_setting_parses_again(tmp_path, m2fp):
+    write_photo(tmp_path / "p" / "a.jpg")
+    for tiles in ("off", "2"):
+        assert m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "--tiles", tiles).code == 0
+        document = json.loads((tmp_path / "out" / "results" / "a.json").read_bytes())
+        assert document["model"]["tiles"] == tiles
 
 
 def test_no_photo_exits_66(tmp_path, m2fp):

@@ -126,9 +126,23 @@ def test_labelme_groups_shapes_by_person_and_names_the_photo(tmp_path, photo):
 def test_cihp_is_read_back_whole_by_eval(tmp_path, photo):
     export_to(tmp_path, "cihp", photo)
     (found,) = find_labelled(tmp_path)
-    truth = read_truth(found)
+    truth = read_truth(found, CIHP)
     assert (truth.labels == photo.result.semantic_map).all()
     assert (truth.people == photo.result.person_map).all()
+
+
+def test_cvat_is_read_back_whole_by_eval(tmp_path, photo):
+    export_to(tmp_path, "cvat", photo)
+    (found,) = find_labelled(tmp_path)
+    assert (read_truth(found, CIHP).labels == photo.result.semantic_map).all()
+
+
+def test_labelme_is_read_back_by_eval_with_its_people(tmp_path, photo):
+    export_to(tmp_path, "labelme", photo)
+    (found,) = find_labelled(tmp_path)
+    truth = read_truth(found, CIHP)
+    assert (truth.labels == photo.result.semantic_map).mean() > 0.995
+    assert (truth.people == photo.result.person_map).mean() > 0.995
 
 
 def test_cihp_instances_have_a_line_each(tmp_path, photo):
