@@ -24,7 +24,10 @@ DISCARD_SECONDS = 3.0
 READ_BYTES = 32 * 1024  # taken from one client before the next one's turn
 READ_CPU_SECONDS = 1.0  # for one request; 32 MB in chunks of 1 KiB take 0.4 s
 CONNECTIONS = 512  # open at once; more are answered 503
-DRAIN_SECONDS = 25.0  # from SIGTERM to the end; Kubernetes kills after 30 s by default
+# From SIGTERM to the end of the work, and then for sending what is answered at last. Kubernetes
+# kills after 30 s by default.
+DRAIN_SECONDS = 25.0
+LAST_ANSWERS_SECONDS = 2.0
 
 FIELDS = 256  # parts of a form: a photo, five kinds of things to wear for 50 people
 FIELD_BYTES = 256  # of a text in a form

@@ -357,6 +357,23 @@ def test_a_deadline_is_a_504():
         assert impatient.parse().status == 200
 
 
+def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
+    monkeypatch.setattr(bounds, "DRAIN_SECONDS", 1.0)
+    with running_service() as running:
+        running.wait_until_ready()
+        replies = []
+        asking = [
+            threading.Thread(target=lambda: replies.append(running.parse("hang"))) for _ in range(2)
+        ]
+        for thread in asking:
+            thread.start()
+        time.sleep(0.5)
+        running.server.should_exit = True
+        for thread in asking:
+            thread.join()
+        assert [reply.document["error"] for reply in replies] == ["closing"] * 2
+
+
 def test_while_the_model_is_loaded():
     with running_service(boot="sleep 2") as starting:
         assert starting.ask("GET", "/healthz").status == 200
