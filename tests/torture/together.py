@@ -82,7 +82,7 @@ def _is_of_one_photo(document: Path, output: Path, folders: list[Path]) -> bool:
     """Whether a document and its label map say the same."""
     stored = read_document(document.read_bytes())
     key = document.relative_to(output / "results").with_suffix("")
-    labels = read_label_map(output / "labels" / key.with_suffix(".png"), CIHP).semantic_map
+    labels = read_label_map(output / "labels" / key.with_suffix(".png"), CIHP)
     digests = [digest_file(folder / key.with_suffix(".jpg")) for folder in folders]
     is_known = stored.provenance.sha256 in digests
     return is_known and np.array_equal(labels.semantic_map, stored.result.semantic_map)
