@@ -22,6 +22,7 @@ from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.morphology import close_mask
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.wearer import Body
@@ -29,6 +30,9 @@ from m2fp_cli.tryon.worn_top import COATS, find_top
 
 ANALYSIS_UNIT = 22.0  # pixels per U at which a body is measured
 MIN_UNIT = 7.0  # pixels; a garment on smaller people is a blur
+
+# The outline of the old top: a jag would show as one of the new garment. U.
+CLOSE_RADIUS, SMOOTH_SIGMA = 0.14, 0.07
 
 # What is below the old top.
 MAX_UNCOVERED = 1.1  # of the neck that the old collar hid, U^2
@@ -58,7 +62,7 @@ class Dressed:
         before_bgr: the same before.
         alpha: (h, w) float32 of the garment.
         touched: (h, w) bool, all that may have changed.
-        shape: of the body.
+        warp: where each pixel lies in the garment's picture.
         fit: of the garment.
         collar_xy: lowest point of the neckline, pixels of the photo.
         sleeves_px: length of each sleeve, pixels of the photo.
@@ -73,7 +77,7 @@ class Dressed:
     before_bgr: Picture
     alpha: FloatArray
     touched: BoolArray
-    shape: BodyShape
+    warp: Warp
     fit: Fit
     collar_xy: tuple[float, float]
     sleeves_px: tuple[float, float]
@@ -128,7 +132,12 @@ def _worn_top(body: Body, figure: Figure, window: Picture) -> BoolArray:
         raise NotWearable("a dress is worn")
     masks = {name: figure.mask(name) for name in TOPS}
     instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
-    return join_mislabeled(window, masks, instances, label, body.unit)
+    found = join_mislabeled(window, masks, instances, label, body.unit)
+    whole = close_mask(found, CLOSE_RADIUS * body.unit)
+    soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(SMOOTH_SIGMA * body.unit, 0.8))
+    free = found | (figure.label_map == 0) & ~figure.other_people
+    out: BoolArray = (soft > 0.5) & free
+    return out
 
 
 def _old_collar(worn: BoolArray, shape: BodyShape, unit: float) -> float:
@@ -173,7 +182,9 @@ class _Painting:
         free = self._free_alpha(sampled[..., 3], background, forced, opening)
         shading, patterned = self._shading(before, light, worn)
         color = self._lit(sampled[..., :3], forced) * shading[..., None]
-        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), forced, unit)
+        # Old cloth that goes on as new cloth over skin has no edge any more.
+        whole = forced | (free > 0.98)
+        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), whole, unit)
         shadow = self._shadow(free)
         mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
         mixed = mixed * (1 - free[..., None]) + np.clip(color, 0, 1) * free[..., None]
@@ -192,7 +203,7 @@ class _Painting:
         collar = tuple(float(o + stride * v) for o, v in zip(first, self.fit.collar, strict=True))
         sleeves = tuple(stride * length for length in self.fit.sleeve_length)
         return Dressed(
-            window, before, alpha, touched, self.shape, self.fit, (collar[0], collar[1]),
+            window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
             (sleeves[0], sleeves[1]), seen, uncovered, patterned, lab, target_lab,
         )  # fmt: skip
 
@@ -241,14 +252,15 @@ class _Painting:
         """How much of the garment is over what was bare, (h, w) 0..1."""
         figure, warp, unit = self.figure, self.warp, self.unit
         arms, skin = figure.mask(*ARMS), figure.mask("Torso-skin")
-        on_body = (skin | (arms & self._near_shoulders())) & ~warp.sleeve
-        out = np.where(on_body & ~opening, alpha, 0)
+        out = np.where(skin & ~opening, alpha, 0)
+        # A bare shoulder is wider than the garment's: all of it goes below the sleeve.
+        out = np.where(arms & self._near_shoulders() & ~opening, 1, out)
         length = np.mean(self.fit.sleeve_length) * self.stride
         end = np.clip((1 - warp.along) * length + 0.5, 0, 1)
         edge = np.clip((1 - np.abs(warp.across)) * 0.7 * unit, 0, 1)
-        bare = arms | skin | (background & self._beside(arms))
-        strip = np.nan_to_num(np.where(warp.sleeve & bare, end * edge, 0))
-        out = np.where(warp.sleeve, strip, out)
+        beside = background & self._beside(arms)
+        strip = np.where(arms | skin, end, np.where(beside, end * edge, 0))
+        out = np.where(warp.sleeve, np.nan_to_num(strip), out)
         return np.where(forced, 0, out).astype(np.float32)
 
     def _near_shoulders(self) -> BoolArray:
