@@ -17,9 +17,10 @@ from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, TOPS, Figure, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment
-from m2fp_cli.tryon.garment import MIN_AREA, split_shading
+from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
+from m2fp_cli.tryon.garment_shading import shade_like, spread
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.morphology import close_mask
@@ -40,14 +41,6 @@ MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
 COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
-
-# Shading.
-DETAIL = 0.75  # power of the old cloth's fine folds
-PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
-LEAST_PLAIN, MOST_PRINTED = 0.45, 0.93  # shares of the old cloth that are not print
-SKIN_SIGMA = 0.22  # of the shading of skin below a new sleeve, U
-SKIN_RANGE = (0.55, 1.5)
-SPREAD_SIGMAS = (0.25, 1.0, 3.0)  # by which shading goes on where none is known, U
 
 # Shadow on skin beside new cloth.
 SHADOW_SIGMA, SHADOW = 0.09, 0.4  # U, share of the light
@@ -180,7 +173,7 @@ class _Painting:
         uncovered = figure.area(filled, unit)
         under = self._fill_neck(light, filled, uncovered)
         free = self._free_alpha(sampled[..., 3], background, forced, opening)
-        shading, patterned = self._shading(before, light, worn)
+        shading, patterned = shade_like(before, light, worn, figure, unit)
         color = self._lit(sampled[..., :3], forced) * shading[..., None]
         # Old cloth that goes on as new cloth over skin has no edge any more.
         whole = forced | (free > 0.98)
@@ -241,7 +234,7 @@ class _Painting:
         if area > MAX_UNCOVERED or self.figure.area(skin, self.unit) < MIN_SKIN:
             raise NotWearable("the collar that is worn is higher than the new one")
         known = skin & ~cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        smooth = _spread(light, known, [s * self.unit for s in (0.12, 0.4, 1.5)])
+        smooth = spread(light, known, [s * self.unit for s in (0.12, 0.4, 1.5)])
         soft = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), max(0.03 * self.unit, 0.7))
         weight = np.where(filled, 1, np.where(skin, np.clip(2 * soft, 0, 1), 0))[..., None]
         return np.asarray(light * (1 - weight) + smooth * weight, np.float32)
@@ -277,33 +270,6 @@ class _Painting:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         return cv2.dilate(arms.astype(np.uint8), disc).astype(np.bool_)
 
-    def _shading(self, bgr: Picture, light: FloatArray, worn: BoolArray) -> tuple[FloatArray, bool]:
-        """Light and folds for the new cloth, (h, w) around 1, and whether the old has a pattern."""
-        luminance, unit = linear_luminance(light), self.unit
-        chroma = to_lab(bgr)[..., 1:]
-        apart = np.linalg.norm(chroma - np.median(chroma[worn], axis=0), axis=2)
-        reference = max(float(np.median(luminance[worn])), 1e-3)
-        log = np.abs(np.log((luminance + 0.1 * reference) / (1.1 * reference)))
-        plain = worn & (apart < PRINT_CHROMA) & (log < PRINT_LOG)
-        spread = float(np.median(apart[worn]))
-        share = np.count_nonzero(plain) / max(np.count_nonzero(worn), 1)
-        used = plain if share > LEAST_PLAIN else worn
-        shading, detail, patterned = split_shading(luminance, used, unit, spread)
-        patterned |= share < MOST_PRINTED
-        folds = np.where(used, shading if patterned else shading * detail**DETAIL, 0)
-        known = used.copy()
-        for label in ARMS:
-            arm = self.figure.mask(label) & ~worn
-            if np.count_nonzero(arm) < MIN_AREA / 4:
-                continue
-            middle = max(float(np.median(luminance[arm])), 1e-3)
-            smooth = _spread(luminance[..., None], arm, [SKIN_SIGMA * unit])[..., 0]
-            folds[arm] = np.clip(smooth[arm] / middle, *SKIN_RANGE)
-            known |= arm
-        spread_out = _spread(folds[..., None].astype(np.float32), known,
-                             [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
-        return np.where(known, folds, spread_out).astype(np.float32), patterned
-
     def _lit(self, color: FloatArray, forced: BoolArray) -> FloatArray:
         """The garment's colors in the photo's light, as sharp as the photo."""
         light = self.body.light
@@ -322,27 +288,3 @@ class _Painting:
         soft = cv2.GaussianBlur(free, (0, 0), SHADOW_SIGMA * self.unit)
         out = np.where(skin & (free < 1), SHADOW * np.minimum(soft, 0.5), 0)
         return np.where(out > 0.004, out, 0).astype(np.float32)
-
-
-def _spread(values: FloatArray, known: BoolArray, sigmas: list[float]) -> FloatArray:
-    """Means of what is known nearby, (h, w, c); of what is farther away where nothing is near."""
-    weight = known.astype(np.float32)
-    total = np.zeros_like(weight)
-    mean = np.zeros_like(values)
-    share = 1.0
-    for sigma in sigmas:
-        # Wide blurs are done on a smaller picture.
-        step = max(1, int(sigma / 3))
-        size = -(-weight.shape[1] // step), -(-weight.shape[0] // step)
-        parts = [weight, *cv2.split(values * weight[..., None])] if values.shape[2] > 1 else [
-            weight, values[..., 0] * weight,
-        ]  # fmt: skip
-        blurred = []
-        for part in parts:
-            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if step > 1 else part
-            soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
-            blurred.append(cv2.resize(soft, weight.shape[::-1]) if step > 1 else soft)
-        total += share * blurred[0]
-        mean += share * np.dstack(blurred[1:]).reshape(values.shape)
-        share *= 1e-3
-    return np.asarray(mean / np.maximum(total, 1e-12)[..., None], np.float32)
