@@ -32,21 +32,13 @@ RUN version="$(sed -n 's/.*"torch==\([0-9.]*\)".*/\1/p' /src/pyproject.toml)" \
 COPY README.md LICENSE /src/
 COPY accessories /src/accessories
 COPY m2fp_cli /src/m2fp_cli
-# opencv-python links libraries of a desktop; its headless build is the same code without windows. A constraint keeps the
-# NVIDIA packages out, which the usual wheel of torch asks for.
-RUN printf '%s\n' nvidia-cublas-cu11 nvidia-cuda-nvrtc-cu11 nvidia-cuda-runtime-cu11 nvidia-cudnn-cu11 > /tmp/left-out \
-  && pip install hatchling \
-  && python3 - <<'PYTHON' > /tmp/requirements
-import re, tomllib
-project = tomllib.load(open("/src/pyproject.toml", "rb"))["project"]
-wanted = project["dependencies"] + project["optional-dependencies"]["serve"]
-print(*(re.sub("^opencv-python(?=[<>=])", "opencv-python-headless", one) for one in wanted if not one.startswith("torch==")), sep="\n")
-PYTHON
-RUN pip install -r /tmp/requirements \
-  && pip install --no-deps --no-build-isolation /src \
-  && pip uninstall -y hatchling pip setuptools \
-  && find /opt/m2fp -type d -name tests -path '*/site-packages/*' -not -path '*/numpy/*' -prune -exec rm -rf {} + \
-  && python3 -m compileall -q /opt/m2fp/lib || true
+# opencv-python links libraries of a desktop; its headless build is the same code without windows.
+RUN pip install '/src[serve]' \
+  && version="$(python3 -c 'from importlib.metadata import version; print(version("opencv-python"))')" \
+  && pip uninstall -y opencv-python \
+  && pip install --no-deps "opencv-python-headless==$version" \
+  && pip uninstall -y pip setuptools \
+  && find /opt/m2fp/lib -type d -name tests -not -path '*/numpy/*' -prune -exec rm -rf {} +
 # The inner loops for the CPU that builds; another kind of CPU compiles its own when the container starts.
 RUN python3 -m m2fp_cli.engine.precompile
 

@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-serve image-test test check lint types format clean accessories pictures
+.PHONY: help setup demo demo-serve image-test test torture check lint types format clean accessories pictures
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ image-test: ## build the image and try it, without a registry or a daemon (root,
 
 test: setup ## run the tests
 	$(BIN)/python -m pytest
+
+torture: setup ## hostile files, killed processes, full disks, fuzzed readers; some minutes, complete as root
+	$(BIN)/python -m tests.torture
 
 check: lint types test ## lint, check the types, run the tests
 

@@ -105,6 +105,14 @@ def object_of(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     return value
 
 
+def objects_of(document: Mapping[str, Any], key: str, *, most: int) -> list[dict[str, Any]]:
+    """A list of at most so many objects."""
+    items = list_of(document, key, most=most)
+    if not all(isinstance(item, dict) for item in items):
+        raise ValueError(f'"{key}" must hold objects')
+    return items
+
+
 def _refuse_repeated_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):

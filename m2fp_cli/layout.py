@@ -62,19 +62,35 @@ class OutputFolder:
 OUTPUT_FOLDERS = (
     OutputFolder("labels", "parse", (".png",), "labels", by_default=True),
     OutputFolder("people", "parse", (".png",), "people", by_default=True),
+    OutputFolder("relabeled", "parse", (".png",), "relabeled"),
     OutputFolder("masks", "parse", (".png",), "masks", per_photo=True),
     OutputFolder("cutouts", "parse", (".png",), "cutouts", per_photo=True, shows_photo=True),
     OutputFolder("results", "parse", (".json",), "json", by_default=True),
     OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
     OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),
     OutputFolder("tryon", "tryon", (*PICTURE_SUFFIXES, ".json")),
+    OutputFolder("agnostic", "export-agnostic", (".png",)),
+    OutputFolder("label-maps", "export-label-maps", (".png",)),
+    OutputFolder("viton-hd", "export-viton-hd", (".jpg", ".png")),
+    OutputFolder("dresscode", "export-dresscode", (".jpg", ".png")),
+    OutputFolder("idm-vton", "export-idm-vton", (".jpg", ".png")),
+    OutputFolder("catvton", "export-catvton", (".jpg", ".png")),
+    OutputFolder("comfyui", "export-comfyui", (".png",)),
+    OutputFolder("coco", "export-coco", (".jpg", ".png", ".json")),
+    OutputFolder("cvat", "export-cvat", (".jpg", ".png")),
+    OutputFolder("yolo", "export-yolo", (".jpg", ".png", ".txt")),
+    OutputFolder("labelme", "export-labelme", (".jpg", ".png", ".json")),
+    OutputFolder("describe", "export-describe", (".csv",)),
+    OutputFolder("cihp", "export-cihp", (".jpg", ".png", ".txt")),
 )
 """Every folder that a run may write, a parse's document after what it describes.
 
-``render.outputs`` holds a module for each folder of a parse.
+``render.outputs`` holds a module for each folder of a parse, ``exports`` one for each data set.
 """
 
-JOBS = ("parse", "colorize", "tryon", "report")
+EXPORTS = tuple(one.name for one in OUTPUT_FOLDERS if one.job == f"export-{one.name}")
+"""Formats of data sets, each a folder of its own."""
+JOBS = ("parse", "colorize", "tryon", "report", *(f"export-{name}" for name in EXPORTS))
 """Names of the jobs, each with manifests of its own."""
 FOLDER_NAMES = frozenset(folder.name for folder in OUTPUT_FOLDERS)
 RESULT_SUFFIXES = tuple(sorted({s for folder in OUTPUT_FOLDERS for s in folder.suffixes}))
@@ -86,6 +102,27 @@ def possible_names(job: str, key: str) -> tuple[str, ...]:
     """Names that a job may give to the files of a photo, those in folders of its own left out."""
     folders = [one for one in OUTPUT_FOLDERS if one.job == job and not one.per_photo]
     return tuple(f"{one.name}/{key}{suffix}" for one in folders for suffix in one.suffixes)
+
+
+def is_result_of(key: str, name: str) -> bool:
+    """Whether a run may give this name to a file of a photo; exports name theirs in other ways."""
+    folder, _, rest = name.partition("/")
+    if folder in EXPORTS:
+        return bool(rest)
+    if folder == STATE_FOLDER:
+        return name in {preview_name(key), *(export_record_name(one, key) for one in EXPORTS)}
+    return any(
+        rest.startswith(f"{key}/") if one.per_photo else rest in {key + s for s in one.suffixes}
+        for one in OUTPUT_FOLDERS
+        if one.name == folder
+    )
+
+
+def folders_of_results(job: str, key: str) -> tuple[str, ...]:
+    """Names of the folders in which a job's files of a photo lie."""
+    folders = [one for one in OUTPUT_FOLDERS if one.job == job]
+    names = (f"{one.name}/{key}/x" if one.per_photo else f"{one.name}/{key}" for one in folders)
+    return tuple(name.rpartition("/")[0] for name in names)
 
 
 def map_name(kind: str, key: str) -> str:
@@ -111,6 +148,11 @@ def composite_names(key: str) -> tuple[str, ...]:
 def preview_name(key: str) -> str:
     """Name of the preview of a photo, for the report's page."""
     return f"{STATE_FOLDER}/report/{key}.json"
+
+
+def export_record_name(export: str, key: str) -> str:
+    """Name of what an export remembers of a photo, for the files of the whole data set."""
+    return f"{STATE_FOLDER}/export-{export}/{key}.json"
 
 
 def state_name(name: str) -> str:

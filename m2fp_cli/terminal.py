@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 
@@ -20,6 +21,21 @@ def say(text: str, *, stream: TextIO | None = None) -> None:
     """
     shown = "\n".join(displayable(line) for line in text.split("\n"))
     print(shown, file=stream or sys.stdout, flush=True)
+
+
+def say_pieces(pieces: Iterable[str]) -> None:
+    """Print one line, which may be too long for the memory, on standard output."""
+    for piece in pieces:
+        sys.stdout.write(displayable(piece))
+    sys.stdout.write("\n")
+    sys.stdout.flush()
+
+
+def say_lines(lines: Iterable[str]) -> None:
+    """Print lines, which may be millions, on standard output."""
+    for line in lines:
+        sys.stdout.write(f"{displayable(line)}\n")
+    sys.stdout.flush()
 
 
 def warn(text: str) -> None:
@@ -40,7 +56,10 @@ def displayable(path: str | os.PathLike[str]) -> str:
     Returns:
         Text without control characters; not a path to open.
     """
-    return "".join(_shown(character) for character in os.fspath(path))
+    text = os.fspath(path)
+    if text.isprintable():
+        return text
+    return "".join(_shown(character) for character in text)
 
 
 def _shown(character: str) -> str:

@@ -116,13 +116,19 @@ def assembly(symbol: str, kind: str) -> list[str]:
 
 
 def remove_nvidia() -> None:
-    """Take out the packages with NVIDIA's libraries."""
+    """Take out the packages with NVIDIA's libraries, and that torch asks for them."""
     for package in list(importlib.metadata.distributions()):
         name = package.metadata["Name"] or ""
         if name.startswith("nvidia-"):
             for file in package.files or ():
                 Path(str(package.locate_file(file))).unlink(missing_ok=True)
             shutil.rmtree(Path(str(package.locate_file("nvidia"))), ignore_errors=True)
+    torch = importlib.metadata.distribution("torch")
+    folder = f"torch-{torch.version}.dist-info"
+    metadata = Path(str(torch.locate_file(f"{folder}/METADATA")))
+    lines = metadata.read_text("utf-8").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith("Requires-Dist: nvidia-")]
+    metadata.write_text("".join(kept), encoding="utf-8")
 
 
 def size_of(folder: Path) -> float:

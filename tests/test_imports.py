@@ -21,8 +21,10 @@ ROOMS = (
     "batch",  # many photos; knows nothing of parsing
     *("models", "kernels", "network", "engine"),  # weights, and what runs them
     *("render", "tryon"),  # pictures made from records
+    *("agnostic", "exports"),  # what generative try-on paints anew; what other programs read
     "jobs",  # what the batch engine is asked to do
     "server",  # the same over HTTP
+    "deploy",  # the network for programs without torch
     *("evaluation", "bench"),  # how good, how fast
     *("commands", "cli", "__main__"),  # the face
 )
@@ -89,13 +91,16 @@ def test_the_batch_engine_knows_nothing_of_parsing():
 
 def test_pictures_are_made_without_torch():
     above = {"models", "kernels", "network", "engine", "batch"}
-    for path in files_of("render", "tryon"):
+    for path in files_of("render", "tryon", "agnostic", "exports"):
         assert own_imports(path).isdisjoint(above), path.name
         assert not any(name.split(".")[0] == "torch" for name, _ in imports(path)), path.name
 
 
 def test_torch_is_imported_at_once_only_where_the_network_lives():
-    home = {*files_of("kernels", "network", "engine"), *PACKAGE.glob("bench/runtimes/*.py")}
+    home = {
+        *files_of("kernels", "network", "engine", "deploy"),
+        *PACKAGE.glob("bench/runtimes/*.py"),
+    }
     for path in set(PACKAGE.rglob("*.py")) - home:
         names = {name.split(".")[0] for name, at_once in imports(path) if at_once}
         assert names.isdisjoint({"torch", "modelscope", "modelscope_hub", "mmcv"}), path.name

@@ -20,7 +20,7 @@ from training.team import Team
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
 TARGET_STRIDE = 4
-_SMALLEST_PERSON = 12  # pixels of the target map below which nobody is asked for
+_SMALLEST_PERSON = 12  # pixels of the target map below which it does not matter who is found
 
 Sample = tuple[Tensor, Tensor, Tensor]
 
@@ -31,32 +31,39 @@ class Batch:
 
     Attributes:
         images: (N, 3, H, W) float32, normalised RGB.
-        labels: (N, H/4, W/4) int64, 255 = unknown.
+        labels: (N, H/4, W/4) int64, 255 = unknown, 254 = somebody, part unknown.
         people: per scene (K, H/4, W/4) float32 masks of its K visible people; K may be 0.
+        known: (N, H/4, W/4) bool, where it is known which person is there, or that nobody is.
     """
 
     images: Tensor
     labels: Tensor
     people: list[Tensor]
+    known: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         people = [masks.to(device) for masks in self.people]
-        return Batch(self.images.to(device), self.labels.to(device), people)
+        images, labels, known = (x.to(device) for x in (self.images, self.labels, self.known))
+        return Batch(images, labels, people, known)
 
 
 class SceneSamples(Dataset[Sample]):
     """Sample ``i`` of a seed; there is no end to them."""
 
-    def __init__(self, composer: SceneComposer, size_hw: tuple[int, int], seed: int) -> None:
-        """Scenes of ``size_hw``, multiples of 32."""
+    def __init__(
+        self, composer: SceneComposer, size_hw: tuple[int, int], seed: int, batch: int
+    ) -> None:
+        """Scenes of ``size_hw``, multiples of 32; every second batch is turned by 90 degrees."""
         self.composer, self.size_hw, self.seed = composer, size_hw, seed
+        self.batch = batch
 
     def __getitem__(self, index: int) -> Sample:
         """Image (H, W, 3), labels and people (H/4, W/4), all uint8."""
         cv2.setNumThreads(0)
         rng = np.random.default_rng((self.seed, index))
-        scene = self.composer.draw(rng, self.size_hw)
+        size_hw = self.size_hw[::-1] if index // self.batch % 2 else self.size_hw
+        scene = self.composer.draw(rng, (size_hw[0], size_hw[1]))
         rgb = change_appearance(scene.rgb, rng)
         labels, people = scene.labels, scene.people
         if rng.random() < 0.2:
@@ -98,15 +105,19 @@ class _Numbers:
 
 
 def load_batches(
-    samples: SceneSamples, first_step: int, count: int, batch: int, workers: int, team: Team
+    samples: SceneSamples, first_step: int, count: int, workers: int, team: Team, most_people: int
 ) -> Iterator[Batch]:
-    """This process's share of the batches ``first_step`` to ``first_step + count``, made ahead."""
+    """This process's share of the batches ``first_step`` to ``first_step + count``, made ahead.
+
+    ``most_people`` is how many a scene may ask for: the model's person queries.
+    """
     loader = DataLoader(
-        samples, batch_sampler=_Numbers(first_step, count, batch, team), num_workers=workers,
-        worker_init_fn=_start_worker,
+        samples, batch_sampler=_Numbers(first_step, count, samples.batch, team),
+        num_workers=workers, worker_init_fn=_start_worker,
     )  # fmt: skip
     for images, labels, people in loader:
-        yield Batch(normalise(images), labels.long(), [person_masks(p) for p in people])
+        masks, known = zip(*(person_masks(p, most_people) for p in people), strict=True)
+        yield Batch(normalise(images), labels.long(), list(masks), torch.stack(known))
 
 
 def _start_worker(_index: int) -> None:
@@ -122,9 +133,23 @@ def normalise(images: Tensor) -> Tensor:
     return planes
 
 
-def person_masks(people: Tensor) -> Tensor:
-    """(h, w) person ids to (K, h, w) float32 masks of those large enough to be seen."""
+def person_masks(people: Tensor, most: int) -> tuple[Tensor, Tensor]:
+    """Person ids, 255 = unknown, as masks.
+
+    Args:
+        people: (h, w) uint8.
+        most: people asked for; if there are more, the largest.
+
+    Returns:
+        (K, h, w) float32 masks of those large enough to be seen, and (h, w) bool, False where
+        there is one of the others or nobody knows.
+    """
     ids, sizes = people.unique(return_counts=True)
-    ids = ids[(ids > 0) & (sizes >= _SMALLEST_PERSON)]
-    masks: Tensor = torch.eq(people[None], ids[:, None, None]).float()
-    return masks
+    person = (ids > 0) & (ids < IGNORE)
+    large = ids[person & (sizes >= _SMALLEST_PERSON)]
+    if len(large) > most:
+        order = sizes[torch.isin(ids, large)].argsort(descending=True, stable=True)
+        large = large[order[:most]]
+    masks: Tensor = torch.eq(people[None], large[:, None, None]).float()
+    unknown = torch.isin(people, ids[(ids > 0) & ~torch.isin(ids, large)])
+    return masks, ~unknown

@@ -19,7 +19,8 @@ from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
 from training.compose import SceneComposer, SceneOdds
-from training.dataset import LabelledPhoto, find_names, read_photo, split_names
+from training.dataset import IGNORE, SOMEBODY, LabelledPhoto, find_names, read_photo, split_names
+from training.drawing import EvenDrawer
 from training.metrics import (
     FoundPeople,
     LabelFigures,
@@ -57,7 +58,8 @@ def evaluate_photos(parser: HumanParser, photos: Sequence[LabelledPhoto]) -> Lab
     counts = np.zeros((num_labels, num_labels), np.int64)
     for photo in photos:
         result = parser.parse(np.ascontiguousarray(photo.rgb[:, :, ::-1]))
-        counts += count_pixels(photo.labels, result.semantic_map, num_labels)
+        labels = np.where(photo.labels == SOMEBODY, IGNORE, photo.labels)
+        counts += count_pixels(labels, result.semantic_map, num_labels)
     return LabelFigures(counts, parser.labels)
 
 
@@ -66,7 +68,7 @@ def evaluate_people(
 ) -> PeopleFigures:
     """People on composed scenes of 2 to 4; the same scenes every time."""
     labels = parser.labels
-    composer = SceneComposer(photos, None, labels.mirrored_ids(), SceneOdds())
+    composer = SceneComposer(EvenDrawer(photos, labels.mirrored_ids()), SceneOdds())
     found = []
     for index in range(scenes):
         rng = np.random.default_rng((_SCENE_SEED, index))
@@ -88,7 +90,8 @@ def load_average(checkpoint: Path, recipe: Recipe) -> M2FP:
     return network.eval()
 
 
-def _set_min_size(parser: HumanParser, min_size: int | None) -> None:
+def set_min_size(parser: HumanParser, min_size: int | None) -> None:
+    """Let the parser work at another shortest edge; None = leave it."""
     if min_size is not None:
         parser.config = replace(
             parser.config, input=replace(parser.config.input, min_size=min_size)
@@ -112,7 +115,7 @@ def main() -> None:
         judged = HumanParser(arguments.model)
     else:
         judged = HumanParser.from_network(load_average(arguments.checkpoint, recipe))
-    _set_min_size(judged, arguments.min_size)
+    set_min_size(judged, arguments.min_size)
     names = split_names(find_names(arguments.data))[1][:: arguments.every]
     photos = read_held_out(arguments.data, names)
     started = time.perf_counter()

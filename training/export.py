@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from m2fp_cli.network.config import parse_config
-from training.dataset import find_names, hash_files, split_names
 from training.recipe import Recipe, read_recipe
+from training.sources import describe_sources
 from training.start import mean_weights
 
 _LICENCE = "Apache-2.0"
@@ -58,17 +58,15 @@ def export_weights(
 
 def export_configuration(
     recipe: Recipe,
-    data: Path,
+    roots: Sequence[Path],
     progress: dict[str, Any],
     min_size: int | None,
     target: Path,
-    more: Path | None = None,
 ) -> None:
     """Write ``configuration.json``: the recipe's, and where the weights come from."""
     configuration = json.loads(json.dumps(recipe.configuration))
     if min_size is not None:
         configuration["preprocessor"]["min_size"] = min_size
-    training, held_out = split_names(find_names(data))
     configuration["m2fp"] = {
         "license": _LICENCE,
         "training": {
@@ -77,16 +75,9 @@ def export_configuration(
             "label_bias": recipe.label_bias,
             "backbone_from": "ImageNet" if recipe.pretrained else "random weights",
             "seed": recipe.seed,
-            "photos": len(training),
-            "photos_sha256": hash_files(data, training),
-            "held_out": len(held_out),
-            "held_out_sha256": hash_files(data, held_out),
+            "sources": describe_sources(recipe.sources, roots),
         },
     }
-    if more is not None:
-        names = find_names(more)
-        hashed = {"more_photos": len(names), "more_photos_sha256": hash_files(more, names)}
-        configuration["m2fp"]["training"] |= hashed
     text = json.dumps(configuration, indent=2) + "\n"
     (target / "configuration.json").write_text(text, encoding="utf-8")
 
@@ -94,12 +85,13 @@ def export_configuration(
 def main() -> None:
     """Parse the command line and export."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder with photos/ and labels/, for its hashes")
+    parser.add_argument(
+        "roots", type=Path, nargs="+", help="folders that hold the sources, for their hashes"
+    )
     parser.add_argument("--run", type=Path, required=True, help="folder of the run")
     parser.add_argument(
         "--also", type=Path, action="append", default=[], help="run to take the mean with"
     )
-    parser.add_argument("--more", type=Path, help="further photos of the run, for their hash")
     parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "starter.json")
     parser.add_argument("--min-size", type=int, help="default length of the shortest edge")
     parser.add_argument("--target", type=Path, required=True, help="model folder to write")
@@ -111,9 +103,7 @@ def main() -> None:
         checkpoint, arguments.target, num_labels, recipe.label_bias,
         [run / "checkpoint.pt" for run in arguments.also],
     )  # fmt: skip
-    export_configuration(
-        recipe, arguments.data, progress, arguments.min_size, arguments.target, arguments.more
-    )
+    export_configuration(recipe, arguments.roots, progress, arguments.min_size, arguments.target)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """What a step is judged by: label queries as per-pixel classes and as masks, people by matching.
 
-Query ``i`` below ``num_labels`` stands for label ``i``; the others are people and compete.
+Query ``i`` below ``num_labels`` stands for label ``i``; the others are people and compete. What
+nobody knows of a scene (parts of a person, who is there) is left out of the losses it belongs to.
 """
 
 from __future__ import annotations
@@ -14,8 +15,12 @@ from torch import Tensor, nn
 
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from training.batches import Batch
-from training.dataset import IGNORE
+from training.dataset import IGNORE, SOMEBODY
+from training.loss_terms import box_targets, label_loss, mask_loss, side_loss
 from training.matching import match_people
+
+_NOT_JUDGED = -100  # torch's own mark for a target that does not count
+_MOST_DOUBT = 0.05  # of a scene's person pixels: belts and watches of CCP are 1 to 3 %
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Criterion(nn.Module):
         for index, layer in enumerate(layers):
             last = index == len(layers) - 1
             view = _whole(layer, batch) if last else _thinned(layer, batch)
-            for name, value in self._layer(*view, matches).items():
+            for name, value in self._layer(view, matches).items():
                 scaled = value.mul(1.0 if last else weights.deep)
                 parts[name] = parts[name] + scaled if name in parts else scaled
         if weights.label_map:
@@ -126,9 +131,7 @@ class Criterion(nn.Module):
         return Losses(parts)
 
     def _auxiliary(self, labels: Tensor, boxes: Tensor, batch: Batch) -> dict[str, Tensor]:
-        entropy = F.cross_entropy(
-            labels.float(), batch.labels, self.class_weights, ignore_index=IGNORE
-        )
+        entropy = label_loss(labels.float().log_softmax(1), batch.labels, self.class_weights)
         truth, inside = box_targets(batch.people, boxes)
         distance = (boxes.float() - truth).abs() * inside
         mean = distance.sum() / (4 * inside.sum()).clamp(min=1)
@@ -138,41 +141,57 @@ class Criterion(nn.Module):
         """Person queries of every scene's people; all layers share the last one's assignment."""
         first = self.num_labels
         return [
-            match_people(c[first:], m[first:], masks, self.weights.anchor)
-            for c, m, masks in zip(layer.class_logits, layer.mask_logits, batch.people, strict=True)
+            match_people(c[first:], m[first:], masks, known, self.weights.anchor)
+            for c, m, masks, known in zip(
+                layer.class_logits, layer.mask_logits, batch.people, batch.known, strict=True
+            )
         ]
 
-    def _layer(
-        self, layer: QueryPrediction, labels: Tensor, people: list[Tensor], matches: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def _layer(self, view: _View, matches: list[Tensor]) -> dict[str, Tensor]:
         """Losses of one layer's masks (N, Q, P) over P pixels and of its classes."""
         weights, count = self.weights, self.num_labels
-        masks, classes = layer.mask_logits.float(), layer.class_logits.float()
-        entropy = F.cross_entropy(masks[:, :count], labels, self.class_weights, ignore_index=IGNORE)
-        known = torch.ne(labels, IGNORE)[:, None]
+        masks, classes = view.layer.mask_logits.float(), view.layer.class_logits.float()
+        labels = view.labels
+        entropy = label_loss(masks[:, :count].log_softmax(1), labels, self.class_weights)
         truth = torch.eq(labels[:, None], torch.arange(count, device=labels.device)[:, None])
         present = truth.any(2)
-        seen = known.expand_as(truth)[present]
-        label_masks = mask_loss(masks[:, :count][present], truth[present], seen)
+        seen = torch.lt(labels, count)[:, None].repeat(1, count, 1)
+        seen[:, 0] |= torch.eq(labels, SOMEBODY)  # somebody is known not to be background
+        label_masks = mask_loss(masks[:, :count][present], truth[present], seen[present])
         chosen = [m[count:][q] for m, q in zip(masks, matches, strict=True)]
+        sure = [k.expand_as(p) for k, p in zip(view.known, view.people, strict=True)]
+        people_mask = mask_loss(torch.cat(chosen), torch.cat(view.people), torch.cat(sure))
+        people_class = self._people_class(classes[:, count:], masks[:, count:], matches, view.known)
+        label_class = self._label_class(classes[:, :count], present, view)
         return {
             "entropy": entropy.mul(weights.entropy),
             "label_mask": label_masks.mul(weights.label_mask),
-            "label_class": self._label_class(classes[:, :count], present).mul(weights.label_class),
-            "people_mask": mask_loss(torch.cat(chosen), torch.cat(people)).mul(weights.people_mask),
-            "people_class": self._people_class(classes[:, count:], matches).mul(
-                weights.people_class
-            ),
+            "label_class": label_class.mul(weights.label_class),
+            "people_mask": people_mask.mul(weights.people_mask),
+            "people_class": people_class.mul(weights.people_class),
         }
 
-    def _label_class(self, logits: Tensor, present: Tensor) -> Tensor:
+    def _label_class(self, logits: Tensor, present: Tensor, view: _View) -> Tensor:
+        """Whether each label is there; that it is not can only be said where parts are known."""
+        nothing = logits.shape[-1] - 1
         own = torch.arange(self.num_labels, device=logits.device)
-        target = torch.where(present, own, logits.shape[-1] - 1)
-        return F.cross_entropy(logits.flatten(0, 1), target.flatten())
+        doubted = torch.eq(view.labels, SOMEBODY) | ~view.known
+        somebody = (view.labels > 0) & torch.ne(view.labels, IGNORE) | doubted
+        complete = doubted.sum(1) <= _MOST_DOUBT * somebody.sum(1)
+        absent = torch.where(complete, nothing, _NOT_JUDGED)[:, None]
+        target = torch.where(present, own, absent)
+        loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum")
+        mean: Tensor = loss / torch.ne(target, _NOT_JUDGED).sum().clamp(min=1)
+        return mean
 
-    def _people_class(self, logits: Tensor, matches: list[Tensor]) -> Tensor:
+    def _people_class(
+        self, logits: Tensor, masks: Tensor, matches: list[Tensor], known: Tensor
+    ) -> Tensor:
+        """Person or nobody; a free query that looks where nobody knows is not judged."""
         nobody = logits.shape[-1] - 1
-        target = torch.full(logits.shape[:2], nobody, device=logits.device)
+        inside = torch.gt(masks.detach(), 0)
+        elsewhere = (inside & known[:, None]).sum(2)
+        target = torch.where(elsewhere * 2 >= inside.sum(2), nobody, _NOT_JUDGED)
         for row, queries in zip(target, matches, strict=True):
             row[queries] = self.human_id
         weight = torch.ones(logits.shape[-1], device=logits.device)
@@ -184,72 +203,28 @@ class Criterion(nn.Module):
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
         likelihood = (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4).log()
-        return F.nll_loss(likelihood, batch.labels, self.class_weights, ignore_index=IGNORE)
+        return label_loss(likelihood, batch.labels, self.class_weights)
 
 
-def mask_loss(logits: Tensor, truth: Tensor, known: Tensor | None = None) -> Tensor:
-    """Cross-entropy plus dice, averaged over M masks of P pixels; 0 for no masks.
+@dataclass(frozen=True, eq=False)
+class _View:
+    """A layer's prediction and the truth at P of the pixels.
 
-    Args:
-        logits: (M, P).
-        truth: (M, P), 1 inside.
-        known: (M, P) bool; pixels that count; None = all.
+    Attributes:
+        layer: its masks are (N, Q, P).
+        labels: (N, P).
+        people: of every scene (K, P).
+        known: (N, P) bool.
     """
-    if not len(logits):
-        return torch.sum(logits)
-    truth = truth.float()
-    count = torch.ones_like(logits) if known is None else known.float()
-    entropy = F.binary_cross_entropy_with_logits(logits, truth, count, reduction="none").sum(1)
-    inside = logits.sigmoid() * count
-    overlap = (inside * truth).sum(1)
-    dice = 1 - (2 * overlap + 1) / (inside.sum(1) + (truth * count).sum(1) + 1)
-    mean: Tensor = (entropy / count.sum(1).clamp(min=1) + dice).mean()
-    return mean
 
-
-def side_loss(logits: Tensor, labels: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """Cross-entropy of left against right, every pair that is seen counting the same.
-
-    Args:
-        logits: (N, num_labels, h, w).
-        labels: (N, h, w) true ids.
-        pairs: ids of the two sides; pixels of other labels do not count.
-    """
-    losses = []
-    for one, other in pairs:
-        first, second = torch.eq(labels, one), torch.eq(labels, other)
-        either = first | second
-        if not either.any():
-            continue
-        lead = (logits[:, one] - logits[:, other])[either]
-        losses.append(F.binary_cross_entropy_with_logits(lead, first[either].float()))
-    mean: Tensor = torch.stack(losses).mean() if losses else logits.sum() * 0
-    return mean
-
-
-def box_targets(people: list[Tensor], like: Tensor) -> tuple[Tensor, Tensor]:
-    """Left, top, right, bottom of every pixel's person in [0, 1] of the map.
-
-    Returns:
-        (N, 4, h, w) float32 and (N, 1, h, w) float32, 1 where there is a person.
-    """
-    batch, _, height, width = like.shape
-    boxes = torch.zeros((batch, 4, height, width), device=like.device)
-    inside = torch.zeros((batch, 1, height, width), device=like.device)
-    for index, masks in enumerate(people):
-        for mask in masks.bool():
-            rows, columns = mask.any(1).nonzero(), mask.any(0).nonzero()
-            edges = (columns[0] / width, rows[0] / height, columns[-1] / width, rows[-1] / height)
-            boxes[index] = torch.where(mask, torch.stack(edges).view(4, 1, 1), boxes[index])
-            inside[index, 0] += mask
-    return boxes, inside
-
-
-_View = tuple[QueryPrediction, Tensor, list[Tensor]]
+    layer: QueryPrediction
+    labels: Tensor
+    people: list[Tensor]
+    known: Tensor
 
 
 def _whole(layer: QueryPrediction, batch: Batch) -> _View:
-    """All pixels: masks (N, Q, P), labels (N, P), people's masks [(K, P)]."""
+    """All pixels."""
     return _view(layer, batch, slice(None), slice(None))
 
 
@@ -261,9 +236,9 @@ def _thinned(layer: QueryPrediction, batch: Batch) -> _View:
 
 def _view(layer: QueryPrediction, batch: Batch, rows: slice, columns: slice) -> _View:
     masks = layer.mask_logits[:, :, rows, columns].flatten(2)
-    labels = batch.labels[:, rows, columns].flatten(1)
+    labels, known = (x[:, rows, columns].flatten(1) for x in (batch.labels, batch.known))
     people = [p[:, rows, columns].flatten(1) for p in batch.people]
-    return QueryPrediction(layer.class_logits, masks), labels, people
+    return _View(QueryPrediction(layer.class_logits, masks), labels, people, known)
 
 
 def class_weights(frequencies: Tensor, limits: tuple[float, float] = (0.5, 4.0)) -> Tensor:
@@ -271,6 +246,3 @@ def class_weights(frequencies: Tensor, limits: tuple[float, float] = (0.5, 4.0))
     median = frequencies[frequencies > 0].median()
     weights: Tensor = (median / frequencies.clamp(min=1e-9)).sqrt().clamp(*limits)
     return weights
-
-
-__all__ = ["AuxiliaryHeads", "Criterion", "LossWeights", "Losses", "mask_loss", "side_loss"]

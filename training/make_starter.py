@@ -1,7 +1,7 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
-Two runs, each with a recipe of its own; the unlabelled photos are labelled by the model of the
-first. The same command again goes on where it was stopped.
+Four runs, each with a recipe of its own. Between them the model so far labels photos that nobody
+labelled, and labels some anew. The same command again goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from training.sources import Source
 
 _RECIPES = Path(__file__).parent
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
@@ -41,32 +43,55 @@ class Stage:
     shared: bool = False
 
 
-def plan(data: Path, unlabelled: Path, work: Path) -> list[Stage]:
-    """All stages in order.
+@dataclass(frozen=True)
+class Places:
+    """Folders and files of the whole.
 
-    Args:
-        data: labelled photos.
-        unlabelled: folder of photos, one person each.
-        work: folder for the runs; ``work/starter`` becomes the model.
+    Attributes:
+        roots: hold the recipes' sources ``ccp``, ``people/...``, ``backgrounds`` and
+            ``synthetic-more``.
+        pose: ``pose_landmark_heavy.tflite`` of ``@mediapipe/pose``.
+        work: for the runs; ``work/starter`` becomes the model.
     """
-    more = _more(work, "more")
+
+    roots: tuple[Path, ...]
+    pose: Path
+    work: Path
+
+    @property
+    def made(self) -> Path:
+        """The root of the sources that are made on the way."""
+        return self.work / "made"
+
+    @property
+    def every_root(self) -> tuple[str, ...]:
+        """All roots, as arguments."""
+        return tuple(str(root) for root in (*self.roots, self.made))
+
+    def find(self, source: str) -> str:
+        """Folder of a source that is given."""
+        return str(Source(source).find(self.roots))
+
+
+def plan(places: Places) -> list[Stage]:
+    """All stages in order."""
     return [
-        _run(1, data, work, ()),
-        _export(data, work, 1, "first", ()),
-        _label(unlabelled, work, "first", "more"),
-        _run(2, data, work, (*_weights(work, "run-1"), *more)),
-        _export(data, work, 2, "starter", more),
+        _run(places, 1),
+        _export(places, 1, "first"),
+        _label_unlabelled(places, "first"),
+        _run(places, 2),
+        _export(places, 2, "second"),
+        _run(places, 3),
+        _export(places, 3, "third"),
+        _correct(places, "ccp-corrected", places.find("ccp"), "third"),
+        _correct(
+            places, "ccp-guessed-corrected", str(places.made / "ccp-guessed"), "third", "--all"
+        ),
+        _relabel(places, "coco-again", "people/coco", "third", "--skip", "held_out.txt"),
+        _relabel(places, "coco_boxes-again", "people/coco_boxes", "third"),
+        _run(places, 4),
+        _export(places, 4, "starter"),
     ]
-
-
-def _weights(work: Path, run: str) -> tuple[str, ...]:
-    """What lets a run begin where another ended."""
-    return ("--weights", str(work / run / "checkpoint.pt"))
-
-
-def _more(work: Path, folder: str) -> tuple[str, ...]:
-    """Photos that a model has labelled."""
-    return ("--more", str(work / folder))
 
 
 def _recipe(number: int) -> str:
@@ -75,21 +100,39 @@ def _recipe(number: int) -> str:
     return str(_RECIPES / name)
 
 
-def _run(number: int, data: Path, work: Path, more: tuple[str, ...]) -> Stage:
-    out = str(work / f"run-{number}")
-    arguments = (str(data), "--recipe", _recipe(number), "--out", out, "--workers", "1", *more)
-    return Stage(f"run-{number}", "training.train", arguments, shared=True)
+def _run(places: Places, number: int) -> Stage:
+    """A run that begins where the one before it ended."""
+    out = str(places.work / f"run-{number}")
+    before = str(places.work / f"run-{number - 1}" / "checkpoint.pt")
+    weights = ("--weights", before) if number > 1 else ()
+    options = ("--recipe", _recipe(number), "--out", out, "--workers", "1", *weights)
+    name = f"run-{number}"
+    return Stage(name, "training.train", (*places.every_root, *options), shared=True)
 
 
-def _export(data: Path, work: Path, number: int, target: str, more: tuple[str, ...]) -> Stage:
-    arguments = ("--run", str(work / f"run-{number}"), "--recipe", _recipe(number), *more)
-    target_folder = ("--target", str(work / target))
-    return Stage(target, "training.export", (str(data), *arguments, *target_folder))
+def _export(places: Places, number: int, target: str) -> Stage:
+    run, folder = str(places.work / f"run-{number}"), str(places.work / target)
+    options = ("--run", run, "--recipe", _recipe(number), "--target", folder)
+    return Stage(target, "training.export", (*places.every_root, *options))
 
 
-def _label(unlabelled: Path, work: Path, model: str, target: str) -> Stage:
-    arguments = (str(unlabelled), "--out", str(work / target), "--model", str(work / model))
-    return Stage(target, "training.self_label", arguments)
+def _label_unlabelled(places: Places, model: str) -> Stage:
+    unlabelled = str(Path(places.find("ccp")) / "unlabelled")
+    out, folder = str(places.made / "ccp-guessed"), str(places.work / model)
+    arguments = (unlabelled, "--out", out, "--model", folder)
+    return Stage("ccp-guessed", "training.self_label", arguments)
+
+
+def _correct(places: Places, name: str, data: str, model: str, *options: str) -> Stage:
+    out, folder = str(places.made / name), str(places.work / model)
+    arguments = (data, "--pose", str(places.pose), "--model", folder, "--out", out, *options)
+    return Stage(name, "training.correct", arguments)
+
+
+def _relabel(places: Places, name: str, source: str, model: str, *options: str) -> Stage:
+    out, folder = str(places.made / name), str(places.work / model)
+    arguments = (places.find(source), "--model", folder, "--out", out, *options)
+    return Stage(name, "training.relabel", arguments)
 
 
 def command(stage: Stage, processes: int) -> list[str]:
@@ -127,8 +170,8 @@ def carry_out(stages: Sequence[Stage], work: Path, execute: Callable[[Stage], in
 def main() -> None:
     """Parse the command line and go through the stages."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder with photos/ and labels/")
-    parser.add_argument("unlabelled", type=Path, help="folder of *.jpg, one person each")
+    parser.add_argument("roots", type=Path, nargs="+", help="folders that hold the sources")
+    parser.add_argument("--pose", type=Path, required=True, help="pose_landmark_heavy.tflite")
     parser.add_argument("--out", type=Path, required=True, help="folder for everything")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     arguments = parser.parse_args()
@@ -139,7 +182,7 @@ def main() -> None:
     def execute(stage: Stage) -> int:
         return subprocess.run(command(stage, processes), env=environment, check=False).returncode
 
-    stages = plan(arguments.data, arguments.unlabelled, arguments.out)
+    stages = plan(Places(tuple(arguments.roots), arguments.pose, arguments.out))
     sys.exit(carry_out(stages, arguments.out, execute))
 
 

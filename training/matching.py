@@ -64,7 +64,7 @@ def query_anchors(count: int) -> Tensor:
 
 @torch.no_grad()
 def match_people(
-    human_logits: Tensor, mask_logits: Tensor, masks: Tensor, anchor_weight: float
+    human_logits: Tensor, mask_logits: Tensor, masks: Tensor, known: Tensor, anchor_weight: float
 ) -> Tensor:
     """Query of every person of one scene.
 
@@ -75,12 +75,13 @@ def match_people(
         human_logits: (P, K + 1) class logits of the person queries; next to last = human.
         mask_logits: (P, h, w).
         masks: (M, h, w) float, 1 inside; M <= P.
+        known: (h, w) bool, the pixels that count.
         anchor_weight: weight of the distance, 0 = none.
 
     Returns:
         (M,) int64 indices into the person queries.
     """
-    logits, truth = mask_logits.float().flatten(1), masks.flatten(1)
+    logits, truth = mask_logits.float()[:, known], masks[:, known]
     inside = logits.sigmoid()
     entropy = (F.softplus(logits).sum(1)[:, None] - logits @ truth.t()) / logits.shape[1]
     overlap = inside @ truth.t()

@@ -10,6 +10,7 @@ from typing import Any
 
 from training.compose import SceneOdds
 from training.losses import LossWeights
+from training.sources import Source
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Recipe:
         clip: largest norm of the gradient.
         average: weight that the running average of the weights keeps a step.
         height: rows the photos are scaled down to in memory.
-        more_share: share of the scenes' photos that is drawn from ``--more``, where it is given.
+        sources: where the photos come from; one folder of its own where none is named.
+        frozen: stages of the backbone that do not learn, ``stem`` included.
         seed: of weights and samples.
         keep_at: steps whose checkpoint is kept, as ``RUN/step-N/checkpoint.pt``.
         label_bias: see :func:`training.export.export_weights`; set after training, by what is
@@ -65,7 +67,8 @@ class Recipe:
     clip: float = 3.0
     average: float = 0.999
     height: int = 448
-    more_share: float = 0.4
+    sources: tuple[Source, ...] = (Source("."),)
+    frozen: tuple[str, ...] = ()
     seed: int = 1
     keep_at: tuple[int, ...] = ()
     label_bias: float = 0.0
@@ -87,6 +90,9 @@ def read_recipe(path: Path) -> Recipe:
         values["phases"] = tuple(_phase(phase) for phase in given["phases"])
         values["decay"] = _phase(given["decay"])
         values["keep_at"] = tuple(given.get("keep_at", ()))
+        values["frozen"] = tuple(given.get("frozen", ()))
+        if "sources" in given:
+            values["sources"] = tuple(Source(**source) for source in given["sources"])
         values["odds"] = SceneOdds(**given.get("odds", {}))
         values["losses"] = LossWeights(**given.get("losses", {}))
         late = {**given.get("losses", {}), **given.get("late_losses", {})}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.models.weights import load_weights
+from training.matching import query_anchors
 
 _ENCODER_LAYER = re.compile(r"(.*\.transformer\.encoder\.layers\.)(\d+)\.")
 _BRANCH_ENDS = ("self_attn.output_proj.", "linear2.")
@@ -88,6 +89,33 @@ def grow_encoder(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor
             elif part.startswith(_BRANCH_ENDS):
                 value = torch.zeros_like(value)
             grown[f"{found[last]}{new}.{part}"] = value.clone()
+    return grown
+
+
+def grow_queries(
+    weights: Mapping[str, Tensor], num_queries: int, num_labels: int
+) -> dict[str, Tensor]:
+    """Weights for a mask decoder with more person queries.
+
+    Each new query begins as the old one whose place (see :func:`matching.query_anchors`) is nearest
+    to its own, with a tenth of the old ones' spread as noise, so that those with one parent differ.
+
+    Args:
+        weights: of a network, by name.
+        num_queries: queries wanted, those of the labels included; as many as there are change
+            nothing.
+        num_labels: the first queries, which stand for the labels.
+    """
+    grown = dict(weights)
+    for name in (f"sem_seg_head.predictor.{part}.weight" for part in ("query_feat", "query_embed")):
+        labels, people = weights[name][:num_labels], weights[name][num_labels:]
+        if len(people) == num_queries - num_labels:
+            continue
+        old, new = query_anchors(len(people)), query_anchors(num_queries - num_labels)
+        parents = people[torch.cdist(new, old, p=1).argmin(1)]
+        generator = torch.Generator().manual_seed(num_queries)
+        noise = torch.randn(parents.shape, generator=generator) * people.std(0) * 0.1
+        grown[name] = torch.cat((labels, parents + noise))
     return grown
 
 

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from m2fp_cli.network.config import parse_config
 from training.batches import Batch, SceneSamples, load_batches
 from training.compose import SceneComposer
-from training.dataset import (
-    LabelledPhoto,
-    find_names,
-    label_frequencies,
-    read_photos,
-    sampling_weights,
-    split_names,
-)  # fmt: skip
+from training.drawing import PoolDrawer
 from training.losses import Criterion, class_weights
 from training.recipe import Phase, Recipe, read_recipe
 from training.run import begin_at, build_run, load_run, save_run, take_step
 from training.schedule import learning_rate
+from training.sources import mean_frequencies, read_pools
 from training.start import read_start
 from training.team import Team
 
@@ -40,24 +32,25 @@ class Trainer:
     def __init__(
         self,
         recipe: Recipe,
-        data: Path,
+        roots: Sequence[Path],
         out: Path,
         workers: int,
         start: Sequence[Path] = (),
-        more: Path | None = None,
+        watch: Callable[[Trainer, float], None] | None = None,
     ) -> None:
-        """Read the photos and build or resume the run in ``out``."""
-        self.recipe, self.out, self.workers = recipe, out, workers
+        """Read the photos of the recipe's sources and build or resume the run in ``out``.
+
+        ``watch`` sees the run and the loss of each step; without it the log is also printed.
+        """
+        self.recipe, self.out, self.workers, self.watch = recipe, out, workers, watch
         self.config = parse_config(recipe.configuration)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.team = Team.join(self.device)
-        training, held_out = split_names(find_names(data))
-        photos = read_photos(data, training, recipe.height)
-        self.judged, self.data = held_out, data
-        others = [] if more is None else read_photos(more, find_names(more), recipe.height)
-        self.composer = self._composer(photos, others)
         labels = self.config.num_parsing
-        weights = class_weights(torch.from_numpy(label_frequencies(photos, labels)).float())
+        pools = read_pools(recipe.sources, roots, labels)
+        drawer = PoolDrawer(pools, self.mirrored_ids, recipe.height)
+        self.composer = SceneComposer(drawer, recipe.odds)
+        weights = class_weights(torch.from_numpy(mean_frequencies(pools)).float())
         human = self.config.labels.human_id or labels
         self.criteria = tuple(
             Criterion(weights, human, kind, self.mirrored_ids).to(self.device)
@@ -75,28 +68,17 @@ class Trainer:
         """Of every label, the one it is in a mirrored photo."""
         return self.config.labels.mirrored_ids()
 
-    def _composer(self, photos: list[LabelledPhoto], others: list[LabelledPhoto]) -> SceneComposer:
-        count, share = self.config.num_parsing, self.recipe.more_share
-        weights = sampling_weights(photos, count)
-        if others:
-            kinds = (weights * (1 - share), sampling_weights(others, count) * share)
-            weights = np.concatenate(kinds)
-        return SceneComposer([*photos, *others], weights, self.mirrored_ids, self.recipe.odds)
-
-    def train(self, save_seconds: float, judge_seconds: float) -> None:
+    def train(self, save_seconds: float) -> None:
         """Take steps until the recipe's end."""
-        saved = judged = time.monotonic()
+        saved = time.monotonic()
         progress = self.run.progress
         while (phase := progress.phase(self.recipe)) is not None:
             for batch in self._batches(phase):
                 self._step(batch)
                 if self.team.leads and progress.step in self.recipe.keep_at:
                     self._save(self.out / f"step-{progress.step}")
-                now = time.monotonic()
-                if self.team.leads and now - saved > save_seconds:
+                if self.team.leads and time.monotonic() - saved > save_seconds:
                     saved = self._save()
-                if self.team.leads and now - judged > judge_seconds:
-                    judged = self._judge()
                 if progress.step % _LOG_EVERY == 0:
                     self._look_for_decay()
                 if progress.phase(self.recipe) != phase:
@@ -107,9 +89,10 @@ class Trainer:
     def _batches(self, phase: Phase) -> Iterator[Batch]:
         """The batches of what is left of a phase."""
         progress = self.run.progress
-        samples = SceneSamples(self.composer, phase.size_hw, self.recipe.seed)
+        samples = SceneSamples(self.composer, phase.size_hw, self.recipe.seed, phase.batch)
         left = progress.steps_left(self.recipe)
-        return load_batches(samples, progress.step, left, phase.batch, self.workers, self.team)
+        people = self.config.decoder.num_queries - self.config.num_parsing
+        return load_batches(samples, progress.step, left, self.workers, self.team, people)
 
     def _step(self, batch: Batch) -> None:
         started = time.monotonic()
@@ -117,6 +100,8 @@ class Trainer:
         criterion = self.criteria[progress.decay_from is not None]
         losses = take_step(self.run, self.recipe, criterion, batch.to(self.device), self.team)
         progress.step += 1
+        if self.watch is not None:
+            self.watch(self, float(losses.total.detach()))
         if self.team.leads and progress.step % _LOG_EVERY == 0:
             parts = {name: round(float(value.detach()), 4) for name, value in losses.parts.items()}
             self._log(
@@ -130,23 +115,13 @@ class Trainer:
         line = json.dumps({"time": time.strftime("%H:%M:%S"), **values})
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        print(line, flush=True)
+        if self.watch is None:
+            print(line, flush=True)
 
     def _save(self, folder: Path | None = None) -> float:
         folder = self.out if folder is None else folder
         folder.mkdir(exist_ok=True)
         save_run(self.run, folder / "checkpoint.pt")
-        return time.monotonic()
-
-    def _judge(self) -> float:
-        """Log how the averaged weights do on some of the held-out photos."""
-        from m2fp_cli.engine.parser import HumanParser
-        from training.evaluate import evaluate_photos, read_held_out
-
-        photos = read_held_out(self.data, self.judged[::3])
-        average = copy.deepcopy(self.run.average).cpu()
-        figures = evaluate_photos(HumanParser.from_network(average), photos)
-        self._log(step=self.run.progress.step, judged=len(photos), **figures.summary())
         return time.monotonic()
 
     def _look_for_decay(self) -> None:
@@ -158,7 +133,9 @@ class Trainer:
 def main() -> None:
     """Parse the command line and train."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path, help="folder with photos/ and labels/")
+    parser.add_argument(
+        "roots", type=Path, nargs="+", help="folders that hold the recipe's sources"
+    )
     parser.add_argument("--recipe", type=Path, default=Path(__file__).parent / "starter.json")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the run; resumed if it is there"
@@ -167,21 +144,15 @@ def main() -> None:
         "--weights", type=Path, action="append", default=[],
         help="begin with those of this checkpoint.pt or model folder; with the mean of several",
     )  # fmt: skip
-    parser.add_argument(
-        "--more", type=Path, help="further photos/ and labels/, none of them held out"
-    )
     parser.add_argument("--workers", type=int, default=2, help="processes that compose scenes")
     parser.add_argument("--save-seconds", type=float, default=180.0)
-    parser.add_argument("--judge-seconds", type=float, default=900.0)
     parser.add_argument("--decay-now", action="store_true", help="start the last phase at once")
     arguments = parser.parse_args()
     recipe = read_recipe(arguments.recipe)
-    trainer = Trainer(
-        recipe, arguments.data, arguments.out, arguments.workers, arguments.weights, arguments.more
-    )
+    trainer = Trainer(recipe, arguments.roots, arguments.out, arguments.workers, arguments.weights)
     if arguments.decay_now:
         trainer.run.progress.start_decay()
-    trainer.train(arguments.save_seconds, arguments.judge_seconds)
+    trainer.train(arguments.save_seconds)
 
 
 if __name__ == "__main__":

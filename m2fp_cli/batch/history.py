@@ -6,20 +6,25 @@ is torn, of a newer version or wrong is left out; the photo it may be about is w
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from m2fp_cli.batch.entries import Entries, Entry
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
-from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp
+from m2fp_cli.batch.shard import Shard, shard_of_suffix
+from m2fp_cli.batch.stamps import GONE, FileStamp
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
-from m2fp_cli.layout import FOLDER_NAMES, REPORT_PAGE, STATE_FOLDER, state_name
+from m2fp_cli.layout import STATE_FOLDER, is_result_of, state_name
 from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.index import NameSet
+from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree, parts_of
 from m2fp_cli.terminal import displayable
 
@@ -27,25 +32,6 @@ VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their 
 _LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names
 _MAX_FILES = 100_000
 _LARGEST = 2**63 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """The latest end of one photo.
-
-    Attributes:
-        report: how it ended.
-        stamp: the files it was made from.
-        signature: digest of the settings it was made with.
-        run: id of the run that did it.
-        ended: seconds since 1970.
-    """
-
-    report: ImageReport
-    stamp: Stamp
-    signature: str
-    run: str
-    ended: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +55,19 @@ class RunStart:
     started: float
 
 
+@dataclass(frozen=True)
+class Claims:
+    """What a run was about to do.
+
+    Attributes:
+        manifest: the file that says so.
+        portions: keys of the photos.
+    """
+
+    manifest: str
+    portions: Spool[tuple[str, ...]] = field(default_factory=Spool)
+
+
 @dataclass
 class History:
     """What the manifests of one job say.
@@ -77,22 +76,36 @@ class History:
         entries: latest entry by key.
         runs: run starts by id.
         latest: id of the latest run in each file.
-        claims: keys of photos that a run was about to do, by its id; of runs that did not end in
-            good order. What lies under such a key was written by the run that was cut short.
+        claims: what runs that did not end in good order were about to do, by their ids. What lies
+            under such a key was written by the run that was cut short.
+        lines: number of lines of each file.
     """
 
-    entries: dict[str, Entry] = field(default_factory=dict)
+    entries: Entries = field(default_factory=Entries)
     runs: dict[str, RunStart] = field(default_factory=dict)
     latest: dict[str, str] = field(default_factory=dict)
-    claims: dict[str, set[str]] = field(default_factory=dict)
+    claims: dict[str, Claims] = field(default_factory=dict)
+    lines: Counter[str] = field(default_factory=Counter)
+    _claimed: NameSet | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the manifests say nothing."""
+        return not self.runs and not len(self.entries)
 
     def is_claimed(self, key: str) -> bool:
         """Whether a run that was cut short may have written files of a photo."""
-        return any(key in keys for keys in self.claims.values())
+        if not self.claims:
+            return False
+        if self._claimed is None:
+            self._claimed = NameSet(self.claimed_keys())
+        return key in self._claimed
 
-    def written(self) -> set[str]:
-        """Names of the files that are listed."""
-        return {name for entry in self.entries.values() for name in entry.report.files}
+    def claimed_keys(self) -> Iterator[str]:
+        """Keys of photos that runs that were cut short were about to do."""
+        for claims in self.claims.values():
+            for keys in claims.portions:
+                yield from keys
 
     def settings_of(self, signature: str) -> Mapping[str, str]:
         """The settings behind a signature; empty if they are not known any more."""
@@ -102,28 +115,40 @@ class History:
     def left(self) -> int:
         """Photos that the latest runs, one per shard, have not come to."""
         latest = set(self.latest.values())
-        ended = sum(entry.run in latest for entry in self.entries.values())
-        return max(0, sum(self.runs[run].pending for run in latest) - ended)
+        ended = self._ended_by_run
+        return max(0, sum(self.runs[run].pending - ended.get(run, 0) for run in latest))
+
+    def is_finished(self, manifest: str) -> bool:
+        """Whether the latest run of a file ended in good order and came to all its photos."""
+        run = self.runs.get(self.latest.get(manifest, ""))
+        if run is None or run.run in self.claims:
+            return False
+        return run.pending <= self._ended_by_run.get(run.run, 0)
+
+    @functools.cached_property
+    def _ended_by_run(self) -> dict[str, int]:
+        return self.entries.count_by_run()
 
     def take(self, manifest: str, document: Mapping[str, Any]) -> None:
-        """Add a line of a manifest; one that is wrong is left out."""
+        """Add a line of a manifest; one that is wrong is left out.
+
+        Raises:
+            OutputError: there is no room for temporary files.
+        """
+        self.lines[manifest] += 1
         try:
-            if "key" in document:
-                entry = _read_entry(document)
-                known = self.entries.get(entry.report.key)
-                if known is None or known.ended <= entry.ended:
-                    self.entries[entry.report.key] = entry
-            elif "claims" in document:
-                keys = [text_of({"key": key}, "key") for key in document["claims"]]
-                self.claims.setdefault(text_of(document, "run", most=64), set()).update(keys)
-            elif "end" in document:
-                self.claims.pop(text_of(document, "run", most=64), None)
-            else:
-                start = _read_start(document)
-                self.runs[start.run] = start
-                self.latest[manifest] = start.run
+            line = _read_line(document)
         except (ValueError, TypeError, OutputError):
             return
+        if isinstance(line, Entry):
+            self.entries.add(manifest, line)
+        elif isinstance(line, RunStart):
+            self.runs[line.run] = line
+            self.latest[manifest] = line.run
+        elif line.keys is None:
+            self.claims.pop(line.run, None)
+        else:
+            self.claims.setdefault(line.run, Claims(manifest)).portions.append(line.keys)
 
 
 def signature_digest(settings: Mapping[str, str]) -> str:
@@ -138,30 +163,48 @@ def manifest_name(job: str, shard: Shard | None = None) -> str:
     return state_name(f"{stem}{shard.suffix if shard else ''}.jsonl")
 
 
-def read_history(tree: OutputTree, job: str = "parse") -> History:
-    """Read all manifests of one job; nothing there is an empty history.
+def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None) -> History:
+    """Read the manifests of one job; nothing there is an empty history.
+
+    Args:
+        tree: the output.
+        job: name of the job.
+        own: the shard that asks. A slice of a list leaves out the other slices of that list, whose
+            photos are not its own: with a thousand slices, each would read what all have done.
 
     Raises:
         OutputError: a manifest cannot be read.
     """
     history = History()
-    for name in _manifests_of(tree, job):
-        for document in read_lines(tree, name):
-            history.take(name, document)
+    for name, shard in find_manifests(tree, job).items():
+        if not _is_apart(shard, own):
+            for document in read_lines(tree, name):
+                history.take(name, document)
     return history
 
 
-def _manifests_of(tree: OutputTree, job: str) -> list[str]:
+def find_manifests(tree: OutputTree, job: str) -> dict[str, Shard | None]:
+    """All manifests of a job by name, each with the shard that wrote it; the plain one first.
+
+    Whatever has such a name is listed: what is not a regular file is refused when it is read.
+    """
     plain = manifest_name(job)
     stem = plain.removesuffix(".jsonl")
-    found = [name for name in tree.names_in(STATE_FOLDER) if name.startswith(stem)]
-    shards = [name for name in found if _is_shard(name.removesuffix(".jsonl")[len(stem) :])]
-    return [name for name in (plain, *sorted(shards)) if name in found]
+    names = tree.names_in(STATE_FOLDER)
+    found: dict[str, Shard | None] = {plain: None} if plain in names else {}
+    for name in names:
+        if name.startswith(stem) and name.endswith(".jsonl"):
+            shard = shard_of_suffix(name.removesuffix(".jsonl")[len(stem) :])
+            if shard is not None:
+                found[name] = shard
+    return found
 
 
-def _is_shard(suffix: str) -> bool:
-    number, _, count = suffix.removeprefix("-").partition("of")
-    return number.isdecimal() and count.isdecimal()
+def _is_apart(shard: Shard | None, own: Shard | None) -> bool:
+    """Whether two shards are slices of one list, cut alike: they share no key."""
+    if shard is None or own is None or not own.listing:
+        return False
+    return shard != own and (shard.listing, shard.count) == (own.listing, own.count)
 
 
 def read_lines(tree: OutputTree, name: str) -> Iterator[dict[str, Any]]:
@@ -201,6 +244,38 @@ def start_line(start: RunStart) -> dict[str, Any]:
     return {"v": VERSION, **asdict(start), "settings": dict(start.settings)}
 
 
+@dataclass(frozen=True)
+class _ClaimLine:
+    """Keys of photos that a run is about to do; None where it has ended."""
+
+    run: str
+    keys: tuple[str, ...] | None
+
+
+def _read_line(document: Mapping[str, Any]) -> Entry | RunStart | _ClaimLine:
+    """What a line says.
+
+    Raises:
+        ValueError: a value is missing or wrong.
+        TypeError: a value is of another type.
+        OutputError: a name leads out of the output.
+    """
+    if "key" in document:
+        return _read_entry(document)
+    if "claims" in document or "end" in document:
+        keys = document.get("claims")
+        named = None if keys is None else tuple(_key_of({"key": key}) for key in keys)
+        return _ClaimLine(text_of(document, "run", most=64), named)
+    return _read_start(document)
+
+
+def _key_of(document: Mapping[str, Any]) -> str:
+    key = text_of(document, "key")
+    parts_of(key)
+    os.fsencode(key)  # what has no name on a disk has no results
+    return key
+
+
 def _read_entry(document: Mapping[str, Any]) -> Entry:
     """An entry of a line.
 
@@ -211,12 +286,12 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
     height, width = list_of(document, "image_hw", most=2)
     size = {"height": height, "width": width}
     seconds = object_of(document, "seconds")
-    reason = text_of(document, "reason", most=32)
+    reason, key = text_of(document, "reason", most=32), _key_of(document)
     if reason and reason not in ImageError.REASONS:
         raise ValueError(f"unknown reason {displayable(reason)}")
     report = ImageReport(
         source=text_of(document, "source"),
-        key=text_of(document, "key"),
+        key=key,
         status=Status(document.get("status")),
         image_hw=(whole_of(size, "height", 0, _LARGEST), whole_of(size, "width", 0, _LARGEST)),
         people=whole_of(document, "people", 0, _LARGEST),
@@ -225,23 +300,22 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         ),
         reason=reason,
         message=text_of(document, "message"),
-        files=tuple(_own_name(name) for name in list_of(document, "files", most=_MAX_FILES)),
+        files=tuple(_own_name(key, one) for one in list_of(document, "files", most=_MAX_FILES)),
         attempts=whole_of(document, "attempts", 0, 1000),
         photo=text_of(document, "photo", most=64),
     )
-    parts_of(report.key)
     stamp = tuple(_read_stamp(one) for one in list_of(document, "input", most=100))
     signature, run = (text_of(document, name, most=64) for name in ("signature", "run"))
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
 
 
-def _own_name(name: Any) -> str:
-    """A file that a run may write: anything else in a manifest would only harm others."""
+def _own_name(key: str, name: Any) -> str:
+    """A file that a run may write for a photo: anything else would only harm others."""
     if not isinstance(name, str):
         raise ValueError('"files" must hold names')
-    first = parts_of(name)[0]
-    if first not in FOLDER_NAMES and first != STATE_FOLDER and name != REPORT_PAGE:
-        raise ValueError('"files" names a file that no run writes')
+    parts_of(name)
+    if not is_result_of(key, name):
+        raise ValueError('"files" names a file that no run writes for this photo')
     return name
 
 

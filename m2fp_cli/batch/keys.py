@@ -21,10 +21,12 @@ import hashlib
 import itertools
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
+from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.layout import IMAGE_SUFFIXES, RESULT_SUFFIXES
 from m2fp_cli.storage.errors import WINDOWS_CHARACTERS
 from m2fp_cli.terminal import displayable
@@ -32,22 +34,29 @@ from m2fp_cli.terminal import displayable
 _MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
 _HASH_DIGITS = 8
 _REFUSED = WINDOWS_CHARACTERS + "%"
+_MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
 _DEVICES = frozenset(
     ("CON", "PRN", "AUX", "NUL", *(f"{port}{n}" for port in ("COM", "LPT") for n in range(1, 10)))
 )
 
 
-@dataclass(frozen=True, order=True)
-class FoundImage:
-    """A photo before it has a key; sorts by the place of its results.
+class FoundImage(NamedTuple):
+    """A photo before it has a key; of a type that is quick to write to the disk and to read.
 
     Attributes:
         place: relative posix path the results mirror, with the photo's suffix.
-        source: absolute path of the photo.
+        source: absolute path of the photo, as text.
+        stamp: what the listing says of the file; None if nobody asked.
     """
 
     place: str
-    source: Path
+    source: str
+    stamp: FileStamp | None = None
+
+    @property
+    def order(self) -> tuple[str, str]:
+        """What photos are sorted by."""
+        return self.place, self.source
 
 
 def has_image_suffix(name: str) -> bool:
@@ -55,26 +64,69 @@ def has_image_suffix(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - runs once per file
 
 
-def assign_keys(found: Sequence[FoundImage]) -> tuple[list[str], list[str]]:
-    """Give each photo its key.
+@dataclass(frozen=True)
+class NamedImage:
+    """A photo with its key.
+
+    Attributes:
+        image: the photo.
+        key: where its results go.
+        note: why the key is not simply the plain one, in a sentence; empty if it is.
+    """
+
+    image: FoundImage
+    key: str
+    note: str = ""
+
+
+def assign_keys(found: Iterable[FoundImage], folders: Collection[str]) -> Iterator[NamedImage]:
+    """Give each photo its key, in memory that does not grow with their number.
+
+    Every candidate but a numbered or a cut one is the beginning of its photo's place. In sorted
+    order all places with one beginning stand together, so a key can be forgotten as soon as a place
+    does not begin with it.
 
     Args:
         found: photos in sorted order.
-
-    Returns:
-        The keys in the same order, and a sentence for every key that is not simply the plain one.
+        folders: places of the folders that photos lie in; those whose name could be a result's,
+            see ``is_result_name``, are enough.
     """
-    folders = set(_all_folders(image.place for image in found))
-    taken: set[str] = set()
-    keys, notes = [], []
+    near: list[str] = []  # taken keys that the places from here on may begin with
+    odd: set[str] = set()  # taken keys that are not the beginning of their place
     for image in found:
-        free = (k for k in _candidates(image.place) if k not in taken and not _blocked(k, folders))
+        while near and not image.place.startswith(near[-1]):
+            near.pop()
+        free = (
+            candidate
+            for candidate in _candidates(image.place)
+            if candidate not in near and candidate not in odd and not _blocked(candidate, folders)
+        )
         key = next(free)
-        taken.add(key)
-        keys.append(key)
-        if key != plain_name(image.place):
-            notes.append(_why_renamed(image, key))
-    return keys, notes
+        if image.place.startswith(key):
+            near.append(key)
+            near.sort(key=len)
+        else:
+            odd.add(key)
+        note = "" if key == plain_name(image.place) else _why_renamed(image, key)
+        yield NamedImage(image, key, note)
+
+
+def is_result_name(name: str) -> bool:
+    """Whether a folder of this name may stand in the way of a result."""
+    return name.endswith(RESULT_SUFFIXES)
+
+
+def room_for_keys(output: Path | None) -> int:
+    """How many bytes a key may have, so that its results can be opened by their paths."""
+    return _MAX_PATH_BYTES - (0 if output is None else len(os.fsencode(output)))
+
+
+def folders_of(place: str) -> Iterator[str]:
+    """Places of all folders that a place lies in, the innermost first."""
+    folder = place.rpartition("/")[0]
+    while folder:
+        yield folder
+        folder = folder.rpartition("/")[0]
 
 
 def distinct_tails(folders: Iterable[Path]) -> dict[Path, str]:
@@ -155,16 +207,6 @@ def _shortened(name: str) -> str:
     return f"{os.fsdecode(encoded[:end])}~{digest}"
 
 
-def _all_folders(places: Iterable[str]) -> Iterator[str]:
-    seen: set[str] = set()
-    for place in places:
-        folder = place.rpartition("/")[0]
-        while folder and folder not in seen:
-            seen.add(folder)
-            yield folder
-            folder = folder.rpartition("/")[0]
-
-
-def _blocked(key: str, folders: set[str]) -> bool:
+def _blocked(key: str, folders: Collection[str]) -> bool:
     """Whether a result of this key needs a folder's name: ``a.jpg`` beside ``a.png/b.jpg``."""
     return any(key + suffix in folders for suffix in RESULT_SUFFIXES)

@@ -91,7 +91,8 @@ def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shar
     except OSError as error:
         raise OutputError(str(as_output_error(state_name(name), error))) from error
     stack.callback(os.close, descriptor)
-    if not _is_card(os.pread(descriptor, _CARD_BYTES, 0)):
+    content = os.pread(descriptor, _CARD_BYTES, 0)
+    if content and not content.startswith(b'{"pid": '):  # what _sign writes
         raise OutputError(f"{shown} is not a lock of m2fp; remove it, or choose another -o")
     try:
         free = _lock_shared(descriptor) if shared else _try_lock(descriptor, fcntl.LOCK_EX)
@@ -106,11 +107,6 @@ def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shar
             "for it, or choose another folder with -o"
         )
     return descriptor
-
-
-def _is_card(content: bytes) -> bool:
-    """Whether a lock file holds nothing, or what ``_sign`` writes."""
-    return not content or content.startswith(b'{"pid": ')
 
 
 def _lock_shared(descriptor: int) -> bool:

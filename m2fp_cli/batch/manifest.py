@@ -12,16 +12,18 @@ end of the run (``end``). Names that are not valid UTF-8 survive as JSON escapes
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
+from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import (
     VERSION,
-    Entry,
     History,
     RunStart,
     entry_line,
@@ -34,7 +36,7 @@ from m2fp_cli.batch.stamps import Stamp
 from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_group
+from m2fp_cli.storage.writing import write_stream
 
 SYNC_SECONDS = 5.0
 _CLAIMS_A_LINE = 1000
@@ -75,7 +77,7 @@ class ManifestWriter:
         start = RunStart(self.run, digest, dict(settings), total, pending, time.time())
         self._append_json(start_line(start))
 
-    def claim(self, keys: Sequence[str]) -> None:
+    def claim(self, keys: Iterable[str]) -> None:
         """Write down which photos will be done, and have that on the disk before the first is.
 
         A run that is killed has then written no file that nobody knows of.
@@ -83,8 +85,8 @@ class ManifestWriter:
         Raises:
             OutputError: it cannot be written.
         """
-        for first in range(0, len(keys), _CLAIMS_A_LINE):
-            some = list(keys[first : first + _CLAIMS_A_LINE])
+        left = iter(keys)
+        while some := list(itertools.islice(left, _CLAIMS_A_LINE)):
             self._append_json({"v": VERSION, "run": self.run, "claims": some})
         self.sync(now=True)
 
@@ -135,7 +137,7 @@ class ManifestWriter:
             os.close(self._descriptor)
 
     def _append_json(self, document: Mapping[str, Any]) -> None:
-        self._append(json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n")
+        self._append(_as_line(document))
 
     def _append(self, line: bytes) -> None:
         try:
@@ -150,14 +152,16 @@ class ManifestWriter:
         return OutputError(str(as_output_error(self.name, error)))
 
 
-def compact(tree: OutputTree, name: str, *, at_least: int = 1000) -> bool:
+def compact(tree: OutputTree, name: str, history: History, *, at_least: int = 1000) -> bool:
     """Rewrite a manifest that has more than twice the lines it needs; the holder only.
 
-    The last run start of each signature still in use is kept, and the last one of all.
+    Entries that count, open claims, the last run start of each signature in use, and the last one
+    of all are kept.
 
     Args:
         tree: the output.
         name: of the manifest; need not exist.
+        history: what it and the manifests beside it say.
         at_least: leave shorter ones alone.
 
     Returns:
@@ -166,26 +170,62 @@ def compact(tree: OutputTree, name: str, *, at_least: int = 1000) -> bool:
     Raises:
         OutputError: it cannot be written.
     """
-    if not tree.has_file(name):
+    lines = history.lines[name]
+    if lines < at_least or lines <= 2 * history.entries.count(manifest=name):
         return False
-    history, count = History(), 0
-    for document in read_lines(tree, name):
-        history.take(name, document)
-        count += 1
-    entries = list(history.entries.values())
-    by_signature = {run.signature: run for run in history.runs.values()}
-    used = {entry.signature for entry in entries}
-    starts = [run for signature, run in by_signature.items() if signature in used]
-    latest = [history.runs[run] for run in history.latest.values()]
-    starts += [run for run in latest if run not in starts]
-    starts.sort(key=lambda run: run.started)
-    if count < at_least or count <= 2 * (len(entries) + len(starts)):
-        return False
-    documents = [*map(start_line, starts), *map(entry_line, entries)]
-    for run, keys in history.claims.items():
-        open_keys = sorted(keys - history.entries.keys())
-        if open_keys:
-            documents.append({"v": VERSION, "run": run, "claims": open_keys})
-    lines = (json.dumps(document, separators=(",", ":")) for document in documents)
-    write_group(tree, [(name, ("\n".join(lines) + "\n").encode("ascii"))], (name,))
+    documents = _needed_lines(name, history)
+    write_stream(tree, name, (_as_line(document) for document in documents))
     return True
+
+
+def forget(tree: OutputTree, name: str, keys: Set[str]) -> None:
+    """Rewrite a manifest without the entries of some photos; the holder only.
+
+    Raises:
+        OutputError: it cannot be read or written.
+    """
+    runs = {line["key"]: line.get("run") for line in read_lines(tree, name) if _is_of(line, keys)}
+    if runs:
+        lines = _lines_without(tree, name, keys, Counter(map(str, runs.values())))
+        write_stream(tree, name, map(_as_line, lines))
+
+
+def _lines_without(
+    tree: OutputTree, name: str, keys: Set[str], ended: Counter[str]
+) -> Iterator[dict[str, Any]]:
+    """What a manifest says of other photos; ``ended``: forgotten photos by the run they are of."""
+    for line in read_lines(tree, name):
+        if _is_of(line, keys):
+            continue
+        if isinstance(line.get("claims"), list):
+            line["claims"] = [key for key in line["claims"] if key not in keys]
+        if isinstance(line.get("pending"), int):  # or they would count as not come to
+            line["pending"] = max(0, line["pending"] - ended[str(line.get("run"))])
+        yield line
+
+
+def _is_of(line: Mapping[str, Any], keys: Set[str]) -> bool:
+    key = line.get("key")
+    return isinstance(key, str) and key in keys
+
+
+def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:
+    entries = history.entries
+    by_signature = {run.signature: run for run in history.runs.values()}
+    used = {entry.signature for entry in entries.each(manifest=name)}
+    starts = {run.run: run for signature, run in by_signature.items() if signature in used}
+    if name in history.latest:
+        latest = history.runs[history.latest[name]]
+        starts[latest.run] = latest
+    yield from map(start_line, sorted(starts.values(), key=lambda run: run.started))
+    yield from map(entry_line, entries.each(manifest=name))
+    own = {run: one.portions for run, one in history.claims.items() if one.manifest == name}
+    for run, portions in own.items():
+        for keys in portions:
+            open_keys = [key for key in keys if key not in entries]
+            if open_keys:
+                yield {"v": VERSION, "run": run, "claims": open_keys}
+
+
+def _as_line(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode("ascii") + b"\n"

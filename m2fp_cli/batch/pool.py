@@ -25,25 +25,28 @@ from __future__ import annotations
 import itertools
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready
+from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready, Stage
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
+from m2fp_cli.batch.targets import reclaim
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import ImageError
+from m2fp_cli.storage.tree import OutputTree
 
 MAX_ATTEMPTS = 2
 """How often a photo is tried over which workers die: the second time alone, at the end."""
+_AT_HAND = 8  # photos for each worker that wait in the queue
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Pool:
         limits: PoolLimits,
         switch: StopSwitch,
         note: Callable[[str], None],
+        tree: OutputTree,
     ) -> None:
         """Prepare; no process is started yet.
 
@@ -86,9 +90,11 @@ class Pool:
             limits: what to put up with.
             switch: ends the run early.
             note: told in a sentence what happened to workers.
+            tree: the output, to find what a dead worker wrote.
         """
         self.killed = False
         self._job, self._limits, self._switch, self._note = job, limits, switch, note
+        self._tree = tree
         self._workers, self._threads = plan.workers, plan.threads
         self._handles: list[WorkerHandle[ImageTask]] = []
         self._queue: deque[ImageTask] = deque()
@@ -112,9 +118,10 @@ class Pool:
             OutputError: nothing can be written.
             M2fpError: no worker can be started, or they die again and again.
         """
-        self._queue.extend(tasks)
+        source = iter(tasks)
         orderly = False
         try:
+            self._refill(source)
             while not self._is_over():
                 self._adjust_workers()
                 self._hand_out()
@@ -125,11 +132,17 @@ class Pool:
                 if self._fatal is not None:
                     raise self._fatal
                 yield None
+                self._refill(source)
             orderly = not self._switch.is_over
         finally:
             self._close(orderly=orderly)
 
     # ------------------------------------------------------------------------------- the rounds
+
+    def _refill(self, source: Iterator[ImageTask]) -> None:
+        """Have so many photos at hand that no worker waits; the rest may be millions."""
+        wanted = _AT_HAND * self._workers - len(self._queue)
+        self._queue.extend(itertools.islice(source, max(0, wanted)))
 
     def _is_over(self) -> bool:
         if self._switch.is_draining:
@@ -265,17 +278,30 @@ class Pool:
             self._use_fewer_workers()
 
     def _requeue(self, helds: Iterable[HeldTask[ImageTask]]) -> None:
-        self._queue.extendleft(held.task for held in reversed([*helds]) if not held.is_retry)
+        again = [self._task_again(held) for held in helds if not held.is_retry]
+        self._queue.extendleft(reversed(again))
 
     def _retry_or_quarantine(self, held: HeldTask[ImageTask], error: ImageError, pid: int) -> None:
         """A photo was worked on when its worker died: try it again later, or quarantine it."""
         if not held.is_retry:
-            self._suspects.append(held.task)
+            self._suspects.append(self._task_again(held))
             return
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
-        self._outcomes.append(Outcome(replace(report, attempts=MAX_ATTEMPTS), stamp, pid))
+        report = replace(report, attempts=MAX_ATTEMPTS, files=self._written(held))
+        self._outcomes.append(Outcome(report, stamp, pid))
         self._deaths.see_progress()
+
+    def _task_again(self, held: HeldTask[ImageTask]) -> ImageTask:
+        """The task to be tried again; a worker that died while it saved may have left files."""
+        if held.stage is not Stage.SAVE:
+            return held.task
+        return reclaim(self._job, self._tree, held.task)
+
+    def _written(self, held: HeldTask[ImageTask]) -> tuple[str, ...]:
+        """What is in the output of a photo that is given up, so that a later run may replace it."""
+        own = self._task_again(held).may_replace or ()
+        return tuple(name for name in own if self._tree.has_file(name))
 
     def _use_fewer_workers(self) -> None:
         """Out of memory twice: fewer workers from here on."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ExitCode, ImageError
+from m2fp_cli.storage.spool import Spool
 
 
 class Status(str, Enum):
@@ -123,25 +125,33 @@ class RunReport:
 
     Attributes:
         total: number of photos the run is about.
-        photos: reports in the order in which photos ended.
+        photos: reports in the order in which photos ended; many lie on the disk.
         wall_seconds: time from the first photo to the last.
         ended_by: number of the signal that ended the run early; 0 if none did.
         stopped: why the run ended early for another reason; empty if it did not.
     """
 
     total: int
-    photos: list[ImageReport] = field(default_factory=list)
+    photos: Spool[ImageReport] = field(default_factory=Spool)
     wall_seconds: float = 0.0
     ended_by: int = 0
     stopped: str = ""
+    _counts: Counter[Status] = field(default_factory=Counter)
+    _failures: Spool[ImageReport] = field(default_factory=Spool)
+    _people: int = 0
 
     def add(self, report: ImageReport) -> None:
         """Count one photo."""
         self.photos.append(report)
+        self._counts[report.status] += 1
+        if not report.status.is_good:
+            self._failures.append(report)
+        elif report.status is Status.DONE:
+            self._people += report.people
 
     def count(self, status: Status) -> int:
         """Number of photos that ended so."""
-        return sum(photo.status is status for photo in self.photos)
+        return self._counts[status]
 
     @property
     def done(self) -> int:
@@ -151,8 +161,7 @@ class RunReport:
     @property
     def failures(self) -> list[ImageReport]:
         """Photos without results, by path; those of earlier runs that were not tried again too."""
-        failed = (photo for photo in self.photos if not photo.status.is_good)
-        return sorted(failed, key=lambda photo: photo.source)
+        return sorted(self._failures, key=lambda photo: photo.source)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -160,34 +169,44 @@ class RunReport:
         if self.ended_by:
             interrupted = self.ended_by == signal.SIGINT
             return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
-        return ExitCode.SOME_FAILED if self.failures or self.stopped else ExitCode.OK
+        return ExitCode.SOME_FAILED if self._failures or self.stopped else ExitCode.OK
 
     def summary(self) -> str:
         """One line for a person."""
         parts = [f"{self.done} done"]
         if up_to_date := self.count(Status.UP_TO_DATE):
             parts.append(f"{up_to_date} up to date")
-        if self.failures:
-            reasons = Counter(photo.reason for photo in self.failures)
+        if self._failures:
+            reasons = Counter(photo.reason for photo in self._failures)
             listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
-            parts.append(f"{len(self.failures)} failed ({listed})")
+            parts.append(f"{len(self._failures)} failed ({listed})")
         if left := self.total - len(self.photos):
             parts.append(f"{left} left")
-        people = sum(photo.people for photo in self.photos if photo.status is Status.DONE)
         if not self.done:
             return ", ".join(parts)
-        return f"{', '.join(parts)}; {people} people, {self.wall_seconds / self.done:.2f} s a photo"
+        seconds = self.wall_seconds / self.done
+        return f"{', '.join(parts)}; {self._people} people, {seconds:.2f} s a photo"
 
-    def as_json(self) -> dict[str, Any]:
-        """The run as ``--json`` prints it; ``failed`` includes the quarantined photos."""
+    def counts_as_json(self) -> dict[str, Any]:
+        """The run without its photos; ``failed`` includes the quarantined ones."""
         return {
             "total": self.total,
             "done": self.done,
             "up_to_date": self.count(Status.UP_TO_DATE),
-            "failed": len(self.failures),
+            "failed": len(self._failures),
             "quarantined": self.count(Status.QUARANTINED),
             "left": self.total - len(self.photos),
             "exit_code": int(self.exit_code),
             "wall_seconds": round(self.wall_seconds, 3),
-            "photos": [photo.as_json() for photo in self.photos],
         }
+
+    def as_json(self) -> dict[str, Any]:
+        """The run as ``--json`` prints it, with a record for each photo."""
+        return {**self.counts_as_json(), "photos": [photo.as_json() for photo in self.photos]}
+
+    def json_text(self) -> Iterator[str]:
+        """``as_json`` as text, in pieces that need no memory for all photos."""
+        yield json.dumps(self.counts_as_json())[:-1] + ', "photos": ['
+        for number, photo in enumerate(self.photos):
+            yield (", " if number else "") + json.dumps(photo.as_json())
+        yield "]}"

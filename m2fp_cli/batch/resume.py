@@ -7,19 +7,22 @@ files that m2fp did not write, is a conflict. Nothing of it is touched.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 
-from m2fp_cli.batch.history import Entry, History, signature_digest
+from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import History, signature_digest
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign
 from m2fp_cli.terminal import displayable
@@ -62,11 +65,11 @@ class ResumeRules:
 
 @dataclass
 class ResumePlan:
-    """The answers.
+    """The answers; what may be long lies on the disk.
 
     Attributes:
-        todo: what has to be done, in the scan's order.
-        why: the reason of each, by key.
+        todo: what has to be done and why, in the scan's order.
+        counts: number of photos with each reason.
         up_to_date: entries of photos with their results in place.
         known_failures: entries of photos that failed before and are not tried again.
         conflicts: reports of photos that are left alone because files are in the way.
@@ -74,38 +77,43 @@ class ResumePlan:
         settings_note: which settings differ, for a person; empty if none do.
     """
 
-    todo: list[ImageTask] = field(default_factory=list)
-    why: dict[str, Why] = field(default_factory=dict)
-    up_to_date: list[Entry] = field(default_factory=list)
-    known_failures: list[Entry] = field(default_factory=list)
-    conflicts: list[ImageReport] = field(default_factory=list)
-    moved: list[Entry] = field(default_factory=list)
+    todo: Spool[tuple[ImageTask, Why]] = field(default_factory=Spool)
+    counts: Counter[Why] = field(default_factory=Counter)
+    up_to_date: Spool[Entry] = field(default_factory=Spool)
+    known_failures: Spool[Entry] = field(default_factory=Spool)
+    conflicts: Spool[ImageReport] = field(default_factory=Spool)
+    moved: Spool[Entry] = field(default_factory=Spool)
     settings_note: str = ""
+
+    def tasks(self) -> Iterator[ImageTask]:
+        """What has to be done."""
+        return (task for task, _ in self.todo)
 
     def line(self) -> str:
         """What will be done and why, in one line."""
         total = len(self.todo) + len(self.up_to_date) + len(self.known_failures)
         total += len(self.conflicts)
-        counts = Counter(self.why.values())
         parts = [f"{len(self.up_to_date)} up to date"] if self.up_to_date else []
         for why in Why:
-            if counts[why]:
+            if self.counts[why]:
                 note = f" ({self.settings_note})" if why is Why.SETTINGS else ""
-                parts.append(f"{counts[why]} {why.value}{note}")
+                parts.append(f"{self.counts[why]} {why.value}{note}")
         if self.known_failures:
             parts.append(f"{len(self.known_failures)} failed before (not tried again)")
         if self.conflicts:
             parts.append(f"{len(self.conflicts)} in conflict with other files")
         return f"{total} {'photo' if total == 1 else 'photos'}: {', '.join(parts)}"
 
-    def old_reports(self) -> list[ImageReport]:
+    def old_reports(self) -> Iterator[ImageReport]:
         """Reports of what is not worked on: up to date, or failed as before."""
-        good = [replace(e.report, status=Status.UP_TO_DATE, attempts=0) for e in self.up_to_date]
-        return good + [replace(entry.report, attempts=0) for entry in self.known_failures]
+        for entry in self.up_to_date:
+            yield replace(entry.report, status=Status.UP_TO_DATE, attempts=0)
+        for entry in self.known_failures:
+            yield replace(entry.report, attempts=0)
 
 
 def plan_resume(
-    tasks: Sequence[ImageTask],
+    tasks: Iterable[ImageTask],
     history: History,
     job: Job,
     tree: OutputTree,
@@ -122,30 +130,33 @@ def plan_resume(
     """
     judge = _Judge(job, tree, signature_digest(job.signature()), rules or ResumeRules())
     plan = ResumePlan()
+    others: Counter[str] = Counter()
     for task in tasks:
-        _decide(plan, judge, task, history)
-    others = Counter(
-        history.entries[key].signature for key, why in plan.why.items() if why is Why.SETTINGS
-    )
+        entry = history.entries.get(task.key)
+        why = _decide(plan, judge, task, entry, is_claimed=history.is_claimed(task.key))
+        if why is Why.SETTINGS and entry is not None:
+            others[entry.signature] += 1
     if others:
         before = history.settings_of(others.most_common(1)[0][0])
         plan.settings_note = describe_difference(before, job.signature())
     return plan
 
 
-def _decide(plan: ResumePlan, judge: _Judge, task: ImageTask, history: History) -> None:
-    """Put one photo where it belongs in the plan."""
-    entry = history.entries.get(task.key)
+def _decide(
+    plan: ResumePlan, judge: _Judge, task: ImageTask, entry: Entry | None, *, is_claimed: bool
+) -> Why | None:
+    """Put one photo where it belongs in the plan; why it has to be done, None if it has not."""
     try:
         why = judge.why(task, entry)
         if why is not None:
-            is_claimed = history.is_claimed(task.key)
-            plan.todo.append(judge.allowed(task, entry, is_claimed=is_claimed))
-            plan.why[task.key] = why
+            plan.todo.append((judge.allowed(task, entry, is_claimed=is_claimed), why))
+            plan.counts[why] += 1
         elif entry is not None:
             _keep(plan, task, entry)
     except ConflictError as error:
         plan.conflicts.append(failed_report(task, ImageError("conflict", str(error))))
+        return None
+    return why
 
 
 def describe_difference(before: Mapping[str, str], now: Mapping[str, str]) -> str:
@@ -206,21 +217,12 @@ class _Judge:
         if self.rules.overwrite:
             return replace(task, may_replace=None)
         own = () if entry is None else entry.report.files
-        there = tuple(self._targets_that_exist(task))
+        there = tuple(targets_that_exist(self.job, self.tree, task))
         if is_claimed:
             own = (*own, *(name for name in there if self.tree.has_file(name)))
         for name in there:
             refuse_foreign(self.tree, name, own)
         return replace(task, may_replace=own)
-
-    def _targets_that_exist(self, task: ImageTask) -> Iterator[str]:
-        for name in self.job.targets(task):
-            if not name.endswith("/"):
-                if self.tree.status(name) is not None:
-                    yield name
-                continue
-            inner = self.tree.names_in(name.removesuffix("/"))
-            yield from (one for one in inner if not self.tree.is_folder(one))
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""

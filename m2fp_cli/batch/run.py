@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
+from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import (
-    Entry,
     History,
     manifest_name,
     read_history,
@@ -34,7 +34,7 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure
 from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.layout import OUTPUT_FOLDERS, STATE_FOLDER
+from m2fp_cli.layout import OUTPUT_FOLDERS, STATE_FOLDER, folders_of_results
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable, sweep_temporaries
 from m2fp_cli.terminal import displayable
@@ -101,6 +101,12 @@ class RunOptions:
     max_failures: FailureCap | None = None
     log_file: Path | None = None
 
+    def for_scan(self, scan: Scan) -> RunOptions:
+        """The same, with the shard as a slice of the scan's list where it is one."""
+        if self.shard is None or not scan.listing:
+            return self
+        return replace(self, shard=replace(self.shard, listing=scan.listing))
+
 
 def run_batch(
     scan: Scan,
@@ -125,6 +131,7 @@ def run_batch(
         M2fpError: the workers cannot start, or keep dying.
     """
     started = time.monotonic()
+    options = options.for_scan(scan)
     switch = StopSwitch()
     with contextlib.closing(switch), switch.listening(), contextlib.closing(progress):
         report = RunReport(total=0)
@@ -139,7 +146,7 @@ def run_batch(
             finally:
                 report.wall_seconds = time.monotonic() - started
                 report.ended_by, report.stopped = switch.signal_number, switch.reason
-                run.log.event("end", **{**report.as_json(), "photos": len(report.photos)})
+                run.log.event("end", **report.counts_as_json(), photos=len(report.photos))
                 run.log.close()
     return report
 
@@ -153,6 +160,7 @@ def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageR
     Raises:
         OutputLockedError, OutputError, M2fpError: as ``run_batch``.
     """
+    options = options.for_scan(scan)
     with (
         contextlib.closing(StopSwitch()) as switch,
         open_output(job.output) as tree,
@@ -210,9 +218,9 @@ class _Run:
         """Do it; a report per photo."""
         options, name = self._options, manifest_name(self._job.name, self._options.shard)
         self._refuse_foreign_folders()
-        self._sweep(alone=not self._lock.is_shared)
-        compact(self._tree, name)
-        history = read_history(self._tree, self._job.name)
+        history = read_history(self._tree, self._job.name, options.shard)
+        self._sweep_after_kill(history, name)
+        compact(self._tree, name, history)
         rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
         plan = plan_resume(self._scan.tasks, history, self._job, self._tree, rules)
         self._announce(plan)
@@ -224,10 +232,11 @@ class _Run:
         with contextlib.closing(ManifestWriter(self._tree, name)) as manifest:
             for entry in plan.moved:
                 manifest.restate(entry)
-            if plan.todo:
+            if plan.todo or (self._scan.listing and name not in history.latest):
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo))
-                manifest.claim([task.key for task in plan.todo])
-                yield from self._do(plan, history, manifest)
+                manifest.claim(task.key for task in plan.tasks())
+                if plan.todo:
+                    yield from self._do(plan, history, manifest)
                 manifest.end()
         if not self._tree.is_there():
             raise OutputError(f"{displayable(self._tree.path)} was removed or replaced meanwhile")
@@ -254,8 +263,7 @@ class _Run:
                 f"{len(plan.known_failures)} failed before and did not change; `m2fp status "
                 f"{output}` lists them, --rerun failed tries them again"
             )
-        for task in plan.todo:
-            why = plan.why[task.key]
+        for task, why in plan.todo:
             self.log.event("todo", source=str(task.source), key=task.key, why=why.value)
             if why is not Why.NEW:
                 self._progress.detail(f"again {displayable(task.source)}: {why.value}")
@@ -276,10 +284,10 @@ class _Run:
         self._progress.say(shape.line())
         self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape.line())
         limits = PoolLimits(photo_seconds=options.photo_seconds)
-        pool = Pool(self._job, shape, limits, self._switch, self._note)
+        pool = Pool(self._job, shape, limits, self._switch, self._note, self._tree)
         try:
             # Closed before the sweep: a worker that still lives may own a temporary.
-            with contextlib.closing(pool.run(plan.todo)) as outcomes:
+            with contextlib.closing(pool.run(plan.tasks())) as outcomes:
                 for outcome in outcomes:
                     self._progress.tick()
                     manifest.sync()
@@ -287,8 +295,8 @@ class _Run:
                         old = history.entries.get(outcome.report.key)
                         yield self._record(outcome, old, manifest, len(plan.todo))
         finally:
-            if pool.killed or options.shard:
-                self._sweep(alone=self._lock.is_alone())
+            if pool.killed:
+                self._sweep(task.key for task in plan.tasks())
 
     def _record(
         self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
@@ -312,11 +320,34 @@ class _Run:
         self.log.event("note", text=text)
         self._progress.detail(text)
 
-    def _sweep(self, *, alone: bool) -> None:
-        """Remove what killed processes left; other shards keep what they are writing."""
-        age = 0.0 if alone else _FOREIGN_TEMPORARY_SECONDS
-        folders = (*self._folders, STATE_FOLDER)
-        sweep_temporaries(self._tree, folders, older_than_seconds=age)
+    def _sweep_after_kill(self, history: History, manifest: str) -> None:
+        """Remove what an earlier run left that was killed: only such a one has open claims."""
+        if self._options.shard is None:
+            if history.claims or len(history.lines) > 1:
+                self._sweep(())
+            return
+        own = [claims for claims in history.claims.values() if claims.manifest == manifest]
+        if own:
+            self._sweep(key for claims in own for keys in claims.portions for key in keys)
+
+    def _sweep(self, keys: Iterable[str]) -> None:
+        """Remove what killed processes left.
+
+        A shard looks only where the results of its photos are, since the whole output may be large,
+        and leaves what others may still be writing. Exports do not mirror the photos' folders.
+
+        Args:
+            keys: of a shard's photos.
+        """
+        if self._options.shard is None:
+            sweep_temporaries(self._tree, (*self._folders, STATE_FOLDER))
+            return
+        age = 0.0 if self._lock.is_alone() else _FOREIGN_TEMPORARY_SECONDS
+        if self._job.name.startswith("export-"):
+            sweep_temporaries(self._tree, self._folders, older_than_seconds=age)
+            return
+        places = {name for key in keys for name in folders_of_results(self._job.name, key)}
+        sweep_temporaries(self._tree, sorted(places), older_than_seconds=age, below=False)
 
 
 def _scan_report(failure: ScanFailure) -> ImageReport:
@@ -336,7 +367,7 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, tree: OutputTree) -> I
         return report
     stays = old.stamp == outcome.stamp or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return replace(report, files=old.report.files)
+        return replace(report, files=tuple(dict.fromkeys((*old.report.files, *report.files))))
     for name in set(old.report.files) - set(report.files):
         tree.remove(name)
     return report

@@ -1,14 +1,18 @@
-"""Sharing a folder out between machines: each takes the photos whose hash says so.
+"""Sharing photos out between machines.
 
-Membership depends on the place of a photo's results alone, not on its position in a list: photos
-that are added later do not move the others. Every process scans the whole input, so keys are those
-of an unsharded run.
+Of folders, each machine takes the photos whose hash says so. Membership depends on the place of a
+photo's results alone: photos that are added later do not move the others. Every process scans the
+whole input, so keys are those of an unsharded run.
+
+Of a list, see ``listing``, each takes a slice: photos that stand together. No process looks at the
+whole list.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -25,10 +29,13 @@ class Shard:
     Attributes:
         number: from 1.
         count: number of parts.
+        listing: identity of the list that this is a slice of; empty where photos are shared out by
+            their hash.
     """
 
     number: int
     count: int
+    listing: str = ""
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -42,7 +49,8 @@ class Shard:
     @property
     def suffix(self) -> str:
         """What the shard's own files in ``.m2fp`` carry in their names."""
-        return f"-{self.number}of{self.count}"
+        listing = f"-{self.listing}" if self.listing else ""
+        return f"-{self.number}of{self.count}{listing}"
 
     def holds(self, place: str) -> bool:
         """Whether a key, or any other text that names an input, belongs to this shard."""
@@ -51,12 +59,22 @@ class Shard:
         return int.from_bytes(digest, "big") % self.count == self.number - 1
 
     def of(self, scan: Scan) -> Scan:
-        """The part of a scan that belongs to this shard."""
+        """The part of a scan that belongs to this shard; a slice is cut when its list is read."""
+        if self.listing:
+            return scan
         return replace(
             scan,
             tasks=tuple(task for task in scan.tasks if self.holds(task.key)),
             failures=tuple(one for one in scan.failures if self.holds(str(one.source))),
         )
+
+
+def shard_of_suffix(suffix: str) -> Shard | None:
+    """The shard whose files in ``.m2fp`` carry a suffix; None if no shard's do."""
+    found = re.fullmatch(r"-([1-9]\d{0,8})of([1-9]\d{0,8})(?:-([0-9a-f]{12}))?", suffix)
+    if found is None or int(found[1]) > int(found[2]):
+        return None
+    return Shard(int(found[1]), int(found[2]), found[3] or "")
 
 
 def parse_shard(text: str, environment: Mapping[str, str] | None = None) -> Shard:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from m2fp_cli.batch.stamps import FileStamp
 
 
 @dataclass(frozen=True)
@@ -14,11 +17,13 @@ class ImageTask:
         source: absolute path; may hold ``surrogateescape`` characters.
         key: where the results go, see ``keys``; posix, relative, without suffix.
         may_replace: names of files in the output that may be replaced; None = all.
+        listed: the file as a listing described it; None where there is none.
     """
 
     source: Path
     key: str
     may_replace: tuple[str, ...] | None = ()
+    listed: FileStamp | None = None
 
 
 @dataclass(frozen=True)
@@ -41,11 +46,13 @@ class Scan:
     """What a run is about.
 
     Attributes:
-        tasks: the photos, sorted by the place of their results, keys unique.
+        tasks: the photos, sorted by the place of their results, keys unique; a ``Spool`` if many.
         failures: unreadable folders, missing inputs, dangling links. They count as failed photos.
         notes: sentences a person should see: renamed results, things left out.
+        listing: identity of the list of which the photos are a slice; empty if they are not one.
     """
 
-    tasks: tuple[ImageTask, ...]
+    tasks: Sequence[ImageTask]
     failures: tuple[ScanFailure, ...] = ()
     notes: tuple[str, ...] = ()
+    listing: str = ""

@@ -125,9 +125,15 @@ class Document:
             "engines": {name: asdict(facts) for name, facts in self.engines.items()},
             "single": [_photo_json(photo) for photo in self.single],
             "offline": [asdict(pool) for pool in self.offline],
-            "serve": [_service_json(one) for one in self.serve],
+            "serve": [
+                {**asdict(one), "share": one.share, "p99_seconds": one.p99_seconds}
+                for one in self.serve
+            ],
             "paint": [{**asdict(p), "summary": asdict(summarise(p.seconds))} for p in self.paint],
-            "roofline": [_roofline_json(one) for one in self.roofline],
+            "roofline": [
+                {**asdict(one), "shares": {stage: one.share(stage) for stage in one.seconds}}
+                for one in self.roofline
+            ],
             "warnings": self.warnings,
             "series": [asdict(series) for series in self.series()],
         }
@@ -145,14 +151,6 @@ def _photo_json(photo: PhotoFigures) -> dict[str, Any]:
 def _engine_json(one: EngineFigures) -> dict[str, Any]:
     medians = one.stage_medians()
     return {**asdict(one), "summary": asdict(one.summary), "stage_medians": medians}
-
-
-def _roofline_json(one: RooflineFigures) -> dict[str, Any]:
-    return {**asdict(one), "shares": {stage: one.share(stage) for stage in one.seconds}}
-
-
-def _service_json(one: ServiceFigures) -> dict[str, Any]:
-    return {**asdict(one), "share": one.share, "p99_seconds": one.p99_seconds}
 
 
 def _samples(count: int) -> str:

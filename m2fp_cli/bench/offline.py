@@ -22,6 +22,7 @@ from m2fp_cli.bench.processes import cpu_seconds, peak_mib, proportional_mib
 from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.errors import EngineError
 from m2fp_cli.jobs.parse import ParseJob
+from m2fp_cli.storage.tree import OutputTree
 
 _MAX_PHOTOS = 100_000  # tasks in the queue; time ends every run before
 
@@ -101,12 +102,13 @@ def measure_offline(
     with (
         tempfile.TemporaryDirectory(prefix="m2fp-bench-") as text,
         contextlib.closing(StopSwitch()) as switch,
+        contextlib.ExitStack() as stack,
     ):
         folder = Path(text)
         sources = [write_photo(photo, folder) for photo in photos]
         own = replace(job, output=folder / "out")
-        own.output.mkdir()
-        pool = Pool(own, plan, PoolLimits(), switch, say)
+        tree = stack.enter_context(OutputTree(own.output, create=True))
+        pool = Pool(own, plan, PoolLimits(), switch, say, tree)
         watch = _Watch(patience, warm_up=2 * plan.workers)
         with contextlib.closing(pool.run(list(_tasks(sources)))) as outcomes:
             for outcome in outcomes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import statistics
 import tempfile
 from collections.abc import Callable, Generator, Mapping
@@ -148,12 +147,15 @@ class SingleScenario:
         Raises:
             EngineError: an engine cannot be started, or ours does not parse a photo.
         """
-        with tempfile.TemporaryDirectory(prefix="m2fp-bench-") as text, contextlib.ExitStack() as s:
-            s.callback(self._close)
-            for photo in sorted(photos, key=lambda one: one.hw[0] * one.hw[1]):
-                path = Path(text) / "photo.npy"
-                np.save(path, photo.image_bgr)
-                yield self._measure(photo, path)
+        with tempfile.TemporaryDirectory(prefix="m2fp-bench-") as text:
+            path = Path(text) / "photo.npy"
+            try:
+                for photo in sorted(photos, key=lambda one: one.hw[0] * one.hw[1]):
+                    np.save(path, photo.image_bgr)
+                    yield self._measure(photo, path)
+            finally:
+                for child in self._children.values():
+                    child.close()
 
     def _measure(self, photo: Photo, path: Path) -> PhotoFigures:
         figures = PhotoFigures(photo.name, photo.hw)
@@ -164,7 +166,8 @@ class SingleScenario:
         self._warm_up(photo, turns, rounds, figures)
         self._say(f"{photo.name}: measuring {' and '.join(turns)}")
         for _ in rounds.counted():
-            self._one_round(turns, figures)
+            for name in [name for name in turns if name not in figures.failures]:
+                self._take(name, turns[name].sample, figures)
         figures.is_cut_short = rounds.is_cut_short
         figures.engines = {n: t.figures() for n, t in turns.items() if n not in figures.failures}
         if len(figures.engines) == 2:
@@ -191,10 +194,6 @@ class SingleScenario:
                 if seconds is not None:
                     self._say(f"{photo.name}: {name} warm-up {number + 1}, {seconds:.2f} s")
 
-    def _one_round(self, turns: dict[str, _Turn], figures: PhotoFigures) -> None:
-        for name in [name for name in turns if name not in figures.failures]:
-            self._take(name, turns[name].sample, figures)
-
     def _take(
         self, name: str, action: Callable[..., float], figures: PhotoFigures, **options: bool
     ) -> float | None:
@@ -208,10 +207,6 @@ class SingleScenario:
             figures.failures[name] = str(error)
             self._say(f"{figures.name}: {error}")
             return None
-
-    def _close(self) -> None:
-        for child in self._children.values():
-            child.close()
 
 
 class _Turn:

@@ -170,10 +170,8 @@ def ratio_text(ratio: Ratio, *, digits: int = 1) -> str:
 
 def _seconds(value: float) -> str:
     """Three digits or so, whatever the size."""
-    return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s" if value >= 1 else _small(value)
-
-
-def _small(value: float) -> str:
+    if value >= 1:
+        return f"{value:.1f} s" if value >= 10 else f"{value:.2f} s"
     milliseconds = value * 1e3
     return f"{milliseconds:.0f} ms" if milliseconds >= 10 else f"{milliseconds:.1f} ms"
 

@@ -36,6 +36,7 @@ def colorize(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
     label_set: Annotated[
         str | None,
@@ -123,7 +124,7 @@ def colorize(
     if fmt == "jpg" and background is Background.TRANSPARENT:
         raise UsageError("--background transparent needs --format png or webp; JPEG has no alpha")
     if label_set is not None:
-        _check_label_maps(inputs, label_set, by, contours)
+        _check_label_maps(inputs or files_from, label_set, by, contours)
         if photos is None and (overlay or background is Background.PHOTO):
             raise UsageError(
                 "label maps come without photos; give the folder of the photos with --photos"
@@ -136,7 +137,15 @@ def colorize(
     from m2fp_cli.terminal import displayable
 
     run_options = batch.run_options()
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), label_set)
+    asked = PhotoInputs(
+        tuple(inputs or ()),
+        output,
+        photos,
+        found.rules(),
+        label_set,
+        files_from,
+        run_options.shard,
+    )
     source = find_source(asked, model, run_options, batch)
     scheme, names = load_colors(source, palette, labels)
     settings = PaintSettings(
@@ -156,7 +165,9 @@ def colorize(
     run_and_exit(source.scan, job, run_options, batch, where=where, parsing=source.parsing)
 
 
-def _check_label_maps(inputs: list[Path] | None, label_set: str, by: By, contours: bool) -> None:
+def _check_label_maps(
+    inputs: list[Path] | Path | None, label_set: str, by: By, contours: bool
+) -> None:
     """What cannot be had from label maps alone is said before any work.
 
     Raises:

@@ -23,7 +23,7 @@ DatasetFolder = Annotated[
     typer.Argument(
         metavar="DATASET",
         help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown) and, to judge people, "
-        "people/ID.png; or with CIHP's Images, Category_ids and Human_ids.",
+        "people/ID.png; or as CIHP, CVAT (Segmentation mask 1.1) or LabelMe have it.",
     ),
 ]
 
@@ -44,6 +44,7 @@ def evaluate(
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
     flip: options.Flip = False,
+    tiles: options.Tiles = "off",
     min_score: options.MinScore = 0.1,
     names: Annotated[
         Path | None,
@@ -93,11 +94,13 @@ def evaluate(
     from m2fp_cli.jobs.parse import ParseSettings
 
     if results is not None:
-        _check_alone(context, ("model", "engine", "precision", "flip", "min_score", "threads"))
+        _check_alone(
+            context, ("model", "engine", "precision", "flip", "tiles", "min_score", "threads")
+        )
     cores = options.read_count("--threads", threads)
     photos = choose_photos(find_labelled(dataset), names=names, every=every, limit=limit)
     if results is None:
-        settings = ParseSettings(engine.value, precision.value, flip, min_score)
+        settings = ParseSettings(engine.value, precision.value, flip, min_score, tiles=tiles)
         job = find_parse_job(Path(), model, settings, quiet=quiet)
         source: Source = ModelSource(job, cores)
     else:

@@ -15,11 +15,12 @@ INPUT = "Input and output"
 WEAR = "What to wear"
 MEASURE = "What to measure"
 CONTENT = "What to write"
+MASK = "Masks"
 SPEED = "Speed"
 FAILURES = "Failures and repeats"
 ACCESS = "Access"
 MESSAGES = "Messages"
-PANELS = (INPUT, WEAR, MEASURE, CONTENT, SPEED, FAILURES, ACCESS, MESSAGES)
+PANELS = (INPUT, WEAR, MEASURE, CONTENT, MASK, SPEED, FAILURES, ACCESS, MESSAGES)
 
 
 class HelpCommand(TyperCommand):

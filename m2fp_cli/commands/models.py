@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from m2fp_cli.commands.help import FAILURES, MESSAGES, HelpCommand, HelpGroup
+from m2fp_cli.commands.help import CONTENT, FAILURES, MESSAGES, HelpCommand, HelpGroup
 from m2fp_cli.commands.options import JsonAnswer as AsJson
-from m2fp_cli.errors import ModelError
+from m2fp_cli.errors import ModelError, UsageError
 from m2fp_cli.models.registry import (
     KNOWN_MODELS,
     KnownModel,
@@ -60,7 +61,7 @@ class ModelRow:
         name: short name.
         hub_id: ModelScope id; None for the bundled model.
         title: what it parses.
-        licence: licence of its weights.
+        license: license of its weights.
         default: whether it is the one that is used where none is named.
         folder: where its files lie; None when they are not on this machine.
         weights_bytes: size of its weights; None when they are not on this machine.
@@ -69,7 +70,7 @@ class ModelRow:
     name: str
     hub_id: str | None
     title: str
-    licence: str
+    license: str
     default: bool
     folder: str | None
     weights_bytes: int | None
@@ -79,7 +80,7 @@ class ModelRow:
 def list_models(as_json: AsJson = False) -> None:
     """List the models that have a short name.
 
-    Says of each what it parses, its licence, and whether it is on this machine.
+    Says of each what it parses, its license, and whether it is on this machine.
     """
     rows = [_row(model) for model in KNOWN_MODELS]
     if as_json:
@@ -135,6 +136,87 @@ def print_path(name: ModelName = None, as_json: AsJson = False) -> None:
     _print_folder(resolve_model(name, download=False), as_json)
 
 
+class NetworkFormat(str, Enum):
+    """Runtimes that a model can be written for."""
+
+    ONNX = "onnx"
+    OPENVINO = "openvino"
+
+
+@app.command(
+    "export",
+    cls=HelpCommand,
+    epilog="m2fp models export starter --to onnx -o starter-onnx\n"
+    "m2fp models export m2fp --to openvino -o m2fp-openvino --size 960x1280",
+)
+def export_model(
+    to: Annotated[
+        NetworkFormat, typer.Option("--to", help="Runtime to write for.", rich_help_panel=CONTENT)
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Folder for the files; made if it is missing. Nothing in it is replaced.",
+            rich_help_panel=CONTENT,
+        ),
+    ],
+    name: ModelName = None,
+    size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH",
+            help="Size of the network's input, multiples of 32; photos are scaled to fit. "
+            "[default: a square of 1.5 times the model's shortest edge]",
+            show_default=False,
+            rich_help_panel=CONTENT,
+        ),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model for ONNX Runtime or OpenVINO.
+
+    The folder gets a short program that parses without torch, and a README of inputs and outputs.
+    If the runtime is installed here, the network is run in it and compared with torch.
+    """
+    from m2fp_cli.deploy.package import deploy_model
+    from m2fp_cli.models.progress import show_download
+    from m2fp_cli.terminal import displayable
+
+    input_hw = None if size is None else parse_input_size(size)
+    name = name or default_name()
+    with show_download(quiet=quiet) as progress:
+        model = resolve_model(name, progress=progress)
+    done = deploy_model(model, output, to.value, name=name, input_hw=input_hw)
+    if not quiet:
+        checked = (
+            "not run here, since the runtime is not installed"
+            if done.difference is None
+            else f"no probability differs from torch's by more than {done.difference:.1e}"
+        )
+        shown = f"{displayable(output)}: {', '.join(done.files)}"
+        size = f"{done.input_hw[1]}x{done.input_hw[0]}"
+        say(f"{shown}; input {size}; {checked}", stream=sys.stderr)
+
+
+def parse_input_size(text: str) -> tuple[int, int]:
+    """Height and width from ``480x640``, which is width x height.
+
+    Raises:
+        UsageError: the text is something else, or a side is not a multiple of 32 up to 4096.
+    """
+    sides = [int(side) for side in text.split("x") if side.isdecimal()]
+    if (
+        len(sides) != 2
+        or text.count("x") != 1
+        or not all(32 <= side <= 4096 and side % 32 == 0 for side in sides)
+    ):
+        raise UsageError(f"--size takes width x height, multiples of 32, got {text!r}")
+    return sides[1], sides[0]
+
+
 def _row(model: KnownModel) -> ModelRow:
     try:
         found = resolve_model(model.name, download=False)
@@ -144,7 +226,7 @@ def _row(model: KnownModel) -> ModelRow:
         name=model.name,
         hub_id=model.hub_id,
         title=model.title,
-        licence=model.licence,
+        license=model.license,
         default=model.name == default_name(),
         folder=str(found.folder) if found else None,
         weights_bytes=found.weights.stat().st_size if found else None,
@@ -156,12 +238,12 @@ def _print_table(rows: list[ModelRow]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "parses", "licence", "on this machine", "ModelScope id"):
+    for heading in ("name", "parses", "license", "on this machine", "ModelScope id"):
         table.add_column(heading, overflow="fold")
     for row in rows:
         size = "no" if row.weights_bytes is None else f"{row.weights_bytes / 1e6:.0f} MB"
         name = f"{row.name} (default)" if row.default else row.name
-        table.add_row(name, row.title, row.licence, size, row.hub_id or "bundled")
+        table.add_row(name, row.title, row.license, size, row.hub_id or "bundled")
     # A pipe gets whole lines; only a terminal has a width.
     console = Console(width=None if sys.stdout.isatty() else 160)
     console.print(table)

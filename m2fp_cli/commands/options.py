@@ -23,7 +23,7 @@ from m2fp_cli.layout import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.run import RunOptions
-    from m2fp_cli.batch.scan import ScanRules
+    from m2fp_cli.batch.walk import ScanRules
 
 
 class EngineName(str, Enum):
@@ -52,6 +52,25 @@ class PictureFormat(str, Enum):
 Photos = Annotated[
     list[Path],
     typer.Argument(metavar="INPUT", help="Photos and folders of photos.", show_default=False),
+]
+PhotosUnlessListed = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="INPUT",
+        help="Photos and folders of photos; none with --files-from.",
+        show_default=False,
+    ),
+]
+FilesFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--files-from",
+        metavar="FILE",
+        help="Take the photos of a list: one made by m2fp scan, or a path a line; - is standard "
+        "input. With --shard, parse, colorize and tryon cut a list of m2fp scan into slices.",
+        show_default=False,
+        rich_help_panel=INPUT,
+    ),
 ]
 ParsedOrPhotos = Annotated[
     list[Path] | None,
@@ -141,6 +160,17 @@ Flip = Annotated[
         "--flip",
         help="Parse the mirrored photo too and average both: better masks, twice the time.",
         rich_help_panel=SPEED,
+    ),
+]
+Tiles = Annotated[
+    str,
+    typer.Option(
+        "--tiles",
+        metavar="auto|off|N",
+        help="Parse parts of the photo again, enlarged: auto, where people are small; N, in N "
+        "overlapping tiles along the shorter side; off, nowhere. Finds more small people, one pass "
+        "of the network for each tile.",
+        rich_help_panel=CONTENT,
     ),
 ]
 MinScore = Annotated[
@@ -260,7 +290,7 @@ class ScanOptions:
         Raises:
             UsageError: the prefix is not a relative path.
         """
-        from m2fp_cli.batch.scan import ScanRules
+        from m2fp_cli.batch.walk import ScanRules
 
         prefix = self.prefix.strip("/")
         if self.prefix.startswith("/") or ".." in prefix.split("/"):

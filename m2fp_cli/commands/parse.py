@@ -18,9 +18,10 @@ m2fp parse party.jpg --model starter --save labels,json,cutouts --report"""
 
 
 def parse(
-    inputs: options.Photos,
     batch: options.BatchOptions,
     found: options.ScanOptions,
+    inputs: options.PhotosUnlessListed = None,
+    files_from: options.FilesFrom = None,
     output: options.Output = DEFAULT_OUTPUT,
     model: options.Model = None,
     max_pixels: Annotated[
@@ -49,11 +50,22 @@ def parse(
             rich_help_panel=CONTENT,
         ),
     ] = ",".join(DEFAULT_SAVE),
+    label_set: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Also write label maps with the ids of another set to relabeled/: atr, lip, "
+            "viton13, cihp or a JSON file of labels and where they come from.",
+            show_default=False,
+            rich_help_panel=CONTENT,
+        ),
+    ] = None,
     min_score: options.MinScore = 0.1,
     page: options.Page = False,
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
     flip: options.Flip = False,
+    tiles: options.Tiles = "off",
     threads: options.Threads = "auto",
 ) -> None:
     """Find people, their body parts and garments in photos.
@@ -63,22 +75,36 @@ def parse(
     interruption or when photos were added: what is done is not done twice.
     """
     from m2fp_cli.batch.run import open_output
-    from m2fp_cli.batch.scan import find_images
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
+    from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.parse import ParseSettings
+    from m2fp_cli.records.mapping import load_mapping
     from m2fp_cli.terminal import displayable
 
+    wanted = parse_save(save)
+    if label_set is not None and "relabeled" not in wanted:
+        wanted = (*wanted, "relabeled")
     settings = ParseSettings(
         engine=engine.value,
         precision=precision.value,
         flip=flip,
+        tiles=tiles,
         min_score=min_score,
-        save=parse_save(save),
+        save=tuple(name for name in SAVE_OPTIONS if name in wanted),
         max_pixels=round(max_pixels * 1e6),
         allow_truncated=allow_truncated,
+        mapping=None if label_set is None else load_mapping(label_set),
     )
     run_options = batch.run_options(threads)
-    scan = find_images(inputs, output=output, rules=found.rules())
+    asked = PhotoInputs(
+        tuple(inputs or ()),
+        output,
+        None,
+        found.rules(),
+        files_from=files_from,
+        shard=run_options.shard,
+    )
+    scan = asked.scan(output)
     open_output(output).close()  # before a model is downloaded
     job = find_parse_job(output, model, settings, quiet=batch.quiet)
     where = f"results in {displayable(output)}"

@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
-from statistics import fmean
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -153,7 +152,8 @@ def make_report(
     with OutputTree(results) as tree:
         history = read_history(tree)
     scan, left_out = _find_shown(results, photos, history, limit)
-    side = preview or _side_for(len(scan.tasks))
+    count = len(scan.tasks)
+    side = preview or next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
     progress = choose_progress(quiet=quiet, verbose=verbose)
     with _place_for_previews(results, path) as place, OutputTree(place) as tree:
         run = run_batch(scan, PreviewJob(place, results, side), run_options, progress)
@@ -196,14 +196,10 @@ def _find_shown(
     try:
         scan = find_parsed(results, photos=photos)
     except NoImagesError:
-        if not history.entries:
+        if history.is_empty:
             raise
         return Scan(()), 0  # all failed: the page says why
     return Scan(scan.tasks[:limit]), max(0, len(scan.tasks) - limit)
-
-
-def _side_for(count: int) -> int:
-    return next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
 
 
 def _build_page(
@@ -225,8 +221,8 @@ def _build_page(
             seconds = entry.report.seconds.total if entry else None
             builder.add_photo(task.key, read_preview(tree, task.key), seconds)
     shown = {task.key for task in scan.tasks}
-    for key, entry in sorted(history.entries.items()):
-        if not entry.report.status.is_good and key not in shown:
+    for entry in history.entries.each(failed_only=True):
+        if entry.report.key not in shown:
             builder.add_failure(entry.report.source, entry.report.reason, entry.report.message)
     return builder.render(parse_facts(history), left_out=left_out)
 
@@ -236,12 +232,14 @@ def parse_facts(history: History) -> ParseFacts:
     from m2fp_cli.batch.report import PhotoSeconds
     from m2fp_cli.render.report import ParseFacts, StageTime
 
-    reports = [entry.report for entry in history.entries.values()]
-    good = [report.seconds for report in reports if report.status.is_good]
-    stages = tuple(
-        StageTime(stage.name, fmean(getattr(seconds, stage.name) for seconds in good))
-        for stage in (fields(PhotoSeconds) if good else ())
-    )
+    sums = {stage.name: 0.0 for stage in fields(PhotoSeconds)}
+    photos = 0
+    for entry in history.entries.each():
+        if entry.report.status.is_good:
+            photos += 1
+            for name in sums:
+                sums[name] += getattr(entry.report.seconds, name)
+    stages = tuple(StageTime(name, sums[name] / photos) for name in sums if photos)
     run = history.runs.get(next(reversed(history.latest.values()), ""))
     if run is None:
         return ParseFacts(stages=stages)

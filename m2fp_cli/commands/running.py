@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,7 +19,7 @@ from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
 from m2fp_cli.models.progress import show_download
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import displayable, say_pieces
 
 
 def run_and_exit(
@@ -32,6 +32,7 @@ def run_and_exit(
     parsing: RunReport | None = None,
     page_of: Path | None = None,
     photos: Path | None = None,
+    finish: Callable[[], object] | None = None,
 ) -> NoReturn:
     """Run a job and end the command with the run's exit code.
 
@@ -44,6 +45,7 @@ def run_and_exit(
         parsing: an earlier part of the command; its failures count as this run's.
         page_of: results to make the report's page of, unless the run was interrupted.
         photos: where the photos of the page are, if they were moved.
+        finish: what is done when all photos are, unless the run ended early.
 
     Raises:
         typer.Exit: always, but for the errors of ``run_batch``.
@@ -52,13 +54,15 @@ def run_and_exit(
     for note in (*scan.notes, *([] if choose_code_cache() else [NO_CODE_CACHE])):
         progress.say(note)
     report = run_batch(scan, job, run_options, progress)
+    if finish is not None and not report.ended_by and not report.stopped:
+        finish()
     if parsing is not None:
         for failure in parsing.failures:
             report.add(failure)
         report.total += len(parsing.failures)
     say_how_it_went(report, progress, where)
     if batch.as_json:
-        say(json.dumps(report.as_json()))
+        say_pieces(report.json_text())
     if page_of is not None and not report.ended_by:
         from m2fp_cli.commands.report import make_report
 

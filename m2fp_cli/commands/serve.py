@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\
 m2fp serve --model starter
-m2fp serve --host 0.0.0.0 --token-file token.txt --allowed-hosts parse.example.com"""
+m2fp serve --host 0.0.0.0 --token-file token.txt --port 8080"""
 
 _MODULES = ("starlette", "uvicorn", "prometheus_client")
 _TOKEN_LENGTHS = (16, 512)  # characters; 16 random ones cannot be guessed
@@ -43,7 +43,13 @@ def serve(
         ),
     ] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port; 0 for a free one.", rich_help_panel=INPUT)
+        int,
+        typer.Option(
+            min=0,
+            max=65535,
+            help="Port to listen to; 0 takes a free one.",
+            rich_help_panel=INPUT,
+        ),
     ] = 5000,
     model: options.Model = None,
     workers: options.Workers = "auto",
@@ -53,14 +59,19 @@ def serve(
         str,
         typer.Option(
             metavar="N",
-            help="Requests that may wait while all workers are busy, more are answered 429: auto "
-            f"({_QUEUE_PER_WORKER} for each worker) or a number.",
+            help="Requests that may wait while all workers are busy: auto "
+            f"({_QUEUE_PER_WORKER} for each worker) or a number. More are answered 429.",
             rich_help_panel=SPEED,
         ),
     ] = "auto",
     max_upload_mb: Annotated[
         float,
-        typer.Option(min=0.001, metavar="MB", help="Largest upload.", rich_help_panel=FAILURES),
+        typer.Option(
+            min=0.001,
+            metavar="MB",
+            help="Largest upload that is taken, in megabytes.",
+            rich_help_panel=FAILURES,
+        ),
     ] = 32.0,
     max_pixels: Annotated[
         float,
@@ -76,7 +87,7 @@ def serve(
         typer.Option(
             min=0.1,
             metavar="SECONDS",
-            help="Give a photo up after this time in a worker.",
+            help="Give up on a photo after this time in a worker.",
             rich_help_panel=FAILURES,
         ),
     ] = 60.0,
@@ -103,8 +114,8 @@ def serve(
         str,
         typer.Option(
             metavar="LIST",
-            help="Host names by which clients know the service, with commas between them; "
-            "*.example.com for all below a domain. localhost is always known.",
+            help="Host names that clients may use for the service, with commas between them; "
+            "*.example.com for all below a domain. localhost is always allowed.",
             show_default=False,
             rich_help_panel=ACCESS,
         ),

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from m2fp_cli.commands import options
-from m2fp_cli.errors import NoImagesError
+from m2fp_cli.commands.help import CONTENT
+from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
 from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
+    from m2fp_cli.batch.slices import SliceStatus
     from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
-m2fp status
-m2fp status results --json"""
+m2fp status results --json
+m2fp status results --prune --remove"""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class JobStatus:
         left: photos that the latest run (of each shard) has not come to.
         reasons: number of failed and quarantined photos by reason.
         failures: source, status, reason and message of each of them, by source.
+        slices: how far the slices of lists have come.
     """
 
     job: str
@@ -44,10 +47,12 @@ class JobStatus:
     left: int
     reasons: dict[str, int]
     failures: list[dict[str, str]]
+    slices: list[SliceStatus]
 
     def as_json(self) -> dict[str, Any]:
         """The record as ``--json`` prints it."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        document = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return document | {"slices": [one.as_json() for one in self.slices]}
 
     def lines(self) -> list[str]:
         """The record for a person."""
@@ -56,6 +61,7 @@ class JobStatus:
             if count := getattr(self, name):
                 counts.append(f"{count} {name}")  # noqa: PERF401 - clearer than two loops
         lines = [f"{self.job}: {', '.join(counts)}"]
+        lines += [f"  {one.line()}" for one in self.slices]
         lines += [f"  {count} {reason}" for reason, count in sorted(self.reasons.items())]
         lines += [
             f"  {one['status']} {displayable(one['source'])}: {one['message']}"
@@ -73,30 +79,53 @@ def status(
             show_default=False,
         ),
     ] = DEFAULT_OUTPUT,
+    prune: Annotated[
+        bool,
+        typer.Option(
+            "--prune",
+            help="Forget photos that were deleted; their results stay.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = False,
+    remove: Annotated[
+        bool,
+        typer.Option(
+            "--remove",
+            help="With --prune: also remove their results, and nothing that m2fp did not write.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = False,
     as_json: options.JsonAnswer = False,
 ) -> None:
     """Say what is done, what failed and why, and what is left.
 
-    Reads the manifests of an output folder, those of all shards together. It changes nothing and
-    may be called during a run.
+    Reads the manifests of an output folder, those of all shards together. Without --prune it
+    changes nothing and may be called during a run.
     """
     from m2fp_cli.batch.lock import who_holds
+    from m2fp_cli.batch.prune import Pruned, prune_output
     from m2fp_cli.storage.tree import OutputTree
+
+    if remove and not prune:
+        raise UsageError("--remove goes with --prune; give both, or none")
 
     if not output.is_dir():
         raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
     with OutputTree(output) as tree:
+        pruned = prune_output(tree, remove=remove) if prune else Pruned()
         found = [one for job in JOBS if (one := read_status(tree, job)) is not None]
         holder = who_holds(tree)
-    if not found:
+    if not found and not pruned.photos:
         raise NoImagesError(
             f"{displayable(output)} was not written by a run; give the output folder of one"
         )
     if as_json:
-        document = {one.job: one.as_json() for one in found}
-        say(json.dumps({"output": str(output), "running": holder, "jobs": document}))
+        jobs = {one.job: one.as_json() for one in found}
+        document = {"output": str(output), "running": holder, "jobs": jobs}
+        say(json.dumps({**document, **({"pruned": asdict(pruned)} if prune else {})}))
         return
-    lines = [line for one in found for line in one.lines()]
+    lines = pruned.lines() if prune else []
+    lines += [line for one in found for line in one.lines()]
     if holder:
         lines.append(f"a run is going on: {holder}")
     say("\n".join(lines))
@@ -110,16 +139,17 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     """
     from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.report import Status
+    from m2fp_cli.batch.slices import read_slices
 
     history = read_history(tree, job)
-    if not history.entries and not history.runs:
+    if history.is_empty:
         return None
-    reports = [entry.report for entry in history.entries.values()]
-    bad = sorted((r for r in reports if not r.status.is_good), key=lambda report: report.source)
+    failed = (entry.report for entry in history.entries.each(failed_only=True))
+    bad = sorted(failed, key=lambda report: report.source)
     quarantined = sum(report.status is Status.QUARANTINED for report in bad)
     return JobStatus(
         job=job,
-        done=len(reports) - len(bad),
+        done=len(history.entries) - len(bad),
         failed=len(bad) - quarantined,
         quarantined=quarantined,
         left=history.left(),
@@ -133,4 +163,5 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
             }
             for report in bad
         ],
+        slices=read_slices(tree, job, history),
     )

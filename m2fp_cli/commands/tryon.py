@@ -81,6 +81,7 @@ def tryon(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
     model: options.Model = None,
@@ -157,7 +158,15 @@ def tryon(
     )
     settings.load_outfit()  # a wrong file is said before anything is parsed
     run_options = batch.run_options()
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(
+        tuple(inputs or ()),
+        output,
+        photos,
+        found.rules(),
+        None,
+        files_from,
+        run_options.shard,
+    )
     source = find_source(asked, model, run_options, batch)
     results = source.results_or_output
     if page and results != source.output:

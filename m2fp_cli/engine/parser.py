@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
 from m2fp_cli.arrays import Picture
-from m2fp_cli.engine.candidates import SCORE_FLOOR, make_view
+from m2fp_cli.engine.candidates import SCORE_FLOOR, View, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
-from m2fp_cli.engine.postprocess import build_result
+from m2fp_cli.engine.postprocess import (
+    Findings,
+    assemble_findings,
+    build_findings,
+    build_result,
+)
 from m2fp_cli.engine.preprocess import mirror_input, prepare_image
+from m2fp_cli.engine.tiles.passes import find_in_tiles
+from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import ModelConfig, read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,14 @@ class StageSeconds:
     preprocess: float
     network: float
     postprocess: float
+
+    def __add__(self, other: StageSeconds) -> StageSeconds:
+        """The sum, stage by stage."""
+        return StageSeconds(
+            self.preprocess + other.preprocess,
+            self.network + other.network,
+            self.postprocess + other.postprocess,
+        )
 
 
 class Engine(Protocol):
@@ -76,6 +94,7 @@ class HumanParser:
         flip: bool = False,
         precision: str = "fp32",
         threads: int | None = None,
+        tiles: Tiles = "off",
     ) -> None:
         """Load a model.
 
@@ -87,9 +106,14 @@ class HumanParser:
             precision: ``fp32``, ``bf16``, or ``auto``: bfloat16 where the CPU has units for it.
             threads: threads used inside one parse, set for the whole process; None leaves torch's
                 setting alone.
+            tiles: ``auto`` parses the parts of a photo that show small people a second time,
+                enlarged; a number, at least 2, parses that many overlapping tiles along the
+                shorter side; ``off`` parses the whole photo only, as do models for photos of
+                one person.
 
         Raises:
-            UsageError: the model's or the precision's name is unknown.
+            UsageError: the model's or the precision's name is unknown, or ``tiles`` is none of
+                these.
             ModelError: the model is missing, damaged, unsafe or of another architecture.
             EngineError: this CPU cannot compute in bfloat16.
         """
@@ -100,7 +124,7 @@ class HumanParser:
             torch.set_num_threads(threads)
         config = read_config(folder)
         network = FastM2FP(build_network(folder, config), choose_dtype(precision))
-        self._setup(network, min_score, flip)
+        self._setup(network, min_score, flip, tiles)
 
     @classmethod
     def from_network(
@@ -110,6 +134,7 @@ class HumanParser:
         min_score: float = SCORE_FLOOR,
         flip: bool = False,
         precision: str = "fp32",
+        tiles: Tiles = "off",
     ) -> HumanParser:
         """A parser around a built network, for tests and checkpoints of your own.
 
@@ -118,14 +143,15 @@ class HumanParser:
             min_score: as in ``HumanParser``.
             flip: as in ``HumanParser``.
             precision: as in ``HumanParser``.
+            tiles: as in ``HumanParser``.
         """
         parser = cls.__new__(cls)
-        parser._setup(FastM2FP(network.eval(), choose_dtype(precision)), min_score, flip)
+        parser._setup(FastM2FP(network.eval(), choose_dtype(precision)), min_score, flip, tiles)
         return parser
 
-    def _setup(self, network: FastM2FP, min_score: float, flip: bool) -> None:
+    def _setup(self, network: FastM2FP, min_score: float, flip: bool, tiles: Tiles) -> None:
         self.network, self.config = network, network.config
-        self.min_score, self.flip = min_score, flip
+        self.min_score, self.flip, self.tiles = min_score, flip, check_tiles(tiles)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
 
     @property
@@ -139,8 +165,13 @@ class HumanParser:
         return self._seconds
 
     @property
-    def least_side(self) -> int:
-        """Pixels along a photo's shorter side that are enough: twice what the network sees."""
+    def least_side(self) -> int | None:
+        """Pixels along a photo's shorter side that are enough: twice what the network sees.
+
+        With tiles, which look at the photo's own pixels, it must come whole.
+        """
+        if self.tiles != "off":
+            return None
         return 2 * max(self.config.input.crop_hw or (self.config.input.min_size,))
 
     def parse(
@@ -164,6 +195,22 @@ class HumanParser:
         Raises:
             ValueError: the array is not (H, W, 3) uint8.
         """
+        self._seconds = StageSeconds(0.0, 0.0, 0.0)
+        lowest = self.min_score if min_score is None else min_score
+        if self.tiles == "off" or not self.config.parsing_on:
+            views = self._look(image_bgr, result_hw)
+            return self._timed(lambda: build_result(views, self.config, lowest))
+        photo_hw = result_hw or (image_bgr.shape[0], image_bgr.shape[1])
+        found = find_in_tiles(self._find, image_bgr, photo_hw, self.config, self.tiles, lowest)
+        return self._timed(lambda: assemble_findings(found, self.config))
+
+    def _find(self, image_bgr: Picture, photo_hw: tuple[int, int], min_score: float) -> Findings:
+        """One pass over a picture, for ``find_in_tiles``."""
+        views = self._look(image_bgr, photo_hw)
+        return self._timed(lambda: build_findings(views, self.config, min_score))
+
+    def _look(self, image_bgr: Picture, result_hw: tuple[int, int] | None) -> list[View]:
+        """Show the network a picture, and its mirror image if the parser flips."""
         start = time.perf_counter()
         prepared = prepare_image(image_bgr, self.config.input, result_hw)
         inputs = [(prepared, False)]
@@ -177,11 +224,16 @@ class HumanParser:
             make_view(prediction, item, self.config, mirrored=mirrored)
             for prediction, (item, mirrored) in zip(predictions, inputs, strict=True)
         ]
-        with torch.inference_mode():
-            lowest = self.min_score if min_score is None else min_score
-            result = build_result(views, self.config, lowest)
         done_at = time.perf_counter()
-        self._seconds = StageSeconds(
+        self._seconds += StageSeconds(
             prepared_at - start, predicted_at - prepared_at, done_at - predicted_at
         )
+        return views
+
+    def _timed(self, work: Callable[[], Result]) -> Result:
+        """Do a step of postprocessing."""
+        start = time.perf_counter()
+        with torch.inference_mode():
+            result = work()
+        self._seconds += StageSeconds(0.0, 0.0, time.perf_counter() - start)
         return result

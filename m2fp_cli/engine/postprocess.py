@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from m2fp_cli.engine.candidates import (
     SCORE_FLOOR,
@@ -21,6 +22,19 @@ from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 
 
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What a model that finds several people saw, before people are put together.
+
+    Attributes:
+        semantic_map: (H, W) uint8, sides as the network gives them.
+        instances: parts and humans in any order.
+    """
+
+    semantic_map: LabelMap
+    instances: Sequence[Instance]
+
+
 def build_result(
     views: Sequence[View], config: ModelConfig, min_score: float = SCORE_FLOOR
 ) -> ParsingResult:
@@ -35,10 +49,23 @@ def build_result(
         labels, highest = classify_pixels(views, config)
         instances = label_instances(labels, highest)
         return assemble_result(config.labels, labels, instances, single_human=True)
+    found = build_findings(views, config, min_score)
+    return assemble_findings(found, config)
+
+
+def build_findings(views: Sequence[View], config: ModelConfig, min_score: float) -> Findings:
+    """Label map and instances of a model that finds several people; see ``build_result``."""
     painted, instances = find_instances(views, config, min_score)
     labels = classify_pixels(views, config)[0] if painted is None else painted
+    return Findings(labels, instances)
+
+
+def assemble_findings(found: Findings, config: ModelConfig) -> ParsingResult:
+    """Put people together from what was found."""
     sided = config.sides == "body"
-    return assemble_result(config.labels, labels, instances, sides_from_body=sided)
+    return assemble_result(
+        config.labels, found.semantic_map, found.instances, sides_from_body=sided
+    )
 
 
 def find_instances(

@@ -1,13 +1,15 @@
 """Labelled photos on disk: ``photos/ID.jpg``, ``labels/ID.png`` and, if known, ``people/ID.png``.
 
 CIHP's own folders are understood as well: ``Images``, ``Category_ids``, ``Human_ids``. Its
-``Instance_ids`` say nothing more: an instance there is one label on one person.
+``Instance_ids`` say nothing more: an instance there is one label on one person. So are what CVAT
+exports as Segmentation mask 1.1, with the photos in ``images`` or ``JPEGImages`` beside it, and a
+folder of photos with LabelMe's files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.evaluation.annotations import read_colored_map, read_label_colors, read_shapes
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.layout import IMAGE_SUFFIXES
@@ -22,6 +25,11 @@ from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 from m2fp_cli.terminal import displayable
 
 _LAYOUTS = (("photos", "labels", "people"), ("Images", "Category_ids", "Human_ids"))
+_CVAT_PHOTOS, _CVAT_MAPS, _CVAT_COLORS = (
+    ("images", "JPEGImages"),
+    "SegmentationClass",
+    "labelmap.txt",
+)
 
 
 @dataclass(frozen=True)
@@ -31,14 +39,16 @@ class LabelledPhoto:
     Attributes:
         name: file name without its ending.
         photo: the photo.
-        labels: PNG of label ids.
-        people: PNG of person ids; None where nobody has told people apart.
+        labels: PNG of label ids, CVAT's of colours, or LabelMe's JSON.
+        people: PNG of person ids; None where nobody has told people apart, or LabelMe's file does.
+        colors: CVAT's list of colours; None where the map holds ids.
     """
 
     name: str
     photo: Path
     labels: Path
     people: Path | None
+    colors: Path | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,10 +78,31 @@ def find_labelled(folder: Path) -> list[LabelledPhoto]:
             if not found:
                 raise NoImagesError(f"no photo in {displayable(photos)} has a map in {labels.name}")
             return found
+    found = [*_annotated_in_cvat(folder), *_annotated_in_labelme(folder)]
+    if found:
+        return found
     raise UsageError(
-        f"{displayable(folder)} is no data set: it needs photos/ID.jpg and labels/ID.png "
-        "(or CIHP's Images and Category_ids)"
+        f"{displayable(folder)} is not a data set: it needs photos/ID.jpg and labels/ID.png, or "
+        "CIHP's Images and Category_ids, or CVAT's images, SegmentationClass and labelmap.txt, or "
+        "photos with LabelMe's files"
     )
+
+
+def _annotated_in_cvat(folder: Path) -> Iterator[LabelledPhoto]:
+    maps, colors = folder / _CVAT_MAPS, folder / _CVAT_COLORS
+    for photos in (folder / name for name in _CVAT_PHOTOS):
+        if photos.is_dir() and maps.is_dir() and colors.is_file():
+            for found in _pairs(photos, maps, maps):
+                yield replace(found, people=None, colors=colors)
+            return
+
+
+def _annotated_in_labelme(folder: Path) -> Iterator[LabelledPhoto]:
+    if folder.is_dir():
+        for photo in sorted(folder.iterdir(), key=lambda path: path.name):
+            shapes = photo.with_suffix(".json")
+            if photo.suffix.lower() in IMAGE_SUFFIXES and shapes.is_file():
+                yield LabelledPhoto(photo.stem, photo, shapes, None)
 
 
 def _pairs(photos: Path, labels: Path, people: Path) -> Iterator[LabelledPhoto]:
@@ -116,12 +147,21 @@ def _read_names(path: Path) -> set[str]:
     return {line.strip() for line in lines if line.strip()}
 
 
-def read_truth(photo: LabelledPhoto) -> Truth:
+def read_truth(photo: LabelledPhoto, names: LabelSet) -> Truth:
     """Read what is in a photo.
+
+    Args:
+        photo: one of ``find_labelled``.
+        names: labels of the model; annotators' labels get their ids by name.
 
     Raises:
         ImageError: a map cannot be read, or they differ in size; the message names the file.
+        UsageError: CVAT's list of colours is wrong.
     """
+    if photo.colors is not None:
+        return Truth(read_colored_map(photo.labels, read_label_colors(photo.colors, names)), None)
+    if photo.labels.suffix == ".json":
+        return Truth(*read_shapes(photo.labels, names))
     labels = _read_ids(photo.labels)
     if labels.max() > IGNORED_ID:
         raise ImageError("unsupported", f"{_shown(photo.labels)} holds label ids above 255")
@@ -134,13 +174,16 @@ def read_truth(photo: LabelledPhoto) -> Truth:
 def check_label_ids(photos: Iterable[LabelledPhoto], labels: LabelSet) -> None:
     """See that a model knows every label of a data set, before any time is spent on it.
 
-    Maps that cannot be read are left for later.
+    Maps that cannot be read, and LabelMe's files, are left for later.
 
     Raises:
         UsageError: a label map holds an id that the model lacks.
     """
     known = {0, *labels.part_ids, IGNORED_ID}
     for photo in photos:
+        if photo.colors is not None:
+            read_label_colors(photo.colors, labels)
+            continue
         try:
             ids = np.unique(_read_ids(photo.labels))
         except ImageError:

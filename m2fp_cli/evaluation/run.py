@@ -51,7 +51,7 @@ def judge_photos(
 def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:
     task = ImageTask(photo.photo, photo.name)
     try:
-        truth = read_truth(photo)
+        truth = read_truth(photo, source.labels)
         started = time.perf_counter()
         result = source.parse(photo)
         seconds = PhotoSeconds(network=time.perf_counter() - started)

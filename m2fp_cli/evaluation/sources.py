@@ -64,7 +64,7 @@ class ModelSource:
     @property
     def description(self) -> dict[str, str]:
         """Model, weights and settings."""
-        wanted = ("model", "weights", "engine", "precision", "flip", "min_score")
+        wanted = ("model", "weights", "engine", "precision", "flip", "tiles", "min_score")
         settings = self._job.signature()
         return {name: settings[name] for name in wanted}
 

@@ -12,6 +12,7 @@ from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.errors import NoImagesError
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_path
+from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -32,21 +33,23 @@ def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:
         OutputError: the folder or its manifest cannot be read.
     """
     with OutputTree(folder) as tree:
-        keys = sorted(_result_keys(tree))
-        entries = read_history(tree).entries
-    if not keys:
+        tasks = Spool(_tasks(tree, folder.absolute(), photos and photos.absolute()))
+    if not tasks:
         raise NoImagesError(
             f"there are no results in {displayable(folder)}; parse photos first (m2fp parse), or "
             "name photos or another output"
         )
-    tasks = []
-    for key in keys:
-        source = Path(entries[key].report.source) if key in entries else None
+    return Scan(tasks)
+
+
+def _tasks(tree: OutputTree, folder: Path, photos: Path | None) -> Iterator[ImageTask]:
+    entries = read_history(tree).entries
+    for key in sorted_on_disk(_result_keys(tree)):
+        entry = entries.get(key)
+        source = Path(entry.report.source) if entry else None
         if photos is not None:
-            name = source.name if source else None
-            source = find_photo(photos.absolute(), key, name) or source
-        tasks.append(ImageTask(source or result_path(folder.absolute(), key), key))
-    return Scan(tuple(tasks))
+            source = find_photo(photos, key, source.name if source else None) or source
+        yield ImageTask(source or result_path(folder, key), key)
 
 
 def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
@@ -66,6 +69,6 @@ def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
 
 
 def _result_keys(tree: OutputTree) -> Iterator[str]:
-    for name, _ in tree.walk("results"):
+    for name in tree.walk("results"):
         if name.endswith(".json") and not name.rpartition("/")[2].startswith(".m2fp-"):
             yield name.removeprefix("results/").removesuffix(".json")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.run import RunOptions, iterate_batch
-from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.layout import DEFAULT_OUTPUT

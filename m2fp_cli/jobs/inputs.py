@@ -10,16 +10,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from m2fp_cli.batch.history import Entry, read_history
+from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.listing import open_list
 from m2fp_cli.batch.report import RunReport
-from m2fp_cli.batch.run import open_output
-from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.run import RunOptions, open_output
+from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
+from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -32,11 +37,13 @@ class PhotoInputs:
     """What the user named.
 
     Attributes:
-        inputs: files and folders; none means ``m2fp-out``.
+        inputs: files and folders; none means ``m2fp-out`` where no list is named.
         output: where the pictures go; None where the user left it open.
         photos: folder of the photos, if they are not where they were, or of label maps.
         rules: what is taken from folders, and how it is named.
         label_set: the inputs are label maps with these ids; None for photos or results.
+        files_from: a list of photos; None where there is none.
+        shard: the part of the photos that is worked on; None for all.
     """
 
     inputs: tuple[Path, ...]
@@ -44,6 +51,27 @@ class PhotoInputs:
     photos: Path | None
     rules: ScanRules
     label_set: str | None = None
+    files_from: Path | None = None
+    shard: Shard | None = None
+
+    def scan(self, output: Path) -> Scan:
+        """Find the photos.
+
+        Args:
+            output: the run's output folder.
+
+        Raises:
+            UsageError: nothing is named, or both a list and inputs, or the list is wrong.
+            NoImagesError: there is no photo.
+        """
+        if self.files_from is None:
+            if not self.inputs:
+                raise UsageError("name photos or folders of photos, or a list with --files-from")
+            return find_images(self.inputs, output=output, rules=self.rules)
+        if self.inputs:
+            raise UsageError("--files-from names the photos; leave out the other inputs")
+        with open_list(self.files_from) as photos:
+            return photos.scan(self.shard, output=output, rules=self.rules)
 
 
 @dataclass(frozen=True)
@@ -88,10 +116,10 @@ def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -
     """
     output = asked.output or DEFAULT_OUTPUT
     if asked.label_set is not None:
-        scan = find_images(asked.inputs, output=output, rules=asked.rules)
+        scan = asked.scan(output)
         photos = asked.photos.absolute() if asked.photos else None
         return PhotoSource(scan, output.absolute(), None, asked.label_set, photos)
-    results = _named_output(asked.inputs)
+    results = None if asked.files_from else _named_output(asked.inputs)
     if results is None:
         return _parse_photos(asked, output.absolute(), make_parse_job, run)
     scan = find_parsed(results, photos=asked.photos)
@@ -120,20 +148,22 @@ def _parse_photos(
     asked: PhotoInputs, output: Path, make_parse_job: MakeParseJob, run: RunJob
 ) -> PhotoSource:
     """Parse the photos among the inputs that are not parsed yet."""
-    scan = find_images(asked.inputs, output=output, rules=asked.rules)
+    scan = asked.scan(output)
     parsing = None
+    own = RunOptions(shard=asked.shard).for_scan(scan).shard
     with open_output(output) as tree:
-        entries = read_history(tree).entries
-        left = tuple(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), tree))
+        entries = read_history(tree, own=own).entries
+        left = Spool(t for t in scan.tasks if not _is_parsed(t, entries.get(t.key), tree))
         if left or scan.failures:
             parsing = run(replace(scan, tasks=left), make_parse_job(output))
         failed = {photo.key for photo in parsing.failures} if parsing else set()
-        done = [
+        done = Spool(
             task
             for task in scan.tasks
             if task.key not in failed and tree.has_file(result_name(task.key))
-        ]
-    return PhotoSource(Scan(tuple(done), notes=scan.notes), output, output, parsing=parsing)
+        )
+    found = Scan(done, notes=scan.notes, listing=scan.listing)
+    return PhotoSource(found, output, output, parsing=parsing)
 
 
 def _is_parsed(task: ImageTask, entry: Entry | None, tree: OutputTree) -> bool:

@@ -8,4 +8,5 @@ added to the number here.
 PARSE_BYTES = {"fast": 950_000_000, "reference": 6_000_000_000}  # by engine, without the weights
 COLORIZE_BYTES = 600_000_000
 TRYON_BYTES = 700_000_000
+EXPORT_BYTES = 900_000_000
 PREVIEW_BYTES = 500_000_000

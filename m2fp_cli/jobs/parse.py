@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.engine.tiles.setting import check_tiles
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.limits import MAX_PIXELS
@@ -19,6 +20,7 @@ from m2fp_cli.jobs.model_files import ModelFiles
 from m2fp_cli.kernels.cpu import settle_precision
 from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
+from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
@@ -40,6 +42,8 @@ class ParseSettings:
         save: what to write, members of ``layout.SAVE_OPTIONS``.
         max_pixels: larger photos are refused.
         allow_truncated: parse a JPEG whose last rows are missing.
+        mapping: label set of what ``relabeled`` among ``save`` writes.
+        tiles: which parts of a photo the fast engine parses again: ``auto``, ``off`` or a number.
     """
 
     engine: str = "fast"
@@ -49,17 +53,26 @@ class ParseSettings:
     save: tuple[str, ...] = DEFAULT_SAVE
     max_pixels: int = MAX_PIXELS
     allow_truncated: bool = False
+    mapping: LabelMapping | None = None
+    tiles: str = "off"
 
     def __post_init__(self) -> None:
-        """Refuse what the reference engine cannot do.
+        """Refuse what does not go together.
 
         Raises:
-            UsageError: it is asked to flip, or for another number format than its own.
+            UsageError: the reference engine is asked to flip, for tiles, or for another number
+                format than its own; ``tiles`` is none of its values; or relabeled maps are asked
+                for without a label set.
         """
+        check_tiles(self.tiles)
+        if "relabeled" in self.save and self.mapping is None:
+            raise UsageError("--save relabeled needs the label set: --label-set atr, for example")
         if self.engine == "fast":
             return
         if self.flip:
             raise UsageError("--flip works with --engine fast only; leave one of them out")
+        if self.tiles != "off":
+            raise UsageError("--tiles works with --engine fast only; leave one of them out")
         if self.precision != "fp32":
             raise UsageError("--precision is for --engine fast; the reference computes in fp32")
 
@@ -91,9 +104,15 @@ class ParseJob:
             "engine": settings.engine,
             "precision": settle_precision(settings.precision),
             "flip": str(settings.flip),
+            "tiles": settings.tiles,
             "min_score": str(settings.min_score),
             "save": ",".join(settings.save),
+            **self._label_set(),
         }
+
+    def _label_set(self) -> dict[str, str]:
+        mapping = self.settings.mapping
+        return {"label set": f"{mapping.name} {mapping.fingerprint()}"} if mapping else {}
 
     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
         """The photo alone."""
@@ -172,7 +191,8 @@ class ParseWorker:
         """Encode the result and write its files together."""
         started = time.perf_counter()
         job, photo, stages = self._job, computed.photo, computed.stages
-        parsed = ParsedPhoto(photo.image_bgr, computed.result, self._provenance(task, photo))
+        provenance = self._provenance(task, photo)
+        parsed = ParsedPhoto(photo.image_bgr, computed.result, provenance, job.settings.mapping)
         files = encode_outputs(parsed, task.key, job.settings.save)
         write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
@@ -197,6 +217,7 @@ class ParseWorker:
             weights=model.weights,
             engine=settings.engine,
             flip=settings.flip,
+            tiles=settings.tiles,
             min_score=settings.min_score,
         )
 
@@ -215,4 +236,5 @@ def build_engine(model: ModelFiles, settings: ParseSettings, threads: int) -> En
         flip=settings.flip,
         precision=settings.precision,
         threads=threads,
+        tiles=settings.tiles,
     )

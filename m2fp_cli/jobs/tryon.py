@@ -222,8 +222,12 @@ class FittingWorker:
         return done_report(task, files, photo.image_hw, people, seconds, photo.sha256)
 
 
-def parse_people(text: str) -> str | tuple[int, ...]:
+def parse_people(text: str, option: str = "--people") -> str | tuple[int, ...]:
     """``all``, ``largest`` or ids from a comma-separated list.
+
+    Args:
+        text: what the user gave.
+        option: name of the option, for the message.
 
     Raises:
         UsageError: the text is none of them.
@@ -232,5 +236,5 @@ def parse_people(text: str) -> str | tuple[int, ...]:
         return text
     numbers = [part.strip() for part in text.split(",")]
     if not all(number.isdecimal() and int(number) > 0 for number in numbers):
-        raise UsageError(f"--people takes all, largest or ids such as 1,3, got {text!r}")
+        raise UsageError(f"{option} takes all, largest or ids such as 1,3, got {text!r}")
     return tuple(int(number) for number in numbers)

@@ -41,13 +41,13 @@ class KnownModel:
         name: the short name.
         hub_id: ``owner/name`` on ModelScope; None for the bundled model.
         title: what it parses, in a few words.
-        licence: licence of its weights.
+        license: license of its weights.
     """
 
     name: str
     hub_id: str | None
     title: str
-    licence: str
+    license: str
 
 
 KNOWN_MODELS = (
@@ -67,7 +67,7 @@ KNOWN_MODELS = (
         STARTER_NAME,
         None,
         "small M2FP, several people, CIHP labels",
-        "see its README.md",
+        "Apache-2.0",
     ),
 )
 SHORT_NAMES = {model.name: model for model in KNOWN_MODELS}

@@ -16,7 +16,15 @@ import numpy as np
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
+from m2fp_cli.jsonio import (
+    list_of,
+    number_of,
+    object_of,
+    objects_of,
+    parse_object,
+    text_of,
+    whole_of,
+)
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
@@ -43,6 +51,7 @@ class Provenance:
         engine: ``fast`` or ``reference``.
         flip: test-time augmentation was on.
         min_score: lowest score of a reported instance.
+        tiles: ``off``, ``auto`` or a number: which parts of the photo were parsed again.
         notes: what was changed or left out when the photo was decoded, a clause each.
     """
 
@@ -55,6 +64,7 @@ class Provenance:
     engine: str
     flip: bool
     min_score: float
+    tiles: str = "off"
     notes: tuple[str, ...] = ()
 
 
@@ -89,6 +99,7 @@ def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]
             "weights_sha256": provenance.weights,
             "engine": provenance.engine,
             "flip": provenance.flip,
+            "tiles": provenance.tiles,
             "min_score": provenance.min_score,
         },
         "labels": list(labels.names),
@@ -198,7 +209,7 @@ def _check_version(version: str) -> None:
 
 
 def _read_provenance(document: Mapping[str, Any]) -> Provenance:
-    photo = {"bytes": 0, "sha256": "", "notes": [], **(document.get("photo") or {})}
+    photo = {"bytes": 0, "sha256": "", "notes": [], **_optional_object(document, "photo")}
     image, model = object_of(document, "image"), object_of(document, "model")
     return Provenance(
         source=text_of(document, "source"),
@@ -210,8 +221,13 @@ def _read_provenance(document: Mapping[str, Any]) -> Provenance:
         weights=text_of(model, "weights_sha256", most=64),
         engine=text_of(model, "engine", most=32),
         flip=bool(model.get("flip")),
+        tiles=text_of({"tiles": "off", **model}, "tiles", most=8),
         min_score=number_of(model, "min_score", 0, 1),
     )
+
+
+def _optional_object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    return object_of(document, key) if document.get(key) is not None else {}
 
 
 def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: int) -> ParsingResult:
@@ -223,27 +239,21 @@ def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: in
     semantic_map = np.zeros((height, width), dtype=np.uint8)
     person_map = np.zeros((height, width), dtype=np.uint16)
     people = []
-    for item in _objects(document, "people", MAX_PEOPLE):
-        parts = tuple(Part(*reader.labelled(part)) for part in _objects(item, "parts", 256))
+    for item in objects_of(document, "people", most=MAX_PEOPLE):
+        parts = tuple(Part(*reader.labelled(part)) for part in objects_of(item, "parts", most=256))
         person_id = whole_of(item, "id", 1, MAX_PEOPLE)
         person = Person(person_id, number_of(item, "score", 0, 1), reader.mask(item), parts)
         person_map[person.mask.slices][person.mask.inside] = person.person_id
         people.append(person)
-    unassigned = tuple(Part(*reader.labelled(p)) for p in _objects(document, "unassigned", 256))
+    others = objects_of(document, "unassigned", most=256)
+    unassigned = tuple(Part(*reader.labelled(part)) for part in others)
     for part in (*unassigned, *(part for person in people for part in person.parts)):
         semantic_map[part.mask.slices][part.mask.inside] = part.label_id
-    listed = _objects(document, "instances", _MAX_INSTANCES) if instances else []
+    listed = objects_of(document, "instances", most=_MAX_INSTANCES) if instances else []
     found = tuple(Instance(*reader.labelled(one)) for one in listed)
     return ParsingResult(
         (height, width), labels, semantic_map, person_map, tuple(people), unassigned, found
     )
-
-
-def _objects(document: Mapping[str, Any], key: str, most: int) -> list[dict[str, Any]]:
-    items = list_of(document, key, most=most)
-    if not all(isinstance(item, dict) for item in items):
-        raise ValueError(f'"{key}" must hold objects')
-    return items
 
 
 class _MaskReader:

@@ -160,6 +160,10 @@ _VOC_NAMES = (
 _VOC_PART_NAMES = (
     "Background", "Head", "Torso", "Upper-arms", "Lower-arms", "Upper-legs", "Lower-legs"
 )  # fmt: skip
+_VITON_NAMES = (
+    "Background", "Hair", "Face", "Upper", "Bottom", "Left-arm", "Right-arm", "Left-leg",
+    "Right-leg", "Left-shoe", "Right-shoe", "Socks", "Noise",
+)  # fmt: skip
 
 LABEL_SETS = {
     "cihp": LabelSet(CIHP_NAMES),
@@ -167,6 +171,7 @@ LABEL_SETS = {
     "atr": LabelSet(_ATR_NAMES),
     "voc": LabelSet(_VOC_NAMES),
     "voc-part": LabelSet(_VOC_PART_NAMES),
+    "viton13": LabelSet(_VITON_NAMES),
 }
 """Label sets of the maps that other tools write, by the name of ``--label-set``."""
 

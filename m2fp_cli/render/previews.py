@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -20,9 +21,10 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.encoding import encode_png, encode_webp
-from m2fp_cli.jsonio import list_of, number_of, parse_object, whole_of
+from m2fp_cli.jsonio import list_of, number_of, objects_of, parse_object, text_of, whole_of
 from m2fp_cli.layout import composite_names, preview_name, result_name
-from m2fp_cli.records.document import MAX_PEOPLE
+from m2fp_cli.records.document import MAX_PEOPLE, labels_of
+from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import Palette
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import paint_map, paint_over
@@ -32,6 +34,9 @@ from m2fp_cli.terminal import displayable
 PREVIEW_VERSION = "1"  # raise it when the same photo and result give another preview
 THUMBNAIL_SIDE = 256  # pixels along the longer side
 _PHOTO_QUALITY, _THUMBNAIL_QUALITY = 78, 70  # of WebP, 0 to 100
+_PICTURES = ("thumbnail", "photo", "ids", "tryon")
+_MAX_SIDE = 4096  # of --preview
+_MAX_URI = 1 << 27
 _OPACITY = 0.5  # of the labels on a thumbnail
 _MAX_COMPOSITE_PIXELS = 2**30  # of a composite, which no limit stopped when it was written
 
@@ -84,24 +89,48 @@ def read_preview(tree: OutputTree, key: str) -> Preview:
     """
     name = preview_name(key)
     try:
-        document = parse_object(tree.read(name))
-        people = (
-            ShownPerson(one["id"], one["score"], tuple((i, score) for i, score in one["parts"]))
-            for one in document.pop("people")
-        )
-        height, width = document.pop("hw")
-        return Preview(
-            labels=tuple(document.pop("labels")),
-            label_ids=tuple(document.pop("label_ids")),
-            people=tuple(people),
-            hw=(height, width),
-            **document,
-        )
-    except (ImageError, KeyError, TypeError, ValueError) as error:
+        return _checked(parse_object(tree.read(name)))
+    except (ImageError, ValueError) as error:
         shown = displayable(tree.path / name)
         raise OutputError(
             f"cannot read {shown}: {displayable(str(error))}; run it again"
         ) from error
+
+
+def _checked(document: Mapping[str, Any]) -> Preview:
+    """A preview of its JSON.
+
+    Raises:
+        ValueError: a value is missing or wrong.
+    """
+    labels = labels_of(document)
+    label_ids = list_of(document, "label_ids", most=256)
+    people = objects_of(document, "people", most=MAX_PEOPLE + 1)
+    sides = dict(zip(("height", "width"), list_of(document, "hw", most=2), strict=False))
+    pictures = {name: text_of(document, name, most=_MAX_URI) for name in _PICTURES}
+    for name, uri in pictures.items():
+        if uri and not uri.startswith("data:image/"):  # the page would fetch it
+            raise ValueError(f'"{name}" must be a picture')
+    most = len(labels.names) - 1
+    return Preview(
+        labels=labels.names,
+        label_ids=tuple(whole_of({"label": one}, "label", 0, most) for one in label_ids),
+        people=tuple(_checked_person(one, most) for one in people),
+        hw=(whole_of(sides, "height", 1, _MAX_SIDE), whole_of(sides, "width", 1, _MAX_SIDE)),
+        **pictures,
+    )
+
+
+def _checked_person(document: Mapping[str, Any], most: int) -> ShownPerson:
+    pairs = list_of(document, "parts", most=256)
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise ValueError('"parts" must hold pairs of label and score')
+    parts = [{"label": label, "score": score} for label, score in pairs]
+    return ShownPerson(
+        id=whole_of(document, "id", 0, MAX_PEOPLE),
+        score=number_of(document, "score", 0, 1),
+        parts=tuple((whole_of(p, "label", 0, most), number_of(p, "score", 0, 1)) for p in parts),
+    )
 
 
 def encode_preview(preview: Preview) -> bytes:
@@ -124,7 +153,7 @@ def make_preview(
     Raises:
         ImageError: the result is damaged.
     """
-    preview = build_preview(photo, maps, _shown_people(tree, key), side=side)
+    preview = build_preview(photo, maps, _shown_people(tree, key, maps.labels), side=side)
     return replace(preview, tryon=_composite_uri(tree, key, preview.hw))
 
 
@@ -162,7 +191,7 @@ def picture_uri(picture: Picture, hw: tuple[int, int]) -> str:
     return _webp_uri(_resize(picture, hw), _PHOTO_QUALITY)
 
 
-def _shown_people(tree: OutputTree, key: str) -> tuple[ShownPerson, ...]:
+def _shown_people(tree: OutputTree, key: str, labels: LabelSet) -> tuple[ShownPerson, ...]:
     """People and scores of a result's document; the masks are left alone."""
     try:
         document = parse_object(tree.read(result_name(key)))
@@ -170,19 +199,23 @@ def _shown_people(tree: OutputTree, key: str) -> tuple[ShownPerson, ...]:
             ShownPerson(
                 whole_of(person, "id", 1, MAX_PEOPLE),
                 number_of(person, "score", 0, 1),
-                _shown_parts(person["parts"]),
+                _shown_parts(person, "parts", labels),
             )
-            for person in list_of(document, "people", most=MAX_PEOPLE)
+            for person in objects_of(document, "people", most=MAX_PEOPLE)
         ]
-        nobody = _shown_parts(document["unassigned"])
-    except (KeyError, TypeError, ValueError) as error:
+        nobody = _shown_parts(document, "unassigned", labels)
+    except ValueError as error:
         raise ImageError("corrupt", "has a damaged result; parse it again") from error
     return (*people, ShownPerson(0, 0.0, nobody)) if nobody else tuple(people)
 
 
-def _shown_parts(parts: list[dict[str, Any]]) -> tuple[tuple[int, float], ...]:
+def _shown_parts(
+    document: Mapping[str, Any], key: str, labels: LabelSet
+) -> tuple[tuple[int, float], ...]:
+    most = len(labels.names) - 1
     return tuple(
-        (whole_of(part, "label_id", 0, 255), number_of(part, "score", 0, 1)) for part in parts
+        (whole_of(part, "label_id", 0, most), number_of(part, "score", 0, 1))
+        for part in objects_of(document, key, most=256)
     )
 
 

@@ -26,20 +26,28 @@ class TimedConnection(H11Protocol):
         self._head_clock: asyncio.TimerHandle | None = None
         self._read_clock: asyncio.TimerHandle | None = None
         self._paused_at = 0.0
+        self._read_cpu_seconds = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client is there: its first head is awaited."""
         super().connection_made(transport)
+        transport.max_size = bounds.READ_BYTES  # type: ignore[attr-defined]
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: a whole head ends the waiting for it, a part of one does not."""
+        started = time.thread_time()
         super().data_received(data)
+        self._read_cpu_seconds += time.thread_time() - started
+        if self._read_cpu_seconds > bounds.READ_CPU_SECONDS:
+            self._cut_off()
+            return
         if self.cycle is not None and not self.cycle.response_complete:
             _stop(self._head_clock)
 
     def on_response_complete(self) -> None:
         """An answer is sent: the next head is awaited."""
+        self._read_cpu_seconds = 0.0
         super().on_response_complete()
         if self.cycle is None or self.cycle.response_complete:
             self._await_head()
@@ -60,6 +68,9 @@ class TimedConnection(H11Protocol):
         super().connection_lost(exc)
         _stop(self._head_clock)
         _stop(self._read_clock)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Say nothing: uvicorn would tell the operator to install a library of WebSockets."""
 
     def _cut_off(self) -> None:
         """End the connection without sending what is left, which the system would go on with."""

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from email.errors import MessageError
-from email.message import Message
-from email.parser import HeaderParser
 
 from m2fp_cli.server import limits as bounds
+from m2fp_cli.server.header_values import read_header_value
 from m2fp_cli.server.problem import Problem
 
 _HEADER_BYTES = 4096  # of one part; browsers send some 150
 _BOUNDARY = re.compile(r"[0-9A-Za-z'()+_,./:=? -]{1,70}(?<! )")  # RFC 2046, 5.1.1
+_DISPOSITION = re.compile(r"^content-disposition:([^\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _AFTER_DELIMITER = re.compile(rb"[ \t]{0,64}\r\n")
 
 
@@ -56,11 +55,13 @@ def boundary_of(content_type: str) -> bytes | None:
     Raises:
         Problem: 400, there is no boundary or none that RFC 2046 allows.
     """
-    header = Message()
-    header["Content-Type"] = re.sub(r"[\r\n]", " ", content_type)
-    if header.get_content_type() != "multipart/form-data":
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type != "multipart/form-data":
         return None
-    boundary = header.get_boundary("")
+    try:
+        boundary = read_header_value(content_type)[1].get("boundary", "")
+    except ValueError:
+        boundary = ""
     if not _BOUNDARY.fullmatch(boundary):
         raise _damaged("its Content-Type names no valid boundary")
     return boundary.encode("ascii")
@@ -108,15 +109,15 @@ def _read_part(body: bytes, start: int, end: int) -> Part:
 
 def _disposition(headers: bytes) -> tuple[str, str | None]:
     """Name and file name of a part."""
+    found = _DISPOSITION.findall(headers.decode("utf-8", "replace"))
     try:
-        message = HeaderParser().parsestr(headers.decode("utf-8", "replace"))
-        name = message.get_param("name", header="content-disposition")
-        filename = message.get_filename()
-    except (MessageError, ValueError, LookupError):
+        (value,) = found
+        kind, given = read_header_value(value)
+    except ValueError:
         raise _damaged("a field's headers cannot be read") from None
-    if message.get_content_disposition() != "form-data" or not isinstance(name, str):
+    if kind != "form-data" or "name" not in given:
         raise _damaged("a field has no name")
-    return name[:64], filename
+    return given["name"][:64], given.get("filename")
 
 
 def _damaged(why: str) -> Problem:

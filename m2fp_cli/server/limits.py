@@ -19,8 +19,15 @@ ANSWER_SECONDS = 600.0
 # After a refusal the rest of an upload is read and dropped for a moment, because closing at once
 # would reset the connection and the client would never see why.
 DISCARD_SECONDS = 3.0
+# Reading what a client sends costs time of everybody else. 256 KiB (asyncio's own piece) of chunks
+# of one byte take h11 0.6 s; so the pieces are smaller, and who needs too much of it is closed.
+READ_BYTES = 32 * 1024  # taken from one client before the next one's turn
+READ_CPU_SECONDS = 1.0  # for one request; 32 MB in chunks of 1 KiB take 0.4 s
 CONNECTIONS = 512  # open at once; more are answered 503
-DRAIN_SECONDS = 25.0  # from SIGTERM to the end; Kubernetes kills after 30 s by default
+# From SIGTERM to the end of the work, and then for sending what is answered at last. Kubernetes
+# kills after 30 s by default.
+DRAIN_SECONDS = 25.0
+LAST_ANSWERS_SECONDS = 2.0
 
 FIELDS = 256  # parts of a form: a photo, five kinds of things to wear for 50 people
 FIELD_BYTES = 256  # of a text in a form

@@ -249,7 +249,7 @@ def _showing() -> list[dict[str, Any]]:
             "name": "labels",
             "in": "query",
             "description": "show these labels only, such as hair,face; see /labels",
-            "schema": {"type": "string"},
+            "schema": {"type": "string", "pattern": "[^, ]"},
         },
         {
             "name": "by",

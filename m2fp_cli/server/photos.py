@@ -29,6 +29,7 @@ _PARSE_PARAMETERS = ("as", "labels", "by", "min_score")
 _RESULT_PARAMETERS = ("as", "labels", "by")
 _TRYON_PARAMETERS = ("as", "people", "result", "min_score", "*")
 _LONGEST_RETRY_SECONDS = 60.0
+_EXPIRY_SLACK_SECONDS = 0.1  # a timer may be a tick early, and would then forget nothing
 
 
 class PhotoRoutes:
@@ -83,7 +84,9 @@ class PhotoRoutes:
             return await self._answer(request, work, keep=False)
 
     async def result(self, request: Request) -> Response:
-        """``GET /results/{id}``: another view of a photo that was parsed."""
+        """``GET /results/{id}``: another view of a photo that was parsed; ``DELETE`` forgets it."""
+        if request.method == "DELETE":
+            return self._forget(request.path_params["result_id"])
         given = Parameters(request.query_params.multi_items(), _RESULT_PARAMETERS)
         view, media_type = choose_parse_view(given.text("as"), request.headers.get("accept", ""))
         asked = Asked(view, media_type, given.labels(), given.by())
@@ -91,9 +94,8 @@ class PhotoRoutes:
         work = WorkRequest(kept.photo, kept.name, asked, kept.document)
         return await self._answer(request, work, keep=False)
 
-    async def forget(self, request: Request) -> Response:
-        """``DELETE /results/{id}``."""
-        if not self._store.drop(request.path_params["result_id"]):
+    def _forget(self, result_id: str) -> Response:
+        if not self._store.drop(result_id):
             raise _gone()
         return Response(status_code=204)
 
@@ -144,6 +146,9 @@ class PhotoRoutes:
         if keep:
             result_id = self._store.add(Kept(work.photo, answer.document, work.name))
             headers |= {"Location": f"/results/{result_id}", "M2FP-Result": result_id}
+        # Nobody may come again, and a photo must not stay for longer than we say.
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._limits.kept_seconds + _EXPIRY_SLACK_SECONDS, self._store.expire)
         return Response(answer.body, media_type=work.asked.media_type, headers=headers)
 
     async def _work(self, receive: Receive, work: WorkRequest) -> Delivered:

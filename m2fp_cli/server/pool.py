@@ -43,6 +43,7 @@ from m2fp_cli.server.messages import (
 from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
 
 _PING_SECONDS = 5.0  # between two rounds of pings
+_PING_GAP_SECONDS = 0.05  # the same when somebody asks: anybody may, as often as they like
 _SILENCE_SECONDS = 30.0  # an idle worker that has not answered for so long is replaced
 _LATEST = 50  # requests whose times are averaged
 _PIPE_SECONDS = 5.0  # a worker that stops reading or writing in the middle of a message is dead
@@ -92,7 +93,7 @@ class ServicePool:
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._wake = WakePipe()
         self._closing = False
-        self._start_after = self._ping_at = 0.0
+        self._start_after = self._ping_at = self._pinged_at = 0.0
         self._started = self._dead = 0
         self._worked: deque[float] = deque(maxlen=_LATEST)  # seconds of requests
         self._thread = threading.Thread(target=self._supervise, name="pool", daemon=True)
@@ -128,7 +129,7 @@ class ServicePool:
         with self._lock:
             self._asks = [item for item in self._asks if not item[1].done()]
             self._asks.append((next(self._numbers), future))
-            self._ping_at = 0.0
+            self._ping_at = min(self._ping_at, self._pinged_at + _PING_GAP_SECONDS)
         self._wake.wake()
         return future
 
@@ -212,7 +213,7 @@ class ServicePool:
         now = time.monotonic()
         if now < self._ping_at:
             return
-        self._ping_at = now + _PING_SECONDS
+        self._pinged_at, self._ping_at = now, now + _PING_SECONDS
         number = next(self._numbers)
         for member in self._handles:
             if member.is_ready and not member.is_leaving:
@@ -230,6 +231,7 @@ class ServicePool:
             one.connection: one for one in self._handles
         }
         patience = self._clock.patience(self._handles, self._start_after)
+        patience = max(0.0, min(patience, self._ping_at - time.monotonic()))
         for source in wait([*members, self._wake.fileno()], timeout=patience):
             if source in members:
                 self._receive(members[source])

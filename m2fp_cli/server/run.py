@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import logging
@@ -91,6 +92,7 @@ def http_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=TimedConnection,
+        loop="asyncio",  # whose connections can be told how much to read at once
         ws="none",
         lifespan="off",
         log_config=None,
@@ -100,7 +102,7 @@ def http_config(app: ASGIApp) -> uvicorn.Config:
         backlog=_BACKLOG,
         limit_concurrency=bounds.CONNECTIONS,
         timeout_keep_alive=int(bounds.KEEP_ALIVE_SECONDS),
-        timeout_graceful_shutdown=int(bounds.DRAIN_SECONDS),
+        timeout_graceful_shutdown=int(bounds.DRAIN_SECONDS + bounds.LAST_ANSWERS_SECONDS),
         h11_max_incomplete_event_size=bounds.HEAD_BYTES,
     )
 
@@ -158,9 +160,12 @@ class ServiceServer(uvicorn.Server):
         return await super().on_tick(counter) or self._pool.failure is not None
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take nothing new and finish what was begun."""
+        """Take nothing new and finish what was begun; what takes too long is answered 503."""
         self._log.say("m2fp serve: stopping; what was begun is finished")
+        loop = asyncio.get_running_loop()
+        ending = loop.call_later(bounds.DRAIN_SECONDS, loop.run_in_executor, None, self._pool.close)
         await super().shutdown(sockets)
+        ending.cancel()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

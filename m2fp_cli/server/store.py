@@ -53,7 +53,7 @@ class ResultStore:
 
     def __len__(self) -> int:
         """Number of results."""
-        self._expire()
+        self.expire()
         return len(self._kept)
 
     def add(self, kept: Kept) -> str:
@@ -65,12 +65,12 @@ class ResultStore:
         result_id = secrets.token_urlsafe(_ID_BYTES)
         self._kept[result_id] = (self._clock(), kept)
         self.bytes += kept.size
-        self._expire()
+        self.expire()
         return result_id
 
     def get(self, result_id: str) -> Kept | None:
         """A result, which is then kept for another while; None if it is not there any more."""
-        self._expire()
+        self.expire()
         found = self._kept.get(result_id)
         if found is None:
             return None
@@ -85,7 +85,8 @@ class ResultStore:
             self.bytes -= found[1].size
         return found is not None
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
+        """Forget what is too old or too much."""
         limits, oldest = self._limits, self._clock() - self._limits.kept_seconds
         while self._kept:
             result_id, (used, _) = next(iter(self._kept.items()))

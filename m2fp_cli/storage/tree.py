@@ -168,6 +168,17 @@ class OutputTree:
             return False
         return True
 
+    def remove_empty_folders(self, name: str) -> None:
+        """Remove the folders above a name that hold nothing any more, but for the first."""
+        parts = parts_of(name)[:-1]
+        while len(parts) > 1:
+            try:
+                with self.folder_of("/".join(parts)) as (folder, last):
+                    os.rmdir(last, dir_fd=folder)
+            except OSError:
+                return
+            parts = parts[:-1]
+
     def names_in(self, name: str) -> list[str]:
         """Names of everything in a folder, sorted; none where it is no folder."""
         try:
@@ -177,24 +188,27 @@ class OutputTree:
         except OSError:
             return []
 
-    def walk(self, name: str) -> Iterator[tuple[str, os.stat_result]]:
-        """Every regular file below a folder, by name, with its status; nothing where there is none.
+    def walk(self, name: str, *, below: bool = True) -> Iterator[str]:
+        """Names of all regular files in a folder, in no order; none where it is no folder.
 
         Links and other file systems' oddities are left out.
+
+        Args:
+            name: of the folder.
+            below: those of its sub-folders, too.
         """
+        inner: list[str] = []
         try:
-            with self.folder_of(f"{name}/x") as (folder, _):
-                with os.scandir(folder) as listing:
-                    entries = sorted(listing, key=lambda entry: entry.name)
-                found = [(entry, entry.stat(follow_symlinks=False)) for entry in entries]
+            with self.folder_of(f"{name}/x") as (folder, _), os.scandir(folder) as listing:
+                for entry in listing:
+                    if entry.is_file(follow_symlinks=False):
+                        yield f"{name}/{entry.name}"
+                    elif entry.is_dir(follow_symlinks=False):
+                        inner.append(f"{name}/{entry.name}")
         except OSError:
             return
-        for entry, status in found:
-            inner = f"{name}/{entry.name}"
-            if stat.S_ISREG(status.st_mode):
-                yield inner, status
-            elif stat.S_ISDIR(status.st_mode):
-                yield from self.walk(inner)
+        for one in inner if below else ():
+            yield from self.walk(one)
 
 
 def parts_of(name: str) -> tuple[str, ...]:

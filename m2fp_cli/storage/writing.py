@@ -19,7 +19,7 @@ import re
 import secrets
 import stat
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from m2fp_cli.errors import OutputError
@@ -46,8 +46,8 @@ def write_group(
     """Write files so that none of them appears before all are complete on the disk.
 
     All temporaries first, then the names in the given order: put the file that others take as a
-    sign of completion last. Missing folders are made. A failure leaves no temporary behind; files
-    that already have their names, which only a failing rename can cause, stay.
+    sign of completion last. Missing folders are made. A failure leaves no temporary behind, and
+    takes away again what it had given a name that nothing had; replaced files stay replaced.
 
     Args:
         tree: the output.
@@ -63,7 +63,7 @@ def write_group(
     """
     for name, _ in files:
         refuse_foreign(tree, name, may_replace)
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, contextlib.ExitStack() as undo:
         folders: dict[str, int] = {}  # a photo of a crowd has a thousand masks in one folder
         pending: list[tuple[str, int, str]] = []
         for name, data in files:
@@ -71,7 +71,7 @@ def write_group(
             with _as_output_error(name):
                 if parent not in folders:
                     folders[parent], _ = stack.enter_context(tree.folder_of(name, create=True))
-                temporary = _write_temporary(folders[parent], data, fsync=fsync)
+                temporary = _write_temporary(folders[parent], (data,), fsync=fsync)
                 stack.callback(_discard, folders[parent], temporary)
             pending.append((name, folders[parent], temporary))
         for name, folder, temporary in pending:
@@ -81,6 +81,29 @@ def write_group(
                     os.replace(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
                 else:
                     _rename_without_replacing(folder, temporary, last, name)
+                    undo.callback(_discard, folder, last)
+        undo.pop_all()
+
+
+def write_stream(tree: OutputTree, name: str, portions: Iterable[bytes]) -> None:
+    """Replace one of the output's own state files by content that may not fit into memory.
+
+    Args:
+        tree: the output.
+        name: of the file.
+        portions: the content.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    refuse_foreign(tree, name, (name,))
+    with _as_output_error(name), tree.folder_of(name, create=True) as (folder, last):
+        temporary = _write_temporary(folder, portions, fsync=True)
+        try:
+            os.replace(temporary, last, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            _discard(folder, temporary)
+            raise
 
 
 def refuse_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> None:
@@ -111,11 +134,15 @@ def check_writable(tree: OutputTree) -> None:
         OutputError: they cannot; the message says why and what to do.
     """
     with _as_output_error(str(tree.path), run=True), tree.folder_of("x") as (folder, _):
-        _discard(folder, _write_temporary(folder, b"", fsync=False))
+        _discard(folder, _write_temporary(folder, (), fsync=False))
 
 
 def sweep_temporaries(
-    tree: OutputTree, folders: Sequence[str], *, older_than_seconds: float = 0.0
+    tree: OutputTree,
+    folders: Sequence[str],
+    *,
+    older_than_seconds: float = 0.0,
+    below: bool = True,
 ) -> int:
     """Remove what killed runs left behind.
 
@@ -126,6 +153,7 @@ def sweep_temporaries(
         tree: the output.
         folders: those of its folders that runs write to.
         older_than_seconds: leave temporaries younger than this.
+        below: look into their sub-folders, too.
 
     Returns:
         number of files removed; what cannot be removed is left.
@@ -133,9 +161,11 @@ def sweep_temporaries(
     newest = time.time() - older_than_seconds
     removed = 0
     for folder in folders:
-        for name, status in tree.walk(folder):
-            if TEMPORARY.fullmatch(name.rpartition("/")[2]) and status.st_mtime <= newest:
-                removed += tree.remove(name)
+        for name in tree.walk(folder, below=below):
+            if TEMPORARY.fullmatch(name.rpartition("/")[2]):
+                status = tree.status(name)
+                if status is not None and status.st_mtime <= newest:
+                    removed += tree.remove(name)
     return removed
 
 
@@ -167,7 +197,7 @@ def write_file(path: Path, data: bytes, *, mark: bytes) -> None:
         write_group(tree, [(path.name, data)], may_replace)
 
 
-def _write_temporary(folder: int, data: bytes, *, fsync: bool) -> str:
+def _write_temporary(folder: int, portions: Iterable[bytes], *, fsync: bool) -> str:
     """A new file with some content under a name nobody else has; its name."""
     for attempt in range(_ATTEMPTS):
         name = f".m2fp-{secrets.token_hex(4)}.tmp"
@@ -179,7 +209,8 @@ def _write_temporary(folder: int, data: bytes, *, fsync: bool) -> str:
                 raise
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            for portion in portions:
+                file.write(portion)
             file.flush()
             if fsync:
                 os.fsync(file.fileno())

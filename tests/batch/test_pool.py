@@ -20,6 +20,7 @@ from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError, ModelError, OutputError
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
 
@@ -49,7 +50,7 @@ class Trial:
 
     def run(self, limits: PoolLimits = PATIENT) -> list[ImageReport]:
         plan = PoolPlan(self.workers, 1, "as a test wants")
-        pool = Pool(self.job, plan, limits, self.switch, self.notes.append)
+        pool = Pool(self.job, plan, limits, self.switch, self.notes.append, OutputTree(self.output))
         tasks = [ImageTask(path, path.stem) for path in self.photos]
         outcomes = [one for one in pool.run(tasks) if isinstance(one, Outcome)]
         return [one.report for one in outcomes]
@@ -58,7 +59,7 @@ class Trial:
         """With all that stands around a pool: lock, manifest, clean-up."""
         scan = find_images([self.photos[0].parent], output=self.output)
         options = RunOptions(workers=self.workers, photo_seconds=60.0)
-        return run_batch(scan, self.job, options, SilentProgress()).photos
+        return list(run_batch(scan, self.job, options, SilentProgress()).photos)
 
     def pids(self) -> list[int]:
         return [int(path.stem) for path in self.diary.glob("*.pid")]
@@ -222,6 +223,20 @@ def storm(trial: Trial, every_seconds: float, seed: int) -> tuple[list[ImageRepo
     finally:
         over.set()
         thread.join()
+
+
+def test_a_photo_whose_worker_dies_after_it_wrote_is_done_again(tmp_path):
+    trial = Trial(tmp_path, ["ok", "die-once-saved", "ok"])
+    assert by_name(trial.run())["0001"] == ("done", "", 2)
+
+
+def test_the_files_of_a_photo_that_is_given_up_stay_its_own(tmp_path):
+    trial = Trial(tmp_path, ["die-saved"])
+    [report] = trial.run_all()
+    assert report.status is Status.QUARANTINED
+    assert report.files == ("labels/0000.png", "results/0000.json")
+    write_photos(trial.photos[0].parent, ["ok"])
+    assert by_name(trial.run_all())["0000"] == ("done", "", 1)
 
 
 def test_a_fork_server_that_is_killed_is_started_again(tmp_path):

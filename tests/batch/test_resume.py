@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from m2fp_cli.batch.history import VERSION, Entry, History, manifest_name, signature_digest
+from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import VERSION, History, manifest_name, signature_digest
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
@@ -22,6 +23,7 @@ from m2fp_cli.batch.resume import (
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import digest_file, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of, manifest_path
 from tests.support.scripted import ScriptedJob
@@ -51,16 +53,22 @@ class Past:
     def plan(
         self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False, overwrite: bool = False
     ) -> ResumePlan:
-        history = History(entries={"a": self.entry})
+        history = history_with(self.entry)
         task, rules = ImageTask(self.photo, "a"), ResumeRules(rerun, checksum, overwrite)
         with OutputTree(self.job.output) as tree:
             return plan_resume([task], history, self.job, tree, rules)
 
     def why(self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False) -> Why | None:
-        return self.plan(rerun, checksum=checksum).why.get("a")
+        return next((why for _, why in self.plan(rerun, checksum=checksum).todo), None)
 
     def touch(self) -> None:
         os.utime(self.photo, ns=(1, 1))
+
+
+def history_with(entry: Entry) -> History:
+    history = History()
+    history.entries.add("manifest.jsonl", entry)
+    return history
 
 
 @pytest.fixture
@@ -153,11 +161,12 @@ def test_another_photo_under_the_same_key_is_a_conflict(done, tmp_path, same_sta
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     done.photo = other
     plan = done.plan()
-    assert (plan.todo, plan.up_to_date) == ([], [])
+    assert not plan.todo
+    assert not plan.up_to_date
     message = plan.conflicts[0].message
     assert str(tmp_path / "a.jpg") in message
     assert "--prefix" in message
-    assert done.plan(overwrite=True).todo[0].may_replace is None
+    assert done.plan(overwrite=True).todo[0][0].may_replace is None
 
 
 def test_another_photo_may_have_the_key_when_nothing_is_left_of_the_first(done, tmp_path):
@@ -180,14 +189,14 @@ def test_files_of_others_are_in_the_way(tmp_path):
 
 def test_own_files_may_be_replaced_and_no_others(done):
     done.touch()
-    assert done.plan().todo[0].may_replace == ("labels/a.png",)
+    assert done.plan().todo[0][0].may_replace == ("labels/a.png",)
 
 
 def test_the_line_counts_the_reasons(done, tmp_path):
     done.job = replace(done.job, setting="two")
     (tmp_path / "b.jpg").touch()
     tasks = [ImageTask(done.photo, "a"), ImageTask(tmp_path / "b.jpg", "b")]
-    history = History(entries={"a": done.entry})
+    history = history_with(done.entry)
     with OutputTree(done.job.output) as tree:
         plan = plan_resume(tasks, history, done.job, tree)
     assert plan.line().startswith("2 photos: 1 new, 1 with other settings (")
@@ -259,13 +268,21 @@ def test_manifests_of_shards_are_read_together_and_jobs_apart(tmp_path):
     assert len(history_of(tmp_path).latest) == 2
 
 
+@pytest.mark.parametrize("name", ["manifest.jsonl", "manifest-1of2.jsonl"])
+def test_what_is_no_file_in_a_manifests_place_is_named(tmp_path, name):
+    (tmp_path / ".m2fp").mkdir()
+    os.mkfifo(tmp_path / ".m2fp" / name)
+    with pytest.raises(OutputError, match=f"{name} is not a regular file"):
+        history_of(tmp_path)
+
+
 def test_a_long_manifest_is_made_short_and_says_the_same(tmp_path):
     path = manifest_path(tmp_path, "parse")
     write_manifest(path, runs=5, photos=4)
     before = history_of(tmp_path)
     tree, name = OutputTree(tmp_path), manifest_name("parse")
-    assert not compact(tree, name)
-    assert compact(tree, name, at_least=5)
+    assert not compact(tree, name, before)
+    assert compact(tree, name, before, at_least=5)
     assert history_of(tmp_path).entries == before.entries
     assert history_of(tmp_path).left() == before.left()
     assert len(path.read_text().splitlines()) == 5

@@ -19,8 +19,9 @@ from m2fp_cli.batch.run import (
     parse_failure_cap,
     run_batch,
 )
-from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import ExitCode, OutputError, OutputLockedError, UsageError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import without_rights

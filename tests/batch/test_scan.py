@@ -11,8 +11,9 @@ import pytest
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.report import ImageReport, Status
-from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import ExitCode, NoImagesError, UsageError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -149,7 +150,7 @@ def test_overlapping_inputs_give_each_photo_once(tmp_path: Path) -> None:
     result = scan(*inputs, output=tmp_path / "out")
     assert [task.key for task in result.tasks] == ["p/a", "p/sub/b"]
     assert result.notes == (
-        f"{tmp_path}/p/sub/b.jpg and 1 more: named by more than one input, parsed once",
+        f"{tmp_path}/p/a.jpg and 1 more: named by more than one input, parsed once",
     )
     assert len(keys(tmp_path / "alias", tmp_path / "p", output=tmp_path / "out")) == 2
 

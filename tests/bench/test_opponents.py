@@ -10,7 +10,8 @@ import torch
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.probe import build_engine
 from m2fp_cli.bench.runtimes import exported
-from m2fp_cli.bench.runtimes.exported import RUNTIMES, ExportedParser
+from m2fp_cli.bench.runtimes.exported import ExportedParser
+from m2fp_cli.deploy.runtimes import RUNTIMES
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import EngineError
 from m2fp_cli.records.masks import mask_iou
@@ -44,5 +45,5 @@ def test_a_missing_runtime_is_one_line(tiny_model, monkeypatch):
      ("onnxruntime", "bf16", torch.float32)],
 )  # fmt: skip
 def test_the_format_that_is_measured_is_said(tiny_model, monkeypatch, runtime, precision, dtype):
-    monkeypatch.setattr(exported, "_starter", lambda *_: None)
+    monkeypatch.setattr(exported, "start_runtime", lambda *_: None)
     assert ExportedParser(tiny_model, runtime, precision=precision).dtype is dtype

@@ -69,7 +69,7 @@ def test_both_layouts_are_found(tmp_path, names):
     folder, _ = make_dataset(tmp_path, names)
     found = find_labelled(folder)
     assert [photo.name for photo in found] == list(KEYS)
-    truth = read_truth(found[0])
+    truth = read_truth(found[0], CIHP)
     assert truth.people is not None
     assert (truth.labels == two_people().semantic_map).all()
     assert (truth.people == two_people().person_map).all()
@@ -125,7 +125,7 @@ def test_a_person_map_of_another_size_is_refused(dataset):
     folder, _ = dataset
     Image.new("L", (9, 9)).save(folder / "people" / "a.png")
     with pytest.raises(ImageError, match=r"labels/a\.png and its person map differ in size"):
-        read_truth(find_labelled(folder)[0])
+        read_truth(find_labelled(folder)[0], CIHP)
 
 
 # ---- the command -------------------------------------------------------------------------------
@@ -213,5 +213,5 @@ def test_a_model_parses_and_is_judged(dataset, tiny_model):
     assert 0 <= said["figures"]["mean_iou"] < 1
     parser, judge = HumanParser(tiny_model), Judge(CIHP)
     for photo in find_labelled(folder)[::2]:
-        judge.add(read_truth(photo), parser.parse(read_image(photo.photo).image_bgr))
+        judge.add(read_truth(photo, CIHP), parser.parse(read_image(photo.photo).image_bgr))
     assert said["figures"] == pytest.approx(headline(judge.figures()), abs=1e-4)

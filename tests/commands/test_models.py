@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from m2fp_cli.commands.models import app
+from m2fp_cli.commands.models import app, parse_input_size
 from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
 from m2fp_cli.models import progress
 from tests.support.hub_server import Hub, serve
@@ -141,3 +141,13 @@ def test_a_bar_without_a_download_shows_nothing(capsys, monkeypatch):
     with progress.show_download():
         pass
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("text", ["480", "480x", "x480", "480x481", "0x32", "8192x32", "32x32x32"])
+def test_a_wrong_input_size_is_refused(text):
+    with pytest.raises(UsageError, match="multiples of 32"):
+        parse_input_size(text)
+
+
+def test_an_input_size_is_width_and_height():
+    assert parse_input_size("320x480") == (480, 320)

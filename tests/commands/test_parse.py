@@ -17,6 +17,7 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.run import RunOptions
 from m2fp_cli.errors import ExitCode, NoImagesError
+from m2fp_cli.records.mapping import load_mapping, map_labels
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import (
     AWKWARD_NAMES,
@@ -112,6 +113,18 @@ def test_other_kinds_replace_the_files_of_the_old_ones(tmp_path, m2fp):
     assert sorted(tree_of(tmp_path / "out")) == ["labels/a.png"]
 
 
+def test_label_maps_of_another_set_lie_beside_the_own_ones(tmp_path, m2fp):
+    write_photo(tmp_path / "p" / "a.jpg")
+    assert m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "--label-set", "atr").code == 0
+    result = load_result(tmp_path / "out/results/a.json")
+    expected = map_labels(
+        result.semantic_map, result.labels, load_mapping("atr"), result.person_map
+    )
+    with Image.open(tmp_path / "out/relabeled/a.png") as image:
+        assert image.mode == "P"
+        assert (np.asarray(image) == expected).all()
+
+
 # ------------------------------------------------------------------------------------- failures
 
 
@@ -177,11 +190,15 @@ def test_results_are_never_taken_for_photos(tmp_path, m2fp):
     "arguments",
     [
         ("--save", "hats"),
+        ("--save", "relabeled"),
+        ("--label-set", "hats"),
         ("--workers", "0"),
         ("--threads", "many"),
         ("--shard", "3/2"),
         ("--max-failures", "x"),
         ("--rerun", "sometimes"),
+        ("--tiles", "1"),
+        ("--engine", "reference", "--tiles", "auto"),
         ("--engine", "reference", "--flip"),
         ("--engine", "reference", "--precision", "bf16"),
         ("--no-such-option",),
@@ -193,6 +210,14 @@ def test_wrong_options_exit_2_before_anything_is_written(tmp_path, m2fp, argumen
     assert answer.code == ExitCode.USAGE
     assert answer.err
     assert not (tmp_path / "out").exists()
+
+
+def test_tiles_are_noted_and_another_setting_parses_again(tmp_path, m2fp):
+    write_photo(tmp_path / "p" / "a.jpg")
+    for tiles in ("off", "2"):
+        assert m2fp("parse", tmp_path / "p", "-o", tmp_path / "out", "--tiles", tiles).code == 0
+        document = json.loads((tmp_path / "out" / "results" / "a.json").read_bytes())
+        assert document["model"]["tiles"] == tiles
 
 
 def test_no_photo_exits_66(tmp_path, m2fp):

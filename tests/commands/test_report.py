@@ -24,12 +24,13 @@ from m2fp_cli.cli import app
 from m2fp_cli.commands.options import BatchOptions
 from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.commands.running import run_and_exit
-from m2fp_cli.errors import NoImagesError
+from m2fp_cli.errors import NoImagesError, OutputError
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.jobs.preview import PreviewJob, PreviewWorker
+from m2fp_cli.layout import preview_name
 from m2fp_cli.render.maps import read_result_maps
-from m2fp_cli.render.previews import make_preview, read_preview
+from m2fp_cli.render.previews import encode_preview, make_preview, read_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of
@@ -202,9 +203,52 @@ def test_damaged_result_is_shown_as_failed(tmp_path):
     assert "reason" not in photos[1]
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("labels", "\x1b[2J"),
+        ("labels", ["a", "a"]),
+        ("label_ids", [500]),
+        ("hw", [None, 64]),
+        ("people", [{"id": 1, "score": 0.5, "parts": [[1, 2, 3]]}]),
+        ("people", True),
+        ("photo", "https://example.com/count.png"),
+        ("ids", None),
+    ],
+)
+def test_a_preview_that_a_stranger_made_is_checked(tmp_path, name, value):
+    _, output = make_tree(tmp_path)
+    preview = preview_of(output)
+    path = output / preview_name("a")
+    path.parent.mkdir(parents=True)
+    document = json.loads(encode_preview(preview))
+    with OutputTree(output) as tree:
+        path.write_text(json.dumps(document))
+        assert read_preview(tree, "a") == preview
+        path.write_text(json.dumps({**document, name: value}))
+        with pytest.raises(OutputError, match="run it again"):
+            read_preview(tree, "a")
+
+
 def test_nothing_to_report(tmp_path):
     result = CliRunner().invoke(app, ["report", str(tmp_path)])
     assert isinstance(result.exception, NoImagesError)
+
+
+def test_the_page_of_results_that_may_not_be_changed(tmp_path, monkeypatch):
+    _, output = make_tree(tmp_path)
+
+    def refuse(tree: OutputTree) -> None:
+        if tree.path == output:
+            raise OutputError("the file system is read-only")
+
+    monkeypatch.setattr("m2fp_cli.batch.run.check_writable", refuse)
+    page = tmp_path / "page.html"
+    said = CliRunner().invoke(app, ["report", str(output), "-q"])
+    assert str(said.exception) == "the file system is read-only"
+    assert CliRunner().invoke(app, ["report", str(output), "-q", "-o", str(page)]).exit_code == 0
+    assert len(Page(page.read_text()).index["photos"]) == 2
+    assert not (output / ".m2fp" / "report").exists()
 
 
 def test_parse_makes_the_page_when_asked(tmp_path, monkeypatch):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import json
 import re
 
 import pytest
@@ -153,6 +154,15 @@ def test_exit_codes_are_all_on_the_page_about_batches():
     cells = ", ".join(read_table_cells(DOCS / "batch.md", 0))
     codes = {int(word) for word in re.findall(r"\b\d+\b", cells)}
     assert codes == {code.value for code in ExitCode}
+
+
+def test_schedulers_are_told_what_each_exit_code_means():
+    cells = ", ".join(read_table_cells(DOCS / "cluster.md", 0))
+    killed = {137}
+    assert {int(word) for word in re.findall(r"\d+", cells)} == killed | {c.value for c in ExitCode}
+    for block in read_blocks(DOCS / "cluster.md"):
+        if block.language == "json":
+            json.loads(block.text)
 
 
 def test_kinds_and_accessories_are_those_of_the_registry():

@@ -11,7 +11,7 @@ import pytest
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.layout import SAVE_OPTIONS
-from m2fp_cli.records.document import Provenance, load_result, to_document
+from m2fp_cli.records.document import Provenance, load_result, read_document, to_document
 from m2fp_cli.records.masks import decode_rle
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
@@ -121,3 +121,10 @@ def test_files_that_are_no_result_are_named(tmp_path, text, named):
 def test_a_missing_result_is_named(tmp_path):
     with pytest.raises(M2fpError, match=r"x\.json: does not exist"):
         load_result(tmp_path / "x.json")
+
+
+def test_a_photo_record_of_the_wrong_kind_is_said(tmp_path):
+    document = json.loads(written(tmp_path)["results/a/b.json"])
+    document["photo"] = True
+    with pytest.raises(ValueError, match='"photo" must be an object'):
+        read_document(json.dumps(document).encode())

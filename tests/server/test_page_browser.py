@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import zipfile
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -74,12 +76,13 @@ def open_page(page, service):
 
 def drop(page, *paths):
     """Drop files onto the page, as a person does."""
-    files = [[path.name, list(path.read_bytes())] for path in paths]
+    files = [[path.name, b64encode(path.read_bytes()).decode()] for path in paths]
     transfer = page.evaluate_handle(
         """(files) => {
           const transfer = new DataTransfer();
-          for (const [name, bytes] of files) {
-            transfer.items.add(new File([new Uint8Array(bytes)], name));
+          for (const [name, text] of files) {
+            const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], name));
           }
           return transfer;
         }""",
@@ -219,6 +222,19 @@ def test_a_reload_keeps_the_photos(page, photos, service):
     page.reload()
     page.wait_for_selector("body[data-known]")
     assert page.locator(".card").count() == 0
+
+
+def test_a_name_is_a_text_on_the_page_and_one_word_in_a_terminal(page, photos):
+    name = "<img src=x onerror=alert(1)>;'a',$(id)\".png"
+    evil = photos / name
+    evil.write_bytes((photos / "family.png").read_bytes())
+    drop(page, evil)
+    page.wait_for_selector("#picture:not([hidden])")
+    assert name in page.inner_text(".card")
+    assert page.locator("img[src=x]").count() == 0
+    page.click("#tab-saving")
+    words = shlex.split(page.inner_text("#curl"))
+    assert words[:3] == ["curl", "-F", 'image=@"{}"'.format(name.replace('"', '\\"'))]
 
 
 def test_the_keyboard_is_enough(page, photos):

@@ -100,6 +100,34 @@ def test_a_form_with_preamble_and_padding():
     assert [(part.name, part.content) for part in split_form(body, b"edge")] == [("a", b"1")]
 
 
+@pytest.mark.parametrize(
+    ("value", "name", "filename"),
+    [('form-data; name="image"; filename="a;b\\"c.jpg"', "image", 'a;b"c.jpg'),  # curl
+     ('form-data; name="image"; filename="C:\\y\\z.jpg"', "image", "C:\\y\\z.jpg"),  # old browsers
+     ("form-data; name=hat ;  filename=x.png;", "hat", "x.png"),
+     ("form-data; name=\"a\"; filename=\"_\"; filename*=UTF-8''%E5%AE%B6.jpg", "a", "\u5bb6.jpg"),
+     ("FORM-DATA; NAME=a; filename*=iso-8859-1'en'%e9", "a", "\u00e9"),
+     ('form-data; name=""; filename=""', "", "")],
+)  # fmt: skip
+def test_names_in_a_form(value, name, filename):
+    body = f"--edge\r\nX-A: 1\r\nContent-disposition: {value}\r\nX-B: 2\r\n\r\n1\r\n--edge--"
+    (part,) = split_form(body.encode(), b"edge")
+    assert (part.name, part.filename) == (name, filename)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["form-data", "attachment; name=a", "form-data; filename=a", "form-data; name=a; name=b",
+     'form-data; name="a', "form-data name=a", "form-data; name=a; filename*=utf-7''x",
+     "form-data; name=a\r\nContent-Disposition: form-data; name=b",
+     "form-data; name=a" + "".join(f"; p{n}=1" for n in range(20))],
+)  # fmt: skip
+def test_names_in_a_form_that_make_no_sense(value):
+    body = f"--edge\r\nContent-Disposition: {value}\r\n\r\n1\r\n--edge--"
+    with pytest.raises(Problem, match="the form cannot be read: a field"):
+        split_form(body.encode(), b"edge")
+
+
 def test_boundaries():
     assert boundary_of("multipart/form-data; boundary=a-b") == b"a-b"
     assert boundary_of('Multipart/Form-Data; charset=x; boundary="a b"') == b"a b"

@@ -135,6 +135,21 @@ def test_workers_answer_that_they_are_there(make_pool):
     assert not running.done()
 
 
+def test_who_asks_often_keeps_no_worker_busy(make_pool, monkeypatch):
+    pool, told = make_pool(), []
+    tell = pool._tell
+
+    def noted(member, ping):
+        told.append(ping)
+        return tell(member, ping)
+
+    monkeypatch.setattr(pool, "_tell", noted)
+    started = time.monotonic()
+    for _ in range(20):
+        pool.ask().result(60)
+    assert len(told) <= (time.monotonic() - started) / 0.05 + 2
+
+
 def test_a_worker_that_grows_is_replaced(make_pool):
     pool = make_pool(growth_bytes=30_000_000)
     pids = []

@@ -135,6 +135,23 @@ def test_nothing_of_a_group_appears_before_all_of_it_is_written(
     assert {len(name) for name in used} == {len(".m2fp-01234567.tmp")}
 
 
+def test_a_group_that_fails_half_way_takes_its_new_names_back(
+    tree: OutputTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = writing._rename_without_replacing
+
+    def overtaken(folder: int, temporary: str, name: str, shown: str) -> None:
+        if name == "b":
+            (tree.path / "b").write_bytes(b"another's")
+        rename(folder, temporary, name, shown)
+
+    monkeypatch.setattr(writing, "_rename_without_replacing", overtaken)
+    with pytest.raises(ConflictError):
+        write_group(tree, [("a", b"1"), ("b", b"2"), ("c", b"3")])
+    assert names_in(tree.path) == ["b"]
+    assert (tree.path / "b").read_bytes() == b"another's"
+
+
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
 def test_a_failed_write_keeps_the_old_file_and_leaves_no_temporary(
     tree: OutputTree, monkeypatch: pytest.MonkeyPatch, number: int

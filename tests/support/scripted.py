@@ -1,7 +1,8 @@
 """A scripted job for tests of the batch engine: no model, no picture, each photo says what it does.
 
 The text in a photo's file is the script: ``ok``, ``sleep 0.3``, ``crash`` (segfault in compute),
-``crash-load``, ``crash-once``, ``hang``, ``hang-load``, ``exit``, ``bad`` (ImageError), ``error``
+``crash-load``, ``crash-once``, ``die-saved`` (killed when its files are written),
+``die-once-saved``, ``hang``, ``hang-load``, ``exit``, ``bad`` (ImageError), ``error``
 (a bug), ``full`` (no space left), ``folder`` (its output's name is taken), ``memory``, ``await X``
 (until ``X`` lies in the diary), ``meet`` (until the next photo is being loaded and the one before
 is being saved).
@@ -110,8 +111,7 @@ class ScriptedWorker:
             number = int(task.key)
             self._await(f"load-{number + 1:04d}", *[f"save-{number - 1:04d}"] * (number > 0))
         _ACTS.get(verb, lambda _: None)(rest)
-        if verb == "crash-once" and not task.source.with_suffix(".tried").exists():
-            task.source.with_suffix(".tried").touch()
+        if verb == "crash-once" and _is_first(task, ".tried"):
             os.kill(os.getpid(), signal.SIGKILL)
         return f"{loaded} {self._job.setting} {task.key!a}\n" * 50
 
@@ -148,6 +148,10 @@ class ScriptedWorker:
         data = computed.encode("utf-8", "surrogateescape")
         files = [(name, data) for name in names]
         write_group(self._tree, files, task.may_replace, fsync=False)
+        if computed.startswith("die-saved") or (
+            computed.startswith("die-once-saved") and _is_first(task, ".saved")
+        ):
+            os.kill(os.getpid(), signal.SIGKILL)
         return ImageReport(
             str(task.source),
             task.key,
@@ -157,6 +161,15 @@ class ScriptedWorker:
             files=names,
             photo=digest_file(task.source),
         )
+
+
+def _is_first(task: ImageTask, suffix: str) -> bool:
+    """Whether nobody asked this before for the photo; a file beside it remembers."""
+    try:
+        task.source.with_suffix(suffix).touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _fail(text: str) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from m2fp_cli.batch.progress import choose_progress
 from m2fp_cli.batch.run import RunOptions, run_batch
-from m2fp_cli.batch.scan import ScanRules, find_images
+from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import parse_shard
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.commands.running import say_how_it_went
 from m2fp_cli.errors import M2fpError
 from tests.support.scripted import ScriptedJob

@@ -49,7 +49,7 @@ class ServiceProcess:
             found = {name.lower(): value for name, value in answer.getheaders()}
             return Reply(answer.status, found, answer.read())
 
-    def wait_until_ready(self, seconds: float = 180.0) -> None:
+    def wait_until_ready(self, seconds: float = 600.0) -> None:
         """Wait for a worker that has loaded the model; a first compilation takes its time."""
         until = time.monotonic() + seconds
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
@@ -12,13 +14,19 @@ from m2fp_cli.records.labels import CIHP
 from training.batches import SceneSamples, load_batches, person_masks
 from training.compose import SceneComposer, SceneOdds
 from training.dataset import (
+    IGNORE,
+    SOMEBODY,
+    Bytes,
     LabelledPhoto,
+    StoredPhoto,
+    combine,
     find_names,
-    label_frequencies,
+    rarity_weights,
     read_photo,
-    sampling_weights,
     split_names,
 )
+from training.drawing import EvenDrawer, PoolDrawer
+from training.sources import Source, make_pool, mean_frequencies
 from training.team import Team
 
 LEFT_SHOE, RIGHT_SHOE, HAIR = CIHP.id_of("Left-shoe"), CIHP.id_of("Right-shoe"), CIHP.id_of("Hair")
@@ -31,11 +39,31 @@ def draw_photo(name: str = "0001", size_hw: tuple[int, int] = (96, 64)) -> Label
     labels[70:80, 32:40] = LEFT_SHOE
     labels[70:80, 24:32] = RIGHT_SHOE
     rgb = np.repeat(labels[..., None] * 10, 3, axis=2)
-    return LabelledPhoto(name, rgb, labels)
+    return LabelledPhoto(name, rgb, labels, (labels > 0).astype(np.uint8))
 
 
-def composer(odds: SceneOdds | None = None) -> SceneComposer:
-    return SceneComposer([draw_photo()], None, CIHP.mirrored_ids(), odds or SceneOdds())
+def draw_group() -> LabelledPhoto:
+    """Two people side by side, the second one's parts unknown, and a crowd on the right."""
+    people = np.zeros((96, 128), np.uint8)
+    people[10:90, 8:30], people[10:90, 40:62], people[30:90, 100:] = 1, 2, IGNORE
+    labels = np.array([0, HAIR, SOMEBODY], np.uint8)[np.minimum(people, 2)]
+    labels[people == IGNORE] = IGNORE
+    return LabelledPhoto("group", np.repeat(labels[..., None], 3, axis=2), labels, people)
+
+
+def composer(odds: SceneOdds | None = None, photo: LabelledPhoto | None = None) -> SceneComposer:
+    drawer = EvenDrawer([photo or draw_photo()], CIHP.mirrored_ids())
+    return SceneComposer(drawer, odds or SceneOdds())
+
+
+def encode(plane: Bytes, ending: str = ".png") -> bytes:
+    return bytes(cv2.imencode(ending, plane)[1])
+
+
+def stored(labels: Bytes, people: Bytes | None = None, rgb: Bytes | None = None) -> StoredPhoto:
+    rgb = np.zeros((*labels.shape, 3), np.uint8) if rgb is None else rgb
+    coded = None if people is None else encode(people)
+    return StoredPhoto("a", encode(rgb, ".jpg"), encode(labels), coded)
 
 
 def test_a_hundred_photos_at_most_are_held_out_and_never_trained_on():
@@ -60,24 +88,58 @@ def test_only_photos_with_labels_are_found_and_large_ones_are_scaled_down(tmp_pa
     np.testing.assert_array_equal(small.labels, photo.labels[::2, ::2])
 
 
-def test_frequencies_leave_unknown_pixels_out():
-    labels = np.array([[0, 0, 1, 255]], np.uint8)
-    photo = LabelledPhoto("a", np.zeros((1, 4, 3), np.uint8), labels)
-    np.testing.assert_allclose(label_frequencies([photo], 3), [2 / 3, 1 / 3, 0])
+def test_frequencies_leave_unknown_pixels_out_and_follow_the_shares():
+    one = make_pool(Source("a", 1.0), [stored(np.array([[0, 0, 1, 255]], np.uint8))], 3)
+    np.testing.assert_allclose(one.frequencies, [2 / 3, 1 / 3, 0])
+    other = make_pool(Source("b", 3.0), [stored(np.array([[2]], np.uint8))], 3)
+    np.testing.assert_allclose(mean_frequencies([one, other]), [2 / 12, 1 / 12, 9 / 12])
 
 
 def test_photos_with_rare_labels_are_drawn_more_often():
-    common = [LabelledPhoto(str(i), np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint8))
-              for i in range(99)]  # fmt: skip
-    rare = LabelledPhoto("rare", np.zeros((2, 2, 3), np.uint8), np.full((2, 2), 3, np.uint8))
-    weights = sampling_weights([*common, rare], 20)
+    counts = np.zeros((100, 20))
+    counts[:, 0], counts[-1, 3] = 5, 1
+    weights = rarity_weights(counts)
     assert weights[-1] == pytest.approx(3 * weights[0])
+
+
+def test_labels_and_people_agree_on_what_is_unknown():
+    labels = np.array([[0, 5, 255, 255, 7]], np.uint8)
+    people = np.array([[0, 1, 1, 255, 255]], np.uint8)
+    assert combine(labels, people).tolist() == [[0, 5, SOMEBODY, IGNORE, IGNORE]]
+    photo = stored(labels).decode()  # no people: everything with a label is one person
+    assert photo.people.tolist() == [[0, 1, 1, 1, 1]]
+
+
+def test_a_source_leaves_out_who_is_listed_and_keeps_a_fold(tmp_path: Path):
+    for kind, ending in (("photos", "jpg"), ("labels", "png")):
+        (tmp_path / kind).mkdir()
+        for name in "abcdefgh":
+            cv2.imwrite(str(tmp_path / kind / f"{name}.{ending}"), np.zeros((4, 4), np.uint8))
+    (tmp_path / "out.txt").write_text("b\nd\n")
+    source = Source(tmp_path.name, held_out="out.txt", fold=True)
+    learned, fold, held_out = source.split(source.find([tmp_path.parent]))
+    assert (learned, fold, held_out) == (["c", "e", "f", "g"], ["a", "h"], ["b", "d"])
+    with pytest.raises(FileNotFoundError, match="elsewhere"):
+        Source("elsewhere").find([tmp_path])
+
+
+def test_guessed_parts_can_be_forgotten_and_empty_photos_are_backgrounds():
+    photo = draw_group()
+    guessed = make_pool(Source("guess", parts=0.0), [stored(photo.labels, photo.people)], 20)
+    empty = StoredPhoto("empty", encode(np.full((8, 8, 3), 90, np.uint8), ".jpg"), None, None)
+    nobody = make_pool(Source("nobody", labels=None), [empty], 20)
+    drawer = PoolDrawer([guessed, nobody], CIHP.mirrored_ids(), 96)
+    rng = np.random.default_rng(0)
+    assert set(np.unique(drawer.whole(rng).labels)) == {0, SOMEBODY, IGNORE}
+    background = drawer.empty(rng)
+    assert background is not None
+    assert not background.labels.any()
 
 
 def test_a_mirrored_person_still_has_the_left_shoe_on_the_same_side_of_the_picture():
     mirrored = set()
     for seed in range(12):
-        photo = composer()._photo(np.random.default_rng(seed))
+        photo = composer().drawer.whole(np.random.default_rng(seed))
         assert (photo.labels[75, 32:40] == LEFT_SHOE).all()
         assert (photo.labels[75, 24:32] == RIGHT_SHOE).all()
         mirrored.add(bool(photo.rgb[75, 35, 0] == RIGHT_SHOE * 10))
@@ -90,6 +152,17 @@ def test_every_person_lies_on_labels_and_background_on_nobody():
         assert scene.rgb.shape == (64, 96, 3)
         np.testing.assert_array_equal(scene.people > 0, scene.labels > 0)
         assert scene.people.max(initial=0) <= scene.count
+
+
+def test_people_of_a_group_stay_apart_and_unknown_ones_unknown():
+    odds = SceneOdds(nobody=0, cutouts_only=0, side_by_side=0.4, mosaic=0.4, crowd=0.5)
+    for seed in range(20):
+        scene = composer(odds, draw_group()).draw(np.random.default_rng(seed), (96, 128))
+        ids = np.unique(scene.people)
+        assert ids[(ids > 0) & (ids < IGNORE)].max(initial=0) <= scene.count
+        np.testing.assert_array_equal(scene.people == IGNORE, scene.labels == IGNORE)
+        np.testing.assert_array_equal(scene.people > 0, scene.labels > 0)
+    assert {len(np.unique(scene.labels[scene.people == i])) for i in ids[1:-1]} <= {1}
 
 
 def test_some_scenes_hold_nobody():
@@ -105,25 +178,29 @@ def test_a_pasted_person_hides_who_is_behind():
 
 
 def test_a_resumed_stream_gives_the_batches_the_first_one_would_have():
-    samples = SceneSamples(composer(), (64, 64), seed=5)
-    whole = list(load_batches(samples, 0, 3, 2, 0, Team()))
-    resumed = next(load_batches(samples, 2, 1, 2, 0, Team()))
+    samples = SceneSamples(composer(), (64, 96), seed=5, batch=2)
+    whole = list(load_batches(samples, 0, 3, 0, Team(), 9))
+    resumed = next(load_batches(samples, 2, 1, 0, Team(), 9))
+    assert [batch.images.shape[-2:] for batch in whole] == [(64, 96), (96, 64), (64, 96)]
     assert_close(whole[2].images, resumed.images)
     assert torch.equal(whole[2].labels, resumed.labels)
 
 
 def test_a_team_shares_a_batch_without_overlap():
-    samples = SceneSamples(composer(), (64, 64), seed=5)
-    alone = next(load_batches(samples, 0, 1, 4, 0, Team()))
-    halves = [next(load_batches(samples, 0, 1, 4, 0, Team(rank, 2))) for rank in (0, 1)]
+    samples = SceneSamples(composer(), (64, 64), seed=5, batch=4)
+    alone = next(load_batches(samples, 0, 1, 0, Team(), 9))
+    halves = [next(load_batches(samples, 0, 1, 0, Team(rank, 2), 9)) for rank in (0, 1)]
     assert_close(alone.images[0::2], halves[0].images)
     assert_close(alone.images[1::2], halves[1].images)
 
 
-def test_people_too_small_to_see_are_not_asked_for():
+def test_people_too_small_to_see_or_too_many_are_not_asked_for():
     people = torch.zeros(10, 10, dtype=torch.uint8)
-    people[:4, :5] = 2
-    people[9, 9] = 3
-    masks = person_masks(people)
-    assert masks.shape == (1, 10, 10)
-    assert masks.sum() == 20
+    people[:4, :5], people[5:9, :4] = 2, 4
+    people[9, 9], people[0, 9] = 3, IGNORE
+    masks, known = person_masks(people, 9)
+    assert masks.sum((1, 2)).tolist() == [20, 16]
+    assert (~known).nonzero().tolist() == [[0, 9], [9, 9]]
+    masks, known = person_masks(people, 1)
+    assert masks.sum((1, 2)).tolist() == [20]
+    assert (~known).sum() == 16 + 2

@@ -13,6 +13,7 @@ from tests.support.family import small_document
 from training.dataset import hash_files
 from training.export import export_configuration, export_weights
 from training.recipe import Phase, Recipe
+from training.sources import Source
 
 BIAS = "sem_seg_head.predictor.class_embed.bias"
 
@@ -48,11 +49,17 @@ def write_photos(folder, *names):
 
 
 def test_the_configuration_says_what_the_weights_were_trained_on(tmp_path):
-    data, more = write_photos(tmp_path / "data", "1", "8"), write_photos(tmp_path / "more", "22")
+    data, made = write_photos(tmp_path / "data" / "ccp", "1", "8"), tmp_path / "made" / "more"
+    write_photos(made, "22")
     phase = Phase(2, (64, 64), 1)
-    recipe = Recipe(small_document(), (phase,), phase)
-    export_configuration(recipe, data, {"step": 7, "decay_from": 3}, None, tmp_path, more)
-    said = json.loads((tmp_path / "configuration.json").read_text())["m2fp"]["training"]
-    assert (said["photos"], said["held_out"], said["more_photos"]) == (1, 1, 1)
-    assert said["photos_sha256"] == hash_files(data, ["1"])
-    assert said["more_photos_sha256"] == hash_files(more, ["22"]) != said["photos_sha256"]
+    sources = (Source("ccp"), Source("more", held_out="none"))
+    recipe = Recipe(small_document(), (phase,), phase, sources=sources)
+    roots = [tmp_path / "data", tmp_path / "made"]
+    export_configuration(recipe, roots, {"step": 7, "decay_from": 3}, None, tmp_path)
+    said = json.loads((tmp_path / "configuration.json").read_text())["m2fp"]["training"]["sources"]
+    assert [(s["folder"], s["photos"], s["held_out"]) for s in said] == [
+        ("ccp", 1, 1),
+        ("more", 1, 0),
+    ]
+    assert said[0]["photos_sha256"] == hash_files(data, ["1"])
+    assert said[1]["photos_sha256"] == hash_files(made, ["22"])

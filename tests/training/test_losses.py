@@ -14,14 +14,9 @@ from torch.testing._comparison import assert_close
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from training.batches import Batch
-from training.losses import (
-    AuxiliaryHeads,
-    Criterion,
-    LossWeights,
-    box_targets,
-    mask_loss,
-    side_loss,
-)
+from training.dataset import IGNORE, SOMEBODY
+from training.loss_terms import box_targets, label_loss, mask_loss, side_loss
+from training.losses import AuxiliaryHeads, Criterion, LossWeights
 from training.matching import assign, centres, match_people
 from training.recipe import Phase, Recipe, read_recipe
 from training.schedule import Progress, learning_rate
@@ -51,8 +46,21 @@ def test_a_person_is_matched_to_the_query_that_shows_it():
     masks[1, :, 5:] = 1
     logits = torch.full((4, 8, 8), -8.0)
     logits[3], logits[1] = masks[0] * 16 - 8, masks[1] * 16 - 8
-    found = match_people(torch.zeros(4, 6), logits, masks, anchor_weight=0)
+    known = torch.ones(8, 8, dtype=torch.bool)
+    found = match_people(torch.zeros(4, 6), logits, masks, known, anchor_weight=0)
     assert found.tolist() == [3, 1]
+
+
+def test_pixels_nobody_knows_do_not_decide_who_is_matched():
+    known = torch.ones(8, 8, dtype=torch.bool)
+    known[:, 4:] = False
+    truth = torch.zeros(1, 8, 8)
+    truth[0, :, :3] = 1
+    spilled, clean = truth.clone(), truth.clone()
+    spilled[:, :, 4:], clean[:, 0, 0] = 1, 0  # wrong where nobody knows; wrong in one known pixel
+    logits = torch.cat((clean, spilled)).mul(16).sub(8)
+    found = match_people(torch.zeros(2, 6), logits, truth, known, anchor_weight=0)
+    assert found.tolist() == [1]
 
 
 def test_centres_are_in_shares_of_the_map():
@@ -98,7 +106,8 @@ def perfect_prediction(batch: Batch, num_labels: int, num_people: int) -> QueryP
 def test_a_perfect_prediction_costs_nothing():
     labels = torch.zeros(1, 8, 8, dtype=torch.long)
     labels[0, 2:6, 2:6] = 2
-    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.eq(labels, 2).float()])
+    known = torch.ones_like(labels, dtype=torch.bool)
+    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.eq(labels, 2).float()], known)
     weights = LossWeights(label_map=1.0, sides=1.0)
     criterion = Criterion(torch.ones(3), human_id=3, weights=weights, mirrored_ids=(0, 2, 1))
     prediction = perfect_prediction(batch, 3, 2)
@@ -108,6 +117,37 @@ def test_a_perfect_prediction_costs_nothing():
     assert float(losses.total) == pytest.approx(0, abs=1e-4)
     worse = QueryPrediction(prediction.class_logits, -prediction.mask_logits)
     assert float(criterion([worse], hints, batch).total) > 10
+
+
+def scene_of_unknown_people() -> tuple[Batch, QueryPrediction, tuple[torch.Tensor, torch.Tensor]]:
+    """Somebody of unknown parts on the left, a crowd nobody drew on the right; both are found."""
+    truth = torch.zeros(1, 8, 8, dtype=torch.long)
+    truth[0, :, :3], truth[0, :, 6:] = 2, 1
+    labels = torch.tensor([0, IGNORE, SOMEBODY])[truth]
+    known = torch.ne(truth, 1)
+    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.eq(truth, 2).float()], known)
+    crowd = Batch(batch.images, truth, [torch.eq(truth, i)[0].float() for i in (2, 1)], known)
+    crowd.people[:] = [torch.stack(crowd.people)]
+    prediction = perfect_prediction(crowd, 3, 2)
+    boxes = box_targets(batch.people, torch.zeros(1, 4, 8, 8))[0]
+    hints = (torch.nn.functional.one_hot(truth, 3).permute(0, 3, 1, 2) * 60.0, boxes)
+    return batch, prediction, hints
+
+
+def test_any_part_will_do_for_somebody_and_anybody_where_nobody_knows():
+    batch, prediction, hints = scene_of_unknown_people()
+    criterion = Criterion(torch.ones(3), 3, LossWeights(label_map=1.0), mirrored_ids=(0, 1, 2))
+    assert float(criterion([prediction], hints, batch).total) == pytest.approx(0, abs=1e-3)
+    denied = prediction.mask_logits.clone()
+    denied[:, 0] = 60.0  # "all is background"
+    worse = QueryPrediction(prediction.class_logits, denied)
+    assert float(criterion([worse], hints, batch).parts["entropy"]) > 5
+
+
+def test_somebody_counts_as_one_minus_the_share_of_background():
+    shares = torch.tensor([[0.2, 0.5, 0.3]]).log()[..., None]
+    loss = label_loss(shares, torch.tensor([[SOMEBODY]]), torch.ones(3))
+    assert float(loss) == pytest.approx(-np.log(0.8), abs=1e-6)
 
 
 def test_only_the_side_of_sided_pixels_counts():
@@ -128,7 +168,8 @@ def test_every_pair_of_sides_counts_the_same():
 
 
 def test_a_scene_without_anybody_has_finite_losses():
-    batch = Batch(torch.zeros(1, 3, 32, 32), torch.zeros(1, 8, 8).long(), [torch.zeros(0, 8, 8)])
+    labels, known = torch.zeros(1, 8, 8).long(), torch.ones(1, 8, 8, dtype=torch.bool)
+    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.zeros(0, 8, 8)], known)
     weights = LossWeights(sides=1.0)
     criterion = Criterion(torch.ones(3), human_id=3, weights=weights, mirrored_ids=(0, 2, 1))
     prediction = QueryPrediction(torch.zeros(1, 5, 5), torch.zeros(1, 5, 8, 8))
@@ -159,7 +200,7 @@ def test_the_decay_can_begin_at_any_step():
     assert Progress(7, 3).phase(recipe()) is None
 
 
-@pytest.mark.parametrize("name", ["starter", "starter-2"])
+@pytest.mark.parametrize("name", ["starter", "starter-2", "starter-3", "starter-4"])
 def test_the_starter_recipes_can_be_read_and_built(name):
     found = read_recipe(STARTER.with_name(f"{name}.json"))
     config = parse_config(found.configuration)

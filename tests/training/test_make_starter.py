@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from training.make_starter import Stage, carry_out, command, plan
+from training.make_starter import Places, Stage, carry_out, command, plan
 from training.recipe import read_recipe
 
-STAGES = plan(Path("data"), Path("photos"), Path("work"))
-GIVEN = {"data", "photos"}
+
+@pytest.fixture(scope="module")
+def stages(tmp_path_factory: pytest.TempPathFactory) -> list[Stage]:
+    data = tmp_path_factory.mktemp("data")
+    for source in ("ccp", "people/coco", "people/coco_boxes"):
+        (data / source / "photos").mkdir(parents=True)
+    return plan(Places((data,), Path("pose.tflite"), Path("work")))
 
 
 def named(stage: Stage, *options: str) -> list[Path]:
@@ -19,38 +24,39 @@ def named(stage: Stage, *options: str) -> list[Path]:
     return [Path(value) for option, value in pairs if option in options]
 
 
-def test_every_stage_reads_what_those_before_it_write():
+def test_every_stage_reads_what_those_before_it_write(stages):
     written: set[str] = set()
-    for stage in STAGES:
-        needed = named(stage, "--weights", "--more", "--model", "--run")
-        parts = {path.parts[1] for path in needed}
-        assert parts <= written, stage.name
-        assert stage.arguments[0] in GIVEN
+    for stage in stages:
+        needed = {path.parts[1] for path in named(stage, "--weights", "--model", "--run")}
+        assert needed <= written, stage.name
         written |= {path.parts[1] for path in named(stage, "--out", "--target")}
     assert "starter" in written
 
 
-def test_every_recipe_can_be_read():
-    recipes = [path for stage in STAGES for path in named(stage, "--recipe")]
-    assert len(recipes) == 4
-    for path in recipes:
-        read_recipe(path)
+def test_every_source_of_a_run_is_given_or_made_before_it(stages):
+    made = {"ccp", "people/coco", "people/coco_boxes", "people/synthetic", "synthetic-more"}
+    made.add("backgrounds")
+    for stage in stages:
+        made |= {path.name for path in named(stage, "--out") if path.parent.name == "made"}
+        if stage.module == "training.train":
+            recipe = read_recipe(named(stage, "--recipe")[0])
+            assert {source.folder for source in recipe.sources} <= made, stage.name
 
 
-def test_what_is_done_is_not_done_again(tmp_path):
-    names = [stage.name for stage in STAGES]
+def test_what_is_done_is_not_done_again(stages, tmp_path):
+    names = [stage.name for stage in stages]
     executed: list[str] = []
 
     def execute(stage: Stage) -> int:
         executed.append(stage.name)
         return 3 if executed == names[:2] else 0
 
-    assert carry_out(STAGES, tmp_path, execute) == 3
-    assert carry_out(STAGES, tmp_path, execute) == 0
+    assert carry_out(stages, tmp_path, execute) == 3
+    assert carry_out(stages, tmp_path, execute) == 0
     assert executed == [*names[:2], *names[1:]]
 
 
 @pytest.mark.parametrize(("processes", "shared"), [(1, False), (2, True)])
-def test_runs_are_shared_by_processes_and_exports_are_not(processes, shared):
-    assert ("torch.distributed.run" in command(STAGES[0], processes)) == shared
-    assert "torch.distributed.run" not in command(STAGES[-1], processes)
+def test_runs_are_shared_by_processes_and_exports_are_not(stages, processes, shared):
+    assert ("torch.distributed.run" in command(stages[0], processes)) == shared
+    assert "torch.distributed.run" not in command(stages[-1], processes)

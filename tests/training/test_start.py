@@ -14,7 +14,7 @@ from m2fp_cli.network.m2fp import M2FP
 from tests.support.tiny_model import write_tiny_model
 from training.recipe import Phase, Recipe
 from training.run import begin_at, build_run, save_run
-from training.start import Start, grow_encoder, read_start
+from training.start import Start, grow_encoder, grow_queries, read_start
 
 CPU = torch.device("cpu")
 PHASE = Phase(2, (64, 64), 1)
@@ -89,3 +89,16 @@ def test_new_encoder_layers_do_next_to_nothing_at_first(tiny):
 def test_no_more_layers_are_the_same_weights(tiny):
     weights = M2FP(tiny[2]).state_dict()
     assert same(grow_encoder(weights, 1), weights)
+
+
+def test_new_person_queries_begin_at_the_old_ones_nearest_to_them():
+    weights = {f"sem_seg_head.predictor.{part}.weight": torch.randn(3 + 4, 8)
+               for part in ("query_feat", "query_embed")}  # fmt: skip
+    grown = grow_queries(weights, 3 + 8, 3)
+    for name, value in grown.items():
+        assert value.shape == (11, 8)
+        assert torch.equal(value[:3], weights[name][:3])
+        parents = weights[name][3:][[0, 1, 0, 1, 2, 3, 2, 3]]  # two rows of two, then of four
+        assert (value[3:] - parents).abs().max() < 1
+        assert not torch.equal(value[3], value[5])
+    assert grow_queries(weights, 7, 3) == weights

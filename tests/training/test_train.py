@@ -42,7 +42,7 @@ def draw_data(folder: Path) -> None:
 
 
 def train(recipe: Recipe, data: Path, out: Path) -> dict[str, Any]:
-    Trainer(recipe, data, out, workers=0).train(NEVER, NEVER)
+    Trainer(recipe, [data], out, workers=0).train(NEVER)
     state: dict[str, Any] = torch.load(out / "checkpoint.pt")
     return state
 

@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Picture
-from m2fp_cli.bench.runtimes.onnx_export import INPUT, write_onnx_elsewhere
+from m2fp_cli.deploy.onnx import write_onnx_elsewhere
+from m2fp_cli.deploy.runtimes import Runner, start_runtime
 from m2fp_cli.engine.candidates import SCORE_FLOOR, make_view
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.postprocess import build_result
 from m2fp_cli.engine.preprocess import prepare_image
-from m2fp_cli.errors import EngineError
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.network.config import read_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.records.results import ParsingResult
-
-Arrays = tuple[NDArray[np.float32], NDArray[np.float32]]
-Runner = Callable[[NDArray[np.float32]], Arrays]
-RUNTIMES = ("onnxruntime", "openvino")
 
 
 class ExportedParser:
@@ -43,7 +35,7 @@ class ExportedParser:
 
         Args:
             model: as for ``HumanParser``.
-            runtime: one of ``RUNTIMES``.
+            runtime: one of ``deploy.runtimes.RUNTIMES``.
             precision: OpenVINO's ``fp32`` or ``bf16``; ONNX Runtime's CPU code knows float32 only.
             threads: cores used inside one parse.
 
@@ -54,7 +46,7 @@ class ExportedParser:
         self.folder = resolve_model(str(model)).folder
         self.config = read_config(self.folder)
         torch.set_num_threads(threads)
-        self._start = _starter(runtime, precision, threads)
+        self._start = start_runtime(runtime, precision, threads)
         narrow = runtime == "openvino" and precision == "bf16"
         self.dtype = torch.bfloat16 if narrow else torch.float32
         self._runners: dict[tuple[int, int], Runner] = {}
@@ -96,48 +88,3 @@ class ExportedParser:
                 write_onnx_elsewhere(self.folder, size_hw, file)
                 self._runners = {size_hw: self._start(file)}  # one size in memory at a time
         return self._runners[size_hw]
-
-
-def _starter(runtime: str, precision: str, threads: int) -> Callable[[Path], Runner]:
-    """What loads an ONNX file into a runtime."""
-    try:
-        if runtime == "openvino":
-            return _openvino(precision, threads)
-        return _onnxruntime(threads)
-    except ImportError as error:
-        raise EngineError(
-            f"{runtime} is not installed ({error}); pip install 'm2fp[{runtime}]'"
-        ) from error
-
-
-def _onnxruntime(threads: int) -> Callable[[Path], Runner]:
-    import onnxruntime
-
-    def start(file: Path) -> Runner:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        session = onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-        return lambda image: tuple(session.run(None, {INPUT: image}))
-
-    return start
-
-
-def _openvino(precision: str, threads: int) -> Callable[[Path], Runner]:
-    import openvino
-
-    # One request at a time, on all the cores it is given; `auto` leaves the format to OpenVINO.
-    settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
-    formats = {"fp32": "f32", "bf16": "bf16"}
-    if precision in formats:
-        settings["INFERENCE_PRECISION_HINT"] = formats[precision]
-
-    def start(file: Path) -> Runner:
-        request = openvino.Core().compile_model(file, "CPU", settings).create_infer_request()
-
-        def run(image: NDArray[np.float32]) -> Arrays:
-            classes, masks = request.infer({INPUT: image}).values()
-            return np.array(classes), np.array(masks)  # the request's own memory is used again
-
-        return run
-
-    return start

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.layout import OUTPUT_FOLDERS
 from m2fp_cli.records.document import Provenance
+from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.records.results import ParsingResult
 
 
@@ -26,11 +27,13 @@ class ParsedPhoto:
         image_bgr: (H, W, 3) uint8, upright.
         result: what the parser says of it.
         provenance: what the result was made from.
+        mapping: the label set of ``relabeled/``; None where that is not written.
     """
 
     image_bgr: NDArray[np.uint8]
     result: ParsingResult
     provenance: Provenance
+    mapping: LabelMapping | None = None
 
 
 def encode_outputs(photo: ParsedPhoto, key: str, save: Sequence[str]) -> list[tuple[str, bytes]]:

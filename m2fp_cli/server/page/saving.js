@@ -75,13 +75,15 @@ export const listSaves = () => {
 };
 
 const quoted = (word) => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);
+// curl ends a file's name at a comma or semicolon, unless it is in double quotes.
+const fileOf = (name) => (/[,;"]/.test(name) ? `"${name.replaceAll(/[\\"]/g, "\\$&")}"` : name);
 /** The terminal's line for what is shown. */
 const curlOf = (photo) => {
   const stem = stemOf(photo);
-  const line = ["curl", "-F", `image=@${photo.name}`];
+  const line = ["curl", "-F", `image=@${fileOf(photo.name)}`];
   if (hasToken()) line.push("-H", "Authorization: Bearer TOKEN");
   if ($("mode").value === "tryon" && wearsAnything(photo)) {
-    for (const [name, item] of fieldsOf(photo)) line.push("-F", item instanceof File ? `${name}=@${item.name}` : `${name}=${item}`);
+    for (const [name, item] of fieldsOf(photo)) line.push("-F", item instanceof File ? `${name}=@${fileOf(item.name)}` : `${name}=${item}`);
     line.push(`${location.origin}/tryon`, "-o", `${stem}-tryon.jpg`);
   } else {
     const parameters = decodeURIComponent(parametersOf("overlay").toString());

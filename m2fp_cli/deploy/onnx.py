@@ -1,6 +1,6 @@
-"""Writes the network as an ONNX file, for other runtimes to be measured beside ours.
+"""Writes the network as an ONNX file, for other runtimes.
 
-In a process of its own (``python -m m2fp_cli.bench.runtimes.onnx_export``), so that the process
+In a process of its own (``python -m m2fp_cli.deploy.onnx``), so that the process
 that is measured never holds torch's copy of the weights.
 """
 
@@ -70,7 +70,7 @@ def write_onnx_elsewhere(folder: Path, size_hw: tuple[int, int], target: Path) -
         EngineError: it failed; its own words are on stderr.
     """
     words = [str(folder), str(size_hw[0]), str(size_hw[1]), str(target)]
-    command = [sys.executable, "-m", "m2fp_cli.bench.runtimes.onnx_export", *words]
+    command = [sys.executable, "-m", "m2fp_cli.deploy.onnx", *words]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
     if done.returncode:
         raise EngineError(f"the network could not be written as ONNX (code {done.returncode})")

@@ -1,0 +1,1 @@
+"""Agnostic masks: what of a person a generative model has to repaint to change their clothes."""

@@ -1,0 +1,72 @@
+"""What counts as old clothes, and which skin goes with them, for each kind of garment put on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from m2fp_cli.errors import UsageError
+
+# Names of CIHP, LIP and ATR; a label set that lacks one simply has no such pixels.
+_TOPS = ("UpperClothes", "Coat", "Dress", "Jumpsuits")
+_BOTTOMS = ("Pants", "Skirt", "Dress", "Jumpsuits", "Belt")
+_ARMS = ("Left-arm", "Right-arm")
+_LEGS = ("Left-leg", "Right-leg")
+_CHEST = ("Torso-skin",)
+
+ALWAYS_KEPT = ("Face", "Hair", "Hat", "Sunglasses", "Glove", "Left-shoe", "Right-shoe", "Bag")
+"""Labels that no mask touches; hands, bare feet and other people come on top of them."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """A kind of garment that is to be put on.
+
+    Attributes:
+        clothes: labels that must be covered entirely, since they show what was worn.
+        skin: labels that are painted anew, since the new garment may end elsewhere.
+        kept: labels that stay as they are, beside ``ALWAYS_KEPT``.
+        beside: the person's other clothes; a rule may reach into them.
+        instead: category that is meant where a person wears next to none of ``clothes``; or empty.
+    """
+
+    clothes: tuple[str, ...]
+    skin: tuple[str, ...]
+    kept: tuple[str, ...]
+    beside: tuple[str, ...]
+    instead: str = ""
+
+
+CATEGORIES = {
+    "upper": Category(
+        _TOPS, (*_ARMS, *_CHEST), (*_LEGS, "Socks", "Scarf"), ("Pants", "Skirt", "Belt")
+    ),
+    "lower": Category(
+        _BOTTOMS, _LEGS, (*_ARMS, *_CHEST, "Socks", "Scarf"), ("UpperClothes", "Coat")
+    ),
+    "dress": Category(
+        (*_TOPS, *_BOTTOMS), (*_ARMS, *_CHEST, *_LEGS), ("Socks", "Scarf"), ()
+    ),
+    "inner": Category(
+        ("UpperClothes",), _CHEST, (*_ARMS, *_LEGS, "Socks", "Scarf", "Coat"),
+        ("Pants", "Skirt", "Belt", "Dress"), "upper",
+    ),
+    "outer": Category(
+        ("Coat",), _ARMS, (*_LEGS, "Socks", "Scarf"),
+        ("UpperClothes", "Dress", "Pants", "Skirt", "Belt", "Torso-skin"), "upper",
+    ),
+    "full": Category(
+        (*_TOPS, *_BOTTOMS, "Scarf", "Socks"), (*_ARMS, *_CHEST, *_LEGS), (), ()
+    ),
+}  # fmt: skip
+"""By the name that ``--category`` takes."""
+
+
+def find_category(name: str) -> Category:
+    """The category of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in CATEGORIES:
+        raise UsageError(f"--category takes one of {', '.join(CATEGORIES)}, got {name!r}")
+    return CATEGORIES[name]

@@ -1,0 +1,117 @@
+"""How far a mask reaches beyond the old clothes: three rules, from narrow to wide.
+
+A mask that follows the old clothes shows a generative model their outline, and it paints them
+again (OOTDiffusion issue 199, CatVTON issue 89). A wide one costs more of the background.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from m2fp_cli.arrays import BoolArray
+from m2fp_cli.errors import UsageError
+from m2fp_cli.tryon.morphology import dilate
+
+# Lengths of FASHN VTON 1.5's mask (fashn-AI/fashn-vton-1.5, preprocessing/agnostic.py), in pixels
+# of a person 864 pixels high.
+PERSON_HEIGHT = 864.0
+_BUFFER, _CONTOUR = 4.0, 18.0
+_BOX_TRIM, _BOX_ASIDE, _BOX_UP = 100.0, 33.0, 16.0
+_SMOOTH = _CONTOUR / 2.5
+# CatVTON's mask (model/cloth_masker.py) grows by 1/250 of the longer side of the photo.
+_HULL_MARGIN = PERSON_HEIGHT / 250
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """What a rule works with, all (h, w) bool.
+
+    Attributes:
+        clothes: the old clothes, to be covered entirely.
+        base: them and the skin that is painted anew.
+        kept: what no mask touches.
+        beside: the person's other clothes.
+        scale: pixels per pixel of a person 864 high.
+    """
+
+    clothes: BoolArray
+    base: BoolArray
+    kept: BoolArray
+    beside: BoolArray
+    scale: float
+
+
+Rule = Callable[[Regions], BoolArray]
+
+
+def cover_loosely(regions: Regions) -> BoolArray:
+    """FASHN's rule: a smooth outline well outside of the clothes, and the box around it."""
+    s, base = regions.scale, regions.base
+    buffer = dilate(base, _BUFFER * s)
+    contour = filled(smoothed(dilate(base, _CONTOUR * s), _SMOOTH * s))
+    box = np.zeros_like(base)
+    rows, columns = np.flatnonzero(base.any(axis=1)), np.flatnonzero(base.any(axis=0))
+    box[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = True
+    box &= dilate(contour, _BOX_TRIM * s)
+    kernel = np.ones((2 * round(_BOX_UP * s) + 1, 2 * round(_BOX_ASIDE * s) + 1), np.uint8)
+    box = cv2.dilate(box.astype(np.uint8), kernel).astype(bool)
+    return np.asarray(buffer | contour | box)
+
+
+def cover_hull(regions: Regions) -> BoolArray:
+    """CatVTON's rule: the convex hull of each piece, a little wider; other clothes stay."""
+    wide = dilate(regions.base, _HULL_MARGIN * regions.scale)
+    outlines, _ = cv2.findContours(
+        wide.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
+    )
+    hull = np.zeros(wide.shape, np.uint8)
+    for outline in outlines:
+        cv2.fillConvexPoly(hull, cv2.convexHull(outline), (1,))
+    return np.asarray(((hull > 0) | wide) & ~_away_from_clothes(regions))
+
+
+def cover_tightly(regions: Regions) -> BoolArray:
+    """The clothes and the skin, with a narrow margin; other clothes stay."""
+    wide = dilate(regions.base, _BUFFER * regions.scale)
+    return np.asarray(wide & ~_away_from_clothes(regions))
+
+
+def _away_from_clothes(regions: Regions) -> BoolArray:
+    """The person's other clothes, but for a seam along the old ones."""
+    seam = dilate(regions.clothes, _BUFFER * regions.scale)
+    return np.asarray(regions.beside & ~seam)
+
+
+def filled(mask: BoolArray) -> BoolArray:
+    """A mask without its holes."""
+    outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    out = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(out, outlines, -1, (1,), cv2.FILLED)
+    return out.astype(bool)
+
+
+def smoothed(mask: BoolArray, sigma: float) -> BoolArray:
+    """A mask whose outline turns no sharper than a Gaussian of ``sigma`` pixels lets it."""
+    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5)
+    outside = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    signed = np.where(mask, inside - 0.5, 0.5 - outside).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(signed, (0, 0), max(sigma, 0.3)) > 0)
+
+
+RULES: dict[str, Rule] = {"fashn": cover_loosely, "hull": cover_hull, "tight": cover_tightly}
+"""By the name that ``--rule`` takes."""
+
+
+def find_rule(name: str) -> Rule:
+    """The rule of a name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if name not in RULES:
+        raise UsageError(f"--rule takes one of {', '.join(RULES)}, got {name!r}")
+    return RULES[name]

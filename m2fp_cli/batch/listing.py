@@ -1,0 +1,215 @@
+"""Lists of photos: made once by ``m2fp scan``, read by any number of runs.
+
+A line is about one photo, and says all that a run needs to know of it::
+
+    {"photo": "/shop/a/b.jpg", "key": "a/b", "size": 81920, "mtime_ns": 1764288000000000000}
+
+Keys are settled when the list is made, so a run on a part of it need not look at the rest. A part,
+see ``--shard``, is a range of bytes, moved to where lines begin: to find it costs nothing, however
+long the list is.
+
+A list of plain paths, one a line as ``find`` prints them, is taken too; its photos are found and
+named as if the paths stood on the command line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from m2fp_cli.batch.keys import room_for_keys
+from m2fp_cli.batch.scan import TOO_DEEP, find_images
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.stamps import FileStamp
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
+from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.errors import NoImagesError, OutputError, UsageError
+from m2fp_cli.jsonio import parse_object, text_of, whole_of
+from m2fp_cli.storage.index import NameSet
+from m2fp_cli.storage.spool import Spool
+from m2fp_cli.storage.tree import parts_of
+from m2fp_cli.terminal import displayable
+
+_LINE_BYTES = 1 << 16
+_SAMPLES, _SAMPLE_BYTES = 64, 4096
+_LARGEST = 2**63 - 1
+
+
+def list_lines(tasks: Iterable[ImageTask]) -> Iterator[str]:
+    """The lines of a list of photos, without their ends."""
+    for task in tasks:
+        document: dict[str, Any] = {"photo": str(task.source), "key": task.key}
+        if task.listed is not None:
+            document |= {"size": task.listed.size, "mtime_ns": task.listed.mtime_ns}
+        yield json.dumps(document)
+
+
+@contextlib.contextmanager
+def open_list(path: Path) -> Iterator[PhotoList]:
+    """Open a list; ``-`` is standard input.
+
+    What is not a regular file is copied into an unnamed temporary file first.
+
+    Raises:
+        UsageError: it cannot be read.
+        OutputError: there is no room for the copy.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            if str(path) == "-":
+                file: BinaryIO = sys.stdin.buffer
+            else:
+                file = stack.enter_context(path.open("rb"))
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                file = stack.enter_context(_copy(file))
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise UsageError(f"cannot read the list {displayable(path)}: {reason}") from error
+        yield PhotoList(path, file, os.fstat(file.fileno()).st_size)
+
+
+@dataclass(frozen=True)
+class PhotoList:
+    """An open list; see ``open_list``.
+
+    Attributes:
+        path: as the user named it.
+        file: its bytes, seekable.
+        size: number of bytes.
+    """
+
+    path: Path
+    file: BinaryIO
+    size: int
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether it was made by ``m2fp scan``."""
+        self.file.seek(0)
+        return self.file.read(1) == b"{"
+
+    def identity(self) -> str:
+        """What tells this list from others: a digest of its size and of samples of its bytes.
+
+        Every process of a cluster asks for it, and the list may have gigabytes on a shared disk.
+        """
+        digest = hashlib.blake2b(str(self.size).encode(), digest_size=6)
+        last = max(0, self.size - _SAMPLE_BYTES)
+        for number in range(_SAMPLES):
+            self.file.seek(last * number // (_SAMPLES - 1))
+            digest.update(self.file.read(_SAMPLE_BYTES))
+        return digest.hexdigest()
+
+    def scan(self, shard: Shard | None, *, output: Path, rules: ScanRules) -> Scan:
+        """The photos of the list, or of a slice of it.
+
+        Args:
+            shard: a slice is cut here; any other shard is left to the run.
+            output: the run's output folder.
+            rules: for plain paths.
+
+        Raises:
+            NoImagesError: the list is empty.
+            UsageError: a line is wrong, or the rules do not fit a list with keys.
+        """
+        if not self.has_keys:
+            paths = [Path(os.fsdecode(line)) for line, _ in self._lines(0, self.size)]
+            if not paths:
+                raise NoImagesError(f"the list {displayable(self.path)} is empty")
+            return find_images(paths, output=output, rules=rules)
+        if rules != ScanRules():
+            raise UsageError(
+                f"{displayable(self.path)} was made by m2fp scan, which settled the photos and "
+                "their names: give -r, --exclude, --prefix and --safe-names to m2fp scan"
+            )
+        first, end = 0, self.size
+        if shard is not None:
+            first = self.size * (shard.number - 1) // shard.count
+            end = self.size * shard.number // shard.count
+        failures: list[ScanFailure] = []
+        tasks = Spool(self._tasks(first, end, room_for_keys(output), failures))
+        return Scan(tasks, tuple(failures), listing=self.identity() if shard else "")
+
+    def _tasks(
+        self, first: int, end: int, room: int, failures: list[ScanFailure]
+    ) -> Iterator[ImageTask]:
+        """The photos of some lines; keys that are too long for the output are failures."""
+        seen = NameSet()
+        for line, place in self._lines(first, end):
+            try:
+                task = _read_line(line)
+                if not seen.add(task.key):
+                    raise ValueError(f'"key" {displayable(task.key)} is there twice')
+            except (ValueError, OutputError) as error:
+                raise UsageError(
+                    f"{displayable(self.path)}: the line at byte {place} is not one of m2fp scan "
+                    f"({error}); make the list again"
+                ) from error
+            if len(os.fsencode(task.key)) <= room:
+                yield task
+            else:
+                failures.append(ScanFailure(task.source, "unsupported", TOO_DEEP))
+
+    def _lines(self, first: int, end: int) -> Iterator[tuple[bytes, int]]:
+        """Lines that begin in a range of bytes and are not empty, each with its first byte's place.
+
+        Raises:
+            UsageError: a line has no end in sight.
+        """
+        self.file.seek(max(0, first - 1))
+        if first:
+            self._line()  # one that begins before; just its end if it is over there
+        while (place := self.file.tell()) < end and (line := self._line()):
+            if content := line.rstrip(b"\r\n"):
+                yield content, place
+
+    def _line(self) -> bytes:
+        place = self.file.tell()
+        line = self.file.readline(_LINE_BYTES)
+        if len(line) == _LINE_BYTES:
+            raise UsageError(f"{displayable(self.path)}: the line at byte {place} is too long")
+        return line
+
+
+def _read_line(line: bytes) -> ImageTask:
+    """A photo from its line.
+
+    Raises:
+        ValueError: it is not a line of ``m2fp scan``.
+        OutputError: the key leads out of the output.
+    """
+    document = parse_object(line)
+    key, source = text_of(document, "key"), Path(text_of(document, "photo"))
+    parts_of(key)
+    os.fsencode(key)
+    if not source.is_absolute() or "\0" in str(source):
+        raise ValueError('"photo" must be an absolute path')
+    listed = None
+    if "size" in document:
+        times = whole_of(document, "mtime_ns", -_LARGEST, _LARGEST)
+        listed = FileStamp(whole_of(document, "size", 0, _LARGEST), times)
+    return ImageTask(source, key, listed=listed)
+
+
+def _copy(source: BinaryIO) -> BinaryIO:
+    try:
+        copy: Any = tempfile.TemporaryFile(prefix="m2fp-")  # noqa: SIM115 - the caller closes it
+        shutil.copyfileobj(source, copy, 1 << 20)
+        copy.flush()
+    except OSError as error:
+        raise OutputError(
+            f"cannot copy the list to {tempfile.gettempdir()}: {error.strerror}; make room there, "
+            "or set TMPDIR to another folder"
+        ) from error
+    result: BinaryIO = copy
+    return result

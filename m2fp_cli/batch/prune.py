@@ -1,0 +1,157 @@
+"""Forgetting photos that are gone, and removing what was made from them.
+
+A disk that is not mounted looks like one whose photos were all deleted: its folder is missing, or
+there and empty. Photos of such a folder are kept.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import History, find_manifests, read_history
+from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.manifest import forget
+from m2fp_cli.layout import JOBS
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
+
+
+@dataclass
+class Pruned:
+    """What was forgotten.
+
+    Attributes:
+        photos: paths of the photos that are gone, sorted, each once.
+        removed: names of the files that were removed.
+        stuck: names of files that could not be removed; their photos are not forgotten.
+        absent: folders that look like disks that are not mounted, each with its number of photos.
+    """
+
+    photos: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    stuck: list[str] = field(default_factory=list)
+    absent: dict[str, int] = field(default_factory=dict)
+
+    def lines(self) -> list[str]:
+        """What was done, for a person."""
+        count = len(self.photos)
+        files = f", {len(self.removed)} of their files removed" if self.removed else ""
+        lines = [f"{count} {'photo that is' if count == 1 else 'photos that are'} gone{files}"]
+        lines += [f"  forgotten {displayable(photo)}" for photo in self.photos]
+        lines += [f"  cannot be removed: {displayable(name)}" for name in self.stuck]
+        lines += [
+            f"  {displayable(folder)} is missing or empty; if it is a disk, mount it: {number} of "
+            "its photos kept"
+            for folder, number in self.absent.items()
+        ]
+        return lines
+
+
+def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
+    """Forget the photos of an output that are not there any more.
+
+    A photo of another path that is the same to the byte does not count: parse it from its new place
+    first, then the manifest knows it again.
+
+    Args:
+        tree: the output; no run may work on it.
+        remove: also remove the files that the manifests list for these photos.
+
+    Returns:
+        what was forgotten and removed.
+
+    Raises:
+        OutputLockedError: a run works on the output.
+        OutputError: it cannot be read or written.
+    """
+    pruned = Pruned()
+    with hold_output(tree):
+        histories = {job: read_history(tree, job) for job in JOBS}
+        gone, pruned.absent = _find_gone(_sources(histories.values()))
+        for job, history in histories.items():
+            entries = [e for e in history.entries.each() if e.report.source in gone]
+            stuck = _remove_files(tree, entries, histories.values(), pruned) if remove else set()
+            keys = {entry.report.key for entry in entries} - stuck
+            for name in find_manifests(tree, job) if keys else ():
+                forget(tree, name, keys)
+            forgotten = {e.report.source for e in entries if e.report.key in keys}
+            pruned.photos = sorted({*pruned.photos, *forgotten})
+    return pruned
+
+
+def _sources(histories: Iterable[History]) -> dict[str, str]:
+    """Every photo of the manifests, with its key."""
+    return {
+        entry.report.source: entry.report.key
+        for history in histories
+        for entry in history.entries.each()
+    }
+
+
+def _find_gone(sources: dict[str, str]) -> tuple[set[str], dict[str, int]]:
+    """Photos that are not there, and the absent folders with their numbers of photos."""
+    missing: dict[Path, set[str]] = defaultdict(set)
+    for source, key in sources.items():
+        if _is_gone(source):
+            missing[_input_of(Path(source), key)].add(source)
+    absent = {str(root): len(some) for root, some in missing.items() if not _holds_anything(root)}
+    gone = {one for root, some in missing.items() if str(root) not in absent for one in some}
+    return gone, absent
+
+
+def _is_gone(source: str) -> bool:
+    """Whether a photo is surely not there: no part of its path is closed to us."""
+    try:
+        os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return Path(source).is_absolute()
+    except (OSError, ValueError):  # no permission, an error of the disk, not a path
+        return False
+    return False
+
+
+def _input_of(source: Path, key: str) -> Path:
+    """The folder that was named as input: a photo's path without what its key repeats of it."""
+    folder = source.parent
+    for part in reversed(key.split("/")[:-1]):
+        if folder.name != part:
+            break
+        folder = folder.parent
+    return folder
+
+
+def _holds_anything(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as listing:
+            return any(True for _ in listing)
+    except OSError:
+        return False
+
+
+def _remove_files(
+    tree: OutputTree, entries: list[Entry], histories: Iterable[History], pruned: Pruned
+) -> set[str]:
+    """Remove the files of photos; keys of those of which a file could not be removed."""
+    going = {entry.report.source for entry in entries}
+    kept = {
+        name
+        for history in histories
+        for entry in history.entries.each()
+        if entry.report.source not in going
+        for name in entry.report.files
+    }
+    stuck = set()
+    for entry in entries:
+        for name in sorted(set(entry.report.files) - kept):
+            if tree.remove(name):
+                pruned.removed.append(name)
+                tree.remove_empty_folders(name)
+            elif tree.status(name) is not None:
+                pruned.stuck.append(name)
+                stuck.add(entry.report.key)
+    return stuck

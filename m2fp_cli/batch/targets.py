@@ -1,0 +1,44 @@
+"""Which files of the output are a photo's own, while a run works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.storage.tree import OutputTree
+
+
+def targets_that_exist(job: Job, tree: OutputTree, task: ImageTask) -> Iterator[str]:
+    """Names among the job's targets for a photo under which something is there.
+
+    Args:
+        job: the work.
+        tree: the output.
+        task: the photo.
+    """
+    for name in job.targets(task):
+        if not name.endswith("/"):
+            if tree.status(name) is not None:
+                yield name
+            continue
+        inner = tree.names_in(name.removesuffix("/"))
+        yield from (one for one in inner if not tree.is_folder(one))
+
+
+def reclaim(job: Job, tree: OutputTree, task: ImageTask) -> ImageTask:
+    """Let a photo replace what its worker wrote before it died.
+
+    A run is planned only for photos with no foreign file under their targets, so a file that is
+    there now was written for the photo.
+
+    Args:
+        job: the work.
+        tree: the output.
+        task: the photo, as it was when its worker saved it.
+    """
+    if task.may_replace is None:
+        return task
+    there = (name for name in targets_that_exist(job, tree, task) if tree.has_file(name))
+    return replace(task, may_replace=tuple(dict.fromkeys((*task.may_replace, *there))))

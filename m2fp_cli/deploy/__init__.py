@@ -1,0 +1,1 @@
+"""The network for programs that have no torch: ONNX Runtime, OpenVINO."""

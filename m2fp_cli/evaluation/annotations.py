@@ -1,0 +1,167 @@
+"""What annotators export: maps by colour from CVAT, polygons from LabelMe, read by label names.
+
+CVAT's "Segmentation mask 1.1" is Pascal VOC's layout with a ``labelmap.txt`` of
+``name:red,green,blue::`` lines. LabelMe keeps a JSON file of shapes beside each photo; later
+shapes lie on top, and ``group_id`` is the person.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.arrays import BoolArray
+from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.exports.outlines import fill_rings
+from m2fp_cli.imaging.codec import decode_map, read_image
+from m2fp_cli.imaging.limits import MAX_PIXELS
+from m2fp_cli.jsonio import list_of, read_json, text_of, whole_of
+from m2fp_cli.records.labels import IGNORED_ID, LabelSet, folded
+from m2fp_cli.terminal import displayable
+
+_MOST_BYTES = 1 << 26  # of a LabelMe file, whose masks are pictures in it
+_MOST_SHAPES, _MOST_POINTS, _LONGEST_SIDE = 10_000, 100_000, 65_535
+_SPECIAL = {"background": 0, "ignore": IGNORED_ID}  # LabelMe: _background_ and __ignore__
+_MOST_PEOPLE = 65_535
+
+
+def label_id(name: str, labels: LabelSet) -> int:
+    """Id of an annotator's label.
+
+    Raises:
+        ValueError: the model has no such label; ``Human`` is not one of a label map.
+    """
+    plain = folded(name)
+    if plain in _SPECIAL:
+        return _SPECIAL[plain]
+    for known in labels.part_ids:
+        if folded(labels.names[known]) == plain:
+            return known
+    names = ", ".join(labels.names[i] for i in labels.part_ids)
+    raise ValueError(f"names the label {name!r}, which the model lacks (it has {names})")
+
+
+def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
+    """Label id by colour (red * 65536 + green * 256 + blue) from CVAT's ``labelmap.txt``.
+
+    Raises:
+        UsageError: it cannot be read, or names a label that the model lacks.
+    """
+    colors = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if not line.strip() or line.startswith("#"):
+                continue
+            name, color, *_ = line.split(":")
+            red, green, blue = (int(part) for part in color.split(","))
+            colors[(red << 16) + (green << 8) + blue] = label_id(name, labels)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{displayable(path)}: {error}") from error
+    return colors
+
+
+def read_colored_map(path: Path, colors: Mapping[int, int]) -> NDArray[np.uint8]:
+    """A map whose colours are labels, (H, W) uint8 ids.
+
+    Args:
+        path: picture of CVAT's ``SegmentationClass``.
+        colors: see ``read_label_colors``.
+
+    Raises:
+        ImageError: it cannot be read, or holds a colour without a label.
+    """
+    bgr = read_image(path).image_bgr.astype(np.int32)
+    packed = (bgr[..., 2] << 16) + (bgr[..., 1] << 8) + bgr[..., 0]
+    found, places = np.unique(packed, return_inverse=True)
+    for color in found:
+        if int(color) not in colors:
+            rgb = ",".join(str(int(color) >> shift & 255) for shift in (16, 8, 0))
+            raise ImageError(
+                "unsupported", f"its map has the colour {rgb}, which labelmap.txt does not name"
+            )
+    ids = np.asarray([colors[int(color)] for color in found], np.uint8)
+    return ids[places].reshape(packed.shape)
+
+
+def read_shapes(
+    path: Path, labels: LabelSet
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None]:
+    """The shapes of a LabelMe file as maps.
+
+    Polygons, rectangles and masks are read. A pixel belongs to a shape if its middle does.
+
+    Args:
+        path: JSON file.
+        labels: what their ids mean.
+
+    Returns:
+        (H, W) label ids, and (H, W) person ids: None where no shape has a ``group_id``.
+
+    Raises:
+        ImageError: the file is damaged, or a shape is of another kind or has an unknown label.
+    """
+    try:
+        document = read_json(path, most_bytes=_MOST_BYTES)
+        if not isinstance(document, dict):
+            raise ValueError("is not a JSON object")
+        return _paint(document, labels)
+    except OSError as error:
+        raise ImageError("unreadable", f"its labels cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise ImageError("corrupt", f"its labels in {displayable(path.name)}: {error}") from error
+
+
+def _paint(
+    document: Mapping[str, Any], labels: LabelSet
+) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None]:
+    height, width = (
+        whole_of(document, f"image{side}", 1, _LONGEST_SIDE) for side in ("Height", "Width")
+    )
+    if height * width > MAX_PIXELS:
+        raise ValueError(f"the photo has more than {MAX_PIXELS:,} pixels")
+    ids, people = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint16)
+    for shape in list_of(document, "shapes", most=_MOST_SHAPES):
+        if not isinstance(shape, dict):
+            raise ValueError('"shapes" must be objects')
+        inside = _inside(shape, (height, width))
+        ids[inside] = label_id(text_of(shape, "label"), labels)
+        has_group = shape.get("group_id") is not None
+        people[inside] = whole_of(shape, "group_id", 0, _MOST_PEOPLE) if has_group else 0
+    return ids, people if people.any() else None
+
+
+def _inside(shape: Mapping[str, Any], image_hw: tuple[int, int]) -> BoolArray:
+    """Where one shape is, (H, W) bool."""
+    kind = shape.get("shape_type", "polygon")
+    points = np.asarray(list_of(shape, "points", most=_MOST_POINTS), np.float64)
+    if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
+        raise ValueError('"points" must be pairs of numbers')
+    if kind == "polygon":
+        return fill_rings([points], image_hw)
+    if kind not in ("rectangle", "mask") or len(points) != 2:
+        raise ValueError(f"a shape is a {kind!r}; polygons, rectangles and masks are read")
+    (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
+    if kind == "rectangle":
+        return fill_rings([np.asarray([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])], image_hw)
+    try:
+        data = base64.b64decode(text_of(shape, "mask", most=_MOST_BYTES), validate=True)
+        mask = decode_map(data) > 0
+    except (binascii.Error, ImageError) as error:
+        raise ValueError(f"a mask {error}") from error
+    return _placed(mask, (int(x0), int(y0)), image_hw)
+
+
+def _placed(mask: BoolArray, at_xy: tuple[int, int], image_hw: tuple[int, int]) -> BoolArray:
+    """A small mask in a whole one, cut where it reaches beyond it."""
+    out = np.zeros(image_hw, np.bool_)
+    (x, y), (height, width) = at_xy, image_hw
+    cut = mask[max(0, -y) : max(0, height - y), max(0, -x) : max(0, width - x)]
+    top, left = max(0, y), max(0, x)
+    out[top : top + cut.shape[0], left : left + cut.shape[1]] = cut
+    return out

@@ -1,0 +1,88 @@
+"""CVAT's "Segmentation mask 1.1": colours of labels and of instances, to correct a parse by hand.
+
+``images/`` makes the task; ``labelmap.txt``, ``ImageSets``, ``SegmentationClass`` and
+``SegmentationObject``, zipped, are uploaded as its annotations. Each part of each person is one
+object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from m2fp_cli.exports.format import (
+    Encoded,
+    ExportedPhoto,
+    ExportSettings,
+    Format,
+    Item,
+    NamedFiles,
+)
+from m2fp_cli.exports.parts import LabelledPhoto, label_photo, photo_file
+from m2fp_cli.imaging.encoding import encode_palette_png
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.palette import SCHEMES, Palette, voc_colors
+from m2fp_cli.records.results import LabelMap
+
+_MOST_OBJECTS = 255  # VOC's colours of objects end there
+
+
+def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
+    """The photo and both of its maps."""
+    suffix, data = photo_file(photo)
+    labelled = label_photo(photo, settings)
+    colors = _colors(labelled.labels)
+    classes = encode_palette_png(labelled.semantic_map, colors)
+    objects = encode_palette_png(_objects(labelled), voc_colors(256))
+    files = {
+        f"images/{photo.name}{suffix}": data,
+        f"SegmentationClass/{photo.name}.png": classes,
+        f"SegmentationObject/{photo.name}.png": objects,
+    }
+    names = [labelled.labels.names[i] for i in (0, *labelled.labels.part_ids)]
+    shown = [[name, *color] for name, color in zip(names, _rgb(labelled.labels), strict=True)]
+    return Encoded(files, {"labels": shown})
+
+
+def _colors(labels: LabelSet) -> np.ndarray:  # type: ignore[type-arg]
+    return Palette.for_labels(labels, SCHEMES["cihp"]).colors_rgb
+
+
+def _rgb(labels: LabelSet) -> list[list[int]]:
+    colors = _colors(labels)
+    return [[int(c) for c in colors[i]] for i in (0, *labels.part_ids)]
+
+
+def _objects(labelled: LabelledPhoto) -> LabelMap:
+    """Numbers of objects from 1: each part of each person, or each label where that is too many."""
+    parts = [part for person in labelled.people for part in person.parts]
+    if len(parts) > _MOST_OBJECTS:
+        return labelled.semantic_map
+    numbers = np.zeros_like(labelled.semantic_map)
+    for number, part in enumerate(parts, start=1):
+        numbers[part.mask.slices][part.mask.inside] = number
+    return numbers
+
+
+def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
+    """Colours of the labels, and the list of photos."""
+    labels = items[0].record["labels"] if items else []
+    lines = ["# label:color_rgb:parts:actions"]
+    for number, (name, red, green, blue) in enumerate(labels):
+        lines.append(f"{'background' if number == 0 else name}:{red},{green},{blue}::")
+    names = "".join(f"{item.name}\n" for item in items)
+    return {
+        "labelmap.txt": ("\n".join(lines) + "\n").encode(),
+        f"ImageSets/Segmentation/{settings.split}.txt": names.encode(),
+    }
+
+
+FORMAT = Format(
+    name="cvat",
+    summary="CVAT's Segmentation mask 1.1, to correct by hand",
+    encode=encode,
+    finish=finish,
+    split="default",
+    takes_labels=True,
+)

@@ -1,0 +1,148 @@
+"""A photo in the size that a pipeline wants, and back: which part is shown, and how large."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.arrays import Box, Ids, Picture
+
+_ROOM = 0.08  # around a person who is cropped out, in shares of their height
+WHITE = 255
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A window of a photo, scaled to a size.
+
+    Attributes:
+        window_xyxy: half-open box in pixels of the upright photo; may reach beyond it.
+        size_wh: width and height that it is scaled to.
+        photo_hw: height and width of the photo.
+    """
+
+    window_xyxy: Box
+    size_wh: tuple[int, int]
+    photo_hw: tuple[int, int]
+
+    @property
+    def scale(self) -> float:
+        """Pixels of the picture per pixel of the photo."""
+        x0, _, x1, _ = self.window_xyxy
+        return self.size_wh[0] / (x1 - x0)
+
+    def record(self) -> dict[str, Any]:
+        """For a manifest: what puts a result back where it came from."""
+        x0, y0, x1, y1 = self.window_xyxy
+        height, width = self.photo_hw
+        pads = (-x0, -y0, x1 - width, y1 - height)
+        return {
+            "photo_wh": [width, height],
+            "window_xyxy": list(self.window_xyxy),
+            "size_wh": list(self.size_wh),
+            "scale": round(self.scale, 6),
+            "pad_ltrb": [max(0, round(pad * self.scale)) for pad in pads],
+        }
+
+    def picture(self, image_bgr: Picture) -> Picture:
+        """The window of a photo, (h, w, 3) uint8; white where it reaches beyond the photo."""
+        # Averaging loses nothing when pixels are merged; a cubic keeps edges when they are made.
+        method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_CUBIC
+        scaled = cv2.resize(self._window(image_bgr, WHITE), self.size_wh, interpolation=method)
+        return np.asarray(scaled, np.uint8)
+
+    def map(self, ids: Ids) -> Ids:
+        """The window of a map of ids or a mask; each pixel is one of the map's own, never a mix."""
+        window = self._window(ids, 0)
+        rows, columns = self._nearest()
+        return np.ascontiguousarray(window[np.ix_(rows, columns)])
+
+    def put_back(self, picture: Picture, image_bgr: Picture, mask: NDArray[np.uint8]) -> Picture:
+        """A picture of the frame's size back into its photo.
+
+        Args:
+            picture: (h, w, 3) uint8, what a pipeline made of ``picture(image_bgr)``.
+            image_bgr: (H, W, 3) uint8, the photo.
+            mask: (h, w) uint8, where the pipeline painted: 255; the photo stays where it is 0.
+
+        Returns:
+            (H, W, 3) uint8, a new photo.
+        """
+        x0, y0, x1, y1 = self.window_xyxy
+        size = (x1 - x0, y1 - y0)
+        weight = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)[..., None] / 255.0
+        wide = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
+        inside, outside = self._slices()
+        done = image_bgr.copy()
+        mixed = done[inside] * (1 - weight[outside]) + np.asarray(wide)[outside] * weight[outside]
+        done[inside] = np.rint(mixed).astype(np.uint8)
+        return done
+
+    def _nearest(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Row and column of the window below the middle of each pixel of the picture."""
+        x0, y0, x1, y1 = self.window_xyxy
+        width, height = self.size_wh
+        rows = ((np.arange(height) + 0.5) * (y1 - y0) / height).astype(np.intp)
+        columns = ((np.arange(width) + 0.5) * (x1 - x0) / width).astype(np.intp)
+        return rows, columns
+
+    def _slices(self) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where photo and window overlap, in the photo and in the window."""
+        (x0, y0, x1, y1), (height, width) = self.window_xyxy, self.photo_hw
+        left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+        photo = (slice(top, bottom), slice(left, right))
+        return photo, (slice(top - y0, bottom - y0), slice(left - x0, right - x0))
+
+    def _window(self, pixels: NDArray[Any], fill: int) -> NDArray[Any]:
+        x0, y0, x1, y1 = self.window_xyxy
+        photo, window = self._slices()
+        out = np.full((y1 - y0, x1 - x0, *pixels.shape[2:]), fill, pixels.dtype)
+        out[window] = pixels[photo]
+        return out
+
+
+def frame_of(record: dict[str, Any]) -> Frame:
+    """The frame of a manifest's record, to put a result back."""
+    x0, y0, x1, y1 = (int(n) for n in record["window_xyxy"])
+    (width, height), (photo_width, photo_height) = record["size_wh"], record["photo_wh"]
+    return Frame((x0, y0, x1, y1), (int(width), int(height)), (int(photo_height), int(photo_width)))
+
+
+def frame_whole(photo_hw: tuple[int, int], size_wh: tuple[int, int]) -> Frame:
+    """The whole photo in the middle of a frame, with as little white around it as there can be."""
+    height, width = photo_hw
+    window = _grown_to_ratio((0.0, 0.0, float(width), float(height)), size_wh)
+    return Frame(window, size_wh, photo_hw)
+
+
+def frame_person(box_xyxy: Box, photo_hw: tuple[int, int], size_wh: tuple[int, int]) -> Frame:
+    """A person with some room around them, moved into the photo as far as it goes."""
+    x0, y0, x1, y1 = box_xyxy
+    room = _ROOM * (y1 - y0)
+    wide = (x0 - room, y0 - room, x1 + room, y1 + room)
+    left, top, right, bottom = _grown_to_ratio(wide, size_wh)
+    height, width = photo_hw
+    dx = _shift(left, right, width)
+    dy = _shift(top, bottom, height)
+    return Frame((left + dx, top + dy, right + dx, bottom + dy), size_wh, photo_hw)
+
+
+def _shift(low: int, high: int, size: int) -> int:
+    """How far a range moves to lie in 0..size, or around its middle if it is longer."""
+    if high - low >= size:
+        return (size - high - low) // 2
+    return max(0, -low) - max(0, high - size)
+
+
+def _grown_to_ratio(box: tuple[float, float, float, float], size_wh: tuple[int, int]) -> Box:
+    """The smallest box of whole pixels around a box, of the ratio of a size."""
+    x0, y0, x1, y1 = box
+    ratio = size_wh[0] / size_wh[1]
+    width, height = max(x1 - x0, (y1 - y0) * ratio), max(y1 - y0, (x1 - x0) / ratio)
+    wide, high = max(1, round(width)), max(1, round(height))
+    left, top = round((x0 + x1 - wide) / 2), round((y0 + y1 - high) / 2)
+    return left, top, left + wide, top + high

@@ -1,0 +1,78 @@
+"""YOLO segments (Ultralytics): a line of a class and a polygon for each person and part.
+
+A line holds one polygon. Pieces and holes are joined to it by lines that are gone both ways, which
+enclose nothing; this is what Ultralytics' own converter from COCO does with pieces.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from m2fp_cli.exports.format import (
+    Encoded,
+    ExportedPhoto,
+    ExportSettings,
+    Format,
+    Item,
+    NamedFiles,
+)
+from m2fp_cli.exports.outlines import bridge, find_outlines, join
+from m2fp_cli.exports.parts import label_photo, photo_file
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask
+
+_DIGITS = 6
+
+
+def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
+    """The photo and its lines."""
+    suffix, data = photo_file(photo)
+    labelled = label_photo(photo, settings)
+    classes = {label_id: number for number, label_id in enumerate(labelled.labels.part_ids, 1)}
+    lines = []
+    for person in labelled.people:
+        if person.mask is not None:
+            lines.append(_line(0, person.mask))
+        lines += [_line(classes[part.label_id], part.mask) for part in person.parts]
+    files = {
+        f"images/{settings.split}/{photo.name}{suffix}": data,
+        f"labels/{settings.split}/{photo.name}.txt": "".join(lines).encode("ascii"),
+    }
+    return Encoded(files, {"names": _names(labelled.labels)})
+
+
+def _names(labels: LabelSet) -> list[str]:
+    return ["person", *(labels.names[i] for i in labels.part_ids)]
+
+
+def _line(number: int, mask: Mask) -> str:
+    height, width = mask.image_hw
+    ring = join([bridge(outline) for outline in find_outlines(mask)])
+    shares = np.clip(ring / (width, height), 0, 1)
+    return f"{number} {' '.join(f'{share:.{_DIGITS}g}' for share in shares.ravel())}\n"
+
+
+def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
+    """The description of the data set; photos to validate on are the user's choice."""
+    names = items[0].record["names"] if items else ["person"]
+    lines = [
+        "path: .  # this folder",
+        f"train: images/{settings.split}",
+        f"val: images/{settings.split}  # the same photos, until you put others apart",
+        "names:",
+        *(f"  {number}: {json.dumps(name)}" for number, name in enumerate(names)),
+    ]
+    return {"data.yaml": ("\n".join(lines) + "\n").encode()}
+
+
+FORMAT = Format(
+    name="yolo",
+    summary="YOLO segments (Ultralytics)",
+    encode=encode,
+    finish=finish,
+    split="train",
+    takes_labels=True,
+)

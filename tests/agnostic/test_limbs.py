@@ -1,0 +1,98 @@
+"""Hands and bare feet against drawn people whose joints are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.agnostic.limbs import distance_inside, face_height, find_bare_feet, find_hands
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon.figure import build_figure
+from tests.support.dressed import FACE, draw_dressed, dressed_result, label_mask
+
+SLEEVES = (
+    ("UpperClothes", ((44, 84), (58, 90), (91, 196), (77, 200))),
+    ("UpperClothes", ((-44, 84), (-58, 90), (-91, 196), (-77, 200))),
+)
+
+
+def figure_of(labels):
+    result = dressed_result(labels)
+    return build_figure(result, result.people[0], (0, 0, 300, 420))
+
+
+def test_a_face_is_measured():
+    assert face_height(figure_of(draw_dressed())) == pytest.approx(FACE, abs=3)
+
+
+def test_without_a_face_the_stature_says_how_high_it_is():
+    figure = figure_of(draw_dressed(without=("Face",)))
+    assert face_height(figure) == pytest.approx(FACE, rel=0.15)
+
+
+def test_the_hand_of_a_bare_arm_is_its_end():
+    labels = draw_dressed()
+    hands, arms = find_hands(figure_of(labels)), label_mask(labels, "Left-arm", "Right-arm")
+    rows = np.arange(labels.shape[0])[:, None]
+    assert hands[arms & (rows > 12 + 206)].all()
+    assert not hands[rows[:, 0] < 12 + 180].any()
+    assert not hands[~arms].any()
+
+
+def test_what_a_sleeve_leaves_free_is_a_hand():
+    labels = draw_dressed(extra=SLEEVES)
+    hands = find_hands(figure_of(labels))
+    below = label_mask(labels, "Left-arm", "Right-arm")
+    below[: 12 + 200] = False
+    assert hands[below].all()
+
+
+def test_a_hand_at_the_chest_is_told_from_the_sleeve_by_what_is_around_it():
+    bent = ("Left-arm", ((52, 150), (66, 150), (20, 108), (0, 100), (0, 112), (12, 120)))
+    labels = draw_dressed(without=("Left-arm",), extra=(bent,))
+    hands = find_hands(figure_of(labels))
+    left = label_mask(labels, "Left-arm")
+    assert hands[left & (np.arange(300)[None] < 150 + 12)].all()
+
+
+def test_a_gloved_hand_costs_no_more_of_the_arm():
+    glove = ("Glove", ((92, 200), (94, 236), (80, 236), (76, 204)))
+    labels = draw_dressed(extra=(glove,))
+    hands = find_hands(figure_of(labels))
+    assert (hands[:, 160:] == label_mask(labels, "Glove")[:, 160:]).all()
+
+
+def test_only_legs_without_shoes_end_in_feet():
+    labels = draw_dressed(without=("Left-shoe",))
+    feet = find_bare_feet(figure_of(labels))
+    assert feet[12 + 365, 150 + 20]
+    assert not feet[:, :150].any()
+    assert not feet[: 12 + 330].any()
+
+
+def test_a_shoe_on_the_wrong_side_is_a_shoe():
+    labels = draw_dressed(without=("Left-shoe",))
+    labels[12 + 371 : 12 + 393, 150 + 10 : 150 + 43] = CIHP.id_of("Right-shoe")
+    assert not find_bare_feet(figure_of(labels)).any()
+
+
+def test_way_through_a_region_is_that_of_a_search():
+    region = np.random.default_rng(3).random((24, 31)) < 0.75
+    start = np.zeros_like(region)
+    start[np.argwhere(region)[0][0], np.argwhere(region)[0][1]] = True
+    away, seen, front, number = np.full(region.shape, np.inf), start.copy(), start.copy(), 0
+    away[start] = 0
+    for number in range(1, region.size):
+        wider = np.zeros_like(front)
+        for row, column in np.argwhere(seen):
+            for dy in (-1, 0, 1):
+                for dx in (-1, 0, 1):
+                    y, x = row + dy, column + dx
+                    inside = 0 <= y < region.shape[0] and 0 <= x < region.shape[1]
+                    if inside and (number % 2 == 0 or dy == 0 or dx == 0):
+                        wider[y, x] |= region[y, x]
+        new = wider & ~seen
+        away[new], seen = number, seen | new
+        if not new.any() and number % 2 == 0:
+            break
+    assert (distance_inside(region, start) == away).all()

@@ -1,0 +1,115 @@
+"""``m2fp export`` and ``m2fp masks`` from the command line."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from m2fp_cli.cli import app
+from m2fp_cli.commands.export import parse_fill, parse_size, parse_split
+from m2fp_cli.errors import UsageError
+from tests.support.parsed_tree import make_tree, two_people
+
+
+def run(*arguments):
+    """Exit code and error of a command."""
+    result = CliRunner().invoke(app, [*map(str, arguments)])
+    return result.exit_code, result.exception
+
+
+def files(root):
+    return sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
+
+
+def test_masks_lie_beside_the_results_in_the_photos_folders(tmp_path):
+    _, output = make_tree(tmp_path)
+    assert run("masks", output, "-q")[0] == 0
+    assert files(output / "agnostic") == ["a.png", "manifest.json", "sub/b.png"]
+    with Image.open(output / "agnostic" / "a.png") as image:
+        mask = np.asarray(image)
+    person = two_people().person_map
+    assert mask[person == 1].any()
+    assert not mask[person == 2].any()
+
+
+def test_every_person_can_have_a_mask(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    assert run("masks", output, "-q", "--person", "all")[0] == 0
+    assert {"a_p1.png", "a_p2.png"} < set(files(output / "agnostic"))
+
+
+def test_a_data_set_goes_to_a_folder_of_its_own_and_is_not_made_twice(tmp_path):
+    _, output = make_tree(tmp_path)
+    assert run("export", output, "--to", "viton-hd", "-o", tmp_path / "sets", "-q")[0] == 0
+    root = tmp_path / "sets" / "viton-hd"
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*.jpg")}
+    assert len(before) == 4
+    assert run("export", output, "--to", "viton-hd", "-o", tmp_path / "sets", "-q")[0] == 0
+    assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*.jpg")}
+
+
+def test_other_settings_replace_the_files_of_the_old_ones(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    run("export", output, "--to", "comfyui", "-q")
+    assert run("export", output, "--to", "comfyui", "-q", "--people", "1,2")[0] == 0
+    names = ["a_p1.png", "a_p1_mask.png", "a_p2.png", "a_p2_mask.png", "manifest.json"]
+    assert files(output / "comfyui") == names
+
+
+def test_a_photo_that_was_changed_fails_and_is_not_in_the_data_set(tmp_path):
+    photos, output = make_tree(tmp_path)
+    Image.new("RGB", (160, 120)).save(photos / "a.png")
+    assert run("export", output, "--to", "comfyui", "-q")[0] == 3
+    document = json.loads((output / "comfyui" / "manifest.json").read_text())
+    assert [one["name"] for one in document["photos"]] == ["sub__b"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--category", "hat"), "--category takes"),
+        (("--rule", "wide"), "--rule takes"),
+        (("--grow", "much"), "--grow takes"),
+        (("--fill", "red"), "--fill takes"),
+        (("--size", "768"), "--size takes"),
+        (("--split", "../x"), "--split takes"),
+        (("--label-set", "coco"), "there is no label set"),
+        (("--person", "tallest"), "--person takes"),
+    ],
+)
+def test_wrong_options_are_told_before_any_work(tmp_path, arguments, said):
+    _, output = make_tree(tmp_path, ("a",))
+    _, error = run("export", output, "--to", "viton-hd", *arguments)
+    assert isinstance(error, UsageError)
+    assert said in str(error)
+    assert not (output / "viton-hd").exists()
+
+
+def test_labels_are_refused_where_none_are_written(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    _, error = run("export", output, "--to", "comfyui", "--label-set", "atr")
+    assert "holds no label maps" in str(error)
+
+
+def test_values_are_read():
+    assert parse_fill("127") == (127, 127, 127)
+    assert parse_fill("#0a0b0c") == (10, 11, 12)
+    assert parse_size("384x512") == (384, 512)
+    assert parse_split("train") == "train"
+    for wrong in ("256", "#12345", "0x10"):
+        with pytest.raises(UsageError):
+            parse_fill(wrong)
+    with pytest.raises(UsageError):
+        parse_size("8x8")
+
+
+def test_everybody_is_in_the_table(tmp_path):
+    _, output = make_tree(tmp_path)
+    assert run("describe", output, "-q")[0] == 0
+    lines = (output / "describe" / "people.csv").read_text().splitlines()
+    assert len(lines) == 1 + 4
+    assert lines[1].startswith("a.png,1,")

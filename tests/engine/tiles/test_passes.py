@@ -1,0 +1,72 @@
+"""The whole photo and its tiles, against drawn crowds whose truth is known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from m2fp_cli.engine.tiles.passes import find_in_tiles
+from m2fp_cli.network.config import parse_config
+from tests.support.family import small_document
+from tests.support.small_people import HUMAN, INPUT, SHIRT, TROUSERS, Stare, draw_crowd
+
+CONFIG = replace(parse_config(small_document()), input=INPUT)
+LARGE = (60, 40, 260, 580)
+CROWD = [(x, 100 + x // 4, x + 14, 140 + x // 4) for x in range(320, 780, 30)]
+
+
+def look(photo, tiles, stare=None):
+    return find_in_tiles(stare or Stare(), photo, photo.shape[:2], CONFIG, tiles, 0.1)
+
+
+def boxes(found):
+    return sorted(i.box_xyxy for i in found.instances if i.label_id == HUMAN)
+
+
+@pytest.mark.parametrize("tiles", ["auto", 3])
+def test_small_people_are_found_in_tiles_and_large_ones_stay(tiles):
+    photo = draw_crowd((600, 800), [LARGE, *CROWD])
+    assert boxes(Stare()(photo, (600, 800), 0.1)) == [LARGE]
+    found = look(photo, tiles)
+    assert boxes(found) == sorted([LARGE, *CROWD])
+    for x0, y0, x1, y1 in [LARGE, *CROWD]:
+        middle = (y0 + y1) // 2
+        assert (found.semantic_map[y0:middle, x0:x1] == SHIRT).all()
+        assert (found.semantic_map[middle:y1, x0:x1] == TROUSERS).all()
+    assert (found.semantic_map[photo[:, :, 0] == 0] == 0).all()
+
+
+def test_a_portrait_is_looked_at_once():
+    stare = Stare()
+    look(draw_crowd((600, 800), [LARGE]), "auto", stare)
+    assert stare.shown == [(600, 800)]
+
+
+def test_whoever_is_suspected_in_vain_is_not_reported():
+    photo = draw_crowd((600, 800), [(400, 300, 402, 303)])
+    assert boxes(look(photo, "auto")) == []
+
+
+def test_someone_longer_than_the_overlap_is_joined_across_the_seam():
+    lying = (150, 290, 430, 310)  # no tile of 3 across, 240 pixels, shows all of it
+    photo = draw_crowd((600, 800), [lying])
+    found = find_in_tiles(OnlyTiles(), photo, (600, 800), CONFIG, 3, 0.1)
+    assert boxes(found) == [lying]
+    assert (found.semantic_map[290:310, 150:430] > 0).all()
+
+
+class OnlyTiles(Stare):
+    """Sees nothing in the whole photo."""
+
+    def __call__(self, picture, size_hw, min_score):
+        return super().__call__(picture * np.uint8(size_hw[0] < 600), size_hw, min_score)
+
+
+def test_a_reduced_copy_is_cut_where_the_photo_is():
+    photo = draw_crowd((600, 800), CROWD[:1])
+    stare = Stare()
+    find_in_tiles(stare, photo[::2, ::2], (600, 800), CONFIG, 2, 0.1)
+    assert stare.shown[0] == (600, 800)
+    assert set(stare.shown[1:]) == {(343, 343)}

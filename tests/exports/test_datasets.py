@@ -1,0 +1,177 @@
+"""Data sets of annotators and trainers, read back by their own tools or by their description."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools.coco import COCO
+
+from m2fp_cli.evaluation.dataset import find_labelled, read_truth
+from m2fp_cli.exports.outlines import fill_rings
+from m2fp_cli.records.labels import CIHP
+from m2fp_cli.records.mapping import load_mapping
+from tests.support.exporting import drawn_photo, export_to
+
+FACE = CIHP.id_of("Face")
+
+
+@pytest.fixture(scope="module")
+def photo():
+    return drawn_photo("a", people=2)
+
+
+def ids_of(path):
+    with Image.open(path) as image:
+        return np.asarray(image)
+
+
+def test_coco_gives_every_mask_back_exactly(tmp_path, photo):
+    export_to(tmp_path, "coco", photo, drawn_photo("b"), split="train")
+    coco = COCO(str(tmp_path / "annotations/instances_train.json"))
+    parts = [part for person in photo.result.people for part in person.parts]
+    found = coco.loadAnns(coco.getAnnIds(imgIds=1))
+    assert len(found) == len(parts) + 2
+    labels, people = np.zeros((420, 600), np.uint8), np.zeros((420, 600), np.uint16)
+    for one in found:
+        mask = coco.annToMask(one).astype(bool)
+        assert mask.sum() == one["area"]
+        if one["category_id"] == 1:
+            people[mask] = one["person_id"]
+        else:
+            labels[mask] = one["category_id"] - 1
+    assert (labels == photo.result.semantic_map).all()
+    assert (people == photo.result.person_map).all()
+    assert coco.loadCats(1)[0]["name"] == "person"
+    assert coco.loadCats(FACE + 1)[0]["name"] == "Face"
+
+
+def test_coco_polygons_are_near_and_boxes_are_x_y_width_height(tmp_path, photo):
+    export_to(tmp_path, "coco", photo)
+    coco = COCO(str(tmp_path / "annotations_polygons/instances_test.json"))
+    (face,) = coco.loadAnns(coco.getAnnIds(imgIds=1, catIds=[FACE + 1]))[:1]
+    mask = coco.annToMask(face).astype(bool)
+    true = (photo.result.semantic_map == FACE) & (photo.result.person_map == face["person_id"])
+    assert (mask & true).sum() / (mask | true).sum() > 0.96
+    x, y, width, height = face["bbox"]
+    rows, columns = np.nonzero(true)
+    assert (x, y, width, height) == (
+        columns.min(),
+        rows.min(),
+        np.ptp(columns) + 1,
+        np.ptp(rows) + 1,
+    )
+
+
+def test_a_photo_is_carried_as_it_is_unless_it_lies_on_its_side(tmp_path, photo):
+    turned = drawn_photo("t", orientation=6)
+    export_to(tmp_path, "coco", photo, turned)
+    assert (tmp_path / "images/test/a.png").read_bytes() == photo.file[1]
+    with Image.open(tmp_path / "images/test/t.jpg") as image:
+        assert image.size == (600, 420)
+
+
+def test_cvat_finds_labels_by_color_and_objects_by_number(tmp_path, photo):
+    export_to(tmp_path, "cvat", photo, split="default")
+    colors = {}
+    for line in (tmp_path / "labelmap.txt").read_text().splitlines()[1:]:
+        name, color, *rest = line.split(":")
+        assert rest == ["", ""]
+        colors[tuple(int(c) for c in color.split(","))] = name
+    with Image.open(tmp_path / "SegmentationClass/a.png") as image:
+        rgb = np.asarray(image.convert("RGB"))
+    names = np.asarray([[colors[tuple(c)] for c in row] for row in rgb[::20, ::20].tolist()])
+    true = np.asarray(CIHP.names)[photo.result.semantic_map[::20, ::20]]
+    assert (names == np.where(true == "Background", "background", true)).all()
+    objects = ids_of(tmp_path / "SegmentationObject/a.png")
+    parts = sum(len(person.parts) for person in photo.result.people)
+    assert objects.max() == parts
+    assert ((objects > 0) == (photo.result.semantic_map > 0)).all()
+    assert (tmp_path / "ImageSets/Segmentation/default.txt").read_text() == "a\n"
+
+
+def test_yolo_has_a_polygon_a_line_within_the_photo(tmp_path, photo):
+    export_to(tmp_path, "yolo", photo, split="train")
+    labels, people = np.zeros((420, 600), np.uint8), np.zeros((420, 600), bool)
+    for line in (tmp_path / "labels/train/a.txt").read_text().splitlines():
+        number, *shares = line.split()
+        ring = np.asarray(shares, np.float64).reshape(-1, 2)
+        assert len(ring) >= 3
+        assert ((ring >= 0) & (ring <= 1)).all()
+        mask = fill_rings([ring * (600, 420)], (420, 600))
+        if number == "0":
+            people |= mask
+        else:
+            labels[mask] = int(number)
+    assert (people == (photo.result.person_map > 0)).mean() > 0.997
+    assert (labels == photo.result.semantic_map).mean() > 0.995
+    assert '  0: "person"' in (tmp_path / "data.yaml").read_text()
+
+
+def test_labelme_groups_shapes_by_person_and_names_the_photo(tmp_path, photo):
+    export_to(tmp_path, "labelme", photo)
+    document = json.loads((tmp_path / "a.json").read_text())
+    assert (tmp_path / document["imagePath"]).is_file()
+    assert {shape["group_id"] for shape in document["shapes"]} == {1, 2}
+    again = np.zeros((420, 600), np.uint8)
+    for shape in document["shapes"]:
+        ring = np.asarray(shape["points"], np.float64)
+        again[fill_rings([ring.astype(np.float64)], (420, 600))] = CIHP.id_of(shape["label"])
+    assert (again == photo.result.semantic_map).mean() > 0.995
+
+
+def test_cihp_is_read_back_whole_by_eval(tmp_path, photo):
+    export_to(tmp_path, "cihp", photo)
+    (found,) = find_labelled(tmp_path)
+    truth = read_truth(found, CIHP)
+    assert (truth.labels == photo.result.semantic_map).all()
+    assert (truth.people == photo.result.person_map).all()
+
+
+def test_cvat_is_read_back_whole_by_eval(tmp_path, photo):
+    export_to(tmp_path, "cvat", photo)
+    (found,) = find_labelled(tmp_path)
+    assert (read_truth(found, CIHP).labels == photo.result.semantic_map).all()
+
+
+def test_labelme_is_read_back_by_eval_with_its_people(tmp_path, photo):
+    export_to(tmp_path, "labelme", photo)
+    (found,) = find_labelled(tmp_path)
+    truth = read_truth(found, CIHP)
+    assert (truth.labels == photo.result.semantic_map).mean() > 0.995
+    assert (truth.people == photo.result.person_map).mean() > 0.995
+
+
+def test_cihp_instances_have_a_line_each(tmp_path, photo):
+    export_to(tmp_path, "cihp", photo)
+    root = tmp_path / "mp_results"
+    ids = ids_of(root / "instance_parsing/a.png")
+    lines = (root / "instance_parsing/a.txt").read_text().splitlines()
+    assert len(lines) == ids.max()
+    categories = ids_of(root / "global_parsing/a.png")
+    for number, line in enumerate(lines, start=1):
+        label, score = line.split()
+        assert (categories[ids == number] == int(label)).all()
+        assert 0 <= float(score) <= 1
+
+
+@pytest.mark.parametrize("name", ["coco", "cvat", "yolo", "labelme", "cihp"])
+def test_other_labels_can_be_asked_for(tmp_path, photo, name):
+    done = export_to(tmp_path, name, photo, mapping=load_mapping("viton13"))
+    text = json.dumps([one.record for one in done]) + "".join(
+        base64.b64encode(data).decode() if path.endswith(".png") else data.decode("latin-1")
+        for path, data in done[0].files.items()
+    )
+    assert ("UpperClothes" in text) is False
+    if name == "cihp":
+        assert ids_of(tmp_path / "Category_ids/a.png").max() <= 12
+
+
+def test_one_person_can_be_taken_alone(tmp_path, photo):
+    export_to(tmp_path, "cihp", photo, people="largest")
+    ids = ids_of(tmp_path / "Human_ids/a.png")
+    assert set(np.unique(ids)) == {0, 1}
+    assert not ids_of(tmp_path / "Category_ids/a.png")[photo.result.person_map == 2].any()

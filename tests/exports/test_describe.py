@@ -1,0 +1,164 @@
+"""The table of people: what drawn people wear, and which way they face."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from m2fp_cli.engine.people import result_from_maps
+from m2fp_cli.exports import find_format
+from m2fp_cli.exports.colors import NAMES, find_colors
+from m2fp_cli.exports.facing import find_facing
+from m2fp_cli.exports.format import ExportSettings, Item
+from m2fp_cli.records.labels import CIHP
+from tests.support.dressed import label_mask
+from tests.support.exporting import drawn_photo
+
+EVERYWHERE = np.ones((60, 60), bool)
+
+
+def plain(rgb, hw=(60, 60)):
+    return np.broadcast_to(np.asarray(rgb[::-1], np.uint8), (*hw, 3)).copy()
+
+
+@pytest.mark.parametrize(
+    ("rgb", "name"),
+    [
+        ((20, 30, 70), "navy"),
+        ((250, 250, 250), "white"),
+        ((15, 15, 18), "black"),
+        ((200, 25, 35), "red"),
+        ((90, 20, 30), "burgundy"),
+        ((120, 120, 125), "grey"),
+        ((210, 190, 155), "beige"),
+        ((235, 160, 175), "pink"),
+        ((90, 95, 45), "olive"),
+    ],
+)
+def test_a_plain_color_has_its_name(rgb, name):
+    (color,) = find_colors(plain(rgb), EVERYWHERE)
+    assert (color.name, color.share) == (name, 1.0)
+    assert np.abs(np.subtract(color.rgb, rgb)).max() <= 2
+
+
+def test_light_and_shade_are_one_color_and_a_print_is_another():
+    shaded = plain((190, 30, 40)).astype(float)
+    shaded *= np.linspace(0.75, 1.05, 60)[:, None, None]
+    cloth = np.clip(shaded, 0, 255).astype(np.uint8)
+    assert [one.name for one in find_colors(cloth, EVERYWHERE)] == ["red"]
+    cloth[:, 40:] = 245
+    white, red = sorted(find_colors(cloth, EVERYWHERE), key=lambda one: one.share)
+    assert (white.name, red.name) == ("white", "red")
+    assert white.share == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_the_same_garment_always_has_the_same_colors():
+    noise = np.random.default_rng(0).integers(0, 256, (60, 60, 3)).astype(np.uint8)
+    once = find_colors(noise, EVERYWHERE)
+    assert once == find_colors(noise.copy(), EVERYWHERE)
+    assert all(one.name in NAMES for one in once)
+
+
+def test_too_little_cloth_has_no_color():
+    small = np.zeros((60, 60), bool)
+    small[:4, :4] = True
+    assert find_colors(plain((200, 0, 0)), small) == []
+
+
+def table_of(photo):
+    wanted = find_format("describe")
+    encoded = wanted.encode(photo, ExportSettings())
+    item = Item(photo.name, "sub/a.png", json.loads(json.dumps(encoded.record)))
+    return wanted.finish([item], ExportSettings())
+
+
+def colored_photo(people=1):
+    photo = drawn_photo(people=people)
+    image, labels = photo.image_bgr.copy(), photo.result.semantic_map
+    for name, bgr in (("UpperClothes", (70, 30, 20)), ("Pants", (245, 245, 245))):
+        image[label_mask(labels, name)] = bgr
+    return replace(photo, image_bgr=image)
+
+
+def test_a_row_says_what_somebody_wears():
+    photo = colored_photo(people=2)
+    files = table_of(photo)
+    rows = list(csv.DictReader(io.StringIO(files["people.csv"].decode())))
+    assert [row["person_id"] for row in rows] == ["1", "2"]
+    first = rows[0]
+    assert first["photo"] == "sub/a.png"
+    assert first["upperclothes_colors"] == "navy 1.00"
+    assert first["pants_colors"] == "white 1.00"
+    assert first["coat"] == ""
+    assert "Left-arm" in first["parts"].split()
+    assert float(first["pants"]) == pytest.approx(
+        label_mask(photo.result.semantic_map[:, :300], "Pants").sum()
+        / photo.result.people[0].mask.area,
+        abs=0.001,
+    )
+
+
+def test_json_lines_hold_lab_and_the_share_of_bare_skin():
+    photo = colored_photo()
+    (row,) = map(json.loads, table_of(photo)["people.jsonl"].splitlines())
+    top = next(one for one in row["garments"] if one["garment"] == "upperclothes")
+    assert top["colors"][0]["lab"][0] < 20
+    labels = photo.result.semantic_map
+    skin = label_mask(labels, "Torso-skin", "Left-arm", "Right-arm", "Left-leg", "Right-leg")
+    worn = label_mask(labels, "UpperClothes", "Pants", "Left-shoe", "Right-shoe")
+    assert row["bare_skin"] == pytest.approx(skin.sum() / (skin.sum() + worn.sum()), abs=0.001)
+    assert [one["garment"] for one in row["garments"]].count("shoe") == 1
+
+
+def test_what_the_photo_cuts_off_is_said():
+    photo = drawn_photo()
+    rows = np.s_[60:300]
+    cut = result_from_maps(CIHP, photo.result.semantic_map[rows])
+    shorter = replace(photo, result=cut, image_bgr=np.ascontiguousarray(photo.image_bgr[rows]))
+    (row,) = map(json.loads, table_of(shorter)["people.jsonl"].splitlines())
+    assert row["cut"] == ["top", "bottom"]
+
+
+def test_parquet_holds_the_same_rows():
+    parquet = pytest.importorskip("pyarrow.parquet")
+    files = table_of(colored_photo())
+    table = parquet.read_table(io.BytesIO(files["people.parquet"])).to_pylist()
+    assert table == [json.loads(line) for line in files["people.jsonl"].splitlines()]
+
+
+def head(face_columns, hair_columns, face=True):
+    """A head: hair over columns, and a face in others."""
+    labels = np.zeros((160, 120), np.uint8)
+    labels[70:150, 30:90] = CIHP.id_of("UpperClothes")
+    labels[20:70, slice(*hair_columns)] = CIHP.id_of("Hair")
+    if face:
+        labels[30:70, slice(*face_columns)] = CIHP.id_of("Face")
+    result = result_from_maps(CIHP, labels)
+    return find_facing(np.full((160, 120, 3), 128, np.uint8), result, result.people[0])
+
+
+def test_a_face_in_the_middle_of_its_hair_looks_at_us():
+    assert head((45, 75), (40, 80)).word == "front"
+
+
+def test_a_face_at_the_side_of_its_hair_looks_aside():
+    assert head((65, 85), (35, 70)).word == "side"
+
+
+def test_hair_without_a_face_is_a_back():
+    facing = head((0, 1), (40, 80), face=False)
+    assert facing.word == "back"
+    assert facing.confidence < 0.5
+
+
+def test_nothing_of_a_head_says_nothing():
+    labels = np.zeros((60, 60), np.uint8)
+    labels[20:50, 20:40] = CIHP.id_of("Pants")
+    result = result_from_maps(CIHP, labels)
+    found = find_facing(np.zeros((60, 60, 3), np.uint8), result, result.people[0])
+    assert (found.word, found.confidence) == ("unknown", 0.0)

@@ -1,0 +1,153 @@
+"""Data sets of try-on pipelines, read back as those read them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2fp_cli.agnostic.mask import MaskSettings
+from m2fp_cli.exports.framing import frame_of
+from m2fp_cli.records.labels import CIHP, LABEL_SETS
+from m2fp_cli.records.mapping import load_mapping
+from m2fp_cli.records.palette import SCHEMES
+from tests.support.exporting import drawn_photo, export_to
+from tests.support.loaders import load_dresscode, load_inpainting, load_viton_hd
+
+UPPER, HAIR, FACE, ARM, SKIN = (
+    CIHP.id_of(name) for name in ("UpperClothes", "Hair", "Face", "Left-arm", "Torso-skin")
+)
+
+
+@pytest.fixture(scope="module")
+def viton(tmp_path_factory):
+    root = tmp_path_factory.mktemp("viton")
+    done = export_to(root, "viton-hd", drawn_photo("a"), drawn_photo("b"))
+    return root, done
+
+
+def test_viton_hd_is_read_as_hr_viton_reads_it(viton):
+    first = load_viton_hd(viton[0])[0]
+    assert first.name == "a.jpg"
+    assert set(np.unique(first.mask)) == {0, 255}
+    assert set(np.unique(first.parse)) == set(np.unique(drawn_photo().result.semantic_map))
+
+
+def test_parse_agnostic_lacks_top_neck_and_arms_but_keeps_hands(viton):
+    first = load_viton_hd(viton[0])[0]
+    gone = (first.parse != first.parse_agnostic) & (first.parse > 0)
+    assert {UPPER, SKIN} < set(np.unique(first.parse[gone]))
+    assert not np.isin(first.parse_agnostic, (UPPER, SKIN)).any()
+    assert (first.parse_agnostic == ARM).any()
+    assert ((first.parse == FACE) == (first.parse_agnostic == FACE)).all()
+
+
+def test_the_agnostic_picture_is_grey_under_the_mask_and_the_photo_elsewhere(viton):
+    first = load_viton_hd(viton[0])[0]
+    inside = first.mask == 255
+    eaten = np.lib.stride_tricks.sliding_window_view(np.pad(inside, 8), (17, 17)).all((2, 3))
+    assert np.abs(first.agnostic[eaten].astype(int) - 128).max() <= 3
+    far = ~np.lib.stride_tricks.sliding_window_view(np.pad(inside, 8), (17, 17)).any((2, 3))
+    assert np.abs(first.agnostic[far].astype(int) - first.image[far]).mean() < 1
+
+
+def test_parses_have_the_known_colors(viton):
+    with Image.open(viton[0] / "test/image-parse-v3/a.png") as image:
+        palette = np.asarray(image.getpalette()).reshape(-1, 3)
+    assert palette[HAIR].tolist() == list(SCHEMES["cihp"].by_name["hair"]) == [255, 0, 0]
+
+
+def test_what_a_pipeline_paints_is_put_back_where_it_came_from(viton):
+    photo, (encoded, _) = drawn_photo("a"), viton[1]
+    frame = frame_of(json.loads(json.dumps(encoded.record["people"][0])))
+    sample = load_viton_hd(viton[0])[0]
+    painted = sample.image[:, :, ::-1].copy()
+    painted[sample.mask > 0] = (0, 0, 255)
+    back = frame.put_back(painted, photo.image_bgr, sample.mask)
+    assert back.shape == photo.image_bgr.shape
+    top = photo.result.semantic_map == UPPER
+    assert (back[top] == (0, 0, 255)).all(axis=1).mean() > 0.95
+    head = np.isin(photo.result.semantic_map, (FACE, HAIR))
+    assert (back[head] == photo.image_bgr[head]).all(axis=1).mean() > 0.95
+
+
+def test_a_crop_shows_the_person_large_and_an_own_size_is_kept(tmp_path):
+    export_to(tmp_path, "viton-hd", drawn_photo(people=2), fit="crop", size_wh=(384, 512))
+    sample = load_viton_hd(tmp_path, size=(384, 512))[0]
+    rows = np.flatnonzero((sample.parse > 0).any(axis=1))
+    assert np.ptp(rows) > 0.8 * 512
+
+
+def test_each_person_can_be_a_sample_with_nobody_else_in_the_parse(tmp_path):
+    export_to(tmp_path, "viton-hd", drawn_photo(people=2), people="all")
+    samples = load_viton_hd(tmp_path)
+    assert [one.name for one in samples] == ["a_p1.jpg", "a_p2.jpg"]
+    assert not ((samples[0].parse > 0) & (samples[1].parse > 0)).any()
+    assert samples[0].mask.any()
+    assert samples[1].mask.any()
+
+
+def test_nobody_in_a_photo_is_nothing_in_the_data_set(tmp_path):
+    export_to(tmp_path, "viton-hd", drawn_photo(), people=(7,))
+    assert load_viton_hd(tmp_path) == []
+
+
+def test_idm_vton_finds_picture_mask_pairs_and_tags(tmp_path):
+    export_to(tmp_path, "idm-vton", drawn_photo())
+    (sample,) = load_inpainting(tmp_path, "test_pairs.txt")
+    tags = json.loads((tmp_path / "test/vitonhd_test_tagged.json").read_text())
+    assert {name: words for group in tags.values() for name, words in group} == {}
+    assert set(np.unique(sample.mask)) == {0, 255}
+
+
+def test_catvton_finds_picture_mask_and_pairs(tmp_path):
+    export_to(tmp_path, "catvton", drawn_photo(), mask=MaskSettings("lower", "fashn"))
+    (sample,) = load_inpainting(tmp_path, "test_pairs_unpaired.txt")
+    assert sample.cloth == "a.jpg"
+    assert sample.mask[-300].any()
+
+
+def test_dresscode_has_atr_ids_in_the_folder_of_the_category(tmp_path):
+    export_to(tmp_path, "dresscode", drawn_photo(), mask=MaskSettings("lower"))
+    (sample,) = load_dresscode(tmp_path, "lower_body")
+    atr = LABEL_SETS["atr"]
+    ids = {atr.id_of(n) for n in ("UpperClothes", "Pants", "Face", "Hair", "Left-arm")}
+    assert ids < set(np.unique(sample.parse))
+    assert sample.mask[sample.parse == atr.id_of("Pants")].all()
+
+
+def test_other_labels_and_another_grey_can_be_asked_for(tmp_path):
+    mapping = load_mapping("viton13")
+    export_to(tmp_path, "viton-hd", drawn_photo(), mapping=mapping, fill_rgb=(10, 10, 10))
+    sample = load_viton_hd(tmp_path)[0]
+    assert sample.parse.max() <= 12
+    assert np.median(sample.agnostic[sample.mask == 255]) == 10
+
+
+def test_comfyui_takes_the_mask_from_what_is_transparent(tmp_path):
+    photo = drawn_photo()
+    export_to(tmp_path, "comfyui", photo)
+    with Image.open(tmp_path / "a.png") as image:
+        rgba = np.asarray(image)
+    with Image.open(tmp_path / "a_mask.png") as image:
+        mask = np.asarray(image.convert("RGBA"))[..., 0] / 255
+    assert (1 - rgba[..., 3] / 255 == mask).all()  # LoadImage against LoadImageMask on red
+    assert (rgba[..., 2::-1] == photo.image_bgr).all()
+
+
+def test_a_feathered_mask_never_reaches_the_face_in_a_smaller_frame(tmp_path):
+    export_to(tmp_path, "viton-hd", drawn_photo(), mask=MaskSettings(feather=9), size_wh=(96, 128))
+    sample = load_viton_hd(tmp_path, size=(96, 128))[0]
+    assert len(np.unique(sample.mask)) > 3
+    assert not sample.mask[sample.parse == FACE].any()
+
+
+def test_masks_and_label_maps_keep_the_photos_size_and_folders(tmp_path):
+    photo = drawn_photo("sub/a")
+    export_to(tmp_path, "agnostic", photo)
+    export_to(tmp_path, "label-maps", photo, mapping=load_mapping("lip"))
+    for folder in (tmp_path / "sub",):
+        with Image.open(folder / "a.png") as image:
+            assert image.size == (600, 420)
