@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from m2fp_cli.jobs.inputs import PhotoInputs
 
 EXAMPLES = """\
-m2fp export --to viton-hd
-m2fp export photos --to coco -o dataset --model starter
-m2fp export --to comfyui --category dress --rule fashn"""
+m2fp export --to comfyui --category dress --rule fashn
+m2fp export photos --to coco -o dataset --model starter"""
 
 OWN_COMMANDS = {"agnostic": "masks", "describe": "describe"}
 """Formats that ``--to`` does not take, since they have a command of their own."""
@@ -108,7 +107,10 @@ def export(
     to: Annotated[
         Target,
         typer.Option(
-            "--to", help="Format of the data set, and its folder.", rich_help_panel=CONTENT
+            "--to",
+            metavar="FORMAT",
+            help=f"Format of the data set, and its folder: {', '.join(Target.__members__)}.",
+            rich_help_panel=CONTENT,
         ),
     ],
     mask: MaskOptions,
@@ -175,7 +177,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Make a data set of photos and results, in the form that another program reads.
+    """Make a data set for try-on, annotators and trainers.
 
     It goes to a folder named after the format, with a manifest.json that says where everything is
     from. Without an input it takes what an earlier parse left in ./m2fp-out.

@@ -20,10 +20,11 @@ def masks(
     photos: options.MovedPhotos = None,
     model: options.Model = None,
 ) -> None:
-    """Make the masks that generative try-on paints in: white on old clothes, black on what stays.
+    """Make the masks that generative try-on paints in.
 
-    They go to agnostic/, in the photos' size. Face, hair, hands, feet, other people and what is
-    carried in front stay. Without an input it takes what an earlier parse left in ./m2fp-out.
+    White is painted, black stays: face, hair, hands, feet, other people and what is carried in
+    front. They go to agnostic/, in the photos' size. Without an input it takes what an earlier
+    parse left in ./m2fp-out.
     """
     from m2fp_cli.exports import find_format
     from m2fp_cli.exports.format import ExportSettings
