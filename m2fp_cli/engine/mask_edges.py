@@ -33,8 +33,9 @@ _REGULARIZATION = 1e-3  # the filter's epsilon, added to the variance of colours
 # decide where it ends.
 _LOGIT_LIMIT = 3.0
 _LOGIT_GAIN = 2.0  # the filtered logits are multiplied by this, so that scores keep their scale
-_MIN_PROBABILITY = 0.001  # a query whose best class is less likely than this is left out: of 70 queries,
-# thirty of just under 0.01 moved a label in 3 of 10000 pixels
+# A query whose best class is less likely than this is left out. Of the starter's 70 queries, thirty
+# of just under 0.01 together moved the label of 3 pixels in 10000.
+_MIN_PROBABILITY = 0.001
 _MARGIN_CELLS = 3  # around a mask: one for its window, one for the coefficients', one to scale from
 
 
