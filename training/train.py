@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,13 @@ class Trainer:
         out: Path,
         workers: int,
         start: Sequence[Path] = (),
+        watch: Callable[[Trainer, float], None] | None = None,
     ) -> None:
-        """Read the photos of the recipe's sources and build or resume the run in ``out``."""
-        self.recipe, self.out, self.workers = recipe, out, workers
+        """Read the photos of the recipe's sources and build or resume the run in ``out``.
+
+        ``watch`` sees the run and the loss of each step; without it the log is also printed.
+        """
+        self.recipe, self.out, self.workers, self.watch = recipe, out, workers, watch
         self.config = parse_config(recipe.configuration)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.team = Team.join(self.device)
@@ -96,6 +100,8 @@ class Trainer:
         criterion = self.criteria[progress.decay_from is not None]
         losses = take_step(self.run, self.recipe, criterion, batch.to(self.device), self.team)
         progress.step += 1
+        if self.watch is not None:
+            self.watch(self, float(losses.total.detach()))
         if self.team.leads and progress.step % _LOG_EVERY == 0:
             parts = {name: round(float(value.detach()), 4) for name, value in losses.parts.items()}
             self._log(
@@ -109,7 +115,8 @@ class Trainer:
         line = json.dumps({"time": time.strftime("%H:%M:%S"), **values})
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
             file.write(line + "\n")
-        print(line, flush=True)
+        if self.watch is None:
+            print(line, flush=True)
 
     def _save(self, folder: Path | None = None) -> float:
         folder = self.out if folder is None else folder

@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.layout import IMAGE_SUFFIXES, RESULT_SUFFIXES
@@ -39,24 +40,23 @@ _DEVICES = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class FoundImage:
-    """A photo before it has a key.
+class FoundImage(NamedTuple):
+    """A photo before it has a key; of a type that is quick to write to the disk and to read.
 
     Attributes:
         place: relative posix path the results mirror, with the photo's suffix.
-        source: absolute path of the photo.
+        source: absolute path of the photo, as text.
         stamp: what the listing says of the file; None if nobody asked.
     """
 
     place: str
-    source: Path
+    source: str
     stamp: FileStamp | None = None
 
     @property
     def order(self) -> tuple[str, str]:
         """What photos are sorted by."""
-        return self.place, os.fspath(self.source)
+        return self.place, self.source
 
 
 def has_image_suffix(name: str) -> bool:

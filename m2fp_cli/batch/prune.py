@@ -97,20 +97,20 @@ def _find_gone(sources: dict[str, str]) -> tuple[set[str], dict[str, int]]:
     """Photos that are not there, and the absent folders with their numbers of photos."""
     missing: dict[Path, set[str]] = defaultdict(set)
     for source, key in sources.items():
-        if not os.path.lexists(source) and _is_reachable(Path(source)):
+        if _is_gone(source):
             missing[_input_of(Path(source), key)].add(source)
     absent = {str(root): len(some) for root, some in missing.items() if not _holds_anything(root)}
     gone = {one for root, some in missing.items() if str(root) not in absent for one in some}
     return gone, absent
 
 
-def _is_reachable(source: Path) -> bool:
-    """Whether a photo is surely not there: a path of which no part is closed to us."""
+def _is_gone(source: str) -> bool:
+    """Whether a photo is surely not there: no part of its path is closed to us."""
     try:
         os.lstat(source)
     except (FileNotFoundError, NotADirectoryError):
-        return source.is_absolute()
-    except (OSError, ValueError):  # no permission, an error of the disk
+        return Path(source).is_absolute()
+    except (OSError, ValueError):  # no permission, an error of the disk, not a path
         return False
     return False
 

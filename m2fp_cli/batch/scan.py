@@ -97,9 +97,9 @@ def name_photos(found: Iterable[FoundImage], *, output: Path | None) -> Scan:
             notes.append(named.note)
         image = named.image
         if len(os.fsencode(named.key)) <= room:
-            tasks.append(ImageTask(image.source, named.key, listed=image.stamp))
+            tasks.append(ImageTask(Path(image.source), named.key, listed=image.stamp))
         else:
-            failures.append(ScanFailure(image.source, "unsupported", TOO_DEEP))
+            failures.append(ScanFailure(Path(image.source), "unsupported", TOO_DEEP))
     ordered.close()
     return Scan(tasks, tuple(failures), tuple(notes))
 
@@ -158,12 +158,12 @@ def _each_once(
     def real(pair: tuple[FoundImage, Path]) -> str:
         image, named = pair
         if named not in reals:
-            reals[named] = _real_entry(named) if named == image.source else real_path(named)
-        return os.fspath(reals[named] / image.source.relative_to(named))
+            reals[named] = _real_entry(named) if str(named) == image.source else real_path(named)
+        return os.fspath(reals[named] / Path(image.source).relative_to(named))
 
     for _, same in itertools.groupby(sorted_on_disk(found, key=real), key=real):
         first, *others = same
-        repeated += [image.source for image, _ in others]
+        repeated += [Path(image.source) for image, _ in others]
         yield first
 
 

@@ -116,14 +116,14 @@ class Walk:
 
     def photo(self, source: Path, place: str) -> FoundImage:
         """A photo at a place below the inputs."""
-        found = FoundImage(self.rules.key_place(place), source)
+        found = FoundImage(self.rules.key_place(place), os.fspath(source))
         if not self.rules.stamps:
             return found
         try:
             status = source.stat()
         except (OSError, ValueError):
             return found
-        return replace(found, stamp=FileStamp(status.st_size, status.st_mtime_ns))
+        return found._replace(stamp=FileStamp(status.st_size, status.st_mtime_ns))
 
     def all_notes(self) -> list[str]:
         """What was left out, the system's folders summed up in one sentence."""

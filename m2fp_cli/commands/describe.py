@@ -14,19 +14,21 @@ def describe(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
     model: options.Model = None,
 ) -> None:
-    """Make a table of everybody: place and size, parts that are seen, garments and their colours.
+    """Make a table of people, their garments and colours.
 
-    It goes to describe/ as people.csv and people.jsonl, and as people.parquet if pyarrow is
-    installed; also how much bare skin is seen, and which way people face, with a confidence. What
-    the labels do not know (belts, bags, jewellery) is not in it. Without an input it takes what an
+    A line for each person: place and size, parts that are seen, garments with their colours, how
+    much bare skin is seen, and which way they face, with a confidence. What the labels do not know
+    (belts, bags, jewellery) is not in it. It goes to describe/ as people.csv and people.jsonl, and
+    as people.parquet if pyarrow is installed. Without an input it takes what an
     earlier parse left in ./m2fp-out.
     """
     from m2fp_cli.exports.format import ExportSettings
     from m2fp_cli.jobs.inputs import PhotoInputs
 
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export("describe", asked, ExportSettings(), model, batch)

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
     from m2fp_cli.jobs.inputs import PhotoInputs
 
 EXAMPLES = """\
-m2fp export --to viton-hd
-m2fp export photos --to coco -o dataset --model starter
-m2fp export --to comfyui --category dress --rule fashn"""
+m2fp export --to comfyui --category dress --rule fashn
+m2fp export photos --to coco -o dataset --model starter"""
 
 OWN_COMMANDS = {"agnostic": "masks", "describe": "describe"}
 """Formats that ``--to`` does not take, since they have a command of their own."""
@@ -108,13 +107,17 @@ def export(
     to: Annotated[
         Target,
         typer.Option(
-            "--to", help="Format of the data set, and its folder.", rich_help_panel=CONTENT
+            "--to",
+            metavar="FORMAT",
+            help=f"Format of the data set, and its folder: {', '.join(Target.__members__)}.",
+            rich_help_panel=CONTENT,
         ),
     ],
     mask: MaskOptions,
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -174,7 +177,7 @@ def export(
         ),
     ] = None,
 ) -> None:
-    """Make a data set of photos and results, in the form that another program reads.
+    """Make a data set for try-on, annotators and trainers.
 
     It goes to a folder named after the format, with a manifest.json that says where everything is
     from. Without an input it takes what an earlier parse left in ./m2fp-out.
@@ -197,7 +200,7 @@ def export(
         split=wanted.split if split is None else parse_split(split),
         mapping=None if label_set is None else load_mapping(label_set),
     )
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export(wanted.name, asked, settings, model, batch)
 
 

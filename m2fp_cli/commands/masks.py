@@ -15,14 +15,16 @@ def masks(
     batch: options.BatchOptions,
     found: options.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
+    files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
     model: options.Model = None,
 ) -> None:
-    """Make the masks that generative try-on paints in: white on old clothes, black on what stays.
+    """Make the masks that generative try-on paints in.
 
-    They go to agnostic/, in the photos' size. Face, hair, hands, feet, other people and what is
-    carried in front stay. Without an input it takes what an earlier parse left in ./m2fp-out.
+    White is painted, black stays: face, hair, hands, feet, other people and what is carried in
+    front. They go to agnostic/, in the photos' size. Without an input it takes what an earlier
+    parse left in ./m2fp-out.
     """
     from m2fp_cli.exports import find_format
     from m2fp_cli.exports.format import ExportSettings
@@ -31,5 +33,5 @@ def masks(
 
     people = parse_people(mask.people or find_format("agnostic").people, "--person")
     settings = ExportSettings(people=people, mask=mask.settings())
-    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules())
+    asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export("agnostic", asked, settings, model, batch)

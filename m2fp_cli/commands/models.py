@@ -176,10 +176,10 @@ def export_model(
     ] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model for ONNX Runtime or OpenVINO, with a short program that parses without torch.
+    """Write a model for ONNX Runtime or OpenVINO.
 
-    The folder also gets a README of inputs and outputs. If the runtime is installed here, the
-    network is run in it and compared with torch.
+    The folder gets a short program that parses without torch, and a README of inputs and outputs.
+    If the runtime is installed here, the network is run in it and compared with torch.
     """
     from m2fp_cli.deploy.package import deploy_model
     from m2fp_cli.models.progress import show_download

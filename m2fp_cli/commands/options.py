@@ -67,7 +67,7 @@ FilesFrom = Annotated[
         "--files-from",
         metavar="FILE",
         help="Take the photos of a list: one made by m2fp scan, or a path a line; - is standard "
-        "input. With --shard, a list of m2fp scan is cut into slices.",
+        "input. With --shard, parse, colorize and tryon cut a list of m2fp scan into slices.",
         show_default=False,
         rich_help_panel=INPUT,
     ),

@@ -1,4 +1,4 @@
-"""``m2fp tryon``: accessories and fabrics on the people of parsed photos.
+"""``m2fp tryon``: accessories, garments and fabrics on the people of parsed photos.
 
 The options of what is worn come from ``tryon.kinds``.
 """
@@ -27,6 +27,14 @@ class Layer(str, Enum):
 
     OUTER = "outer"
     INNER = "inner"
+
+
+class Shows(str, Enum):
+    """What the picture of a top shows."""
+
+    AUTO = "auto"
+    GARMENT = "garment"
+    FABRIC = "fabric"
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,14 @@ def tryon(
             rich_help_panel=WEAR,
         ),
     ] = Layer.OUTER,
+    shows: Annotated[
+        Shows,
+        typer.Option(
+            "--as",
+            help="What the picture of a top shows; auto tells it by its outline.",
+            rich_help_panel=WEAR,
+        ),
+    ] = Shows.AUTO,
     picture_format: Annotated[
         options.PictureFormat,
         typer.Option(
@@ -118,7 +134,7 @@ def tryon(
     ] = options.PictureFormat.PNG,
     page: options.Page = False,
 ) -> None:
-    """Put hats, glasses, earrings, necklaces and fabrics on people.
+    """Put hats, glasses, earrings, necklaces, garments and fabrics on people.
 
     Writes to tryon/ a picture of each photo, and a JSON record that says where everything was put,
     which checks it passed, and why somebody was left out. Without an input it takes what an earlier
@@ -132,7 +148,13 @@ def tryon(
     from m2fp_cli.terminal import displayable
 
     settings = FittingSettings(
-        items, parse_people(people), match_light, shadow, layer.value, picture_format.value
+        items,
+        parse_people(people),
+        match_light,
+        shadow,
+        layer.value,
+        shows.value,
+        picture_format.value,
     )
     settings.load_outfit()  # a wrong file is said before anything is parsed
     run_options = batch.run_options()

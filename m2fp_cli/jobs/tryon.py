@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from m2fp_cli.records.results import ParsingResult
     from m2fp_cli.tryon.fitting import Outfit, TryOn
 
-_FITTING_VERSION = "9"  # part of the signature: raise it when the same settings look different
+_FITTING_VERSION = "10"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
 
 
@@ -38,6 +38,7 @@ class FittingSettings:
         match_light: light accessories like the photo.
         shadow: let accessories throw shadows.
         layer: ``outer`` or ``inner``: which of two tops over each other is meant.
+        picture: ``auto``, ``garment`` or ``fabric``: what the picture of a top shows.
         picture_format: png, jpg or webp.
     """
 
@@ -46,6 +47,7 @@ class FittingSettings:
     match_light: bool = True
     shadow: bool = True
     layer: str = "outer"
+    picture: str = "auto"
     picture_format: str = "png"
 
     def load_outfit(self) -> Outfit:
@@ -61,6 +63,7 @@ class FittingSettings:
             match_light=self.match_light,
             shadow=self.shadow,
             layer=self.layer,
+            picture=self.picture,
         )
 
 
@@ -92,6 +95,7 @@ class FittingJob:
             "light": str(settings.match_light),
             "shadow": str(settings.shadow),
             "layer": settings.layer,
+            "picture": settings.picture,
             "format": settings.picture_format,
         }
 

@@ -21,7 +21,7 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import number_of, read_json
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
-from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number
+from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 
 MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
@@ -68,19 +68,20 @@ def find_accessory(reference: str, kind: str | None = None) -> Path:
     )
 
 
-def load_item(reference: str, kind_name: str) -> Item:
+def load_item(reference: str, kind_name: str, sort: PictureSort = PictureSort.AUTO) -> Item:
     """Read something to wear.
 
     Args:
         reference: what the kind takes: a picture file, a name, a colour.
         kind_name: a member of ``kinds.KIND_NAMES``.
+        sort: whether a picture for the body shows a garment or a fabric.
 
     Raises:
         UsageError: it does not exist, or cannot be worn as that.
     """
     kind = kind_of(kind_name)
     if isinstance(kind, BodyKind):
-        return kind.load(reference)
+        return kind.load(reference, sort)
     return load_accessory(reference, kind_name)
 
 

@@ -131,11 +131,13 @@ def build_figure(
         result: the parsed photo.
         person: one of its people.
         window_xyxy: half-open box; clipped to the photo, and to a multiple of the stride.
-        stride: every how many pixels of the photo are looked at.
+        stride: every how many pixels of the photo are looked at; all of them where the photo is
+            narrower than that.
     """
     height, width = result.image_hw
     x0, y0 = max(window_xyxy[0], 0), max(window_xyxy[1], 0)
     x1, y1 = max(min(window_xyxy[2], width), x0), max(min(window_xyxy[3], height), y0)
+    stride = stride if min(x1 - x0, y1 - y0) >= stride else 1
     first, counts = stride // 2, ((y1 - y0) // stride, (x1 - x0) // stride)
     cut = tuple(
         slice(start + first, start + stride * count, stride)

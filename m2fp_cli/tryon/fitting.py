@@ -19,9 +19,9 @@ from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.catalog import load_item
 from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
-from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item
+from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
-from m2fp_cli.tryon.lighting import measure_light
+from m2fp_cli.tryon.lighting import Light, measure_light
 from m2fp_cli.tryon.one_garment import find_top_instances
 from m2fp_cli.tryon.recognized import why_left_alone
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
@@ -74,6 +74,7 @@ def load_outfit(
     match_light: bool = True,
     shadow: bool = True,
     layer: str = "outer",
+    picture: str = "auto",
 ) -> Outfit:
     """Read what is to be worn.
 
@@ -82,6 +83,7 @@ def load_outfit(
         match_light: whether accessories get the light of the photo.
         shadow: whether accessories throw shadows.
         layer: ``outer`` or ``inner``: which of two tops over each other is meant.
+        picture: ``garment`` or ``fabric``: what the picture of a top shows; ``auto`` looks.
 
     Raises:
         UsageError: there is no such kind or layer, or something cannot be worn.
@@ -89,8 +91,10 @@ def load_outfit(
     unknown = [kind for kind in worn if kind not in KIND_NAMES]
     if unknown:
         raise UsageError(f"there is no kind {unknown[0]!r}; kinds are {', '.join(KIND_NAMES)}")
+    if picture not in list(PictureSort):
+        raise UsageError(f"picture must be auto, garment or fabric, got {picture!r}")
     items = [
-        load_item(item, kind) if isinstance(item, str) else item
+        load_item(item, kind, PictureSort(picture)) if isinstance(item, str) else item
         for kind in KIND_NAMES
         if (item := worn.get(kind)) is not None
     ]
@@ -193,27 +197,30 @@ class _Fitting:
             figure = build_figure(self.result, person, window, head_stride(window))
             frame = fit_head(self.photo[figure.window], figure)
         on_head = self.outfit.on_head
-        records = self._dress_body(person, frame)
+        light = None
+        if self.outfit.match_light and figure is not None and isinstance(frame, HeadFrame):
+            light = measure_light(self.photo, figure, frame)
+        records = self._dress_body(person, frame, light)
         if figure is None or isinstance(frame, SkipReason):
             reason = frame.value if isinstance(frame, SkipReason) else ""
             records += [ItemRecord(item.kind, item.name, reason) for _, item in on_head]
             return PersonRecord(person.person_id, frame, tuple(records))
-        lit = self.outfit.match_light and on_head
-        light = measure_light(self.photo, figure, frame) if lit else None
         shadow = self.outfit.shadow
         wearer = Wearer(self.image, self.result, person, figure, frame, light, shadow)
         records += [kind.wear(wearer, item) for kind, item in on_head[::-1]]
         return PersonRecord(person.person_id, frame, tuple(records))
 
-    def _dress_body(self, person: Person, frame: HeadFrame | SkipReason) -> list[ItemRecord]:
+    def _dress_body(
+        self, person: Person, frame: HeadFrame | SkipReason, light: Light | None
+    ) -> list[ItemRecord]:
         """Paint what needs no face on one person."""
         on_body = self.outfit.on_body[::-1]
         reason = why_left_alone(person, self.result.labels)
         if reason:
             return [ItemRecord(item.kind, item.name, reason) for _, item in on_body]
-        return [kind.wear(self._body(person, frame), item) for kind, item in on_body]
+        return [kind.wear(self._body(person, frame, light), item) for kind, item in on_body]
 
-    def _body(self, person: Person, frame: HeadFrame | SkipReason) -> Body:
+    def _body(self, person: Person, frame: HeadFrame | SkipReason, light: Light | None) -> Body:
         """The person for what needs no face; without a face, U is guessed from their size."""
         x0, _, x1, _ = person.box_xyxy
         guess = max(np.sqrt(person.mask.area) / _UNITS_PER_BODY, _MIN_UNIT)
@@ -221,4 +228,4 @@ class _Fitting:
         unit = min(float(unit), _MAX_UNIT_SHARE * (x1 - x0))
         known = frame if isinstance(frame, HeadFrame) else None
         layer, instances = self.outfit.layer, self.top_instances
-        return Body(self.image, self.result, person, known, unit, layer, instances)
+        return Body(self.image, self.result, person, known, unit, layer, instances, light)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Protocol
 
 from m2fp_cli.arrays import BoolArray, Point
@@ -22,6 +23,14 @@ class Item(Protocol):
     @property
     def name(self) -> str:
         """Its own name, for records."""
+
+
+class PictureSort(str, Enum):
+    """What the picture of something for the body shows: the thing itself, or its fabric."""
+
+    AUTO = "auto"
+    GARMENT = "garment"
+    FABRIC = "fabric"
 
 
 @dataclass(frozen=True)
@@ -81,14 +90,15 @@ class BodyKind(Kind):
     """A kind that needs no face: it changes what is worn already.
 
     Attributes:
-        load: reads an item from a file, a name or a colour.
+        load: reads an item from a file, a name or a colour; its second argument says what a
+            picture shows.
         from_picture: makes an item of a picture.
         find_faults: what is wrong with a picture as this kind, in sentences.
         wear: puts an item on a person.
         needs_instances: whether wearing looks at the network's own instances.
     """
 
-    load: Callable[[str], Item]
+    load: Callable[[str, PictureSort], Item]
     from_picture: Callable[[Accessory], Item]
     find_faults: Callable[[Accessory], list[str]]
     wear: Callable[[Body, Any], ItemRecord]

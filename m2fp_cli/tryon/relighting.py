@@ -58,7 +58,7 @@ def match_light(layer: Layer, light: Light, frame: HeadFrame, seed: int) -> Laye
         return layer
     balance = np.asarray(light.balance_bgr, dtype=np.float32)
     luminance = layer.color[::step, ::step][solid] @ (balance * LUMINANCE_BGR)
-    gain = _exposure_gain(luminance, light) * balance
+    gain = exposure_gain(luminance, light) * balance
     layer = _blur_layer(layer, math.sqrt(max(light.blur**2 - SPRITE_BLUR**2, 0.0)))
     color = np.empty_like(layer.color)
     gain_of_row = np.tile(gain.astype(np.float32), color.shape[1])
@@ -74,8 +74,13 @@ def match_light(layer: Layer, light: Light, frame: HeadFrame, seed: int) -> Laye
     return replace(layer, color=color, noise=_make_grain(layer, light, seed))
 
 
-def _exposure_gain(luminance: FloatArray, light: Light) -> float:
-    """Gain that brings the accessory's range of luminance, (N,), inside the person's."""
+def exposure_gain(luminance: FloatArray, light: Light) -> float:
+    """Gain that brings the range of luminance of an accessory inside the person's.
+
+    Args:
+        luminance: (N,) float32 linear, of its pixels.
+        light: what was measured on the person.
+    """
     high = np.percentile(luminance, BRIGHT_PERCENTILE)
     gain = 1.0
     if high > light.high:

@@ -59,6 +59,7 @@ class Body:
         layer: which of two tops over each other is meant.
         top_instances: (H, W) bool by label: the network's own instances of each top, which may
             overlap.
+        light: what is measured on them; None where it is not known or not to be matched.
     """
 
     photo_bgr: Picture
@@ -68,6 +69,7 @@ class Body:
     unit: float
     layer: TopLayer
     top_instances: Mapping[str, BoolArray]
+    light: Light | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from pathlib import Path
 
 from m2fp_cli.batch.keys import (
     FoundImage,
@@ -33,6 +32,6 @@ def test_keys_in_bounded_memory_are_those_of_the_rules():
     for _ in range(300):
         places = ["/".join(dice.choices(parts, k=dice.randint(1, 3))) for _ in range(12)]
         places.sort()  # some more than once
-        found = [FoundImage(place, Path(f"/{number}")) for number, place in enumerate(places)]
+        found = [FoundImage(place, f"/{number}") for number, place in enumerate(places)]
         folders = {one for place in places for one in folders_of(place) if is_result_name(one)}
         assert [named.key for named in assign_keys(found, folders)] == slow_keys(places), places

@@ -49,6 +49,11 @@ def test_every_option_says_what_it_does_in_a_group(words):
         assert first[0].isupper(), option.help
 
 
+def test_lists_are_taken_wherever_photos_are():
+    for words in ("parse", "colorize", "tryon", "export", "masks", "describe"):
+        assert "--files-from FILE" in show_help(words), words
+
+
 def test_arguments_are_in_brackets_only_where_they_may_be_left_out():
     assert "scan [OPTIONS] INPUT...\n" in show_help("scan")
     assert "colorize [OPTIONS] [INPUT]...\n" in show_help("colorize")

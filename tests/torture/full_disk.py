@@ -7,8 +7,8 @@ from tests.torture.photos import inspect_output, results_of, write_photos
 from tests.torture.setting import Setting
 
 _PHOTOS = 12
-_DISKS = ("size=8k", "size=40k", "size=64k,nr_inodes=40", "size=16m,nr_inodes=3",
-          "size=16m,nr_inodes=12", "size=16m,nr_inodes=25")  # fmt: skip
+_DISKS = ("size=64k,nr_inodes=40", "size=16m,nr_inodes=25", "size=8k", "size=40k",
+          "size=16m,nr_inodes=3", "size=16m,nr_inodes=12")  # fmt: skip
 
 
 def run(setting: Setting) -> None:
@@ -17,7 +17,8 @@ def run(setting: Setting) -> None:
     write_photos(photos, _PHOTOS)
     setting.run("parse", photos, "-r", "-o", quiet, "-q")
     kept = []
-    for number, options in enumerate(_DISKS):
+    disks = _DISKS[: setting.count(len(_DISKS))]
+    for number, options in enumerate(disks):
         with small_disk(setting.folder / f"disk{number}", options) as disk:
             output = disk / "out"
             words = ("parse", photos, "-r", "-o", output, "-q")
@@ -36,6 +37,6 @@ def run(setting: Setting) -> None:
             same = results_of(output) == results_of(quiet)
             setting.expect(same, f"{options}: with room again, other results than elsewhere")
     setting.figures += [
-        f"{len(_DISKS)} disks",
+        f"{len(disks)} disks",
         f"{'+'.join(map(str, kept))} of {_PHOTOS} photos kept when full, all after making room",
     ]

@@ -20,6 +20,7 @@ from tests.torture.setting import Answer, Setting
 _PHOTOS = 60
 _KILLS = 40
 _SECONDS_TO_VANISH = 20.0
+_AT_THE_START = 0.05  # share of the moments before there are workers in which one strikes
 _WEIGHTS = {"worker": 6, "fork server": 2, "helper": 1, "run": 1}
 
 
@@ -54,6 +55,8 @@ def _storm(
     while process.poll() is None and sum(kills.values()) < setting.count(_KILLS):
         time.sleep(rng.uniform(0.1, 1.5))
         kinds = family_of(process.pid)
+        if not kinds.get("worker") and rng.random() > _AT_THE_START:
+            continue
         kind = rng.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0]
         if not kinds.get(kind):
             continue

@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 
 from m2fp_cli.batch.history import manifest_name, read_history
 from m2fp_cli.batch.lock import hold_output, who_holds
-from m2fp_cli.batch.scan import written_files
+from m2fp_cli.batch.written import written_files
 from m2fp_cli.commands.status import read_status
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.evaluation.dataset import LabelledPhoto, read_truth
@@ -266,7 +266,7 @@ def _maps(folder: Path, _model: Path) -> Reader:
             (output / name / "a.png").write_bytes(data)
         (folder / "x.png").write_bytes(data)
         read_label_map(folder / "x.png", CIHP)
-        read_truth(truth)
+        read_truth(truth, CIHP)
         read_result_maps(tree, "a")
 
     return Reader(read, files[:1], damaged_bytes(files))

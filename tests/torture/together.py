@@ -85,7 +85,7 @@ def _is_of_one_photo(document: Path, output: Path, folders: list[Path]) -> bool:
     labels = read_label_map(output / "labels" / key.with_suffix(".png"), CIHP)
     digests = [digest_file(folder / key.with_suffix(".jpg")) for folder in folders]
     is_known = stored.provenance.sha256 in digests
-    return is_known and np.array_equal(labels, stored.result.semantic_map)
+    return is_known and np.array_equal(labels.semantic_map, stored.result.semantic_map)
 
 
 def race_of(setting: Setting, *commands: tuple[str | Path, ...]) -> list[Answer]:

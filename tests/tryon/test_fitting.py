@@ -7,7 +7,9 @@ import json
 import numpy as np
 import pytest
 
+from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.errors import UsageError
+from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.catalog import list_accessories, load_accessory
 from m2fp_cli.tryon.fitting import Outfit, load_outfit, try_on
 from m2fp_cli.tryon.head import HeadFrame
@@ -47,6 +49,16 @@ def test_a_tiny_face_is_skipped_with_a_reason_and_left_as_it_is():
     done = wear(drawn, {"hat": "cap"})
     assert record_of(done).reason == "the face is too small"
     assert not changed(drawn, done).any()
+
+
+@pytest.mark.parametrize("hw", [(1, 900), (900, 1), (3, 400), (2, 2)])
+def test_a_photo_of_hardly_any_rows_is_skipped_with_a_reason(hw):
+    semantic = np.full(hw, CIHP.id_of("Face"), np.uint8)
+    result = result_from_maps(CIHP, semantic, np.ones(hw, np.uint16))
+    outfit = Outfit((load_accessory("fedora", "hat"), load_accessory("round", "glasses")))
+    photo = np.zeros((*hw, 3), np.uint8)
+    items = try_on(photo, result, outfit).people[0].items
+    assert all(item.reason for item in items)
 
 
 def test_somebody_seen_from_behind_still_wears_a_top():

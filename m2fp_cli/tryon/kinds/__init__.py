@@ -35,7 +35,7 @@ KINDS = (
     KindLine("glasses", f"Glasses: a {_PICTURE}."),
     KindLine("earrings", f"Earrings: a {_PICTURE}."),
     KindLine("necklace", f"Necklace: a {_PICTURE}."),
-    KindLine("top", "Fabric for the top: a picture, a name, or a colour such as #7a1f3d."),
+    KindLine("top", "Top: a garment's or a fabric's picture, a name, or a colour such as #7a1f3d."),
 )
 """In the order of the options. People are dressed in the reverse order: a hat comes last."""
 

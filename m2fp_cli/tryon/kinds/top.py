@@ -1,12 +1,15 @@
-"""Tops: another colour or fabric on the garment that is worn, with its folds and its light."""
+"""Tops: another garment in place of the one that is worn, or another colour or fabric on it."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.figure import build_figure, person_window
+from m2fp_cli.tryon.flat_garment import FlatGarment, flat_garment
 from m2fp_cli.tryon.garment import (
     MIN_AREA,
     Cloth,
@@ -17,10 +20,12 @@ from m2fp_cli.tryon.garment import (
     plain_cloth,
     recolor,
 )
-from m2fp_cli.tryon.kind import BodyKind, Number
+from m2fp_cli.tryon.garment_outline import NotFlat
+from m2fp_cli.tryon.kind import BodyKind, Number, PictureSort
 from m2fp_cli.tryon.morphology import erode
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
+from m2fp_cli.tryon.worn_garment import dress
 from m2fp_cli.tryon.worn_top import find_top
 
 SMALLEST_TILE = 32  # pixels a side of a fabric's picture
@@ -35,39 +40,101 @@ LIMITS = {
 }
 """What is measured, and the range in which it is good."""
 
+GARMENT_LIMITS = {
+    "color_miss_de": (0.0, 8.0),  # of chroma; lightness follows the light of the photo
+    "changed_outside_px": (0.0, 0.0),
+    "body_seen": (0.6, 1.0),  # share of the garment's body
+    "stretch": (1.0, 1.25),
+}
+"""The same for a garment."""
+
+GARMENT_STYLES = ("garment", "jacket")  # of a picture's JSON
 RIM_WIDTH = 3  # of the edge that is compared with the rest, pixels
 
 
-def load_cloth(reference: str) -> Cloth:
-    """Read a cloth.
+def load_top(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth | FlatGarment:
+    """Read a garment, or a cloth for the one that is worn.
 
     Args:
-        reference: ``#rrggbb``, a picture file, or the name of a fabric that comes with the tool.
+        reference: ``#rrggbb``, a picture file, or the name of one that comes with the tool.
+        sort: what a picture is.
 
     Raises:
-        UsageError: it is none of them.
+        UsageError: it is none of them, or does not show what it must.
     """
     color = color_of(reference)
     if color is not None:
         return plain_cloth(reference, color)
-    return cloth_of(load_accessory(reference, "top"))
+    return top_of(load_accessory(reference, "top"), sort)
 
 
-def cloth_of(fabric: Accessory) -> Cloth:
-    """Cloth with the pattern of a picture."""
-    return picture_cloth(fabric.name, fabric.bgra, fabric.numbers["tile_units"])
+def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | FlatGarment:
+    """The garment that a picture shows, or cloth with its pattern.
+
+    Without being told, a picture that is cut out or on a near-white ground and has the outline of
+    a top is a garment.
+
+    Args:
+        picture: of either.
+        sort: what it is.
+
+    Raises:
+        UsageError: it is said to be a garment, and does not show one.
+    """
+    if sort is PictureSort.AUTO and picture.style == "fabric":
+        sort = PictureSort.FABRIC
+    if sort is not PictureSort.FABRIC:
+        try:
+            return flat_garment(picture)
+        except NotFlat as error:
+            if sort is PictureSort.GARMENT or picture.style in GARMENT_STYLES:
+                raise UsageError(f"{picture.name}: cannot be worn as a garment: {error}") from error
+    return picture_cloth(picture.name, picture.bgra, picture.numbers["tile_units"])
 
 
-def wear_top(body: Body, cloth: Cloth) -> ItemRecord:
-    """Give a person's top another cloth.
+def wear_top(body: Body, top: Cloth | FlatGarment) -> ItemRecord:
+    """Give a person another top.
 
     Args:
         body: whose photo is painted on, in place.
-        cloth: the new cloth.
+        top: a garment, or a cloth for the top that is worn.
 
     Returns:
         what was done and how well it went, or why nothing was.
     """
+    return wear_garment(body, top) if isinstance(top, FlatGarment) else wear_cloth(body, top)
+
+
+def wear_garment(body: Body, garment: FlatGarment) -> ItemRecord:
+    """Put a garment on a person in place of their top; see ``wear_top``."""
+    try:
+        done = dress(body, garment)
+    except NotWearable as reason:
+        return ItemRecord("top", garment.name, str(reason))
+    numbers = {
+        "collar_xy": done.collar_xy,
+        "sleeves_px": done.sleeves_px,
+        "length_ratio": done.fit.tucked,
+        "stretch": done.fit.stretch,
+    }
+    changed = (done.window_bgr != done.before_bgr).any(axis=2) & ~done.touched
+    measured = {
+        "color_miss_de": float(np.linalg.norm((done.lab - done.target_lab)[1:])),
+        "changed_outside_px": float(np.count_nonzero(changed)),
+        "body_seen": done.seen,
+        "stretch": done.fit.stretch,
+    }
+    notes: tuple[str, ...] = ()
+    if done.patterned:
+        notes = ("the old cloth is patterned, its detail was left out",)
+    if done.uncovered > 0:
+        notes += (f"{done.uncovered:.2f} U^2 of the neck were filled with skin",)
+    checks = tuple(check_limits(measured, GARMENT_LIMITS))
+    return ItemRecord("top", garment.name, "", numbers, checks, notes)
+
+
+def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
+    """Give a person's top another cloth; see ``wear_top``."""
     figure = build_figure(body.result, body.person, person_window(body.person))
     instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
     label = find_top(figure, body.frame, body.unit, body.layer)
@@ -117,13 +184,18 @@ def check_top(done: Recolored) -> list[Check]:
     return check_limits(measured, {**LIMITS, **folds})
 
 
-def find_faults(fabric: Accessory) -> list[str]:
-    """What is wrong with a picture as a fabric, in sentences.
+def find_faults(picture: Accessory) -> list[str]:
+    """What is wrong with a picture as a garment or a fabric, in sentences.
 
     Args:
-        fabric: the picture.
+        picture: of either.
     """
-    if min(fabric.bgra.shape[:2]) >= SMALLEST_TILE:
+    if picture.style in GARMENT_STYLES:
+        try:
+            flat_garment(picture)
+        except NotFlat as error:
+            return [f"it cannot be worn as a garment: {error}"]
+    if min(picture.bgra.shape[:2]) >= SMALLEST_TILE:
         return []
     return [f"the fabric is smaller than {SMALLEST_TILE} pixels a side"]
 
@@ -131,8 +203,8 @@ def find_faults(fabric: Accessory) -> list[str]:
 KIND = BodyKind(
     name="top",
     numbers={"tile_units": Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")},
-    load=load_cloth,
-    from_picture=cloth_of,
+    load=load_top,
+    from_picture=top_of,
     find_faults=find_faults,
     wear=wear_top,
     needs_instances=True,

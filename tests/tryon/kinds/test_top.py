@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.garment import color_of, picture_cloth, plain_cloth
+from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth
 from m2fp_cli.tryon.inspection import find_faults
-from m2fp_cli.tryon.kinds.top import load_cloth
+from m2fp_cli.tryon.kinds.top import load_top
 from tests.support.drawn_people import (
     TOP,
     changed,
@@ -71,11 +71,13 @@ def test_somebody_without_a_top_is_left_alone():
 
 def test_every_sort_of_cloth_is_read(tmp_path):
     for reference in ("#102030", "denim"):
-        tile = load_cloth(reference).tile_bgr
+        cloth = load_top(reference)
+        assert isinstance(cloth, Cloth)
+        tile = cloth.tile_bgr
         assert tile.dtype == np.float32
         assert 0 <= tile.min() <= tile.max() <= 1
     with pytest.raises(UsageError, match=r"no top has this name; use .*denim"):
-        load_cloth(str(tmp_path / "nothing"))
+        load_top(str(tmp_path / "nothing"))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,195 @@
+"""How a flat garment goes onto a body: pairs of points, lengths of sleeves, what is too much."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2fp_cli.arrays import FloatArray
+from m2fp_cli.tryon.body_shape import BodyShape, Limb, NotWearable
+from m2fp_cli.tryon.flat_garment import FlatGarment
+from m2fp_cli.tryon.garment_outline import LEVELS, Points
+
+LONGER = (
+    1.1  # a garment on a body against one whose shoulders are as wide: cloth goes over the chest
+)
+WIDEST_NECK = 0.62  # of the neck's half width, share of the shoulder's
+
+# Sleeves.
+SAME_LENGTH = (0.72, 1.35)  # new over old: the old end is taken
+LONG_SLEEVE = (0.84, 0.72)  # shares of an arm that a long sleeve covers: the old, the new
+LONGEST_SLEEVE = 0.98  # share of an arm from shoulder to wrist
+MAX_FLARE = 1.45  # of a short old sleeve's end over the arm below it, where a longer one goes on
+WIDE_BELOW = 0.14  # where the arm is measured for that, share of its length
+
+# The hem.
+TUCKED = 0.9  # length of what is seen over the new one's: the rest is in the trousers
+MAX_LENGTH = 1.3
+
+# Cloth goes around the body: its middle is less compressed than its sides.
+LEAST_CENTER = 0.62  # slope in the middle over the mean one
+MAX_STRETCH = 1.4  # across against along, of the middle of the body
+STIFFNESS = 0.002  # of the thin plate
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """Where a garment's points go.
+
+    Attributes:
+        body: (N, 2) points on the body, pixels of the maps.
+        picture: (N, 2) the same points in the garment's picture.
+        collar: (2,) lowest point of the neckline on the body.
+        sleeve_length: of each sleeve on the body.
+        scale: pixels of the maps per pixel of the picture.
+        stretch: the larger of across over along and its inverse, in the middle of the body.
+        tucked: share of the garment's length that is seen.
+    """
+
+    body: Points
+    picture: Points
+    collar: Points
+    sleeve_length: tuple[float, float]
+    scale: float
+    stretch: float
+    tucked: float
+
+
+def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: float) -> Fit:
+    """Pair the garment's landmarks with the body's.
+
+    Args:
+        garment: the garment.
+        shape: the body.
+        collar_y: row of the old neckline's lowest point; NaN where it is not seen.
+        unit: U in pixels of the body's maps.
+
+    Raises:
+        NotWearable: it would have to be stretched too much, or uncovers what is not known.
+    """
+    marks = garment.landmarks
+    across_body = float(np.linalg.norm(shape.corner[1] - shape.corner[0]))
+    scale = across_body / float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
+    shoulders, long = shape.shoulders, scale * LONGER
+    half = 0.5 * float(marks.shoulder[1, 0] - marks.shoulder[0, 0])
+    neck, collar_level = [], []
+    for i, side in enumerate((-1, 1)):
+        share = abs(float(marks.neck[i, 0] - marks.collar[0])) / half
+        out = min(share, WIDEST_NECK) * abs(float(shape.corner[i, 0]) - shoulders.middle)
+        point = shoulders.point(side, out)
+        neck.append(point)
+        collar_level.append(point[1])
+    level = float(np.mean(collar_level))
+    depth = long * float(marks.collar[1] - marks.neck[:, 1].mean())
+    natural = level + depth
+    if collar_y < natural and not garment.is_jacket:
+        natural = max(collar_y + 0.06 * unit, level + 0.6 * depth)
+    middle_x = 0.5 * (neck[0][0] + neck[1][0])
+    collar = np.array((middle_x, natural), np.float32)
+    seen, tucked = _hem_share(garment, shape, long)
+    body, picture = [np.array(neck), shape.corner, collar[None]], [
+        marks.neck, marks.shoulder, marks.collar[None],
+    ]  # fmt: skip
+    stretch = 1.0
+    for j in range(LEVELS):
+        v = j * seen
+        flat = np.stack([_at_level(marks.sides[i], v) for i in (0, 1)])
+        worn = shape.sides[:, j]
+        body.append(worn)
+        picture.append(flat)
+        wide = float(np.linalg.norm(worn[1] - worn[0])) / float(np.linalg.norm(flat[1] - flat[0]))
+        if 0 < j < LEVELS - 1:
+            stretch = max(stretch, wide / long)
+        for u in (-0.5, 0.0, 0.5):
+            g = _toward_sides(u, wide, long)
+            body.append((worn[0] + (worn[1] - worn[0]) * (0.5 + u / 2))[None])
+            picture.append((flat[0] + (flat[1] - flat[0]) * (0.5 + g / 2))[None])
+    body[-2], picture[-2] = shape.hem[2][None], _hem_middle(garment, seen)[None]
+    if stretch > MAX_STRETCH:
+        raise NotWearable("the garment would be stretched too much")
+    lengths = tuple(_sleeve_length(long * marks.sleeves[i].length, shape, i) for i in (0, 1))
+    return Fit(
+        np.concatenate(body).astype(np.float32),
+        np.concatenate(picture).astype(np.float32),
+        collar,
+        (lengths[0], lengths[1]),
+        long,
+        stretch,
+        tucked,
+    )
+
+
+def _toward_sides(u: float, wide: float, long: float) -> float:
+    """Where a place across a body lies across the flat garment; both from -1 to 1.
+
+    Args:
+        u: place across the body.
+        wide: width on the body over the flat one.
+        long: the same of lengths; cloth that is narrower on the body goes around it.
+    """
+    middle = float(np.clip(wide / long, LEAST_CENTER, 1.0))
+    return middle * u + (1 - middle) * u**3
+
+
+def _at_level(side: Points, level: float) -> FloatArray:
+    """A point of a side between its levels."""
+    places = np.arange(LEVELS)
+    return np.array([np.interp(level, places, side[:, axis]) for axis in (0, 1)], np.float32)
+
+
+def _hem_share(garment: FlatGarment, shape: BodyShape, long: float) -> tuple[float, float]:
+    """Share of the flat garment's body that is seen, and the length seen over its own."""
+    marks = garment.landmarks
+    own = long * float(marks.hem[2, 1] - marks.shoulder[:, 1].mean())
+    worn = float(shape.hem[2, 1] - shape.corner[:, 1].mean())
+    ratio = worn / own
+    if ratio > MAX_LENGTH:
+        raise NotWearable("the top that is worn is much longer")
+    if ratio >= TUCKED and not shape.cut:
+        return 1.0, ratio
+    flat_body = float(marks.hem[2, 1] - marks.armpit[:, 1].mean())
+    seen = (worn - (own - long * flat_body)) / (long * flat_body)
+    return float(np.clip(seen / TUCKED if not shape.cut else seen, 0.3, 1.0)), ratio
+
+
+def _hem_middle(garment: FlatGarment, seen: float) -> FloatArray:
+    """The middle of the hem in the picture, or of where it goes into the trousers."""
+    marks = garment.landmarks
+    if seen >= 1:
+        return np.asarray(marks.hem[2], np.float32)
+    left, right = (_at_level(side, seen * (LEVELS - 1)) for side in marks.sides)
+    return np.asarray((left + right) / 2, np.float32)
+
+
+def _sleeve_length(natural: float, shape: BodyShape, index: int) -> float:
+    """Length of a sleeve on an arm.
+
+    Raises:
+        NotWearable: the new sleeve is much shorter than the old one.
+    """
+    limb = shape.limbs[index]
+    old, whole = limb.covered, limb.length
+    if natural >= LONG_SLEEVE[1] * whole:
+        if old < LONG_SLEEVE[0] * whole:
+            _check_wide(limb)
+        return old if old >= LONG_SLEEVE[0] * whole else LONGEST_SLEEVE * whole
+    if SAME_LENGTH[0] * old <= natural <= SAME_LENGTH[1] * old:
+        return old
+    if natural > old:
+        _check_wide(limb)
+        return min(natural, LONGEST_SLEEVE * whole)
+    raise NotWearable("the sleeves that are worn are longer than the new ones")
+
+
+def _check_wide(limb: Limb) -> None:
+    """Whether a longer sleeve can go over the old one.
+
+    Raises:
+        NotWearable: the old sleeve ends much wider than the arm below it.
+    """
+    below = limb.covered + WIDE_BELOW * limb.length
+    ends = np.array([limb.covered, min(below, limb.length)], np.float32)
+    end, bare = np.maximum(limb.reach(ends, 1), limb.reach(ends, -1))
+    if limb.covered > 0 and end > MAX_FLARE * bare:
+        raise NotWearable("the sleeves that are worn are too wide")

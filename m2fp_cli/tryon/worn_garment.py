@@ -1,0 +1,336 @@
+"""Put a garment on a person in place of their top, with the old one's folds and light.
+
+Hair, face, hands, bags and everything else that is not the old top or bare skin stays in front.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.imaging.color import to_linear, to_srgb
+from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
+from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
+from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.figure import ARMS, TOPS, Figure, build_figure, person_window
+from m2fp_cli.tryon.flat_garment import FlatGarment
+from m2fp_cli.tryon.garment import MIN_AREA, split_shading
+from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
+from m2fp_cli.tryon.garment_fit import Fit, fit_garment
+from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
+from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.one_garment import join_mislabeled
+from m2fp_cli.tryon.relighting import exposure_gain
+from m2fp_cli.tryon.wearer import Body
+from m2fp_cli.tryon.worn_top import COATS, find_top
+
+ANALYSIS_UNIT = 22.0  # pixels per U at which a body is measured
+MIN_UNIT = 7.0  # pixels; a garment on smaller people is a blur
+
+# What is below the old top.
+MAX_UNCOVERED = 1.1  # of the neck that the old collar hid, U^2
+MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
+COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
+SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
+MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
+
+# Shading.
+DETAIL = 0.75  # power of the old cloth's fine folds
+PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
+LEAST_PLAIN, MOST_PRINTED = 0.45, 0.93  # shares of the old cloth that are not print
+SKIN_SIGMA = 0.22  # of the shading of skin below a new sleeve, U
+SKIN_RANGE = (0.55, 1.5)
+SPREAD_SIGMAS = (0.25, 1.0, 3.0)  # by which shading goes on where none is known, U
+
+# Shadow on skin beside new cloth.
+SHADOW_SIGMA, SHADOW = 0.09, 0.4  # U, share of the light
+
+
+@dataclass(frozen=True, eq=False)
+class Dressed:
+    """A person in a new garment.
+
+    Attributes:
+        window_bgr: (h, w, 3) uint8, the photo in the person's window afterwards.
+        before_bgr: the same before.
+        alpha: (h, w) float32 of the garment.
+        touched: (h, w) bool, all that may have changed.
+        shape: of the body.
+        fit: of the garment.
+        collar_xy: lowest point of the neckline, pixels of the photo.
+        sleeves_px: length of each sleeve, pixels of the photo.
+        seen: share of the garment's body that is not hidden.
+        uncovered: area of the neck that was filled, U^2.
+        patterned: the old cloth has a pattern.
+        lab: (3,) mean color of what is seen of the garment.
+        target_lab: (3,) mean color of the same places in its picture.
+    """
+
+    window_bgr: Picture
+    before_bgr: Picture
+    alpha: FloatArray
+    touched: BoolArray
+    shape: BodyShape
+    fit: Fit
+    collar_xy: tuple[float, float]
+    sleeves_px: tuple[float, float]
+    seen: float
+    uncovered: float
+    patterned: bool
+    lab: FloatArray
+    target_lab: FloatArray
+
+
+def dress(body: Body, garment: FlatGarment) -> Dressed:
+    """Put a garment on a person.
+
+    Args:
+        body: whose photo is painted on, in place.
+        garment: what is worn.
+
+    Raises:
+        NotWearable: it would not look right; nothing is painted.
+    """
+    frame, unit = body.frame, body.unit
+    if frame is None:
+        raise NotWearable("no face is seen from the front")
+    if unit < MIN_UNIT:
+        raise NotWearable("the person is too small")
+    figure = build_figure(body.result, body.person, person_window(body.person))
+    window = body.photo_bgr[figure.window]
+    worn = _worn_top(body, figure, window)
+    stride = max(1, int(unit / ANALYSIS_UNIT))
+    coarse = build_figure(body.result, body.person, figure.window_xyxy, stride)
+    small = worn[stride // 2 :: stride, stride // 2 :: stride]
+    small = small[: coarse.label_map.shape[0], : coarse.label_map.shape[1]]
+    shape = measure_body(coarse, small, frame, unit / stride)
+    collar_y = _old_collar(small, shape, unit / stride)
+    fit = fit_garment(garment, shape, collar_y, unit / stride)
+    warp = warp_garment(garment, shape, fit, (worn.shape[0], worn.shape[1]), stride, unit)
+    return _Painting(body, garment, figure, worn, shape, fit, warp, unit, stride).paint(window)
+
+
+def _worn_top(body: Body, figure: Figure, window: Picture) -> BoolArray:
+    """The top that is worn, (h, w) bool.
+
+    Raises:
+        NotWearable: there is none, or it is more than a top.
+    """
+    label = find_top(figure, body.frame, body.unit, body.layer)
+    if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
+        raise NotWearable("no top is visible")
+    if label in COATS or figure.area(figure.mask(*COATS), body.unit) > 1.0:
+        raise NotWearable("a coat is worn")
+    if label != "UpperClothes":
+        raise NotWearable("a dress is worn")
+    masks = {name: figure.mask(name) for name in TOPS}
+    instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
+    return join_mislabeled(window, masks, instances, label, body.unit)
+
+
+def _old_collar(worn: BoolArray, shape: BodyShape, unit: float) -> float:
+    """Row of the old neckline in the middle; NaN where the garment is not seen there."""
+    middle = shape.shoulders.middle
+    columns = slice(
+        max(round(middle - COLLAR_HALF * unit), 0), round(middle + COLLAR_HALF * unit) + 1
+    )
+    part = worn[:, columns]
+    seen = part.any(axis=0)
+    return float(np.median(np.argmax(part, axis=0)[seen])) if seen.any() else float("nan")
+
+
+@dataclass(frozen=True, eq=False)
+class _Painting:
+    """All that painting a garment looks at; maps are (h, w) in the person's window."""
+
+    body: Body
+    garment: FlatGarment
+    figure: Figure
+    worn: BoolArray
+    shape: BodyShape
+    fit: Fit
+    warp: Warp
+    unit: float
+    stride: int
+
+    def paint(self, window: Picture) -> Dressed:
+        """Paint on the photo in the person's window."""
+        unit, figure = self.unit, self.figure
+        before = window.copy()
+        light = to_linear(window)
+        background = (figure.label_map == 0) & ~figure.other_people
+        worn = extend_mask(light, self.worn, background, unit)
+        sampled = sample(self.garment, self.warp)
+        opening = self._opening(sampled[..., 3])
+        forced = worn & ~opening
+        filled = np.zeros_like(worn) if self.garment.is_jacket else worn & opening
+        seen = self._check_hidden(forced)
+        uncovered = figure.area(filled, unit)
+        under = self._fill_neck(light, filled, uncovered)
+        free = self._free_alpha(sampled[..., 3], background, forced, opening)
+        shading, patterned = self._shading(before, light, worn)
+        color = self._lit(sampled[..., :3], forced) * shading[..., None]
+        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), forced, unit)
+        shadow = self._shadow(free)
+        mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
+        mixed = mixed * (1 - free[..., None]) + np.clip(color, 0, 1) * free[..., None]
+        mixed[forced] = target[forced]
+        touched: BoolArray = forced | filled | (free > 0) | (shadow > 0)
+        cv2.copyTo(to_srgb(mixed), touched.astype(np.uint8), window)
+        alpha = np.where(forced, 1, free).astype(np.float32)
+        solid = alpha > 0.5
+        # The garment's own colors where it is seen, as they would look in its picture.
+        own, now = (
+            np.asarray(cv2.mean(part, solid.astype(np.uint8))[:3], np.float32)
+            for part in (np.ascontiguousarray(sampled[..., :3]), to_linear(window))
+        )
+        lab, target_lab = (to_lab(to_srgb(each[None, None]))[0, 0] for each in (now, own))
+        first, stride = figure.origin_xy, self.stride
+        collar = tuple(float(o + stride * v) for o, v in zip(first, self.fit.collar, strict=True))
+        sleeves = tuple(stride * length for length in self.fit.sleeve_length)
+        return Dressed(
+            window, before, alpha, touched, self.shape, self.fit, (collar[0], collar[1]),
+            (sleeves[0], sleeves[1]), seen, uncovered, patterned, lab, target_lab,
+        )  # fmt: skip
+
+    def _opening(self, alpha: FloatArray) -> BoolArray:
+        """What lies in the opening of the neck."""
+        marks, warp = self.garment.landmarks, self.warp
+        left, right = marks.neck
+        out: BoolArray = (warp.x > left[0]) & (warp.x < right[0]) & (alpha < 0.5)
+        out &= (warp.y < marks.collar[1] + 1) & ~(warp.sleeve & (warp.along > 0.2))
+        return out
+
+    def _check_hidden(self, forced: BoolArray) -> float:
+        """Share of the garment's body that is seen."""
+        outline = np.concatenate(
+            (
+                self.fit.body[:2],
+                self.shape.sides[1],
+                self.shape.hem[::-1],
+                self.shape.sides[0][::-1],
+            )
+        )
+        region = np.zeros(self.worn.shape, np.uint8)
+        cv2.fillPoly(region, [np.round(outline * self.stride).astype(np.int32)], (1,))
+        inside = region.astype(np.bool_)
+        seen = float(np.count_nonzero(forced & inside) / max(np.count_nonzero(inside), 1))
+        if seen < MIN_SEEN:
+            raise NotWearable("too much of the top is hidden")
+        return seen
+
+    def _fill_neck(self, light: FloatArray, filled: BoolArray, area: float) -> FloatArray:
+        """The photo with skin where the old collar was and the new garment is open."""
+        if not filled.any():
+            return light
+        skin = self.figure.mask("Torso-skin")
+        if area > MAX_UNCOVERED or self.figure.area(skin, self.unit) < MIN_SKIN:
+            raise NotWearable("the collar that is worn is higher than the new one")
+        known = skin & ~cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        smooth = _spread(light, known, [s * self.unit for s in (0.12, 0.4, 1.5)])
+        soft = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), max(0.03 * self.unit, 0.7))
+        weight = np.where(filled, 1, np.where(skin, np.clip(2 * soft, 0, 1), 0))[..., None]
+        return np.asarray(light * (1 - weight) + smooth * weight, np.float32)
+
+    def _free_alpha(
+        self, alpha: FloatArray, background: BoolArray, forced: BoolArray, opening: BoolArray
+    ) -> FloatArray:
+        """How much of the garment is over what was bare, (h, w) 0..1."""
+        figure, warp, unit = self.figure, self.warp, self.unit
+        arms, skin = figure.mask(*ARMS), figure.mask("Torso-skin")
+        on_body = (skin | (arms & self._near_shoulders())) & ~warp.sleeve
+        out = np.where(on_body & ~opening, alpha, 0)
+        length = np.mean(self.fit.sleeve_length) * self.stride
+        end = np.clip((1 - warp.along) * length + 0.5, 0, 1)
+        edge = np.clip((1 - np.abs(warp.across)) * 0.7 * unit, 0, 1)
+        bare = arms | skin | (background & self._beside(arms))
+        strip = np.nan_to_num(np.where(warp.sleeve & bare, end * edge, 0))
+        out = np.where(warp.sleeve, strip, out)
+        return np.where(forced, 0, out).astype(np.float32)
+
+    def _near_shoulders(self) -> BoolArray:
+        """Discs around the corners of the shoulders."""
+        out = np.zeros(self.worn.shape, np.uint8)
+        for x, y in self.shape.corner * self.stride:
+            center = round(float(x)), round(float(y))
+            cv2.circle(out, center, round(SHOULDER_SKIN * self.unit), (1,), -1)
+        return out.astype(np.bool_)
+
+    def _beside(self, arms: BoolArray) -> BoolArray:
+        """Background beside a bare arm, as far as a sleeve is wider than it."""
+        side = 2 * round(0.7 * self.unit) + 1
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        return cv2.dilate(arms.astype(np.uint8), disc).astype(np.bool_)
+
+    def _shading(self, bgr: Picture, light: FloatArray, worn: BoolArray) -> tuple[FloatArray, bool]:
+        """Light and folds for the new cloth, (h, w) around 1, and whether the old has a pattern."""
+        luminance, unit = linear_luminance(light), self.unit
+        chroma = to_lab(bgr)[..., 1:]
+        apart = np.linalg.norm(chroma - np.median(chroma[worn], axis=0), axis=2)
+        reference = max(float(np.median(luminance[worn])), 1e-3)
+        log = np.abs(np.log((luminance + 0.1 * reference) / (1.1 * reference)))
+        plain = worn & (apart < PRINT_CHROMA) & (log < PRINT_LOG)
+        spread = float(np.median(apart[worn]))
+        share = np.count_nonzero(plain) / max(np.count_nonzero(worn), 1)
+        used = plain if share > LEAST_PLAIN else worn
+        shading, detail, patterned = split_shading(luminance, used, unit, spread)
+        patterned |= share < MOST_PRINTED
+        folds = np.where(used, shading if patterned else shading * detail**DETAIL, 0)
+        known = used.copy()
+        for label in ARMS:
+            arm = self.figure.mask(label) & ~worn
+            if np.count_nonzero(arm) < MIN_AREA / 4:
+                continue
+            middle = max(float(np.median(luminance[arm])), 1e-3)
+            smooth = _spread(luminance[..., None], arm, [SKIN_SIGMA * unit])[..., 0]
+            folds[arm] = np.clip(smooth[arm] / middle, *SKIN_RANGE)
+            known |= arm
+        spread_out = _spread(folds[..., None].astype(np.float32), known,
+                             [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
+        return np.where(known, folds, spread_out).astype(np.float32), patterned
+
+    def _lit(self, color: FloatArray, forced: BoolArray) -> FloatArray:
+        """The garment's colors in the photo's light, as sharp as the photo."""
+        light = self.body.light
+        if light is None:
+            return color
+        balance = np.asarray(light.balance_bgr, np.float32)
+        gain = exposure_gain(linear_luminance(color[forced][None])[0], light)
+        extra = float(np.sqrt(max(light.blur**2 - SPRITE_BLUR**2, 0)))
+        if extra > 0.3:
+            color = np.asarray(cv2.GaussianBlur(color, (0, 0), min(extra, 3.0)), np.float32)
+        return np.asarray(color * (gain * balance), np.float32)
+
+    def _shadow(self, free: FloatArray) -> FloatArray:
+        """Shadow on skin beside new cloth, (h, w) share of the light."""
+        skin = self.figure.mask(*ARMS, "Torso-skin")
+        soft = cv2.GaussianBlur(free, (0, 0), SHADOW_SIGMA * self.unit)
+        out = np.where(skin & (free < 1), SHADOW * np.minimum(soft, 0.5), 0)
+        return np.where(out > 0.004, out, 0).astype(np.float32)
+
+
+def _spread(values: FloatArray, known: BoolArray, sigmas: list[float]) -> FloatArray:
+    """Means of what is known nearby, (h, w, c); of what is farther away where nothing is near."""
+    weight = known.astype(np.float32)
+    total = np.zeros_like(weight)
+    mean = np.zeros_like(values)
+    share = 1.0
+    for sigma in sigmas:
+        # Wide blurs are done on a smaller picture.
+        step = max(1, int(sigma / 3))
+        size = -(-weight.shape[1] // step), -(-weight.shape[0] // step)
+        parts = [weight, *cv2.split(values * weight[..., None])] if values.shape[2] > 1 else [
+            weight, values[..., 0] * weight,
+        ]  # fmt: skip
+        blurred = []
+        for part in parts:
+            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if step > 1 else part
+            soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
+            blurred.append(cv2.resize(soft, weight.shape[::-1]) if step > 1 else soft)
+        total += share * blurred[0]
+        mean += share * np.dstack(blurred[1:]).reshape(values.shape)
+        share *= 1e-3
+    return np.asarray(mean / np.maximum(total, 1e-12)[..., None], np.float32)

@@ -1,0 +1,80 @@
+"""Drawn garments: what is found in their pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.tryon.flat_garment import cut_ground, flat_garment
+from m2fp_cli.tryon.garment_outline import NotFlat, find_landmarks
+from tests.support.drawn_garments import (
+    ARMPIT_AT,
+    HEM_AT,
+    NECK_AT,
+    SCALE,
+    SHOULDER_AT,
+    at,
+    draw_garment,
+    garment_picture,
+)
+from tests.support.drawn_people import plain_accessory
+
+
+@pytest.mark.parametrize("sleeve", [0.5, 2.2])
+def test_landmarks_are_where_they_were_drawn(sleeve):
+    found = find_landmarks(draw_garment(sleeve)[..., 3] > 127)
+    for i, side in enumerate((-1, 1)):
+        for points, place in (
+            (found.neck, NECK_AT), (found.shoulder, SHOULDER_AT), (found.armpit, ARMPIT_AT)
+        ):  # fmt: skip
+            assert points[i] == pytest.approx(at(side * place[0], place[1]), abs=0.09 * SCALE)
+        assert found.sides[i, -1] == pytest.approx(at(side * HEM_AT[0], HEM_AT[1]), abs=6)
+        assert found.sleeves[i].length == pytest.approx(sleeve * SCALE, abs=0.35 * SCALE)
+    assert found.open_neck
+    assert found.collar == pytest.approx(at(0, 0.4), abs=8)
+
+
+def test_a_near_white_ground_is_cut_away():
+    clear, white = draw_garment(), draw_garment(background=250)
+    alpha = cut_ground(white)[..., 3]
+    assert ((alpha > 127) == (clear[..., 3] > 127)).mean() > 0.995
+    assert cut_ground(clear) is clear
+
+
+def test_a_colored_ground_cannot_be_cut():
+    with pytest.raises(NotFlat, match="its ground is not near white"):
+        cut_ground(draw_garment(background=120))
+
+
+def test_the_inside_of_the_back_is_left_out():
+    open_neck, back = (flat_garment(garment_picture(back=b)) for b in (False, True))
+    column = round(back.landmarks.collar[0])
+    x, y = at(0, 0.2)
+    assert back.alpha[y, x] == 0
+    assert back.landmarks.collar[1] == pytest.approx(open_neck.landmarks.collar[1], abs=12)
+    assert (back.alpha[at(0, 0.6)[1] :, column] > 0.9).mean() > 0.8
+
+
+def test_colors_go_on_beyond_the_outline():
+    garment = flat_garment(garment_picture())
+    x, y = at(1.6, 2.0)
+    assert garment.alpha[y, x] == 0
+    assert garment.color[y, x].argmax() == 2  # as the red half beside it
+
+
+@pytest.mark.parametrize(("change", "why"), [
+    (lambda p: p[:, :320], "too different|no gap|no sleeves"),
+    (lambda p: p[:24, :24], "fully transparent|too small"),
+    (lambda p: np.full_like(p, 255), "cannot be told from its ground"),
+])  # fmt: skip
+def test_what_is_not_a_garment_is_said(change, why):
+    picture = plain_accessory("top", np.ascontiguousarray(change(draw_garment(1.2))), {})
+    with pytest.raises(NotFlat, match=why):
+        flat_garment(picture)
+
+
+def test_sleeves_along_the_body_are_refused():
+    mask = draw_garment(1.2)[..., 3] > 127
+    mask[at(0, 0.6)[1] : at(0, 2.7)[1], at(-1.9, 0)[0] : at(1.9, 0)[0]] = True
+    with pytest.raises(NotFlat, match="spread the sleeves"):
+        find_landmarks(mask)

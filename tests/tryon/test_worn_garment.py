@@ -1,0 +1,108 @@
+"""Drawn garments on drawn people."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.tryon.flat_garment import flat_garment
+from m2fp_cli.tryon.kind import PictureSort
+from m2fp_cli.tryon.kinds.top import top_of
+from tests.support.drawn_garments import LEFT_ARM, RIGHT_ARM, draw_standing, garment_picture
+from tests.support.drawn_people import (
+    FACE,
+    HAIR,
+    NECK,
+    TOP,
+    changed,
+    failed_checks,
+    record_of,
+    wear,
+)
+
+COAT, DRESS = 7, 6
+
+
+def put_on(person, style="", **drawing):
+    return wear(person, {"top": flat_garment(garment_picture(style, **drawing))})
+
+
+def test_each_side_of_the_garment_comes_to_its_side_of_the_body():
+    person = draw_standing()
+    done = put_on(person)
+    assert record_of(done).placed
+    assert not failed_checks(record_of(done))
+    for x, y, channel in ((-1.2, 6, 0), (1.2, 6, 2), (-1.0, 4.5, 0), (1.0, 8, 2)):
+        assert done.image_bgr[person.pixel(x, y)].argmax() == channel
+    for side in (-1, 1):
+        assert done.image_bgr[person.pixel(side * 3.0, 5.6)].argmax() == 1  # a sleeve
+
+
+def test_only_the_old_top_and_bare_skin_change():
+    person = draw_standing()
+    done = put_on(person, sleeve=2.2)
+    ids = set(np.unique(person.labels[changed(person, done)]).tolist())
+    assert ids <= {0, TOP, NECK, LEFT_ARM, RIGHT_ARM}
+    assert (person.labels[changed(person, done)] == 0).mean() < 0.06  # beside the arms
+    assert changed(person, done)[person.labels == TOP].mean() > 0.98
+
+
+def test_a_longer_sleeve_covers_the_arm():
+    person = draw_standing(sleeve=2.4)
+    forearm = person.pixel(3.55, 9.2)
+    assert (put_on(person, sleeve=0.5).image_bgr[forearm] == person.photo_bgr[forearm]).all()
+    long = put_on(person, sleeve=2.2)
+    assert long.image_bgr[forearm].argmax() == 1
+    hand = person.pixel(4.0, 12.3)
+    assert (long.image_bgr[hand] == person.photo_bgr[hand]).all()
+
+
+def test_a_higher_collar_leaves_skin():
+    person = draw_standing(collar=2.75)
+    done = put_on(person)
+    assert record_of(done).placed
+    row, column = person.pixel(0, 2.95)
+    neck = person.photo_bgr[person.pixel(0, 2.4)].astype(int)
+    assert np.abs(done.image_bgr[row, column].astype(int) - neck).max() < 30
+
+
+@pytest.mark.parametrize(("change", "reason"), [
+    ((TOP, COAT), "a coat is worn"),
+    ((TOP, DRESS), "a dress is worn"),
+    ((FACE, HAIR), "no face is seen from the front"),
+])  # fmt: skip
+def test_who_wears_something_else_is_left_alone(change, reason):
+    person = draw_standing()
+    labels = person.labels
+    labels[labels == change[0]] = change[1]
+    person = person.with_labels(labels)
+    done = put_on(person)
+    assert record_of(done).reason == reason
+    assert not changed(person, done).any()
+
+
+@pytest.mark.parametrize(("person", "garment", "reason"), [
+    ({"sleeve": 7.4}, {"sleeve": 0.5}, "the sleeves that are worn are longer than the new ones"),
+    ({"unit": 6.0}, {}, "the person is too small"),
+])  # fmt: skip
+def test_what_would_not_look_right_is_left_out(person, garment, reason):
+    drawn = draw_standing(**person)
+    done = put_on(drawn, **garment)
+    assert record_of(done).reason == reason
+    assert not changed(drawn, done).any()
+
+
+def test_a_jacket_shows_what_is_below_it():
+    person = draw_standing(collar=2.6)
+    collar = person.pixel(0, 2.85)
+    done = put_on(person, style="jacket")
+    assert record_of(done).placed
+    assert (done.image_bgr[collar] == person.photo_bgr[collar]).all()
+
+
+def test_a_picture_is_told_from_a_fabric():
+    picture = garment_picture()
+    assert hasattr(top_of(picture), "landmarks")
+    assert hasattr(top_of(garment_picture(background=250)), "landmarks")
+    assert not hasattr(top_of(picture, PictureSort.FABRIC), "landmarks")
+    assert not hasattr(top_of(garment_picture(background=120)), "landmarks")
