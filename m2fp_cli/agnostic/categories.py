@@ -27,6 +27,8 @@ class Category:
         kept: labels that stay as they are, beside ``ALWAYS_KEPT``.
         beside: the person's other clothes; a rule may reach into them.
         instead: category that is meant where a person wears next to none of ``clothes``; or empty.
+        least: share of a person from which on that counts as worn: a shirt may show between lapels,
+            less of a coat is a fault of the parse, such as a cuff.
     """
 
     clothes: tuple[str, ...]
@@ -34,6 +36,7 @@ class Category:
     kept: tuple[str, ...]
     beside: tuple[str, ...]
     instead: str = ""
+    least: float = 0.0
 
 
 CATEGORIES = {
@@ -48,11 +51,11 @@ CATEGORIES = {
     ),
     "inner": Category(
         ("UpperClothes",), _CHEST, (*_ARMS, *_LEGS, "Socks", "Scarf", "Coat"),
-        ("Pants", "Skirt", "Belt", "Dress"), "upper",
+        ("Pants", "Skirt", "Belt", "Dress"), "upper", 0.002,
     ),
     "outer": Category(
         ("Coat",), _ARMS, (*_LEGS, "Socks", "Scarf"),
-        ("UpperClothes", "Dress", "Pants", "Skirt", "Belt", "Torso-skin"), "upper",
+        ("UpperClothes", "Dress", "Pants", "Skirt", "Belt", "Torso-skin"), "upper", 0.05,
     ),
     "full": Category(
         (*_TOPS, *_BOTTOMS, "Scarf", "Socks"), (*_ARMS, *_CHEST, *_LEGS), (), ()

@@ -27,7 +27,6 @@ _GAP_RADIUS, _GAP_EDGE = 14.0, 4.0
 # photos that the starter never saw, the worst tenth of masks then covers 90 % of the old top
 # instead of 80; 2 % more of the other clothes is painted.
 _CLAIM_SCORE = 0.4
-_WORN = 0.02  # of a person: less of a coat or an inner top is a fault of the parse, such as a cuff
 
 
 @dataclass(frozen=True)
@@ -146,7 +145,7 @@ def _worn(figure: Figure, name: str) -> str:
     """The category, or the one that is meant where nothing of it is worn."""
     category = CATEGORIES[name]
     seen = np.count_nonzero(figure.mask(*category.clothes))
-    is_worn = seen >= _WORN * np.count_nonzero(figure.label_map)
+    is_worn = seen > category.least * np.count_nonzero(figure.label_map)
     return name if is_worn else category.instead or name
 
 
