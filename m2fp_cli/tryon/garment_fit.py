@@ -18,7 +18,8 @@ WIDEST_NECK = 0.62  # of the neck's half width, share of the shoulder's
 
 # Sleeves.
 SAME_LENGTH = (0.72, 1.35)  # new over old: the old end is taken
-LONG_SLEEVE = (0.84, 0.72)  # shares of an arm that a long sleeve covers: the old, the new
+LONG_SLEEVE = 0.85  # length over the width of the shoulders, from which a new sleeve is long
+WRIST = 0.84  # share of an arm that an old sleeve covers which ends at the wrist
 LONGEST_SLEEVE = 0.98  # share of an arm from shoulder to wrist
 MAX_FLARE = 1.45  # of a short old sleeve's end over the arm below it, where a longer one goes on
 WIDE_BELOW = 0.14  # where the arm is measured for that, share of its length
@@ -108,7 +109,11 @@ def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: f
     body[-2], picture[-2] = shape.hem[2][None], _hem_middle(garment, seen)[None]
     if stretch > MAX_STRETCH:
         raise NotWearable("the garment would be stretched too much")
-    lengths = tuple(_sleeve_length(long * marks.sleeves[i].length, shape, i) for i in (0, 1))
+    width = float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
+    is_long = sum(one.length for one in marks.sleeves) / 2 >= LONG_SLEEVE * width
+    lengths = tuple(
+        _sleeve_length(long * marks.sleeves[i].length, is_long, shape, i) for i in (0, 1)
+    )
     return Fit(
         np.concatenate(body).astype(np.float32),
         np.concatenate(picture).astype(np.float32),
@@ -162,7 +167,7 @@ def _hem_middle(garment: FlatGarment, seen: float) -> FloatArray:
     return np.asarray((left + right) / 2, np.float32)
 
 
-def _sleeve_length(natural: float, shape: BodyShape, index: int) -> float:
+def _sleeve_length(natural: float, is_long: bool, shape: BodyShape, index: int) -> float:
     """Length of a sleeve on an arm.
 
     Raises:
@@ -170,10 +175,11 @@ def _sleeve_length(natural: float, shape: BodyShape, index: int) -> float:
     """
     limb = shape.limbs[index]
     old, whole = limb.covered, limb.length
-    if natural >= LONG_SLEEVE[1] * whole:
-        if old < LONG_SLEEVE[0] * whole:
-            _check_wide(limb)
-        return old if old >= LONG_SLEEVE[0] * whole else LONGEST_SLEEVE * whole
+    if is_long:
+        if old >= WRIST * whole:
+            return old
+        _check_wide(limb)
+        return LONGEST_SLEEVE * whole
     if SAME_LENGTH[0] * old <= natural <= SAME_LENGTH[1] * old:
         return old
     if natural > old:

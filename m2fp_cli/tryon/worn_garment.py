@@ -42,6 +42,10 @@ COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
 
+# Long sleeves.
+LONG = 0.9  # share of an arm that they cover
+MAX_BARE = 4.0  # of an arm that may stay bare: a hand has 3.2, U^2
+
 # Shadow on skin beside new cloth.
 SHADOW_SIGMA, SHADOW = 0.09, 0.4  # U, share of the light
 
@@ -173,6 +177,7 @@ class _Painting:
         uncovered = figure.area(filled, unit)
         under = self._fill_neck(light, filled, uncovered)
         free = self._free_alpha(sampled[..., 3], background, forced, opening)
+        self._check_bare(forced | (free > 0.5))
         shading, patterned = shade_like(before, light, worn, figure, unit)
         color = self._lit(sampled[..., :3], forced) * shading[..., None]
         # Old cloth that goes on as new cloth over skin has no edge any more.
@@ -225,6 +230,20 @@ class _Painting:
         if seen < MIN_SEEN:
             raise NotWearable("too much of the top is hidden")
         return seen
+
+    def _check_bare(self, covered: BoolArray) -> None:
+        """Whether no more than the hands is seen of arms in long sleeves.
+
+        Raises:
+            NotWearable: a sleeve does not lie on its arm.
+        """
+        for label, limb, length in zip(
+            ARMS[::-1], self.shape.limbs, self.fit.sleeve_length, strict=True
+        ):
+            bare = self.figure.mask(label) & ~covered
+            is_long = length >= LONG * limb.length
+            if is_long and self.figure.area(bare, self.unit) > MAX_BARE:
+                raise NotWearable("the arms cannot be followed")
 
     def _fill_neck(self, light: FloatArray, filled: BoolArray, area: float) -> FloatArray:
         """The photo with skin where the old collar was and the new garment is open."""

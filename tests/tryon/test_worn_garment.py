@@ -57,6 +57,16 @@ def test_a_longer_sleeve_covers_the_arm():
     assert (long.image_bgr[hand] == person.photo_bgr[hand]).all()
 
 
+def test_an_arm_that_a_long_sleeve_misses_is_not_left_bare():
+    person = draw_standing(sleeve=2.4)
+    labels = person.labels
+    labels[person.box(4.4, 7.0, 6.8, 9.4)] = LEFT_ARM  # held out, beside the one that is found
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    assert record_of(done).reason == "the arms cannot be followed"
+    assert not changed(person, done).any()
+
+
 def test_a_higher_collar_leaves_skin():
     person = draw_standing(collar=2.75)
     done = put_on(person)
