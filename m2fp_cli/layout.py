@@ -105,12 +105,16 @@ def possible_names(job: str, key: str) -> tuple[str, ...]:
 
 
 def is_result_of(key: str, name: str) -> bool:
-    """Whether a run may give this name to a file of a photo."""
+    """Whether a run may give this name to a file of a photo; exports name theirs in other ways."""
     folder, _, rest = name.partition("/")
-    known = [one for one in OUTPUT_FOLDERS if one.name == folder]
-    return name == preview_name(key) or any(
+    if folder in EXPORTS:
+        return bool(rest)
+    if folder == STATE_FOLDER:
+        return name in {preview_name(key), *(export_record_name(one, key) for one in EXPORTS)}
+    return any(
         rest.startswith(f"{key}/") if one.per_photo else rest in {key + s for s in one.suffixes}
-        for one in known
+        for one in OUTPUT_FOLDERS
+        if one.name == folder
     )
 
 

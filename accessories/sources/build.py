@@ -14,6 +14,7 @@ DRAWERS = (
     ("jewellery", "draw_earrings", 1024),
     ("jewellery", "draw_necklaces", 1280),
     ("fabrics", "draw_fabrics", 1024),
+    ("garments", "draw_garments", 960),
 )
 
 

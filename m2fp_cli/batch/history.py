@@ -184,11 +184,15 @@ def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None)
 
 
 def find_manifests(tree: OutputTree, job: str) -> dict[str, Shard | None]:
-    """All manifests of a job by name, each with the shard that wrote it; the plain one first."""
+    """All manifests of a job by name, each with the shard that wrote it; the plain one first.
+
+    Whatever has such a name is listed: what is not a regular file is refused when it is read.
+    """
     plain = manifest_name(job)
     stem = plain.removesuffix(".jsonl")
-    found: dict[str, Shard | None] = {plain: None} if tree.has_file(plain) else {}
-    for name in tree.names_in(STATE_FOLDER):
+    names = tree.names_in(STATE_FOLDER)
+    found: dict[str, Shard | None] = {plain: None} if plain in names else {}
+    for name in names:
         if name.startswith(stem) and name.endswith(".jsonl"):
             shard = shard_of_suffix(name.removesuffix(".jsonl")[len(stem) :])
             if shard is not None:

@@ -40,7 +40,7 @@ class Pruned:
     def lines(self) -> list[str]:
         """What was done, for a person."""
         count = len(self.photos)
-        files = f", {len(self.removed)} of their files removed" if self.removed else ""
+        files = f", {len(self.removed)} files removed" if self.removed else ""
         lines = [f"{count} {'photo that is' if count == 1 else 'photos that are'} gone{files}"]
         lines += [f"  forgotten {displayable(photo)}" for photo in self.photos]
         lines += [f"  cannot be removed: {displayable(name)}" for name in self.stuck]

@@ -26,6 +26,7 @@ MAX_TILT = 20.0  # of the line between the shoulders, degrees
 # Arms that can be followed.
 MAX_COST, MAX_OUTSIDE = 2.4, 0.25
 MAX_SPREAD = 80.0  # of an upper arm from straight down, degrees
+WRIST_BELOW = 2.2  # the shoulder
 MAX_CROSSING = 1.0  # of a wrist beyond the middle of the body
 
 # Sleeves.
@@ -192,6 +193,8 @@ def _check_arm(arm: Arm, shoulders: Shoulders, side: int, unit: float) -> None:
         raise NotWearable("the arms cannot be followed")
     upper = arm.joints[1] - arm.joints[0]
     if abs(np.degrees(np.arctan2(side * upper[0], upper[1]))) > MAX_SPREAD:
+        raise NotWearable("an arm is raised")
+    if arm.joints[2, 1] < arm.joints[0, 1] + WRIST_BELOW * unit:
         raise NotWearable("an arm is raised")
     if side * (arm.joints[2, 0] - shoulders.middle) < -MAX_CROSSING * unit:
         raise NotWearable("the arms are crossed")

@@ -17,7 +17,8 @@ from m2fp_cli.tryon.strip import along_chain, point_at
 from m2fp_cli.tryon.thin_plate import fit_thin_plate
 
 GRID = 8  # pixels between places where the thin plate is computed
-SEAM = 0.9  # along an arm within which body and sleeve are mixed, U
+SEAM = 0.45  # along an arm within which body and sleeve are mixed, U
+CAP, CAP_WIDTH = 1.8, 1.8  # of a shoulder: along the arm, U; half its width over the sleeve's
 EASE = 0.16  # of a sleeve around a bare arm, U
 TAPER = 0.2  # by which a sleeve that goes on from the old one becomes narrower, per length
 
@@ -72,6 +73,9 @@ def warp_garment(
         rows, columns = (np.arange(s.start, s.stop, dtype=np.float32) for s in part)
         far, beside = along_chain(joints, columns[None], rows[:, None])
         inside, half = _in_strip(limb, far / stride, beside / stride, unit / stride)
+        # The cap of a shoulder is rounder than a sleeve.
+        outer = (-1, 1)[i] * beside / stride
+        inside |= (far > 0) & (far < CAP * unit) & (outer > 0) & (outer < CAP_WIDTH * half)
         share, across_here = far / max(length, 1.0), beside / stride / half
         sleeve, side = garment.landmarks.sleeves[i], (-1, 1)[i]
         picture = _sleeve_map(sleeve, side, share, across_here)

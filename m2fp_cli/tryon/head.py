@@ -27,6 +27,7 @@ from m2fp_cli.tryon.face_shape import (
     prior_from_masks,
 )
 from m2fp_cli.tryon.figure import HAIR, HEAD, Figure, face_region
+from m2fp_cli.tryon.head_turn import is_turned
 from m2fp_cli.tryon.worn_glasses import choose_fit, find_eyes_behind, prior_behind
 
 # Heads that wear nothing.
@@ -82,6 +83,7 @@ class SkipReason(str, Enum):
     SMALL = "the face is too small"
     CUT = "the face is cut by the frame"
     PROFILE = "the head is seen from the side"
+    TURNED = "the head is turned by more than 50 degrees"
 
 
 @dataclass(frozen=True)
@@ -193,6 +195,8 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
         return SkipReason.SMALL
     if shape.cut_share > MAX_CUT_SHARE:
         return SkipReason.CUT
+    if is_turned(figure, face):
+        return SkipReason.TURNED
     prior = prior_from_masks(shape, figure)
     behind_glasses = find_eyes_behind(face & figure.mask("Sunglasses"), figure.mask("Face"))
     if behind_glasses is not None:

@@ -17,11 +17,13 @@ from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, TOPS, Figure, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment
-from m2fp_cli.tryon.garment import MIN_AREA, split_shading
+from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
+from m2fp_cli.tryon.garment_shading import shade_like, spread
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.morphology import close_mask
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.wearer import Body
@@ -30,20 +32,15 @@ from m2fp_cli.tryon.worn_top import COATS, find_top
 ANALYSIS_UNIT = 22.0  # pixels per U at which a body is measured
 MIN_UNIT = 7.0  # pixels; a garment on smaller people is a blur
 
+# The outline of the old top: a jag would show as one of the new garment. U.
+CLOSE_RADIUS, SMOOTH_SIGMA = 0.14, 0.07
+
 # What is below the old top.
 MAX_UNCOVERED = 1.1  # of the neck that the old collar hid, U^2
 MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
 COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
-
-# Shading.
-DETAIL = 0.75  # power of the old cloth's fine folds
-PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
-LEAST_PLAIN, MOST_PRINTED = 0.45, 0.93  # shares of the old cloth that are not print
-SKIN_SIGMA = 0.22  # of the shading of skin below a new sleeve, U
-SKIN_RANGE = (0.55, 1.5)
-SPREAD_SIGMAS = (0.25, 1.0, 3.0)  # by which shading goes on where none is known, U
 
 # Shadow on skin beside new cloth.
 SHADOW_SIGMA, SHADOW = 0.09, 0.4  # U, share of the light
@@ -58,7 +55,7 @@ class Dressed:
         before_bgr: the same before.
         alpha: (h, w) float32 of the garment.
         touched: (h, w) bool, all that may have changed.
-        shape: of the body.
+        warp: where each pixel lies in the garment's picture.
         fit: of the garment.
         collar_xy: lowest point of the neckline, pixels of the photo.
         sleeves_px: length of each sleeve, pixels of the photo.
@@ -73,7 +70,7 @@ class Dressed:
     before_bgr: Picture
     alpha: FloatArray
     touched: BoolArray
-    shape: BodyShape
+    warp: Warp
     fit: Fit
     collar_xy: tuple[float, float]
     sleeves_px: tuple[float, float]
@@ -128,7 +125,12 @@ def _worn_top(body: Body, figure: Figure, window: Picture) -> BoolArray:
         raise NotWearable("a dress is worn")
     masks = {name: figure.mask(name) for name in TOPS}
     instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
-    return join_mislabeled(window, masks, instances, label, body.unit)
+    found = join_mislabeled(window, masks, instances, label, body.unit)
+    whole = close_mask(found, CLOSE_RADIUS * body.unit)
+    soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(SMOOTH_SIGMA * body.unit, 0.8))
+    free = found | (figure.label_map == 0) & ~figure.other_people
+    out: BoolArray = (soft > 0.5) & free
+    return out
 
 
 def _old_collar(worn: BoolArray, shape: BodyShape, unit: float) -> float:
@@ -171,9 +173,11 @@ class _Painting:
         uncovered = figure.area(filled, unit)
         under = self._fill_neck(light, filled, uncovered)
         free = self._free_alpha(sampled[..., 3], background, forced, opening)
-        shading, patterned = self._shading(before, light, worn)
+        shading, patterned = shade_like(before, light, worn, figure, unit)
         color = self._lit(sampled[..., :3], forced) * shading[..., None]
-        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), forced, unit)
+        # Old cloth that goes on as new cloth over skin has no edge any more.
+        whole = forced | (free > 0.98)
+        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), whole, unit)
         shadow = self._shadow(free)
         mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
         mixed = mixed * (1 - free[..., None]) + np.clip(color, 0, 1) * free[..., None]
@@ -192,7 +196,7 @@ class _Painting:
         collar = tuple(float(o + stride * v) for o, v in zip(first, self.fit.collar, strict=True))
         sleeves = tuple(stride * length for length in self.fit.sleeve_length)
         return Dressed(
-            window, before, alpha, touched, self.shape, self.fit, (collar[0], collar[1]),
+            window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
             (sleeves[0], sleeves[1]), seen, uncovered, patterned, lab, target_lab,
         )  # fmt: skip
 
@@ -230,7 +234,7 @@ class _Painting:
         if area > MAX_UNCOVERED or self.figure.area(skin, self.unit) < MIN_SKIN:
             raise NotWearable("the collar that is worn is higher than the new one")
         known = skin & ~cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        smooth = _spread(light, known, [s * self.unit for s in (0.12, 0.4, 1.5)])
+        smooth = spread(light, known, [s * self.unit for s in (0.12, 0.4, 1.5)])
         soft = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), max(0.03 * self.unit, 0.7))
         weight = np.where(filled, 1, np.where(skin, np.clip(2 * soft, 0, 1), 0))[..., None]
         return np.asarray(light * (1 - weight) + smooth * weight, np.float32)
@@ -241,14 +245,15 @@ class _Painting:
         """How much of the garment is over what was bare, (h, w) 0..1."""
         figure, warp, unit = self.figure, self.warp, self.unit
         arms, skin = figure.mask(*ARMS), figure.mask("Torso-skin")
-        on_body = (skin | (arms & self._near_shoulders())) & ~warp.sleeve
-        out = np.where(on_body & ~opening, alpha, 0)
+        out = np.where(skin & ~opening, alpha, 0)
+        # A bare shoulder is wider than the garment's: all of it goes below the sleeve.
+        out = np.where(arms & self._near_shoulders() & ~opening, 1, out)
         length = np.mean(self.fit.sleeve_length) * self.stride
         end = np.clip((1 - warp.along) * length + 0.5, 0, 1)
         edge = np.clip((1 - np.abs(warp.across)) * 0.7 * unit, 0, 1)
-        bare = arms | skin | (background & self._beside(arms))
-        strip = np.nan_to_num(np.where(warp.sleeve & bare, end * edge, 0))
-        out = np.where(warp.sleeve, strip, out)
+        beside = background & self._beside(arms)
+        strip = np.where(arms | skin, end, np.where(beside, end * edge, 0))
+        out = np.where(warp.sleeve, np.nan_to_num(strip), out)
         return np.where(forced, 0, out).astype(np.float32)
 
     def _near_shoulders(self) -> BoolArray:
@@ -264,33 +269,6 @@ class _Painting:
         side = 2 * round(0.7 * self.unit) + 1
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         return cv2.dilate(arms.astype(np.uint8), disc).astype(np.bool_)
-
-    def _shading(self, bgr: Picture, light: FloatArray, worn: BoolArray) -> tuple[FloatArray, bool]:
-        """Light and folds for the new cloth, (h, w) around 1, and whether the old has a pattern."""
-        luminance, unit = linear_luminance(light), self.unit
-        chroma = to_lab(bgr)[..., 1:]
-        apart = np.linalg.norm(chroma - np.median(chroma[worn], axis=0), axis=2)
-        reference = max(float(np.median(luminance[worn])), 1e-3)
-        log = np.abs(np.log((luminance + 0.1 * reference) / (1.1 * reference)))
-        plain = worn & (apart < PRINT_CHROMA) & (log < PRINT_LOG)
-        spread = float(np.median(apart[worn]))
-        share = np.count_nonzero(plain) / max(np.count_nonzero(worn), 1)
-        used = plain if share > LEAST_PLAIN else worn
-        shading, detail, patterned = split_shading(luminance, used, unit, spread)
-        patterned |= share < MOST_PRINTED
-        folds = np.where(used, shading if patterned else shading * detail**DETAIL, 0)
-        known = used.copy()
-        for label in ARMS:
-            arm = self.figure.mask(label) & ~worn
-            if np.count_nonzero(arm) < MIN_AREA / 4:
-                continue
-            middle = max(float(np.median(luminance[arm])), 1e-3)
-            smooth = _spread(luminance[..., None], arm, [SKIN_SIGMA * unit])[..., 0]
-            folds[arm] = np.clip(smooth[arm] / middle, *SKIN_RANGE)
-            known |= arm
-        spread_out = _spread(folds[..., None].astype(np.float32), known,
-                             [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
-        return np.where(known, folds, spread_out).astype(np.float32), patterned
 
     def _lit(self, color: FloatArray, forced: BoolArray) -> FloatArray:
         """The garment's colors in the photo's light, as sharp as the photo."""
@@ -310,27 +288,3 @@ class _Painting:
         soft = cv2.GaussianBlur(free, (0, 0), SHADOW_SIGMA * self.unit)
         out = np.where(skin & (free < 1), SHADOW * np.minimum(soft, 0.5), 0)
         return np.where(out > 0.004, out, 0).astype(np.float32)
-
-
-def _spread(values: FloatArray, known: BoolArray, sigmas: list[float]) -> FloatArray:
-    """Means of what is known nearby, (h, w, c); of what is farther away where nothing is near."""
-    weight = known.astype(np.float32)
-    total = np.zeros_like(weight)
-    mean = np.zeros_like(values)
-    share = 1.0
-    for sigma in sigmas:
-        # Wide blurs are done on a smaller picture.
-        step = max(1, int(sigma / 3))
-        size = -(-weight.shape[1] // step), -(-weight.shape[0] // step)
-        parts = [weight, *cv2.split(values * weight[..., None])] if values.shape[2] > 1 else [
-            weight, values[..., 0] * weight,
-        ]  # fmt: skip
-        blurred = []
-        for part in parts:
-            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if step > 1 else part
-            soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
-            blurred.append(cv2.resize(soft, weight.shape[::-1]) if step > 1 else soft)
-        total += share * blurred[0]
-        mean += share * np.dstack(blurred[1:]).reshape(values.shape)
-        share *= 1e-3
-    return np.asarray(mean / np.maximum(total, 1e-12)[..., None], np.float32)

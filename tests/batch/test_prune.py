@@ -118,6 +118,17 @@ def test_every_job_and_every_shard_is_pruned(tmp_path):
     assert not (output / ".m2fp" / "report" / "b.json").exists()
 
 
+def test_a_data_set_is_made_once_and_pruned_like_results(tmp_path):
+    photos, output = make_tree(tmp_path, ("a", "b"))
+    export = ["export", str(output), "--to", "coco", "-o", str(output), "-q"]
+    assert CliRunner().invoke(app, export).exit_code == 0
+    assert CliRunner().invoke(app, export).exit_code == 0
+    (photos / "b.png").unlink()
+    removed = prune(output, remove=True).removed
+    assert {".m2fp/export-coco/b.json", "labels/b.png"} < set(removed)
+    assert [path.stem for path in (output / "coco" / "images" / "train").iterdir()] == ["a"]
+
+
 def test_nothing_is_pruned_during_a_run_and_nothing_removed_by_mistake(tmp_path):
     _, output = make_tree(tmp_path)
     with OutputTree(output) as tree, hold_output(tree), pytest.raises(OutputLockedError):

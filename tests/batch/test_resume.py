@@ -23,6 +23,7 @@ from m2fp_cli.batch.resume import (
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import digest_file, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of, manifest_path
 from tests.support.scripted import ScriptedJob
@@ -265,6 +266,14 @@ def test_manifests_of_shards_are_read_together_and_jobs_apart(tmp_path):
     assert len(history_of(tmp_path).entries) == 3
     assert len(history_of(tmp_path, "tryon").entries) == 7
     assert len(history_of(tmp_path).latest) == 2
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "manifest-1of2.jsonl"])
+def test_what_is_no_file_in_a_manifests_place_is_named(tmp_path, name):
+    (tmp_path / ".m2fp").mkdir()
+    os.mkfifo(tmp_path / ".m2fp" / name)
+    with pytest.raises(OutputError, match=f"{name} is not a regular file"):
+        history_of(tmp_path)
 
 
 def test_a_long_manifest_is_made_short_and_says_the_same(tmp_path):

@@ -13,7 +13,7 @@ import sys
 from tests.torture.reader_targets import READERS
 from tests.torture.setting import ROOT, Setting
 
-_EXAMPLES = 400
+_EXAMPLES = 200
 _SECONDS = 900.0
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.flat_garment import cut_ground, flat_garment
+from m2fp_cli.tryon.flat_garment import FlatGarment, cut_ground, flat_garment
 from m2fp_cli.tryon.garment_outline import NotFlat, find_landmarks
+from m2fp_cli.tryon.kinds.top import load_top
 from tests.support.drawn_garments import (
     ARMPIT_AT,
     HEM_AT,
@@ -71,6 +72,20 @@ def test_what_is_not_a_garment_is_said(change, why):
     picture = plain_accessory("top", np.ascontiguousarray(change(draw_garment(1.2))), {})
     with pytest.raises(NotFlat, match=why):
         flat_garment(picture)
+
+
+@pytest.mark.parametrize("name", ["blazer", "hoodie", "knit", "striped_shirt", "tshirt"])
+def test_the_garments_that_come_with_the_tool_are_found(name):
+    garment = load_top(name)
+    assert isinstance(garment, FlatGarment)
+    marks = garment.landmarks
+    assert marks.open_neck
+    assert garment.is_jacket == (name == "blazer")
+    middle = (marks.shoulder[0, 0] + marks.shoulder[1, 0]) / 2
+    for left, right in (marks.neck, marks.armpit, marks.sides[:, 2]):
+        assert middle - left[0] == pytest.approx(right[0] - middle, rel=0.04)
+    lengths = [one.length / (marks.armpit[1, 0] - middle) for one in marks.sleeves]
+    assert lengths == pytest.approx([0.65 if name == "tshirt" else 2.02] * 2, rel=0.08)
 
 
 def test_sleeves_along_the_body_are_refused():

@@ -1,0 +1,95 @@
+"""Light and folds for new cloth, from the old top and from the skin of the arms."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.figure import ARMS, Figure
+from m2fp_cli.tryon.garment import MIN_AREA, split_shading
+from m2fp_cli.tryon.lighting import linear_luminance
+
+DETAIL = 0.75  # power of the old cloth's fine folds
+PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
+LEAST_PLAIN, MOST_PRINTED = 0.45, 0.93  # shares of the old cloth that are not print
+SKIN_SIGMA = 0.22  # of the shading of skin below a new sleeve, U
+SKIN_RANGE = (0.55, 1.5)
+SPREAD_SIGMAS = (0.25, 1.0, 3.0)  # by which shading goes on where none is known, U
+
+
+def shade_like(
+    bgr: Picture, light: FloatArray, worn: BoolArray, figure: Figure, unit: float
+) -> tuple[FloatArray, bool]:
+    """Light and folds for the cloth of a new garment.
+
+    What is printed on the old one is left out; beyond it the light on the arms goes on.
+
+    Args:
+        bgr: (h, w, 3) uint8, the photo.
+        light: (h, w, 3) float32 linear, the same.
+        worn: (h, w) bool, the old top.
+        figure: the person in the same window.
+        unit: U in pixels.
+
+    Returns:
+        (h, w) float32 around 1, and whether the old cloth has a pattern.
+    """
+    luminance = linear_luminance(light)
+    chroma = to_lab(bgr)[..., 1:]
+    apart = np.linalg.norm(chroma - np.median(chroma[worn], axis=0), axis=2)
+    reference = max(float(np.median(luminance[worn])), 1e-3)
+    log = np.abs(np.log((luminance + 0.1 * reference) / (1.1 * reference)))
+    plain = worn & (apart < PRINT_CHROMA) & (log < PRINT_LOG)
+    colors = float(np.median(apart[worn]))
+    share = np.count_nonzero(plain) / max(np.count_nonzero(worn), 1)
+    used = plain if share > LEAST_PLAIN else worn
+    shading, detail, patterned = split_shading(luminance, used, unit, colors)
+    patterned |= share < MOST_PRINTED
+    folds = np.where(used, shading if patterned else shading * detail**DETAIL, 0)
+    known = used.copy()
+    for label in ARMS:
+        arm = figure.mask(label) & ~worn
+        if np.count_nonzero(arm) < MIN_AREA / 4:
+            continue
+        middle = max(float(np.median(luminance[arm])), 1e-3)
+        smooth = spread(luminance[..., None], arm, [SKIN_SIGMA * unit])[..., 0]
+        folds[arm] = np.clip(smooth[arm] / middle, *SKIN_RANGE)
+        known |= arm
+    spread_out = spread(folds[..., None].astype(np.float32), known,
+                         [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
+    return np.where(known, folds, spread_out).astype(np.float32), patterned
+
+
+def spread(values: FloatArray, known: BoolArray, sigmas: list[float]) -> FloatArray:
+    """Means of what is known nearby, or of what is farther away where nothing is near.
+
+    Args:
+        values: (h, w, c) float32.
+        known: (h, w) bool, which of them are used.
+        sigmas: standard deviations of the means, pixels, the narrowest first.
+
+    Returns:
+        (h, w, c) float32.
+    """
+    weight = known.astype(np.float32)
+    total = np.zeros_like(weight)
+    mean = np.zeros_like(values)
+    share = 1.0
+    for sigma in sigmas:
+        # Wide blurs are done on a smaller picture.
+        step = max(1, int(sigma / 3))
+        size = -(-weight.shape[1] // step), -(-weight.shape[0] // step)
+        parts = [weight, *cv2.split(values * weight[..., None])] if values.shape[2] > 1 else [
+            weight, values[..., 0] * weight,
+        ]  # fmt: skip
+        blurred = []
+        for part in parts:
+            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if step > 1 else part
+            soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
+            blurred.append(cv2.resize(soft, weight.shape[::-1]) if step > 1 else soft)
+        total += share * blurred[0]
+        mean += share * np.dstack(blurred[1:]).reshape(values.shape)
+        share *= 1e-3
+    return np.asarray(mean / np.maximum(total, 1e-12)[..., None], np.float32)
