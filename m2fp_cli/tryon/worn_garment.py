@@ -23,7 +23,7 @@ from m2fp_cli.tryon.garment_fit import Fit, fit_garment
 from m2fp_cli.tryon.garment_shading import shade_like, spread
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
-from m2fp_cli.tryon.morphology import close_mask
+from m2fp_cli.tryon.morphology import close_mask, dilate
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.wearer import Body
@@ -41,6 +41,7 @@ MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
 COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
+LOOSE_FROM, MAX_LOOSE = 0.4, 4.0  # old cloth so far from body and arms, U, and its area, U^2
 
 # Long sleeves.
 LONG = 0.9  # share of an arm that they cover
@@ -229,6 +230,9 @@ class _Painting:
         seen = float(np.count_nonzero(forced & inside) / max(np.count_nonzero(inside), 1))
         if seen < MIN_SEEN:
             raise NotWearable("too much of the top is hidden")
+        loose = forced & ~dilate(inside, LOOSE_FROM * self.unit) & ~self.warp.sleeve
+        if self.figure.area(loose, self.unit) > MAX_LOOSE:
+            raise NotWearable("the sleeves that are worn are too wide")
         return seen
 
     def _check_bare(self, covered: BoolArray) -> None:
