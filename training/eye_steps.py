@@ -20,7 +20,7 @@ from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
-from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.eye_steps import GRID_X, GRID_Y, move_poses, sample_features, stack_channels
 from m2fp_cli.tryon.eyes import (
     CENTER,
@@ -82,16 +82,16 @@ def read_starts(data: Path, name: str, rng: np.random.Generator) -> list[Start]:
     if window is None:
         return []
     figure = build_figure(result, result.people[0], window)
-    grey = to_grey(photo[figure.window])
+    gray = to_gray(photo[figure.window])
     if eyewear.any():
         known = known_behind(eyewear[figure.window])
     else:
         prior = prior_of(figure)
-        known = None if prior is None else find_known_eyes(grey, face_region(figure), prior)
+        known = None if prior is None else find_known_eyes(gray, face_region(figure), prior)
     if known is None:
         return []
     bare = without_neck(figure, known, rng)
-    return [start for f in (figure, bare) for start in both_ways(f, grey, known, rng)]
+    return [start for f in (figure, bare) for start in both_ways(f, gray, known, rng)]
 
 
 def known_behind(mask: NDArray[np.bool_]) -> KnownEyes | None:
@@ -121,14 +121,14 @@ def without_neck(figure: Figure, eyes: KnownEyes, rng: np.random.Generator) -> F
 
 
 def both_ways(
-    figure: Figure, grey: NDArray[np.uint8], eyes: KnownEyes, rng: np.random.Generator
+    figure: Figure, gray: NDArray[np.uint8], eyes: KnownEyes, rng: np.random.Generator
 ) -> list[Start]:
     """A face and its mirror image; none where masks or eyes are far from a face's."""
     prior = prior_of(figure)
     if prior is None:
         return []
     face = face_region(figure)
-    contrast, matrix = standard_crop(grey, face, prior)
+    contrast, matrix = standard_crop(gray, face, prior)
     right = pose_of_eyes(eyes, matrix)
     if np.abs(right[:2] - CENTER).max() > FARTHEST * UNIT:
         return []

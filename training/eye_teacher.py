@@ -42,19 +42,19 @@ def _cascade(name: str) -> Any:
 
 
 def find_known_eyes(
-    grey: NDArray[np.uint8], face: NDArray[np.bool_], prior: Prior
+    gray: NDArray[np.uint8], face: NDArray[np.bool_], prior: Prior
 ) -> KnownEyes | None:
     """The pair of eyes of a face, None unless two are detected that can be a pair.
 
     Args:
-        grey: (H, W) uint8.
+        gray: (H, W) uint8.
         face: (H, W) bool, the face region.
         prior: where masks expect the eyes.
     """
     scale = UNIT / prior.unit
     corner = np.asarray(prior.center_xy) - ORIGIN * prior.unit
     matrix = np.array([[scale, 0, -scale * corner[0]], [0, scale, -scale * corner[1]]])
-    picture = cv2.warpAffine(grey, matrix, SIZE_WH, flags=cv2.INTER_CUBIC)
+    picture = cv2.warpAffine(gray, matrix, SIZE_WH, flags=cv2.INTER_CUBIC)
     inside = cv2.warpAffine(face.astype(np.uint8), matrix, SIZE_WH) > 0
     even = cv2.equalizeHist(picture)
     for name in CASCADES:

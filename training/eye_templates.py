@@ -1,4 +1,4 @@
-"""Make the templates of the eye fit: two linear templates over a coarse grid of grey values.
+"""Make the templates of the eye fit: two linear templates over a coarse grid of gray values.
 
     python -m training.eye_templates DATA -o m2fp_cli/tryon/eye_templates.npz
 
@@ -22,7 +22,7 @@ from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
-from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.eyes import (
     CENTER,
     CROP_WH,
@@ -91,15 +91,15 @@ def read_face(data: Path, name: str) -> Face | None:
         return None
     prior = prior_from_masks(shape, figure)
     photo = read_image(data / "photos" / f"{name}.jpg").image_bgr
-    grey = to_grey(photo[figure.window])
-    contrast, matrix = standard_crop(grey, region, prior)
+    gray = to_gray(photo[figure.window])
+    contrast, matrix = standard_crop(gray, region, prior)
     path = data / "worn" / f"{name}.png"
     worn = np.asarray(decode_map(read_bytes(path))) if path.exists() else np.zeros_like(labels)
     eyewear = np.isin(worn, (2, 3))
     if eyewear.any():
         pose = pose_of(eyewear[figure.window], matrix) if (worn == 2).any() else None
     else:
-        known = find_known_eyes(grey, region, prior)
+        known = find_known_eyes(gray, region, prior)
         pose = None if known is None else pose_of_eyes(known, matrix)
     return None if pose is None else Face(contrast, pose, bool(eyewear.any()))
 

@@ -13,7 +13,7 @@ Rng = np.random.Generator
 
 
 def change_appearance(image_rgb: Bytes, rng: Rng) -> Bytes:
-    """Colour and light always a little; grey, blur, noise and JPEG each in one photo of ten."""
+    """Colour and light always a little; gray, blur, noise and JPEG each in one photo of ten."""
     rgb: Any = _change_light(image_rgb, rng)
     if rng.random() < 0.1:
         rgb = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)
@@ -39,9 +39,9 @@ def _change_light(image_rgb: Bytes, rng: Rng) -> Bytes:
     tables = (table * 255).astype(np.uint8)[None]
     rgb: Any = cv2.LUT(image_rgb, tables)
     if rng.random() < 0.5:
-        grey = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+        gray = cv2.cvtColor(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
         keep = rng.uniform(0.5, 1.4)
-        rgb = cv2.addWeighted(rgb, keep, grey, 1 - keep, 0)
+        rgb = cv2.addWeighted(rgb, keep, gray, 1 - keep, 0)
     return np.asarray(rgb)
 
 

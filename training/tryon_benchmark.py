@@ -35,7 +35,7 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
-from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import build_figure, face_region, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
@@ -151,8 +151,8 @@ def compare_eyes(data: Path, name: str) -> dict[str, Any] | None:
     shape = measure_face(face, figure)
     if shape.side < MIN_FACE_SIDE or shape.width < 5:
         return None
-    grey = to_grey(photo[figure.window])
-    known = find_known_eyes(grey, face, prior_from_masks(shape, figure))
+    gray = to_gray(photo[figure.window])
+    known = find_known_eyes(gray, face, prior_from_masks(shape, figure))
     if known is None:
         return None
     frame = fit_head(photo[figure.window], figure)

@@ -411,7 +411,7 @@ def _button(sheet: Sheet, at: float, row: float, radius: float, rgb: tuple[int, 
 
 
 def draw_hoodie(size: int) -> Drawn:
-    """A grey hoodie with a pocket and strings."""
+    """A gray hoodie with a pocket and strings."""
     sheet = Sheet(size)
     cut = Cut((0.40, 0.28), (0.95, 0.20), ((1.90, 2.36), (1.58, 2.50)), armpit_y=0.92,
               waist=1.02, hem=(0.94, 2.70))  # fmt: skip

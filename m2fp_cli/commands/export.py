@@ -135,7 +135,7 @@ def export(
         str | None,
         typer.Option(
             metavar="GREY|RGB",
-            help="Colour behind masks in agnostic pictures: a grey of 0 to 255, or #rrggbb. "
+            help="Colour behind masks in agnostic pictures: a gray of 0 to 255, or #rrggbb. "
             "[default: 128]",
             show_default=False,
             rich_help_panel=MASK,
@@ -250,7 +250,7 @@ def _without(wanted: Format) -> str:
 
 
 def parse_fill(text: str) -> tuple[int, int, int]:
-    """A grey of 0 to 255, or ``#rrggbb``, as RGB.
+    """A gray of 0 to 255, or ``#rrggbb``, as RGB.
 
     Raises:
         UsageError: the text is neither.
@@ -259,7 +259,7 @@ def parse_fill(text: str) -> tuple[int, int, int]:
         return (int(text),) * 3
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
-    raise UsageError(f"--fill takes a grey of 0 to 255 or #rrggbb, got {text!r}")
+    raise UsageError(f"--fill takes a gray of 0 to 255 or #rrggbb, got {text!r}")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -37,7 +37,7 @@ def parse(
         bool,
         typer.Option(
             "--allow-truncated",
-            help="Parse a JPEG whose last rows are missing; they count as grey. With --rerun "
+            help="Parse a JPEG whose last rows are missing; they count as gray. With --rerun "
             "failed, photos that failed before are tried again.",
             rich_help_panel=INPUT,
         ),

@@ -134,7 +134,7 @@ def tryon(
     ] = options.PictureFormat.PNG,
     page: options.Page = False,
 ) -> None:
-    """Put hats, glasses, earrings, necklaces, garments and fabrics on people.
+    """Put hats, glasses, jewelry, garments and fabrics on people.
 
     Writes to tryon/ a picture of each photo, and a JSON record that says where everything was put,
     which checks it passed, and why somebody was left out. Without an input it takes what an earlier

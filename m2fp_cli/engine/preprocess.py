@@ -20,7 +20,7 @@ from m2fp_cli.network.config import InputConfig
 # RGB statistics of ImageNet on the 0-255 scale, as in ModelScope's M2FP.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
-CROP_PAD_VALUE = 128  # grey around a single-human photo, before normalization
+CROP_PAD_VALUE = 128  # gray around a single-human photo, before normalization
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +118,7 @@ def _normalize(image_bgr: Picture) -> Tensor:
 def _fit_into(
     image_bgr: Picture, size_hw: tuple[int, int], crop_hw: tuple[int, int]
 ) -> tuple[Picture, tuple[int, int, int, int]]:
-    """Scale a photo to a size that fits into a fixed one, then centre it on grey.
+    """Scale a photo to a size that fits into a fixed one, then centre it on gray.
 
     Returns:
         The (crop_h, crop_w, 3) uint8 picture, and the photo's box in it.

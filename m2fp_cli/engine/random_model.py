@@ -1,7 +1,7 @@
 """Models with random weights that find instances, for measuring without the hub's weights.
 
 Speed and memory depend on shapes and on how many instances are found. Fresh random weights give
-nearly the same answer for every query, so that no instance is found. Here they are centred and
+nearly the same answer for every query, so that no instance is found. Here they are centered and
 scaled on one photo until queries differ, classes are likely and masks have borders.
 """
 
@@ -124,7 +124,7 @@ def write_model(folder: Path, network: M2FP, document: dict[str, Any]) -> None:
 def sharpen(network: M2FP, photo_bgr: NDArray[np.uint8]) -> None:
     """Centre and scale random weights, in place, so that the network finds instances in a photo.
 
-    Batch statistics are taken from the photo. Mask features, class head and mask head are centred
+    Batch statistics are taken from the photo. Mask features, class head and mask head are centered
     on their outputs for it, then scaled.
 
     Args:

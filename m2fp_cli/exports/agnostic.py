@@ -8,7 +8,7 @@ from m2fp_cli.imaging.encoding import encode_png
 
 
 def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
-    """A grey PNG of each chosen person: 255 repaint, 0 keep."""
+    """A gray PNG of each chosen person: 255 repaint, 0 keep."""
     files: NamedFiles = {}
     people = []
     for name, person in photo.named_people(settings.people):

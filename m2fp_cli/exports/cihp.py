@@ -72,7 +72,7 @@ def _instances(labelled: LabelledPhoto) -> tuple[NDArray[np.uint16], bytes]:
 
 
 def _ids(ids: NDArray[np.uint16]) -> bytes:
-    """A palette PNG, or a grey one of 16 bits where the ids go beyond a palette."""
+    """A palette PNG, or a gray one of 16 bits where the ids go beyond a palette."""
     if int(ids.max()) > 255:
         return encode_png(ids)
     return encode_palette_png(ids, Palette.for_people().colors_rgb)

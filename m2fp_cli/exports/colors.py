@@ -15,8 +15,8 @@ from m2fp_cli.arrays import BoolArray, FloatArray, Picture, Rgb
 _NAMES: dict[str, Rgb] = {
     "black": (22, 22, 24),
     "charcoal": (62, 64, 68),
-    "grey": (128, 128, 128),
-    "light grey": (190, 190, 190),
+    "gray": (128, 128, 128),
+    "light gray": (190, 190, 190),
     "white": (245, 245, 245),
     "cream": (240, 228, 200),
     "beige": (214, 193, 158),

@@ -22,7 +22,7 @@ class ExportSettings:
     Attributes:
         people: ``largest``, ``all`` or ids.
         mask: of agnostic masks.
-        fill_rgb: what lies behind a mask in an agnostic picture; None for the format's own grey.
+        fill_rgb: what lies behind a mask in an agnostic picture; None for the format's own gray.
         size_wh: width and height of pictures, where a format scales them.
         fit: ``pad`` shows the whole photo on white, ``crop`` the person's surroundings.
         split: part of the data set, such as ``test``.
@@ -120,7 +120,7 @@ class Format:
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
         mirrors: whether its files lie in folders like the photos'; else all lie side by side.
         hyphens: whether names hold no underscores, which its readers take apart.
-        fill: grey behind a mask.
+        fill: gray behind a mask.
         takes_labels: whether it has labels, which another set may replace.
         not_made: what belongs to the format and a parser cannot make, by name: how to get it.
     """

@@ -1,6 +1,6 @@
 """IDM-VTON: picture and binary mask, as its ``inference.py`` reads them (yisol/IDM-VTON).
 
-The mask is the binary one, white = repaint; given the grey agnostic picture instead, the pipeline
+The mask is the binary one, white = repaint; given the gray agnostic picture instead, the pipeline
 gives bad results (its issue 185).
 """
 

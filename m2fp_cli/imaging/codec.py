@@ -1,7 +1,7 @@
 """Decodes photos and label maps, with Pillow alone.
 
 ModelScope's ``LoadImage`` uses Pillow too, so both see the same pixels; and Pillow raises an error
-for a truncated file where OpenCV's ``imread`` fills the rest with grey. A decoder never gets a
+for a truncated file where OpenCV's ``imread`` fills the rest with gray. A decoder never gets a
 path: it gets the bytes that ``inspect_image`` has checked.
 """
 
@@ -118,7 +118,7 @@ def decode_image(
 
     For an opaque sRGB photo this equals ModelScope's ``exif_transpose(Image.open(...))
     .convert("RGB")``. It differs where that would be wrong: colour profiles are converted to sRGB,
-    what is transparent is laid on white, and 16-bit grey keeps its high byte, where Pillow's
+    what is transparent is laid on white, and 16-bit gray keeps its high byte, where Pillow's
     conversion would clip nearly all to white. Of an animation or several pages the first is
     decoded. Damaged metadata are left out.
 
@@ -131,7 +131,7 @@ def decode_image(
         least_side: the caller needs no more than this many pixels along the shorter side. A photo
             of more than ``REDUCED_ABOVE`` pixels is then reduced by 2, 4 or 8 while it is decoded,
             which takes a fraction of the time and memory. None: not reduced.
-        allow_truncated: decode a JPEG although rows are missing at its end; they are grey.
+        allow_truncated: decode a JPEG although rows are missing at its end; they are gray.
         keep_original: also keep the photo in its own colours, if they are not sRGB.
 
     Returns:
@@ -274,7 +274,7 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     """Decode a label or person map to ids, without colour conversion and EXIF orientation.
 
     Reads what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
-    (the index is the id), grey PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG
+    (the index is the id), gray PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG
     whose three channels are equal.
 
     Args:
@@ -299,8 +299,8 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     if mode == "RGB" and (samples == samples[..., :1]).all():
         return np.ascontiguousarray(samples[..., 0])
     if mode not in ("1", "L", "P"):
-        raise ImageError("unsupported", "is a colour picture; ids need a palette or grey PNG")
-    # Pillow scales grey of 2 and 4 bits to 0..255; the stored sample is the id.
+        raise ImageError("unsupported", "is a colour picture; ids need a palette or gray PNG")
+    # Pillow scales gray of 2 and 4 bits to 0..255; the stored sample is the id.
     depth = bit_depth(data) if mode == "L" else 8
     return samples.astype(np.uint8) // np.uint8(255 // (2**depth - 1))
 

@@ -32,7 +32,7 @@ def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
         palette_rgb: (N, 3) colour of each id, 0..255, N at most 256.
 
     Returns:
-        An 8-bit palette PNG, or a 16-bit grey PNG without colours if an id is above 255.
+        An 8-bit palette PNG, or a 16-bit gray PNG without colours if an id is above 255.
 
     Raises:
         ValueError: an id is negative, above 65535 or without a colour, or a shape is wrong.
@@ -62,7 +62,7 @@ def encode_png(pixels: npt.NDArray[Any]) -> bytes:
 
     Args:
         pixels: (H, W, 3) uint8 BGR, (H, W, 4) uint8 BGRA with straight alpha, (H, W) uint8 or
-            uint16 grey, or (H, W) bool, stored as 8-bit grey 0 and 255.
+            uint16 gray, or (H, W) bool, stored as 8-bit gray 0 and 255.
 
     Raises:
         ValueError: another shape or dtype.
@@ -104,7 +104,7 @@ def encode_jpeg(image_bgr: Picture, *, quality: int = 92, profile: bytes | None 
     """Encode a picture as baseline JPEG, without chroma subsampling, which blurs coloured edges.
 
     Args:
-        image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 grey.
+        image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 gray.
         quality: 1..95.
         profile: as in ``encode_as``.
 
@@ -177,7 +177,7 @@ def _check_picture(pixels: npt.NDArray[Any]) -> None:
 
 
 def _to_image(pixels: npt.NDArray[Any]) -> Image.Image:
-    """Grey, BGR or BGRA pixels as a Pillow image."""
+    """Gray, BGR or BGRA pixels as a Pillow image."""
     _check_picture(pixels)
     if pixels.ndim == 2:
         return Image.fromarray(pixels)

@@ -1,6 +1,6 @@
 """JPEG files without an end marker: are all pixels there, and if not, which rows?
 
-A decoder that meets the end of the data fills the rest with grey and says nothing that Pillow
+A decoder that meets the end of the data fills the rest with gray and says nothing that Pillow
 passes on. But what it fills in depends on what follows the data: where all pixels are there, more
 bytes before the end marker change nothing.
 """

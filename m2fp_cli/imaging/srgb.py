@@ -18,7 +18,7 @@ class OpaqueColors:
 
     Attributes:
         srgb: mode ``RGB``.
-        original: the same in the picture's own colours; None where those are sRGB, grey or CMYK.
+        original: the same in the picture's own colours; None where those are sRGB, gray or CMYK.
         profile: of these colours.
         notes: what was changed, a clause each.
     """

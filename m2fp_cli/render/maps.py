@@ -111,7 +111,7 @@ def read_label_map(path: Path, labels: LabelSet) -> PhotoMaps:
     """Read the label map of another tool; pixels that its annotator ignored count as background.
 
     Args:
-        path: a palette or grey PNG whose pixels are ids.
+        path: a palette or gray PNG whose pixels are ids.
         labels: what the ids mean.
 
     Raises:

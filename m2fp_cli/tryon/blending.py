@@ -8,7 +8,7 @@ import numpy as np
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR, measure_blur, measure_grain
-from m2fp_cli.tryon.compositing import Layer, blend, grain_levels, to_grey, touched_pixels
+from m2fp_cli.tryon.compositing import Layer, blend, grain_levels, to_gray, touched_pixels
 from m2fp_cli.tryon.lighting import Light
 from m2fp_cli.tryon.records import Check, check_limits
 
@@ -83,15 +83,15 @@ def _measure_fringe(
 
 def _compare_grain_and_blur(after: Picture, layer: Layer, light: Light) -> dict[str, float]:
     """Grain and blur of the accessory over those of the person; 1 where both are below notice."""
-    grey = to_grey(after)
+    gray = to_gray(after)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (FLAT_DISC, FLAT_DISC))
     flat = cv2.erode((layer.alpha > OPAQUE_ALPHA).astype(np.uint8), disc).view(np.bool_)
     edge = (layer.alpha > CLEAR_ALPHA) & ~flat
     ratios = {}
     if np.count_nonzero(flat) >= MIN_PIXELS:
-        grain = measure_grain(grey, flat)
+        grain = measure_grain(gray, flat)
         ratios["grain_ratio"] = max(grain, MIN_GRAIN) / max(light.grain, MIN_GRAIN)
     if np.count_nonzero(edge) >= MIN_PIXELS:
-        blur = measure_blur(grey, edge)
+        blur = measure_blur(gray, edge)
         ratios["blur_ratio"] = max(blur, SPRITE_BLUR) / max(light.blur, SPRITE_BLUR)
     return ratios

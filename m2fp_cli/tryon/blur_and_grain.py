@@ -33,18 +33,18 @@ FLAT_MEAN = 0.594  # their mean over that of all, of normal noise: (1 - exp(-1.0
 MAX_GRAIN = 12.0
 
 
-def measure_blur(grey: Picture, where: BoolArray) -> float:
+def measure_blur(gray: Picture, where: BoolArray) -> float:
     """Blur of the sharpest edges: the gradient before and after another blur (Zhuo and Sim 2011).
 
     Args:
-        grey: (H, W) uint8.
+        gray: (H, W) uint8.
         where: (H, W) bool, pixels that count.
 
     Returns:
         standard deviation in pixels, within ``BLUR_RANGE``.
     """
     pairs: list[FloatArray] = []
-    for levels, counted, rows in _strips(grey, where):
+    for levels, counted, rows in _strips(gray, where):
         blurred = np.asarray(cv2.GaussianBlur(levels, (0, 0), SECOND_BLUR), dtype=np.float32)
         pairs.append(np.stack([_gradient(p)[rows][counted] for p in (levels, blurred)]))
     before, after = np.concatenate(pairs, axis=1) if pairs else np.zeros((2, 0), np.float32)
@@ -55,17 +55,17 @@ def measure_blur(grey: Picture, where: BoolArray) -> float:
     return float(np.clip(SECOND_BLUR / math.sqrt(max(ratio**2 - 1, MIN_RATIO)), *BLUR_RANGE))
 
 
-def _gradient(grey: FloatArray) -> FloatArray:
-    dx = cv2.Sobel(grey, cv2.CV_32F, 1, 0, ksize=3)
-    dy = cv2.Sobel(grey, cv2.CV_32F, 0, 1, ksize=3)
+def _gradient(gray: FloatArray) -> FloatArray:
+    dx = cv2.Sobel(gray, cv2.CV_32F, 1, 0, ksize=3)
+    dy = cv2.Sobel(gray, cv2.CV_32F, 0, 1, ksize=3)
     return np.asarray(cv2.magnitude(dx, dy), dtype=np.float32)
 
 
-def measure_grain(grey: Picture, where: BoolArray) -> float:
+def measure_grain(gray: Picture, where: BoolArray) -> float:
     """Noise of the flat parts of a region (Immerkaer 1996).
 
     Args:
-        grey: (H, W) uint8.
+        gray: (H, W) uint8.
         where: (H, W) bool, the region.
 
     Returns:
@@ -74,7 +74,7 @@ def measure_grain(grey: Picture, where: BoolArray) -> float:
     kernel = np.asarray([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], dtype=np.float32)
     found = [
         np.abs(cv2.filter2D(levels, cv2.CV_32F, kernel)[rows][counted])
-        for levels, counted, rows in _strips(grey, where)
+        for levels, counted, rows in _strips(gray, where)
     ]
     response = np.concatenate(found) if found else np.zeros(0, np.float32)
     if response.size < MIN_PIXELS:
@@ -83,7 +83,7 @@ def measure_grain(grey: Picture, where: BoolArray) -> float:
     return float(min(math.sqrt(math.pi / 2) / 6 * flat.mean() / FLAT_MEAN, MAX_GRAIN))
 
 
-def _strips(grey: Picture, where: BoolArray) -> Iterator[tuple[FloatArray, BoolArray, slice]]:
+def _strips(gray: Picture, where: BoolArray) -> Iterator[tuple[FloatArray, BoolArray, slice]]:
     """A picture in strips of rows, evenly spread; of a large one some are left out.
 
     Yields:
@@ -95,5 +95,5 @@ def _strips(grey: Picture, where: BoolArray) -> Iterator[tuple[FloatArray, BoolA
         counted = where[first : first + STRIP_ROWS]
         if counted.any():
             above = min(first, STRIP_MARGIN)
-            levels = grey[first - above : first + STRIP_ROWS + STRIP_MARGIN].astype(np.float32)
+            levels = gray[first - above : first + STRIP_ROWS + STRIP_MARGIN].astype(np.float32)
             yield levels, counted, slice(above, above + len(counted))

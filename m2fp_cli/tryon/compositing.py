@@ -92,8 +92,8 @@ def to_lab(bgr: Picture) -> FloatArray:
     return np.asarray(cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
 
 
-def to_grey(bgr: Picture) -> NDArray[np.uint8]:
-    """Grey levels of a photo, (H, W) uint8, by the weights of Rec. 601."""
+def to_gray(bgr: Picture) -> NDArray[np.uint8]:
+    """Gray levels of a photo, (H, W) uint8, by the weights of Rec. 601."""
     return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
@@ -279,8 +279,8 @@ def _blend_part(
     levels = to_srgb(light)
     if layer.noise is not None:
         noise = grain_levels(layer.noise[part], alpha)
-        grey = cv2.merge((noise, noise, noise))
-        levels = np.asarray(cv2.add(levels, grey, dtype=cv2.CV_8U), dtype=np.uint8)
+        gray = cv2.merge((noise, noise, noise))
+        levels = np.asarray(cv2.add(levels, gray, dtype=cv2.CV_8U), dtype=np.uint8)
     seen = np.ascontiguousarray(touched[part]).view(np.uint8)
     below[part] = cv2.copyTo(levels, seen, old)
 

@@ -1,7 +1,7 @@
 """Correct the pose of the eyes in steps, each a linear function of what lies under the pose.
 
 The templates of ``eyes`` say which of many poses fits best, but an eye and an ear fit nearly as
-well as two eyes, and a turned face fits nothing. A step looks at grey values, face and hair on one
+well as two eyes, and a turned face fits nothing. A step looks at gray values, face and hair on one
 grid around the pose and moves it (supervised descent, Xiong and De la Torre 2013); it learns that
 hair beside one eye means that the head is turned. ``training/eye_steps.py`` makes the weights.
 """
@@ -128,16 +128,16 @@ def apply_steps(channels: FloatArray, pose: FloatArray, steps: FloatArray) -> Fl
     return out
 
 
-def fit_eyes(grey: NDArray[np.uint8], face: BoolArray, hair: BoolArray, prior: Prior) -> EyeFit:
+def fit_eyes(gray: NDArray[np.uint8], face: BoolArray, hair: BoolArray, prior: Prior) -> EyeFit:
     """Find the eyes around a prior: the templates' best pose, corrected by the steps.
 
     Args:
-        grey: (H, W) uint8, the picture that is searched.
+        gray: (H, W) uint8, the picture that is searched.
         face: (H, W) bool, the face region.
         hair: (H, W) bool, hair and hat.
         prior: what masks say.
     """
-    contrast, matrix = standard_crop(grey, face, prior)
+    contrast, matrix = standard_crop(gray, face, prior)
     templates = load_templates()
     pose, _ = fit_templates(contrast, prior, templates)
     pose = apply_steps(stack_channels(contrast, face, hair, matrix), pose, load_steps())

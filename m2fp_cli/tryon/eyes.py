@@ -1,8 +1,8 @@
-"""Find the eyes inside a face mask by fitting a template to the grey pixels.
+"""Find the eyes inside a face mask by fitting a template to the gray pixels.
 
 No landmark network: the face is resampled to a standard crop, its local contrast is evened out, and
 one template of a bare face and one of a face with dark lenses are compared with it over a range of
-positions, tilts and sizes. The templates are linear discriminants over a coarse grid of grey
+positions, tilts and sizes. The templates are linear discriminants over a coarse grid of gray
 values (``eye_templates.npz``; ``training/eye_templates.py`` makes them). ``eye_steps`` corrects the
 pose that fits best.
 """
@@ -98,12 +98,12 @@ def load_templates() -> Templates:
 
 
 def standard_crop(
-    grey: NDArray[np.uint8], face: BoolArray, prior: Prior
+    gray: NDArray[np.uint8], face: BoolArray, prior: Prior
 ) -> tuple[FloatArray, NDArray[np.float64]]:
     """Resample a face to the standard crop and even out its light.
 
     Args:
-        grey: (H, W) uint8.
+        gray: (H, W) uint8.
         face: (H, W) bool, the face region.
         prior: gives centre and size; the tilt is not applied.
 
@@ -118,7 +118,7 @@ def standard_crop(
             [0.0, scale, CENTER[1] - scale * prior.center_xy[1]],
         ]
     )
-    smooth = grey if scale >= PREBLUR_BELOW else cv2.GaussianBlur(grey, (0, 0), PREBLUR / scale)
+    smooth = gray if scale >= PREBLUR_BELOW else cv2.GaussianBlur(gray, (0, 0), PREBLUR / scale)
     flags = cv2.INTER_LINEAR
     picture = cv2.warpAffine(smooth, matrix, CROP_WH, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     support = dilate(face, FACE_MARGIN * prior.unit).astype(np.float32)
@@ -132,9 +132,9 @@ def _local_contrast(picture: FloatArray, weight: FloatArray) -> FloatArray:
     sigma = CONTRAST_SIGMA * UNIT
     total = cv2.GaussianBlur(weight, (0, 0), sigma) + 1e-3
     mean = cv2.GaussianBlur(picture * weight, (0, 0), sigma) / total
-    centred = (picture - mean) * weight
-    spread = np.sqrt(cv2.GaussianBlur(centred * centred, (0, 0), sigma) / total)
-    contrast = centred / (spread + CONTRAST_FLOOR * float(spread.max()) + 1e-3)
+    centered = (picture - mean) * weight
+    spread = np.sqrt(cv2.GaussianBlur(centered * centered, (0, 0), sigma) / total)
+    contrast = centered / (spread + CONTRAST_FLOOR * float(spread.max()) + 1e-3)
     return np.asarray(cv2.GaussianBlur(contrast, (0, 0), SMOOTH_SIGMA * UNIT), dtype=np.float32)
 
 

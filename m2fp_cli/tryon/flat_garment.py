@@ -159,7 +159,7 @@ def _neck_curve(landmarks: GarmentLandmarks, depth: float, x: FloatArray) -> Flo
 def _find_neckline(bgra: Picture, landmarks: GarmentLandmarks) -> FloatArray:
     """The neckline's lowest point: where above and below a curve from the neck differ most."""
     light = linear_luminance(to_linear(np.ascontiguousarray(bgra[..., :3])))
-    grey = cv2.GaussianBlur(np.cbrt(light), (0, 0), 1.0)
+    gray = cv2.GaussianBlur(np.cbrt(light), (0, 0), 1.0)
     left, right = landmarks.neck
     x = np.linspace(
         left[0] + 0.15 * (right[0] - left[0]), right[0] - 0.15 * (right[0] - left[0]), 40
@@ -171,7 +171,7 @@ def _find_neckline(bgra: Picture, landmarks: GarmentLandmarks) -> FloatArray:
         y = _neck_curve(landmarks, float(each), x.astype(np.float32))
         rows = [np.clip(y + shift, 0, bgra.shape[0] - 1).astype(np.int32)
                 for shift in (-beside, beside)]  # fmt: skip
-        apart = float(np.median(np.abs(grey[rows[0], columns] - grey[rows[1], columns])))
+        apart = float(np.median(np.abs(gray[rows[0], columns] - gray[rows[1], columns])))
         if apart > best:
             best, depth = apart, float(each)
     middle = np.float32((left[0] + right[0]) / 2)

@@ -1,6 +1,6 @@
 """The head frame: where a head is, how large, how it leans and turns, and how sure that is.
 
-Masks give a first guess, the grey pixels inside the face the rest (``eyes``). Everything that is
+Masks give a first guess, the gray pixels inside the face the rest (``eyes``). Everything that is
 put on a head is placed in this frame. U is the distance between the pupils; ratios to it are from
 anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and from labelled faces
 (CelebAMask; FASSEG for turned heads).
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, FloatArray, Point
-from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
 from m2fp_cli.tryon.face_shape import (
     EYES_TO_CHIN,
@@ -201,8 +201,8 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
     behind_glasses = find_eyes_behind(face & figure.mask("Sunglasses"), figure.mask("Face"))
     if behind_glasses is not None:
         prior = prior_behind(prior, behind_glasses)
-    grey = to_grey(figure.downsample(window_bgr))
-    fit = fit_eyes(grey, face, figure.mask(*HAIR), prior)
+    gray = to_gray(figure.downsample(window_bgr))
+    fit = fit_eyes(gray, face, figure.mask(*HAIR), prior)
     if behind_glasses is not None:
         fit = choose_fit(fit, behind_glasses)
     return _build_frame(fit, face, shape, figure)

@@ -1,7 +1,7 @@
 """Measure the light on a person: exposure, colour, direction, blur and grain.
 
 People notice wrong brightness and colour statistics first (Xue et al. 2012), and a sharp, clean
-object in a soft, grainy photo second. Skin is not taken for grey: its tone is not the light.
+object in a soft, grainy photo second. Skin is not taken for gray: its tone is not the light.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.blur_and_grain import measure_blur, measure_grain
-from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.morphology import erode
@@ -26,7 +26,7 @@ ANALYSIS_UNIT = 24.0  # pixels per U that brightness is measured at
 SKIN_MARGIN = 0.12  # of the face's edge that is left out where grain is measured, U
 PERSON_PERCENTILES = (1, 99)  # of the person's luminance: their range
 
-# Colour of the light: shades of grey (Finlayson and Trezzi 2004).
+# Colour of the light: shades of gray (Finlayson and Trezzi 2004).
 BALANCE_STRENGTH, BALANCE_LIMIT = 0.5, 0.15  # of the gains found, and how far they may be from 1
 BALANCE_PIXELS = 25_000  # of the photo that are looked at
 CLIPPED = 0.98  # linear light of a channel from which on a pixel says nothing of the colour
@@ -80,15 +80,15 @@ def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light
     of_them = luminance[person[some]]
     low, high = np.percentile(of_them, PERSON_PERCENTILES) if of_them.size else (0.0, 1.0)
     along, below = window_units(frame, figure)
-    grey = to_grey(window)
+    gray = to_gray(window)
     skin = erode(face, SKIN_MARGIN * frame.unit / stride)
     return Light(
         float(low),
         float(high),
         _white_balance(image_bgr),
         _light_slope(luminance, face[some], along[some], below[some]),
-        measure_blur(grey, _repeat_pixels(person, stride)),
-        measure_grain(grey, _repeat_pixels(skin, stride)),
+        measure_blur(gray, _repeat_pixels(person, stride)),
+        measure_grain(gray, _repeat_pixels(skin, stride)),
     )
 
 
@@ -113,7 +113,7 @@ def _repeat_pixels(mask: BoolArray, times: int) -> BoolArray:
 
 
 def _white_balance(image_bgr: Picture) -> tuple[float, float, float]:
-    """Colour of the light by shades of grey with norm 6, at part of its strength; green stays."""
+    """Colour of the light by shades of gray with norm 6, at part of its strength; green stays."""
     step = max(1, round(math.sqrt(image_bgr.shape[0] * image_bgr.shape[1] / BALANCE_PIXELS)))
     pixels = to_linear(np.ascontiguousarray(image_bgr[::step, ::step])).reshape(-1, 3)
     pixels = pixels[pixels.max(axis=1) < CLIPPED]

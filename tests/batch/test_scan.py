@@ -32,11 +32,11 @@ def touch(root: Path, names: Iterable[str]) -> None:
         (root / name).touch()
 
 
-def write_down(output: Path, *files: str) -> None:
+def write_down(output: Path, *files: str, key: str = "a") -> None:
     """Let a manifest say that a run wrote some files."""
     with OutputTree(output) as tree:
         writer = ManifestWriter(tree, manifest_name("parse"))
-        writer.add(ImageReport("/x/a.jpg", "a", Status.DONE, files=files), (), "")
+        writer.add(ImageReport("/x/a.jpg", key, Status.DONE, files=files), (), "")
         writer.close()
 
 
@@ -357,7 +357,8 @@ def test_an_input_inside_the_output_is_fine_outside_its_results(tmp_path: Path) 
 @pytest.mark.parametrize("name", ["labels", "overlays/sub", "tryon/a.jpg", ".m2fp"])
 def test_results_are_refused_as_input(tmp_path: Path, name: str) -> None:
     touch(tmp_path, ["overlays/sub/a.jpg", "labels/a.png", "tryon/a.jpg", ".m2fp/a.png"])
-    write_down(tmp_path, "overlays/sub/a.jpg", "labels/a.png", "tryon/a.jpg")
+    write_down(tmp_path, "labels/a.png", "tryon/a.jpg")
+    write_down(tmp_path, "overlays/sub/a.jpg", key="sub/a")
     with pytest.raises(UsageError, match="holds results of"):
         scan(tmp_path / name, output=tmp_path)
 

@@ -12,7 +12,7 @@ FRAMES = {
     "enlarged": InputGeometry((150, 210), (64, 96), (0, 0, 90, 61)),
     "shrunk": InputGeometry((23, 31), (64, 96), (0, 0, 90, 61)),
     "same": InputGeometry((64, 96), (64, 96), (0, 0, 96, 64)),
-    "centred": InputGeometry((77, 40), (96, 64), (11, 5, 51, 90)),
+    "centered": InputGeometry((77, 40), (96, 64), (11, 5, 51, 90)),
     "tiny": InputGeometry((1, 1), (32, 32), (0, 0, 32, 32)),
     "thin": InputGeometry((3, 300), (32, 64), (0, 0, 64, 1)),
 }
@@ -65,7 +65,7 @@ def test_support_holds_every_positive_pixel(name):
 
 
 def test_mirrored_axes_undo_a_mirrored_photo():
-    frame = FRAMES["centred"]
+    frame = FRAMES["centered"]
     masks = mask_logits(frame)
     box = (0, 0, frame.image_hw[1], frame.image_hw[0])
     mirrored = MaskGeometry.build(frame, tuple(masks.shape[1:]), mirrored=True)

@@ -65,11 +65,11 @@ def test_single_human_photos_are_fitted_without_enlarging(image_hw, wanted):
     assert fitted_hw(image_hw, (512, 384)) == wanted
 
 
-def test_single_human_photos_are_centered_on_grey():
+def test_single_human_photos_are_centered_on_gray():
     prepared = prepare_image(photo_of_size(101, 50), InputConfig(crop_hw=(128, 96)))
     assert prepared.geometry.content_xyxy == (23, 13, 73, 114)
-    grey = torch.tensor([(128 - 123.675) / 58.395])
-    assert torch.allclose(prepared.tensor[0, 0, 0, 0], grey)
+    gray = torch.tensor([(128 - 123.675) / 58.395])
+    assert torch.allclose(prepared.tensor[0, 0, 0, 0], gray)
 
 
 def test_mirroring_turns_the_photo_and_leaves_the_padding():

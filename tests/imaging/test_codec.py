@@ -35,7 +35,7 @@ def test_every_hostile_file_is_read_or_refused_for_its_reason(one: HostileFile) 
 
 READABLE = {one.name for one in hostile_files() if one.reason is None}
 CLIPPED_BY_THE_REFERENCE = {"grey16.png", "grey16.tif"}
-TRANSPARENT = {"grey_alpha.png", "palette_alpha.png", "palette_clear.png", "rgba.png", "rgba.webp"}
+TRANSPARENT = {"gray_alpha.png", "palette_alpha.png", "palette_clear.png", "rgba.png", "rgba.webp"}
 REFUSED_BY_THE_REFERENCE = {"bomb_ztxt.png", "cut_last_byte.jpg"}
 
 
@@ -106,7 +106,7 @@ def test_exif_behind_the_pixels_of_a_png_counts() -> None:
     np.testing.assert_array_equal(decoded.image_bgr[..., ::-1], upright_scene())
 
 
-def test_a_cut_photo_is_refused_although_another_library_asked_for_grey(
+def test_a_cut_photo_is_refused_although_another_library_asked_for_gray(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)

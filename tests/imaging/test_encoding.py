@@ -47,7 +47,7 @@ def test_a_palette_png_has_8_bits_and_shows_its_colors(colors: int) -> None:
     np.testing.assert_array_equal(reference_bgr(data)[..., ::-1], PALETTE[ids])
 
 
-def test_more_than_255_ids_become_16_bit_grey() -> None:
+def test_more_than_255_ids_become_16_bit_gray() -> None:
     ids = np.arange(300, dtype=np.int32).reshape(20, 15)
     data = encode_palette_png(ids, PALETTE)
     assert data[24:26] == bytes((16, 0))

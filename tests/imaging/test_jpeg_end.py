@@ -17,13 +17,13 @@ KINDS: dict[str, dict[str, Any]] = {
     "baseline": {"quality": 90},
     "progressive": {"progressive": True},
     "restarts": {"restart_marker_rows": 1},
-    "grey": {},
+    "gray": {},
     "cmyk": {},
 }
 
 
 def jpeg(kind: str) -> bytes:
-    pixels = {"grey": PHOTO[..., 0], "cmyk": np.dstack((PHOTO, PHOTO[..., :1]))}.get(kind, PHOTO)
+    pixels = {"gray": PHOTO[..., 0], "cmyk": np.dstack((PHOTO, PHOTO[..., :1]))}.get(kind, PHOTO)
     image = Image.fromarray(pixels, "CMYK") if kind == "cmyk" else Image.fromarray(pixels)
     return encoded(image, "JPEG", **KINDS[kind])
 

@@ -62,8 +62,8 @@ def test_only_changed_pixels_get_new_numbers():
 
 
 def test_a_profile_for_other_pixels_is_ignored():
-    grey = Image.fromarray(PHOTO[..., 0])
-    decoded = decode_image(encoded(grey, "PNG", icc_profile=P3.data))
+    gray = Image.fromarray(PHOTO[..., 0])
+    decoded = decode_image(encoded(gray, "PNG", icc_profile=P3.data))
     np.testing.assert_array_equal(decoded.image_bgr[..., 1], PHOTO[..., 0])
     assert decoded.notes == ("its color profile is for RGB pixels and was ignored",)
 

@@ -121,7 +121,7 @@ def _oversized() -> list[HostileFile]:
 
 
 def _cut(percents: tuple[float, ...] = (2, 50, 99.9)) -> list[HostileFile]:
-    """Files whose end is missing; none may come back as a picture with a grey half.
+    """Files whose end is missing; none may come back as a picture with a gray half.
 
     Without its last byte a JPEG still has all of its pixels."""
     photo = photo_rgb(512, 384)
@@ -167,8 +167,8 @@ def _odd_pixels() -> list[HostileFile]:
     readable = {
         "cmyk.jpg": encoded(photo.convert("CMYK"), "JPEG"),
         "cmyk.tif": encoded(photo.convert("CMYK"), "TIFF"),
-        "grey.jpg": encoded(photo.convert("L"), "JPEG"),
-        "grey_alpha.png": encoded(alpha.convert("LA"), "PNG"),
+        "gray.jpg": encoded(photo.convert("L"), "JPEG"),
+        "gray_alpha.png": encoded(alpha.convert("LA"), "PNG"),
         "bilevel.png": encoded(photo.convert("1"), "PNG"),
         "bilevel.tif": encoded(photo.convert("1"), "TIFF", compression="group4"),
         "rgba.png": encoded(alpha, "PNG"),

@@ -21,7 +21,7 @@ SUSPECTED = 0.06  # their score
 
 
 def draw_crowd(photo_hw: tuple[int, int], boxes: list[tuple[int, int, int, int]]) -> Picture:
-    """A black photo with a box of its own grey for every person."""
+    """A black photo with a box of its own gray for every person."""
     photo = np.zeros((*photo_hw, 3), np.uint8)
     for number, (x0, y0, x1, y1) in enumerate(boxes, start=1):
         photo[y0:y1, x0:x1] = number

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.tryon.compositing import to_grey
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.eyes import Prior
 from training.eye_teacher import find_known_eyes
 
@@ -18,13 +18,13 @@ PORTRAIT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 
 
 def test_eyes_of_a_portrait_are_known():
-    grey = to_grey(read_image(PORTRAIT).image_bgr)
-    known = find_known_eyes(grey, np.ones(grey.shape, bool), Prior((225.0, 130.0), 52.0))
+    gray = to_gray(read_image(PORTRAIT).image_bgr)
+    known = find_known_eyes(gray, np.ones(gray.shape, bool), Prior((225.0, 130.0), 52.0))
     assert known is not None
     assert known.center_xy == pytest.approx((224.5, 101.5), abs=2)  # read off the picture
     assert known.unit == pytest.approx(43, abs=3)
 
 
 def test_nothing_is_known_where_there_is_no_face():
-    grey = np.full((200, 200), 120, np.uint8)
-    assert find_known_eyes(grey, grey > 0, Prior((100.0, 100.0), 40.0)) is None
+    gray = np.full((200, 200), 120, np.uint8)
+    assert find_known_eyes(gray, gray > 0, Prior((100.0, 100.0), 40.0)) is None

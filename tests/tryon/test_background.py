@@ -45,7 +45,7 @@ def test_what_is_no_background_does_not_bleed_in():
     unknown[90:, 60:140] = True
     photo[90:, 60:140] = (0, 255, 0)
     filled = fill_background(photo, hole, unknown, 24.0)
-    assert np.ptp(filled[hole].astype(int), axis=1).max() < 12  # grey, like the ground
+    assert np.ptp(filled[hole].astype(int), axis=1).max() < 12  # gray, like the ground
 
 
 def test_a_hole_without_any_ground_is_filled_somehow():
