@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from training.compose import SceneComposer
 from training.dataset import IGNORE, Bytes
 from training.photometry import change_appearance
-from training.team import Team
+from training.ranks import Ranks
 
 # ModelScope's M2FP subtracts and divides by these, RGB.
 PIXEL_MEAN = (123.675, 116.28, 103.53)
@@ -92,27 +92,27 @@ def _pad_border(
 class _Numbers:
     """Sample numbers of the batches from ``first`` on, ``count`` of them."""
 
-    def __init__(self, first: int, count: int, batch: int, team: Team) -> None:
-        self.first, self.count, self.batch, self.team = first, count, batch, team
+    def __init__(self, first: int, count: int, batch: int, ranks: Ranks) -> None:
+        self.first, self.count, self.batch, self.ranks = first, count, batch, ranks
 
     def __iter__(self) -> Iterator[list[int]]:
         for step in range(self.first, self.first + self.count):
             numbers = range(step * self.batch, (step + 1) * self.batch)
-            yield list(numbers[self.team.rank :: self.team.size])
+            yield list(numbers[self.ranks.rank :: self.ranks.size])
 
     def __len__(self) -> int:
         return self.count
 
 
 def load_batches(
-    samples: SceneSamples, first_step: int, count: int, workers: int, team: Team, most_people: int
+    samples: SceneSamples, first_step: int, count: int, workers: int, ranks: Ranks, most_people: int
 ) -> Iterator[Batch]:
     """This process's share of the batches ``first_step`` to ``first_step + count``, made ahead.
 
     ``most_people`` is how many a scene may ask for: the model's person queries.
     """
     loader = DataLoader(
-        samples, batch_sampler=_Numbers(first_step, count, samples.batch, team),
+        samples, batch_sampler=_Numbers(first_step, count, samples.batch, ranks),
         num_workers=workers, worker_init_fn=_start_worker,
     )  # fmt: skip
     for images, labels, people in loader:

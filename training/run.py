@@ -17,11 +17,11 @@ from m2fp_cli.network.m2fp import M2FP
 from training.batches import Batch
 from training.losses import AuxiliaryHeads, Criterion, Losses
 from training.pretrained import load_pretrained
+from training.ranks import Ranks
 from training.recipe import Recipe
 from training.sampling import compile_sampling
 from training.schedule import Progress, learning_rate
 from training.start import Start, fill, grow_encoder, grow_queries
-from training.team import Team
 
 
 @dataclass(eq=False)
@@ -164,7 +164,7 @@ def predict(run: Run, images: Tensor) -> tuple[list[Any], tuple[Tensor, Tensor]]
         return layers, (run.heads.labels(mask_features), run.heads.boxes(mask_features))
 
 
-def take_step(run: Run, recipe: Recipe, criterion: Criterion, batch: Batch, team: Team) -> Losses:
+def take_step(run: Run, recipe: Recipe, criterion: Criterion, batch: Batch, ranks: Ranks) -> Losses:
     """One update of the weights and of their average."""
     torch.manual_seed(recipe.seed + run.progress.step)
     for group in run.optimizer.param_groups:
@@ -173,7 +173,7 @@ def take_step(run: Run, recipe: Recipe, criterion: Criterion, batch: Batch, team
     run.optimizer.zero_grad(set_to_none=True)
     losses.total.backward()
     parameters = [*run.model.parameters(), *run.heads.parameters()]
-    team.average_gradients(parameters)
+    ranks.average_gradients(parameters)
     norm = nn.utils.clip_grad.clip_grad_norm_(parameters, recipe.clip)
     if torch.isfinite(norm):
         run.optimizer.step()

@@ -16,12 +16,12 @@ from training.batches import Batch, SceneSamples, load_batches
 from training.compose import SceneComposer
 from training.drawing import PoolDrawer
 from training.losses import Criterion, class_weights
+from training.ranks import Ranks
 from training.recipe import Phase, Recipe, read_recipe
 from training.run import begin_at, build_run, load_run, save_run, take_step
 from training.schedule import learning_rate
 from training.sources import mean_frequencies, read_pools
 from training.start import read_start
-from training.team import Team
 
 _LOG_EVERY = 20
 
@@ -45,7 +45,7 @@ class Trainer:
         self.recipe, self.out, self.workers, self.watch = recipe, out, workers, watch
         self.config = parse_config(recipe.configuration)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self.team = Team.join(self.device)
+        self.ranks = Ranks.join(self.device)
         labels = self.config.num_parsing
         pools = read_pools(recipe.sources, roots, labels)
         drawer = PoolDrawer(pools, self.mirrored_ids, recipe.height)
@@ -75,15 +75,15 @@ class Trainer:
         while (phase := progress.phase(self.recipe)) is not None:
             for batch in self._batches(phase):
                 self._step(batch)
-                if self.team.leads and progress.step in self.recipe.keep_at:
+                if self.ranks.leads and progress.step in self.recipe.keep_at:
                     self._save(self.out / f"step-{progress.step}")
-                if self.team.leads and time.monotonic() - saved > save_seconds:
+                if self.ranks.leads and time.monotonic() - saved > save_seconds:
                     saved = self._save()
                 if progress.step % _LOG_EVERY == 0:
                     self._look_for_decay()
                 if progress.phase(self.recipe) != phase:
                     break
-        if self.team.leads:
+        if self.ranks.leads:
             self._save()
 
     def _batches(self, phase: Phase) -> Iterator[Batch]:
@@ -92,17 +92,17 @@ class Trainer:
         samples = SceneSamples(self.composer, phase.size_hw, self.recipe.seed, phase.batch)
         left = progress.steps_left(self.recipe)
         people = self.config.decoder.num_queries - self.config.num_parsing
-        return load_batches(samples, progress.step, left, self.workers, self.team, people)
+        return load_batches(samples, progress.step, left, self.workers, self.ranks, people)
 
     def _step(self, batch: Batch) -> None:
         started = time.monotonic()
         progress = self.run.progress
         criterion = self.criteria[progress.decay_from is not None]
-        losses = take_step(self.run, self.recipe, criterion, batch.to(self.device), self.team)
+        losses = take_step(self.run, self.recipe, criterion, batch.to(self.device), self.ranks)
         progress.step += 1
         if self.watch is not None:
             self.watch(self, float(losses.total.detach()))
-        if self.team.leads and progress.step % _LOG_EVERY == 0:
+        if self.ranks.leads and progress.step % _LOG_EVERY == 0:
             parts = {name: round(float(value.detach()), 4) for name, value in losses.parts.items()}
             self._log(
                 step=progress.step, size=list(batch.images.shape[-2:]),
@@ -126,7 +126,7 @@ class Trainer:
 
     def _look_for_decay(self) -> None:
         """A file named ``decay`` in the run's folder starts the last phase."""
-        if self.team.any((self.out / "decay").exists(), self.device):
+        if self.ranks.any((self.out / "decay").exists(), self.device):
             self.run.progress.start_decay()
 
 

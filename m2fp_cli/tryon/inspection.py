@@ -44,7 +44,7 @@ def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:
         faults.append(f"what is visible is only {x1 - x0} x {y1 - y0} pixels; it will be blurred")
     border = np.concatenate((alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))
     if (border > VISIBLE_ALPHA).mean() > MAX_BORDER:
-        faults.append("it touched_pixels the edge of its picture and may be cut off")
+        faults.append("it touches the edge of its picture and may be cut off")
     edge = (alpha > VISIBLE_ALPHA) & (alpha < SOLID)
     solid = alpha >= SOLID
     if solid.any() and edge.sum() < MIN_EDGE * np.sqrt(solid.sum()):

@@ -26,8 +26,8 @@ from training.dataset import (
     split_names,
 )
 from training.drawing import EvenDrawer, PoolDrawer
+from training.ranks import Ranks
 from training.sources import Source, make_pool, mean_frequencies
-from training.team import Team
 
 LEFT_SHOE, RIGHT_SHOE, HAIR = CIHP.id_of("Left-shoe"), CIHP.id_of("Right-shoe"), CIHP.id_of("Hair")
 
@@ -179,8 +179,8 @@ def test_a_pasted_person_hides_who_is_behind():
 
 def test_a_resumed_stream_gives_the_batches_the_first_one_would_have():
     samples = SceneSamples(composer(), (64, 96), seed=5, batch=2)
-    whole = list(load_batches(samples, 0, 3, 0, Team(), 9))
-    resumed = next(load_batches(samples, 2, 1, 0, Team(), 9))
+    whole = list(load_batches(samples, 0, 3, 0, Ranks(), 9))
+    resumed = next(load_batches(samples, 2, 1, 0, Ranks(), 9))
     assert [batch.images.shape[-2:] for batch in whole] == [(64, 96), (96, 64), (64, 96)]
     assert_close(whole[2].images, resumed.images)
     assert torch.equal(whole[2].labels, resumed.labels)
@@ -188,8 +188,8 @@ def test_a_resumed_stream_gives_the_batches_the_first_one_would_have():
 
 def test_a_team_shares_a_batch_without_overlap():
     samples = SceneSamples(composer(), (64, 64), seed=5, batch=4)
-    alone = next(load_batches(samples, 0, 1, 0, Team(), 9))
-    halves = [next(load_batches(samples, 0, 1, 0, Team(rank, 2), 9)) for rank in (0, 1)]
+    alone = next(load_batches(samples, 0, 1, 0, Ranks(), 9))
+    halves = [next(load_batches(samples, 0, 1, 0, Ranks(rank, 2), 9)) for rank in (0, 1)]
     assert_close(alone.images[0::2], halves[0].images)
     assert_close(alone.images[1::2], halves[1].images)
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Team:
+class Ranks:
     """This process and how many there are.
 
     Attributes:
@@ -28,8 +28,8 @@ class Team:
     size: int = 1
 
     @classmethod
-    def join(cls, device: torch.device) -> Team:
-        """Join the processes that torchrun started; a team of one without it."""
+    def join(cls, device: torch.device) -> Ranks:
+        """Join the processes that torchrun started, or be alone without it."""
         if "WORLD_SIZE" not in os.environ:
             return cls()
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
