@@ -320,6 +320,22 @@ def test_a_token_is_asked_for(browser, tmp_path, photos):
         page.close()
 
 
+def test_a_token_is_asked_for_once_though_a_refusal_comes_late(browser, tmp_path):
+    token, held = tmp_path / "token", []
+    token.write_text("0123456789abcdef0123")
+    with serving(tmp_path, "--token-file", str(token)) as locked:
+        locked.wait_until_ready()
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.route("**/accessories", lambda one: one.continue_() if held else held.append(one))
+        page.goto(locked.address + "/")
+        page.fill("#token-value", "0123456789abcdef0123")
+        page.click("#token-form .button")
+        held[0].continue_()  # as it was sent, without a token
+        page.wait_for_selector("body[data-known]")
+        page.close()
+
+
 def test_the_service_goes_away_and_comes_back(browser, tmp_path, photos):
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)

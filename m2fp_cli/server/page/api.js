@@ -89,6 +89,7 @@ const exchange = (method, path, { body, accept, signal, progress }) => new Promi
 export const ask = async (method, path, options = {}) => {
   const { signal, say } = options;
   for (;;) {
+    const sent = token;
     let request;
     try {
       request = await exchange(method, path, options);
@@ -100,7 +101,10 @@ export const ask = async (method, path, options = {}) => {
     }
     if (away) setAway(false);
     if (request.status >= 200 && request.status < 300) return request;
-    if (request.status === 401) { await askForToken(); continue; }
+    if (request.status === 401) { // a token may have been given since this was sent
+      if (sent === token) await askForToken();
+      continue;
+    }
     if (request.status === 429 || (request.status === 503 && request.getResponseHeader("Retry-After"))) {
       say?.("busy");
       const seconds = Number(request.getResponseHeader("Retry-After")) || 1;
