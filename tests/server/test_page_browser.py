@@ -323,11 +323,18 @@ def test_a_token_is_asked_for(browser, tmp_path, photos):
 def test_a_token_is_asked_for_once_though_a_refusal_comes_late(browser, tmp_path):
     token, held = tmp_path / "token", []
     token.write_text("0123456789abcdef0123")
+
+    def hold_first(route):
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
     with serving(tmp_path, "--token-file", str(token)) as locked:
         locked.wait_until_ready()
         page = browser.new_page()
         page.set_default_timeout(PATIENCE)
-        page.route("**/accessories", lambda one: one.continue_() if held else held.append(one))
+        page.route("**/accessories", hold_first)
         page.goto(locked.address + "/")
         page.fill("#token-value", "0123456789abcdef0123")
         page.click("#token-form .button")
