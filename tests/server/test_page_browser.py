@@ -321,8 +321,9 @@ def test_a_token_is_asked_for(browser, tmp_path, photos):
 
 
 def test_a_token_is_asked_for_once_though_a_refusal_comes_late(browser, tmp_path):
-    token, held = tmp_path / "token", []
+    token = tmp_path / "token"
     token.write_text("0123456789abcdef0123")
+    held: list[Any] = []
 
     def hold_first(route):
         if held:
