@@ -8,6 +8,7 @@ import re
 import shlex
 import zipfile
 from base64 import b64encode
+from typing import Any
 
 import numpy as np
 import pytest
