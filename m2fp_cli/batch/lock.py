@@ -20,6 +20,7 @@ from typing import Any
 
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputError, OutputLockedError
+from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.layout import state_name
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
@@ -144,9 +145,10 @@ def _sign(descriptor: int, shard: Shard | None) -> None:
 
 def _signature(descriptor: int) -> str:
     try:
-        card = json.loads(os.pread(descriptor, _CARD_BYTES, 0))
-        shard = f", shard {card['shard']}" if card["shard"] else ""
-        text = f"process {card['pid']} on {card['host']} since {card['since']}{shard}"
-        return displayable(text)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        card = parse_object(os.pread(descriptor, _CARD_BYTES, 0))
+        shard = text_of(card, "shard", most=64)
+        holder = f"process {whole_of(card, 'pid', 0, 2**31)} on {text_of(card, 'host')}"
+        since = text_of(card, "since", most=64)
+    except (OSError, ValueError):
         return "unknown process"
+    return displayable(f"{holder} since {since}{f', shard {shard}' if shard else ''}")
