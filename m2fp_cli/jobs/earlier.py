@@ -10,8 +10,9 @@ from pathlib import Path
 
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.tasks import ImageTask, Scan
-from m2fp_cli.errors import NoImagesError
-from m2fp_cli.layout import IMAGE_SUFFIXES, result_path
+from m2fp_cli.errors import ImageError, NoImagesError
+from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
+from m2fp_cli.records.document import read_document
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -72,3 +73,17 @@ def _result_keys(tree: OutputTree) -> Iterator[str]:
     for name in tree.walk("results"):
         if name.endswith(".json") and not name.rpartition("/")[2].startswith(".m2fp-"):
             yield name.removeprefix("results/").removesuffix(".json")
+
+
+def digest_of_parsed(results: Path, key: str) -> str:
+    """SHA-256 of the photo that a result was made from; empty if no readable result says it.
+
+    Args:
+        results: an output of parse.
+        key: of the photo.
+    """
+    with OutputTree(results) as tree:
+        try:
+            return read_document(tree.read(result_name(key))).provenance.sha256
+        except (ImageError, ValueError):
+            return ""

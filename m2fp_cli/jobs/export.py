@@ -19,6 +19,7 @@ from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, Item, to_json
 from m2fp_cli.imaging.codec import DecodedImage
 from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.memory import EXPORT_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
@@ -109,11 +110,7 @@ class ExportJob:
 
     def photo_digest(self, task: ImageTask) -> str:
         """Of the photo that was parsed."""
-        with OutputTree(self.results) as tree:
-            try:
-                return read_document(tree.read(result_name(task.key))).provenance.sha256
-            except (ImageError, ValueError):
-                return ""
+        return digest_of_parsed(self.results, task.key)
 
     def memory_bytes(self) -> int:
         """Rough peak of one process."""

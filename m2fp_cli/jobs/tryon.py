@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.memory import TRYON_BYTES
 from m2fp_cli.layout import result_name, result_path
 from m2fp_cli.records.document import read_document
@@ -110,11 +111,7 @@ class FittingJob:
 
     def photo_digest(self, task: ImageTask) -> str:
         """Of the photo that was parsed."""
-        with OutputTree(self.results) as tree:
-            try:
-                return read_document(tree.read(result_name(task.key))).provenance.sha256
-            except (ImageError, ValueError):
-                return ""
+        return digest_of_parsed(self.results, task.key)
 
     def memory_bytes(self) -> int:
         """Rough peak of one process."""
