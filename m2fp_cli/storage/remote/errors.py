@@ -59,9 +59,7 @@ def as_store_error(
             "read; rename that object, or name a folder without it"
         )
     if "redentials" in text and "status code" not in text:
-        return StoreError(
-            f"{verb}: no credentials were found; docs/cluster.md says how to give them"
-        )
+        return StoreError(f"{verb}: there are no credentials; see docs/cluster.md")
     said = displayable(text.partition("\n")[0][:_LONGEST_DETAIL])
     reason = f"the store answers {status}{code and f' {code}'} again and again" if status else said
     return StoreError(f"{verb}: {reason}; check the network and the store, run again")
