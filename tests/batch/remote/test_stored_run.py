@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +22,7 @@ from m2fp_cli.errors import M2fpError, NoImagesError, OutputError, OutputLockedE
 from tests.support.object_store import BUCKET, Fault, ObjectStore, address_of, running_store
 from tests.support.scripted import ScriptedJob, fresh_fork_server
 
+ROOT = Path(__file__).parents[3]
 URL = f"s3://{BUCKET}"
 
 
@@ -201,9 +205,47 @@ def test_a_refused_photo_fails_alone(store):
     assert report.done == 1
 
 
-def test_a_missing_extra_is_said_with_the_command_that_installs_it(monkeypatch):
-    import sys
+def start(*arguments: str) -> subprocess.Popen[str]:
+    """The same run in a process of its own."""
+    places = [f"{URL}/in", f"{URL}/out"]
+    command = [sys.executable, "-m", "tests.support.scripted_run", *places, *arguments]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT)
 
+
+def wait_for(store: ObjectStore, name: str) -> None:
+    until = time.monotonic() + 60
+    while name not in store.names():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_killed_run_is_gone_on_with_at_once(store):
+    for number in range(8):
+        store.put(f"in/{number}.jpg", "sleep 0.4")
+    with start() as process:
+        wait_for(store, "out/results/1.json")
+        process.kill()
+    assert "out/.m2fp/lock" in store.names()
+    report = parse()
+    assert (report.failures, len(store.tree("out"))) == ([], 20)
+    assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
+    assert parse().summary() == "0 done, 10 up to date"
+
+
+def test_a_stopped_run_puts_what_is_in_work_and_leaves_no_lock(store):
+    for number in range(8):
+        store.put(f"in/{number}.jpg", "sleep 0.4")
+    with start("--quiet") as process:
+        wait_for(store, "out/results/0.json")
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 143, said
+    assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
+    done = len(store.names("out/results/"))
+    assert parse().summary().startswith(f"{10 - done} done, {done} up to date")
+
+
+def test_a_missing_extra_is_said_with_the_command_that_installs_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(M2fpError, match=r"pip install 'm2fp\[cloud\]'"):
         parse()
