@@ -36,7 +36,7 @@ from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.storage.index import NameSet
-from m2fp_cli.storage.remote.address import is_address
+from m2fp_cli.storage.remote.address import is_address, shown_place
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import parts_of
 from m2fp_cli.terminal import displayable
@@ -94,6 +94,10 @@ class PhotoList:
     size: int
 
     @property
+    def _shown(self) -> str:
+        return displayable(shown_place(self.path))
+
+    @property
     def has_keys(self) -> bool:
         """Whether it was made by ``m2fp scan``."""
         self.file.seek(0)
@@ -126,11 +130,11 @@ class PhotoList:
         if not self.has_keys:
             paths = [Path(os.fsdecode(line)) for line, _ in self._lines(0, self.size)]
             if not paths:
-                raise NoImagesError(f"the list {displayable(self.path)} is empty")
+                raise NoImagesError(f"the list {self._shown} is empty")
             return find_images(paths, output=output, rules=rules)
         if rules != ScanRules():
             raise UsageError(
-                f"{displayable(self.path)} was made by m2fp scan, which settled the photos and "
+                f"{self._shown} was made by m2fp scan, which settled the photos and "
                 "their names: give -r, --exclude, --prefix and --safe-names to m2fp scan"
             )
         first, end = 0, self.size
@@ -163,7 +167,7 @@ class PhotoList:
                     raise ValueError(f'"key" {displayable(task.key)} is there twice')
             except (ValueError, OutputError) as error:
                 raise UsageError(
-                    f"{displayable(self.path)}: the line at byte {place} is not one of m2fp scan "
+                    f"{self._shown}: the line at byte {place} is not one of m2fp scan "
                     f"({error}); make the list again"
                 ) from error
             if task.origin and not stored:
@@ -190,7 +194,7 @@ class PhotoList:
         place = self.file.tell()
         line = self.file.readline(_LINE_BYTES)
         if len(line) == _LINE_BYTES:
-            raise UsageError(f"{displayable(self.path)}: the line at byte {place} is too long")
+            raise UsageError(f"{self._shown}: the line at byte {place} is too long")
         return line
 
 

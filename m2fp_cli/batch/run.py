@@ -408,10 +408,15 @@ def _open_site(
 
     Raises:
         OutputLockedError: another run holds it.
+        UsageError: photos of a store are to be compared by their bytes.
         M2fpError: the store cannot be reached or written.
     """
     if options.remote is None or not (scan.is_stored or options.remote.is_used):
         yield LocalSite(tree, job)
         return
+    if options.checksum and (scan.is_stored or options.remote.results is not None):
+        raise UsageError(
+            "--checksum is for photos of this machine; those of stores are known by their ETags"
+        )
     with options.remote.open_site(job, tree, options.shard, switch) as site:
         yield site

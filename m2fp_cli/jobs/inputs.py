@@ -79,7 +79,8 @@ class PhotoInputs:
             return find_images(self.inputs, output=output, rules=self.rules)
         if self.inputs:
             raise UsageError("--files-from names the photos; leave out the other inputs")
-        with open_list(self.files_from) as photos:
+        opened = self.remote.open_list if self.remote is not None else open_list
+        with opened(self.files_from) as photos:
             return photos.scan(self.shard, output=output, rules=self.rules)
 
 

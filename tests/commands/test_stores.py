@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from m2fp_cli.batch.remote.remote import Remote
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cli import app
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
 from tests.support.object_store import BUCKET, ObjectStore, running_store
@@ -99,6 +102,17 @@ def test_a_list_names_photos_of_a_store(store):
         (f"s3://{BUCKET}/in/a.png", "a"),
         (f"s3://{BUCKET}/in/sub/b.png", "sub/b"),
     ]
+
+
+def test_a_slice_reads_its_part_of_a_list_in_a_store(store):
+    lines = (json.dumps({"photo": f"s3://{BUCKET}/in/{n}.png", "key": f"{n}"}) for n in range(9000))
+    store.put("list.jsonl", "\n".join(lines) + "\n")
+    with Remote().open_list(Path(f"s3://{BUCKET}/list.jsonl")) as photos:
+        scan = photos.scan(Shard(2, 3), output=Path("out"), rules=ScanRules())
+    keys = [task.key for task in scan.tasks]
+    assert scan.is_stored
+    assert keys == [str(n) for n in range(int(keys[0]), int(keys[-1]) + 1)]
+    assert 2900 < len(keys) < 3100
 
 
 def test_what_runs_have_written_is_not_taken_for_photos(store):

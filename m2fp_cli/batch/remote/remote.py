@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.listing import PhotoList, open_list
 from m2fp_cli.batch.remote.delivery import Courier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
@@ -25,6 +26,7 @@ from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.remote.address import StoreAddress, parse_address
+from m2fp_cli.storage.remote.file import open_object
 from m2fp_cli.storage.remote.objects import Bucket
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -118,6 +120,26 @@ class Remote:
             raise UsageError(f"{displayable(results)} is not in an object store")
         pull(self.results, jobs)
         return self.results
+
+    @contextlib.contextmanager
+    def open_list(self, path: Path) -> Iterator[PhotoList]:
+        """Open a list of photos, here or in a store; see ``batch.listing.open_list``.
+
+        Raises:
+            UsageError: it cannot be read.
+            OutputError: there is no room for a copy of what is piped in.
+            StoreError: the store cannot be asked.
+        """
+        address = parse_address(path)
+        if address is None:
+            with open_list(path) as photos:
+                yield photos
+            return
+        found = open_object(self.open_bucket(address), address.name)
+        if found is None:
+            raise UsageError(f"cannot read the list {displayable(str(address))}: it is not there")
+        with found[0] as file:
+            yield PhotoList(path, file, found[1])
 
     def find_photos(
         self, inputs: Sequence[Path], *, output: Path | None, rules: ScanRules

@@ -61,8 +61,10 @@ def as_store_error(
     if "redentials" in text and "status code" not in text:
         return StoreError(f"{verb}: there are no credentials; see docs/cluster.md")
     said = displayable(text.partition("\n")[0][:_LONGEST_DETAIL])
-    reason = f"the store answers {status}{code and f' {code}'} again and again" if status else said
-    return StoreError(f"{verb}: {reason}; check the network and the store, run again")
+    if status:
+        said = f"the store answers {status}{code and f' {code}'}"
+        said += " again and again" if status >= "500" else ""
+    return StoreError(f"{verb}: {said}; check the network and the store, run again")
 
 
 def may_pass(error: Exception) -> bool:

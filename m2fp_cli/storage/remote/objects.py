@@ -159,6 +159,15 @@ class Bucket:
             except FileNotFoundError:
                 return None
 
+    def read_range(self, name: str, start: int, end: int) -> bytes:
+        """Some bytes of an object that is there.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        with self._translated(name, writing=False):
+            return bytes(self._again(self._obstore.get_range, name, start=start, end=end))
+
     def fetch(self, name: str, path: Path) -> StoredObject | None:
         """Copy an object into a file; None if there is no object.
 
