@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
+from m2fp_cli.batch.remote import fetching
+from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.remote import Remote
@@ -219,14 +222,18 @@ def wait_for(store: ObjectStore, name: str) -> None:
         time.sleep(0.02)
 
 
-def test_a_killed_run_is_gone_on_with_at_once(store):
+def test_a_killed_run_is_gone_on_with_at_once(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     for number in range(8):
         store.put(f"in/{number}.jpg", "sleep 0.4")
     with start() as process:
         wait_for(store, "out/results/1.json")
         process.kill()
     assert "out/.m2fp/lock" in store.names()
+    assert list(tmp_path.glob("m2fp-store-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     report = parse()
+    assert not list(tmp_path.glob("m2fp-store-*"))
     assert (report.failures, len(store.tree("out"))) == ([], 20)
     assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
     assert parse().summary() == "0 done, 10 up to date"
@@ -243,6 +250,19 @@ def test_a_stopped_run_puts_what_is_in_work_and_leaves_no_lock(store):
     assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
     done = len(store.names("out/results/"))
     assert parse().summary().startswith(f"{10 - done} done, {done} up to date")
+
+
+def test_no_more_is_copied_here_than_allowed_even_if_workers_die(store, monkeypatch):
+    for number in range(3):
+        store.put(f"in/{number}.jpg", "crash")
+    monkeypatch.setattr(fetching, "MOST_PHOTOS", 2)
+    held: list[int] = []
+    hold = Fetcher._hold
+    monkeypatch.setattr(
+        Fetcher, "_hold", lambda self, task: (hold(self, task), held.append(len(self._held)))[0]
+    )
+    report = parse()
+    assert (report.done, len(report.failures), max(held)) == (2, 3, 2)
 
 
 def test_a_missing_extra_is_said_with_the_command_that_installs_it(monkeypatch):
