@@ -98,11 +98,11 @@ class _Search:
         if self.rules.recursive:
             yield from bucket.walk(folder)
             return
-        objects, folders = bucket.names_in(folder)
-        state = join_key(folder, STATE_FOLDER)
-        if state in folders:
-            yield StoredObject(f"{state}/", 0, 0)
-        yield from objects
+        below = len(folder) + 1 if folder else 0
+        for one in bucket.walk_flat(folder):
+            first, slash, _ = one.name[below:].partition("/")
+            if not slash or first == STATE_FOLDER:  # which says what is not a photo
+                yield one
 
     def _photo(self, address: StoreAddress, one: StoredObject, place: str) -> FoundImage:
         source = str(address.root.below(one.name))

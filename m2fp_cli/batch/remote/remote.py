@@ -96,9 +96,8 @@ class Remote:
             NoImagesError: there is no such bucket.
             StoreError: the store cannot be asked.
         """
-        _, folders = self.open_bucket(address).names_in(address.name)
-        wanted = (address.below(name).name for name in ("results", STATE_FOLDER))
-        return any(name in folders for name in wanted)
+        bucket = self.open_bucket(address)
+        return any(bucket.is_folder(address.below(name).name) for name in ("results", STATE_FOLDER))
 
     def open_results(self, results: Path, jobs: Sequence[str] = ("parse",)) -> Mirror:
         """An earlier parse in a store, with its manifests and the names of its results.

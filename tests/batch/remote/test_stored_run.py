@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
-from m2fp_cli.batch.remote import fetching
+from m2fp_cli.batch.remote import fetching, lease
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
 from m2fp_cli.batch.remote.mirror import Mirror
@@ -20,6 +21,7 @@ from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import M2fpError, NoImagesError, OutputError, OutputLockedError, StoreError
 from tests.support.object_store import BUCKET, Fault, ObjectStore, address_of, running_store
@@ -141,6 +143,24 @@ def test_a_lock_keeps_others_away_and_goes_with_its_owner(store):
     remote.close()
 
 
+def test_a_run_that_lost_its_lock_ends(store, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.1)
+    store.put("in/a.jpg", "sleep 2")
+    threading.Timer(2, lambda: store.put("out/.m2fp/lock", "another's")).start()
+    with pytest.raises(OutputLockedError, match="was taken by another run"):
+        parse()
+    assert store.read("out/.m2fp/lock") == b"another's"
+
+
+def test_only_what_lies_in_the_folder_itself_is_taken_without_r(store):
+    for number in range(3):
+        store.put(f"in/sub/{number}.jpg", "ok")
+        store.put(f"in/z{number}.jpg", "ok")
+    scan = Remote().find_photos([address_of("in")], output=None, rules=ScanRules())
+    assert scan is not None
+    assert [task.key for task in scan.tasks] == ["a", "z0", "z1", "z2"]
+
+
 def test_shards_work_side_by_side(store):
     remote = Remote()
     with hold_stored(mirror_of(remote, "out"), Shard(1, 2)):
@@ -258,9 +278,13 @@ def test_no_more_is_copied_here_than_allowed_even_if_workers_die(store, monkeypa
     monkeypatch.setattr(fetching, "MOST_PHOTOS", 2)
     held: list[int] = []
     hold = Fetcher._hold
-    monkeypatch.setattr(
-        Fetcher, "_hold", lambda self, task: (hold(self, task), held.append(len(self._held)))[0]
-    )
+
+    def hold_and_count(self: Fetcher, task: ImageTask) -> object:
+        found = hold(self, task)
+        held.append(len(self._held))
+        return found
+
+    monkeypatch.setattr(Fetcher, "_hold", hold_and_count)
     report = parse()
     assert (report.done, len(report.failures), max(held)) == (2, 3, 2)
 
