@@ -226,21 +226,25 @@ def run_export(
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.exports import find_format
     from m2fp_cli.jobs.export import ExportJob, finish_export, settle_names
-    from m2fp_cli.terminal import displayable
+    from m2fp_cli.jobs.stored_export import finish_stored
 
     run_options = batch.run_options()
     source = find_source(asked, model, run_options, batch)
     tasks = source.scan.tasks
     names = settle_names((task.key for task in tasks), find_format(name))
     job = ExportJob(source.output, source.results_or_output, name, settings, names)
+    remote = run_options.remote
+    stored = None if remote is None else remote.output
     run_and_exit(
         source.scan,
         job,
         run_options,
         batch,
-        where=f"{name} in {displayable(job.folder)}{_without(job.format)}",
+        where=f"{name} in {source.shown_output}/{name}{_without(job.format)}",
         parsing=source.parsing,
-        finish=lambda: finish_export(job, tasks),
+        finish=lambda: (
+            finish_export(job, tasks) if stored is None else finish_stored(job, tasks, stored)
+        ),
     )
 
 

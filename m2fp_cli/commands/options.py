@@ -384,6 +384,7 @@ class BatchOptions:
         Raises:
             UsageError: one of them makes no sense.
         """
+        from m2fp_cli.batch.remote.remote import Remote
         from m2fp_cli.batch.run import RunOptions, parse_failure_cap
         from m2fp_cli.batch.shard import parse_shard
 
@@ -398,6 +399,7 @@ class BatchOptions:
             shard=None if self.shard is None else parse_shard(self.shard),
             max_failures=cap,
             log_file=self.log_file,
+            remote=Remote(),
         )
 
 

@@ -22,9 +22,12 @@ def scan(inputs: options.Photos, found: options.ScanOptions, quiet: options.Quie
     No photo is opened. A list may be cut, mixed and joined by line; it may hold millions.
     """
     from m2fp_cli.batch.listing import list_lines
+    from m2fp_cli.batch.remote.remote import Remote
     from m2fp_cli.batch.scan import find_images
 
-    result = find_images(inputs, output=None, rules=replace(found.rules(), stamps=True))
+    rules = replace(found.rules(), stamps=True)
+    stored = Remote().find_photos(inputs, output=None, rules=rules)
+    result = stored or find_images(inputs, output=None, rules=rules)
     for note in () if quiet else result.notes:
         warn(note)
     for failure in result.failures:

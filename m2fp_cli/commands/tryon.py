@@ -145,7 +145,6 @@ def tryon(
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.tryon import FittingJob, FittingSettings, parse_people
-    from m2fp_cli.terminal import displayable
 
     settings = FittingSettings(
         items,
@@ -177,8 +176,8 @@ def tryon(
         job,
         run_options,
         batch,
-        where=f"pictures in {displayable(source.output / 'tryon')}",
+        where=f"pictures in {source.shown_output}/tryon",
         parsing=source.parsing,
-        page_of=results if page else None,
+        page_of=((source.place and Path(source.place)) or results) if page else None,
         photos=photos,
     )
