@@ -5,7 +5,7 @@ Hair, face, hands, bags and everything else that is not the old top or bare skin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
 from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
 from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.cuffs import find_cuffs
 from m2fp_cli.tryon.figure import ARMS, TOPS, Figure, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment import MIN_AREA
@@ -44,7 +45,6 @@ MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
 LOOSE_FROM, MAX_LOOSE = 0.4, 4.0  # old cloth so far from body and arms, U, and its area, U^2
 
 # Long sleeves.
-LONG = 0.9  # share of an arm that they cover
 MAX_BARE = 4.0  # of an arm that may stay bare: a hand has 3.2, U^2
 
 # Shadow on skin beside new cloth.
@@ -103,11 +103,12 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
         raise NotWearable("the person is too small")
     figure = build_figure(body.result, body.person, person_window(body.person))
     window = body.photo_bgr[figure.window]
-    worn = _worn_top(body, figure, window)
+    worn, figure = _worn_top(body, figure, window)
     stride = max(1, int(unit / ANALYSIS_UNIT))
     coarse = build_figure(body.result, body.person, figure.window_xyxy, stride)
-    small = worn[stride // 2 :: stride, stride // 2 :: stride]
-    small = small[: coarse.label_map.shape[0], : coarse.label_map.shape[1]]
+    thin, (height, width) = slice(stride // 2, None, stride), coarse.label_map.shape
+    coarse = replace(coarse, label_map=figure.label_map[thin, thin][:height, :width])
+    small = worn[thin, thin][:height, :width]
     shape = measure_body(coarse, small, frame, unit / stride)
     collar_y = _old_collar(small, shape, unit / stride)
     fit = fit_garment(garment, shape, collar_y, unit / stride)
@@ -115,8 +116,8 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
     return _Painting(body, garment, figure, worn, shape, fit, warp, unit, stride).paint(window)
 
 
-def _worn_top(body: Body, figure: Figure, window: Picture) -> BoolArray:
-    """The top that is worn, (h, w) bool.
+def _worn_top(body: Body, figure: Figure, window: Picture) -> tuple[BoolArray, Figure]:
+    """The top that is worn, (h, w) bool, and the person with its cuffs labelled as it is.
 
     Raises:
         NotWearable: there is none, or it is more than a top.
@@ -131,11 +132,16 @@ def _worn_top(body: Body, figure: Figure, window: Picture) -> BoolArray:
     masks = {name: figure.mask(name) for name in TOPS}
     instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
     found = join_mislabeled(window, masks, instances, label, body.unit)
+    cuffs = find_cuffs(window, figure, found, body.unit)
+    if cuffs.any():
+        top_id = figure.label_set.names.index(label)
+        labels = np.where(cuffs, np.uint8(top_id), figure.label_map)
+        figure, found = replace(figure, label_map=labels), found | cuffs
     whole = close_mask(found, CLOSE_RADIUS * body.unit)
     soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(SMOOTH_SIGMA * body.unit, 0.8))
     free = found | (figure.label_map == 0) & ~figure.other_people
     out: BoolArray = (soft > 0.5) & free
-    return out
+    return out, figure
 
 
 def _old_collar(worn: BoolArray, shape: BodyShape, unit: float) -> float:
@@ -241,12 +247,9 @@ class _Painting:
         Raises:
             NotWearable: a sleeve does not lie on its arm.
         """
-        for label, limb, length in zip(
-            ARMS[::-1], self.shape.limbs, self.fit.sleeve_length, strict=True
-        ):
+        for label in ARMS if self.fit.is_long else ():
             bare = self.figure.mask(label) & ~covered
-            is_long = length >= LONG * limb.length
-            if is_long and self.figure.area(bare, self.unit) > MAX_BARE:
+            if self.figure.area(bare, self.unit) > MAX_BARE:
                 raise NotWearable("the arms cannot be followed")
 
     def _fill_neck(self, light: FloatArray, filled: BoolArray, area: float) -> FloatArray:
