@@ -21,7 +21,7 @@ from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
-from m2fp_cli.tryon.garment_shading import shade_like, spread
+from m2fp_cli.tryon.garment_shading import deepen, shade_like, spread
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.morphology import close_mask, dilate
@@ -186,7 +186,9 @@ class _Painting:
         free = self._free_alpha(sampled[..., 3], background, forced, opening)
         self._check_bare(forced | (free > 0.5))
         shading, patterned = shade_like(before, light, worn, figure, unit)
-        color = self._lit(sampled[..., :3], forced) * shading[..., None]
+        color = self._lit(sampled[..., :3], forced)
+        middle = float(np.median(linear_luminance(color[forced])))
+        color = color * deepen(shading, middle)[..., None]
         # Old cloth that goes on as new cloth over skin has no edge any more.
         whole = forced | (free > 0.98)
         target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), whole, unit)
