@@ -57,7 +57,8 @@ def shade_like(
     clean = erode(open_mask(used, PRINT_EDGE * unit), 1.0)
     soft = cv2.GaussianBlur(clean.astype(np.float32), (0, 0), max(PRINT_EDGE * unit, 0.8))
     plain_here = np.clip(2 * soft - 1, 0, 1)
-    wide = cv2.GaussianBlur(np.log(detail) * plain_here, (0, 0), max(SEAM * unit, 0.5))
+    fine = np.asarray(np.log(detail) * plain_here, np.float32)
+    wide = cv2.GaussianBlur(fine, (0, 0), max(SEAM * unit, 0.5))
     power = PATTERN_POWER if patterned else 1.0
     folds = np.where(used, shading**power * np.exp(DETAIL * wide), 0)
     patterned |= share < MOST_PRINTED
