@@ -4,15 +4,15 @@
 
 A garment is the pixels of UpperClothes in a photo, as if they were the picture of a product; its
 landmarks are those of the body in it, as a worn garment does not lie flat. Its wearer puts it on
-again: their own photo is the truth of outline, colors and places. The next person on the list puts
-it on as well: their old top is the truth of the outline, its picture that of the colors. Photos of
+again: their own photo is the truth of outline, colors and places. The next two on the list put it
+on as well: their old top is the truth of the outline, its picture that of the colors. Photos of
 odd numbers judge; those of even numbers are there to tune with.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +40,7 @@ from m2fp_cli.tryon.worn_shape import WornShape, find_worn_shape
 from m2fp_cli.tryon.worn_top import TopLayer
 
 PARTS = {"tune": 0, "judge": 1}  # numbers of photos modulo 2
+GARMENTS = 2  # of others that each person puts on
 NECK = 0.4  # from the middle to the corner of a shoulder, where a collar meets its line
 IGNORED = 255  # in a label map
 
@@ -165,6 +166,16 @@ def put_on(photo: Photo, garment: FlatGarment) -> Measured:
     return Measured(iou, color, float(np.median(moved)))
 
 
+def try_on(photo: Photo, garment: FlatGarment, why: Counter[str]) -> Measured | None:
+    """``put_on``, or None and the reason counted."""
+    try:
+        return put_on(photo, garment)
+    except NotWearable as reason:
+        whose = "their own" if garment.name == photo.name else "somebody else's"
+        why[f"{whose}: {reason}"] += 1
+        return None
+
+
 def main() -> None:
     """Measure, and print medians and reasons."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
@@ -173,18 +184,17 @@ def main() -> None:
     parser.add_argument("--part", choices=tuple(PARTS), default="judge")
     asked = parser.parse_args()
     own, others, why = list[Measured](), list[Measured](), Counter[str]()
-    before: FlatGarment | None = None
+    before = deque[FlatGarment](maxlen=GARMENTS)
     for photo in read_photos(asked.data, asked.part):
+        others += [found for one in before if (found := try_on(photo, one, why))]
         try:
-            if before is not None:
-                others.append(put_on(photo, before))
-        except NotWearable as reason:
-            why[f"somebody else's: {reason}"] += 1
-        try:
-            before = cut_garment(photo, find_worn_shape(stand(photo)))
-            own.append(put_on(photo, before))
+            garment = cut_garment(photo, find_worn_shape(stand(photo)))
         except NotWearable as reason:
             why[f"their own: {reason}"] += 1
+            continue
+        found = try_on(photo, garment, why)
+        own += [found] if found else []
+        before.append(garment)
         if len(others) >= asked.pairs:
             break
     for name, found in (("their own", own), ("somebody else's", others)):
