@@ -34,11 +34,12 @@ def notes_of(done: Recolored) -> tuple[str, ...]:
     return notes
 
 
-def check_cloth(done: Recolored) -> list[Check]:
+def check_cloth(done: Recolored, min_area: int = MIN_AREA) -> list[Check]:
     """Whether folds are kept, the colour is met at the edge too, and nothing else changed.
 
     Args:
         done: the garment in its new cloth.
+        min_area: of it, pixels.
     """
     before, after = done.before[done.mask], done.after[done.mask]
     lightness = [np.cbrt(np.clip(v, 0, 1)).astype(np.float32) for v in (before, after)]
@@ -58,4 +59,5 @@ def check_cloth(done: Recolored) -> list[Check]:
     # Patterns have light and dark of their own.
     has_pattern = done.patterned or done.textured
     folds = {"folds_kept_r": (0.0, 1.0)} if has_pattern else {}
-    return check_limits(measured, {**LIMITS, **folds})
+    area = {"area_px": (float(min_area), 1e9)}
+    return check_limits(measured, {**LIMITS, **folds, **area})

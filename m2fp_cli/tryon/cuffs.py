@@ -51,13 +51,13 @@ def find_cuffs(bgr: Picture, figure: Figure, top: BoolArray, unit: float) -> Boo
         )
         lab = to_lab(bgr[part])
         cloth = lab[top[part] & dilate(near[part], NEAR_CLOTH * unit)]
-        skin = _skin_colors(bgr, figure, arm & ~near)
+        skin = skin_colors(bgr, figure, arm & ~near)
         if min(len(cloth), len(skin)) < MIN_PIXELS:
             continue
         cloth, skin = _some(cloth), _some(skin)
         if bhattacharyya(cloth, skin) > ALIKE:
             continue
-        vote = np.clip(_log_likelihood(lab, cloth) - _log_likelihood(lab, skin), -4, 4)
+        vote = np.clip(log_likelihood(lab, cloth) - log_likelihood(lab, skin), -4, 4)
         soft = cv2.GaussianBlur(
             np.where(near[part], vote, 0).astype(np.float32), (0, 0), max(VOTE_SIGMA * unit, 0.8)
         )
@@ -65,9 +65,15 @@ def find_cuffs(bgr: Picture, figure: Figure, top: BoolArray, unit: float) -> Boo
     return _attached(found, top, unit)
 
 
-def _skin_colors(bgr: Picture, figure: Figure, far: BoolArray) -> NDArray[np.float32]:
-    """Colours of the person's skin: of the face, and of the arm away from the sleeve."""
-    parts = [mask for mask in (figure.mask("Face"), far) if np.count_nonzero(mask) >= MIN_PIXELS]
+def skin_colors(bgr: Picture, figure: Figure, bare: BoolArray) -> NDArray[np.float32]:
+    """Some colours of a person's skin, (N, 3) float32 Lab.
+
+    Args:
+        bgr: (h, w, 3) uint8, the photo in the figure's window.
+        figure: the person, whose face counts where it is seen.
+        bare: (h, w) bool, other skin of theirs.
+    """
+    parts = [mask for mask in (figure.mask("Face"), bare) if np.count_nonzero(mask) >= MIN_PIXELS]
     if not parts:
         return np.zeros((0, 3), np.float32)
     colors = [_some(to_lab(bgr[mask][:, None])[:, 0]) for mask in parts]
@@ -79,8 +85,13 @@ def _some(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return values[:: 1 + len(values) // MOST_PIXELS]
 
 
-def _log_likelihood(lab: FloatArray, colors: NDArray[np.float32]) -> FloatArray:
-    """Logarithm of the normal density of each pixel, without its constant."""
+def log_likelihood(lab: FloatArray, colors: NDArray[np.float32]) -> FloatArray:
+    """Logarithm of the normal density of each pixel, without its constant.
+
+    Args:
+        lab: (h, w, 3) float32, CIE Lab.
+        colors: (N, 3) float32 Lab, of which the distribution is.
+    """
     covariance = np.cov(colors.T) + SPREAD**2 * np.eye(3)
     apart = lab - colors.mean(axis=0)
     square = ((apart @ np.linalg.inv(covariance)) * apart).sum(axis=2)

@@ -6,7 +6,7 @@ detail (weave, noise). The new cloth keeps the first, and the second where the o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -17,7 +17,8 @@ from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
-from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.lighting import Light, linear_luminance
+from m2fp_cli.tryon.relighting import dim_gain
 
 MIN_AREA = 400  # of a garment, pixels
 
@@ -119,6 +120,19 @@ def picture_cloth(name: str, bgra: Picture, tile_units: float) -> Cloth:
     light = to_linear(bgra[..., :3])
     mean = (light * alpha).sum(axis=(0, 1)) / max(float(alpha.sum()), 1.0)
     return Cloth(name, (light * alpha + mean * (1 - alpha)).astype(np.float32), tile_units)
+
+
+def lit_cloth(cloth: Cloth, light: Light | None) -> Cloth:
+    """A cloth as the light of a photo shows it.
+
+    Args:
+        cloth: in daylight.
+        light: what is measured on the person; None leaves it as it is.
+    """
+    if light is None:
+        return cloth
+    lit = cloth.tile_bgr * np.asarray(light.balance_bgr, np.float32) * dim_gain(light)
+    return replace(cloth, tile_bgr=np.asarray(lit, np.float32))
 
 
 def recolor(

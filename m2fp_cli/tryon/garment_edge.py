@@ -49,9 +49,9 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
     near = (depth > 0) & (depth <= NEAR_EDGE * reach)
     if not near.any() or not inner.any() or not outer.any():
         return target
-    cloth, ground = (_local_mean(light, part, reach)[near] for part in (inner, outer))
-    spread = _local_mean(light * light, inner, reach)[near] - cloth * cloth
-    new = _local_mean(target, inner, reach)[near]
+    cloth, ground = (local_mean(light, part, reach)[near] for part in (inner, outer))
+    spread = local_mean(light * light, inner, reach)[near] - cloth * cloth
+    new = local_mean(target, inner, reach)[near]
     apart = cloth - ground
     contrast = (apart * apart).sum(axis=1)
     alpha = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
@@ -68,7 +68,7 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
     return out
 
 
-def _local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
+def local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
     """Mean of a part of a picture around every pixel, (h, w, 3), mostly of what is near."""
     weighted = np.dstack((picture, np.ones(part.shape, np.float32))) * part[..., None]
     height, width = part.shape
@@ -105,9 +105,9 @@ def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float
     beside = dilate(mask, reach) & ~mask & free
     if not beside.any() or not inner.any() or not outer.any():
         return mask
-    cloth, ground = (_local_mean(light, part, reach)[beside] for part in (inner, outer))
+    cloth, ground = (local_mean(light, part, reach)[beside] for part in (inner, outer))
     noise = MIN_NOISE + sum(
-        np.maximum(_local_mean(light * light, part, reach)[beside] - mean * mean, 0).sum(axis=1)
+        np.maximum(local_mean(light * light, part, reach)[beside] - mean * mean, 0).sum(axis=1)
         for part, mean in ((inner, cloth), (outer, ground))
     )
     apart = cloth - ground

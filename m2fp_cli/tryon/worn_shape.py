@@ -84,7 +84,7 @@ def _worn_top(body: Body, figure: Figure, window: Picture) -> tuple[BoolArray, F
     if label != "UpperClothes":
         raise NotWearable("a dress is worn")
     masks = {name: figure.mask(name) for name in TOPS}
-    instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
+    instances = {name: mask[figure.window] for name, mask in body.garment_instances.items()}
     found = join_mislabeled(window, masks, instances, label, body.unit)
     cuffs = find_cuffs(window, figure, found, body.unit)
     if cuffs.any():

@@ -15,6 +15,7 @@ from m2fp_cli.tryon.garment import (
     MIN_AREA,
     Cloth,
     color_of,
+    lit_cloth,
     picture_cloth,
     plain_cloth,
     recolor,
@@ -124,16 +125,17 @@ def wear_garment(body: Body, garment: FlatGarment) -> ItemRecord:
 def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
     """Give a person's top another cloth; see ``wear_top``."""
     figure = build_figure(body.result, body.person, person_window(body.person))
-    instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
+    instances = {name: mask[figure.window] for name, mask in body.garment_instances.items()}
     label = find_top(figure, body.frame, body.unit, body.layer)
     if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
         return ItemRecord("top", cloth.name, "no top is visible")
     labelled, joined = figure.mask(label), figure.mask(label)
-    if body.top_instances:
+    if body.garment_instances:
         masks = {name: figure.mask(name) for name in TOPS}
         window = body.photo_bgr[figure.window]
         joined = join_mislabeled(window, masks, instances, label, body.unit)
-    done = recolor(body.photo_bgr, figure, joined, cloth, body.unit)
+    lit = lit_cloth(cloth, body.light)
+    done = recolor(body.photo_bgr, figure, joined, lit, body.unit)
     notes = notes_of(done)
     others = int(np.count_nonzero(joined & ~labelled))
     if others:
