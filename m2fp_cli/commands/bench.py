@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
 from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import UsageError
@@ -216,7 +216,7 @@ def bench(
     if plot is not None:
         require_matplotlib()
     counts = {"--workers": workers, "--threads": threads}
-    worker_count, thread_count = (options.read_count(*item) for item in counts.items())
+    worker_count, thread_count = (option_groups.read_count(*item) for item in counts.items())
     folder = _folder(inputs or [])
     photos = _photos(folder, sizes, limit, quick=quick)
     plan = BenchPlan(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
 
@@ -33,8 +33,8 @@ class Background(str, Enum):
 
 
 def colorize(
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,

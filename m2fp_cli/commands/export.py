@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MASK
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
@@ -114,8 +114,8 @@ def export(
         ),
     ],
     mask: MaskOptions,
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: Annotated[
@@ -209,7 +209,7 @@ def run_export(
     asked: PhotoInputs,
     settings: ExportSettings,
     model: str | None,
-    batch: options.BatchOptions,
+    batch: option_groups.BatchOptions,
 ) -> NoReturn:
     """Export, and end the command.
 

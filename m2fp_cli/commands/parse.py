@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.limits import MAX_PIXELS
@@ -18,8 +18,8 @@ m2fp parse party.jpg --model starter --save labels,json,cutouts --report"""
 
 
 def parse(
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.PhotosUnlessListed = None,
     files_from: options.FilesFrom = None,
     output: options.Output = DEFAULT_OUTPUT,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
@@ -94,7 +94,7 @@ def report(
     from m2fp_cli.batch.remote.remote import Remote
     from m2fp_cli.batch.run import RunOptions
 
-    count = options.read_count("--workers", workers)
+    count = option_groups.read_count("--workers", workers)
     run_options = RunOptions(workers=count, remote=Remote())
     path, run = make_report(
         results,

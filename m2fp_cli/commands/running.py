@@ -15,7 +15,7 @@ from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.tasks import Scan
-from m2fp_cli.commands.options import BatchOptions
+from m2fp_cli.commands.option_groups import BatchOptions
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.errors import ExitCode
 from m2fp_cli.terminal import displayable, say_lines, warn
 
@@ -15,7 +15,9 @@ m2fp scan /data/photos -r > photos.jsonl
 m2fp scan shop-a shop-b --exclude '*_thumb.jpg' | m2fp parse --files-from -"""
 
 
-def scan(inputs: options.Photos, found: options.ScanOptions, quiet: options.Quiet = False) -> None:
+def scan(
+    inputs: options.Photos, found: option_groups.ScanOptions, quiet: options.Quiet = False
+) -> None:
     """List photos, and where their results go, for --files-from.
 
     Prints a JSON line for each photo: its path, the key of its results, size and time of change.

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, WEAR
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.kinds import KIND_NAMES, KINDS
@@ -78,8 +78,8 @@ Worn = make_dataclass(
 
 def tryon(
     worn: Worn,  # type: ignore[valid-type]
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
