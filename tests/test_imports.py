@@ -40,6 +40,7 @@ HEAVY = (
     "requests",
     "starlette",
     "uvicorn",
+    "obstore",
 )
 
 
