@@ -12,9 +12,9 @@ from m2fp_cli import HumanParser
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP
+from m2fp_cli.training import finetune as module
+from m2fp_cli.training.finetune import Watch, finetune, nearest_people
 from tests.support.tiny_model import write_tiny_model
-from training import finetune as module
-from training.finetune import Watch, finetune, nearest_people
 
 COLORS = "background:0,0,0::\nFace:0,0,255::\nPants:0,128,0::\n"
 

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.trainer import Trainer
 from tests.support.tiny_model import write_tiny_model
-from training.recipe import Phase, Recipe
-from training.train import Trainer
 
 NEVER = 1e9
 

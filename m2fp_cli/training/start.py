@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.models.weights import load_weights
-from training.matching import query_anchors
+from m2fp_cli.training.matching import query_anchors
 
 _ENCODER_LAYER = re.compile(r"(.*\.transformer\.encoder\.layers\.)(\d+)\.")
 _BRANCH_ENDS = ("self_attn.output_proj.", "linear2.")

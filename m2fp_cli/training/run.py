@@ -14,14 +14,14 @@ from torch import Tensor, nn
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.m2fp import M2FP
-from training.batches import Batch
-from training.losses import AuxiliaryHeads, Criterion, Losses
-from training.pretrained import load_pretrained
-from training.ranks import Ranks
-from training.recipe import Recipe
-from training.sampling import compile_sampling
-from training.schedule import Progress, learning_rate
-from training.start import Start, fill, grow_encoder, grow_queries
+from m2fp_cli.training.batches import Batch
+from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, Losses
+from m2fp_cli.training.pretrained import load_pretrained
+from m2fp_cli.training.ranks import Ranks
+from m2fp_cli.training.recipe import Recipe
+from m2fp_cli.training.sampling import compile_sampling
+from m2fp_cli.training.schedule import Progress, learning_rate
+from m2fp_cli.training.start import Start, fill, grow_encoder, grow_queries
 
 
 @dataclass(eq=False)

@@ -1,4 +1,4 @@
-"""Fine-tunes a model on labelled photos of one's own: ``python -m training.finetune --help``.
+"""Fine-tunes a model on labelled photos of one's own.
 
 Photos may be labelled in CVAT or LabelMe, or lie in CIHP's folders; every fifth is held out. The
 model is judged on these before, while and after it learns, and its folder says how it did.
@@ -21,22 +21,22 @@ from numpy.typing import NDArray
 
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import UsageError
+from m2fp_cli.evaluation.confusion import LabelFigures
 from m2fp_cli.evaluation.dataset import LabelledPhoto, find_labelled, read_truth
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.encoding import encode_jpeg, encode_png
 from m2fp_cli.models.registry import ModelFolder, resolve_model
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import say
-from training.compose import SceneOdds
-from training.dataset import IGNORE, hash_files
-from training.evaluate import evaluate_photos, read_held_out
-from training.export import export_weights
-from training.losses import LossWeights
-from training.metrics import LabelFigures
-from training.recipe import Phase, Recipe
-from training.run import freeze_norms
-from training.sources import Source
-from training.train import Trainer
+from m2fp_cli.training.compose import SceneOdds
+from m2fp_cli.training.dataset import IGNORE, hash_files, read_photo
+from m2fp_cli.training.judging import evaluate_photos
+from m2fp_cli.training.losses import LossWeights
+from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.run import freeze_norms
+from m2fp_cli.training.sources import Source
+from m2fp_cli.training.trainer import Trainer
+from m2fp_cli.training.weights import export_weights
 
 _EVERY_FIFTH = 5
 _FEWEST = 5  # photos: four to learn from and one to judge on
@@ -142,7 +142,7 @@ class Watch:
 
     def judge(self, parser: HumanParser, step: int) -> LabelFigures:
         """Judge a parser on the held-out photos, and note it."""
-        figures = evaluate_photos(parser, read_held_out(self.data, self.held_out))
+        figures = evaluate_photos(parser, [read_photo(self.data, name) for name in self.held_out])
         self.judged.append((step, round(figures.mean_iou, 5)))
         self.record.parent.mkdir(parents=True, exist_ok=True)
         self.record.write_text(json.dumps(self.judged))
@@ -244,7 +244,7 @@ def finetune(data: Path, name: str, out: Path, steps: int, workers: int = 1) -> 
     parser = HumanParser(model.folder)
     held_out = prepare(find_labelled(data), parser, run / "data")
     watch = Watch(run / "data", held_out, run / "judged.json", max(1, steps // 6))
-    before = evaluate_photos(parser, read_held_out(run / "data", held_out))
+    before = evaluate_photos(parser, [read_photo(run / "data", name) for name in held_out])
     if not watch.judged:
         watch.judged.append((0, round(before.mean_iou, 5)))
     say(f"before: mean IoU {before.mean_iou:.1%} on {len(held_out)} held-out photos")
