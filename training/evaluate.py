@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.network.config import parse_config
@@ -23,6 +22,7 @@ from m2fp_cli.training.dataset import LabelledPhoto, find_names, read_photo, spl
 from m2fp_cli.training.drawing import EvenDrawer
 from m2fp_cli.training.judging import evaluate_photos
 from m2fp_cli.training.recipe import Recipe, read_recipe
+from m2fp_cli.training.start import read_run
 from training.metrics import (
     FoundPeople,
     average_precision,
@@ -74,7 +74,7 @@ def evaluate_people(
 def load_average(checkpoint: Path, recipe: Recipe) -> M2FP:
     """The averaged weights of a run, as a network in evaluation mode."""
     network = M2FP(parse_config(recipe.configuration))
-    network.load_state_dict(torch.load(checkpoint, map_location="cpu")["average"])
+    network.load_state_dict(read_run(checkpoint)["average"])
     return network.eval()
 
 

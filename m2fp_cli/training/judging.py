@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from m2fp_cli.evaluation.confusion import LabelFigures, count_pixels
 from m2fp_cli.training.dataset import IGNORE, SOMEBODY, LabelledPhoto
 
 
-def evaluate_photos(parser: HumanParser, photos: Sequence[LabelledPhoto]) -> LabelFigures:
+def evaluate_photos(parser: HumanParser, photos: Iterable[LabelledPhoto]) -> LabelFigures:
     """Confusion counts of the label map over photos."""
     num_labels = parser.config.num_parsing
     counts = np.zeros((num_labels, num_labels), np.int64)

@@ -68,11 +68,19 @@ class Trainer:
         """Of every label, the one it is in a mirrored photo."""
         return self.config.labels.mirrored_ids()
 
-    def train(self, save_seconds: float) -> None:
-        """Take steps until the recipe's end."""
+    def train(self, save_seconds: float, stop: Callable[[], bool] = lambda: False) -> bool:
+        """Take steps until the recipe's end.
+
+        Args:
+            save_seconds: between checkpoints; one more is written at the end.
+            stop: whether to end early; asked after every step.
+
+        Returns:
+            whether the recipe is done.
+        """
         saved = time.monotonic()
         progress = self.run.progress
-        while (phase := progress.phase(self.recipe)) is not None:
+        while not stop() and (phase := progress.phase(self.recipe)) is not None:
             for batch in self._batches(phase):
                 self._step(batch)
                 if self.ranks.leads and progress.step in self.recipe.keep_at:
@@ -81,10 +89,11 @@ class Trainer:
                     saved = self._save()
                 if progress.step % _LOG_EVERY == 0:
                     self._look_for_decay()
-                if progress.phase(self.recipe) != phase:
+                if stop() or progress.phase(self.recipe) != phase:
                     break
         if self.ranks.leads:
             self._save()
+        return progress.phase(self.recipe) is None
 
     def _batches(self, phase: Phase) -> Iterator[Batch]:
         """The batches of what is left of a phase."""

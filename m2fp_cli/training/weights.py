@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import save_file
 
-from m2fp_cli.training.start import mean_weights
+from m2fp_cli.training.start import mean_weights, read_run
 
 
 def export_weights(
@@ -31,8 +30,8 @@ def export_weights(
             for runs that went on from each other (Wortsman et al., "Model soups",
             https://arxiv.org/abs/2203.05482).
     """
-    state = torch.load(checkpoint, map_location="cpu")
-    others = [torch.load(path, map_location="cpu")["average"] for path in also]
+    state = read_run(checkpoint)
+    others = [read_run(path)["average"] for path in also]
     average = mean_weights([state["average"], *others])
     average["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
     weights = {
