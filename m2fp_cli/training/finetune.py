@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +35,12 @@ from m2fp_cli.training.own_photos import HELD_OUT, OwnPhotos, digest_photos, pre
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.run import freeze_norms
 from m2fp_cli.training.sources import Source
+from m2fp_cli.training.start import read_run
 from m2fp_cli.training.trainer import Trainer
-from m2fp_cli.training.watch import Judgements, Watch, average_parser, read_photos
+from m2fp_cli.training.watch import Judgements, Watch, average_parser, best_of, read_photos
 
 RUN_FOLDER = "run"
+_BEST, _CHECKPOINT = "best", "checkpoint.pt"
 _RECORD = "finetune.json"
 _SAVE_SECONDS = 60.0
 _SIZE_HW, _BATCH = (352, 288), 2
@@ -120,7 +122,8 @@ def _finetune(
         _note(tree, {**asked, **vars(prepared)})
     held_out = read_photos(run / "data", prepared.held_out)
     judgements = Judgements(run / "judged.json", parser.labels)
-    watch = Watch(judgements, held_out, max(1, steps // _JUDGEMENTS), display, stop)
+    every = max(1, steps // _JUDGEMENTS)
+    watch = Watch(judgements, held_out, run / _BEST, every, display, stop)
     watch.judge(parser, 0)
     if 0 not in judgements:
         return Outcome(None, prepared.failed)
@@ -133,10 +136,25 @@ def _finetune(
     watch.judge(average_parser(trainer), taken)
     if taken not in judgements:
         return Outcome(None, prepared.failed)
-    learned = Learned(taken, judgements[0], judgements[taken])
-    if not is_written(tree, taken):
-        write_model(tree, run, plan.origin, prepared, learned)
+    chosen, checkpoint = choose_checkpoint(run, judgements.curve(taken))
+    learned = Learned(chosen, judgements[0], judgements[chosen])
+    if not is_written(tree, chosen):
+        write_model(tree, checkpoint, plan.origin, run / "data", prepared, learned)
     return Outcome(learned, prepared.failed)
+
+
+def choose_checkpoint(run: Path, curve: Sequence[tuple[int, float]]) -> tuple[int, Path]:
+    """The step that was judged best and its checkpoint; the last one if none beat the beginning.
+
+    Args:
+        run: folder of the run.
+        curve: (step, mean IoU), from step 0 to the last.
+    """
+    last, best = run / _CHECKPOINT, run / _BEST / _CHECKPOINT
+    step = best_of(curve)
+    if step in (0, curve[-1][0]) or not best.is_file():
+        return curve[-1][0], last
+    return (step, best) if read_run(best)["progress"]["step"] == step else (curve[-1][0], last)
 
 
 def choose_steps(photos: int) -> int:
@@ -235,6 +253,9 @@ def _earlier(tree: OutputTree, asked: dict[str, Any]) -> OwnPhotos | None:
     shown = displayable(tree.path)
     try:
         record = parse_object(tree.read(name))
+        if "learned" not in record:  # nothing was learned yet, whatever was asked for
+            _note(tree, asked)
+            return None
         for key, what in (
             ("model", "from another model"),
             ("photos_sha256", "on other photos or labels"),
@@ -242,8 +263,6 @@ def _earlier(tree: OutputTree, asked: dict[str, Any]) -> OwnPhotos | None:
         ):
             if record.get(key) != asked[key]:
                 raise UsageError(f"the run in {shown} was begun {what}; choose another -o")
-        if "learned" not in record:
-            return None
         learned, held_out = (
             tuple(str(photo) for photo in list_of(record, key, most=10**7))
             for key in ("learned", "held_out")

@@ -30,7 +30,7 @@ class Learned:
     """What a run gave.
 
     Attributes:
-        steps: taken in all.
+        steps: after which the weights were taken.
         before: figures on the held-out photos, of the model that it began with.
         after: figures of what it wrote.
     """
@@ -46,15 +46,21 @@ class Learned:
 
 
 def write_model(
-    tree: OutputTree, run: Path, origin: ModelFolder, photos: OwnPhotos, learned: Learned
+    tree: OutputTree,
+    checkpoint: Path,
+    origin: ModelFolder,
+    data: Path,
+    photos: OwnPhotos,
+    learned: Learned,
 ) -> None:
     """Write the folder; what an earlier end of the same run wrote is replaced.
 
     Args:
         tree: the folder.
-        run: folder of the run, with ``checkpoint.pt`` and the photos in ``data``.
+        checkpoint: of the run, whose averaged weights are taken.
         origin: the model that it began with.
-        photos: in ``data``.
+        data: folder of the photos.
+        photos: in it.
         learned: what came out.
 
     Raises:
@@ -62,7 +68,7 @@ def write_model(
         OutputError: the folder cannot be written.
     """
     configuration: dict[str, Any] = read_json(origin.configuration)
-    export_weights(run / "checkpoint.pt", tree.path, configuration["model"]["num_parsing"], 0)
+    export_weights(checkpoint, tree.path, configuration["model"]["num_parsing"], 0)
     known = configuration.get("m2fp", {})
     configuration["m2fp"] = {
         **known,
@@ -70,7 +76,7 @@ def write_model(
             "from": origin.name,
             "steps": learned.steps,
             "photos": len(photos.learned),
-            "photos_sha256": hash_files(run / "data", photos.learned),
+            "photos_sha256": hash_files(data, photos.learned),
             "held_out": len(photos.held_out),
             "mean_iou_before": round(learned.before.mean_iou, 5),
             "mean_iou_after": round(learned.after.mean_iou, 5),
@@ -132,8 +138,9 @@ def write_card(
 FOLDER is the path of this folder. `m2fp finetune` of m2fp {__version__} wrote it.
 
 * It learned for {learned.steps} steps from {len(photos.learned)} labelled photos.
-* It was judged on {len(photos.held_out)} others, which were held out. When to end was decided on
-  them too, and photos of one session resemble each other, so expect a little less elsewhere.
+* It was judged on {len(photos.held_out)} others, which were held out. Which step is taken was
+  decided on them too, and photos of one session resemble each other, so expect a little less
+  elsewhere.
 
 | % | before | after |
 | --- | --- | --- |

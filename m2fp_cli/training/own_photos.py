@@ -7,6 +7,7 @@ photo gets its number as its name here, since names of files may hold anything.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ FEWEST = 5  # photos: four to learn from and one to judge on
 HELD_OUT = "held_out.txt"
 _EVERY_FIFTH, _MOST_HELD_OUT = 5, 40
 _LARGEST_PERSON_ID = 254
+_PREPARED = re.compile(r"\d{5,}\.(jpg|png)")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def prepare_photos(
         photos: of ``find_labelled``.
         parser: the model; its labels give the ids, and where nobody has told people apart, a pixel
             with a label belongs to the nearest person that it finds.
-        target: folder for them.
+        target: folder for them; what an earlier attempt left there is removed.
         fail: gets a line about each photo that cannot be used.
         stop: whether to end early; asked before each photo.
 
@@ -90,6 +92,9 @@ def prepare_photos(
     """
     for kind in ("photos", "labels", "people"):
         (target / kind).mkdir(parents=True, exist_ok=True)
+        for path in (target / kind).iterdir():
+            if _PREPARED.fullmatch(path.name):  # of an attempt that came to nothing
+                path.unlink()
     names = []
     for number, photo in enumerate(photos, 1):
         if stop():

@@ -84,15 +84,15 @@ class Trainer:
             for batch in self._batches(phase):
                 self._step(batch)
                 if self.ranks.leads and progress.step in self.recipe.keep_at:
-                    self._save(self.out / f"step-{progress.step}")
+                    self.save(self.out / f"step-{progress.step}")
                 if self.ranks.leads and time.monotonic() - saved > save_seconds:
-                    saved = self._save()
+                    saved = self.save()
                 if progress.step % _LOG_EVERY == 0:
                     self._look_for_decay()
                 if stop() or progress.phase(self.recipe) != phase:
                     break
         if self.ranks.leads:
-            self._save()
+            self.save()
         return progress.phase(self.recipe) is None
 
     def _batches(self, phase: Phase) -> Iterator[Batch]:
@@ -127,7 +127,8 @@ class Trainer:
         if self.watch is None:
             say(line)
 
-    def _save(self, folder: Path | None = None) -> float:
+    def save(self, folder: Path | None = None) -> float:
+        """Write a checkpoint, to the run's own folder or to another; gives the time."""
         folder = self.out if folder is None else folder
         folder.mkdir(exist_ok=True)
         save_run(self.run, folder / "checkpoint.pt")

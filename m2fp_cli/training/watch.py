@@ -20,6 +20,7 @@ from m2fp_cli.training.display import Display, Moment
 from m2fp_cli.training.judging import evaluate_photos
 from m2fp_cli.training.trainer import Trainer
 
+_COUNTED = 20  # steps whose time foretells that of the others
 PATIENCE = 3  # judgements without a better one, after which the last steps begin
 
 
@@ -67,10 +68,15 @@ class Judgements:
         return [(step, self[step].mean_iou) for step in sorted(self._counts) if step <= until]
 
 
+def best_of(curve: Sequence[tuple[int, float]]) -> int:
+    """The step of the best judgement, the first of equals."""
+    return max(curve, key=lambda judged: judged[1])[0]
+
+
 def is_stuck(curve: Sequence[tuple[int, float]]) -> bool:
     """Whether the best judgement is some judgements ago."""
-    best = max(range(len(curve)), key=lambda i: curve[i][1])
-    return len(curve) - 1 - best >= PATIENCE
+    best = best_of(curve)
+    return sum(step > best for step, _ in curve) >= PATIENCE
 
 
 class Watch:
@@ -80,6 +86,7 @@ class Watch:
         self,
         judgements: Judgements,
         held_out: Callable[[], Iterator[LabelledPhoto]],
+        best: Path,
         every: int,
         display: Display,
         stop: Callable[[], bool],
@@ -89,12 +96,13 @@ class Watch:
         Args:
             judgements: those that were made, step 0 among them; new ones are added.
             held_out: gives the photos to judge on.
+            best: folder for the checkpoint that was judged best.
             every: steps between judgements.
             display: shows the run.
             stop: whether the run is to end early; a judgement is then left out.
         """
-        self._judgements, self._held_out, self._every = judgements, held_out, every
-        self._display, self._stop = display, stop
+        self._judgements, self._held_out, self._best = judgements, held_out, best
+        self._every, self._display, self._stop = every, display, stop
         self._clock = StepClock()
 
     def __call__(self, trainer: Trainer, loss: float) -> None:
@@ -103,7 +111,10 @@ class Watch:
         self._clock.step()
         if progress.step % self._every == 0 and progress.decay_from is None:
             self.judge(average_parser(trainer), progress.step)
-            if is_stuck(self._judgements.curve(progress.step)):
+            curve = self._judgements.curve(progress.step)
+            if best_of(curve) == progress.step:
+                trainer.save(self._best)
+            if is_stuck(curve):
                 self._display.say("no better for a while: the last steps begin now")
                 progress.start_decay()
         total = progress.decay_from
@@ -132,7 +143,7 @@ class Watch:
 
 
 class StepClock:
-    """How long a step takes; the first one, in which code is compiled, counts only while alone."""
+    """How long a step takes: the mean of the last ones, without the first, which compiles code."""
 
     def __init__(self) -> None:
         """Start."""
@@ -150,7 +161,7 @@ class StepClock:
     @property
     def mean(self) -> float:
         """Seconds a step."""
-        counted = self._spent[1:] or self._spent
+        counted = self._spent[1:][-_COUNTED:] or self._spent
         return sum(counted) / len(counted)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from m2fp_cli import HumanParser
 from m2fp_cli.batch.lock import hold_output
@@ -15,7 +16,7 @@ from m2fp_cli.errors import OutputError, OutputLockedError, UsageError
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.training import finetune as module
-from m2fp_cli.training.finetune import Plan, finetune
+from m2fp_cli.training.finetune import Plan, choose_checkpoint, finetune
 from tests.support.tiny_model import write_tiny_model
 
 COLORS = "background:0,0,0::\nFace:0,0,255::\nPants:0,128,0::\n"
@@ -171,6 +172,31 @@ def test_nothing_is_written_through_a_link(tmp_path, origin):
     (tmp_path / "mine/run").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(OutputError, match="run is a link"):
         run(annotated(tmp_path / "data"), origin, tmp_path / "mine")
+
+
+def test_labels_that_were_mended_are_learned_in_the_same_folder(tmp_path, origin):
+    data = annotated(tmp_path / "data")
+    (data / "labelmap.txt").write_text(COLORS.replace("Face", "Beard"))
+    with pytest.raises(UsageError, match="Beard"):
+        run(data, origin, tmp_path / "mine")
+    (data / "labelmap.txt").write_text(COLORS)
+    heard = Heard()
+    run(data, origin, tmp_path / "mine", heard=heard, stop=lambda: len(heard.lines) > 1)
+    assert heard.lines[0] == "reading 5 labelled photos"
+
+
+@pytest.mark.parametrize(
+    ("curve", "step"),
+    [([(0, 0.5), (10, 0.7), (20, 0.6)], 10), ([(0, 0.5), (10, 0.4), (20, 0.3)], 20),
+     ([(0, 0.5), (10, 0.6), (20, 0.7)], 20), ([(0, 0.5), (9, 0.7), (20, 0.6)], 20)],
+)  # fmt: skip
+def test_the_step_that_was_judged_best_is_taken(tmp_path, curve, step):
+    (tmp_path / "best").mkdir()
+    parts = {name: {} for name in ("model", "heads", "average", "optimizer")}
+    weights = {"model": {"a": torch.ones(1)}}
+    torch.save({**parts, **weights, "progress": {"step": 10}}, tmp_path / "best/checkpoint.pt")
+    folder = tmp_path / "best" if step == 10 else tmp_path
+    assert choose_checkpoint(tmp_path, curve) == (step, folder / "checkpoint.pt")
 
 
 def test_too_few_photos_and_foreign_models_are_refused(tmp_path, origin):
