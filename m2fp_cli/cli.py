@@ -32,7 +32,7 @@ from m2fp_cli.commands import (
     tryon,
 )
 from m2fp_cli.commands.help import HelpCommand, HelpGroup
-from m2fp_cli.commands.options import with_groups
+from m2fp_cli.commands.option_groups import with_groups
 from m2fp_cli.errors import ExitCode, M2fpError
 from m2fp_cli.terminal import say, warn
 from m2fp_cli.version import __version__

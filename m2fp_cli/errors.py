@@ -10,6 +10,7 @@
     |- ModelError             1   weights are missing, damaged or of another architecture
     |  `- ModelUnavailableError   the hub cannot be reached and nothing is cached
     |- EngineError            1   an engine cannot run here (an extra is not installed)
+    |- StoreError             1   an object store fails, or does not let us in
     `- ImageError             -   one photo is bad; the run goes on and ends with 3
 
 A message is one sentence that names the file and says what to do about it.
@@ -80,6 +81,10 @@ class ModelUnavailableError(ModelError):
 
 class EngineError(M2fpError):
     """The asked-for engine cannot run on this machine."""
+
+
+class StoreError(M2fpError):
+    """An object store cannot be reached, fails again and again, or does not let us in."""
 
 
 class ImageError(M2fpError):

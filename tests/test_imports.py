@@ -41,6 +41,7 @@ HEAVY = (
     "requests",
     "starlette",
     "uvicorn",
+    "obstore",
 )
 
 

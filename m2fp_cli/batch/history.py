@@ -24,6 +24,7 @@ from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of
 from m2fp_cli.layout import STATE_FOLDER, is_result_of, state_name
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.index import NameSet
+from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree, parts_of
 from m2fp_cli.terminal import displayable
@@ -177,20 +178,20 @@ def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None)
     """
     history = History()
     for name, shard in find_manifests(tree, job).items():
-        if not _is_apart(shard, own):
+        if not is_apart(shard, own):
             for document in read_lines(tree, name):
                 history.take(name, document)
     return history
 
 
-def find_manifests(tree: OutputTree, job: str) -> dict[str, Shard | None]:
+def find_manifests(look: Look, job: str) -> dict[str, Shard | None]:
     """All manifests of a job by name, each with the shard that wrote it; the plain one first.
 
     Whatever has such a name is listed: what is not a regular file is refused when it is read.
     """
     plain = manifest_name(job)
     stem = plain.removesuffix(".jsonl")
-    names = tree.names_in(STATE_FOLDER)
+    names = look.names_in(STATE_FOLDER)
     found: dict[str, Shard | None] = {plain: None} if plain in names else {}
     for name in names:
         if name.startswith(stem) and name.endswith(".jsonl"):
@@ -200,7 +201,7 @@ def find_manifests(tree: OutputTree, job: str) -> dict[str, Shard | None]:
     return found
 
 
-def _is_apart(shard: Shard | None, own: Shard | None) -> bool:
+def is_apart(shard: Shard | None, own: Shard | None) -> bool:
     """Whether two shards are slices of one list, cut alike: they share no key."""
     if shard is None or own is None or not own.listing:
         return False

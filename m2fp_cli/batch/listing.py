@@ -31,11 +31,12 @@ from m2fp_cli.batch.keys import room_for_keys
 from m2fp_cli.batch.scan import TOO_DEEP, find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import FileStamp
-from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.storage.index import NameSet
+from m2fp_cli.storage.remote.address import is_address, shown_place
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import parts_of
 from m2fp_cli.terminal import displayable
@@ -48,7 +49,7 @@ _LARGEST = 2**63 - 1
 def list_lines(tasks: Iterable[ImageTask]) -> Iterator[str]:
     """The lines of a list of photos, without their ends."""
     for task in tasks:
-        document: dict[str, Any] = {"photo": str(task.source), "key": task.key}
+        document: dict[str, Any] = {"photo": task.where, "key": task.key}
         if task.listed is not None:
             document |= {"size": task.listed.size, "mtime_ns": task.listed.mtime_ns}
         yield json.dumps(document)
@@ -93,6 +94,10 @@ class PhotoList:
     size: int
 
     @property
+    def _shown(self) -> str:
+        return displayable(shown_place(self.path))
+
+    @property
     def has_keys(self) -> bool:
         """Whether it was made by ``m2fp scan``."""
         self.file.seek(0)
@@ -125,11 +130,11 @@ class PhotoList:
         if not self.has_keys:
             paths = [Path(os.fsdecode(line)) for line, _ in self._lines(0, self.size)]
             if not paths:
-                raise NoImagesError(f"the list {displayable(self.path)} is empty")
+                raise NoImagesError(f"the list {self._shown} is empty")
             return find_images(paths, output=output, rules=rules)
         if rules != ScanRules():
             raise UsageError(
-                f"{displayable(self.path)} was made by m2fp scan, which settled the photos and "
+                f"{self._shown} was made by m2fp scan, which settled the photos and "
                 "their names: give -r, --exclude, --prefix and --safe-names to m2fp scan"
             )
         first, end = 0, self.size
@@ -137,13 +142,23 @@ class PhotoList:
             first = self.size * (shard.number - 1) // shard.count
             end = self.size * shard.number // shard.count
         failures: list[ScanFailure] = []
-        tasks = Spool(self._tasks(first, end, room_for_keys(output), failures))
-        return Scan(tasks, tuple(failures), listing=self.identity() if shard else "")
+        stored: list[bool] = []
+        tasks = Spool(self._tasks(first, end, room_for_keys(output), failures, stored))
+        listing = self.identity() if shard else ""
+        return Scan(tasks, tuple(failures), listing=listing, is_stored=bool(stored))
 
     def _tasks(
-        self, first: int, end: int, room: int, failures: list[ScanFailure]
+        self,
+        first: int,
+        end: int,
+        room: int,
+        failures: list[ScanFailure],
+        stored: list[bool],
     ) -> Iterator[ImageTask]:
-        """The photos of some lines; keys that are too long for the output are failures."""
+        """The photos of some lines; keys that are too long for the output are failures.
+
+        ``stored`` is left empty if none of them is in an object store.
+        """
         seen = NameSet()
         for line, place in self._lines(first, end):
             try:
@@ -152,13 +167,15 @@ class PhotoList:
                     raise ValueError(f'"key" {displayable(task.key)} is there twice')
             except (ValueError, OutputError) as error:
                 raise UsageError(
-                    f"{displayable(self.path)}: the line at byte {place} is not one of m2fp scan "
+                    f"{self._shown}: the line at byte {place} is not one of m2fp scan "
                     f"({error}); make the list again"
                 ) from error
+            if task.origin and not stored:
+                stored.append(True)
             if len(os.fsencode(task.key)) <= room:
                 yield task
             else:
-                failures.append(ScanFailure(task.source, "unsupported", TOO_DEEP))
+                failures.append(ScanFailure(task.where, "unsupported", TOO_DEEP))
 
     def _lines(self, first: int, end: int) -> Iterator[tuple[bytes, int]]:
         """Lines that begin in a range of bytes and are not empty, each with its first byte's place.
@@ -177,7 +194,7 @@ class PhotoList:
         place = self.file.tell()
         line = self.file.readline(_LINE_BYTES)
         if len(line) == _LINE_BYTES:
-            raise UsageError(f"{displayable(self.path)}: the line at byte {place} is too long")
+            raise UsageError(f"{self._shown}: the line at byte {place} is too long")
         return line
 
 
@@ -189,16 +206,16 @@ def _read_line(line: bytes) -> ImageTask:
         OutputError: the key leads out of the output.
     """
     document = parse_object(line)
-    key, source = text_of(document, "key"), Path(text_of(document, "photo"))
+    key, photo = text_of(document, "key"), text_of(document, "photo")
     parts_of(key)
     os.fsencode(key)
-    if not source.is_absolute() or "\0" in str(source):
-        raise ValueError('"photo" must be an absolute path')
+    if not (is_address(photo) or Path(photo).is_absolute()) or "\0" in photo:
+        raise ValueError('"photo" must be an absolute path, or an address')
     listed = None
     if "size" in document:
         times = whole_of(document, "mtime_ns", -_LARGEST, _LARGEST)
         listed = FileStamp(whole_of(document, "size", 0, _LARGEST), times)
-    return ImageTask(source, key, listed=listed)
+    return make_task(photo, key, listed)
 
 
 def _copy(source: BinaryIO) -> BinaryIO:

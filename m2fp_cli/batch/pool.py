@@ -104,10 +104,15 @@ class Pool:
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._fatal: Exception | None = None
         self._ever_ready = False
+        self._has_more = True
         self._start_after = 0.0
 
-    def run(self, tasks: Iterable[ImageTask]) -> Generator[Outcome | None, None, None]:
+    def run(self, tasks: Iterable[ImageTask | None]) -> Generator[Outcome | None, None, None]:
         """Work on photos.
+
+        Args:
+            tasks: the photos; None where the next one is not there yet. Whoever brings photos wakes
+                the switch when one has come.
 
         Yields:
             an outcome for each photo, as soon as there is one; None at least once a second, so
@@ -139,18 +144,28 @@ class Pool:
 
     # ------------------------------------------------------------------------------- the rounds
 
-    def _refill(self, source: Iterator[ImageTask]) -> None:
+    def _refill(self, source: Iterator[ImageTask | None]) -> None:
         """Have so many photos at hand that no worker waits; the rest may be millions."""
-        wanted = _AT_HAND * self._workers - len(self._queue)
-        self._queue.extend(itertools.islice(source, max(0, wanted)))
+        while len(self._queue) < _AT_HAND * self._workers and not self._switch.is_draining:
+            try:
+                task = next(source)
+            except StopIteration:
+                self._has_more = False
+                return
+            if task is None:
+                return
+            self._queue.append(task)
 
     def _is_over(self) -> bool:
         if self._switch.is_draining:
             return self._switch.is_over or not self._handles
-        return not (self._queue or self._suspects or any(m.held for m in self._handles))
+        held = any(member.held for member in self._handles)
+        return not (self._queue or self._suspects or held or self._has_more)
 
     def _only_retries_left(self) -> bool:
-        """Whether only suspects are left."""
+        """Whether only suspects are left, or nothing else until more photos have come."""
+        if self._has_more and not self._suspects:
+            return False
         held = (held for member in self._handles for held in member.held.values())
         return not self._queue and all(one.is_retry for one in held)
 

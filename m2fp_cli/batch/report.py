@@ -101,7 +101,7 @@ def done_report(
         photo: SHA-256 of the photo's bytes; empty if it is not known.
     """
     return ImageReport(
-        str(task.source),
+        task.where,
         task.key,
         Status.DONE,
         image_hw=image_hw,
@@ -116,7 +116,7 @@ def failed_report(
     task: ImageTask, error: ImageError, status: Status = Status.FAILED
 ) -> ImageReport:
     """Report of a photo without results."""
-    return ImageReport(str(task.source), task.key, status, reason=error.reason, message=str(error))
+    return ImageReport(task.where, task.key, status, reason=error.reason, message=str(error))
 
 
 @dataclass

@@ -17,13 +17,14 @@ from m2fp_cli.batch.history import History, signature_digest
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.rerun import Rerun
-from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.site import Site
+from m2fp_cli.batch.stamps import is_same_stamp
 from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool
-from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign
 from m2fp_cli.terminal import displayable
 
@@ -116,19 +117,19 @@ def plan_resume(
     tasks: Iterable[ImageTask],
     history: History,
     job: Job,
-    tree: OutputTree,
+    site: Site,
     rules: ResumeRules | None = None,
 ) -> ResumePlan:
-    """Compare photos with what the manifest says about them, and their outputs with the disk.
+    """Compare photos with what the manifest says about them, and with what is in the output.
 
     Args:
         tasks: the photos.
         history: what was done before.
         job: what is to be done.
-        tree: the output.
+        site: where photos and results are.
         rules: what an earlier run's outputs mean; None for the defaults.
     """
-    judge = _Judge(job, tree, signature_digest(job.signature()), rules or ResumeRules())
+    judge = _Judge(job, site, site.look, signature_digest(job.signature()), rules or ResumeRules())
     plan = ResumePlan()
     others: Counter[str] = Counter()
     for task in tasks:
@@ -172,7 +173,8 @@ class _Judge:
     """Decides about one photo after the other."""
 
     job: Job
-    tree: OutputTree
+    site: Site
+    look: Look
     signature: str
     rules: ResumeRules
 
@@ -184,7 +186,7 @@ class _Judge:
         """
         if entry is None:
             return Why.NEW
-        has_moved = entry.report.source != str(task.source)
+        has_moved = entry.report.source != task.where
         if has_moved and not self._is_same_photo(task, entry):
             self._refuse_other_photo(entry)
             return Why.NEW
@@ -195,7 +197,7 @@ class _Judge:
             return None
         if not entry.report.status.is_good:
             return self._why_failed(task, entry)
-        if not all(self.tree.has_file(name) for name in entry.report.files):
+        if not all(self.look.has_file(name) for name in entry.report.files):
             return Why.MISSING
         if rerun is Rerun.MISSING:
             return None
@@ -217,21 +219,21 @@ class _Judge:
         if self.rules.overwrite:
             return replace(task, may_replace=None)
         own = () if entry is None else entry.report.files
-        there = tuple(targets_that_exist(self.job, self.tree, task))
+        there = tuple(targets_that_exist(self.job, self.look, task))
         if is_claimed:
-            own = (*own, *(name for name in there if self.tree.has_file(name)))
+            own = (*own, *(name for name in there if self.look.has_file(name)))
         for name in there:
-            refuse_foreign(self.tree, name, own)
+            refuse_foreign(self.look, name, own)
         return replace(task, may_replace=own)
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""
-        digest = self.job.photo_digest(task)
+        digest = self.site.photo_digest(task)
         return bool(digest) and digest == entry.report.photo
 
     def _refuse_other_photo(self, entry: Entry) -> None:
         """Raise, unless nothing of the other photo is there or all may be replaced."""
-        there = [name for name in entry.report.files if self.tree.has_file(name)]
+        there = [name for name in entry.report.files if self.look.has_file(name)]
         if there and not self.rules.overwrite:
             raise ConflictError(
                 f"{displayable(there[0])} belongs to {displayable(entry.report.source)}, a "
@@ -253,13 +255,13 @@ class _Judge:
         if Path(entry.report.source).name != task.source.name:
             return False
         checksum = by_bytes or self.rules.checksum
-        now = stamp_files(self.job.depends_on(task), checksum=checksum)
+        now = self.site.stamp(task, checksum=checksum)
         return is_same_stamp(entry.stamp, now)
 
 
 def _keep(plan: ResumePlan, task: ImageTask, entry: Entry) -> None:
-    if entry.report.source != str(task.source):
-        entry = replace(entry, report=replace(entry.report, source=str(task.source)))
+    if entry.report.source != task.where:
+        entry = replace(entry, report=replace(entry.report, source=task.where))
         plan.moved.append(entry)
     kept = plan.up_to_date if entry.report.status.is_good else plan.known_failures
     kept.append(entry)

@@ -26,11 +26,14 @@ from m2fp_cli.batch.log import RunLog
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.progress import Progress, SilentProgress
+from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
 from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
 from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.site import LocalSite, Site
+from m2fp_cli.batch.stamps import is_same_stamp
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure
 from m2fp_cli.errors import OutputError, UsageError
@@ -89,6 +92,7 @@ class RunOptions:
         shard: the part to do; None for all.
         max_failures: ends the run early; None never does.
         log_file: gets a JSON line per event; None for no log.
+        remote: object stores that photos are read from or results go to; None for none.
     """
 
     workers: int | None = None
@@ -100,6 +104,7 @@ class RunOptions:
     shard: Shard | None = None
     max_failures: FailureCap | None = None
     log_file: Path | None = None
+    remote: Remote | None = None
 
     def for_scan(self, scan: Scan) -> RunOptions:
         """The same, with the shard as a slice of the scan's list where it is one."""
@@ -138,7 +143,8 @@ def run_batch(
         with contextlib.ExitStack() as stack:
             tree = stack.enter_context(open_output(job.output))
             lock = stack.enter_context(hold_output(tree, options.shard))
-            run = _Run(scan, job, options, progress, switch, lock, tree)
+            site = stack.enter_context(_open_site(options, scan, job, tree, switch))
+            run = _Run(scan, job, options, progress, switch, lock, tree, site)
             report.total = run.total
             try:
                 for photo in run.work():
@@ -165,8 +171,9 @@ def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageR
         contextlib.closing(StopSwitch()) as switch,
         open_output(job.output) as tree,
         hold_output(tree, options.shard) as lock,
+        _open_site(options, scan, job, tree, switch) as site,
     ):
-        run = _Run(scan, job, options, SilentProgress(), switch, lock, tree)
+        run = _Run(scan, job, options, SilentProgress(), switch, lock, tree, site)
         with contextlib.closing(run.log):
             yield from run.work()
 
@@ -198,8 +205,9 @@ class _Run:
         switch: StopSwitch,
         lock: OutputLock,
         tree: OutputTree,
+        site: Site,
     ) -> None:
-        self._tree = tree
+        self._tree, self._site = tree, site
         self._all_photos = len(scan.tasks)
         self._scan = options.shard.of(scan) if options.shard else scan
         self._job, self._options, self._progress = job, options, progress
@@ -218,11 +226,12 @@ class _Run:
         """Do it; a report per photo."""
         options, name = self._options, manifest_name(self._job.name, self._options.shard)
         self._refuse_foreign_folders()
+        self._site.prepare(self._scan.tasks)
         history = read_history(self._tree, self._job.name, options.shard)
         self._sweep_after_kill(history, name)
         compact(self._tree, name, history)
         rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
-        plan = plan_resume(self._scan.tasks, history, self._job, self._tree, rules)
+        plan = plan_resume(self._scan.tasks, history, self._job, self._site, rules)
         self._announce(plan)
         for failure in self._scan.failures:
             yield self._show(_scan_report(failure))
@@ -230,14 +239,17 @@ class _Run:
             yield self._show(report)
         yield from plan.old_reports()
         with contextlib.closing(ManifestWriter(self._tree, name)) as manifest:
+            self._site.begin(manifest)
             for entry in plan.moved:
                 manifest.restate(entry)
             if plan.todo or (self._scan.listing and name not in history.latest):
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo))
                 manifest.claim(task.key for task in plan.tasks())
+                self._site.publish(now=True)
                 if plan.todo:
                     yield from self._do(plan, history, manifest)
                 manifest.end()
+        self._site.finish()
         if not self._tree.is_there():
             raise OutputError(f"{displayable(self._tree.path)} was removed or replaced meanwhile")
 
@@ -258,15 +270,14 @@ class _Run:
     def _announce(self, plan: ResumePlan) -> None:
         self._progress.say(plan.line())
         if plan.known_failures:
-            output = displayable(self._job.output)
             self._progress.warn(
                 f"{len(plan.known_failures)} failed before and did not change; `m2fp status "
-                f"{output}` lists them, --rerun failed tries them again"
+                f"{self._site.shown}` lists them, --rerun failed tries them again"
             )
         for task, why in plan.todo:
-            self.log.event("todo", source=str(task.source), key=task.key, why=why.value)
+            self.log.event("todo", source=task.where, key=task.key, why=why.value)
             if why is not Why.NEW:
-                self._progress.detail(f"again {displayable(task.source)}: {why.value}")
+                self._progress.detail(f"again {displayable(task.where)}: {why.value}")
         known = len(self._scan.failures) + len(plan.conflicts)
         self._progress.start(len(plan.todo) + known)
 
@@ -287,21 +298,36 @@ class _Run:
         pool = Pool(self._job, shape, limits, self._switch, self._note, self._tree)
         try:
             # Closed before the sweep: a worker that still lives may own a temporary.
-            with contextlib.closing(pool.run(plan.tasks())) as outcomes:
+            with contextlib.closing(pool.run(self._site.feed(plan.tasks()))) as outcomes:
                 for outcome in outcomes:
                     self._progress.tick()
                     manifest.sync()
                     if outcome is not None:
-                        old = history.entries.get(outcome.report.key)
-                        yield self._record(outcome, old, manifest, len(plan.todo))
+                        self._site.deliver(outcome)
+                    yield from self._take_delivered(plan, history, manifest)
+                    self._site.publish()
+            yield from self._take_delivered(plan, history, manifest, all_of_them=True)
         finally:
             if pool.killed:
                 self._sweep(task.key for task in plan.tasks())
 
+    def _take_delivered(
+        self,
+        plan: ResumePlan,
+        history: History,
+        manifest: ManifestWriter,
+        *,
+        all_of_them: bool = False,
+    ) -> Iterator[ImageReport]:
+        """Write down photos whose files are where they belong."""
+        for outcome in self._site.delivered(all_of_them=all_of_them):
+            old = history.entries.get(outcome.report.key)
+            yield self._record(outcome, old, manifest, len(plan.todo))
+
     def _record(
         self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
     ) -> ImageReport:
-        report = _clear_old_files(outcome, old, self._tree)
+        report = _clear_old_files(outcome, old, self._site)
         manifest.add(report, outcome.stamp, self._signature)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)
@@ -356,7 +382,7 @@ def _scan_report(failure: ScanFailure) -> ImageReport:
     )
 
 
-def _clear_old_files(outcome: Outcome, old: Entry | None, tree: OutputTree) -> ImageReport:
+def _clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageReport:
     """Remove what an earlier run wrote for the photo and this one did not.
 
     A photo that failed keeps its old results only if it is the same photo, or if files were in the
@@ -365,9 +391,32 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, tree: OutputTree) -> I
     report = outcome.report
     if old is None:
         return report
-    stays = old.stamp == outcome.stamp or report.reason == "conflict"
+    is_same = old.stamp == outcome.stamp or is_same_stamp(old.stamp, outcome.stamp)
+    stays = is_same or report.reason == "conflict"
     if not report.status.is_good and stays:
         return replace(report, files=tuple(dict.fromkeys((*old.report.files, *report.files))))
     for name in set(old.report.files) - set(report.files):
-        tree.remove(name)
+        site.remove(name)
     return report
+
+
+@contextlib.contextmanager
+def _open_site(
+    options: RunOptions, scan: Scan, job: Job, tree: OutputTree, switch: StopSwitch
+) -> Iterator[Site]:
+    """Where the run's photos and results are; an output in a store is held for this run.
+
+    Raises:
+        OutputLockedError: another run holds it.
+        UsageError: photos of a store are to be compared by their bytes.
+        M2fpError: the store cannot be reached or written.
+    """
+    if options.remote is None or not (scan.is_stored or options.remote.is_used):
+        yield LocalSite(tree, job)
+        return
+    if options.checksum and (scan.is_stored or options.remote.results is not None):
+        raise UsageError(
+            "--checksum is for photos of this machine; those of stores are known by their ETags"
+        )
+    with options.remote.open_site(job, tree, options.shard, switch) as site:
+        yield site

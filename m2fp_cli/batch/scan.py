@@ -20,12 +20,14 @@ from m2fp_cli.batch.keys import (
     plain_name,
     room_for_keys,
 )
-from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.batch.walk import ScanRules, Walk, first_of, real_path
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import STATE_FOLDER
+from m2fp_cli.storage.remote.address import names_store, shown_place
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
+from m2fp_cli.storage.tree import NO_STORE
 from m2fp_cli.terminal import displayable
 
 _MOST_NOTES = 1000
@@ -97,9 +99,9 @@ def name_photos(found: Iterable[FoundImage], *, output: Path | None) -> Scan:
             notes.append(named.note)
         image = named.image
         if len(os.fsencode(named.key)) <= room:
-            tasks.append(ImageTask(Path(image.source), named.key, listed=image.stamp))
+            tasks.append(make_task(image.source, named.key, image.stamp))
         else:
-            failures.append(ScanFailure(Path(image.source), "unsupported", TOO_DEEP))
+            failures.append(ScanFailure(image.source, "unsupported", TOO_DEEP))
     ordered.close()
     return Scan(tasks, tuple(failures), tuple(notes))
 
@@ -171,6 +173,9 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
     """Folders and files among the inputs, absolute, sorted, each once; missing ones fail."""
     folders: list[Path] = []
     files: dict[Path, Path] = {}
+    for path in inputs:
+        if names_store(path):
+            raise UsageError(NO_STORE.format(displayable(shown_place(path))))
     for path in sorted({_absolute(path) for path in inputs}):
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)

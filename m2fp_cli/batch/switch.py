@@ -29,6 +29,7 @@ class StopSwitch:
         self._asked_at: float | None = None
         self._deadline: float | None = None
         self._wake = WakePipe()
+        self._closing, self._is_closed = threading.Lock(), False
 
     @property
     def is_draining(self) -> bool:
@@ -56,6 +57,12 @@ class StopSwitch:
             self._asked_at, self._deadline = now, now + DRAIN_SECONDS
         self._wake.wake()
 
+    def wake(self) -> None:
+        """Wake who waits, from any other thread, also one that outlives the run."""
+        with self._closing:
+            if not self._is_closed:
+                self._wake.wake()
+
     def fileno(self) -> int:
         """A descriptor that becomes readable when somebody asks; for ``connection.wait``."""
         return self._wake.fileno()
@@ -66,7 +73,9 @@ class StopSwitch:
 
     def close(self) -> None:
         """Give the descriptors back."""
-        self._wake.close()
+        with self._closing:
+            self._is_closed = True
+            self._wake.close()
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

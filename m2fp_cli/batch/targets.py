@@ -7,24 +7,25 @@ from dataclasses import replace
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.tree import OutputTree
 
 
-def targets_that_exist(job: Job, tree: OutputTree, task: ImageTask) -> Iterator[str]:
+def targets_that_exist(job: Job, look: Look, task: ImageTask) -> Iterator[str]:
     """Names among the job's targets for a photo under which something is there.
 
     Args:
         job: the work.
-        tree: the output.
+        look: what is in the output.
         task: the photo.
     """
     for name in job.targets(task):
         if not name.endswith("/"):
-            if tree.status(name) is not None:
+            if look.status(name) is not None:
                 yield name
             continue
-        inner = tree.names_in(name.removesuffix("/"))
-        yield from (one for one in inner if not tree.is_folder(one))
+        inner = look.names_in(name.removesuffix("/"))
+        yield from (one for one in inner if not look.is_folder(one))
 
 
 def reclaim(job: Job, tree: OutputTree, task: ImageTask) -> ImageTask:

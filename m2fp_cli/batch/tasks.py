@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from m2fp_cli.batch.stamps import FileStamp
+from m2fp_cli.storage.remote.address import is_address
 
 
 @dataclass(frozen=True)
@@ -14,16 +15,31 @@ class ImageTask:
     """One photo to parse; small, because it travels to a worker.
 
     Attributes:
-        source: absolute path; may hold ``surrogateescape`` characters.
+        source: absolute path; may hold ``surrogateescape`` characters. Of a photo in an object
+            store just its name, until it has been fetched.
         key: where the results go, see ``keys``; posix, relative, without suffix.
         may_replace: names of files in the output that may be replaced; None = all.
         listed: the file as a listing described it; None where there is none.
+        origin: address of a photo in an object store; empty for a file.
     """
 
     source: Path
     key: str
     may_replace: tuple[str, ...] | None = ()
     listed: FileStamp | None = None
+    origin: str = ""
+
+    @property
+    def where(self) -> str:
+        """Where the photo is, for people, manifests and lists: its address, or its path."""
+        return self.origin or str(self.source)
+
+
+def make_task(where: str, key: str, listed: FileStamp | None = None) -> ImageTask:
+    """The task of a photo, from what ``ImageTask.where`` said."""
+    if is_address(where):
+        return ImageTask(Path(PurePosixPath(where).name), key, listed=listed, origin=where)
+    return ImageTask(Path(where), key, listed=listed)
 
 
 @dataclass(frozen=True)
@@ -31,12 +47,12 @@ class ScanFailure:
     """An input that could not even be looked at.
 
     Attributes:
-        source: absolute path of the file or folder.
+        source: absolute path, or address, of the file or folder.
         reason: one of ``ImageError.REASONS``.
         message: a sentence without the path.
     """
 
-    source: Path
+    source: Path | str
     reason: str
     message: str
 
@@ -50,9 +66,11 @@ class Scan:
         failures: unreadable folders, missing inputs, dangling links. They count as failed photos.
         notes: sentences a person should see: renamed results, things left out.
         listing: identity of the list of which the photos are a slice; empty if they are not one.
+        is_stored: some of the photos are in object stores.
     """
 
     tasks: Sequence[ImageTask]
     failures: tuple[ScanFailure, ...] = ()
     notes: tuple[str, ...] = ()
     listing: str = ""
+    is_stored: bool = False

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
 from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import UsageError
-from m2fp_cli.terminal import say, warn
+from m2fp_cli.storage.remote.address import names_store, shown_place
+from m2fp_cli.storage.tree import NO_STORE
+from m2fp_cli.terminal import displayable, say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.bench.document import Document
@@ -214,7 +216,7 @@ def bench(
     if plot is not None:
         require_matplotlib()
     counts = {"--workers": workers, "--threads": threads}
-    worker_count, thread_count = (options.read_count(*item) for item in counts.items())
+    worker_count, thread_count = (option_groups.read_count(*item) for item in counts.items())
     folder = _folder(inputs or [])
     photos = _photos(folder, sizes, limit, quick=quick)
     plan = BenchPlan(
@@ -282,6 +284,8 @@ def _folder(words: list[str]) -> Path | None:
     if not words:
         return None
     folder = Path(words[0])
+    if names_store(folder):
+        raise UsageError(NO_STORE.format(displayable(shown_place(folder))))
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; name one that holds photos")
     return folder

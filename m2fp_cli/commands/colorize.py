@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
 
@@ -33,8 +33,8 @@ class Background(str, Enum):
 
 
 def colorize(
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
@@ -134,7 +134,6 @@ def colorize(
     from m2fp_cli.jobs.colorize import ColorizeJob, load_colors
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.render.pictures import PaintSettings
-    from m2fp_cli.terminal import displayable
 
     run_options = batch.run_options()
     asked = PhotoInputs(
@@ -161,7 +160,7 @@ def colorize(
         overlay_format=fmt or "jpg",
     )
     job = ColorizeJob(source.output, settings, source.results, source.label_set, source.photos)
-    where = f"pictures in {displayable(source.output)}"
+    where = f"pictures in {source.shown_output}"
     run_and_exit(source.scan, job, run_options, batch, where=where, parsing=source.parsing)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.export import run_export
 
 EXAMPLES = """\
@@ -11,8 +11,8 @@ m2fp describe photos -r -o out --model starter"""
 
 
 def describe(
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,

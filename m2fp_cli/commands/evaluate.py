@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ExitCode, UsageError
 from m2fp_cli.terminal import say
@@ -97,7 +97,7 @@ def evaluate(
         _check_alone(
             context, ("model", "engine", "precision", "flip", "tiles", "min_score", "threads")
         )
-    cores = options.read_count("--threads", threads)
+    cores = option_groups.read_count("--threads", threads)
     photos = choose_photos(find_labelled(dataset), names=names, every=every, limit=limit)
     if results is None:
         settings = ParseSettings(engine.value, precision.value, flip, min_score, tiles=tiles)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MASK
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
@@ -114,8 +114,8 @@ def export(
         ),
     ],
     mask: MaskOptions,
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: Annotated[
@@ -209,7 +209,7 @@ def run_export(
     asked: PhotoInputs,
     settings: ExportSettings,
     model: str | None,
-    batch: options.BatchOptions,
+    batch: option_groups.BatchOptions,
 ) -> NoReturn:
     """Export, and end the command.
 
@@ -226,21 +226,25 @@ def run_export(
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.exports import find_format
     from m2fp_cli.jobs.export import ExportJob, finish_export, settle_names
-    from m2fp_cli.terminal import displayable
+    from m2fp_cli.jobs.stored_export import finish_stored
 
     run_options = batch.run_options()
     source = find_source(asked, model, run_options, batch)
     tasks = source.scan.tasks
     names = settle_names((task.key for task in tasks), find_format(name))
     job = ExportJob(source.output, source.results_or_output, name, settings, names)
+    remote = run_options.remote
+    stored = None if remote is None else remote.output
     run_and_exit(
         source.scan,
         job,
         run_options,
         batch,
-        where=f"{name} in {displayable(job.folder)}{_without(job.format)}",
+        where=f"{name} in {source.shown_output}/{name}{_without(job.format)}",
         parsing=source.parsing,
-        finish=lambda: finish_export(job, tasks),
+        finish=lambda: (
+            finish_export(job, tasks) if stored is None else finish_stored(job, tasks, stored)
+        ),
     )
 
 

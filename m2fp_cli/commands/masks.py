@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.export import MaskOptions, run_export
 
 EXAMPLES = """\
@@ -12,8 +12,8 @@ m2fp masks photos --category lower --grow 1% -o out --model starter"""
 
 def masks(
     mask: MaskOptions,
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.limits import MAX_PIXELS
@@ -18,8 +18,8 @@ m2fp parse party.jpg --model starter --save labels,json,cutouts --report"""
 
 
 def parse(
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.PhotosUnlessListed = None,
     files_from: options.FilesFrom = None,
     output: options.Output = DEFAULT_OUTPUT,
@@ -79,6 +79,7 @@ def parse(
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.parse import ParseSettings
     from m2fp_cli.records.mapping import load_mapping
+    from m2fp_cli.storage.remote.address import shown_place
     from m2fp_cli.terminal import displayable
 
     wanted = parse_save(save)
@@ -103,11 +104,13 @@ def parse(
         found.rules(),
         files_from=files_from,
         shard=run_options.shard,
+        remote=run_options.remote,
     )
-    scan = asked.scan(output)
-    open_output(output).close()  # before a model is downloaded
-    job = find_parse_job(output, model, settings, quiet=batch.quiet)
-    where = f"results in {displayable(output)}"
+    folder = run_options.remote.output_folder(output) if run_options.remote else output
+    scan = asked.scan(folder)
+    open_output(folder).close()  # before a model is downloaded
+    job = find_parse_job(folder, model, settings, quiet=batch.quiet)
+    where = f"results in {displayable(shown_place(output))}"
     run_and_exit(scan, job, run_options, batch, where=where, page_of=output if page else None)
 
 

@@ -6,13 +6,13 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from m2fp_cli.batch.report import RunReport
     from m2fp_cli.batch.run import RunOptions
     from m2fp_cli.batch.tasks import Scan
+    from m2fp_cli.jobs.stored_report import StoredReport
     from m2fp_cli.render.report import ParseFacts
+    from m2fp_cli.storage.look import Look
     from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
@@ -41,7 +43,8 @@ def report(
         Path,
         typer.Argument(
             metavar="DIR",
-            help=f"Output folder of a parse. [default: ./{DEFAULT_OUTPUT}]",
+            help="Output of a parse: a folder, or s3://, gs:// or az://. [default: "
+            f"./{DEFAULT_OUTPUT}]",
             show_default=False,
         ),
     ] = DEFAULT_OUTPUT,
@@ -88,9 +91,11 @@ def report(
     It shows photos, overlays, scores, failures and times. The page is one file that holds
     everything it shows, opens from the disk and needs no network.
     """
+    from m2fp_cli.batch.remote.remote import Remote
     from m2fp_cli.batch.run import RunOptions
 
-    run_options = RunOptions(workers=options.read_count("--workers", workers))
+    count = option_groups.read_count("--workers", workers)
+    run_options = RunOptions(workers=count, remote=Remote())
     path, run = make_report(
         results,
         run_options,
@@ -102,7 +107,7 @@ def report(
         verbose=verbose,
     )
     if as_json:
-        say(json.dumps({"report": str(path), "previews": run.as_json()}))
+        say(json.dumps({"report": path, "previews": run.as_json()}))
     raise typer.Exit(run.exit_code)
 
 
@@ -116,7 +121,7 @@ def make_report(
     limit: int = DEFAULT_LIMIT,
     quiet: bool = False,
     verbose: bool = False,
-) -> tuple[Path, RunReport]:
+) -> tuple[str, RunReport]:
     """Make the page of a parse's output.
 
     Args:
@@ -130,7 +135,7 @@ def make_report(
         verbose: show every photo.
 
     Returns:
-        path of the page, and how making the previews went.
+        path or address of the page, and how making the previews went.
 
     Raises:
         NoImagesError: there are neither results nor failures.
@@ -141,38 +146,65 @@ def make_report(
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_batch
     from m2fp_cli.jobs.preview import PreviewJob
+    from m2fp_cli.jobs.stored_report import StoredReport
     from m2fp_cli.render.report import PAGE_MARK
+    from m2fp_cli.storage.remote.address import names_store
     from m2fp_cli.storage.tree import OutputTree
     from m2fp_cli.storage.writing import write_file
 
+    stored = None
+    if names_store(results) and run_options.remote is not None:
+        stored = StoredReport(run_options.remote, results, keep=output is None)
+        results = stored.folder
     results = results.absolute()
     path = (output or results / REPORT_PAGE).absolute()
+    if names_store(path):
+        raise UsageError(f"{displayable(output or path)}: --output takes a file of this machine")
     if path.is_dir():
         raise UsageError(f"{displayable(path)} is a folder; give --output the name of a file")
     with OutputTree(results) as tree:
         history = read_history(tree)
-    scan, left_out = _find_shown(results, photos, history, limit)
+    look = stored.look if stored else None
+    scan, left_out = _find_shown(results, photos, history, limit, look)
     count = len(scan.tasks)
     side = preview or next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
     progress = choose_progress(quiet=quiet, verbose=verbose)
-    with _place_for_previews(results, path) as place, OutputTree(place) as tree:
+    with _place_for_previews(results, path, stored) as place, OutputTree(place) as tree:
         run = run_batch(scan, PreviewJob(place, results, side), run_options, progress)
         if run.ended_by:
             raise typer.Exit(run.exit_code)
-        page = _build_page(results, tree, scan, history, run, left_out)
-    write_file(path, page.encode("utf-8"), mark=PAGE_MARK)
-    progress.say(f"{displayable(path)}: {len(page) / 1e6:.1f} MB, open it in a browser")
-    return path, run
+        if stored:
+            stored.fetch_previews(task.key for task in scan.tasks)
+        title = stored.title if stored else _title_of(results)
+        page = _build_page(title, tree, scan, history, run, left_out)
+    shown = str(path)
+    if stored and output is None:
+        shown = stored.put_page(page.encode("utf-8"), mark=PAGE_MARK)
+    else:
+        write_file(path, page.encode("utf-8"), mark=PAGE_MARK)
+    progress.say(f"{displayable(shown)}: {len(page) / 1e6:.1f} MB, open it in a browser")
+    return shown, run
+
+
+def _title_of(results: Path) -> str:
+    return results.parent.name if results.name == DEFAULT_OUTPUT.name else results.name
 
 
 @contextlib.contextmanager
-def _place_for_previews(results: Path, page: Path) -> Iterator[Path]:
+def _place_for_previews(
+    results: Path, page: Path, stored: StoredReport | None = None
+) -> Iterator[Path]:
     """The results, where previews are kept for the next page.
 
-    A temporary folder where the results cannot be written, if the page goes elsewhere.
+    A temporary folder where the results cannot be written, or are in a store that is only read, if
+    the page goes elsewhere.
     """
     from m2fp_cli.batch.run import open_output
 
+    if stored is not None and not stored.keeps:
+        with tempfile.TemporaryDirectory(prefix="m2fp-report-") as text:
+            yield Path(text)
+        return
     try:
         open_output(results).close()
     except OutputError:
@@ -186,7 +218,7 @@ def _place_for_previews(results: Path, page: Path) -> Iterator[Path]:
 
 
 def _find_shown(
-    results: Path, photos: Path | None, history: History, limit: int
+    results: Path, photos: Path | None, history: History, limit: int, look: Look | None
 ) -> tuple[Scan, int]:
     """The photos in the page, and how many more there are."""
     from m2fp_cli.batch.tasks import Scan
@@ -194,23 +226,22 @@ def _find_shown(
     from m2fp_cli.jobs.earlier import find_parsed
 
     try:
-        scan = find_parsed(results, photos=photos)
+        scan = find_parsed(results, photos=photos, look=look)
     except NoImagesError:
         if history.is_empty:
             raise
         return Scan(()), 0  # all failed: the page says why
-    return Scan(scan.tasks[:limit]), max(0, len(scan.tasks) - limit)
+    shown = replace(scan, tasks=scan.tasks[:limit])
+    return shown, max(0, len(scan.tasks) - limit)
 
 
 def _build_page(
-    results: Path, tree: OutputTree, scan: Scan, history: History, run: RunReport, left_out: int
+    title: str, tree: OutputTree, scan: Scan, history: History, run: RunReport, left_out: int
 ) -> str:
     from m2fp_cli.render.previews import read_preview
     from m2fp_cli.render.report import PageBuilder
 
-    builder = PageBuilder(
-        results.parent.name if results.name == DEFAULT_OUTPUT.name else results.name
-    )
+    builder = PageBuilder(title)
     broken = {photo.key: photo for photo in run.failures}
     for task in scan.tasks:
         if task.key in broken:

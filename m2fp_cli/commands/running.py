@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,10 +11,11 @@ import typer
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.progress import Progress, choose_progress
+from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.tasks import Scan
-from m2fp_cli.commands.options import BatchOptions
+from m2fp_cli.commands.option_groups import BatchOptions
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
@@ -68,7 +70,7 @@ def run_and_exit(
 
         make_report(
             page_of,
-            RunOptions(workers=run_options.workers),
+            RunOptions(workers=run_options.workers, remote=Remote()),
             photos=photos,
             quiet=batch.quiet,
             verbose=batch.verbose,
@@ -129,4 +131,4 @@ def find_source(
     def parse_into(output: Path) -> ParseJob:
         return find_parse_job(output, model, ParseSettings(), quiet=batch.quiet)
 
-    return find_photos(asked, parse_into, run)
+    return find_photos(replace(asked, remote=run_options.remote), parse_into, run)

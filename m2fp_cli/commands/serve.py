@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import ACCESS, FAILURES, INPUT, MESSAGES, SPEED
 from m2fp_cli.errors import EngineError, UsageError
 from m2fp_cli.terminal import warn
@@ -149,7 +149,9 @@ def serve(
 
     access = read_access(host, token_file, allowed_hosts, cors, no_token=no_token)
     counts = {"--workers": workers, "--threads": threads, "--queue": queue}
-    worker_count, thread_count, asked_queue = (options.read_count(*one) for one in counts.items())
+    worker_count, thread_count, asked_queue = (
+        option_groups.read_count(*one) for one in counts.items()
+    )
     pixels = round(max_pixels * 1e6)
     with show_download(quiet=False) as download:
         job = ServiceJob(find_model(model, download), precision.value, pixels)

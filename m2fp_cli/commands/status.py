@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -75,7 +77,8 @@ def status(
         Path,
         typer.Argument(
             metavar="DIR",
-            help=f"Output folder of a run. [default: ./{DEFAULT_OUTPUT}]",
+            help="Output of a run: a folder, or s3://, gs:// or az://. [default: "
+            f"./{DEFAULT_OUTPUT}]",
             show_default=False,
         ),
     ] = DEFAULT_OUTPUT,
@@ -102,26 +105,23 @@ def status(
     Reads the manifests of an output folder, those of all shards together. Without --prune it
     changes nothing and may be called during a run.
     """
-    from m2fp_cli.batch.lock import who_holds
     from m2fp_cli.batch.prune import Pruned, prune_output
-    from m2fp_cli.storage.tree import OutputTree
+    from m2fp_cli.storage.remote.address import shown_place
 
     if remove and not prune:
         raise UsageError("--remove goes with --prune; give both, or none")
 
-    if not output.is_dir():
-        raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
-    with OutputTree(output) as tree:
+    with _open_state(output, prune=prune) as (tree, holder):
         pruned = prune_output(tree, remove=remove) if prune else Pruned()
         found = [one for job in JOBS if (one := read_status(tree, job)) is not None]
-        holder = who_holds(tree)
     if not found and not pruned.photos:
         raise NoImagesError(
-            f"{displayable(output)} was not written by a run; give the output folder of one"
+            f"{displayable(shown_place(output))} was not written by a run; give the output folder "
+            "of one"
         )
     if as_json:
         jobs = {one.job: one.as_json() for one in found}
-        document = {"output": str(output), "running": holder, "jobs": jobs}
+        document = {"output": shown_place(output), "running": holder, "jobs": jobs}
         say(json.dumps({**document, **({"pruned": asdict(pruned)} if prune else {})}))
         return
     lines = pruned.lines() if prune else []
@@ -129,6 +129,35 @@ def status(
     if holder:
         lines.append(f"a run is going on: {holder}")
     say("\n".join(lines))
+
+
+@contextlib.contextmanager
+def _open_state(output: Path, *, prune: bool) -> Iterator[tuple[OutputTree, str]]:
+    """The manifests of an output, and who works on it now.
+
+    Raises:
+        NoImagesError: it is not there.
+        UsageError: something in a store is to be pruned.
+        StoreError: the store cannot be asked.
+    """
+    from m2fp_cli.batch.lock import who_holds
+    from m2fp_cli.storage.remote.address import names_store
+    from m2fp_cli.storage.tree import OutputTree
+
+    if not names_store(output):
+        if not output.is_dir():
+            raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
+        with OutputTree(output) as tree:
+            yield tree, who_holds(tree)
+        return
+    from m2fp_cli.batch.remote.lease import who_holds_stored
+    from m2fp_cli.batch.remote.remote import Remote
+
+    if prune:
+        raise UsageError("--prune is for folders of this machine; it does not change stores")
+    remote = Remote()
+    mirror = remote.open_results(output, JOBS)
+    yield mirror.tree, who_holds_stored(mirror)
 
 
 def read_status(tree: OutputTree, job: str) -> JobStatus | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from m2fp_cli.commands import options
+from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, WEAR
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.kinds import KIND_NAMES, KINDS
@@ -78,8 +78,8 @@ Worn = make_dataclass(
 
 def tryon(
     worn: Worn,  # type: ignore[valid-type]
-    batch: options.BatchOptions,
-    found: options.ScanOptions,
+    batch: option_groups.BatchOptions,
+    found: option_groups.ScanOptions,
     inputs: options.ParsedOrPhotos = None,
     files_from: options.FilesFrom = None,
     output: options.PicturesOutput = None,
@@ -145,7 +145,6 @@ def tryon(
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.tryon import FittingJob, FittingSettings, parse_people
-    from m2fp_cli.terminal import displayable
 
     settings = FittingSettings(
         items,
@@ -177,8 +176,8 @@ def tryon(
         job,
         run_options,
         batch,
-        where=f"pictures in {displayable(source.output / 'tryon')}",
+        where=f"pictures in {source.shown_output}/tryon",
         parsing=source.parsing,
-        page_of=results if page else None,
+        page_of=((source.place and Path(source.place)) or results) if page else None,
         photos=photos,
     )

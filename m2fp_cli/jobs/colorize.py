@@ -14,7 +14,7 @@ from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
-from m2fp_cli.jobs.earlier import find_photo
+from m2fp_cli.jobs.earlier import digest_of_parsed, find_photo
 from m2fp_cli.jobs.inputs import PhotoSource
 from m2fp_cli.jobs.memory import COLORIZE_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
@@ -88,11 +88,7 @@ class ColorizeJob:
         """Of the photo that was parsed; of a label map itself."""
         if self.results is None:
             return digest_file(task.source)
-        with OutputTree(self.results) as tree:
-            try:
-                return read_result_maps(tree, task.key, people=False).photo_sha256
-            except ImageError:
-                return ""
+        return digest_of_parsed(self.results, task.key)
 
     def memory_bytes(self) -> int:
         """Rough peak of one process."""

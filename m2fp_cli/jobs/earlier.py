@@ -9,21 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m2fp_cli.batch.history import read_history
-from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.batch.tasks import ImageTask, Scan, make_task
 from m2fp_cli.errors import ImageError, NoImagesError
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
 from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
 
-def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:
+def find_parsed(
+    folder: Path, *, photos: Path | None = None, look: Look | None = None, shown: str = ""
+) -> Scan:
     """Find the photos that were parsed into a folder.
 
     Args:
         folder: output of ``m2fp parse``.
         photos: where the photos are now, if they were moved: the folder that was parsed.
+        look: what is in the output, where the folder only stands for it.
+        shown: the output for people; empty for its path.
 
     Returns:
         a task per result, sorted by key. Its source is the photo as the manifest knows it, or in
@@ -34,23 +39,37 @@ def find_parsed(folder: Path, *, photos: Path | None = None) -> Scan:
         OutputError: the folder or its manifest cannot be read.
     """
     with OutputTree(folder) as tree:
-        tasks = Spool(_tasks(tree, folder.absolute(), photos and photos.absolute()))
+        found = _tasks(tree, look or tree, folder.absolute(), photos and photos.absolute())
+        stored: list[bool] = []
+        tasks = Spool(_noting(found, stored))
     if not tasks:
         raise NoImagesError(
-            f"there are no results in {displayable(folder)}; parse photos first (m2fp parse), or "
-            "name photos or another output"
+            f"there are no results in {displayable(shown or folder)}; parse photos first (m2fp "
+            "parse), or name photos or another output"
         )
-    return Scan(tasks)
+    return Scan(tasks, is_stored=bool(stored))
 
 
-def _tasks(tree: OutputTree, folder: Path, photos: Path | None) -> Iterator[ImageTask]:
+def _noting(tasks: Iterator[ImageTask], stored: list[bool]) -> Iterator[ImageTask]:
+    """Pass photos on; ``stored`` stays empty if none is in an object store."""
+    for task in tasks:
+        if task.origin and not stored:
+            stored.append(True)
+        yield task
+
+
+def _tasks(tree: OutputTree, look: Look, folder: Path, photos: Path | None) -> Iterator[ImageTask]:
     entries = read_history(tree).entries
-    for key in sorted_on_disk(_result_keys(tree)):
+    for key in sorted_on_disk(_result_keys(look)):
         entry = entries.get(key)
-        source = Path(entry.report.source) if entry else None
-        if photos is not None:
-            source = find_photo(photos, key, source.name if source else None) or source
-        yield ImageTask(source or result_path(folder, key), key)
+        task = ImageTask(result_path(folder, key), key)
+        name = None
+        if entry is not None:
+            listed = entry.stamp[0] if entry.stamp else None
+            task = make_task(entry.report.source, key, listed)
+            name = task.source.name
+        moved = None if photos is None else find_photo(photos, key, name)
+        yield ImageTask(moved, key) if moved else task
 
 
 def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
@@ -69,8 +88,8 @@ def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _result_keys(tree: OutputTree) -> Iterator[str]:
-    for name in tree.walk("results"):
+def _result_keys(look: Look) -> Iterator[str]:
+    for name in look.walk("results"):
         if name.endswith(".json") and not name.rpartition("/")[2].startswith(".m2fp-"):
             yield name.removeprefix("results/").removesuffix(".json")
 

@@ -301,14 +301,23 @@ def _shown(record: dict[str, Any]) -> dict[str, Any]:
 
 def _write_owned(tree: OutputTree, job: ExportJob, files: Mapping[str, bytes]) -> None:
     """Write files of the whole data set; only those that an earlier export wrote are replaced."""
-    state = state_name(f"{job.name}.files.json")
-    try:
-        known = list_of(parse_object(tree.read(state)), "files", most=_MOST_FILES)
-    except (ImageError, ValueError):
-        known = []
-    own = [name for name in known if isinstance(name, str)]
+    state, own = files_name(job), read_owned(tree, job)
     names = sorted({*own, *files})
     for name in files:
         refuse_foreign(tree, name, own)
     write_group(tree, [(state, to_json({"files": names}))], (state,))
     write_group(tree, list(files.items()), own)
+
+
+def files_name(job: ExportJob) -> str:
+    """Name of what says which files of the whole data set exports wrote."""
+    return state_name(f"{job.name}.files.json")
+
+
+def read_owned(tree: OutputTree, job: ExportJob) -> list[str]:
+    """Names of files of the whole data set that exports wrote."""
+    try:
+        known = list_of(parse_object(tree.read(files_name(job))), "files", most=_MOST_FILES)
+    except (ImageError, ValueError):
+        return []
+    return [name for name in known if isinstance(name, str)]

@@ -14,22 +14,25 @@ from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.listing import open_list
+from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, open_output
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.stamps import is_same_stamp, stamp_files
+from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
+from m2fp_cli.storage.remote.address import names_store, parse_address, shown_place
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
 MakeParseJob = Callable[[Path], Job]
 RunJob = Callable[[Scan, Job], RunReport]
+_FIRST_RESULTS = 10
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class PhotoInputs:
         label_set: the inputs are label maps with these ids; None for photos or results.
         files_from: a list of photos; None where there is none.
         shard: the part of the photos that is worked on; None for all.
+        remote: opens object stores; None where only this machine is meant.
     """
 
     inputs: tuple[Path, ...]
@@ -53,6 +57,7 @@ class PhotoInputs:
     label_set: str | None = None
     files_from: Path | None = None
     shard: Shard | None = None
+    remote: Remote | None = None
 
     def scan(self, output: Path) -> Scan:
         """Find the photos.
@@ -67,10 +72,15 @@ class PhotoInputs:
         if self.files_from is None:
             if not self.inputs:
                 raise UsageError("name photos or folders of photos, or a list with --files-from")
+            if self.remote is not None:
+                found = self.remote.find_photos(self.inputs, output=output, rules=self.rules)
+                if found is not None:
+                    return found
             return find_images(self.inputs, output=output, rules=self.rules)
         if self.inputs:
             raise UsageError("--files-from names the photos; leave out the other inputs")
-        with open_list(self.files_from) as photos:
+        opened = self.remote.open_list if self.remote is not None else open_list
+        with opened(self.files_from) as photos:
             return photos.scan(self.shard, output=output, rules=self.rules)
 
 
@@ -85,6 +95,7 @@ class PhotoSource:
         label_set: name of the label set of label maps.
         photos: folder of the photos of label maps.
         parsing: report of the parse that came first; None where none was needed.
+        place: address of an output in a store; empty where it is on this machine.
     """
 
     scan: Scan
@@ -93,6 +104,12 @@ class PhotoSource:
     label_set: str = ""
     photos: Path | None = None
     parsing: RunReport | None = None
+    place: str = ""
+
+    @property
+    def shown_output(self) -> str:
+        """Where the pictures go, for people."""
+        return displayable(self.place or self.output)
 
     @property
     def results_or_output(self) -> Path:
@@ -114,17 +131,54 @@ def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -
         OutputError: nothing can be written.
         ModelError: photos must be parsed and the model is not there.
     """
+    stored = None if asked.files_from else _find_stored(asked)
+    if stored is not None:
+        return stored
     output = asked.output or DEFAULT_OUTPUT
+    if asked.remote is not None:
+        output = asked.remote.output_folder(output)
     if asked.label_set is not None:
         scan = asked.scan(output)
         photos = asked.photos.absolute() if asked.photos else None
         return PhotoSource(scan, output.absolute(), None, asked.label_set, photos)
     results = None if asked.files_from else _named_output(asked.inputs)
+    if results is None and asked.remote is not None and asked.remote.output is not None:
+        raise UsageError(
+            f"parse into a store first: m2fp parse ... -o {asked.remote.output.address}; then name "
+            "that output here"
+        )
     if results is None:
         return _parse_photos(asked, output.absolute(), make_parse_job, run)
     scan = find_parsed(results, photos=asked.photos)
-    output = asked.output or results
+    if asked.output is None:
+        output = results
     return PhotoSource(scan, output.absolute(), results.absolute())
+
+
+def _find_stored(asked: PhotoInputs) -> PhotoSource | None:
+    """The output of an earlier parse in a store that the inputs name; None if they name none."""
+    addresses = [one for one in map(parse_address, asked.inputs) if one is not None]
+    if asked.remote is None or not addresses or asked.label_set is not None:
+        return None
+    if not asked.remote.is_output(addresses[0]):
+        return None
+    if len(asked.inputs) > 1:
+        raise UsageError(
+            f"{displayable(str(addresses[0]))} is the output of a parse; take one such place at a "
+            "time, without other inputs"
+        )
+    if asked.photos is not None and names_store(asked.photos):
+        raise UsageError("--photos takes a folder of this machine")
+    mirror = asked.remote.open_results(asked.inputs[0])
+    mirror.look_up("results")
+    scan = find_parsed(
+        mirror.folder, photos=asked.photos, look=mirror.listing, shown=str(mirror.address)
+    )
+    for task in scan.tasks[:_FIRST_RESULTS]:  # to know their labels before the run
+        mirror.fetch(result_name(task.key))
+    named = asked.output or asked.inputs[0]
+    output = asked.remote.output_folder(named).absolute()
+    return PhotoSource(scan, output, mirror.folder, place=shown_place(named))
 
 
 def _named_output(inputs: tuple[Path, ...]) -> Path | None:
@@ -171,7 +225,14 @@ def _is_parsed(task: ImageTask, entry: Entry | None, tree: OutputTree) -> bool:
     return (
         entry is not None
         and entry.report.status.is_good
-        and entry.report.source == str(task.source)
+        and entry.report.source == task.where
         and tree.has_file(result_name(task.key))
-        and is_same_stamp(entry.stamp, stamp_files((task.source,), checksum=False))
+        and is_same_stamp(entry.stamp, _stamp_of(task))
     )
+
+
+def _stamp_of(task: ImageTask) -> Stamp:
+    """A photo as it is now, or as its store listed it."""
+    if task.origin:
+        return (task.listed or FileStamp(GONE, 0),)
+    return stamp_files((task.source,), checksum=False)

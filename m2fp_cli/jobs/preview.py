@@ -11,6 +11,7 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
+from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.memory import PREVIEW_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.layout import composite_names, preview_name, result_names
@@ -51,11 +52,7 @@ class PreviewJob:
 
     def photo_digest(self, task: ImageTask) -> str:
         """Of the photo that was parsed."""
-        with OutputTree(self.results) as tree:
-            try:
-                return read_result_maps(tree, task.key, people=False).photo_sha256
-            except ImageError:
-                return ""
+        return digest_of_parsed(self.results, task.key)
 
     def memory_bytes(self) -> int:
         """Rough peak of one process."""

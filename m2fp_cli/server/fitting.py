@@ -20,7 +20,8 @@ from m2fp_cli.server.messages import ShownAccessory, WorkRequest, Worn
 from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_item, read_item
 from m2fp_cli.tryon.fitting import Outfit, choose_people, load_outfit, try_on
 from m2fp_cli.tryon.garment import color_of
-from m2fp_cli.tryon.kind import Item
+from m2fp_cli.tryon.kind import BodyKind, Item
+from m2fp_cli.tryon.kinds import kind_of
 from m2fp_cli.tryon.records import PersonRecord, to_document
 
 _THUMBNAIL_SIDE = 160  # pixels, twice what the page shows, for dense screens
@@ -96,11 +97,14 @@ def _load(worn: Worn) -> Item:
     """A thing to wear. A name is looked up in the list, so that it can never be a file's path."""
     if isinstance(worn.item, bytes):
         return read_item(worn.item, worn.kind)
-    if worn.kind == "top" and color_of(worn.item) is not None:
+    kind = kind_of(worn.kind)
+    known = kind.names if isinstance(kind, BodyKind) else ()
+    if isinstance(kind, BodyKind) and (worn.item in known or color_of(worn.item) is not None):
         return load_item(worn.item, worn.kind)
-    names = [name for name, kind in list_accessories().items() if kind == worn.kind]
+    names = [name for name, its in list_accessories().items() if its == worn.kind]
     if worn.item not in names:
-        color = " or a colour such as #7a1f3d" if worn.kind == "top" else ""
+        color = " or a color such as #7a1f3d" if isinstance(kind, BodyKind) else ""
+        names += known
         raise UsageError(
             f"{worn.kind}: there is no {worn.item[:40]!r}; take {', '.join(names)}{color}, or "
             "upload a picture"

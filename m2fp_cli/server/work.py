@@ -36,7 +36,11 @@ class ServiceJob:
     model: ModelFiles
     precision: str
     max_pixels: int
-    preload: tuple[str, ...] = ("m2fp_cli.engine.parser", "m2fp_cli.server.fitting")
+    preload: tuple[str, ...] = (
+        "m2fp_cli.engine.parser",
+        "m2fp_cli.kernels.preload",
+        "m2fp_cli.server.fitting",
+    )
 
     def memory_bytes(self) -> int:
         """Rough peak of one process for photos of 12 megapixels."""

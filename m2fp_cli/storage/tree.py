@@ -18,14 +18,17 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.remote.address import names_store, shown_place
 from m2fp_cli.terminal import displayable
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+
+NO_STORE = "{} is in an object store; here m2fp takes folders and files of this machine only"
 
 
 class OutputTree:
@@ -42,7 +45,10 @@ class OutputTree:
 
         Raises:
             OutputError: it cannot be opened or made.
+            UsageError: it is an address in an object store.
         """
+        if names_store(path):
+            raise UsageError(NO_STORE.format(displayable(shown_place(path))))
         self.path = path.absolute()
         try:
             if create:

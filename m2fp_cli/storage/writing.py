@@ -24,6 +24,7 @@ from pathlib import Path
 
 from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import as_output_error, conflict
+from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -106,11 +107,11 @@ def write_stream(tree: OutputTree, name: str, portions: Iterable[bytes]) -> None
             raise
 
 
-def refuse_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> None:
+def refuse_foreign(look: Look, name: str, may_replace: Collection[str] | None) -> None:
     """Check that nothing under a name would be harmed if it were written.
 
     Args:
-        tree: the output.
+        look: what is in the output.
         name: of a file.
         may_replace: names of files that may be replaced; None = all.
 
@@ -118,7 +119,7 @@ def refuse_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | N
         ConflictError: something is there that may not be replaced: another's file, or, whatever
             was allowed, a folder, pipe or device; a link only where everything may be replaced.
     """
-    status = tree.status(name)
+    status = look.status(name)
     if status is None:
         return
     allowed = (stat.S_ISREG, stat.S_ISLNK) if may_replace is None else (stat.S_ISREG,)

@@ -34,6 +34,7 @@ HALF_LIMITS = (0.5, 1.7)  # of half a sleeve, radii of a clothed arm
 ARM_SHARE = 0.5  # of the pixels across an arm that are skin: the sleeve has ended
 ACROSS = 0.7  # of the radius within which they are counted
 MIN_ACROSS = 4  # of them
+HAND_HALF = 1.6  # of a hand from the line of the arm
 
 # The body.
 ARMPIT_BELOW = 2.3  # the corner of the shoulder
@@ -58,6 +59,8 @@ class Limb:
         right: (STEPS,) at its right.
         length: from shoulder to wrist.
         covered: how much of that the garment covers.
+        skin_end: how far along the strip skin goes, ``covered`` where none is seen; beyond
+            ``length`` there is a hand.
     """
 
     joints: Points
@@ -65,6 +68,7 @@ class Limb:
     right: FloatArray
     length: float
     covered: float
+    skin_end: float
 
     def contains(self, along: FloatArray, beside: FloatArray) -> BoolArray:
         """Which points of the strip belong to the arm, by what ``along_chain`` says."""
@@ -180,7 +184,9 @@ def _measure_limb(
         if np.count_nonzero(row) >= MIN_ACROSS and is_skin[row].mean() > ARM_SHARE:
             covered = i / 24 * length
             break
-    return Limb(arm.joints, ends[0], ends[1], length, covered)
+    bare = is_skin & (along > covered) & (np.abs(beside) < HAND_HALF * unit)
+    skin_end = float(np.percentile(along[bare], 98)) if bare.any() else covered
+    return Limb(arm.joints, ends[0], ends[1], length, covered, skin_end)
 
 
 def _check_arm(arm: Arm, shoulders: Shoulders, side: int, unit: float) -> None:

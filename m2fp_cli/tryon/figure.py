@@ -22,6 +22,9 @@ HAIR = ("Hair", "Hat")  # hair, and what hides it
 HEAD = (*BARE_HEAD, "Hat", "Sunglasses")
 SKIN = ("Face", "Torso-skin")
 TOPS = ("UpperClothes", "Dress", "Coat", "Jumpsuits")
+BOTTOMS = ("Pants", "Skirt")
+SHOES = ("Left-shoe", "Right-shoe")
+LEGS = ("Left-leg", "Right-leg")
 ARMS = ("Left-arm", "Right-arm")
 HANDS = (*ARMS, "Glove")
 

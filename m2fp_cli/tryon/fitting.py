@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -22,7 +22,8 @@ from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.lighting import Light, measure_light
-from m2fp_cli.tryon.one_garment import find_top_instances
+from m2fp_cli.tryon.one_garment import find_garment_instances
+from m2fp_cli.tryon.one_tone import find_tone, keep_tone
 from m2fp_cli.tryon.recognized import why_left_alone
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
@@ -146,6 +147,10 @@ def try_on(
         outfit = load_outfit(outfit)
     fitting = _Fitting(photo_bgr, photo_bgr.copy(), result, outfit)
     records = [fitting.dress(person) for person in choose_people(result, people)]
+    tone = find_tone(photo_bgr)
+    if tone is not None:
+        keep_tone(fitting.image, photo_bgr, tone)
+        records = [_without_colors(record) for record in records]
     return TryOn(fitting.image, tuple(sorted(records, key=lambda record: record.person_id)))
 
 
@@ -167,6 +172,15 @@ def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Pe
     return sorted(chosen, key=lambda person: (person.box_xyxy[3], person.mask.area))
 
 
+def _without_colors(record: PersonRecord) -> PersonRecord:
+    """A record that says that the photo has no colours."""
+    note = "the photo has one tone; what was put on has the same"
+    items = tuple(
+        replace(item, notes=(*item.notes, note)) if item.placed else item for item in record.items
+    )
+    return replace(record, items=items)
+
+
 @dataclass(frozen=True, eq=False)
 class _Fitting:
     """One photo while its people are dressed, one after another.
@@ -184,9 +198,9 @@ class _Fitting:
     outfit: Outfit
 
     @cached_property
-    def top_instances(self) -> dict[str, BoolArray]:
-        """The network's own instances of each top, (H, W) bool by label."""
-        return find_top_instances(self.result)
+    def garment_instances(self) -> dict[str, BoolArray]:
+        """The network's own instances of each garment, (H, W) bool by label."""
+        return find_garment_instances(self.result)
 
     def dress(self, person: Person) -> PersonRecord:
         """Paint the outfit on one person, what lies under other things first."""
@@ -227,5 +241,6 @@ class _Fitting:
         unit = frame.unit if isinstance(frame, HeadFrame) else guess
         unit = min(float(unit), _MAX_UNIT_SHARE * (x1 - x0))
         known = frame if isinstance(frame, HeadFrame) else None
-        layer, instances = self.outfit.layer, self.top_instances
+        layer = self.outfit.layer
+        instances = self.garment_instances if self.outfit.needs_instances else {}
         return Body(self.image, self.result, person, known, unit, layer, instances, light)

@@ -6,8 +6,7 @@ detail (weave, noise). The new cloth keeps the first, and the second where the o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import TOPS, Figure
+from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
-from m2fp_cli.tryon.lighting import linear_luminance
-from m2fp_cli.tryon.one_garment import join_mislabeled
+from m2fp_cli.tryon.lighting import Light, linear_luminance
+from m2fp_cli.tryon.relighting import dim_gain
 
 MIN_AREA = 400  # of a garment, pixels
 
@@ -56,7 +55,7 @@ FEATHER_START, FEATHER_SPAN = 0.05, 0.35  # of that: where new cloth begins, and
 
 @dataclass(frozen=True, eq=False)
 class Cloth:
-    """What a top is made of.
+    """What a garment is made of.
 
     Attributes:
         name: for reports.
@@ -76,7 +75,6 @@ class Recolored:
     """A garment in its new cloth.
 
     Attributes:
-        label: name of the garment's label.
         mask: (h, w) bool in the figure's window.
         before: (h, w) float32 linear luminance.
         after: (h, w) float32 linear luminance.
@@ -86,10 +84,8 @@ class Recolored:
         target_lab: (3,) float32, the mean colour of the cloth.
         changed_outside_px: pixels that changed outside the garment.
         beyond_px: pixels of the garment that lie beside its label.
-        joined_px: pixels of the garment that are labelled as another top.
     """
 
-    label: str
     mask: BoolArray
     before: FloatArray
     after: FloatArray
@@ -99,7 +95,6 @@ class Recolored:
     target_lab: FloatArray
     changed_outside_px: int
     beyond_px: int
-    joined_px: int
 
 
 def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
@@ -127,39 +122,40 @@ def picture_cloth(name: str, bgra: Picture, tile_units: float) -> Cloth:
     return Cloth(name, (light * alpha + mean * (1 - alpha)).astype(np.float32), tile_units)
 
 
-def recolor(
-    photo_bgr: Picture,
-    figure: Figure,
-    label: str,
-    cloth: Cloth,
-    unit: float,
-    top_instances: Mapping[str, BoolArray] | None = None,
-) -> Recolored:
-    """Put a cloth on a person's garment.
+def lit_cloth(cloth: Cloth, light: Light | None) -> Cloth:
+    """A cloth as the light of a photo shows it.
 
     Args:
-        photo_bgr: (H, W, 3) uint8, changed in place and inside the garment only: its label, and
+        cloth: in daylight.
+        light: what is measured on the person; None leaves it as it is.
+    """
+    if light is None:
+        return cloth
+    lit = cloth.tile_bgr * np.asarray(light.balance_bgr, np.float32) * dim_gain(light)
+    return replace(cloth, tile_bgr=np.asarray(lit, np.float32))
+
+
+def recolor(
+    photo_bgr: Picture, figure: Figure, part: BoolArray, cloth: Cloth, unit: float
+) -> Recolored:
+    """Put a cloth on something that a person wears.
+
+    Args:
+        photo_bgr: (H, W, 3) uint8, changed in place and inside the garment only: the part, and
             background beside that which clearly shows the same cloth.
         figure: the person in a window that holds the garment.
-        label: name of the garment's label, some of which is seen.
+        part: (h, w) bool, where the garment is in the window; not empty.
         cloth: the new cloth.
         unit: U in pixels; sets the scale of folds and pattern.
-        top_instances: (h, w) bool by label, the instances of each top in the window, if they are
-            known; a garment that they call by two names is then dressed as one.
 
     Returns:
         what was done.
     """
-    labelled = figure.mask(label)
     window = photo_bgr[figure.window]
     old = window.copy()
     light = to_linear(window)
-    joined = labelled
-    if top_instances is not None:
-        masks = {name: figure.mask(name) for name in TOPS}
-        joined = join_mislabeled(old, masks, top_instances, label, unit)
     background = (figure.label_map == 0) & ~figure.other_people
-    mask = extend_mask(light, joined, background, unit)
+    mask = extend_mask(light, part, background, unit)
     before = linear_luminance(light)
     shading, detail, patterned = split_shading(before, mask, unit, _chroma_spread(old, mask))
     target = _tile_cloth(cloth, figure, shading, unit)
@@ -171,7 +167,6 @@ def recolor(
     window[mask] = to_srgb(mixed[mask])
     mean = to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True))
     return Recolored(
-        label=label,
         mask=mask,
         before=before,
         after=linear_luminance(to_linear(window)),
@@ -180,8 +175,7 @@ def recolor(
         lab=to_lab(window),
         target_lab=to_lab(mean)[0, 0],
         changed_outside_px=int(np.count_nonzero((window != old).any(axis=2) & ~mask)),
-        beyond_px=int(np.count_nonzero(mask & ~joined)),
-        joined_px=int(np.count_nonzero(joined & ~labelled)),
+        beyond_px=int(np.count_nonzero(mask & ~part)),
     )
 
 

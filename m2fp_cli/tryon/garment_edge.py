@@ -13,6 +13,7 @@ INSIDE_RANGE = (1.5, 6.0)  # of that, where the mask is too large, pixels
 BEYOND_RANGE = (1.5, 4.0)  # of that, where the mask is too small, pixels
 NEAR_SIGMA, FAR_SIGMA = 1.5, 6.0  # of the means of cloth and ground, widths of the edge
 FAR_WEIGHT = 1e-3  # of the far mean: it counts only where nothing is near
+SMALLEST_SIGMA = 1.5  # of a blur on a picture that was made smaller for it, pixels
 MIN_NOISE = 1e-4  # variance of linear light that any cloth shows
 
 # A pixel inside the mask.
@@ -48,9 +49,9 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
     near = (depth > 0) & (depth <= NEAR_EDGE * reach)
     if not near.any() or not inner.any() or not outer.any():
         return target
-    cloth, ground = (_local_mean(light, part, reach)[near] for part in (inner, outer))
-    spread = _local_mean(light * light, inner, reach)[near] - cloth * cloth
-    new = _local_mean(target, inner, reach)[near]
+    cloth, ground = (local_mean(light, part, reach)[near] for part in (inner, outer))
+    spread = local_mean(light * light, inner, reach)[near] - cloth * cloth
+    new = local_mean(target, inner, reach)[near]
     apart = cloth - ground
     contrast = (apart * apart).sum(axis=1)
     alpha = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
@@ -67,15 +68,19 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
     return out
 
 
-def _local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
+def local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
     """Mean of a part of a picture around every pixel, (h, w, 3), mostly of what is near."""
-    weight = part.astype(np.float32)
-    total = np.zeros_like(weight)
-    values = np.zeros_like(picture)
+    weighted = np.dstack((picture, np.ones(part.shape, np.float32))) * part[..., None]
+    height, width = part.shape
+    total = np.zeros_like(weighted)
     for sigma, share in ((NEAR_SIGMA * reach, 1.0), (FAR_SIGMA * reach, FAR_WEIGHT)):
-        total += share * cv2.GaussianBlur(weight, (0, 0), sigma)
-        values += share * cv2.GaussianBlur(picture * weight[..., None], (0, 0), sigma)
-    out: FloatArray = values / np.maximum(total, 1e-9)[..., None]
+        # A wide blur looks the same on a smaller picture, in a tenth of the time.
+        step = max(1, int(sigma / SMALLEST_SIGMA))
+        size = max(-(-width // step), 1), max(-(-height // step), 1)
+        small = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA) if step > 1 else weighted
+        soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
+        total += share * (cv2.resize(soft, (width, height)) if step > 1 else soft)
+    out: FloatArray = total[..., :3] / np.maximum(total[..., 3:], 1e-9)
     return out
 
 
@@ -100,9 +105,9 @@ def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float
     beside = dilate(mask, reach) & ~mask & free
     if not beside.any() or not inner.any() or not outer.any():
         return mask
-    cloth, ground = (_local_mean(light, part, reach)[beside] for part in (inner, outer))
+    cloth, ground = (local_mean(light, part, reach)[beside] for part in (inner, outer))
     noise = MIN_NOISE + sum(
-        np.maximum(_local_mean(light * light, part, reach)[beside] - mean * mean, 0).sum(axis=1)
+        np.maximum(local_mean(light * light, part, reach)[beside] - mean * mean, 0).sum(axis=1)
         for part, mean in ((inner, cloth), (outer, ground))
     )
     apart = cloth - ground

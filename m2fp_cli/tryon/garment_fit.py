@@ -20,7 +20,10 @@ WIDEST_NECK = 0.62  # of the neck's half width, share of the shoulder's
 SAME_LENGTH = (0.72, 1.35)  # new over old: the old end is taken
 LONG_SLEEVE = 0.85  # length over the width of the shoulders, from which a new sleeve is long
 WRIST = 0.84  # share of an arm that an old sleeve covers which ends at the wrist
+LONG = 0.6  # ... which may end there, if no more than a hand is seen below it
 LONGEST_SLEEVE = 0.98  # share of an arm from shoulder to wrist
+# A hand is 189 mm long and a fist 105 (ANSUR II, men, hand length; DIN 33402).
+HAND, FIST = 3.0, 1.6  # U; no more than a hand below an old sleeve: it ends at the wrist
 MAX_FLARE = 1.45  # of a short old sleeve's end over the arm below it, where a longer one goes on
 WIDE_BELOW = 0.14  # where the arm is measured for that, share of its length
 
@@ -43,6 +46,7 @@ class Fit:
         picture: (N, 2) the same points in the garment's picture.
         collar: (2,) lowest point of the neckline on the body.
         sleeve_length: of each sleeve on the body.
+        is_long: its sleeves go to the wrists.
         scale: pixels of the maps per pixel of the picture.
         stretch: the larger of across over along and its inverse, in the middle of the body.
         tucked: share of the garment's length that is seen.
@@ -52,6 +56,7 @@ class Fit:
     picture: Points
     collar: Points
     sleeve_length: tuple[float, float]
+    is_long: bool
     scale: float
     stretch: float
     tucked: float
@@ -112,13 +117,15 @@ def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: f
     width = float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
     is_long = sum(one.length for one in marks.sleeves) / 2 >= LONG_SLEEVE * width
     lengths = tuple(
-        _sleeve_length(long * marks.sleeves[i].length, is_long, shape, i) for i in (0, 1)
+        _sleeve_length(long * marks.sleeves[i].length, is_long, shape.limbs[i], unit)
+        for i in (0, 1)
     )
     return Fit(
         np.concatenate(body).astype(np.float32),
         np.concatenate(picture).astype(np.float32),
         collar,
         (lengths[0], lengths[1]),
+        is_long,
         long,
         stretch,
         tucked,
@@ -167,24 +174,32 @@ def _hem_middle(garment: FlatGarment, seen: float) -> FloatArray:
     return np.asarray((left + right) / 2, np.float32)
 
 
-def _sleeve_length(natural: float, is_long: bool, shape: BodyShape, index: int) -> float:
+def _sleeve_length(natural: float, is_long: bool, limb: Limb, unit: float) -> float:
     """Length of a sleeve on an arm.
+
+    Args:
+        natural: what the garment's own proportions make it.
+        is_long: whether it goes to the wrist.
+        limb: the arm.
+        unit: U in pixels of the body's maps.
 
     Raises:
         NotWearable: the new sleeve is much shorter than the old one.
     """
-    limb = shape.limbs[index]
     old, whole = limb.covered, limb.length
+    longest = LONGEST_SLEEVE * whole
+    if limb.skin_end > old:
+        longest = max(min(longest, limb.skin_end - FIST * unit), old)
     if is_long:
-        if old >= WRIST * whole:
+        if old >= WRIST * whole or (old >= LONG * whole and limb.skin_end - old <= HAND * unit):
             return old
         _check_wide(limb)
-        return LONGEST_SLEEVE * whole
+        return longest
     if SAME_LENGTH[0] * old <= natural <= SAME_LENGTH[1] * old:
         return old
     if natural > old:
         _check_wide(limb)
-        return min(natural, LONGEST_SLEEVE * whole)
+        return min(natural, longest)
     raise NotWearable("the sleeves that are worn are longer than the new ones")
 
 

@@ -10,10 +10,17 @@ from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.garment import MIN_AREA, split_shading
 from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.morphology import erode, open_mask
 
 DETAIL = 0.75  # power of the old cloth's fine folds
 PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
+SEAM = 0.04  # of the blur that hides seams, pockets and buttons of the old cloth, U
+PATTERN_POWER = 0.55  # of patterned cloth's shading, some of which is its pattern
+PRINT_EDGE = 0.05  # beside a print that still shows it, U
 LEAST_PLAIN, MOST_PRINTED = 0.45, 0.93  # shares of the old cloth that are not print
+# Dark cloth reflects little but its sheen, which changes more from fold to fold than what cloth
+# scatters: folds of black velvet are seen as well as those of linen.
+DARK, DARK_POWER = 0.12, 1.7  # luminance from which cloth is dark, power of the folds of black
 SKIN_SIGMA = 0.22  # of the shading of skin below a new sleeve, U
 SKIN_RANGE = (0.55, 1.5)
 SPREAD_SIGMAS = (0.25, 1.0, 3.0)  # by which shading goes on where none is known, U
@@ -46,8 +53,15 @@ def shade_like(
     share = np.count_nonzero(plain) / max(np.count_nonzero(worn), 1)
     used = plain if share > LEAST_PLAIN else worn
     shading, detail, patterned = split_shading(luminance, used, unit, colors)
+    # Folds beside a print, or between buttons, are folds still: only the print's own detail goes.
+    clean = erode(open_mask(used, PRINT_EDGE * unit), 1.0)
+    soft = cv2.GaussianBlur(clean.astype(np.float32), (0, 0), max(PRINT_EDGE * unit, 0.8))
+    plain_here = np.clip(2 * soft - 1, 0, 1)
+    fine = np.asarray(np.log(detail) * plain_here, np.float32)
+    wide = cv2.GaussianBlur(fine, (0, 0), max(SEAM * unit, 0.5))
+    power = PATTERN_POWER if patterned else 1.0
+    folds = np.where(used, shading**power * np.exp(DETAIL * wide), 0)
     patterned |= share < MOST_PRINTED
-    folds = np.where(used, shading if patterned else shading * detail**DETAIL, 0)
     known = used.copy()
     for label in ARMS:
         arm = figure.mask(label) & ~worn
@@ -60,6 +74,17 @@ def shade_like(
     spread_out = spread(folds[..., None].astype(np.float32), known,
                          [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
     return np.where(known, folds, spread_out).astype(np.float32), patterned
+
+
+def deepen(shading: FloatArray, luminance: float) -> FloatArray:
+    """The folds of cloth as dark as this.
+
+    Args:
+        shading: (h, w) float32 around 1.
+        luminance: of the cloth, linear 0..1.
+    """
+    share = float(np.clip(1 - luminance / DARK, 0, 1))
+    return np.asarray(shading ** (1 + (DARK_POWER - 1) * share), np.float32)
 
 
 def spread(values: FloatArray, known: BoolArray, sigmas: list[float]) -> FloatArray:

@@ -96,6 +96,7 @@ class BodyKind(Kind):
         find_faults: what is wrong with a picture as this kind, in sentences.
         wear: puts an item on a person.
         needs_instances: whether wearing looks at the network's own instances.
+        names: what ``load`` knows by name besides the pictures of this kind.
     """
 
     load: Callable[[str, PictureSort], Item]
@@ -103,3 +104,4 @@ class BodyKind(Kind):
     find_faults: Callable[[Accessory], list[str]]
     wear: Callable[[Body, Any], ItemRecord]
     needs_instances: bool = False
+    names: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import TOPS
+from m2fp_cli.tryon.figure import BOTTOMS, TOPS
 from m2fp_cli.tryon.morphology import dilate
 
 # Of 158 pieces of tops beside the largest that the starter finds on 140 street photos, 46 belong to
@@ -39,8 +39,8 @@ def join_mislabeled(
 
     Args:
         bgr: (h, w, 3) uint8, the photo.
-        masks: (h, w) bool of each top's label.
-        instances: (h, w) bool of each top's instances, which may overlap.
+        masks: (h, w) bool of each garment's label.
+        instances: (h, w) bool of each garment's instances, which may overlap.
         name: label of the garment, a key of both.
         unit: U in pixels.
 
@@ -57,9 +57,9 @@ def join_mislabeled(
     return joined
 
 
-def find_top_instances(result: ParsingResult) -> dict[str, BoolArray]:
-    """Where the network's own instances of each top are, (H, W) bool of the photo by label."""
-    instances = {name: np.zeros(result.image_hw, np.bool_) for name in TOPS}
+def find_garment_instances(result: ParsingResult) -> dict[str, BoolArray]:
+    """Where the network's own instances of each garment are, (H, W) bool of the photo by label."""
+    instances = {name: np.zeros(result.image_hw, np.bool_) for name in (*TOPS, *BOTTOMS)}
     for instance in result.instances:
         name = result.labels.names[instance.label_id]
         if name in instances:

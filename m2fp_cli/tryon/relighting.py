@@ -89,9 +89,18 @@ def exposure_gain(luminance: FloatArray, light: Light) -> float:
         gain = light.low / max(float(high), 1e-4)
     if gain > 1:
         return float(min(gain, GAIN_RANGE[1]))
-    # Photos in dim light hold no white; a whole person without a bright pixel says so.
-    dim = float(np.clip((light.high / LIT_LUMINANCE) ** 0.5, MIN_DIM_GAIN, 1.0))
-    return float(np.clip(min(gain, dim), *GAIN_RANGE))
+    return float(np.clip(min(gain, dim_gain(light)), *GAIN_RANGE))
+
+
+def dim_gain(light: Light) -> float:
+    """Gain of what is put into a photo in dim light, 1 in good light.
+
+    Such photos hold no white; a whole person without a bright pixel says so.
+
+    Args:
+        light: what was measured on the person.
+    """
+    return float(np.clip((light.high / LIT_LUMINANCE) ** 0.5, MIN_DIM_GAIN, 1.0))
 
 
 def _directional_gain(layer: Layer, light: Light, frame: HeadFrame) -> FloatArray:

@@ -57,8 +57,8 @@ class Body:
         frame: their head, None where it is not known.
         unit: U in pixels, from the head or guessed from the person's size.
         layer: which of two tops over each other is meant.
-        top_instances: (H, W) bool by label: the network's own instances of each top, which may
-            overlap.
+        garment_instances: (H, W) bool by label: the network's own instances of each garment, which
+            may overlap; empty where nothing asks for them.
         light: what is measured on them; None where it is not known or not to be matched.
     """
 
@@ -68,7 +68,7 @@ class Body:
     frame: HeadFrame | None
     unit: float
     layer: TopLayer
-    top_instances: Mapping[str, BoolArray]
+    garment_instances: Mapping[str, BoolArray]
     light: Light | None = None
 
 

@@ -13,38 +13,28 @@ import numpy as np
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
-from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
+from m2fp_cli.tryon.body_shape import BodyShape, NotWearable
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import ARMS, TOPS, Figure, build_figure, person_window
+from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.flat_garment import FlatGarment
-from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
-from m2fp_cli.tryon.garment_shading import shade_like, spread
+from m2fp_cli.tryon.garment_shading import deepen, shade_like, spread
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
-from m2fp_cli.tryon.morphology import close_mask, dilate
-from m2fp_cli.tryon.one_garment import join_mislabeled
+from m2fp_cli.tryon.morphology import dilate
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.wearer import Body
-from m2fp_cli.tryon.worn_top import COATS, find_top
-
-ANALYSIS_UNIT = 22.0  # pixels per U at which a body is measured
-MIN_UNIT = 7.0  # pixels; a garment on smaller people is a blur
-
-# The outline of the old top: a jag would show as one of the new garment. U.
-CLOSE_RADIUS, SMOOTH_SIGMA = 0.14, 0.07
+from m2fp_cli.tryon.worn_shape import find_worn_shape
 
 # What is below the old top.
 MAX_UNCOVERED = 1.1  # of the neck that the old collar hid, U^2
 MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
-COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
 LOOSE_FROM, MAX_LOOSE = 0.4, 4.0  # old cloth so far from body and arms, U, and its area, U^2
 
 # Long sleeves.
-LONG = 0.9  # share of an arm that they cover
 MAX_BARE = 4.0  # of an arm that may stay bare: a hand has 3.2, U^2
 
 # Shadow on skin beside new cloth.
@@ -96,57 +86,14 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
     Raises:
         NotWearable: it would not look right; nothing is painted.
     """
-    frame, unit = body.frame, body.unit
-    if frame is None:
-        raise NotWearable("no face is seen from the front")
-    if unit < MIN_UNIT:
-        raise NotWearable("the person is too small")
-    figure = build_figure(body.result, body.person, person_window(body.person))
-    window = body.photo_bgr[figure.window]
-    worn = _worn_top(body, figure, window)
-    stride = max(1, int(unit / ANALYSIS_UNIT))
-    coarse = build_figure(body.result, body.person, figure.window_xyxy, stride)
-    small = worn[stride // 2 :: stride, stride // 2 :: stride]
-    small = small[: coarse.label_map.shape[0], : coarse.label_map.shape[1]]
-    shape = measure_body(coarse, small, frame, unit / stride)
-    collar_y = _old_collar(small, shape, unit / stride)
-    fit = fit_garment(garment, shape, collar_y, unit / stride)
-    warp = warp_garment(garment, shape, fit, (worn.shape[0], worn.shape[1]), stride, unit)
-    return _Painting(body, garment, figure, worn, shape, fit, warp, unit, stride).paint(window)
-
-
-def _worn_top(body: Body, figure: Figure, window: Picture) -> BoolArray:
-    """The top that is worn, (h, w) bool.
-
-    Raises:
-        NotWearable: there is none, or it is more than a top.
-    """
-    label = find_top(figure, body.frame, body.unit, body.layer)
-    if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
-        raise NotWearable("no top is visible")
-    if label in COATS or figure.area(figure.mask(*COATS), body.unit) > 1.0:
-        raise NotWearable("a coat is worn")
-    if label != "UpperClothes":
-        raise NotWearable("a dress is worn")
-    masks = {name: figure.mask(name) for name in TOPS}
-    instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
-    found = join_mislabeled(window, masks, instances, label, body.unit)
-    whole = close_mask(found, CLOSE_RADIUS * body.unit)
-    soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(SMOOTH_SIGMA * body.unit, 0.8))
-    free = found | (figure.label_map == 0) & ~figure.other_people
-    out: BoolArray = (soft > 0.5) & free
-    return out
-
-
-def _old_collar(worn: BoolArray, shape: BodyShape, unit: float) -> float:
-    """Row of the old neckline in the middle; NaN where the garment is not seen there."""
-    middle = shape.shoulders.middle
-    columns = slice(
-        max(round(middle - COLLAR_HALF * unit), 0), round(middle + COLLAR_HALF * unit) + 1
-    )
-    part = worn[:, columns]
-    seen = part.any(axis=0)
-    return float(np.median(np.argmax(part, axis=0)[seen])) if seen.any() else float("nan")
+    old = find_worn_shape(body)
+    unit, stride, shape = body.unit, old.stride, old.shape
+    fit = fit_garment(garment, shape, old.collar_y, unit / stride)
+    size = old.worn.shape[0], old.worn.shape[1]
+    warp = warp_garment(garment, shape, fit, size, stride, unit)
+    window = body.photo_bgr[old.figure.window]
+    painting = _Painting(body, garment, old.figure, old.worn, shape, fit, warp, unit, stride)
+    return painting.paint(window)
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,13 +127,16 @@ class _Painting:
         free = self._free_alpha(sampled[..., 3], background, forced, opening)
         self._check_bare(forced | (free > 0.5))
         shading, patterned = shade_like(before, light, worn, figure, unit)
-        color = self._lit(sampled[..., :3], forced) * shading[..., None]
+        color = self._lit(sampled[..., :3], forced)
+        middle = float(np.median(linear_luminance(color[forced])))
+        color = np.asarray(color * deepen(shading, middle)[..., None], np.float32)
         # Old cloth that goes on as new cloth over skin has no edge any more.
         whole = forced | (free > 0.98)
         target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), whole, unit)
         shadow = self._shadow(free)
         mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
-        mixed = mixed * (1 - free[..., None]) + np.clip(color, 0, 1) * free[..., None]
+        over = np.clip(color, 0, 1) * free[..., None]
+        mixed = np.asarray(mixed * (1 - free[..., None]) + over, np.float32)
         mixed[forced] = target[forced]
         touched: BoolArray = forced | filled | (free > 0) | (shadow > 0)
         cv2.copyTo(to_srgb(mixed), touched.astype(np.uint8), window)
@@ -241,12 +191,9 @@ class _Painting:
         Raises:
             NotWearable: a sleeve does not lie on its arm.
         """
-        for label, limb, length in zip(
-            ARMS[::-1], self.shape.limbs, self.fit.sleeve_length, strict=True
-        ):
+        for label in ARMS if self.fit.is_long else ():
             bare = self.figure.mask(label) & ~covered
-            is_long = length >= LONG * limb.length
-            if is_long and self.figure.area(bare, self.unit) > MAX_BARE:
+            if self.figure.area(bare, self.unit) > MAX_BARE:
                 raise NotWearable("the arms cannot be followed")
 
     def _fill_neck(self, light: FloatArray, filled: BoolArray, area: float) -> FloatArray:

@@ -21,6 +21,7 @@ from m2fp_cli.batch.resume import (
     plan_resume,
 )
 from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.site import LocalSite
 from m2fp_cli.batch.stamps import digest_file, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import OutputError
@@ -56,7 +57,7 @@ class Past:
         history = history_with(self.entry)
         task, rules = ImageTask(self.photo, "a"), ResumeRules(rerun, checksum, overwrite)
         with OutputTree(self.job.output) as tree:
-            return plan_resume([task], history, self.job, tree, rules)
+            return plan_resume([task], history, self.job, LocalSite(tree, self.job), rules)
 
     def why(self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False) -> Why | None:
         return next((why for _, why in self.plan(rerun, checksum=checksum).todo), None)
@@ -198,7 +199,7 @@ def test_the_line_counts_the_reasons(done, tmp_path):
     tasks = [ImageTask(done.photo, "a"), ImageTask(tmp_path / "b.jpg", "b")]
     history = history_with(done.entry)
     with OutputTree(done.job.output) as tree:
-        plan = plan_resume(tasks, history, done.job, tree)
+        plan = plan_resume(tasks, history, done.job, LocalSite(tree, done.job))
     assert plan.line().startswith("2 photos: 1 new, 1 with other settings (")
 
 

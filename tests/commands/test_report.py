@@ -21,7 +21,7 @@ from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.cli import app
-from m2fp_cli.commands.options import BatchOptions
+from m2fp_cli.commands.option_groups import BatchOptions
 from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.commands.running import run_and_exit
 from m2fp_cli.errors import NoImagesError, OutputError

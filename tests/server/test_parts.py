@@ -75,7 +75,7 @@ def test_parameters_that_make_no_sense(name, value):
 def test_what_is_worn_and_by_whom():
     found = Parameters([("hat", "fedora"), ("hat.2", "cap"), ("top", "#7a1f3d")], ("*",))
     assert found.worn() == [Worn("hat", "fedora"), Worn("hat", "cap", 2), Worn("top", "#7a1f3d")]
-    for name in ("hat.0", "hat.x", "shoes", "hat.999999", "hat.2.3"):
+    for name in ("hat.0", "hat.x", "gloves", "hat.999999", "hat.2.3"):
         with pytest.raises(Problem, match="there is no parameter"):
             Parameters([(name, "x")], ("*",))
     with pytest.raises(Problem, match="given twice"):

@@ -162,10 +162,14 @@ def test_the_front_loads_nothing_heavy(service):
 
 
 def test_the_log_is_json(service):
+    before = len(service.log)
     parse(service, "?as=secret")
-    lines = [json.loads(line) for line in service.log.splitlines()]
-    last = [line for line in lines if line["message"] == "request"][-1]
-    assert (last["path"], last["status"], last["error"]) == ("/parse", 400, "bad_parameter")
+    until = time.monotonic() + 60  # the line is written after the reply
+    while '"/parse"' not in service.log[before:] and time.monotonic() < until:
+        time.sleep(0.02)
+    lines = [json.loads(line) for line in service.log[before:].splitlines()]
+    last = [line for line in lines if line.get("path") == "/parse"][-1]
+    assert (last["message"], last["status"], last["error"]) == ("request", 400, "bad_parameter")
 
 
 def test_numbers_for_prometheus(service):

@@ -13,7 +13,7 @@ import typer
 from m2fp_cli.cli import app
 from m2fp_cli.commands.parse import parse_save
 from m2fp_cli.tryon.catalog import list_accessories
-from m2fp_cli.tryon.kinds import KIND_NAMES
+from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 
 MAKEFILE = Path(__file__).parents[2] / "Makefile"
 ROOT: Any = typer.main.get_command(app)
@@ -70,6 +70,7 @@ def check_values(values: dict[str, Any]) -> None:
     names = list_accessories()
     for kind in KIND_NAMES:
         worn = values.get(kind) or "#000000"
-        assert worn.startswith("#") or worn.endswith(".png") or names.get(worn) == kind, worn
+        known = worn in getattr(kind_of(kind), "names", ()) or names.get(worn) == kind
+        assert worn.startswith("#") or worn.endswith(".png") or known, worn
     if "save" in values:
         parse_save(values["save"])

@@ -100,7 +100,7 @@ def make_tree(
             files=names,
             photo=digest,
         )
-        manifest.add(report, stamp_files([photo], checksum=False), "drawn")
+        manifest.add(report, stamp_files([photo], checksum=True), "drawn")
     for key in failed:
         report = ImageReport(
             str(photos / f"{key}.png"), key, Status.FAILED, reason="corrupt", message="is cut short"

@@ -153,7 +153,7 @@ class ScriptedWorker:
         ):
             os.kill(os.getpid(), signal.SIGKILL)
         return ImageReport(
-            str(task.source),
+            task.where,
             task.key,
             Status.DONE,
             image_hw=(48, 64),

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from m2fp_cli.batch.progress import choose_progress
+from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import parse_shard
@@ -24,11 +25,16 @@ def main() -> int:
     parser.add_argument("--shard")
     parser.add_argument("--quiet", action="store_true")
     args = parser.parse_args()
-    job = ScriptedJob(args.output, stage_seconds=args.stage_seconds)
-    options = RunOptions(workers=2, shard=parse_shard(args.shard) if args.shard else None)
+    remote = Remote()
+    output = remote.output_folder(args.output)
+    job = ScriptedJob(output, stage_seconds=args.stage_seconds)
+    shard = parse_shard(args.shard) if args.shard else None
+    options = RunOptions(workers=2, shard=shard, remote=remote)
     progress = choose_progress(quiet=args.quiet)
     try:
-        scan = find_images([args.photos], rules=ScanRules(recursive=True), output=args.output)
+        rules = ScanRules(recursive=True)
+        scan = remote.find_photos([args.photos], rules=rules, output=output)
+        scan = scan or find_images([args.photos], rules=rules, output=output)
         report = run_batch(scan, job, options, progress)
     except M2fpError as error:
         print(f"m2fp: {error}", file=sys.stderr)

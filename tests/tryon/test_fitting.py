@@ -87,8 +87,8 @@ def test_photo_and_result_must_match():
 
 
 def test_a_kind_that_does_not_exist_is_answered_with_those_that_do():
-    with pytest.raises(UsageError, match=r"no kind 'shoes'; kinds are hat, glasses"):
-        load_outfit({"shoes": "red"})
+    with pytest.raises(UsageError, match=r"no kind 'gloves'; kinds are hat, hair"):
+        load_outfit({"gloves": "red"})
 
 
 def test_a_record_holds_the_numbers_of_the_blending():

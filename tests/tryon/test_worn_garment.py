@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from m2fp_cli.tryon.body_shape import Limb
 from m2fp_cli.tryon.flat_garment import flat_garment
+from m2fp_cli.tryon.garment_fit import _sleeve_length
+from m2fp_cli.tryon.garment_outline import STEPS
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import top_of
 from tests.support.drawn_garments import LEFT_ARM, RIGHT_ARM, draw_standing, garment_picture
@@ -116,3 +119,30 @@ def test_a_picture_is_told_from_a_fabric():
     assert hasattr(top_of(garment_picture(background=250)), "landmarks")
     assert not hasattr(top_of(picture, PictureSort.FABRIC), "landmarks")
     assert not hasattr(top_of(garment_picture(background=120)), "landmarks")
+
+
+def test_a_cuff_that_is_labelled_as_arm_is_taken_for_the_sleeve():
+    person = draw_standing(sleeve=7.0)
+    labels = person.labels
+    arm = np.isin(labels, (TOP, RIGHT_ARM)) & (
+        np.arange(labels.shape[1]) < person.pixel(-2.6, 0)[1]
+    )
+    end = np.flatnonzero((arm & (labels == TOP)).any(axis=1))[-1]
+    cuff = arm & (labels == TOP) & (np.arange(labels.shape[0])[:, None] > end - 20)
+    labels[cuff] = RIGHT_ARM
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    assert record_of(done).placed
+    assert changed(person, done)[cuff].mean() > 0.98
+
+
+@pytest.mark.parametrize(("skin_end", "length"), [
+    (10.0, 7.2),  # no more than a hand below it: the old sleeve ends at the wrist
+    (11.5, 9.8),  # a bare forearm: as far as the wrist
+    (11.0, 9.4),  # ... and never over a fist
+])  # fmt: skip
+def test_a_long_sleeve_ends_at_the_wrist(skin_end, length):
+    half = np.full(STEPS, 0.6, np.float32)
+    joints = np.array([(0, 0), (0, 5), (0, 10)], np.float32)
+    limb = Limb(joints, half, half, 10.0, 7.2, skin_end)
+    assert _sleeve_length(9.0, True, limb, 1.0) == pytest.approx(length)

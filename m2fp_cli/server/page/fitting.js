@@ -7,6 +7,7 @@ import { onLanguage, sentence, text } from "/page/language.js";
 import { loadImage, paint, pixelsOf, place, view } from "/page/picture.js";
 
 const EVERYONE = 0;
+const COLORED = ["hair", "top", "bottom", "shoes"]; // kinds that may be a colour
 const COLORS = ["#7a1f3d", "#c8553d", "#e0a526", "#2f6b4f", "#1f3a5f", "#5b4b8a", "#f4f1ea", "#17171c"];
 let kinds = [];
 let accessories = [];
@@ -147,14 +148,14 @@ const ownButton = (photo, kind) => {
   label.dataset.own = kind;
   return label;
 };
-const colorButton = (photo) => {
+const colorButton = (photo, kind) => {
   const input = make("input", { type: "color", value: "#7a1f3d", title: text("anyColor") });
   input.ariaLabel = text("anyColor");
-  input.addEventListener("change", () => wear(photo, "top", input.value));
+  input.addEventListener("change", () => wear(photo, kind, input.value));
   return make("span", { className: "item own color", title: text("anyColor") }, "#", input);
 };
-const plainColor = (photo, color) => {
-  const button = itemButton(photo, "top", color, color, [], "color");
+const plainColor = (photo, kind, color) => {
+  const button = itemButton(photo, kind, color, color, [], "color");
   button.style.background = color;
   return button;
 };
@@ -164,7 +165,7 @@ const rowOf = (photo, kind) => {
     [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], kind === "top" ? "fabric" : ""));
   const own = (ownPictures.get(kind) ?? []).map(({ file, address }) =>
     itemButton(photo, kind, file, file.name, [make("img", { src: address, alt: "" })]));
-  const colors = kind === "top" ? [...COLORS.map((color) => plainColor(photo, color)), colorButton(photo)] : [];
+  const colors = COLORED.includes(kind) ? [...COLORS.map((color) => plainColor(photo, kind, color)), colorButton(photo, kind)] : [];
   const row = make("div", { className: "items" }, ...shipped, ...own, ...colors, ownButton(photo, kind));
   row.dataset.kind = kind;
   return make("section", {}, make("h2", {}, text(kind) ?? kind), row);

@@ -32,12 +32,18 @@ class KindLine:
 
 KINDS = (
     KindLine("hat", f"Hat: a {_PICTURE}."),
+    KindLine("hair", "Hair: a color such as #6b3a22, or a name such as copper."),
     KindLine("glasses", f"Glasses: a {_PICTURE}."),
     KindLine("earrings", f"Earrings: a {_PICTURE}."),
     KindLine("necklace", f"Necklace: a {_PICTURE}."),
-    KindLine("top", "Top: a garment's or a fabric's picture, a name, or a colour such as #7a1f3d."),
+    KindLine("top", "Top: a garment's or a fabric's picture, a name, or a color such as #7a1f3d."),
+    KindLine(
+        "bottom", "Trousers or skirt: a fabric's picture, a name, or a color such as #20304a."
+    ),
+    KindLine("shoes", "Shoes: a color such as #a01830, or a picture of it."),
 )
-"""In the order of the options. People are dressed in the reverse order: a hat comes last."""
+"""In the order of the options. People are dressed in the reverse order, a hat comes last; what
+needs no face comes before all that is placed on a head."""
 
 KIND_NAMES = tuple(line.name for line in KINDS)
 

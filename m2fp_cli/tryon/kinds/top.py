@@ -8,37 +8,27 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.catalog import load_accessory
-from m2fp_cli.tryon.figure import build_figure, person_window
+from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
+from m2fp_cli.tryon.figure import TOPS, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment, flat_garment
 from m2fp_cli.tryon.garment import (
     MIN_AREA,
     Cloth,
-    Recolored,
     color_of,
-    correlation,
+    lit_cloth,
     picture_cloth,
     plain_cloth,
     recolor,
 )
 from m2fp_cli.tryon.garment_outline import NotFlat
 from m2fp_cli.tryon.kind import BodyKind, Number, PictureSort
-from m2fp_cli.tryon.morphology import erode
-from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
+from m2fp_cli.tryon.one_garment import join_mislabeled
+from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_garment import dress
 from m2fp_cli.tryon.worn_top import find_top
 
 SMALLEST_TILE = 32  # pixels a side of a fabric's picture
-
-# When it is good.
-LIMITS = {
-    "folds_kept_r": (0.9, 1.0),  # correlation of lightness, of plain cloth on plain cloth
-    "color_miss_de": (0.0, 5.0),  # CIE76
-    "changed_outside_px": (0.0, 0.0),
-    "edge_chroma_difference": (0.0, 8.0),  # Lab
-    "area_px": (float(MIN_AREA), 1e9),
-}
-"""What is measured, and the range in which it is good."""
 
 GARMENT_LIMITS = {
     "color_miss_de": (0.0, 8.0),  # of chroma; lightness follows the light of the photo
@@ -46,10 +36,9 @@ GARMENT_LIMITS = {
     "body_seen": (0.6, 1.0),  # share of the garment's body
     "stretch": (1.0, 1.25),
 }
-"""The same for a garment."""
+"""What is measured of a garment, and the range in which it is good."""
 
 GARMENT_STYLES = ("garment", "jacket")  # of a picture's JSON
-RIM_WIDTH = 3  # of the edge that is compared with the rest, pixels
 
 
 def load_top(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth | FlatGarment:
@@ -136,52 +125,23 @@ def wear_garment(body: Body, garment: FlatGarment) -> ItemRecord:
 def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
     """Give a person's top another cloth; see ``wear_top``."""
     figure = build_figure(body.result, body.person, person_window(body.person))
-    instances = {name: mask[figure.window] for name, mask in body.top_instances.items()}
+    instances = {name: mask[figure.window] for name, mask in body.garment_instances.items()}
     label = find_top(figure, body.frame, body.unit, body.layer)
     if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
         return ItemRecord("top", cloth.name, "no top is visible")
-    done = recolor(body.photo_bgr, figure, label, cloth, body.unit, instances)
-    checks = tuple(check_top(done))
-    return ItemRecord("top", cloth.name, "", {"garment": done.label}, checks, _notes(done))
-
-
-def _notes(done: Recolored) -> tuple[str, ...]:
-    """What a reader of the record should know about a dressed top."""
-    notes: tuple[str, ...] = ()
-    if done.patterned:
-        notes = ("the old cloth is patterned, its detail was left out",)
-    if done.beyond_px:
-        notes += (f"{done.beyond_px} pixels beside the label were taken for the garment",)
-    if done.joined_px:
-        notes += (f"{done.joined_px} pixels labelled as another top are the same garment",)
-    return notes
-
-
-def check_top(done: Recolored) -> list[Check]:
-    """Whether folds are kept, the colour is met at the edge too, and nothing else changed.
-
-    Args:
-        done: the garment in its new cloth.
-    """
-    before, after = done.before[done.mask], done.after[done.mask]
-    lightness = [np.cbrt(np.clip(v, 0, 1)).astype(np.float32) for v in (before, after)]
-    inner = erode(done.mask, RIM_WIDTH)
-    lab = done.lab
-    edge, middle = lab[done.mask & ~inner], lab[inner if inner.any() else done.mask]
-    # A texture has many colours: its mean is compared, and only a plain cloth's edge.
-    miss = float(np.linalg.norm(np.median(lab[done.mask], axis=0) - done.target_lab))
-    rim = np.median(edge, axis=0) - np.median(middle, axis=0) if edge.size else np.zeros(3)
-    measured = {
-        "folds_kept_r": correlation(lightness[0], lightness[1]),
-        "color_miss_de": miss,
-        "changed_outside_px": float(done.changed_outside_px),
-        "edge_chroma_difference": float(np.hypot(rim[1], rim[2])),
-        "area_px": float(np.count_nonzero(done.mask)),
-    }
-    # Patterns have light and dark of their own.
-    has_pattern = done.patterned or done.textured
-    folds = {"folds_kept_r": (0.0, 1.0)} if has_pattern else {}
-    return check_limits(measured, {**LIMITS, **folds})
+    labelled, joined = figure.mask(label), figure.mask(label)
+    if body.garment_instances:
+        masks = {name: figure.mask(name) for name in TOPS}
+        window = body.photo_bgr[figure.window]
+        joined = join_mislabeled(window, masks, instances, label, body.unit)
+    lit = lit_cloth(cloth, body.light)
+    done = recolor(body.photo_bgr, figure, joined, lit, body.unit)
+    notes = notes_of(done)
+    others = int(np.count_nonzero(joined & ~labelled))
+    if others:
+        notes += (f"{others} pixels labelled as another top are the same garment",)
+    checks = tuple(check_cloth(done))
+    return ItemRecord("top", cloth.name, "", {"garment": label}, checks, notes)
 
 
 def find_faults(picture: Accessory) -> list[str]:

@@ -1,0 +1,38 @@
+"""The files of a whole data set in an object store; see ``jobs.export``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from m2fp_cli.batch.remote.mirror import Mirror
+from m2fp_cli.batch.remote.state import pull
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.jobs.export import ExportJob, files_name, finish_export, read_owned
+from m2fp_cli.layout import export_record_name
+
+
+def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) -> None:
+    """Write the files of the whole data set, from what was noted of each photo.
+
+    The notes are copied to this machine, the files made here and put.
+
+    Args:
+        job: the export.
+        tasks: all photos of the data set.
+        output: stands for the output.
+
+    Raises:
+        ConflictError: a file of that name is there that no export wrote.
+        M2fpError: the store fails, or a file cannot be written.
+    """
+    pull(output, (job.name,))
+    output.fetch_all(export_record_name(job.format_name, task.key) for task in tasks)
+    state = files_name(job)
+    is_known = output.fetch(state)
+    own = read_owned(output.tree, job)
+    finish_export(job, tasks)
+    output.put(state, may_replace=is_known)
+    for name in read_owned(output.tree, job):
+        if output.tree.has_file(name):
+            output.put(name, may_replace=name in own)
+            output.drop(name)

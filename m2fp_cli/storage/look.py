@@ -1,0 +1,26 @@
+"""What can be asked about the files of an output, wherever they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Protocol
+
+
+class Look(Protocol):
+    """Answers from a folder of this machine (``OutputTree``) or from a store's listing."""
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What lies under a name, links not followed; None if nothing does."""
+
+    def has_file(self, name: str) -> bool:
+        """Whether a regular file has a name."""
+
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder has a name."""
+
+    def names_in(self, name: str) -> list[str]:
+        """Names of what is in a folder, sorted; none where it is no folder."""
+
+    def walk(self, name: str) -> Iterator[str]:
+        """Names of all regular files below a folder, in no order."""

@@ -1,0 +1,72 @@
+"""What an object store says when something goes wrong, as an error in words."""
+
+from __future__ import annotations
+
+import re
+import types
+
+from m2fp_cli.errors import M2fpError, NoImagesError, OutputError, StoreError
+from m2fp_cli.storage.errors import TargetError
+from m2fp_cli.storage.remote.address import StoreAddress
+from m2fp_cli.terminal import displayable
+
+INSTALL = "pip install 'm2fp[cloud]'"
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w{1,64})</Code>")
+_EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "AuthenticationExpired")
+_LONGEST_DETAIL = 160
+
+
+class ObjectDeniedError(StoreError):
+    """The store refuses to let us read an object; it may let us read others."""
+
+
+def as_store_error(
+    obstore: types.ModuleType, address: StoreAddress, error: Exception, *, writing: bool
+) -> M2fpError:
+    """The error for a user.
+
+    Args:
+        obstore: the library.
+        address: of the object, or of the place.
+        error: what the library raised.
+        writing: an object was to be written; else read or listed.
+
+    Returns:
+        ``OutputError`` where nothing can be written, ``TargetError`` where this name is the
+        trouble, ``NoImagesError`` where there is no bucket to read, ``StoreError`` where the store
+        or the way to it fails, or does not let us in.
+    """
+    text = str(error)
+    code = found[1] if (found := _CODE.search(text)) else ""
+    verb = f"cannot {'write' if writing else 'read'} {displayable(str(address))}"
+    denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
+    if code in _EXPIRED:
+        return StoreError(f"{verb}: the credentials have expired; get new ones and run again")
+    if code in ("NoSuchBucket", "ContainerNotFound") or isinstance(error, FileNotFoundError):
+        missing = f"{verb}: there is no bucket {displayable(address.bucket)}; check its name"
+        return OutputError(missing) if writing else NoImagesError(missing)
+    status = found[1] if (found := _STATUS.search(text)) else ""
+    if isinstance(error, denied) or status in ("401", "403") or code == "InvalidAccessKeyId":
+        refused = f"{verb}: the store refuses access{code and f' ({code})'}; check the credentials"
+        return OutputError(refused) if writing else ObjectDeniedError(refused)
+    if code in ("KeyTooLongError", "KeyTooLong", "InvalidObjectName"):
+        return TargetError(f"{verb}: the store does not take this name; choose a shorter -o")
+    if isinstance(error, obstore.exceptions.InvalidPathError):
+        path = found[1] if (found := re.search(r'Path "(.*?)"', text)) else "a name"
+        return StoreError(
+            f"{verb}: {displayable(path)} has an empty part or a dot as a part, which m2fp cannot "
+            "read; rename that object, or name a folder without it"
+        )
+    if "redentials" in text and "status code" not in text:
+        return StoreError(f"{verb}: there are no credentials; see docs/cluster.md")
+    said = displayable(text.partition("\n")[0][:_LONGEST_DETAIL])
+    if status:
+        said = f"the store answers {status}{code and f' {code}'}"
+        said += " again and again" if status >= "500" else ""
+    return StoreError(f"{verb}: {said}; check the network and the store, run again")
+
+
+def may_pass(error: Exception) -> bool:
+    """Whether a call may be made again: the store has not answered at all."""
+    return "status code" not in str(error) and "redentials" not in str(error)

@@ -1,0 +1,74 @@
+"""What a store listed, kept on the disk and asked as if it were a folder; see ``storage.look``."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import stat
+from collections.abc import Iterable, Iterator
+
+from m2fp_cli.storage.index import as_index_error, open_index
+from m2fp_cli.storage.remote.objects import StoredObject
+
+_ROWS_AT_ONCE = 1000
+_INSERT = "INSERT OR REPLACE INTO objects VALUES(?, ?, ?)"
+
+
+class Listing:
+    """Objects by name; in bounded memory."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._index = open_index(
+            "CREATE TABLE objects(name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER)"
+            " WITHOUT ROWID"
+        )
+
+    def add(self, found: Iterable[StoredObject]) -> None:
+        """Add objects, or what is now known of them."""
+        rows = ((one.name, one.size, one.mtime_ns) for one in found)
+        while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
+            with as_index_error():
+                self._index.executemany(_INSERT, some)
+
+    def discard(self, name: str) -> None:
+        """Forget an object."""
+        with as_index_error():
+            self._index.execute("DELETE FROM objects WHERE name=?", (_text(name),))
+
+    def stamp(self, name: str) -> tuple[int, int] | None:
+        """Size and time of change of an object; None if it was not listed."""
+        query = "SELECT size, mtime_ns FROM objects WHERE name=?"
+        found: tuple[int, int] | None = self._index.execute(query, (_text(name),)).fetchone()
+        return found
+
+    def status(self, name: str) -> os.stat_result | None:
+        """What lies under a name; None if nothing does."""
+        found = self.stamp(name)
+        if found is None:
+            return None
+        size, mtime_ns = found
+        return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, 0, mtime_ns // 10**9, 0))
+
+    def has_file(self, name: str) -> bool:
+        """Whether an object has a name."""
+        return self.stamp(name) is not None
+
+    def is_folder(self, name: str) -> bool:
+        """Whether objects are below a name."""
+        return next(self.walk(name), None) is not None
+
+    def names_in(self, name: str) -> list[str]:
+        """Names of the objects directly in a folder, sorted."""
+        return [one for one in self.walk(name) if "/" not in one[len(name) + 1 :]]
+
+    def walk(self, name: str) -> Iterator[str]:
+        """Names of all objects below a folder, sorted."""
+        query = "SELECT name FROM objects WHERE name>? AND name<? ORDER BY name"
+        bounds = (_text(f"{name}/"), _text(f"{name}0"))  # 0 comes after /
+        return (found for (found,) in self._index.execute(query, bounds))
+
+
+def _text(name: str) -> str:
+    """A name as a store may have it; one that is not Unicode is no object's."""
+    return name.encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,68 @@
+"""Things of one colour: a colour by its code, by a name, or as the mean of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from m2fp_cli.arrays import FloatArray
+from m2fp_cli.errors import UsageError
+from m2fp_cli.imaging.color import to_linear
+from m2fp_cli.terminal import displayable
+from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.catalog import load_accessory
+from m2fp_cli.tryon.garment import color_of
+
+
+@dataclass(frozen=True, eq=False)
+class PlainColor:
+    """A colour to be worn.
+
+    Attributes:
+        kind: what it is worn as, see ``kinds.KIND_NAMES``.
+        name: as it was asked for.
+        light_bgr: (3,) float32 linear.
+    """
+
+    kind: str
+    name: str
+    light_bgr: FloatArray
+
+
+def load_plain_color(reference: str, kind: str, names: Mapping[str, str]) -> PlainColor:
+    """Read a colour.
+
+    Args:
+        reference: ``#rrggbb``, one of the names, or the file of a picture that shows it.
+        kind: what it is worn as.
+        names: ``#rrggbb`` by name.
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    color = color_of(names.get(reference.lower(), reference))
+    if color is not None:
+        pixel = np.asarray([[color[::-1]]], np.uint8)
+        return PlainColor(kind, reference, to_linear(pixel)[0, 0])
+    if Path(reference).is_file():
+        return mean_color(load_accessory(reference, kind))
+    listed = f", one of {', '.join(names)}," if names else ""
+    raise UsageError(
+        f"{displayable(reference)} is not a color for {kind}: "
+        f"give #rrggbb{listed} or a picture of it"
+    )
+
+
+def mean_color(picture: Accessory) -> PlainColor:
+    """The mean colour of what is visible in a picture.
+
+    Args:
+        picture: of a strand, a swatch or the thing itself.
+    """
+    weight = picture.bgra[..., 3].astype(np.float32)
+    light = to_linear(np.ascontiguousarray(picture.bgra[..., :3]))
+    mean = (light * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), 1.0)
+    return PlainColor(picture.kind, picture.name, np.asarray(mean, np.float32))

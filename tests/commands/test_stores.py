@@ -1,0 +1,139 @@
+"""Commands on an output in an object store: they read it there, write there, and say so."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from m2fp_cli.batch.remote.remote import Remote
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.cli import app
+from m2fp_cli.errors import NoImagesError, OutputError, UsageError
+from tests.support.object_store import BUCKET, ObjectStore, running_store
+from tests.support.parsed_tree import make_tree
+from tests.support.scripted import fresh_fork_server
+
+OUT = f"s3://{BUCKET}/out"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A parse of two photos of the store, as if it had been copied there from a disk."""
+    photos, output = make_tree(tmp_path_factory.mktemp("drawn"), failed=("broken",))
+    with running_store() as server, fresh_fork_server():
+        for folder, place in ((photos, "in"), (output, "out")):
+            for path in folder.rglob("*"):
+                if path.is_file():
+                    data = path.read_bytes().replace(
+                        str(photos).encode(), f"s3://{BUCKET}/in".encode()
+                    )
+                    server.put(f"{place}/{path.relative_to(folder).as_posix()}", data)
+        yield server
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def names(store: ObjectStore, folder: str) -> list[str]:
+    return [name.removeprefix("out/") for name in store.names(f"out/{folder}/")]
+
+
+def test_status_reads_the_manifests_of_a_store(store):
+    answer = run("status", OUT)
+    assert answer.exit_code == 0
+    assert answer.stdout.startswith("parse: 2 done, 1 failed")
+    assert json.loads(run("status", OUT, "--json").stdout)["output"] == OUT
+
+
+def test_colors_and_overlays_are_painted_there_once(store):
+    answer = run("colorize", OUT, "--workers", 1)
+    assert answer.exit_code == 0, answer.output
+    assert f"pictures in {OUT}" in answer.output
+    assert names(store, "colors") == ["colors/a.png", "colors/sub/b.png"]
+    assert names(store, "overlays") == ["overlays/a.jpg", "overlays/sub/b.jpg"]
+    assert "2 up to date" in run("colorize", OUT).output
+
+
+def test_pictures_of_a_store_may_go_to_this_machine(store, tmp_path):
+    assert run("colorize", OUT, "-o", tmp_path / "here", "-q").exit_code == 0
+    assert (tmp_path / "here/overlays/sub/b.jpg").exists()
+
+
+def test_a_hat_is_tried_on_there(store):
+    answer = run("tryon", OUT, "--hat", "fedora", "-q", "--workers", 1)
+    assert answer.exit_code == 0, answer.output
+    assert "tryon/sub/b.json" in names(store, "tryon")
+
+
+def test_a_data_set_with_its_common_files_is_made_there_once(store):
+    answer = run("export", OUT, "--to", "coco", "--workers", 1)
+    assert answer.exit_code == 0, answer.output
+    made = names(store, "coco")
+    assert "coco/manifest.json" in made
+    assert len(made) > 3
+    assert "2 up to date" in run("export", OUT, "--to", "coco").output
+    assert names(store, "coco") == made
+
+
+def test_the_page_is_made_there_or_here(store, tmp_path):
+    before = store.names("out")
+    page = tmp_path / "page.html"
+    assert run("report", OUT, "-o", page, "-q").exit_code == 0
+    assert store.names("out") == before  # only read
+    assert run("report", OUT, "-q").exit_code == 0
+    assert b"broken" in store.read("out/report.html")
+    assert len(store.read("out/report.html")) == pytest.approx(page.stat().st_size, rel=0.1)
+    store.put("out/report.html", "mine")
+    assert isinstance(run("report", OUT, "-q").exception, OutputError)
+    assert store.read("out/report.html") == b"mine"
+
+
+def test_a_list_names_photos_of_a_store(store):
+    lines = [
+        json.loads(line) for line in run("scan", f"s3://{BUCKET}/in", "-r").stdout.splitlines()
+    ]
+    assert [(line["photo"], line["key"]) for line in lines] == [
+        (f"s3://{BUCKET}/in/a.png", "a"),
+        (f"s3://{BUCKET}/in/sub/b.png", "sub/b"),
+    ]
+
+
+def test_a_slice_reads_its_part_of_a_list_in_a_store(store):
+    lines = (json.dumps({"photo": f"s3://{BUCKET}/in/{n}.png", "key": f"{n}"}) for n in range(9000))
+    store.put("list.jsonl", "\n".join(lines) + "\n")
+    with Remote().open_list(Path(f"s3://{BUCKET}/list.jsonl")) as photos:
+        scan = photos.scan(Shard(2, 3), output=Path("out"), rules=ScanRules())
+    keys = [task.key for task in scan.tasks]
+    assert scan.is_stored
+    assert keys == [str(n) for n in range(int(keys[0]), int(keys[-1]) + 1)]
+    assert 2900 < len(keys) < 3100
+
+
+def test_what_runs_have_written_is_not_taken_for_photos(store):
+    answer = run("scan", f"s3://{BUCKET}/out", "-r")
+    assert isinstance(answer.exception, NoImagesError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("status", OUT, "--prune"), "--prune"),
+        (("colorize", f"s3://{BUCKET}/in", "-o", OUT), "parse into a store first"),
+        (("bench", f"s3://{BUCKET}/in"), "is in an object store"),
+        (("parse", f"s3://{BUCKET}/in", "photos", "-o", OUT), "not both at once"),
+    ],
+)
+def test_what_does_not_work_on_stores_says_so(store, arguments, said):
+    error = run(*arguments).exception
+    assert isinstance(error, UsageError)
+    assert said in str(error)
+
+
+def test_nothing_was_made_of_an_address_on_this_machine(store):
+    assert not Path("s3:").exists()

@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.errors import UsageError
+from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_accessory
+from m2fp_cli.tryon.kinds.bottom import FABRICS, GARMENT_STYLES, load_bottom
+from tests.support.drawn_garments import PANTS, draw_standing
+from tests.support.drawn_people import TOP, changed, failed_checks, record_of, wear
+
+DRESS, SKIRT = 6, 12
+
+
+def test_trousers_take_the_color_and_nothing_else_does():
+    person = draw_standing()
+    done = wear(person, {"bottom": "#7a1f3d"})
+    trousers, touched = person.labels == PANTS, changed(person, done)
+    assert touched[trousers].mean() > 0.98
+    assert not touched[~trousers].any()
+    assert not failed_checks(record_of(done))
+    assert record_of(done).numbers == {"garment": "Pants"}
+
+
+def test_a_fabric_of_the_tool_goes_onto_trousers():
+    person = draw_standing()
+    done = wear(person, {"bottom": "tartan"})
+    assert record_of(done).placed
+    assert done.image_bgr[person.labels == PANTS].std(axis=0).max() > 10
+
+
+def test_a_sliver_of_skirt_in_trousers_is_the_same_garment():
+    person = draw_standing()
+    labels = person.labels
+    labels[person.box(-2, 10.0, 2, 10.2)] = SKIRT
+    done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
+    assert changed(person, done)[person.box(-1.5, 10.0, 1.5, 10.2)].mean() > 0.95
+
+
+def test_a_dress_below_a_sweater_is_a_skirt():
+    person = draw_standing()
+    labels = person.labels
+    labels[labels == PANTS] = DRESS
+    done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
+    assert record_of(done).numbers == {"garment": "Dress"}
+    assert changed(person, done)[labels == DRESS].mean() > 0.98
+
+
+@pytest.mark.parametrize(("top", "reason"), [
+    (DRESS, "a dress is worn"), (TOP, "no trousers or skirt are visible"),
+])  # fmt: skip
+def test_who_wears_neither_trousers_nor_skirt_is_left_alone(top, reason):
+    person = draw_standing()
+    labels = person.labels
+    labels[labels == PANTS] = 0
+    labels[labels == TOP] = top
+    done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
+    assert record_of(done).reason == reason
+    assert not changed(person, done).any()
+
+
+def test_a_garment_for_the_upper_body_is_refused():
+    with pytest.raises(UsageError, match="hoodie is a garment for the upper body, not a fabric"):
+        load_bottom(str(accessories_folder() / "hoodie.png"))
+    with pytest.raises(UsageError, match="no fabric has this name; use breton, denim"):
+        load_bottom("hoodie")
+
+
+def test_the_fabrics_are_those_of_tops():
+    tops = [name for name, kind in list_accessories().items() if kind == "top"]
+    garments = {name for name in tops if load_accessory(name, "top").style in GARMENT_STYLES}
+    assert sorted(set(tops) - garments) == list(FABRICS)
+    assert np.ptp(load_bottom("denim").tile_bgr) > 0

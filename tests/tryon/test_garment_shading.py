@@ -1,0 +1,36 @@
+"""Folds of an old top for the cloth of a new one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m2fp_cli.imaging.color import to_linear
+from m2fp_cli.tryon.figure import build_figure
+from m2fp_cli.tryon.garment_shading import deepen, shade_like
+from tests.support.drawn_garments import draw_standing
+from tests.support.drawn_people import TOP
+
+
+def test_folds_are_kept_beside_a_print():
+    person = draw_standing(sleeve=0)
+    worn = person.labels == TOP
+    rows = np.arange(worn.shape[0])[:, None]
+    folds = 1 + 0.25 * np.sin(rows / (0.12 * person.unit)) + np.zeros(worn.shape[1])
+    photo = (
+        np.clip(np.round(120 * folds), 0, 255).astype(np.uint8).repeat(3).reshape(*worn.shape, 3)
+    )
+    photo[person.box(-0.8, 5, 0.8, 7)] = (20, 20, 230)
+    figure = build_figure(person.result, person.result.people[0], (0, 0, *worn.shape[::-1]))
+    shading, patterned = shade_like(photo, to_linear(photo), worn, figure, person.unit)
+    assert patterned
+    cloth = worn[person.box(-1.8, 5, -1.2, 8)]
+    along = [part[person.box(-1.8, 5, -1.2, 8)][cloth] for part in (shading, folds)]
+    assert np.corrcoef(*along)[0, 1] > 0.9
+    assert np.ptp(along[0]) > 0.35
+    assert np.ptp(shading[person.box(-0.6, 5.5, 0.6, 6.5)]) < 0.3  # nothing of the print
+
+
+def test_folds_of_dark_cloth_are_deeper():
+    folds = np.array([[0.8, 1.0, 1.2]], np.float32)
+    assert np.allclose(deepen(folds, 0.5), folds)
+    assert np.ptp(deepen(folds, 0.01)) > 1.4 * np.ptp(folds)
