@@ -192,7 +192,7 @@ def test_labels_that_were_mended_are_learned_in_the_same_folder(tmp_path, origin
 )  # fmt: skip
 def test_the_step_that_was_judged_best_is_taken(tmp_path, curve, step):
     (tmp_path / "best").mkdir()
-    parts = {name: {} for name in ("model", "heads", "average", "optimizer")}
+    parts: dict[str, object] = {name: {} for name in ("model", "heads", "average", "optimizer")}
     weights = {"model": {"a": torch.ones(1)}}
     torch.save({**parts, **weights, "progress": {"step": 10}}, tmp_path / "best/checkpoint.pt")
     folder = tmp_path / "best" if step == 10 else tmp_path
