@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.sources import Source
+from m2fp_cli.training.sources import Source
 
 _RECIPES = Path(__file__).parent
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.

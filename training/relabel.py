@@ -19,12 +19,12 @@ from PIL import Image
 
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.records.labels import LabelSet
-from training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
+from m2fp_cli.training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
+from m2fp_cli.training.sources import Source
 from training.evaluate import set_min_size
 from training.joint_sides import COCO_CHAINS, chains_by_id, sides_by_joints
 from training.scene_truth import read_keypoints
 from training.self_label import Votes, settle_sides, vote_both_ways
-from training.sources import Source
 
 _SURE = 0.5  # score of a person
 _SAME = 0.7  # IoU of a person in the photo and in its mirror image

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
+from m2fp_cli.training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
 
 TALL = 0.2  # of the photo's height; people below are counted apart
 _SMALLEST = 30  # pixels; COCO's polygons mean nothing below

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.dataset import LabelledPhoto
+from m2fp_cli.training.dataset import LabelledPhoto
 from training.scene_figures import by_kind, judge_scene, summarise
 from training.scene_truth import TruePerson, TrueScene
 
