@@ -24,6 +24,7 @@ from m2fp_cli.jsonio import list_of, parse_object, read_json, whole_of
 from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.models.weights import weights_digest
+from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from m2fp_cli.terminal import displayable
@@ -102,7 +103,10 @@ def finetune(plan: Plan, display: Display, stop: Callable[[], bool], workers: in
     with OutputTree(plan.out, create=True) as tree:
         refuse_others(tree)
         with hold_output(tree):
-            return _finetune(plan, tree, photos, display, stop, workers)
+            try:
+                return _finetune(plan, tree, photos, display, stop, workers)
+            except OSError as error:
+                raise as_output_error(str(tree.path), error) from error
 
 
 def _finetune(

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.precision import choose_dtype
-from m2fp_cli.errors import ModelError
+from m2fp_cli.errors import ModelError, OutputError
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.terminal import displayable
@@ -195,7 +195,11 @@ def update_average(run: Run, keep: float) -> None:
 
 
 def save_run(run: Run, path: Path) -> None:
-    """Write everything that is needed to go on, in one move."""
+    """Write everything that is needed to go on, in one move.
+
+    Raises:
+        OutputError: the file cannot be written; the last one stays.
+    """
     state = {
         "model": run.model.state_dict(),
         "heads": run.heads.state_dict(),
@@ -204,8 +208,14 @@ def save_run(run: Run, path: Path) -> None:
         "progress": vars(run.progress),
     }
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)  # noqa: PTH105
+    try:
+        torch.save(state, partial)
+        os.replace(partial, path)  # noqa: PTH105
+    except (OSError, RuntimeError) as error:  # torch's writer has no error number
+        raise OutputError(
+            f"cannot write {displayable(path)}; make room on the disk, and run again to go on "
+            "where it was saved last"
+        ) from error
 
 
 def load_run(run: Run, path: Path) -> None:

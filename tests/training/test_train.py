@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from m2fp_cli.errors import OutputError
 from m2fp_cli.training import run
 from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.schedule import Progress
 from m2fp_cli.training.trainer import Trainer
 from tests.support.tiny_model import write_tiny_model
 
@@ -88,3 +90,11 @@ def test_a_step_in_bfloat16_has_about_the_loss_of_float32(trained, tmp_path, mon
     rough = first_loss(trained.recipe, trained.data, tmp_path / "bfloat16")
     assert rough != exact
     assert rough == pytest.approx(exact, rel=0.05)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    layer = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    kept = run.Run(layer, layer, layer, optimizer, Progress())
+    with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt; make room"):
+        run.save_run(kept, tmp_path / "missing/checkpoint.pt")
