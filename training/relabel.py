@@ -179,7 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="with photos/, people/ and keypoints.json")
     parser.add_argument("--model", required=True, help="name or folder of the model")
-    parser.add_argument("--min-size", type=int, default=512, help="its shortest edge")
+    parser.add_argument("--min-size", type=int, default=384, help="its shortest edge")
     parser.add_argument("--min-share", type=float, default=0.5, help="of a part, or it is 255")
     parser.add_argument("--skip", help="file in the folder that names photos to leave out")
     parser.add_argument("--out", type=Path, required=True, help="gets labels/ and people/")
