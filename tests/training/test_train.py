@@ -108,7 +108,7 @@ def test_the_death_of_a_helper_is_a_stop_or_one_line(trained, tmp_path, monkeypa
 
 
 def test_a_checkpoint_that_cannot_be_written_is_said_in_one_line(tmp_path):
-    layer = torch.nn.Linear(1, 1)
+    layer: Any = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(layer.parameters(), 0.1)
     kept = run.Run(layer, layer, layer, optimizer, Progress())
     with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt; make room"):
