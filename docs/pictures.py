@@ -23,8 +23,8 @@ TILE_WIDTH = 520  # of each of the four tiles
 GAP, CAPTION = 8, 26  # between tiles, and for the words above each
 FLAG = 60  # columns at the left of the admiral's photo that hold nothing but a flag
 OUTFITS = (  # by person, from left to right
-    {"hat": "fedora", "top": "tartan"},
     {"hat": "sun_hat", "glasses": "round", "earrings": "hoop"},
+    {"hat": "fedora", "top": "tartan"},
 )
 Picture = NDArray[np.uint8]
 
@@ -41,7 +41,7 @@ def photo_of_two() -> Picture:
         )
         for one in (admiral, astronaut)
     )
-    return np.hstack([admiral[:, FLAG:], astronaut])
+    return np.hstack([astronaut, admiral[:, FLAG:]])
 
 
 def dressed(photo_bgr: Picture, result: ParsingResult) -> Picture:

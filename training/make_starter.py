@@ -17,6 +17,7 @@ from pathlib import Path
 from m2fp_cli.training.sources import Source
 
 _RECIPES = Path(__file__).parent
+_MEAN_WITH = (320, 580)  # steps of the fourth run whose mean with its end is better than each
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
 _ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
@@ -75,6 +76,8 @@ class Places:
 
 def plan(places: Places) -> list[Stage]:
     """All stages in order."""
+    copies = [str(places.work / "run-4" / f"step-{step}") for step in _MEAN_WITH]
+    also = [word for copy in copies for word in ("--also", copy)]
     return [
         _run(places, 1),
         _export(places, 1, "first"),
@@ -87,7 +90,7 @@ def plan(places: Places) -> list[Stage]:
         _relabel(places, "coco-again", "people/coco", "third", "--skip", "held_out.txt"),
         _relabel(places, "coco_boxes-again", "people/coco_boxes", "third"),
         _run(places, 4),
-        _export(places, 4, "starter"),
+        _export(places, 4, "starter", *also),
     ]
 
 
@@ -107,9 +110,9 @@ def _run(places: Places, number: int) -> Stage:
     return Stage(name, "training.train", (*places.every_root, *options), shared=True)
 
 
-def _export(places: Places, number: int, target: str) -> Stage:
+def _export(places: Places, number: int, target: str, *also: str) -> Stage:
     run, folder = str(places.work / f"run-{number}"), str(places.work / target)
-    options = ("--run", run, "--recipe", _recipe(number), "--target", folder)
+    options = ("--run", run, "--recipe", _recipe(number), "--target", folder, *also)
     return Stage(target, "training.export", (*places.every_root, *options))
 
 
