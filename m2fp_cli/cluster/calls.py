@@ -11,13 +11,16 @@ class ActorLostError(Exception):
 
     Attributes:
         forever: the cluster does not start it again.
+        away: it may be starting again, or just not to be reached.
         out_of_memory: it was ended for want of memory.
     """
 
-    def __init__(self, text: str, *, forever: bool = False, out_of_memory: bool = False) -> None:
+    def __init__(
+        self, text: str, *, forever: bool = False, away: bool = False, out_of_memory: bool = False
+    ) -> None:
         """Say why in a sentence."""
         super().__init__(text)
-        self.forever, self.out_of_memory = forever, out_of_memory
+        self.forever, self.away, self.out_of_memory = forever, away, out_of_memory
 
 
 class Cluster(Protocol):

@@ -27,6 +27,7 @@ class Member:
         host: name of that machine.
         held: photos at hand, by key.
         is_retry: the only photo at hand is tried a second time, alone.
+        begin_after: monotonic time before which it is not asked to begin again.
     """
 
     actor: Any
@@ -36,6 +37,7 @@ class Member:
     host: str = ""
     held: dict[str, ImageTask] = field(default_factory=dict)
     is_retry: bool = False
+    begin_after: float = 0.0
 
     @property
     def is_free(self) -> bool:

@@ -52,7 +52,12 @@ class ClusterPool:
 
     Attributes:
         killed: a worker was ended by force, so temporary files may be left.
+        threads: cores of each worker.
+        memory_bytes: memory that each actor declares.
+        away_seconds: between two tries to reach an actor that is starting again.
     """
+
+    away_seconds = 3.0
 
     def __init__(self, cluster: Cluster, order: PoolOrder) -> None:
         """Prepare; no actor is started yet.
@@ -135,7 +140,10 @@ class ClusterPool:
         for _ in range(wanted - len(self._members)):
             member = Member(self._cluster.start(self.threads, self.memory_bytes))
             self._members.append(member)
-            self._begin(member)
+        for member in self._members:
+            waits = not member.is_ready and member.call is None
+            if waits and time.monotonic() >= member.begin_after:
+                self._begin(member)
 
     def _count_places(self) -> int:
         """Number of actors to ask for."""
@@ -147,7 +155,6 @@ class ClusterPool:
 
     def _begin(self, member: Member) -> None:
         self._write_mark()
-        member.is_ready = False
         member.call = self._cluster.call(member.actor, "begin", __version__, self._packed)
 
     def _hand_out(self) -> None:
@@ -237,6 +244,9 @@ class ClusterPool:
     # -------------------------------------------------------------------------------- the deaths
 
     def _handle_death(self, member: Member, error: ActorLostError) -> None:
+        if error.away and not member.is_ready:
+            member.begin_after = time.monotonic() + self.away_seconds
+            return  # known already: it waits for a machine with room
         self.killed = True
         self._deaths += 1
         where = f" on {member.host}" if member.host else ""
@@ -246,11 +256,9 @@ class ClusterPool:
         if member.held and not self._is_draining:
             tasks = tuple(member.held.values())
             self._lost.append(Lost(member, member.node, tasks, member.is_retry, why))
-        member.held = {}
+        member.held, member.is_ready = {}, False
         if error.forever:
             self._drop(member)
-        else:
-            self._begin(member)
         if not self._ever_ready and self._deaths >= _BOOT_DEATHS:
             self._fatal = M2fpError(f"no worker can start in the cluster: {error}")
         elif self._deaths >= max(_BARREN_DEATHS, 10 * len(self._members)):

@@ -107,6 +107,7 @@ class RayCluster:
             raise ActorLostError(
                 _line_of(error),
                 forever=isinstance(error, (errors.ActorDiedError, errors.RayTaskError)),
+                away=isinstance(error, errors.ActorUnavailableError),
                 out_of_memory=isinstance(error, errors.OutOfMemoryError),
             ) from error
 

@@ -211,15 +211,27 @@ def test_machines_that_join_are_used(tmp_path, monkeypatch):
     assert len(cluster.actors) == 3
 
 
-@pytest.mark.parametrize(("boot", "error"), [("refuse", M2fpError), ("crash", M2fpError)])
-def test_workers_that_cannot_start_end_the_run(tmp_path, boot, error):
-    with pytest.raises(error):
+@pytest.mark.parametrize("boot", ["refuse", "crash"])
+def test_workers_that_cannot_start_end_the_run(tmp_path, boot):
+    with pytest.raises(M2fpError, match=r"damaged|cannot start"):
         run(tmp_path, ["ok"], FakeCluster(), boot=boot)
 
 
 def test_a_full_disk_ends_the_run(tmp_path):
     with pytest.raises(OutputError, match="the disk is full"):
         run(tmp_path, ["ok", "full"], FakeCluster())
+
+
+def test_an_actor_that_is_starting_again_is_waited_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(ClusterPool, "away_seconds", 0.0)
+    left = [ActorLostError("it is restarting", away=True) for _ in range(60)]
+
+    def fault(_: FakeCluster, method: str, _values: tuple[Any, ...]) -> ActorLostError | None:
+        return left.pop() if left and method == "begin" else None
+
+    photos = run(tmp_path, ["ok", "ok"], FakeCluster(fault, places=1))
+    assert [one.status for one in photos.values()] == [Status.DONE] * 2
+    assert not left
 
 
 def test_actors_that_die_again_and_again_end_the_run(tmp_path):
