@@ -20,6 +20,7 @@ from m2fp_cli.commands import (
     describe,
     evaluate,
     export,
+    finetune,
     labels,
     masks,
     models,
@@ -63,6 +64,7 @@ for _name, _module, _function in (
     ("status", status, status.status),
     ("labels", labels, labels.labels),
     ("eval", evaluate, evaluate.evaluate),
+    ("finetune", finetune, finetune.finetune),
     ("bench", bench, bench.bench),
 ):
     app.command(_name, cls=HelpCommand, epilog=_module.EXAMPLES)(with_groups(_function))

@@ -27,6 +27,7 @@ ROOMS = (
     "server",  # the same over HTTP
     "deploy",  # the network for programs without torch
     *("evaluation", "bench"),  # how good, how fast
+    "training",  # a model learns from labelled photos
     *("commands", "cli", "__main__"),  # the face
 )
 HEAVY = (
@@ -101,7 +102,7 @@ def test_pictures_are_made_without_torch():
 
 def test_torch_is_imported_at_once_only_where_the_network_lives():
     home = {
-        *files_of("kernels", "network", "engine", "deploy"),
+        *files_of("kernels", "network", "engine", "deploy", "training"),
         *PACKAGE.glob("bench/runtimes/*.py"),
     }
     for path in set(PACKAGE.rglob("*.py")) - home:

@@ -1,1 +1,1 @@
-"""Trains, evaluates and exports members of the M2FP family; not part of the installed package."""
+"""Makes and judges the bundled model; not part of the installed package."""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.records.labels import LabelSet
-from training.dataset import (
+from m2fp_cli.training.dataset import (
     IGNORE,
     SOMEBODY,
     Bytes,

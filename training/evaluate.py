@@ -13,22 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
-from training.compose import SceneComposer, SceneOdds
-from training.dataset import IGNORE, SOMEBODY, LabelledPhoto, find_names, read_photo, split_names
-from training.drawing import EvenDrawer
+from m2fp_cli.training.compose import SceneComposer, SceneOdds
+from m2fp_cli.training.dataset import LabelledPhoto, find_names, read_photo, split_names
+from m2fp_cli.training.drawing import EvenDrawer
+from m2fp_cli.training.judging import evaluate_photos
+from m2fp_cli.training.recipe import Recipe, read_recipe
+from m2fp_cli.training.start import read_run
 from training.metrics import (
     FoundPeople,
-    LabelFigures,
     average_precision,
-    count_pixels,
     recall_and_precision,
 )  # fmt: skip
-from training.recipe import Recipe, read_recipe
 
 _SCENE_HW = (448, 576)
 _SCENE_SEED = 7
@@ -50,17 +49,6 @@ def read_held_out(
 ) -> list[LabelledPhoto]:
     """Read photos at their own size."""
     return [read_photo(data, name, max_height) for name in names]
-
-
-def evaluate_photos(parser: HumanParser, photos: Sequence[LabelledPhoto]) -> LabelFigures:
-    """Confusion counts of the label map over photos."""
-    num_labels = parser.config.num_parsing
-    counts = np.zeros((num_labels, num_labels), np.int64)
-    for photo in photos:
-        result = parser.parse(np.ascontiguousarray(photo.rgb[:, :, ::-1]))
-        labels = np.where(photo.labels == SOMEBODY, IGNORE, photo.labels)
-        counts += count_pixels(labels, result.semantic_map, num_labels)
-    return LabelFigures(counts, parser.labels)
 
 
 def evaluate_people(
@@ -86,7 +74,7 @@ def evaluate_people(
 def load_average(checkpoint: Path, recipe: Recipe) -> M2FP:
     """The averaged weights of a run, as a network in evaluation mode."""
     network = M2FP(parse_config(recipe.configuration))
-    network.load_state_dict(torch.load(checkpoint, map_location="cpu")["average"])
+    network.load_state_dict(read_run(checkpoint)["average"])
     return network.eval()
 
 

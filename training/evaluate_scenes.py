@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from m2fp_cli.engine.parser import HumanParser
+from m2fp_cli.training.recipe import read_recipe
+from m2fp_cli.training.sources import Source
 from training.evaluate import load_average, set_min_size
-from training.recipe import read_recipe
 from training.scene_figures import SceneFindings, by_kind, judge_scene, summarise
 from training.scene_truth import read_keypoints, read_scene
-from training.sources import Source
 
 _SETS = ("all", "held-out", "fold")
 

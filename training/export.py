@@ -1,7 +1,4 @@
-"""Writes a run's averaged weights as a model folder: ``python -m training.export --help``.
-
-Matrices and kernels are stored in half precision, vectors (biases, batch statistics) in single.
-"""
+"""Writes a run's averaged weights as a model folder: ``python -m training.export --help``."""
 
 from __future__ import annotations
 
@@ -11,49 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import save_file
-
 from m2fp_cli.network.config import parse_config
-from training.recipe import Recipe, read_recipe
-from training.sources import describe_sources
-from training.start import mean_weights
+from m2fp_cli.training.recipe import Recipe, read_recipe
+from m2fp_cli.training.sources import describe_sources
+from m2fp_cli.training.weights import export_weights
 
 _LICENCE = "Apache-2.0"
-
-
-def export_weights(
-    checkpoint: Path, target: Path, num_labels: int, label_bias: float, also: Sequence[Path] = ()
-) -> dict[str, Any]:
-    """Write ``model.safetensors`` and return the run's progress.
-
-    Args:
-        checkpoint: ``checkpoint.pt`` of a run.
-        target: model folder; made if it is not there.
-        num_labels: labels of the map; their classes come first.
-        label_bias: added to the class logits of the labels, people's and "nobody"'s left alone. A
-            label query that doubts whether its label is there speaks up more; the label map asks
-            which label it is, not whether there is one, and rare labels would never win.
-        also: checkpoints of other runs; the mean of all of their weights is written. It makes sense
-            for runs that went on from each other (Wortsman et al., "Model soups",
-            https://arxiv.org/abs/2203.05482).
-    """
-    state = torch.load(checkpoint, map_location="cpu")
-    others = [torch.load(path, map_location="cpu")["average"] for path in also]
-    average = mean_weights([state["average"], *others])
-    average["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
-    weights = {
-        name: (value.half() if value.ndim > 1 else value).contiguous()
-        for name, value in average.items()
-        if not name.endswith("num_batches_tracked")
-    }
-    target.mkdir(parents=True, exist_ok=True)
-    partial = target / "model.safetensors.partial"
-    save_file(weights, partial, metadata={"format": "pt"})
-    partial.chmod(0o644)  # safetensors makes it readable for its owner only
-    partial.replace(target / "model.safetensors")  # others may have the old file mapped
-    progress: dict[str, Any] = state["progress"]
-    return progress
 
 
 def export_configuration(

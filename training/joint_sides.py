@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.records.labels import LabelSet
-from training.dataset import IGNORE, Bytes
+from m2fp_cli.training.dataset import IGNORE, Bytes
 
 Chain = tuple[int, ...]
 Joints = NDArray[np.float64]

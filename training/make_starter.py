@@ -1,8 +1,7 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
 Four runs, each with a recipe of its own. Between them the model so far labels photos that nobody
-labelled, and labels some anew. The third gives the bundled model, the fourth the one after it. The
-same command again goes on where it was stopped.
+labelled, and labels some anew. The same command again goes on where it was stopped.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from training.sources import Source
+from m2fp_cli.training.sources import Source
 
 _RECIPES = Path(__file__).parent
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
@@ -52,7 +51,7 @@ class Places:
         roots: hold the recipes' sources ``ccp``, ``people/...``, ``backgrounds`` and
             ``synthetic-more``.
         pose: ``pose_landmark_heavy.tflite`` of ``@mediapipe/pose``.
-        work: for the runs; ``work/starter`` becomes the model, ``work/next`` the one after it.
+        work: for the runs; ``work/starter`` becomes the model.
     """
 
     roots: tuple[Path, ...]
@@ -83,15 +82,12 @@ def plan(places: Places) -> list[Stage]:
         _run(places, 2),
         _export(places, 2, "second"),
         _run(places, 3),
-        _export(places, 3, "starter"),
-        _correct(places, "ccp-corrected", places.find("ccp"), "starter"),
-        _correct(
-            places, "ccp-guessed-corrected", str(places.made / "ccp-guessed"), "starter", "--all"
-        ),
-        _relabel(places, "coco-again", "people/coco", "starter", "--skip", "held_out.txt"),
-        _relabel(places, "coco_boxes-again", "people/coco_boxes", "starter"),
+        _export(places, 3, "third"),
+        _correct(places, "ccp-corrected", places.find("ccp"), "third"),
+        _relabel(places, "coco-again", "people/coco", "third", "--skip", "held_out.txt"),
+        _relabel(places, "coco_boxes-again", "people/coco_boxes", "third"),
         _run(places, 4),
-        _export(places, 4, "next"),
+        _export(places, 4, "starter"),
     ]
 
 
@@ -124,9 +120,9 @@ def _label_unlabelled(places: Places, model: str) -> Stage:
     return Stage("ccp-guessed", "training.self_label", arguments)
 
 
-def _correct(places: Places, name: str, data: str, model: str, *options: str) -> Stage:
+def _correct(places: Places, name: str, data: str, model: str) -> Stage:
     out, folder = str(places.made / name), str(places.work / model)
-    arguments = (data, "--pose", str(places.pose), "--model", folder, "--out", out, *options)
+    arguments = (data, "--pose", str(places.pose), "--model", folder, "--out", out)
     return Stage(name, "training.correct", arguments)
 
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from training.dataset import IGNORE, SOMEBODY, LabelledPhoto, store_photo
-from training.recipe import read_recipe
-from training.sources import Source
+from m2fp_cli.training.dataset import IGNORE, SOMEBODY, LabelledPhoto, store_photo
+from m2fp_cli.training.recipe import read_recipe
+from m2fp_cli.training.sources import Source
 
 _MIB = 1 << 20
 _JPEG_QUALITY = 80

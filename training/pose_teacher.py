@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import Bytes
+from m2fp_cli.training.dataset import Bytes
 
 _INPUT = 256
 _MARGIN = 1.25  # MediaPipe's: the square is so much larger than the circle around the body

@@ -19,12 +19,12 @@ from PIL import Image
 
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.records.labels import LabelSet
-from training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
+from m2fp_cli.training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
+from m2fp_cli.training.sources import Source
 from training.evaluate import set_min_size
 from training.joint_sides import COCO_CHAINS, chains_by_id, sides_by_joints
 from training.scene_truth import read_keypoints
 from training.self_label import Votes, settle_sides, vote_both_ways
-from training.sources import Source
 
 _SURE = 0.5  # score of a person
 _SAME = 0.7  # IoU of a person in the photo and in its mirror image
@@ -179,7 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, help="with photos/, people/ and keypoints.json")
     parser.add_argument("--model", required=True, help="name or folder of the model")
-    parser.add_argument("--min-size", type=int, default=512, help="its shortest edge")
+    parser.add_argument("--min-size", type=int, default=384, help="its shortest edge")
     parser.add_argument("--min-share", type=float, default=0.5, help="of a part, or it is 255")
     parser.add_argument("--skip", help="file in the folder that names photos to leave out")
     parser.add_argument("--out", type=Path, required=True, help="gets labels/ and people/")

@@ -1,11 +1,12 @@
 """Real scenes to judge on: ``photos/ labels/ people/`` and, where there are, ``keypoints.json``.
 
-Kinds of people are read from the masks, the keypoints (COCO's 17) and the colours, never set by
-hand.
+Kinds of people are read from the masks, the keypoints (COCO's 17) and the colors; sport and
+children are listed by name in ``held_out_kinds.tsv``.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
+from m2fp_cli.training.dataset import IGNORE, Bytes, LabelledPhoto, read_photo
 
 TALL = 0.2  # of the photo's height; people below are counted apart
 _SMALLEST = 30  # pixels; COCO's polygons mean nothing below
 _FACE = (0, 1, 2)  # nose, left eye, right eye among COCO's keypoints
 _SHOULDERS, _HIPS, _KNEES = (5, 6), (11, 12), (13, 14)
+_BY_EYE = Path(__file__).parent / "held_out_kinds.tsv"
 
 Points = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -80,12 +82,24 @@ def read_scene(folder: Path, name: str, keypoints: Mapping[str, Any]) -> TrueSce
         if entry["keypoints"]
     }
     masks = {i: mask for i, mask in masks.items() if mask.sum() >= _SMALLEST}
-    of_photo = _kinds_of_photo(photo.rgb, masks)
+    of_photo = _kinds_of_photo(photo.rgb, masks) | kinds_by_eye().get(name, frozenset())
     people = [
         _describe(mask, points.get(i), [m for j, m in masks.items() if j != i], of_photo)
         for i, mask in masks.items()
     ]
     return TrueScene(photo, people, photo.people != IGNORE)
+
+
+@functools.cache
+def kinds_by_eye(table: Path = _BY_EYE) -> Mapping[str, frozenset[str]]:
+    """Kinds of photos that were judged by eye, by name.
+
+    Args:
+        table: lines of name, tab, kind; those that begin with # are not read.
+    """
+    lines = table.read_text("utf-8").splitlines()
+    pairs = [line.split("\t") for line in lines if not line.startswith("#")]
+    return {name: frozenset(kind for one, kind in pairs if one == name) for name, _ in pairs}
 
 
 def read_keypoints(folder: Path) -> Mapping[str, Any]:

@@ -23,7 +23,7 @@ from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.engine.sides import assign_sides
-from training.dataset import IGNORE, Bytes
+from m2fp_cli.training.dataset import IGNORE, Bytes
 
 _LARGEST_OTHER = 0.15  # of the largest person's pixels; more is a second person, not a scrap
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.storage.remote.address import is_address
@@ -38,7 +38,7 @@ class ImageTask:
 def make_task(where: str, key: str, listed: FileStamp | None = None) -> ImageTask:
     """The task of a photo, from what ``ImageTask.where`` said."""
     if is_address(where):
-        return ImageTask(Path(PurePosixPath(where).name), key, listed=listed, origin=where)
+        return ImageTask(Path(where.rpartition("/")[2]), key, listed=listed, origin=where)
     return ImageTask(Path(where), key, listed=listed)
 
 

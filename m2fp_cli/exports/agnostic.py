@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from m2fp_cli.agnostic.mask import build_mask
+from m2fp_cli.arrays import ByteArray
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, NamedFiles
 from m2fp_cli.imaging.encoding import encode_png
 
+FilesOf = Callable[[ExportedPhoto, str, ByteArray], NamedFiles]
+"""The files of a person: their photo, their name, and the mask, 255 repaint and 0 keep."""
 
-def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
-    """A gray PNG of each chosen person: 255 repaint, 0 keep."""
-    files: NamedFiles = {}
-    people = []
-    for name, person in photo.named_people(settings.people):
-        made = build_mask(photo.result, person, settings.mask)
-        files[f"{name}.png"] = encode_png(made.mask)
-        people.append({"name": name, "person_id": person.person_id, "category": made.category})
-    return Encoded(files, {"people": people})
+
+def encode_masks(files_of: FilesOf) -> Callable[[ExportedPhoto, ExportSettings], Encoded]:
+    """A format's ``encode``: the files of each chosen person, made from the mask."""
+
+    def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
+        files: NamedFiles = {}
+        people = []
+        for name, person in photo.named_people(settings.people):
+            made = build_mask(photo.result, person, settings.mask)
+            files |= files_of(photo, name, made.mask)
+            people.append({"name": name, "person_id": person.person_id, "category": made.category})
+        return Encoded(files, {"people": people})
+
+    return encode
+
+
+def files_of(_photo: ExportedPhoto, name: str, mask: ByteArray) -> NamedFiles:
+    """The mask as a gray PNG."""
+    return {f"{name}.png": encode_png(mask)}
 
 
 FORMAT = Format(
     name="agnostic",
     summary="agnostic masks in the photos' own size",
-    encode=encode,
+    encode=encode_masks(files_of),
     people="largest",
     masks=True,
     mirrors=True,

@@ -22,7 +22,7 @@ from m2fp_cli.exports.format import (
     NamedFiles,
 )
 from m2fp_cli.exports.parts import LabelledPhoto, label_photo, photo_file
-from m2fp_cli.exports.viton_hd import colored
+from m2fp_cli.exports.tryon_set import colored
 from m2fp_cli.imaging.encoding import encode_palette_png, encode_png
 from m2fp_cli.records.mapping import load_mapping
 from m2fp_cli.records.palette import Palette

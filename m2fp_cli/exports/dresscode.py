@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from m2fp_cli.exports.format import (
-    Encoded,
-    ExportedPhoto,
-    ExportSettings,
-    Format,
-    Item,
-    NamedFiles,
-)
+from m2fp_cli.exports.format import ExportSettings, Format, Item, NamedFiles
 from m2fp_cli.exports.subjects import Subject
-from m2fp_cli.exports.viton_hd import colored, encode_people, picture_of
+from m2fp_cli.exports.tryon_set import colored, encode_people, picture_of, write_pairs
 from m2fp_cli.imaging.encoding import encode_png
 from m2fp_cli.records.mapping import load_mapping
 
@@ -27,12 +20,8 @@ _FOLDERS = {
 }
 
 
-def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
-    """All files of the people of a photo."""
-    return encode_people(photo, settings, _files_of)
-
-
-def _files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
+def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
+    """Picture, label map and mask of a person."""
     folder, name = _FOLDERS[settings.mask.category], subject.name
     mapping = settings.mapping or load_mapping("atr")
     return {
@@ -44,17 +33,18 @@ def _files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
 
 def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
     """The lists of pairs of the category: person ``_0``, garment ``_1``."""
-    folder = _FOLDERS[settings.mask.category]
-    names = [person["name"] for item in items for person in item.record["people"]]
-    pairs = "".join(f"{name}_0.jpg {name}_1.jpg\n" for name in names).encode()
     kinds = ("test_pairs_paired", "test_pairs_unpaired") if settings.split == "test" else ()
-    return {f"{folder}/{kind}.txt": pairs for kind in kinds or (f"{settings.split}_pairs",)}
+    files: NamedFiles = {}
+    for kind in kinds or ("{split}_pairs",):
+        path = f"{_FOLDERS[settings.mask.category]}/{kind}.txt"
+        files |= write_pairs(path, "_0.jpg", "_1.jpg")(items, settings)
+    return files
 
 
 FORMAT = Format(
     name="dresscode",
     summary="DressCode, and CatVTON on it",
-    encode=encode,
+    encode=encode_people(files_of),
     finish=finish,
     people="largest",
     takes_labels=True,

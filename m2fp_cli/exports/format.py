@@ -13,6 +13,7 @@ from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.records.results import ParsingResult, Person
 
 NamedFiles = dict[str, bytes]
+JPEG_QUALITY = 95  # of pictures in data sets
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from m2fp_cli.exports.format import (
-    Encoded,
-    ExportedPhoto,
-    ExportSettings,
-    Format,
-    Item,
-    NamedFiles,
-    to_json,
-)
+from m2fp_cli.exports.format import ExportSettings, Format, Item, NamedFiles, to_json
 from m2fp_cli.exports.subjects import Subject
-from m2fp_cli.exports.viton_hd import NOT_MADE, encode_people, list_pairs, picture_of
+from m2fp_cli.exports.tryon_set import NOT_MADE, encode_people, picture_of, write_pairs
 from m2fp_cli.imaging.encoding import encode_png
 
-
-def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
-    """All files of the people of a photo."""
-    return encode_people(photo, settings, files_of)
+_list_pairs = write_pairs("{split}_pairs.txt")
 
 
 def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
@@ -41,16 +30,14 @@ def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
     A garment without tags is called "shirts" in the prompt.
     """
     split = settings.split
-    return {
-        f"{split}_pairs.txt": list_pairs(items),
-        f"{split}/vitonhd_{split}_tagged.json": to_json({"data": []}),
-    }
+    tags = {f"{split}/vitonhd_{split}_tagged.json": to_json({"data": []})}
+    return _list_pairs(items, settings) | tags
 
 
 FORMAT = Format(
     name="idm-vton",
     summary="IDM-VTON's inference.py",
-    encode=encode,
+    encode=encode_people(files_of),
     finish=finish,
     people="largest",
     masks=True,

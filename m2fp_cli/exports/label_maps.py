@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format
-from m2fp_cli.exports.viton_hd import colored
+from m2fp_cli.exports.tryon_set import colored
 from m2fp_cli.records.mapping import load_mapping, map_labels
 
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2fp_cli.exports.format import ExportedPhoto, ExportSettings
+from m2fp_cli.exports.format import JPEG_QUALITY, ExportedPhoto, ExportSettings
 from m2fp_cli.imaging.encoding import encode_jpeg
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.mapping import map_labels
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import LabelMap, Person
-
-JPEG_QUALITY = 95
 
 
 @dataclass(frozen=True, eq=False)

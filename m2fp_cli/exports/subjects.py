@@ -18,8 +18,6 @@ from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.mapping import LabelMapping, map_labels
 from m2fp_cli.records.results import LabelMap, Person
 
-JPEG_QUALITY = 95
-
 
 @dataclass(frozen=True, eq=False)
 class Subject:

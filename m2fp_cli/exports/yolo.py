@@ -56,10 +56,12 @@ def _line(number: int, mask: Mask) -> str:
 
 
 def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
-    """The description of the data set; photos to validate on are the user's choice."""
+    """The description of the data set; photos to validate on are the user's choice.
+
+    It has no ``path``: Ultralytics takes a relative one from where it runs, none from the file.
+    """
     names = items[0].record["names"] if items else ["person"]
     lines = [
-        "path: .  # this folder",
         f"train: images/{settings.split}",
         f"val: images/{settings.split}  # the same photos, until you put others apart",
         "names:",

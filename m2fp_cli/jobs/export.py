@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections import Counter
@@ -17,8 +16,7 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, Item, to_json
-from m2fp_cli.imaging.codec import DecodedImage
-from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.imaging.unchanged import read_unchanged
 from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.memory import EXPORT_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
@@ -32,7 +30,6 @@ from m2fp_cli.version import __version__
 MANIFEST = "manifest.json"
 _EXPORT_VERSION = "1"  # part of the signature: raise it when the same settings give other files
 _MOST_FILES = 100_000  # of one photo
-_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}  # of files that all readers of data sets take
 _PLAIN = "-_.~"  # beside letters and digits, what names in a data set may hold
 
 
@@ -165,7 +162,7 @@ class ExportWorker:
             name=self._names.get(task.key) or plain_name(task.key, self._format),
             image_bgr=decoded.image_bgr,
             result=stored.result,
-            file=_file_as_it_is(task.source, decoded),
+            file=read_unchanged(task.source, decoded),
         )
         return _Loaded(photo, sha256, time.perf_counter() - started)
 
@@ -196,16 +193,6 @@ class ExportWorker:
         )
         result = loaded.photo.result
         return done_report(task, files, result.image_hw, len(result.people), seconds, loaded.sha256)
-
-
-def _file_as_it_is(path: Path, decoded: DecodedImage) -> tuple[str, bytes] | None:
-    """Suffix and bytes of a photo that needs no change to be read by everybody; else None."""
-    suffix = _SUFFIXES.get(decoded.format)
-    changed = decoded.orientation != 1 or decoded.notes or decoded.photo_hw != decoded.image_hw
-    if suffix is None or changed:
-        return None
-    data = read_bytes(path)
-    return (suffix, data) if hashlib.sha256(data).hexdigest() == decoded.sha256 else None
 
 
 def plain_name(key: str, wanted: Format) -> str:

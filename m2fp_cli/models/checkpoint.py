@@ -12,13 +12,19 @@ import mmap
 import struct
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from m2fp_cli.errors import ModelError
-from m2fp_cli.models.pickled import StoredTensor, UnsafePickleError, find_state_dict, read_pickle
+from m2fp_cli.models.pickled import (
+    StoredTensor,
+    UnsafePickleError,
+    find_state_dict,
+    map_tensors,
+    read_pickle,
+)
 
 ZIP_MAGIC = b"PK\x03\x04"
 _LFS_MAGIC = b"version https://git-lfs"
@@ -26,6 +32,9 @@ _LFS_MAGIC = b"version https://git-lfs"
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL = 1001
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+
+Chooser = Callable[[Any], dict[str, StoredTensor]]
+"""Takes the tensors that are wanted out of what a pickle holds."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +60,21 @@ class Checkpoint:
         path: the file.
         tensors: tensor by state-dict key.
         spans: place in the file by the run's key.
+        content: all that the pickle holds, with ``StoredTensor`` in place of tensors.
     """
 
     path: Path
     tensors: Mapping[str, StoredTensor]
     spans: Mapping[str, Span]
+    content: Any
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path, *, whole: bool = False) -> Checkpoint:
     """Read the table of tensors of a ``torch.save`` file.
+
+    Args:
+        path: the file.
+        whole: take all tensors, by numbers, and not only the state dict's, by their keys.
 
     Raises:
         ModelError: the file is damaged or not a checkpoint, or its pickle contains code.
@@ -73,7 +88,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
                 )
             file.seek(0)
             read = _read_zip if start.startswith(ZIP_MAGIC) else _read_legacy
-            checkpoint = read(path, file)
+            checkpoint = read(path, file, _number_tensors if whole else find_state_dict)
             _check_spans(checkpoint, file.seek(0, 2))
     except UnsafePickleError as error:
         raise ModelError(
@@ -126,7 +141,14 @@ def check_crcs(checkpoint: Checkpoint, mapped: mmap.mmap) -> None:
         view.release()
 
 
-def _read_zip(path: Path, file: BinaryIO) -> Checkpoint:
+def _number_tensors(content: Any) -> dict[str, StoredTensor]:
+    """Every tensor in what a pickle holds."""
+    found: dict[StoredTensor, str] = {}
+    map_tensors(content, lambda tensor: found.setdefault(tensor, str(len(found))))
+    return {number: tensor for tensor, number in found.items()}
+
+
+def _read_zip(path: Path, file: BinaryIO, choose: Chooser) -> Checkpoint:
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info for info in archive.infolist()}
         pickles = [name for name in entries if name == "data.pkl" or name.endswith("/data.pkl")]
@@ -137,12 +159,13 @@ def _read_zip(path: Path, file: BinaryIO) -> Checkpoint:
             raise ValueError("its numbers are big-endian")
         if entries[pickles[0]].compress_type != zipfile.ZIP_STORED:
             raise ValueError("its entries are compressed")
-        tensors = find_state_dict(read_pickle(io.BytesIO(archive.read(pickles[0]))).content)
+        content = read_pickle(io.BytesIO(archive.read(pickles[0]))).content
+        tensors = choose(content)
         keys = {tensor.stored.key for tensor in tensors.values()}
         if missing := keys - {name.removeprefix(f"{root}data/") for name in entries}:
             raise ValueError(f"data/{min(missing)} is not in it")
         spans = {key: _span_of(file, entries[f"{root}data/{key}"]) for key in sorted(keys)}
-    return Checkpoint(path, tensors, spans)
+    return Checkpoint(path, tensors, spans, content)
 
 
 def _span_of(file: BinaryIO, info: zipfile.ZipInfo) -> Span:
@@ -158,7 +181,7 @@ def _span_of(file: BinaryIO, info: zipfile.ZipInfo) -> Span:
     return Span(start, info.file_size, info.CRC)
 
 
-def _read_legacy(path: Path, file: BinaryIO) -> Checkpoint:
+def _read_legacy(path: Path, file: BinaryIO, choose: Chooser) -> Checkpoint:
     if not _has_legacy_magic(file):
         raise ValueError("it is neither a zip nor an older torch.save file")
     if not read_pickle(file).content.get("little_endian", True):
@@ -169,7 +192,7 @@ def _read_legacy(path: Path, file: BinaryIO) -> Checkpoint:
         (numel,) = struct.unpack("<q", file.read(8))
         spans[key] = Span(file.tell(), numel * runs[key].itemsize, None)
         file.seek(spans[key].nbytes, 1)
-    return Checkpoint(path, find_state_dict(content), spans)
+    return Checkpoint(path, choose(content), spans, content)
 
 
 def _has_legacy_magic(file: BinaryIO) -> bool:

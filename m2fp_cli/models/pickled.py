@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import pickle
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 from m2fp_cli.errors import ModelError
@@ -215,6 +215,25 @@ def find_state_dict(content: Any) -> dict[str, StoredTensor]:
         if tensors and all(type(key) is str for key in tensors):
             return tensors
     raise ValueError("it has no tensors")
+
+
+def map_tensors(content: Any, found: Callable[[StoredTensor], Any]) -> Any:
+    """What a pickle holds, with something else in place of each of its tensors.
+
+    Args:
+        content: of :func:`read_pickle`: mappings, lists and tuples in each other.
+        found: called with each tensor.
+
+    Raises:
+        RecursionError: they lie in each other too deep, or in a circle.
+    """
+    if isinstance(content, StoredTensor):
+        return found(content)
+    if isinstance(content, Mapping):
+        return {key: map_tensors(value, found) for key, value in content.items()}
+    if type(content) in (list, tuple):
+        return type(content)(map_tensors(value, found) for value in content)
+    return content
 
 
 def _check_inside(tensor: StoredTensor) -> None:

@@ -6,11 +6,12 @@ import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from m2fp_cli.errors import ModelError
 from m2fp_cli.models.checkpoint import Checkpoint, check_crcs, damaged, map_file, read_checkpoint
 from m2fp_cli.models.folder import CONFIGURATION_NAME, SAFETENSORS_NAME, require_weights
+from m2fp_cli.models.pickled import map_tensors
 
 if TYPE_CHECKING:
     import torch
@@ -51,6 +52,23 @@ def load_weights(
     if keep_dtype:
         return state
     return {key: t.float() if t.is_floating_point() else t for key, t in state.items()}
+
+
+def load_saved(path: Path) -> Any:
+    """All that a ``torch.save`` file holds, read without running any code that it may hold.
+
+    Its tensors are views of the file as :func:`load_weights` has them; mappings become dicts.
+
+    Args:
+        path: the file: mappings, lists and tuples of tensors, numbers and texts.
+
+    Raises:
+        ModelError: it is damaged, or its pickle contains code.
+    """
+    checkpoint = read_checkpoint(path, whole=True)
+    loaded = _load_checkpoint(checkpoint, verify=True)
+    tensors = {stored: loaded[number] for number, stored in checkpoint.tensors.items()}
+    return map_tensors(checkpoint.content, lambda stored: tensors[stored])
 
 
 def read_shapes(folder: Path) -> dict[str, tuple[int, ...]]:

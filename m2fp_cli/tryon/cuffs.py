@@ -57,11 +57,12 @@ def find_cuffs(bgr: Picture, figure: Figure, top: BoolArray, unit: float) -> Boo
         cloth, skin = _some(cloth), _some(skin)
         if bhattacharyya(cloth, skin) > ALIKE:
             continue
-        vote = np.clip(log_likelihood(lab, cloth) - log_likelihood(lab, skin), -4, 4)
-        soft = cv2.GaussianBlur(
-            np.where(near[part], vote, 0).astype(np.float32), (0, 0), max(VOTE_SIGMA * unit, 0.8)
-        )
-        found[part] |= near[part] & (soft > 0)
+        here = near[part]
+        likely = [log_likelihood(lab[here], colors) for colors in (cloth, skin)]
+        votes = np.zeros(here.shape, np.float32)
+        votes[here] = np.clip(likely[0] - likely[1], -4, 4)
+        soft = cv2.GaussianBlur(votes, (0, 0), max(VOTE_SIGMA * unit, 0.8))
+        found[part] |= here & (soft > 0)
     return _attached(found, top, unit)
 
 
@@ -89,12 +90,13 @@ def log_likelihood(lab: FloatArray, colors: NDArray[np.float32]) -> FloatArray:
     """Logarithm of the normal density of each pixel, without its constant.
 
     Args:
-        lab: (h, w, 3) float32, CIE Lab.
+        lab: (..., 3) float32, CIE Lab.
         colors: (N, 3) float32 Lab, of which the distribution is.
     """
     covariance = np.cov(colors.T) + SPREAD**2 * np.eye(3)
     apart = lab - colors.mean(axis=0)
-    square = ((apart @ np.linalg.inv(covariance)) * apart).sum(axis=2)
+    inverse = np.linalg.inv(covariance).astype(np.float32)
+    square = ((apart @ inverse) * apart).sum(axis=-1)
     return np.asarray(-0.5 * (square + np.log(np.linalg.det(covariance))), np.float32)
 
 

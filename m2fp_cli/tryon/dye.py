@@ -21,9 +21,8 @@ from m2fp_cli.tryon.oklab import of_oklab, to_oklab
 from m2fp_cli.tryon.relighting import dim_gain
 
 # Lightness, OKLab.
-DARK_CHROMA = (
-    0.7  # power of the lightness that was reached over the colour's, by which chroma falls
-)
+UNDERTONE, YELLOW = 58.0, 115.0  # hues of brown hair, and of the greenest blond, degrees
+TURN = 2.2  # how soon yellow turns to that as less of its lightness is reached
 LIGHTNESS_RANGE = (0.02, 0.97)  # of the middle, before and after
 STRAND_SIGMA = 0.06  # of the blur that is taken off to see strands, U
 BASE_SIGMA, MIN_BASE_SIGMA = 0.06, 0.8  # of the blur that leaves strands as detail, U, pixels
@@ -80,7 +79,7 @@ def dye(
     new = float(np.clip(wanted[0], low, high))
     reached = min(new, max(lift[0] + lift[1] * old, old))
     aim = np.array((reached, *wanted[1:]), np.float32)
-    aim[1:] *= (reached / new) ** DARK_CHROMA
+    aim[1:] = _darker(wanted[1:], reached / new)
     sigma = max(BASE_SIGMA * unit, MIN_BASE_SIGMA)
     base = np.asarray(cv2.GaussianBlur(lab[..., 0], (0, 0), sigma), np.float32)
     detail = lab[..., 0] - base
@@ -91,6 +90,20 @@ def dye(
     after = np.dstack((np.clip(lightness, 0, 1), chroma)).astype(np.float32)
     light = of_oklab(after)
     return Dyed(light, lab, to_oklab(light), aim, reached < new - 0.02)
+
+
+def _darker(chroma: FloatArray, share: float) -> FloatArray:
+    """A colour's a and b where only a share of its lightness is reached.
+
+    A dark yellow is olive, which no hair is: what is below a blond that is not reached is orange.
+    """
+    hue = float(np.degrees(np.arctan2(chroma[1], chroma[0])))
+    out = chroma * share
+    if not UNDERTONE < hue < YELLOW:
+        return np.asarray(out, np.float32)
+    turn = np.radians((hue - UNDERTONE) * min(1.0, TURN * (1 - share)))
+    cos, sin = float(np.cos(turn)), float(np.sin(turn))
+    return np.array((out[0] * cos + out[1] * sin, out[1] * cos - out[0] * sin), np.float32)
 
 
 def _curve(lightness: FloatArray, old: float, new: float) -> tuple[FloatArray, FloatArray]:

@@ -18,6 +18,7 @@ from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.lighting import Light, linear_luminance
+from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.relighting import dim_gain
 
 MIN_AREA = 400  # of a garment, pixels
@@ -203,26 +204,18 @@ def split_shading(
     reference = max(float(np.median(luminance[mask])), 1e-3)
     floor = FLOOR[0] * reference + FLOOR[1]
     log = np.log((luminance + floor) / (reference + floor)).astype(np.float32)
-    filled = np.where(mask, log, 0).astype(np.float32)
     radius = max(SHADING_RADIUS * unit, MIN_SHADING_RADIUS)
-    coarse = _masked_blur(filled, mask, COARSE_SIGMA * radius)
+    coarse = masked_mean(log[..., None], mask, (COARSE_SIGMA * radius,))[..., 0]
     rest = np.where(mask, log - coarse, 0).astype(np.float32)
     rough = float(np.percentile(np.abs(rest[mask]), 68))
     if rough > (ROUGH if colors > COLORS else PATTERNED):
-        smooth = _masked_blur(filled, mask, PATTERN_SIGMA * radius)
+        smooth = masked_mean(log[..., None], mask, (PATTERN_SIGMA * radius,))[..., 0]
         shading = np.exp(PATTERN_SHADING * smooth)
         return np.clip(shading, *SHADE_RANGE), np.ones_like(shading), True
     strength = (DETAIL if reference > DARK else DARK_DETAIL) * min(1.0, MOST_ROUGH / rough)
     shading = np.clip(np.exp(coarse), *SHADE_RANGE)
     detail = np.clip(np.exp(strength * rest), *DETAIL_RANGE)
     return shading.astype(np.float32), detail.astype(np.float32), False
-
-
-def _masked_blur(values: FloatArray, mask: BoolArray, sigma: float) -> FloatArray:
-    """Gaussian blur inside a mask, its standard deviation in pixels."""
-    weight = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
-    out: FloatArray = cv2.GaussianBlur(values * mask, (0, 0), sigma) / np.maximum(weight, 1e-3)
-    return out
 
 
 def _soft_knee(gain: FloatArray) -> FloatArray:

@@ -6,14 +6,13 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray
+from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import dilate
 
 EDGE_WIDTH = 0.08  # of the edge that is mixed with what is beside the garment, U
 INSIDE_RANGE = (1.5, 6.0)  # of that, where the mask is too large, pixels
 BEYOND_RANGE = (1.5, 4.0)  # of that, where the mask is too small, pixels
 NEAR_SIGMA, FAR_SIGMA = 1.5, 6.0  # of the means of cloth and ground, widths of the edge
-FAR_WEIGHT = 1e-3  # of the far mean: it counts only where nothing is near
-SMALLEST_SIGMA = 1.5  # of a blur on a picture that was made smaller for it, pixels
 MIN_NOISE = 1e-4  # variance of linear light that any cloth shows
 
 # A pixel inside the mask.
@@ -70,18 +69,7 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
 
 def local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
     """Mean of a part of a picture around every pixel, (h, w, 3), mostly of what is near."""
-    weighted = np.dstack((picture, np.ones(part.shape, np.float32))) * part[..., None]
-    height, width = part.shape
-    total = np.zeros_like(weighted)
-    for sigma, share in ((NEAR_SIGMA * reach, 1.0), (FAR_SIGMA * reach, FAR_WEIGHT)):
-        # A wide blur looks the same on a smaller picture, in a tenth of the time.
-        step = max(1, int(sigma / SMALLEST_SIGMA))
-        size = max(-(-width // step), 1), max(-(-height // step), 1)
-        small = cv2.resize(weighted, size, interpolation=cv2.INTER_AREA) if step > 1 else weighted
-        soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
-        total += share * (cv2.resize(soft, (width, height)) if step > 1 else soft)
-    out: FloatArray = total[..., :3] / np.maximum(total[..., 3:], 1e-9)
-    return out
+    return masked_mean(picture, part, (NEAR_SIGMA * reach, FAR_SIGMA * reach))
 
 
 def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> BoolArray:

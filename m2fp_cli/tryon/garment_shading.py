@@ -10,7 +10,8 @@ from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.garment import MIN_AREA, split_shading
 from m2fp_cli.tryon.lighting import linear_luminance
-from m2fp_cli.tryon.morphology import erode, open_mask
+from m2fp_cli.tryon.masked_mean import masked_mean
+from m2fp_cli.tryon.morphology import bounding_slices, erode, open_mask
 
 DETAIL = 0.75  # power of the old cloth's fine folds
 PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
@@ -68,10 +69,12 @@ def shade_like(
         if np.count_nonzero(arm) < MIN_AREA / 4:
             continue
         middle = max(float(np.median(luminance[arm])), 1e-3)
-        smooth = spread(luminance[..., None], arm, [SKIN_SIGMA * unit])[..., 0]
-        folds[arm] = np.clip(smooth[arm] / middle, *SKIN_RANGE)
+        box = bounding_slices(arm, 1)
+        inside = arm[box]
+        smooth = masked_mean(luminance[box][..., None], inside, [SKIN_SIGMA * unit])[..., 0]
+        folds[box][inside] = np.clip(smooth[inside] / middle, *SKIN_RANGE)
         known |= arm
-    spread_out = spread(folds[..., None].astype(np.float32), known,
+    spread_out = masked_mean(folds[..., None].astype(np.float32), known,
                          [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
     return np.where(known, folds, spread_out).astype(np.float32), patterned
 
@@ -85,36 +88,3 @@ def deepen(shading: FloatArray, luminance: float) -> FloatArray:
     """
     share = float(np.clip(1 - luminance / DARK, 0, 1))
     return np.asarray(shading ** (1 + (DARK_POWER - 1) * share), np.float32)
-
-
-def spread(values: FloatArray, known: BoolArray, sigmas: list[float]) -> FloatArray:
-    """Means of what is known nearby, or of what is farther away where nothing is near.
-
-    Args:
-        values: (h, w, c) float32.
-        known: (h, w) bool, which of them are used.
-        sigmas: standard deviations of the means, pixels, the narrowest first.
-
-    Returns:
-        (h, w, c) float32.
-    """
-    weight = known.astype(np.float32)
-    total = np.zeros_like(weight)
-    mean = np.zeros_like(values)
-    share = 1.0
-    for sigma in sigmas:
-        # Wide blurs are done on a smaller picture.
-        step = max(1, int(sigma / 3))
-        size = -(-weight.shape[1] // step), -(-weight.shape[0] // step)
-        parts = [weight, *cv2.split(values * weight[..., None])] if values.shape[2] > 1 else [
-            weight, values[..., 0] * weight,
-        ]  # fmt: skip
-        blurred = []
-        for part in parts:
-            small = cv2.resize(part, size, interpolation=cv2.INTER_AREA) if step > 1 else part
-            soft = cv2.GaussianBlur(small, (0, 0), sigma / step)
-            blurred.append(cv2.resize(soft, weight.shape[::-1]) if step > 1 else soft)
-        total += share * blurred[0]
-        mean += share * np.dstack(blurred[1:]).reshape(values.shape)
-        share *= 1e-3
-    return np.asarray(mean / np.maximum(total, 1e-12)[..., None], np.float32)

@@ -78,12 +78,12 @@ def warp_garment(
         inside |= (far > 0) & (far < CAP * unit) & (outer > 0) & (outer < CAP_WIDTH * half)
         share, across_here = far / max(length, 1.0), beside / stride / half
         sleeve, side = garment.landmarks.sleeves[i], (-1, 1)[i]
-        picture = _sleeve_map(sleeve, side, share, across_here)
+        picture = _sleeve_map(sleeve, side, share[inside], across_here[inside])
         # Near the shoulder the sleeve goes on from the body.
-        weight = np.where(inside, np.clip(far / (SEAM * unit), 0, 1), 0).astype(np.float32)
+        weight = np.clip(far[inside] / (SEAM * unit), 0, 1)
         weight = weight * weight * (3 - 2 * weight)
         for target, source in zip((x, y), picture, strict=True):
-            target[part] += weight * (source - target[part])
+            target[part][inside] += weight * (source - target[part][inside])
         along[part] = np.where(inside, share, along[part])
         across[part] = np.where(inside, across_here, across[part])
     return Warp(x, y, along, across)

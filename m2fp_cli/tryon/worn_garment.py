@@ -19,10 +19,11 @@ from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
-from m2fp_cli.tryon.garment_shading import deepen, shade_like, spread
+from m2fp_cli.tryon.garment_shading import deepen, shade_like
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
-from m2fp_cli.tryon.morphology import dilate
+from m2fp_cli.tryon.masked_mean import masked_mean
+from m2fp_cli.tryon.morphology import bounding_slices, dilate
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_shape import find_worn_shape
@@ -30,6 +31,7 @@ from m2fp_cli.tryon.worn_shape import find_worn_shape
 # What is below the old top.
 MAX_UNCOVERED = 1.1  # of the neck that the old collar hid, U^2
 MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
+NECK_MARGIN = 6  # around what is filled, pixels
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
 LOOSE_FROM, MAX_LOOSE = 0.4, 4.0  # old cloth so far from body and arms, U, and its area, U^2
@@ -203,11 +205,16 @@ class _Painting:
         skin = self.figure.mask("Torso-skin")
         if area > MAX_UNCOVERED or self.figure.area(skin, self.unit) < MIN_SKIN:
             raise NotWearable("the collar that is worn is higher than the new one")
-        known = skin & ~cv2.dilate(filled.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        smooth = spread(light, known, [s * self.unit for s in (0.12, 0.4, 1.5)])
-        soft = cv2.GaussianBlur(filled.astype(np.float32), (0, 0), max(0.03 * self.unit, 0.7))
-        weight = np.where(filled, 1, np.where(skin, np.clip(2 * soft, 0, 1), 0))[..., None]
-        return np.asarray(light * (1 - weight) + smooth * weight, np.float32)
+        box = bounding_slices(skin | filled, NECK_MARGIN)
+        if box is None:
+            return light
+        part, bare, out = filled[box], skin[box], light.copy()
+        known = bare & ~cv2.dilate(part.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        smooth = masked_mean(light[box], known, [s * self.unit for s in (0.12, 0.4, 1.5)])
+        soft = cv2.GaussianBlur(part.astype(np.float32), (0, 0), max(0.03 * self.unit, 0.7))
+        weight = np.where(part, 1, np.where(bare, np.clip(2 * soft, 0, 1), 0))[..., None]
+        out[box] = light[box] * (1 - weight) + smooth * weight
+        return out
 
     def _free_alpha(
         self, alpha: FloatArray, background: BoolArray, forced: BoolArray, opening: BoolArray
@@ -236,9 +243,7 @@ class _Painting:
 
     def _beside(self, arms: BoolArray) -> BoolArray:
         """Background beside a bare arm, as far as a sleeve is wider than it."""
-        side = 2 * round(0.7 * self.unit) + 1
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-        return cv2.dilate(arms.astype(np.uint8), disc).astype(np.bool_)
+        return dilate(arms, 0.7 * self.unit)
 
     def _lit(self, color: FloatArray, forced: BoolArray) -> FloatArray:
         """The garment's colors in the photo's light, as sharp as the photo."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from m2fp_cli.arrays import BoolArray, Picture
+from m2fp_cli.arrays import BoolArray, Box, Picture
 from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
 from m2fp_cli.tryon.cuffs import find_cuffs
-from m2fp_cli.tryon.figure import TOPS, Figure, build_figure, person_window
+from m2fp_cli.tryon.figure import HANDS, HEAD, TOPS, Figure, build_figure, person_window
 from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.morphology import close_mask
 from m2fp_cli.tryon.one_garment import join_mislabeled
@@ -23,6 +23,8 @@ MIN_UNIT = 7.0  # pixels; a garment on smaller people is a blur
 # The outline of the old top: a jag would show as one of the new garment. U.
 CLOSE_RADIUS, SMOOTH_SIGMA = 0.14, 0.07
 
+UPPER = (*TOPS, *HANDS, *HEAD, "Torso-skin", "Scarf")  # labels of what a top touches
+BELOW = 1.0  # them, where the window ends, U
 COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 
 
@@ -59,7 +61,7 @@ def find_worn_shape(body: Body) -> WornShape:
         raise NotWearable("no face is seen from the front")
     if unit < MIN_UNIT:
         raise NotWearable("the person is too small")
-    figure = build_figure(body.result, body.person, person_window(body.person))
+    figure = build_figure(body.result, body.person, _upper_window(body))
     worn, figure = _worn_top(body, figure, body.photo_bgr[figure.window])
     stride = max(1, int(unit / ANALYSIS_UNIT))
     coarse = build_figure(body.result, body.person, figure.window_xyxy, stride)
@@ -68,6 +70,15 @@ def find_worn_shape(body: Body) -> WornShape:
     small = worn[thin, thin][:height, :width]
     shape = measure_body(coarse, small, frame, unit / stride)
     return WornShape(figure, worn, stride, shape, _old_collar(small, shape, unit / stride))
+
+
+def _upper_window(body: Body) -> Box:
+    """Box around all that a top touches, as legs take half of the time and change nothing."""
+    names = body.result.labels.names
+    boxes = [part.box_xyxy for part in body.person.parts if names[part.label_id] in UPPER]
+    x0, y0, x1, y1 = person_window(body.person)
+    lowest = max((box[3] for box in boxes), default=y1)
+    return x0, y0, x1, min(y1, round(lowest + BELOW * body.unit))
 
 
 def _worn_top(body: Body, figure: Figure, window: Picture) -> tuple[BoolArray, Figure]:

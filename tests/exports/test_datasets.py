@@ -108,7 +108,24 @@ def test_yolo_has_a_polygon_a_line_within_the_photo(tmp_path, photo):
             labels[mask] = int(number)
     assert (people == (photo.result.person_map > 0)).mean() > 0.997
     assert (labels == photo.result.semantic_map).mean() > 0.995
-    assert '  0: "person"' in (tmp_path / "data.yaml").read_text()
+    described = (tmp_path / "data.yaml").read_text()
+    assert '  0: "person"' in described
+    assert "path:" not in described  # a relative one would be taken from where the trainer runs
+
+
+def test_ultralytics_reads_yolo_with_every_part(tmp_path, photo, monkeypatch):
+    monkeypatch.setenv("YOLO_CONFIG_DIR", str(tmp_path))
+    monkeypatch.setenv("YOLO_OFFLINE", "true")
+    monkeypatch.chdir(tmp_path)  # not the data set's folder
+    reader = pytest.importorskip("ultralytics.data.dataset")
+    export_to(tmp_path / "set", "yolo", photo, split="train")
+    data = pytest.importorskip("ultralytics.data.utils").check_det_dataset(
+        str(tmp_path / "set/data.yaml"), autodownload=False
+    )
+    (read,) = reader.YOLODataset(img_path=data["train"], data=data, task="segment").labels
+    parts = [part for person in photo.result.people for part in person.parts]
+    assert np.count_nonzero(read["cls"]) == len(parts)
+    assert len(read["segments"]) == len(parts) + len(photo.result.people)
 
 
 def test_labelme_groups_shapes_by_person_and_names_the_photo(tmp_path, photo):

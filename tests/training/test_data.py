@@ -11,9 +11,9 @@ import torch
 from torch.testing._comparison import assert_close
 
 from m2fp_cli.records.labels import CIHP
-from training.batches import SceneSamples, load_batches, person_masks
-from training.compose import SceneComposer, SceneOdds
-from training.dataset import (
+from m2fp_cli.training.batches import SceneSamples, load_batches, person_masks
+from m2fp_cli.training.compose import SceneComposer, SceneOdds
+from m2fp_cli.training.dataset import (
     IGNORE,
     SOMEBODY,
     Bytes,
@@ -25,9 +25,9 @@ from training.dataset import (
     read_photo,
     split_names,
 )
-from training.drawing import EvenDrawer, PoolDrawer
-from training.ranks import Ranks
-from training.sources import Source, make_pool, mean_frequencies
+from m2fp_cli.training.drawing import EvenDrawer, PoolDrawer
+from m2fp_cli.training.ranks import Ranks
+from m2fp_cli.training.sources import Source, make_pool, mean_frequencies
 
 LEFT_SHOE, RIGHT_SHOE, HAIR = CIHP.id_of("Left-shoe"), CIHP.id_of("Right-shoe"), CIHP.id_of("Hair")
 

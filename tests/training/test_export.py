@@ -9,11 +9,12 @@ import numpy as np
 import torch
 
 from m2fp_cli.models.weights import load_weights
+from m2fp_cli.training.dataset import hash_files
+from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.sources import Source
+from m2fp_cli.training.weights import export_weights
 from tests.support.family import small_document
-from training.dataset import hash_files
-from training.export import export_configuration, export_weights
-from training.recipe import Phase, Recipe
-from training.sources import Source
+from training.export import export_configuration
 
 BIAS = "sem_seg_head.predictor.class_embed.bias"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from m2fp_cli.records.labels import CIHP
-from training.dataset import IGNORE, LabelledPhoto
+from m2fp_cli.training.dataset import IGNORE, LabelledPhoto
 from training.joint_sides import distance_to_chain, sides_by_joints
 from training.relabel import find_boxed_people, label_people, people_map
 

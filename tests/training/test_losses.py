@@ -13,13 +13,13 @@ from torch.testing._comparison import assert_close
 
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from training.batches import Batch
-from training.dataset import IGNORE, SOMEBODY
-from training.loss_terms import box_targets, label_loss, mask_loss, side_loss
-from training.losses import AuxiliaryHeads, Criterion, LossWeights
-from training.matching import assign, centres, match_people
-from training.recipe import Phase, Recipe, read_recipe
-from training.schedule import Progress, learning_rate
+from m2fp_cli.training.batches import Batch
+from m2fp_cli.training.dataset import IGNORE, SOMEBODY
+from m2fp_cli.training.loss_terms import box_targets, label_loss, mask_loss, side_loss
+from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, LossWeights
+from m2fp_cli.training.matching import assign, centres, match_people
+from m2fp_cli.training.recipe import Phase, Recipe, read_recipe
+from m2fp_cli.training.schedule import Progress, learning_rate
 
 STARTER = Path(__file__).parents[2] / "training" / "starter.json"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from m2fp_cli.training.recipe import read_recipe
 from training.make_starter import Places, Stage, carry_out, command, plan
-from training.recipe import read_recipe
 
 
 @pytest.fixture(scope="module")

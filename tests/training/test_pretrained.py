@@ -8,8 +8,8 @@ import torch.nn.functional as F
 
 from m2fp_cli.network.backbones import backbone_module
 from m2fp_cli.network.config import BackboneConfig
-from training.batches import PIXEL_MEAN, PIXEL_STD
-from training.pretrained import convert_weights, find_weights, fit_pixel_scale
+from m2fp_cli.training.batches import PIXEL_MEAN, PIXEL_STD
+from m2fp_cli.training.pretrained import convert_weights, find_weights, fit_pixel_scale
 
 LITE = BackboneConfig(kind="efficientnet_lite0")
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.network.deformable_attention import DeformableAttention, sample_points
-from training.sampling import compile_sampling, sample_compiled
+from m2fp_cli.training.sampling import compile_sampling, sample_compiled
 
 SHAPES = [(2, 3), (4, 6), (1, 1)]
 LENGTH = sum(height * width for height, width in SHAPES)

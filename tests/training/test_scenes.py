@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.dataset import LabelledPhoto
+from m2fp_cli.training.dataset import LabelledPhoto
 from training.scene_figures import by_kind, judge_scene, summarise
-from training.scene_truth import TruePerson, TrueScene
+from training.scene_truth import TruePerson, TrueScene, kinds_by_eye
 
 HW = (40, 60)
 LEFT, RIGHT = 14, 15
@@ -78,3 +78,10 @@ def test_kinds_are_counted_apart():
         "alone": (1, 1.0, 1.0),
         "dark photo": (1, 0.0, pytest.approx(0.0)),
     }
+
+
+def test_kinds_by_eye_are_those_of_the_table(tmp_path):
+    (tmp_path / "kinds.tsv").write_text("# by eye\na\tsport\nb\tchildren\na\tchildren\n")
+    kinds = kinds_by_eye(tmp_path / "kinds.tsv")
+    assert kinds == {"a": {"sport", "children"}, "b": {"children"}}
+    assert {kind for some in kinds_by_eye().values() for kind in some} == {"sport", "children"}

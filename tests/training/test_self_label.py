@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from m2fp_cli.engine.parser import HumanParser
-from training.dataset import find_names, read_photo
+from m2fp_cli.training.dataset import find_names, read_photo
 from training.self_label import (
     decide,
     label_folder,

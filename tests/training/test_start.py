@@ -11,10 +11,10 @@ import torch
 from m2fp_cli.models.weights import load_weights
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.run import begin_at, build_run, save_run
+from m2fp_cli.training.start import Start, grow_encoder, grow_queries, read_start
 from tests.support.tiny_model import write_tiny_model
-from training.recipe import Phase, Recipe
-from training.run import begin_at, build_run, save_run
-from training.start import Start, grow_encoder, grow_queries, read_start
 
 CPU = torch.device("cpu")
 PHASE = Phase(2, (64, 64), 1)

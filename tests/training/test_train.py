@@ -13,9 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from m2fp_cli.errors import OutputError
+from m2fp_cli.training import run
+from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.schedule import Progress
+from m2fp_cli.training.trainer import Trainer
 from tests.support.tiny_model import write_tiny_model
-from training.recipe import Phase, Recipe
-from training.train import Trainer
 
 NEVER = 1e9
 
@@ -72,3 +75,26 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(trained, tmp_path):
     )
     for name, value in whole.items():
         assert torch.equal(value, again[name]), name
+
+
+def first_loss(recipe: Recipe, data: Path, out: Path) -> float:
+    losses: list[float] = []
+    trainer = Trainer(recipe, [data], out, 0, watch=lambda _, loss: losses.append(loss))
+    trainer.train(NEVER, lambda: bool(losses))
+    return losses[0]
+
+
+def test_a_step_in_bfloat16_has_about_the_loss_of_float32(trained, tmp_path, monkeypatch):
+    exact = first_loss(trained.recipe, trained.data, tmp_path / "float32")
+    monkeypatch.setattr(run, "choose_dtype", lambda _: torch.bfloat16)
+    rough = first_loss(trained.recipe, trained.data, tmp_path / "bfloat16")
+    assert rough != exact
+    assert rough == pytest.approx(exact, rel=0.05)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    layer = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(layer.parameters(), 0.1)
+    kept = run.Run(layer, layer, layer, optimizer, Progress())
+    with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt; make room"):
+        run.save_run(kept, tmp_path / "missing/checkpoint.pt")

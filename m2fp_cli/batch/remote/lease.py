@@ -13,6 +13,7 @@ import json
 import os
 import secrets
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,31 +38,39 @@ class Lease:
     """A held output; see ``hold_stored``."""
 
     def __init__(self, mirror: Mirror, name: str, version: Version, card: dict[str, Any]) -> None:
-        """Wrap a lock object that was just written."""
+        """Keep a lock object that was just written, from a thread of its own."""
         self._mirror, self._name, self._version, self._card = mirror, name, version, card
-        self._renewed = time.monotonic()
+        self._is_lost = False
+        self._released = threading.Event()
+        threading.Thread(target=self._keep, name="lease", daemon=True).start()
 
-    def renew(self) -> None:
-        """Say that the run is alive, if that was said a minute ago.
+    def check(self) -> None:
+        """See whether the output is still held.
 
         Raises:
-            OutputLockedError: another run has taken the output.
-            M2fpError: the store cannot be reached.
+            OutputLockedError: another run has taken it.
         """
-        if time.monotonic() - self._renewed < RENEW_SECONDS:
-            return
-        whole = self._mirror.name_in_bucket(self._name)
-        self._card["renewed"] = _now()
-        version = self._mirror.bucket.replace(whole, _encode(self._card), self._version)
-        if version is None:
+        if self._is_lost:
             raise OutputLockedError(
                 f"{displayable(str(self._mirror.address))} was taken by another run, because this "
                 "one had not written there for five minutes; run again when it has ended"
             )
-        self._version, self._renewed = version, time.monotonic()
+
+    def _keep(self) -> None:
+        """Say every minute that the run is alive; a store that fails is asked again."""
+        whole = self._mirror.name_in_bucket(self._name)
+        while not self._released.wait(RENEW_SECONDS):
+            self._card["renewed"] = _now()
+            with contextlib.suppress(M2fpError):
+                version = self._mirror.bucket.replace(whole, _encode(self._card), self._version)
+                if version is None:
+                    self._is_lost = True
+                    return
+                self._version = version
 
     def release(self) -> None:
         """Let the output go; if the store fails, that is left to time."""
+        self._released.set()
         with contextlib.suppress(M2fpError):
             whole = self._mirror.name_in_bucket(self._name)
             there = self._mirror.bucket.head(whole)
@@ -140,8 +149,9 @@ def _refuse_others(mirror: Mirror, own: str, shard: Shard | None, now: int) -> N
 
 
 def _locks(mirror: Mirror) -> list[StoredObject]:
-    objects, _ = mirror.bucket.names_in(mirror.name_in_bucket(STATE_FOLDER))
-    return [one for one in objects if one.name.rpartition("/")[2].startswith("lock")]
+    whole = mirror.name_in_bucket(STATE_FOLDER)
+    found = mirror.bucket.walk_flat(whole)
+    return [one for one in found if one.name[len(whole) + 1 :].startswith("lock")]
 
 
 def _locked(mirror: Mirror, holder: dict[str, Any]) -> OutputLockedError:

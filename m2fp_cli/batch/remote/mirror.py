@@ -12,11 +12,10 @@ from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.remote.address import StoreAddress
 from m2fp_cli.storage.remote.listing import Listing
-from m2fp_cli.storage.remote.objects import Bucket, StoredObject
+from m2fp_cli.storage.remote.objects import LAST_CHARACTER, Bucket, StoredObject
 from m2fp_cli.storage.tree import OutputTree
 
 _READERS = 16
-_LAST = "\U0010ffff"  # sorts behind every character of a name
 
 
 class Mirror:
@@ -54,7 +53,7 @@ class Mirror:
         """
         prefix = self.name_in_bucket(folder)
         after = f"{prefix}/{first[:-1]}" if first else ""
-        end = None if last is None else f"{prefix}/{last}{_LAST}"
+        end = None if last is None else f"{prefix}/{last}{LAST_CHARACTER}"
         self.listing.add(self._relative(self._until(prefix, after, end)))
 
     def _until(self, prefix: str, after: str, end: str | None) -> Iterable[StoredObject]:

@@ -98,14 +98,14 @@ class _Search:
         if self.rules.recursive:
             yield from bucket.walk(folder)
             return
-        objects, folders = bucket.names_in(folder)
-        state = join_key(folder, STATE_FOLDER)
-        if state in folders:
-            yield StoredObject(f"{state}/", 0, 0)
-        yield from objects
+        below = len(folder) + 1 if folder else 0
+        for one in bucket.walk_flat(folder):
+            first, slash, _ = one.name[below:].partition("/")
+            if not slash or first == STATE_FOLDER:  # which says what is not a photo
+                yield one
 
     def _photo(self, address: StoreAddress, one: StoredObject, place: str) -> FoundImage:
-        source = str(address.root.below(one.name))
+        source = f"{address.scheme}://{address.bucket}/{one.name}"
         return FoundImage(self.rules.key_place(place), source, FileStamp(one.size, one.mtime_ns))
 
     def _is_photo(self, root: StoreAddress, place: str, outputs: dict[str, NameSet]) -> bool:
@@ -138,9 +138,11 @@ class _Search:
 
     def _is_excluded(self, place: str) -> bool:
         """Whether a rule leaves out the object, or a folder that it lies in."""
+        if not self.rules.exclude:
+            return False
         parts = place.split("/")
         places = ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
-        return bool(self.rules.exclude) and any(self.rules.excludes(one) for one in places)
+        return any(self.rules.excludes(one) for one in places)
 
     def _is_in_output(self, root: StoreAddress, place: str) -> bool:
         """Whether an object is below the run's output, and the output below the input."""

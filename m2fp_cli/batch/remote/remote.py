@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -19,19 +16,18 @@ from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.photos import find_stored_photos
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.remote.stored_site import StoredOutput, StoredSite
+from m2fp_cli.batch.remote.workplace import make_workplace, remove_workplace
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.batch.walk import ScanRules
-from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.remote.address import StoreAddress, parse_address
 from m2fp_cli.storage.remote.file import open_object
 from m2fp_cli.storage.remote.objects import Bucket
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
-
-_ODD_NANOSECONDS = 1_000_000_000_123_456_789
 
 
 class Remote:
@@ -100,9 +96,8 @@ class Remote:
             NoImagesError: there is no such bucket.
             StoreError: the store cannot be asked.
         """
-        _, folders = self.open_bucket(address).names_in(address.name)
-        wanted = (address.below(name).name for name in ("results", STATE_FOLDER))
-        return any(name in folders for name in wanted)
+        bucket = self.open_bucket(address)
+        return any(bucket.is_folder(address.below(name).name) for name in ("results", STATE_FOLDER))
 
     def open_results(self, results: Path, jobs: Sequence[str] = ("parse",)) -> Mirror:
         """An earlier parse in a store, with its manifests and the names of its results.
@@ -191,26 +186,13 @@ class Remote:
 
     def _temporary(self) -> Path:
         if self._folder is None:
-            try:
-                folder = Path(tempfile.mkdtemp(prefix="m2fp-")).resolve()
-                os.utime(folder, ns=(_ODD_NANOSECONDS, _ODD_NANOSECONDS))
-                exact = folder.stat().st_mtime_ns == _ODD_NANOSECONDS
-            except OSError as error:
-                raise OutputError(
-                    f"cannot make a temporary folder: {error}; set TMPDIR to another one"
-                ) from error
-            self._folder = folder
-            self._finalizer = weakref.finalize(self, _clean, folder, self._mirrors)
-            if not exact:  # a photo's version is known by its time
-                raise OutputError(
-                    f"{tempfile.gettempdir()} keeps no exact times of files; set TMPDIR to a "
-                    "folder of a Linux file system"
-                )
+            self._folder, held = make_workplace()
+            self._finalizer = weakref.finalize(self, _clean, self._folder, held, self._mirrors)
         return self._folder
 
 
-def _clean(folder: Path, mirrors: dict[StoreAddress, Mirror]) -> None:
+def _clean(folder: Path, held: int, mirrors: dict[StoreAddress, Mirror]) -> None:
     for mirror in mirrors.values():
         mirror.close()
     mirrors.clear()
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_workplace(folder, held)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from m2fp_cli.batch.history import find_manifests, is_apart
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.errors import OutputLockedError
+from m2fp_cli.errors import OutputLockedError, StoreError
 from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.storage.remote.listing import Listing
 from m2fp_cli.storage.remote.objects import StoredObject, Version
@@ -28,7 +28,9 @@ from m2fp_cli.terminal import displayable
 PARTS = state_name("parts")
 PUBLISH_SECONDS = 30.0
 _MERGE_BYTES = 64 << 20  # what is longer stays in parts
+_PART_BYTES = 16 << 20
 _READERS = 16
+_PULLS = 5
 _PART = re.compile(r"\d{15}-([0-9a-f]{1,64})-\d{6}\.jsonl")
 _ENDED = re.compile(rb'"run":"([0-9a-f]{1,64})","end":true')
 
@@ -82,17 +84,31 @@ def pull(
 
 def _state_objects(mirror: Mirror) -> list[str]:
     """Names of the objects directly in the state's folder."""
-    objects, _ = mirror.bucket.names_in(mirror.name_in_bucket(STATE_FOLDER))
-    return [f"{STATE_FOLDER}/{one.name.rpartition('/')[2]}" for one in objects]
+    whole = mirror.name_in_bucket(STATE_FOLDER)
+    names = (one.name[len(whole) + 1 :] for one in mirror.bucket.walk_flat(whole))
+    return [state_name(name) for name in names if "/" not in name]
 
 
 def _pull_one(mirror: Mirror, name: str, parts: list[str]) -> StoredManifest:
-    """Copy a manifest.
+    """Copy a manifest; again where its run has ended meanwhile and taken parts away."""
+    for _ in range(_PULLS):
+        found = _pull_once(mirror, name, parts)
+        if found is not None:
+            return found
+        folder = f"{PARTS}/{name.rpartition('/')[2].removesuffix('.jsonl')}"
+        parts = [one.name for one in mirror.bucket.walk(mirror.name_in_bucket(folder))]
+    raise StoreError(
+        f"cannot read {displayable(str(mirror.address.below(name)))}: it changes all the time; run "
+        "again"
+    )
 
-    The parts are read first: one that has gone meanwhile is in the object. And what is in the
-    object already, of a run that was cut short before it removed its parts, is left out.
+
+def _pull_once(mirror: Mirror, name: str, parts: list[str]) -> StoredManifest | None:
+    """Copy a manifest; None if a part has gone.
+
+    What is in the object already, of a run that was cut short before it removed its parts, is left
+    out.
     """
-    pieces = [(part, mirror.bucket.read(part)) for part in sorted(parts)]
     whole = mirror.bucket.read(mirror.name_in_bucket(name))
     data = b"" if whole is None else whole[0]
     ended = {run.decode() for run in _ENDED.findall(data)}
@@ -100,9 +116,13 @@ def _pull_one(mirror: Mirror, name: str, parts: list[str]) -> StoredManifest:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(data)
-        for part, piece in pieces:
-            if piece is not None and _run_of(part) not in ended:
-                file.write(piece[0])
+        for part in sorted(parts):
+            if _run_of(part) in ended:
+                continue
+            piece = mirror.bucket.read(part)
+            if piece is None:
+                return None
+            file.write(piece[0])
     return StoredManifest(name, None if whole is None else whole[1].version, parts)
 
 
@@ -137,17 +157,19 @@ class Publisher:
         if not now and time.monotonic() - self._last < PUBLISH_SECONDS:
             return
         self._last = time.monotonic()
-        if self._size() <= self._sent:
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._sent)
-            data = file.read()
-        data = data[: data.rfind(b"\n") + 1]
-        if data:
+        while data := self._next_lines():
             name = self._part_name()
             self._mirror.bucket.put_new(name, data)
             self._stored.parts.append(name)
             self._sent += len(data)
+
+    def _next_lines(self) -> bytes:
+        if self._size() <= self._sent:
+            return b""
+        with self._path.open("rb") as file:
+            file.seek(self._sent)
+            data = file.read(_PART_BYTES)
+        return data[: data.rfind(b"\n") + 1]
 
     def finish(self) -> None:
         """The run has ended in good order: put the whole, and remove the parts.

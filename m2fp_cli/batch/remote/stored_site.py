@@ -162,9 +162,13 @@ class StoredSite:
             self._publisher = Publisher(self._output.mirror, stored, manifest.run)
 
     def publish(self, *, now: bool = False) -> None:
-        """Put the manifest's new lines when it is time, and say that the run is alive."""
+        """Put the manifest's new lines when it is time, if the output is still held.
+
+        Raises:
+            OutputLockedError: another run has taken it.
+        """
         if self._publisher is not None and self._output is not None:
-            self._output.lease.renew()
+            self._output.lease.check()
             self._publisher.publish(now=now)
 
     def finish(self) -> None:

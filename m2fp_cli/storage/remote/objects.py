@@ -29,6 +29,8 @@ _READ_TIMEOUT, _CONNECT_TIMEOUT, _TIMEOUT = "60s", "10s", "600s"
 _RETRY_SECONDS = 180
 _MAX_RETRIES = 8
 _PAUSES = (0.2, 1.0, 5.0)  # seconds between tries of a call whose connection broke
+LAST_CHARACTER = "\U0010ffff"
+"""Sorts behind every other character of a name."""
 _NANOSECONDS = 10**9
 # Who names a server without TLS means it: one on this machine or in this network.
 _ENDPOINTS = (
@@ -124,15 +126,32 @@ class Bucket:
                 return
             yield from map(_as_object, portion)
 
-    def names_in(self, prefix: str) -> tuple[list[StoredObject], list[str]]:
-        """Objects directly in a folder, and the whole names of the folders in it.
+    def walk_flat(self, prefix: str) -> Iterator[StoredObject]:
+        """Objects directly in a folder, and the first one of each folder in it, sorted.
+
+        What else is in a folder is jumped over, which costs a request; nothing is held in memory.
 
         Raises:
             StoreError: the bucket cannot be listed.
         """
-        with self._translated(prefix, writing=False):
-            found = self._again(self._obstore.list_with_delimiter, prefix or None)
-        return [_as_object(one) for one in found["objects"]], list(found["common_prefixes"])
+        above = f"{prefix}/" if prefix else ""
+        after: str | None = ""
+        while after is not None:
+            start, after = after, None
+            for one in self.walk(prefix, after=start):
+                yield one
+                folder, slash, _ = one.name[len(above) :].partition("/")
+                if slash:
+                    after = f"{above}{folder}/{LAST_CHARACTER}"
+                    break
+
+    def is_folder(self, prefix: str) -> bool:
+        """Whether the names of objects begin with the parts of a prefix.
+
+        Raises:
+            StoreError: the bucket cannot be listed.
+        """
+        return next(self.walk(prefix), None) is not None
 
     def head(self, name: str) -> StoredObject | None:
         """What is known of an object; None if there is none.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +13,15 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
+from m2fp_cli.batch.remote import fetching, lease
+from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import RunOptions, run_batch
 from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import M2fpError, NoImagesError, OutputError, OutputLockedError, StoreError
 from tests.support.object_store import BUCKET, Fault, ObjectStore, address_of, running_store
@@ -138,6 +143,24 @@ def test_a_lock_keeps_others_away_and_goes_with_its_owner(store):
     remote.close()
 
 
+def test_a_run_that_lost_its_lock_ends(store, monkeypatch):
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.1)
+    store.put("in/a.jpg", "sleep 2")
+    threading.Timer(2, lambda: store.put("out/.m2fp/lock", "another's")).start()
+    with pytest.raises(OutputLockedError, match="was taken by another run"):
+        parse()
+    assert store.read("out/.m2fp/lock") == b"another's"
+
+
+def test_only_what_lies_in_the_folder_itself_is_taken_without_r(store):
+    for number in range(3):
+        store.put(f"in/sub/{number}.jpg", "ok")
+        store.put(f"in/z{number}.jpg", "ok")
+    scan = Remote().find_photos([address_of("in")], output=None, rules=ScanRules())
+    assert scan is not None
+    assert [task.key for task in scan.tasks] == ["a", "z0", "z1", "z2"]
+
+
 def test_shards_work_side_by_side(store):
     remote = Remote()
     with hold_stored(mirror_of(remote, "out"), Shard(1, 2)):
@@ -219,14 +242,18 @@ def wait_for(store: ObjectStore, name: str) -> None:
         time.sleep(0.02)
 
 
-def test_a_killed_run_is_gone_on_with_at_once(store):
+def test_a_killed_run_is_gone_on_with_at_once(store, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     for number in range(8):
         store.put(f"in/{number}.jpg", "sleep 0.4")
     with start() as process:
         wait_for(store, "out/results/1.json")
         process.kill()
     assert "out/.m2fp/lock" in store.names()
+    assert list(tmp_path.glob("m2fp-store-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     report = parse()
+    assert not list(tmp_path.glob("m2fp-store-*"))
     assert (report.failures, len(store.tree("out"))) == ([], 20)
     assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
     assert parse().summary() == "0 done, 10 up to date"
@@ -243,6 +270,23 @@ def test_a_stopped_run_puts_what_is_in_work_and_leaves_no_lock(store):
     assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
     done = len(store.names("out/results/"))
     assert parse().summary().startswith(f"{10 - done} done, {done} up to date")
+
+
+def test_no_more_is_copied_here_than_allowed_even_if_workers_die(store, monkeypatch):
+    for number in range(3):
+        store.put(f"in/{number}.jpg", "crash")
+    monkeypatch.setattr(fetching, "MOST_PHOTOS", 2)
+    held: list[int] = []
+    hold = Fetcher._hold
+
+    def hold_and_count(self: Fetcher, task: ImageTask) -> object:
+        found = hold(self, task)
+        held.append(len(self._held))
+        return found
+
+    monkeypatch.setattr(Fetcher, "_hold", hold_and_count)
+    report = parse()
+    assert (report.done, len(report.failures), max(held)) == (2, 3, 2)
 
 
 def test_a_missing_extra_is_said_with_the_command_that_installs_it(monkeypatch):

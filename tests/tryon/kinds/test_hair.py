@@ -129,3 +129,11 @@ def test_dark_photos_take_darker_colors():
     hair = person.labels == HAIR
     assert np.median(lightness(dark.image_bgr, hair)) < np.median(lightness(bright.image_bgr, hair))
     assert values_of(record_of(dark))["strands_kept_r"] > 0.8
+
+
+def test_blond_that_is_not_reached_is_brown_and_not_olive():
+    person = draw_haired(color=(25, 25, 28))
+    done = wear(person, {"hair": "#d0b070"})
+    hair = to_oklab(to_linear(done.image_bgr))[person.labels == HAIR]
+    a, b = np.median(hair[:, 1:], axis=0)
+    assert np.degrees(np.arctan2(b, a)) < 70

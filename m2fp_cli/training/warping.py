@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import Bytes
+from m2fp_cli.training.dataset import Bytes
 
 Gains = NDArray[np.float64] | tuple[float, ...]
 Matrix = NDArray[np.float64]

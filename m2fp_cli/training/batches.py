@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from training.compose import SceneComposer
-from training.dataset import IGNORE, Bytes
-from training.photometry import change_appearance
-from training.ranks import Ranks
+from m2fp_cli.training.compose import SceneComposer
+from m2fp_cli.training.dataset import IGNORE, Bytes
+from m2fp_cli.training.photometry import change_appearance
+from m2fp_cli.training.ranks import Ranks
 
 # ModelScope's M2FP subtracts and divides by these, RGB.
 PIXEL_MEAN = (123.675, 116.28, 103.53)

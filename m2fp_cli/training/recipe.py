@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from training.compose import SceneOdds
-from training.losses import LossWeights
-from training.sources import Source
+from m2fp_cli.training.compose import SceneOdds
+from m2fp_cli.training.losses import LossWeights
+from m2fp_cli.training.sources import Source
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Recipe:
         decay: steps in which the learning rate falls to zero at the end.
         learning_rate: after the warm-up.
         backbone_rate: factor of the learning rate for a pre-trained backbone.
-        pretrained: start from ImageNet weights (see :mod:`training.pretrained`); the backbone's
-            batch norms then keep their statistics.
+        pretrained: start from ImageNet weights (see :mod:`pretrained`); the backbone's batch
+            norms then keep their statistics.
         warm_up: steps in which the learning rate rises.
         weight_decay: AdamW's, on weights of two and more dimensions.
         clip: largest norm of the gradient.
@@ -49,8 +49,8 @@ class Recipe:
         frozen: stages of the backbone that do not learn, ``stem`` included.
         seed: of weights and samples.
         keep_at: steps whose checkpoint is kept, as ``RUN/step-N/checkpoint.pt``.
-        label_bias: see :func:`training.export.export_weights`; set after training, by what is
-            best on training photos.
+        label_bias: see :func:`weights.export_weights`; set after training, by what is best on
+            training photos.
         odds: what scenes look like.
         losses: weights of the losses.
         late_losses: weights of the losses during the decay.

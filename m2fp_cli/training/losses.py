@@ -14,10 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from training.batches import Batch
-from training.dataset import IGNORE, SOMEBODY
-from training.loss_terms import box_targets, label_loss, mask_loss, side_loss
-from training.matching import match_people
+from m2fp_cli.training.batches import Batch
+from m2fp_cli.training.dataset import IGNORE, SOMEBODY
+from m2fp_cli.training.loss_terms import box_targets, label_loss, mask_loss, side_loss
+from m2fp_cli.training.matching import match_people
 
 _NOT_JUDGED = -100  # torch's own mark for a target that does not count
 _MOST_DOUBT = 0.05  # of a scene's person pixels: belts and watches of CCP are 1 to 3 %
@@ -40,7 +40,7 @@ class LossWeights:
         auxiliary: the per-pixel head on the mask features.
         boxes: the head that says where the person of a pixel begins and ends.
         deep: factor of everything for the layers before the last.
-        anchor: see :func:`training.matching.match_people`.
+        anchor: see :func:`m2fp_cli.training.matching.match_people`.
     """
 
     entropy: float = 2.0

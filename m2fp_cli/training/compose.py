@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from training.dataset import IGNORE, Bytes, LabelledPhoto
-from training.drawing import Drawer
-from training.views import Rng, View, frame_photo, person_pixels
-from training.warping import Gains, affine, mix, warp_colours, warp_plane
+from m2fp_cli.training.dataset import IGNORE, Bytes, LabelledPhoto
+from m2fp_cli.training.drawing import Drawer
+from m2fp_cli.training.views import Rng, View, frame_photo, person_pixels
+from m2fp_cli.training.warping import Gains, affine, mix, warp_colours, warp_plane
 
 _SIDE_MARGIN = 24  # narrowest strip beside a person that serves as a background, in pixels
 _MOST_IDS = 240  # ids are bytes, 255 is taken; the largest photo has 13 people

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.recipe import Phase, Recipe
+from m2fp_cli.training.recipe import Phase, Recipe
 
 
 @dataclass

@@ -12,16 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.precision import choose_dtype
+from m2fp_cli.errors import ModelError, OutputError
 from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.m2fp import M2FP
-from training.batches import Batch
-from training.losses import AuxiliaryHeads, Criterion, Losses
-from training.pretrained import load_pretrained
-from training.ranks import Ranks
-from training.recipe import Recipe
-from training.sampling import compile_sampling
-from training.schedule import Progress, learning_rate
-from training.start import Start, fill, grow_encoder, grow_queries
+from m2fp_cli.terminal import displayable
+from m2fp_cli.training.batches import Batch
+from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, Losses
+from m2fp_cli.training.pretrained import load_pretrained
+from m2fp_cli.training.ranks import Ranks
+from m2fp_cli.training.recipe import Recipe
+from m2fp_cli.training.sampling import compile_sampling
+from m2fp_cli.training.schedule import Progress, learning_rate
+from m2fp_cli.training.start import Start, fill, grow_encoder, grow_queries, read_run
 
 
 @dataclass(eq=False)
@@ -193,7 +195,11 @@ def update_average(run: Run, keep: float) -> None:
 
 
 def save_run(run: Run, path: Path) -> None:
-    """Write everything that is needed to go on, in one move."""
+    """Write everything that is needed to go on, in one move.
+
+    Raises:
+        OutputError: the file cannot be written; the last one stays.
+    """
     state = {
         "model": run.model.state_dict(),
         "heads": run.heads.state_dict(),
@@ -202,16 +208,31 @@ def save_run(run: Run, path: Path) -> None:
         "progress": vars(run.progress),
     }
     partial = path.with_suffix(".partial")
-    torch.save(state, partial)
-    os.replace(partial, path)  # noqa: PTH105
+    try:
+        torch.save(state, partial)
+        os.replace(partial, path)  # noqa: PTH105
+    except (OSError, RuntimeError) as error:  # torch's writer has no error number
+        raise OutputError(
+            f"cannot write {displayable(path)}; make room on the disk, and run again to go on "
+            "where it was saved last"
+        ) from error
 
 
 def load_run(run: Run, path: Path) -> None:
-    """Go on where a checkpoint was written."""
-    state = torch.load(path, map_location="cpu")
-    run.model.load_state_dict(state["model"])
-    run.heads.load_state_dict(state["heads"])
-    run.average.load_state_dict(state["average"])
-    groups = run.optimizer.state_dict()["param_groups"]  # the recipe's, not the checkpoint's
-    run.optimizer.load_state_dict({**state["optimizer"], "param_groups": groups})
-    run.progress = Progress(**state["progress"])
+    """Go on where a checkpoint was written.
+
+    Raises:
+        ModelError: the file is damaged, or of another network.
+    """
+    state = read_run(path)
+    try:
+        run.model.load_state_dict(state["model"])
+        run.heads.load_state_dict(state["heads"])
+        run.average.load_state_dict(state["average"])
+        groups = run.optimizer.state_dict()["param_groups"]  # the recipe's, not the checkpoint's
+        run.optimizer.load_state_dict({**state["optimizer"], "param_groups": groups})
+        run.progress = Progress(**state["progress"])
+    except (RuntimeError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(
+            f"{displayable(path)} is the checkpoint of another network; remove it to begin anew"
+        ) from error

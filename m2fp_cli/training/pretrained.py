@@ -15,7 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from training.batches import PIXEL_MEAN, PIXEL_STD
+from m2fp_cli.training.batches import PIXEL_MEAN, PIXEL_STD
 
 # What the released weights expect: (RGB - 127) / 128.
 _THEIR_MEAN, _THEIR_STD = 127.0, 128.0

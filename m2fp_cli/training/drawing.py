@@ -8,8 +8,8 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from training.dataset import SOMEBODY, Bytes, LabelledPhoto
-from training.sources import Pool
+from m2fp_cli.training.dataset import SOMEBODY, Bytes, LabelledPhoto
+from m2fp_cli.training.sources import Pool
 
 Rng = np.random.Generator
 

@@ -6,15 +6,19 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from m2fp_cli.models.weights import load_weights
-from training.matching import query_anchors
+from m2fp_cli.errors import ModelError
+from m2fp_cli.models.weights import load_saved, load_weights
+from m2fp_cli.terminal import displayable
+from m2fp_cli.training.matching import query_anchors
 
 _ENCODER_LAYER = re.compile(r"(.*\.transformer\.encoder\.layers\.)(\d+)\.")
 _BRANCH_ENDS = ("self_attn.output_proj.", "linear2.")
+_PARTS_OF_RUN = {"model", "heads", "average", "optimizer", "progress"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,18 +45,38 @@ def read_start(path: Path, *others: Path) -> Start:
             al., "Model soups", https://arxiv.org/abs/2203.05482); the rest is that of the first.
 
     Raises:
-        OSError: a checkpoint cannot be read.
-        ModelError: a folder holds no usable weights.
+        ModelError: a checkpoint cannot be read, or a folder holds no usable weights.
     """
     if path.is_dir():
         start = Start(load_weights(path))
     else:
-        state = torch.load(path, map_location="cpu")
+        state = read_run(path)
         progress = state["progress"]
         steps = progress["step"] + progress.get("before", 0)
         start = Start(state["average"], state["heads"], steps)
     models = [start.model, *(read_start(other).model for other in others)]
     return Start(mean_weights(models), start.heads, start.steps)
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """What ``run.save_run`` wrote, read without running any code that the file may hold.
+
+    Returns:
+        ``model``, ``heads``, ``average`` and ``optimizer`` as their ``load_state_dict`` takes them,
+        and ``progress``, the fields of ``schedule.Progress``.
+
+    Raises:
+        ModelError: the file is damaged, or no run's.
+    """
+    try:
+        state = load_saved(path)
+        if not isinstance(state, dict) or not state.keys() >= _PARTS_OF_RUN:
+            raise ModelError("a part is missing; remove it")
+    except ModelError as error:
+        raise ModelError(
+            f"{displayable(path)} is not a run's checkpoint, or is damaged; remove it to begin anew"
+        ) from error
+    return state
 
 
 def mean_weights(models: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

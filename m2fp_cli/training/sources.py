@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import (
+from m2fp_cli.training.dataset import (
     StoredPhoto,
     count_labels,
     find_names,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.dataset import IGNORE, SOMEBODY
+from m2fp_cli.training.dataset import IGNORE, SOMEBODY
 
 
 def label_loss(log_shares: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:

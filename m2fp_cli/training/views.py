@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.dataset import IGNORE, LabelledPhoto
-from training.warping import Matrix, affine
+from m2fp_cli.training.dataset import IGNORE, LabelledPhoto
+from m2fp_cli.training.warping import Matrix, affine
 
 Places = NDArray[np.intp]
 Rng = np.random.Generator

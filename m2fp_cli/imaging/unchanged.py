@@ -1,0 +1,31 @@
+"""A photo's own file, where every reader sees in it what we do."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from m2fp_cli.imaging.codec import DecodedImage
+from m2fp_cli.imaging.reading import read_bytes
+
+_SUFFIXES = {"JPEG": ".jpg", "PNG": ".png"}  # of files that all readers of data sets take
+
+
+def read_unchanged(path: Path, decoded: DecodedImage) -> tuple[str, bytes] | None:
+    """Suffix and bytes of a photo that needs no change to be read by everybody; else None.
+
+    It is an upright JPEG or PNG in sRGB, decoded at its full size.
+
+    Args:
+        path: of the photo.
+        decoded: what was read from it.
+
+    Raises:
+        ImageError: it cannot be read any more.
+    """
+    suffix = _SUFFIXES.get(decoded.format)
+    changed = decoded.orientation != 1 or decoded.notes or decoded.photo_hw != decoded.image_hw
+    if suffix is None or changed:
+        return None
+    data = read_bytes(path)
+    return (suffix, data) if hashlib.sha256(data).hexdigest() == decoded.sha256 else None

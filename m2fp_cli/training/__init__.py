@@ -1,0 +1,1 @@
+"""Teaches a model from labelled photos: scenes, losses, runs, and fine-tuning."""

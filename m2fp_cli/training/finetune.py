@@ -1,0 +1,278 @@
+"""Fine-tunes a model on labelled photos of one's own.
+
+The model is judged on held-out photos before, while and after it learns. All state of the run is
+kept in the folder, so that the same command goes on where it was stopped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.resources import usable_cores
+from m2fp_cli.engine.parser import HumanParser
+from m2fp_cli.errors import ImageError, OutputError, UsageError
+from m2fp_cli.evaluation.dataset import LabelledPhoto, check_label_ids, find_labelled
+from m2fp_cli.jsonio import list_of, parse_object, read_json, whole_of
+from m2fp_cli.layout import STATE_FOLDER, state_name
+from m2fp_cli.models.registry import ModelFolder
+from m2fp_cli.models.weights import weights_digest
+from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
+from m2fp_cli.terminal import displayable
+from m2fp_cli.training.compose import SceneOdds
+from m2fp_cli.training.display import Display
+from m2fp_cli.training.losses import LossWeights
+from m2fp_cli.training.model_folder import Learned, is_written, write_model
+from m2fp_cli.training.own_photos import HELD_OUT, OwnPhotos, digest_photos, prepare_photos
+from m2fp_cli.training.recipe import Phase, Recipe
+from m2fp_cli.training.run import freeze_norms
+from m2fp_cli.training.sources import Source
+from m2fp_cli.training.start import read_run
+from m2fp_cli.training.trainer import Trainer
+from m2fp_cli.training.watch import Judgements, Watch, average_parser, best_of, read_photos
+
+RUN_FOLDER = "run"
+_BEST, _CHECKPOINT = "best", "checkpoint.pt"
+_RECORD = "finetune.json"
+_SAVE_SECONDS = 60.0
+_SIZE_HW, _BATCH = (352, 288), 2
+_RATE, _BACKBONE_RATE, _AVERAGE = 1.5e-4, 0.25, 0.99
+_STEPS_A_PHOTO, _STEPS = 3, (90, 1500)
+_JUDGEMENTS = 6  # while it learns, if nothing ends it early
+# Numbers of mallopt's options in glibc's malloc.h, and their values.
+_KEEP_MEMORY = ((-1, 2**31 - 1), (-2, 2**28), (-4, 0))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for.
+
+    Attributes:
+        data: labelled photos, as ``evaluation.dataset.find_labelled`` takes them.
+        origin: the model to begin with.
+        out: model folder to write; the run is kept in ``run`` below it.
+        steps: before the last phase, which takes a quarter more; None chooses.
+    """
+
+    data: Path
+    origin: ModelFolder
+    out: Path
+    steps: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        learned: steps and figures; None if it was stopped before its end.
+        failed: photos that could not be used.
+    """
+
+    learned: Learned | None
+    failed: int = 0
+
+
+def finetune(plan: Plan, display: Display, stop: Callable[[], bool], workers: int = 1) -> Outcome:
+    """Fine-tune a model, or go on where a run was stopped.
+
+    Args:
+        plan: what is asked for.
+        display: shows the run.
+        stop: whether to end early; all that was learned is then kept.
+        workers: processes that compose scenes.
+
+    Raises:
+        UsageError: the data, the model or the folder's earlier run do not fit.
+        NoImagesError: no photo has labels.
+        ModelError: the model or the run's state is damaged.
+        OutputError: the folder is another's, or cannot be written.
+        OutputLockedError: another run works in it.
+    """
+    photos = find_labelled(plan.data)
+    require_family(plan.origin)
+    with OutputTree(plan.out, create=True) as tree:
+        refuse_others(tree)
+        with hold_output(tree):
+            try:
+                return _finetune(plan, tree, photos, display, stop, workers)
+            except OSError as error:
+                raise as_output_error(str(tree.path), error) from error
+
+
+def _finetune(
+    plan: Plan, tree: OutputTree, photos: list[LabelledPhoto], display: Display,
+    stop: Callable[[], bool], workers: int,
+) -> Outcome:  # fmt: skip
+    run, steps = tree.path / RUN_FOLDER, plan.steps or choose_steps(len(photos))
+    asked = _what_is_asked(plan.origin, photos, steps)
+    parser = HumanParser(plan.origin.folder)
+    prepared = _earlier(tree, asked)
+    if prepared is None:
+        check_label_ids(photos, parser.labels)
+        display.say(f"reading {len(photos)} labelled photos")
+        prepared = prepare_photos(photos, parser, run / "data", display.warn, stop)
+        if prepared is None:
+            return Outcome(None)
+        _note(tree, {**asked, **vars(prepared)})
+    held_out = read_photos(run / "data", prepared.held_out)
+    judgements = Judgements(run / "judged.json", parser.labels)
+    every = max(1, steps // _JUDGEMENTS)
+    watch = Watch(judgements, held_out, run / _BEST, every, display, stop)
+    watch.judge(parser, 0)
+    if 0 not in judgements:
+        return Outcome(None, prepared.failed)
+    recipe = recipe_for(plan.origin, steps)
+    trainer = Trainer(recipe, [run], run, workers, [plan.origin.folder], watch)
+    freeze_norms(trainer.run.model.backbone)
+    if not trainer.train(_SAVE_SECONDS, stop):
+        return Outcome(None, prepared.failed)
+    taken = trainer.run.progress.step
+    watch.judge(average_parser(trainer), taken)
+    if taken not in judgements:
+        return Outcome(None, prepared.failed)
+    chosen, checkpoint = choose_checkpoint(run, judgements.curve(taken))
+    learned = Learned(chosen, judgements[0], judgements[chosen])
+    if not is_written(tree, chosen):
+        write_model(tree, checkpoint, plan.origin, run / "data", prepared, learned)
+    return Outcome(learned, prepared.failed)
+
+
+def choose_checkpoint(run: Path, curve: Sequence[tuple[int, float]]) -> tuple[int, Path]:
+    """The step that was judged best and its checkpoint; the last one if none beat the beginning.
+
+    Args:
+        run: folder of the run.
+        curve: (step, mean IoU), from step 0 to the last.
+    """
+    last, best = run / _CHECKPOINT, run / _BEST / _CHECKPOINT
+    step = best_of(curve)
+    if step in (0, curve[-1][0]) or not best.is_file():
+        return curve[-1][0], last
+    return (step, best) if read_run(best)["progress"]["step"] == step else (curve[-1][0], last)
+
+
+def choose_steps(photos: int) -> int:
+    """Steps before the last phase, for so many labelled photos, those held out among them."""
+    low, high = _STEPS
+    return min(max(_STEPS_A_PHOTO * photos, low), high)
+
+
+def recipe_for(model: ModelFolder, steps: int) -> Recipe:
+    """A run that begins at a model: its own configuration, small steps, mild scenes."""
+    return Recipe(
+        configuration=read_json(model.configuration),
+        phases=(Phase(steps, _SIZE_HW, _BATCH),),
+        decay=Phase(max(1, steps // 4), _SIZE_HW, _BATCH),
+        learning_rate=_RATE,
+        backbone_rate=_BACKBONE_RATE,
+        warm_up=20,
+        average=_AVERAGE,
+        height=700,
+        sources=(Source("data", held_out=HELD_OUT),),
+        odds=SceneOdds(nobody=0.02, cutouts_only=0.05, more_people=0.3, max_scale=1.6),
+        losses=LossWeights(sides=1.0),
+    )
+
+
+def require_family(model: ModelFolder) -> None:
+    """Refuse models whose queries have other duties than those that training gives them.
+
+    Raises:
+        UsageError: the model was not made by m2fp's own training.
+    """
+    if not isinstance(read_json(model.configuration).get("m2fp"), dict):
+        raise UsageError(
+            f"{displayable(model.name)} was not trained by m2fp, so its queries have other duties; "
+            "use --from starter, or a folder that m2fp finetune wrote"
+        )
+
+
+def refuse_others(tree: OutputTree) -> None:
+    """Refuse a folder that holds anything but an earlier run.
+
+    Raises:
+        OutputError: it does, or a link lies where the run is kept.
+    """
+    entries = {path.name for path in tree.path.iterdir()} - {STATE_FOLDER}
+    if entries and not tree.has_file(state_name(_RECORD)):
+        raise OutputError(
+            f"{displayable(tree.path)} holds other files ({displayable(min(entries))}); choose a "
+            "new folder with -o"
+        )
+    for path in (tree.path / RUN_FOLDER, *(tree.path / RUN_FOLDER).glob("*")):
+        if path.is_symlink():
+            raise OutputError(f"{displayable(path)} is a link; remove it, or choose another -o")
+
+
+def prepare_process() -> None:
+    """Use all cores, and let glibc keep freed memory: giving it back takes half of a step's time.
+
+    For a process that only trains; it stays so to its end.
+    """
+    torch.set_num_threads(usable_cores())
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    for option, value in _KEEP_MEMORY:
+        mallopt(option, value)
+
+
+def _what_is_asked(origin: ModelFolder, photos: list[LabelledPhoto], steps: int) -> dict[str, Any]:
+    """What decides a run, as its record has it."""
+    return {
+        "format_version": 1,
+        "model": weights_digest(origin.folder),
+        "photos_sha256": digest_photos(photos),
+        "steps": steps,
+    }
+
+
+def _note(tree: OutputTree, record: dict[str, Any]) -> None:
+    name = state_name(_RECORD)
+    write_group(tree, [(name, json.dumps(record).encode())], may_replace=[name])
+
+
+def _earlier(tree: OutputTree, asked: dict[str, Any]) -> OwnPhotos | None:
+    """The photos that an earlier run of the same kind prepared; None where none did.
+
+    Raises:
+        UsageError: the earlier run was of another kind.
+        OutputError: its record is damaged.
+    """
+    name = state_name(_RECORD)
+    if not tree.has_file(name):
+        _note(tree, asked)
+        return None
+    shown = displayable(tree.path)
+    try:
+        record = parse_object(tree.read(name))
+        if "learned" not in record:  # nothing was learned yet, whatever was asked for
+            _note(tree, asked)
+            return None
+        for key, what in (
+            ("model", "from another model"),
+            ("photos_sha256", "on other photos or labels"),
+            ("steps", f"with --steps {record.get('steps')}"),
+        ):
+            if record.get(key) != asked[key]:
+                raise UsageError(f"the run in {shown} was begun {what}; choose another -o")
+        learned, held_out = (
+            tuple(str(photo) for photo in list_of(record, key, most=10**7))
+            for key in ("learned", "held_out")
+        )
+        return OwnPhotos(learned, held_out, whole_of(record, "failed", 0, 10**9))
+    except (ImageError, ValueError) as error:
+        raise OutputError(
+            f"the record of the run in {shown} is damaged ({error}); choose another -o"
+        ) from error
