@@ -29,15 +29,13 @@ PHOTOS = 60
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """A cluster whose head has no cores, so that all work is on machines that can be killed."""
-    pytest.importorskip("ray")
+    utils = pytest.importorskip("ray.cluster_utils")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         patch.setenv("RAY_raylet_start_wait_time_s", "300")
         patch.setenv("PYTHONPATH", str(ROOT))
-        from ray.cluster_utils import Cluster
-
-        made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+        made = utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
         try:
             patch.setenv("RAY_ADDRESS", made.address)
             yield made
