@@ -209,7 +209,7 @@ def _read_line(line: bytes) -> ImageTask:
     key, photo = text_of(document, "key"), text_of(document, "photo")
     parts_of(key)
     os.fsencode(key)
-    if not (is_address(photo) or Path(photo).is_absolute()) or "\0" in photo:
+    if not (is_address(photo) or photo.startswith("/")) or "\0" in photo:
         raise ValueError('"photo" must be an absolute path, or an address')
     listed = None
     if "size" in document:

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from pathlib import Path
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import History, signature_digest
@@ -252,7 +251,7 @@ class _Judge:
 
     def _is_same_input(self, task: ImageTask, entry: Entry, *, by_bytes: bool) -> bool:
         """Whether the files that the outputs were made from are what they were."""
-        if Path(entry.report.source).name != task.source.name:
+        if entry.report.source.rpartition("/")[2] != task.source.name:
             return False
         checksum = by_bytes or self.rules.checksum
         now = self.site.stamp(task, checksum=checksum)

@@ -40,13 +40,17 @@ class PictureFormat(str, Enum):
 
 Photos = Annotated[
     list[Path],
-    typer.Argument(metavar="INPUT", help="Photos and folders of photos.", show_default=False),
+    typer.Argument(
+        metavar="INPUT",
+        help="Photos and folders of photos, also s3://, gs:// and az://.",
+        show_default=False,
+    ),
 ]
 PhotosUnlessListed = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="INPUT",
-        help="Photos and folders of photos; none with --files-from.",
+        help="Photos and folders of photos, also s3://, gs://, az://; none with --files-from.",
         show_default=False,
     ),
 ]
@@ -76,7 +80,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="DIR",
-        help="Folder for the results; made if it is missing.",
+        help="Folder for the results, made if it is missing; or s3://, gs://, az://.",
         rich_help_panel=INPUT,
     ),
 ]

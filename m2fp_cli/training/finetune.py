@@ -47,6 +47,7 @@ _SAVE_SECONDS = 60.0
 _SIZE_HW, _BATCH = (352, 288), 2
 _RATE, _BACKBONE_RATE, _AVERAGE = 1.5e-4, 0.25, 0.99
 _STEPS_A_PHOTO, _STEPS = 3, (90, 1500)
+_FEWEST_BETWEEN = 15  # steps; a judgement after fewer shows hardly a change
 _JUDGEMENTS = 6  # while it learns, if nothing ends it early
 # Numbers of mallopt's options in glibc's malloc.h, and their values.
 _KEEP_MEMORY = ((-1, 2**31 - 1), (-2, 2**28), (-4, 0))
@@ -126,7 +127,7 @@ def _finetune(
         _note(tree, {**asked, **vars(prepared)})
     held_out = read_photos(run / "data", prepared.held_out)
     judgements = Judgements(run / "judged.json", parser.labels)
-    every = max(1, steps // _JUDGEMENTS)
+    every = max(_FEWEST_BETWEEN, steps // _JUDGEMENTS)
     watch = Watch(judgements, held_out, run / _BEST, every, display, stop)
     watch.judge(parser, 0)
     if 0 not in judgements:

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from m2fp_cli.errors import M2fpError
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.terminal import say
 from m2fp_cli.training.batches import Batch, SceneSamples, load_batches
@@ -24,6 +25,7 @@ from m2fp_cli.training.sources import mean_frequencies, read_pools
 from m2fp_cli.training.start import read_start
 
 _LOG_EVERY = 20
+_SIGNAL_SECONDS = 0.5  # in which a signal to all processes reaches this one as well
 
 
 class Trainer:
@@ -77,7 +79,30 @@ class Trainer:
 
         Returns:
             whether the recipe is done.
+
+        Raises:
+            M2fpError: a process that composes scenes died.
+            OutputError: a checkpoint cannot be written.
         """
+        try:
+            self._take_steps(save_seconds, stop)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            # Who ends all processes of a run at once ends these, too. It may have been amid a step,
+            # so what was saved last counts.
+            time.sleep(_SIGNAL_SECONDS)
+            if stop():
+                return False
+            raise M2fpError(
+                "a process that composes scenes died; make memory free, and run again to go on "
+                "where it was saved last"
+            ) from error
+        if self.ranks.leads:
+            self.save()
+        return self.run.progress.phase(self.recipe) is None
+
+    def _take_steps(self, save_seconds: float, stop: Callable[[], bool]) -> None:
         saved = time.monotonic()
         progress = self.run.progress
         while not stop() and (phase := progress.phase(self.recipe)) is not None:
@@ -91,9 +116,6 @@ class Trainer:
                     self._look_for_decay()
                 if stop() or progress.phase(self.recipe) != phase:
                     break
-        if self.ranks.leads:
-            self.save()
-        return progress.phase(self.recipe) is None
 
     def _batches(self, phase: Phase) -> Iterator[Batch]:
         """The batches of what is left of a phase."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from m2fp_cli.errors import OutputError
+from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.training import run
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.schedule import Progress
@@ -92,8 +92,23 @@ def test_a_step_in_bfloat16_has_about_the_loss_of_float32(trained, tmp_path, mon
     assert rough == pytest.approx(exact, rel=0.05)
 
 
+@pytest.mark.parametrize("stopped", [True, False])
+def test_the_death_of_a_helper_is_a_stop_or_one_line(trained, tmp_path, monkeypatch, stopped):
+    def die(*_):
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Terminated.")
+
+    trainer, asked = Trainer(trained.recipe, [trained.data], tmp_path, 0), iter([False, stopped])
+    monkeypatch.setattr(trainer, "_step", die)
+    if stopped:
+        assert not trainer.train(NEVER, lambda: next(asked))
+        assert not (tmp_path / "checkpoint.pt").exists()
+    else:
+        with pytest.raises(M2fpError, match="composes scenes died; make memory free"):
+            trainer.train(NEVER, lambda: next(asked))
+
+
 def test_a_checkpoint_that_cannot_be_written_is_said_in_one_line(tmp_path):
-    layer = torch.nn.Linear(1, 1)
+    layer: Any = torch.nn.Linear(1, 1)
     optimizer = torch.optim.SGD(layer.parameters(), 0.1)
     kept = run.Run(layer, layer, layer, optimizer, Progress())
     with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt; make room"):
