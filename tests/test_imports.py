@@ -23,6 +23,7 @@ ROOMS = (
     *("render", "tryon"),  # pictures made from records
     *("agnostic", "exports"),  # what generative try-on paints anew; what other programs read
     "jobs",  # what the batch engine is asked to do
+    "cluster",  # the batch engine on the machines of a Ray cluster
     "server",  # the same over HTTP
     "deploy",  # the network for programs without torch
     *("evaluation", "bench"),  # how good, how fast
@@ -42,6 +43,7 @@ HEAVY = (
     "starlette",
     "uvicorn",
     "obstore",
+    "ray",
 )
 
 

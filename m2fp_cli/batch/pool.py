@@ -17,7 +17,7 @@ How it works:
   waited in a dead worker go back into the queue.
 * A run is given up when workers die again and again and no photo ends.
 
-Another executor (a cluster's) has to offer what ``Pool.run`` does: tasks in, outcomes out.
+Another executor (``executor.Executor``) offers what ``Pool.run`` does: tasks in, outcomes out.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from m2fp_cli.batch.report import ImageReport, Status, failed_report
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.targets import reclaim
+from m2fp_cli.batch.targets import reclaim, written_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
@@ -303,7 +303,8 @@ class Pool:
             return
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
-        report = replace(report, attempts=MAX_ATTEMPTS, files=self._written(held))
+        files = written_files(self._tree, self._task_again(held))
+        report = replace(report, attempts=MAX_ATTEMPTS, files=files)
         self._outcomes.append(Outcome(report, stamp, pid))
         self._deaths.see_progress()
 
@@ -312,11 +313,6 @@ class Pool:
         if held.stage is not Stage.SAVE:
             return held.task
         return reclaim(self._job, self._tree, held.task)
-
-    def _written(self, held: HeldTask[ImageTask]) -> tuple[str, ...]:
-        """What is in the output of a photo that is given up, so that a later run may replace it."""
-        own = self._task_again(held).may_replace or ()
-        return tuple(name for name in own if self._tree.has_file(name))
 
     def _use_fewer_workers(self) -> None:
         """Out of memory twice: fewer workers from here on."""

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.executor import Executor, LocalExecutor, PoolOrder
 from m2fp_cli.batch.history import (
     History,
     manifest_name,
@@ -24,12 +25,11 @@ from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.lock import OutputLock, hold_output
 from m2fp_cli.batch.log import RunLog
 from m2fp_cli.batch.manifest import ManifestWriter, compact
-from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun
-from m2fp_cli.batch.resources import look_at_machine, plan_pool
 from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.site import LocalSite, Site
@@ -93,6 +93,7 @@ class RunOptions:
         max_failures: ends the run early; None never does.
         log_file: gets a JSON line per event; None for no log.
         remote: object stores that photos are read from or results go to; None for none.
+        executor: who runs the workers; None for this machine.
     """
 
     workers: int | None = None
@@ -105,6 +106,7 @@ class RunOptions:
     max_failures: FailureCap | None = None
     log_file: Path | None = None
     remote: Remote | None = None
+    executor: Executor | None = None
 
     def for_scan(self, scan: Scan) -> RunOptions:
         """The same, with the shard as a slice of the scan's list where it is one."""
@@ -285,17 +287,19 @@ class _Run:
         self, plan: ResumePlan, history: History, manifest: ManifestWriter
     ) -> Iterator[ImageReport]:
         options = self._options
-        shape = plan_pool(
-            look_at_machine(),
+        order = PoolOrder(
+            self._job,
             self._all_photos,
-            self._job.memory_bytes(),
-            workers=options.workers,
-            threads=options.threads,
+            options.workers,
+            options.threads,
+            PoolLimits(photo_seconds=options.photo_seconds),
+            self._switch,
+            self._note,
+            self._tree,
         )
-        self._progress.say(shape.line())
-        self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape.line())
-        limits = PoolLimits(photo_seconds=options.photo_seconds)
-        pool = Pool(self._job, shape, limits, self._switch, self._note, self._tree)
+        pool, shape = (options.executor or LocalExecutor()).open_pool(order)
+        self._progress.say(shape)
+        self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape)
         try:
             # Closed before the sweep: a worker that still lives may own a temporary.
             with contextlib.closing(pool.run(self._site.feed(plan.tasks()))) as outcomes:
@@ -408,12 +412,16 @@ def _open_site(
 
     Raises:
         OutputLockedError: another run holds it.
-        UsageError: photos of a store are to be compared by their bytes.
+        UsageError: photos of a store are to be compared by their bytes, or worked on by a cluster.
         M2fpError: the store cannot be reached or written.
     """
     if options.remote is None or not (scan.is_stored or options.remote.is_used):
         yield LocalSite(tree, job)
         return
+    if options.executor is not None:
+        raise UsageError(
+            "object stores do not work with --cluster yet; use --shard on each machine"
+        )
     if options.checksum and (scan.is_stored or options.remote.results is not None):
         raise UsageError(
             "--checksum is for photos of this machine; those of stores are known by their ETags"

@@ -43,3 +43,13 @@ def reclaim(job: Job, tree: OutputTree, task: ImageTask) -> ImageTask:
         return task
     there = (name for name in targets_that_exist(job, tree, task) if tree.has_file(name))
     return replace(task, may_replace=tuple(dict.fromkeys((*task.may_replace, *there))))
+
+
+def written_files(tree: OutputTree, task: ImageTask) -> tuple[str, ...]:
+    """What is in the output of a photo that is given up, so that a later run may replace it.
+
+    Args:
+        tree: the output.
+        task: the photo, as ``reclaim`` gives it.
+    """
+    return tuple(name for name in task.may_replace or () if tree.has_file(name))

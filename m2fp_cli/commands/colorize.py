@@ -114,6 +114,7 @@ def colorize(
             rich_help_panel=CONTENT,
         ),
     ] = None,
+    cluster: options.Cluster = None,
 ) -> None:
     """Paint results: colour maps, and colours over the photos.
 
@@ -135,7 +136,7 @@ def colorize(
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.render.pictures import PaintSettings
 
-    run_options = batch.run_options()
+    run_options = batch.run_options(cluster=cluster)
     asked = PhotoInputs(
         tuple(inputs or ()),
         output,

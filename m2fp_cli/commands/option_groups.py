@@ -21,6 +21,7 @@ from m2fp_cli.commands.options import AsJson, Quiet, Verbose, Workers
 from m2fp_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from m2fp_cli.batch.executor import Executor
     from m2fp_cli.batch.run import RunOptions
     from m2fp_cli.batch.walk import ScanRules
 
@@ -164,11 +165,16 @@ class BatchOptions:
     verbose: Verbose = False
     as_json: AsJson = False
 
-    def run_options(self, threads: str = "auto") -> RunOptions:
+    def run_options(self, threads: str = "auto", cluster: str | None = None) -> RunOptions:
         """The options as the batch engine takes them.
+
+        Args:
+            threads: the option of that name, where the command has it.
+            cluster: the option of that name, where the command has it.
 
         Raises:
             UsageError: one of them makes no sense.
+            EngineError: a cluster is asked for and the extra is not installed.
         """
         from m2fp_cli.batch.remote.remote import Remote
         from m2fp_cli.batch.run import RunOptions, parse_failure_cap
@@ -186,7 +192,14 @@ class BatchOptions:
             max_failures=cap,
             log_file=self.log_file,
             remote=Remote(),
+            executor=None if cluster is None else _executor_of(cluster),
         )
+
+
+def _executor_of(cluster: str) -> Executor:
+    from m2fp_cli.cluster.executor import RayExecutor
+
+    return RayExecutor(cluster)
 
 
 def read_count(option: str, text: str) -> int | None:

@@ -188,6 +188,18 @@ Workers = Annotated[
         rich_help_panel=SPEED,
     ),
 ]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="ADDRESS",
+        help="Work on the machines of a Ray cluster: ray://HOST:PORT; auto, the one that this "
+        "machine belongs to; local, one of this machine alone. Photos, model and output are under "
+        "the same paths everywhere (extra: ray).",
+        show_default=False,
+        rich_help_panel=SPEED,
+    ),
+]
 Threads = Annotated[
     str,
     typer.Option(

@@ -67,6 +67,7 @@ def parse(
     flip: options.Flip = False,
     tiles: options.Tiles = "off",
     threads: options.Threads = "auto",
+    cluster: options.Cluster = None,
 ) -> None:
     """Find people, their body parts and garments in photos.
 
@@ -82,6 +83,10 @@ def parse(
     from m2fp_cli.storage.remote.address import shown_place
     from m2fp_cli.terminal import displayable
 
+    if cluster is not None and precision is options.PrecisionName.AUTO:
+        raise UsageError(
+            "--precision auto asks each machine's CPU; with --cluster say fp32 or bf16"
+        )
     wanted = parse_save(save)
     if label_set is not None and "relabeled" not in wanted:
         wanted = (*wanted, "relabeled")
@@ -96,7 +101,7 @@ def parse(
         allow_truncated=allow_truncated,
         mapping=None if label_set is None else load_mapping(label_set),
     )
-    run_options = batch.run_options(threads)
+    run_options = batch.run_options(threads, cluster)
     asked = PhotoInputs(
         tuple(inputs or ()),
         output,

@@ -133,6 +133,7 @@ def tryon(
         ),
     ] = options.PictureFormat.PNG,
     page: options.Page = False,
+    cluster: options.Cluster = None,
 ) -> None:
     """Put hats, glasses, jewelry, garments and fabrics on people.
 
@@ -156,7 +157,7 @@ def tryon(
         picture_format.value,
     )
     settings.load_outfit()  # a wrong file is said before anything is parsed
-    run_options = batch.run_options()
+    run_options = batch.run_options(cluster=cluster)
     asked = PhotoInputs(
         tuple(inputs or ()),
         output,
