@@ -87,7 +87,7 @@ class FittingJob:
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs."""
         settings = self.settings
-        worn = {kind: _fingerprint(reference) for kind, reference in settings.items}
+        worn = {kind: _fingerprint(kind, reference) for kind, reference in settings.items}
         people = settings.people
         return {
             "fitting": _FITTING_VERSION,
@@ -125,11 +125,17 @@ class FittingJob:
         return FittingWorker(self)
 
 
-def _fingerprint(reference: str) -> str:
-    """Name and content of an accessory, so that a redrawn one is worn anew."""
-    if reference.startswith("#"):
-        return reference
+def _fingerprint(kind_name: str, reference: str) -> str:
+    """Name and content of an accessory, so that a redrawn one is worn anew; a colour as it is."""
     from m2fp_cli.tryon.catalog import find_accessory
+    from m2fp_cli.tryon.kind import BodyKind
+    from m2fp_cli.tryon.kinds import kind_of
+
+    kind = kind_of(kind_name)
+    if reference.startswith("#") or (
+        isinstance(kind, BodyKind) and reference.lower() in kind.names
+    ):
+        return reference
 
     path = find_accessory(reference)
     content = hashlib.sha256(path.read_bytes())

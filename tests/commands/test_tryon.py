@@ -50,6 +50,14 @@ def test_a_job_writes_picture_and_record(parsed):
     assert document["people"][0]["items"][0]["placed"] is True
 
 
+@pytest.mark.parametrize("color", ["copper", "Copper", "#a0522e"])
+def test_hair_has_a_color_by_name_or_number(parsed, color):
+    photo, out = parsed
+    job = FittingJob(out, out, FittingSettings((("hair", color),)))
+    assert job.signature()["hair"] == color
+    assert run_job(photo, out, items=(("hair", color),)).status is Status.DONE
+
+
 def test_a_changed_accessory_changes_the_signature(tmp_path):
     hat = tmp_path / "hat.png"
     signatures = []

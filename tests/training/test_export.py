@@ -19,11 +19,16 @@ from training.export import export_configuration
 BIAS = "sem_seg_head.predictor.class_embed.bias"
 
 
+def save_checkpoint(path, average, progress):
+    parts = {"model": {}, "heads": {}, "optimizer": {}, "average": average, "progress": progress}
+    torch.save(parts, path)
+
+
 def test_averaged_weights_are_stored_with_the_label_bias(tmp_path):
     average = {"conv.weight": torch.full((2, 3), 1.0009765625), BIAS: torch.zeros(4),
                "norm.num_batches_tracked": torch.tensor(5)}  # fmt: skip
     progress = {"step": 7, "decay_from": 3}
-    torch.save({"average": average, "progress": progress}, tmp_path / "checkpoint.pt")
+    save_checkpoint(tmp_path / "checkpoint.pt", average, progress)
     assert export_weights(tmp_path / "checkpoint.pt", tmp_path, 2, 1.5) == progress
     stored = load_weights(tmp_path, keep_dtype=True)
     assert set(stored) == {"conv.weight", BIAS}
@@ -34,7 +39,7 @@ def test_averaged_weights_are_stored_with_the_label_bias(tmp_path):
 def test_the_mean_of_several_runs_can_be_stored(tmp_path):
     for name, value in (("one", 1.0), ("other", 3.0)):
         average = {"norm.weight": torch.full((3,), value), BIAS: torch.zeros(4)}
-        torch.save({"average": average, "progress": {"step": 7}}, tmp_path / name)
+        save_checkpoint(tmp_path / name, average, {"step": 7})
     export_weights(tmp_path / "one", tmp_path, 2, 1.5, [tmp_path / "other"])
     stored = load_weights(tmp_path)
     assert stored["norm.weight"].tolist() == [2, 2, 2]
