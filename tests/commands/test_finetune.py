@@ -56,6 +56,15 @@ def test_photos_that_failed_and_no_gain_are_not_passed_over(ended):
     assert answer.code == 3
 
 
+@pytest.fixture
+def terminal():
+    """SIGINT as a terminal has it; a job in the background of a script inherits it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("terminal")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_run_with_what_to_do_next(ended, number, code):
     answer = ended(Outcome(None), before=lambda: os.kill(os.getpid(), number))
