@@ -12,6 +12,7 @@ from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory, stated_kind
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
+from m2fp_cli.tryon.fabric import GARMENT_STYLES, TILE, find_fabric_faults
 from m2fp_cli.tryon.figure import BOTTOMS, Figure, build_figure, person_window
 from m2fp_cli.tryon.garment import (
     MIN_AREA,
@@ -22,16 +23,13 @@ from m2fp_cli.tryon.garment import (
     plain_cloth,
     recolor,
 )
-from m2fp_cli.tryon.kind import BodyKind, Number, PictureSort
+from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_top import find_top
 
 FABRICS = ("breton", "denim", "dotted", "tartan")  # that come with the tool, stated as tops
-TILE = Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")
-SMALLEST_TILE = 32  # pixels a side of a fabric's picture
-GARMENT_STYLES = ("garment", "jacket")  # of pictures of tops that show no fabric
 WHOLE = ("Dress", "Jumpsuits")  # what covers chest and legs
 LEAST_SHARE = 0.12  # of both, from which trousers show below a skirt and are left as they are
 
@@ -118,23 +116,12 @@ def _find_bottom(body: Body, figure: Figure) -> tuple[str, BoolArray]:
     return label, joined
 
 
-def find_faults(picture: Accessory) -> list[str]:
-    """What is wrong with a picture as a fabric, in sentences.
-
-    Args:
-        picture: of a fabric.
-    """
-    if min(picture.bgra.shape[:2]) >= SMALLEST_TILE:
-        return []
-    return [f"the fabric is smaller than {SMALLEST_TILE} pixels a side"]
-
-
 KIND = BodyKind(
     name="bottom",
     numbers={"tile_units": TILE},
     load=load_bottom,
     from_picture=bottom_of,
-    find_faults=find_faults,
+    find_faults=find_fabric_faults,
     wear=wear_bottom,
     needs_instances=True,
     names=FABRICS,

@@ -9,6 +9,7 @@ from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
+from m2fp_cli.tryon.fabric import GARMENT_STYLES, TILE, find_fabric_faults
 from m2fp_cli.tryon.figure import TOPS, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment, flat_garment
 from m2fp_cli.tryon.garment import (
@@ -21,14 +22,12 @@ from m2fp_cli.tryon.garment import (
     recolor,
 )
 from m2fp_cli.tryon.garment_outline import NotFlat
-from m2fp_cli.tryon.kind import BodyKind, Number, PictureSort
+from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_garment import dress
 from m2fp_cli.tryon.worn_top import find_top
-
-SMALLEST_TILE = 32  # pixels a side of a fabric's picture
 
 GARMENT_LIMITS = {
     "color_miss_de": (0.0, 8.0),  # of chroma; lightness follows the light of the photo
@@ -37,8 +36,6 @@ GARMENT_LIMITS = {
     "stretch": (1.0, 1.25),
 }
 """What is measured of a garment, and the range in which it is good."""
-
-GARMENT_STYLES = ("garment", "jacket")  # of a picture's JSON
 
 
 def load_top(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth | FlatGarment:
@@ -155,14 +152,12 @@ def find_faults(picture: Accessory) -> list[str]:
             flat_garment(picture)
         except NotFlat as error:
             return [f"it cannot be worn as a garment: {error}"]
-    if min(picture.bgra.shape[:2]) >= SMALLEST_TILE:
-        return []
-    return [f"the fabric is smaller than {SMALLEST_TILE} pixels a side"]
+    return find_fabric_faults(picture)
 
 
 KIND = BodyKind(
     name="top",
-    numbers={"tile_units": Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")},
+    numbers={"tile_units": TILE},
     load=load_top,
     from_picture=top_of,
     find_faults=find_faults,

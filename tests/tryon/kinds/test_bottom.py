@@ -5,7 +5,8 @@ import pytest
 
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_accessory
-from m2fp_cli.tryon.kinds.bottom import FABRICS, GARMENT_STYLES, load_bottom
+from m2fp_cli.tryon.fabric import GARMENT_STYLES
+from m2fp_cli.tryon.kinds.bottom import FABRICS, load_bottom
 from tests.support.drawn_garments import PANTS, draw_standing
 from tests.support.drawn_people import TOP, changed, failed_checks, record_of, wear
 
