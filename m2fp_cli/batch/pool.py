@@ -38,7 +38,7 @@ from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.targets import reclaim, written_files
-from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import ImageError
@@ -146,15 +146,9 @@ class Pool:
 
     def _refill(self, source: Iterator[ImageTask | None]) -> None:
         """Have so many photos at hand that no worker waits; the rest may be millions."""
-        while len(self._queue) < _AT_HAND * self._workers and not self._switch.is_draining:
-            try:
-                task = next(source)
-            except StopIteration:
-                self._has_more = False
-                return
-            if task is None:
-                return
-            self._queue.append(task)
+        if self._has_more and not self._switch.is_draining:
+            count = _AT_HAND * self._workers
+            self._has_more = read_ahead(source, self._queue, count)
 
     def _is_over(self) -> bool:
         if self._switch.is_draining:

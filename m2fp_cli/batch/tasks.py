@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,3 +75,25 @@ class Scan:
     notes: tuple[str, ...] = ()
     listing: str = ""
     is_stored: bool = False
+
+
+def read_ahead(source: Iterator[ImageTask | None], queue: deque[ImageTask], count: int) -> bool:
+    """Fill a queue from photos that may be millions.
+
+    Args:
+        source: gives None while the next photo is not there yet.
+        queue: gets photos until it has ``count``, or until the next one is not there yet.
+        count: photos to have at hand.
+
+    Returns:
+        whether the source may have more.
+    """
+    while len(queue) < count:
+        try:
+            task = next(source)
+        except StopIteration:
+            return False
+        if task is None:
+            break
+        queue.append(task)
+    return True

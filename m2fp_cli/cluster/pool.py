@@ -27,7 +27,7 @@ from m2fp_cli.batch.pool import MAX_ATTEMPTS, Outcome
 from m2fp_cli.batch.report import Status, failed_report
 from m2fp_cli.batch.stamps import stamp_files
 from m2fp_cli.batch.targets import reclaim, written_files
-from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.cluster.calls import ActorLostError, Cluster
 from m2fp_cli.cluster.member import SLICE, Lost, Member, slice_size
 from m2fp_cli.cluster.station import Greeting, Reply, StationOrder
@@ -107,15 +107,9 @@ class ClusterPool:
 
     def _refill(self, source: Iterator[ImageTask | None]) -> None:
         """Have two slices for each actor at hand; the rest may be millions."""
-        while len(self._queue) < 2 * SLICE * max(1, len(self._members)) and not self._is_draining:
-            try:
-                task = next(source)
-            except StopIteration:
-                self._has_more = False
-                return
-            if task is None:
-                return
-            self._queue.append(task)
+        if self._has_more and not self._is_draining:
+            count = 2 * SLICE * max(1, len(self._members))
+            self._has_more = read_ahead(source, self._queue, count)
 
     @property
     def _is_draining(self) -> bool:
