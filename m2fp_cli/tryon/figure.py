@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -187,6 +188,28 @@ def person_window(person: Person) -> Box:
     """Half-open box around a whole person with a margin, pixels of the photo, not clipped."""
     x0, y0, x1, y1 = person.box_xyxy
     return x0 - MARGIN, y0 - MARGIN, x1 + MARGIN, y1 + MARGIN
+
+
+def parts_window(
+    result: ParsingResult, person: Person, labels: Collection[str], margin: int
+) -> Box | None:
+    """Box around a person's parts of some labels.
+
+    Args:
+        result: the parsed photo.
+        person: one of its people.
+        labels: names of the labels.
+        margin: around the parts, pixels.
+
+    Returns:
+        half-open box in pixels of the photo, which it may exceed; None if there is no such part.
+    """
+    names = result.labels.names
+    boxes = [part.box_xyxy for part in person.parts if names[part.label_id] in labels]
+    if not boxes:
+        return None
+    x0, y0, x1, y1 = zip(*boxes, strict=True)
+    return min(x0) - margin, min(y0) - margin, max(x1) + margin, max(y1) + margin
 
 
 def face_region(figure: Figure) -> BoolArray:

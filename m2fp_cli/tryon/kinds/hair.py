@@ -7,13 +7,12 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray
 from m2fp_cli.imaging.color import to_linear
-from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.dye import Dyed, dye, lit_color, measure, paint
-from m2fp_cli.tryon.figure import Figure, build_figure
+from m2fp_cli.tryon.figure import Figure, build_figure, parts_window
 from m2fp_cli.tryon.head import HeadFrame
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.matte import HAIR_BAND, Matte, find_matte
-from m2fp_cli.tryon.plain_color import PlainColor, load_plain_color, mean_color
+from m2fp_cli.tryon.plain_color import PlainColor, find_color_faults, load_plain_color, mean_color
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
 
@@ -78,18 +77,11 @@ def wear_hair(body: Body, color: PlainColor) -> ItemRecord:
         what was done and how well it went, or why nothing was.
     """
     unit = body.unit
-    boxes = [
-        part.box_xyxy
-        for part in body.person.parts
-        if body.result.labels.names[part.label_id] == "Hair"
-    ]
-    if not boxes:
-        return ItemRecord("hair", color.name, "no hair is visible")
-    x0, y0, x1, y1 = (int(v) for v in (*np.min(boxes, axis=0)[:2], *np.max(boxes, axis=0)[2:]))
     reach = round(MARGIN * unit) + 4
-    figure = build_figure(
-        body.result, body.person, (x0 - reach, y0 - reach, x1 + reach, y1 + reach)
-    )
+    around = parts_window(body.result, body.person, ("Hair",), reach)
+    if around is None:
+        return ItemRecord("hair", color.name, "no hair is visible")
+    figure = build_figure(body.result, body.person, around)
     hair = _scalp_hair(figure, body.frame)
     if np.count_nonzero(hair) < MIN_AREA or figure.area(hair, unit) < MIN_AREA_UNITS:
         return ItemRecord("hair", color.name, "too little of the hair is visible")
@@ -144,21 +136,12 @@ def _colored_share(matte: Matte, figure: Figure, done: Dyed, unit: float) -> Flo
     return np.asarray(matte.alpha * (1 - roots), np.float32)
 
 
-def find_faults(picture: Accessory) -> list[str]:
-    """What is wrong with a picture of hair, in sentences.
-
-    Args:
-        picture: only its mean colour counts.
-    """
-    return [] if (picture.bgra[..., 3] > 0).any() else ["nothing is visible in it"]
-
-
 KIND = BodyKind(
     name="hair",
     numbers={},
     load=load_hair,
     from_picture=mean_color,
-    find_faults=find_faults,
+    find_faults=find_color_faults,
     wear=wear_hair,
     names=tuple(COLORS),
 )

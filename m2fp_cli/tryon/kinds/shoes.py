@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.imaging.color import to_linear
-from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.cuffs import log_likelihood, skin_colors
 from m2fp_cli.tryon.dye import dye, lit_color, measure, paint
-from m2fp_cli.tryon.figure import LEGS, SHOES, Figure, build_figure
+from m2fp_cli.tryon.figure import LEGS, SHOES, Figure, build_figure, parts_window
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.matte import SHOE_BAND, find_matte
 from m2fp_cli.tryon.one_garment import bhattacharyya
-from m2fp_cli.tryon.plain_color import PlainColor, load_plain_color, mean_color
+from m2fp_cli.tryon.plain_color import PlainColor, find_color_faults, load_plain_color, mean_color
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
 
@@ -64,15 +63,11 @@ def wear_shoes(body: Body, color: PlainColor) -> ItemRecord:
     Returns:
         what was done and how well it went, or why nothing was.
     """
-    names = body.result.labels.names
-    boxes = [part.box_xyxy for part in body.person.parts if names[part.label_id] in SHOES]
-    if not boxes:
-        return ItemRecord("shoes", color.name, "no shoes are visible")
-    x0, y0, x1, y1 = (int(v) for v in (*np.min(boxes, axis=0)[:2], *np.max(boxes, axis=0)[2:]))
     reach = round(MARGIN * body.unit) + 4
-    figure = build_figure(
-        body.result, body.person, (x0 - reach, y0 - reach, x1 + reach, y1 + reach)
-    )
+    around = parts_window(body.result, body.person, SHOES, reach)
+    if around is None:
+        return ItemRecord("shoes", color.name, "no shoes are visible")
+    figure = build_figure(body.result, body.person, around)
     shoes = figure.mask(*SHOES)
     part = shoes & ~_find_skin(body, figure, shoes)
     if np.count_nonzero(part) < max(MIN_AREA, (1 - MOST_SKIN) * np.count_nonzero(shoes)):
@@ -133,20 +128,11 @@ def _known_skin(body: Body, window: Picture, figure: Figure) -> NDArray[np.float
     return np.zeros((0, 3), np.float32)
 
 
-def find_faults(picture: Accessory) -> list[str]:
-    """What is wrong with a picture of a colour, in sentences.
-
-    Args:
-        picture: only its mean colour counts.
-    """
-    return [] if (picture.bgra[..., 3] > 0).any() else ["nothing is visible in it"]
-
-
 KIND = BodyKind(
     name="shoes",
     numbers={},
     load=load_shoes,
     from_picture=mean_color,
-    find_faults=find_faults,
+    find_faults=find_color_faults,
     wear=wear_shoes,
 )
