@@ -66,7 +66,7 @@ def finetune(
     Every fifth photo is held out. The command shows the loss, the mean IoU on the held-out photos
     and the time left, begins its last steps when it gets no better, and writes a folder for
     `m2fp parse --model`, with a card that has the IoU of each label before and after. At least 5
-    photos; 40 take about a quarter of an hour on two cores.
+    photos; 40 take about ten minutes on two cores.
     """
     from m2fp_cli.batch.processes import worker_environment
     from m2fp_cli.batch.resources import usable_cores
