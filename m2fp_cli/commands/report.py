@@ -6,7 +6,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -263,7 +263,7 @@ def parse_facts(history: History) -> ParseFacts:
     from m2fp_cli.batch.report import PhotoSeconds
     from m2fp_cli.render.report import ParseFacts, StageTime
 
-    sums = {stage.name: 0.0 for stage in fields(PhotoSeconds)}
+    sums = dict.fromkeys(PhotoSeconds._fields, 0.0)
     photos = 0
     for entry in history.entries.each():
         if entry.report.status.is_good:
