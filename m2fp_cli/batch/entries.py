@@ -107,12 +107,10 @@ class Entries(Mapping[str, Entry]):
         number = None if manifest is None else self._names.get(manifest, -1)
         return map(self._read, self._select(f"{query} ORDER BY key", number))
 
-    def count(self, *, failed_only: bool = False, manifest: str | None = None) -> int:
-        """Number of photos; ``failed_only`` and ``manifest`` as for ``each``."""
-        where = "good=0" if failed_only else "1"
-        query = f"SELECT count(*) FROM entries WHERE {where} AND (?1 IS NULL OR manifest=?1)"
-        number = None if manifest is None else self._names.get(manifest, -1)
-        return int(next(self._select(query, number))[0])
+    def count(self, *, manifest: str) -> int:
+        """Number of photos whose latest entry is in a file."""
+        query = "SELECT count(*) FROM entries WHERE manifest=?"
+        return int(next(self._select(query, self._names.get(manifest, -1)))[0])
 
     def count_by_run(self) -> dict[str, int]:
         """Number of photos that each run was the last to end, by its id."""

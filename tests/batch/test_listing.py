@@ -117,7 +117,18 @@ def test_plain_paths_are_named_as_on_the_command_line(tmp_path, monkeypatch):
         ([line_of(), "/p/b.jpg"], "not valid JSON"),
         ([line_of(key="a" * 70_000)], "too long"),
     ],
-    ids=["twice", "upwards", "torn", "relative", "nul", "surrogate", "size", "mixed", "endless"],
+    ids=[
+        "twice",
+        "twice later",
+        "upwards",
+        "torn",
+        "relative",
+        "nul",
+        "surrogate",
+        "size",
+        "mixed",
+        "endless",
+    ],
 )
 def test_a_wrong_line_is_named(tmp_path, lines, message):
     path = tmp_path / "photos.jsonl"

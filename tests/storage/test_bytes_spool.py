@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import random
 
 import pytest
@@ -19,7 +20,7 @@ def test_every_piece_is_read_again_by_its_place(in_memory, monkeypatch):
 
 def test_a_full_temporary_folder_is_an_error_in_words(monkeypatch):
     monkeypatch.setattr(bytes_spool, "_IN_MEMORY", 1)
-    monkeypatch.setattr(bytes_spool.os, "pwrite", lambda *_: 0)
+    monkeypatch.setattr(os, "pwrite", lambda *_: 0)
     spool = BytesSpool()
     spool.append(b"ab")
     with pytest.raises(OutputError, match=r"cannot write to the temporary folder .*TMPDIR"):
