@@ -15,9 +15,9 @@ _MOST_FOLDERS = 64
 class SteadyLook:
     """Answers as the output itself does, in a quarter of the time where files lie together.
 
-    Each folder is opened as the output opens it, link by no link, but once for all its files that
-    are asked for one after the other. One that is moved away meanwhile still counts: use it for one
-    pass over the photos, and not for what decides about writing.
+    Each folder is opened as the output opens it, through no link, but once for many of its files.
+    A folder that is moved away meanwhile still counts, so use it for one pass over the photos; who
+    writes looks again.
     """
 
     def __init__(self, tree: OutputTree) -> None:
