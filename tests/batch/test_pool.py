@@ -51,7 +51,7 @@ class Trial:
     def run(self, limits: PoolLimits = PATIENT) -> list[ImageReport]:
         plan = PoolPlan(self.workers, 1, "as a test wants")
         pool = Pool(self.job, plan, limits, self.switch, self.notes.append, OutputTree(self.output))
-        tasks = [ImageTask(path, path.stem) for path in self.photos]
+        tasks = [ImageTask(str(path), path.stem) for path in self.photos]
         outcomes = [one for one in pool.run(tasks) if isinstance(one, Outcome)]
         return [one.report for one in outcomes]
 
