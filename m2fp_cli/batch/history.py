@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -175,7 +175,12 @@ def manifest_name(job: str, shard: Shard | None = None) -> str:
     return state_name(f"{stem}{shard.suffix if shard else ''}.jsonl")
 
 
-def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None) -> History:
+def read_history(
+    tree: OutputTree,
+    job: str = "parse",
+    own: Shard | None = None,
+    watched: Callable[[Iterator[dict[str, Any]]], Iterator[dict[str, Any]]] = iter,
+) -> History:
     """Read the manifests of one job; nothing there is an empty history.
 
     Args:
@@ -183,6 +188,7 @@ def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None)
         job: name of the job.
         own: the shard that asks. A slice of a list leaves out the other slices of that list, whose
             photos are not its own: with a thousand slices, each would read what all have done.
+        watched: gives the lines on; what it raises ends the reading.
 
     Raises:
         OutputError: a manifest cannot be read.
@@ -190,7 +196,7 @@ def read_history(tree: OutputTree, job: str = "parse", own: Shard | None = None)
     history = History()
     for name, shard in find_manifests(tree, job).items():
         if not is_apart(shard, own):
-            for document in read_lines(tree, name):
+            for document in watched(read_lines(tree, name)):
                 history.take(name, document)
     return history
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.entries import Entry
@@ -42,6 +43,7 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable, sweep_temporaries
 from m2fp_cli.terminal import displayable
 
+_Item = TypeVar("_Item")
 _FOREIGN_TEMPORARY_SECONDS = 3600.0  # older than any file another shard is still writing
 
 
@@ -195,6 +197,10 @@ def open_output(path: Path) -> OutputTree:
     return tree
 
 
+class _StoppedError(Exception):
+    """A run was asked to end before it began its photos."""
+
+
 class _Run:
     """One run, from the look at the manifest to its last line."""
 
@@ -226,14 +232,12 @@ class _Run:
 
     def work(self) -> Iterator[ImageReport]:
         """Do it; a report per photo."""
-        options, name = self._options, manifest_name(self._job.name, self._options.shard)
+        name = manifest_name(self._job.name, self._options.shard)
         self._refuse_foreign_folders()
-        self._site.prepare(self._scan.tasks)
-        history = read_history(self._tree, self._job.name, options.shard)
-        self._sweep_after_kill(history, name)
-        compact(self._tree, name, history)
-        rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
-        plan = plan_resume(self._scan.tasks, history, self._job, self._site, rules)
+        try:
+            history, plan = self._plan(name)
+        except _StoppedError:
+            return
         self._announce(plan)
         for failure in self._scan.failures:
             yield self._show(_scan_report(failure))
@@ -254,6 +258,28 @@ class _Run:
         self._site.finish()
         if not self._tree.is_there():
             raise OutputError(f"{displayable(self._tree.path)} was removed or replaced meanwhile")
+
+    def _plan(self, name: str) -> tuple[History, ResumePlan]:
+        """Look at what earlier runs left; with a million photos this takes minutes.
+
+        Raises:
+            _StoppedError: the run was asked to end; nothing has been begun.
+        """
+        options = self._options
+        self._site.prepare(self._watched(self._scan.tasks))
+        history = read_history(self._tree, self._job.name, options.shard, self._watched)
+        self._sweep_after_kill(history, name)
+        compact(self._tree, name, history)
+        rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
+        tasks = self._watched(self._scan.tasks)
+        return history, plan_resume(tasks, history, self._job, self._site, rules)
+
+    def _watched(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """The same items, until the run is asked to end."""
+        for item in items:
+            if self._switch.is_draining:
+                raise _StoppedError
+            yield item
 
     def _refuse_foreign_folders(self) -> None:
         """Folders for results must be folders, or be missing."""

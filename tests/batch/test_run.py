@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -47,6 +48,24 @@ def statuses(report: RunReport) -> dict[str, str]:
 
 
 # ---------------------------------------------------------------------------------- done is done
+
+
+class AskedToEnd(ScriptedJob):
+    """Its process gets a signal while a run looks at what is done."""
+
+    def depends_on(self, task):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().depends_on(task)
+
+
+def test_a_run_that_is_asked_to_end_while_it_plans_begins_nothing(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 4)
+    run(tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json*")}
+    report = run(tmp_path, job=AskedToEnd(tmp_path / "out"))
+    assert (report.total, len(report.photos), report.ended_by) == (4, 0, signal.SIGTERM)
+    assert report.exit_code == 128 + signal.SIGTERM
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json*")}
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
