@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from m2fp_cli.batch import resume
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter
@@ -58,7 +59,8 @@ class AskedToEnd(ScriptedJob):
         return super().depends_on(task)
 
 
-def test_a_run_that_is_asked_to_end_while_it_plans_begins_nothing(tmp_path):
+def test_a_run_that_is_asked_to_end_while_it_plans_begins_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(resume, "KEYS_AT_ONCE", 1)
     write_photos(tmp_path / "photos", ["ok"] * 4)
     run(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json*")}
