@@ -5,9 +5,9 @@
 Photos are those that no training learned from, parsed as ``m2fp masks`` parses them. For each
 category a photo counts whose annotated garment has at least 1 % of its pixels. The annotated
 garment is every pixel with a label of the category; what is annotated as a dress but begins below
-a top is a skirt, and what ends above trousers is a top. Photos of even places in the list judge; those of
-odd ones are there to look at while rules are made. Those whose annotation is seen to be wrong are in
-``wrong_annotations.tsv``; a second figure leaves them out.
+a top is a skirt, and what ends above trousers is a top. Photos of even places in the list judge;
+those of odd ones are there to look at while rules are made. Those whose annotation is seen to be
+wrong are in ``wrong_annotations.tsv``; a second figure leaves them out.
 """
 
 from __future__ import annotations
