@@ -5,7 +5,7 @@ BIN := .venv/bin
 export TORCH_INDEX
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-serve image-test test torture check lint types format clean accessories pictures
+.PHONY: help setup demo demo-serve image-test test test-slow torture check lint types format clean accessories pictures
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,8 +22,11 @@ demo-serve: setup ## start the web page with the bundled model, on http://127.0.
 image-test: ## build the image and try it, without a registry or a daemon (root, buildah, debootstrap)
 	bash setup/image_test.sh
 
-test: setup ## run the tests
+test: setup ## run the tests, but for the slow ones; about two minutes
 	$(BIN)/python -m pytest
+
+test-slow: setup ## run the slow tests: pages in Chromium, the whole service, training, killed runs
+	$(BIN)/python -m pytest -m slow
 
 torture: setup ## hostile files, killed processes, full disks, fuzzed readers; some minutes, complete as root
 	$(BIN)/python -m tests.torture

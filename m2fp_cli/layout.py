@@ -92,7 +92,14 @@ EXPORTS = tuple(one.name for one in OUTPUT_FOLDERS if one.job == f"export-{one.n
 """Formats of data sets, each a folder of its own."""
 JOBS = ("parse", "colorize", "tryon", "report", *(f"export-{name}" for name in EXPORTS))
 """Names of the jobs, each with manifests of its own."""
-FOLDER_NAMES = frozenset(folder.name for folder in OUTPUT_FOLDERS)
+_BY_NAME = {folder.name: folder for folder in OUTPUT_FOLDERS}
+_AROUND_KEYS = frozenset(
+    (f"{one.name}/", suffix)
+    for one in OUTPUT_FOLDERS
+    if not one.per_photo and not one.job.startswith("export-")
+    for suffix in one.suffixes
+)
+FOLDER_NAMES = frozenset(_BY_NAME)
 RESULT_SUFFIXES = tuple(sorted({s for folder in OUTPUT_FOLDERS for s in folder.suffixes}))
 SAVE_OPTIONS = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.option)
 DEFAULT_SAVE = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.by_default)
@@ -104,6 +111,16 @@ def possible_names(job: str, key: str) -> tuple[str, ...]:
     return tuple(f"{one.name}/{key}{suffix}" for one in folders for suffix in one.suffixes)
 
 
+def is_plain_result_of(key: str, name: str) -> bool:
+    """Whether a name is that of a photo's one file in a folder, found without a search.
+
+    True says that ``is_result_of`` is true, and that the name is as sound as the key; False says
+    nothing.
+    """
+    before, _, after = name.rpartition(key)
+    return (before, after) in _AROUND_KEYS
+
+
 def is_result_of(key: str, name: str) -> bool:
     """Whether a run may give this name to a file of a photo; exports name theirs in other ways."""
     folder, _, rest = name.partition("/")
@@ -111,11 +128,11 @@ def is_result_of(key: str, name: str) -> bool:
         return bool(rest)
     if folder == STATE_FOLDER:
         return name in {preview_name(key), *(export_record_name(one, key) for one in EXPORTS)}
-    return any(
-        rest.startswith(f"{key}/") if one.per_photo else rest in {key + s for s in one.suffixes}
-        for one in OUTPUT_FOLDERS
-        if one.name == folder
-    )
+    one = _BY_NAME.get(folder)
+    if one is None or not rest.startswith(key):
+        return False
+    end = rest[len(key) :]
+    return end.startswith("/") if one.per_photo else end in one.suffixes
 
 
 def folders_of_results(job: str, key: str) -> tuple[str, ...]:

@@ -20,8 +20,18 @@ from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.batch.stamps import GONE, FileStamp
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.jsonio import list_of, number_of, object_of, parse_object, text_of, whole_of
-from m2fp_cli.layout import STATE_FOLDER, is_result_of, state_name
+from m2fp_cli.jsonio import (
+    is_whole,
+    list_of,
+    number_of,
+    numbers_of,
+    object_of,
+    parse_object,
+    text_of,
+    texts_of,
+    whole_of,
+)
+from m2fp_cli.layout import STATE_FOLDER, is_plain_result_of, is_result_of, state_name
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.look import Look
@@ -33,6 +43,7 @@ VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their 
 _LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names
 _MAX_FILES = 100_000
 _LARGEST = 2**63 - 1
+_SHORT_TEXTS = ("reason", "photo", "signature", "run")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,29 +295,29 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         ValueError: a value is missing or wrong.
         OutputError: a name leads out of the output.
     """
-    height, width = list_of(document, "image_hw", most=2)
-    size = {"height": height, "width": width}
-    seconds = object_of(document, "seconds")
-    reason, key = text_of(document, "reason", most=32), _key_of(document)
+    source, message = texts_of(document, ("source", "message"))
+    reason, photo, signature, run = texts_of(document, _SHORT_TEXTS, most=64)
     if reason and reason not in ImageError.REASONS:
         raise ValueError(f"unknown reason {displayable(reason)}")
+    key = _key_of(document)
+    height, width = list_of(document, "image_hw", most=2)
+    if not (is_whole(height, 0, _LARGEST) and is_whole(width, 0, _LARGEST)):
+        raise ValueError('"image_hw" must hold height and width')
+    seconds = numbers_of(object_of(document, "seconds"), PhotoSeconds._fields, 0, 1e9)
     report = ImageReport(
-        source=text_of(document, "source"),
-        key=key,
-        status=Status(document.get("status")),
-        image_hw=(whole_of(size, "height", 0, _LARGEST), whole_of(size, "width", 0, _LARGEST)),
-        people=whole_of(document, "people", 0, _LARGEST),
-        seconds=PhotoSeconds(
-            **{name: number_of(seconds, name, 0, 1e9) for name in PhotoSeconds.__slots__}
-        ),
-        reason=reason,
-        message=text_of(document, "message"),
-        files=tuple(_own_name(key, one) for one in list_of(document, "files", most=_MAX_FILES)),
-        attempts=whole_of(document, "attempts", 0, 1000),
-        photo=text_of(document, "photo", most=64),
+        source,
+        key,
+        Status(document.get("status")),
+        (height, width),
+        whole_of(document, "people", 0, _LARGEST),
+        PhotoSeconds._make(seconds),
+        reason,
+        message,
+        tuple([_own_name(key, name) for name in list_of(document, "files", most=_MAX_FILES)]),
+        whole_of(document, "attempts", 0, 1000),
+        photo,
     )
-    stamp = tuple(_read_stamp(one) for one in list_of(document, "input", most=100))
-    signature, run = (text_of(document, name, most=64) for name in ("signature", "run"))
+    stamp = tuple([_read_stamp(one) for one in list_of(document, "input", most=100)])
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
 
 
@@ -314,19 +325,22 @@ def _own_name(key: str, name: Any) -> str:
     """A file that a run may write for a photo: anything else would only harm others."""
     if not isinstance(name, str):
         raise ValueError('"files" must hold names')
-    parts_of(name)
-    if not is_result_of(key, name):
-        raise ValueError('"files" names a file that no run writes for this photo')
+    if not is_plain_result_of(key, name):
+        parts_of(name)
+        if not is_result_of(key, name):
+            raise ValueError('"files" names a file that no run writes for this photo')
     return name
 
 
 def _read_stamp(values: Any) -> FileStamp:
     if not isinstance(values, list) or len(values) != 3:
         raise ValueError('"input" must hold size, time and digest')
-    stamp = dict(zip(("size", "mtime_ns", "sha256"), values, strict=True))
-    size = whole_of(stamp, "size", GONE, _LARGEST)
-    mtime_ns = whole_of(stamp, "mtime_ns", -_LARGEST, _LARGEST)
-    return FileStamp(size, mtime_ns, text_of(stamp, "sha256", most=64))
+    size, mtime_ns, sha256 = values
+    if not (is_whole(size, GONE, _LARGEST) and is_whole(mtime_ns, -_LARGEST, _LARGEST)):
+        raise ValueError('"input" must hold whole numbers')
+    if not isinstance(sha256, str) or len(sha256) > 64:
+        raise ValueError('"input" must hold a digest')
+    return FileStamp(size, mtime_ns, sha256)
 
 
 def _read_start(document: Mapping[str, Any]) -> RunStart:

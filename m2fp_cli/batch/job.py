@@ -19,7 +19,7 @@ the last one written.
 ...     def signature(self) -> dict[str, str]:
 ...         return {"palette": self.palette}
 ...
-...     def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+...     def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
 ...         return (result_path(self.output, task.key),)
 ...
 ...     def targets(self, task: ImageTask) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class Job(Protocol):
         process of the command line: it must not import torch.
         """
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """Files whose change makes the photo's outputs stale; usually the photo alone."""
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:

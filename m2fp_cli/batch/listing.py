@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import json
 import os
 import shutil
@@ -34,7 +35,7 @@ from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
-from m2fp_cli.jsonio import parse_object, text_of, whole_of
+from m2fp_cli.jsonio import parse_object, texts_of, whole_of
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.remote.address import is_address, shown_place
 from m2fp_cli.storage.spool import Spool
@@ -42,6 +43,7 @@ from m2fp_cli.storage.tree import parts_of
 from m2fp_cli.terminal import displayable
 
 _LINE_BYTES = 1 << 16
+_LINES_AT_ONCE = 1000
 _SAMPLES, _SAMPLE_BYTES = 64, 4096
 _LARGEST = 2**63 - 1
 
@@ -160,22 +162,39 @@ class PhotoList:
         ``stored`` is left empty if none of them is in an object store.
         """
         seen = NameSet()
-        for line, place in self._lines(first, end):
-            try:
-                task = _read_line(line)
-                if not seen.add(task.key):
-                    raise ValueError(f'"key" {displayable(task.key)} is there twice')
-            except (ValueError, OutputError) as error:
-                raise UsageError(
-                    f"{self._shown}: the line at byte {place} is not one of m2fp scan "
-                    f"({error}); make the list again"
-                ) from error
-            if task.origin and not stored:
-                stored.append(True)
-            if len(os.fsencode(task.key)) <= room:
-                yield task
-            else:
-                failures.append(ScanFailure(task.where, "unsupported", TOO_DEEP))
+        lines = (task for task, _ in self._tasks_and_places(first, end))
+        while some := list(itertools.islice(lines, _LINES_AT_ONCE)):
+            if not seen.add_each([task.key for task in some]):
+                self._refuse_repeated(first, end)
+            for task in some:
+                if task.origin and not stored:
+                    stored.append(True)
+                if len(os.fsencode(task.key)) <= room:
+                    yield task
+                else:
+                    failures.append(ScanFailure(task.where, "unsupported", TOO_DEEP))
+
+    def _tasks_and_places(self, first: int, end: int) -> Iterator[tuple[ImageTask, int]]:
+        """The photos of some lines, each with the place of its line."""
+        place = first
+        try:
+            for line, place in self._lines(first, end):
+                yield _read_line(line), place
+        except (ValueError, OutputError) as error:
+            raise self._wrong(place, str(error)) from error
+
+    def _refuse_repeated(self, first: int, end: int) -> None:
+        """Read lines again, and name the one whose key is there twice."""
+        seen = NameSet()
+        for task, place in self._tasks_and_places(first, end):
+            if not seen.add(task.key):
+                raise self._wrong(place, f'"key" {displayable(task.key)} is there twice')
+
+    def _wrong(self, place: int, why: str) -> UsageError:
+        return UsageError(
+            f"{self._shown}: the line at byte {place} is not one of m2fp scan ({why}); make the "
+            "list again"
+        )
 
     def _lines(self, first: int, end: int) -> Iterator[tuple[bytes, int]]:
         """Lines that begin in a range of bytes and are not empty, each with its first byte's place.
@@ -183,15 +202,16 @@ class PhotoList:
         Raises:
             UsageError: a line has no end in sight.
         """
-        self.file.seek(max(0, first - 1))
+        place = max(0, first - 1)
+        self.file.seek(place)
         if first:
-            self._line()  # one that begins before; just its end if it is over there
-        while (place := self.file.tell()) < end and (line := self._line()):
+            place += len(self._line(place))  # one that begins before; its end if it is over there
+        while place < end and (line := self._line(place)):
             if content := line.rstrip(b"\r\n"):
                 yield content, place
+            place += len(line)
 
-    def _line(self) -> bytes:
-        place = self.file.tell()
+    def _line(self, place: int) -> bytes:
         line = self.file.readline(_LINE_BYTES)
         if len(line) == _LINE_BYTES:
             raise UsageError(f"{self._shown}: the line at byte {place} is too long")
@@ -206,7 +226,7 @@ def _read_line(line: bytes) -> ImageTask:
         OutputError: the key leads out of the output.
     """
     document = parse_object(line)
-    key, photo = text_of(document, "key"), text_of(document, "photo")
+    key, photo = texts_of(document, ("key", "photo"))
     parts_of(key)
     os.fsencode(key)
     if not (is_address(photo) or photo.startswith("/")) or "\0" in photo:

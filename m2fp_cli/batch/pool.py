@@ -26,7 +26,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
@@ -246,7 +246,7 @@ class Pool:
         held.move(held.stage)
         self._clock.learn(held.longest_seconds)
         self._deaths.see_progress()
-        report = replace(message.report, attempts=MAX_ATTEMPTS) if held.is_retry else message.report
+        report = message.report._replace(attempts=MAX_ATTEMPTS) if held.is_retry else message.report
         pid = member.process.pid or 0
         self._outcomes.append(Outcome(report, message.stamp, pid, message.resident_bytes))
         if member.has_grown(message.resident_bytes, self._limits.growth_bytes):
@@ -298,7 +298,7 @@ class Pool:
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         report = failed_report(held.task, error, Status.QUARANTINED)
         files = written_files(self._tree, self._task_again(held))
-        report = replace(report, attempts=MAX_ATTEMPTS, files=files)
+        report = report._replace(attempts=MAX_ATTEMPTS, files=files)
         self._outcomes.append(Outcome(report, stamp, pid))
         self._deaths.see_progress()
 

@@ -6,8 +6,8 @@ there and empty. Photos of such a folder are kept.
 
 from __future__ import annotations
 
+import functools
 import os
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +17,7 @@ from m2fp_cli.batch.history import History, find_manifests, read_history
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import forget
 from m2fp_cli.layout import JOBS
+from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -72,7 +73,7 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
     pruned = Pruned()
     with hold_output(tree):
         histories = {job: read_history(tree, job) for job in JOBS}
-        gone, pruned.absent = _find_gone(_sources(histories.values()))
+        gone, pruned.absent = _find_gone(histories.values())
         for job, history in histories.items():
             entries = [e for e in history.entries.each() if e.report.source in gone]
             stuck = _remove_files(tree, entries, histories.values(), pruned) if remove else set()
@@ -84,23 +85,20 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
     return pruned
 
 
-def _sources(histories: Iterable[History]) -> dict[str, str]:
-    """Every photo of the manifests, with its key."""
-    return {
-        entry.report.source: entry.report.key
-        for history in histories
-        for entry in history.entries.each()
-    }
-
-
-def _find_gone(sources: dict[str, str]) -> tuple[set[str], dict[str, int]]:
+def _find_gone(histories: Iterable[History]) -> tuple[NameSet, dict[str, int]]:
     """Photos that are not there, and the absent folders with their numbers of photos."""
-    missing: dict[Path, set[str]] = defaultdict(set)
-    for source, key in sources.items():
-        if _is_gone(source):
-            missing[_input_of(Path(source), key)].add(source)
-    absent = {str(root): len(some) for root, some in missing.items() if not _holds_anything(root)}
-    gone = {one for root, some in missing.items() if str(root) not in absent for one in some}
+    gone, missing = NameSet(), NameSet()
+    absent: dict[str, int] = {}
+    is_there = functools.cache(_holds_anything)
+    reports = (entry.report for history in histories for entry in history.entries.each())
+    for report in reports:
+        if not _is_gone(report.source) or not missing.add(report.source):
+            continue
+        root = _input_of(Path(report.source), report.key)
+        if is_there(root):
+            gone.add(report.source)
+        else:
+            absent[str(root)] = absent.get(str(root), 0) + 1
     return gone, absent
 
 
@@ -138,16 +136,16 @@ def _remove_files(
 ) -> set[str]:
     """Remove the files of photos; keys of those of which a file could not be removed."""
     going = {entry.report.source for entry in entries}
-    kept = {
+    kept = NameSet(
         name
         for history in histories
         for entry in history.entries.each()
         if entry.report.source not in going
         for name in entry.report.files
-    }
+    )
     stuck = set()
     for entry in entries:
-        for name in sorted(set(entry.report.files) - kept):
+        for name in sorted(name for name in {*entry.report.files} if name not in kept):
             if tree.remove(name):
                 pruned.removed.append(name)
                 tree.remove_empty_folders(name)

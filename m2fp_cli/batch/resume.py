@@ -6,12 +6,13 @@ files that m2fp did not write, is a conflict. Nothing of it is touched.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum
 
-from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.entries import KEYS_AT_ONCE, Entries, Entry
 from m2fp_cli.batch.history import History, signature_digest
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.report import ImageReport, Status, failed_report
@@ -107,9 +108,9 @@ class ResumePlan:
     def old_reports(self) -> Iterator[ImageReport]:
         """Reports of what is not worked on: up to date, or failed as before."""
         for entry in self.up_to_date:
-            yield replace(entry.report, status=Status.UP_TO_DATE, attempts=0)
+            yield entry.report._replace(status=Status.UP_TO_DATE, attempts=0)
         for entry in self.known_failures:
-            yield replace(entry.report, attempts=0)
+            yield entry.report._replace(attempts=0)
 
 
 def plan_resume(
@@ -128,18 +129,28 @@ def plan_resume(
         site: where photos and results are.
         rules: what an earlier run's outputs mean; None for the defaults.
     """
-    judge = _Judge(job, site, site.look, signature_digest(job.signature()), rules or ResumeRules())
+    signature = signature_digest(job.signature())
     plan = ResumePlan()
     others: Counter[str] = Counter()
-    for task in tasks:
-        entry = history.entries.get(task.key)
-        why = _decide(plan, judge, task, entry, is_claimed=history.is_claimed(task.key))
-        if why is Why.SETTINGS and entry is not None:
-            others[entry.signature] += 1
+    with site.looking() as look:
+        judge = _Judge(job, site, look, signature, rules or ResumeRules())
+        for task, entry in _with_entries(tasks, history.entries):
+            why = _decide(plan, judge, task, entry, is_claimed=history.is_claimed(task.key))
+            if why is Why.SETTINGS and entry is not None:
+                others[entry.signature] += 1
     if others:
         before = history.settings_of(others.most_common(1)[0][0])
         plan.settings_note = describe_difference(before, job.signature())
     return plan
+
+
+def _with_entries(
+    tasks: Iterable[ImageTask], entries: Entries
+) -> Iterator[tuple[ImageTask, Entry | None]]:
+    left = iter(tasks)
+    while some := list(itertools.islice(left, KEYS_AT_ONCE)):
+        found = entries.get_each([task.key for task in some])
+        yield from ((task, found.get(task.key)) for task in some)
 
 
 def _decide(
@@ -216,14 +227,14 @@ class _Judge:
             ConflictError: a file that it would write is there and was not written for it.
         """
         if self.rules.overwrite:
-            return replace(task, may_replace=None)
+            return task._replace(may_replace=None)
         own = () if entry is None else entry.report.files
         there = tuple(targets_that_exist(self.job, self.look, task))
         if is_claimed:
             own = (*own, *(name for name in there if self.look.has_file(name)))
         for name in there:
             refuse_foreign(self.look, name, own)
-        return replace(task, may_replace=own)
+        return task._replace(may_replace=own)
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""
@@ -251,7 +262,7 @@ class _Judge:
 
     def _is_same_input(self, task: ImageTask, entry: Entry, *, by_bytes: bool) -> bool:
         """Whether the files that the outputs were made from are what they were."""
-        if entry.report.source.rpartition("/")[2] != task.source.name:
+        if entry.report.source.rpartition("/")[2] != task.name:
             return False
         checksum = by_bytes or self.rules.checksum
         now = self.site.stamp(task, checksum=checksum)
@@ -260,7 +271,7 @@ class _Judge:
 
 def _keep(plan: ResumePlan, task: ImageTask, entry: Entry) -> None:
     if entry.report.source != task.where:
-        entry = replace(entry, report=replace(entry.report, source=task.where))
+        entry = entry._replace(report=entry.report._replace(source=task.where))
         plan.moved.append(entry)
     kept = plan.up_to_date if entry.report.status.is_good else plan.known_failures
     kept.append(entry)

@@ -398,7 +398,7 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRe
     is_same = old.stamp == outcome.stamp or is_same_stamp(old.stamp, outcome.stamp)
     stays = is_same or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return replace(report, files=tuple(dict.fromkeys((*old.report.files, *report.files))))
+        return report._replace(files=tuple(dict.fromkeys((*old.report.files, *report.files))))
     for name in set(old.report.files) - set(report.files):
         site.remove(name)
     return report

@@ -89,7 +89,8 @@ def name_photos(found: Iterable[FoundImage], *, output: Path | None) -> Scan:
         the photos; those that lie too deep for their results are failures.
     """
     names = _Names()
-    ordered = Spool(sorted_on_disk(names.watch(found), key=lambda image: image.order))
+    # All names are known when the first photo comes out: sorting takes them all in before.
+    ordered = sorted_on_disk(names.watch(found), key=lambda image: image.order)
     tasks: Spool[ImageTask] = Spool()
     failures: list[ScanFailure] = []
     notes: list[str] = []
@@ -102,7 +103,6 @@ def name_photos(found: Iterable[FoundImage], *, output: Path | None) -> Scan:
             tasks.append(make_task(image.source, named.key, image.stamp))
         else:
             failures.append(ScanFailure(image.source, "unsupported", TOO_DEEP))
-    ordered.close()
     return Scan(tasks, tuple(failures), tuple(notes))
 
 

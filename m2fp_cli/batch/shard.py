@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
+from m2fp_cli.storage.spool import Spool
 
 SHARDS_VARIABLE = "M2FP_SHARDS"
 
@@ -64,7 +65,7 @@ class Shard:
             return scan
         return replace(
             scan,
-            tasks=tuple(task for task in scan.tasks if self.holds(task.key)),
+            tasks=Spool(task for task in scan.tasks if self.holds(task.key)),
             failures=tuple(one for one in scan.failures if self.holds(str(one.source))),
         )
 

@@ -7,6 +7,7 @@ written, and notes a photo in the manifest only when the site says that its file
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 from m2fp_cli.batch.job import Job
@@ -15,6 +16,7 @@ from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.steady import SteadyLook
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -22,9 +24,8 @@ from m2fp_cli.terminal import displayable
 class Site(Protocol):
     """See the module's text; used by one thread, the run's."""
 
-    @property
-    def look(self) -> Look:
-        """What is in the output."""
+    def looking(self) -> AbstractContextManager[Look]:
+        """What is in the output, for one pass over all photos."""
 
     @property
     def shown(self) -> str:
@@ -88,10 +89,9 @@ class LocalSite:
         self._tree, self._job = tree, job
         self._outcomes: list[Outcome] = []
 
-    @property
-    def look(self) -> Look:
+    def looking(self) -> AbstractContextManager[Look]:
         """The output itself."""
-        return self._tree
+        return SteadyLook(self._tree)
 
     @property
     def shown(self) -> str:

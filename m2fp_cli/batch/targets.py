@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.tasks import ImageTask
@@ -42,7 +41,7 @@ def reclaim(job: Job, tree: OutputTree, task: ImageTask) -> ImageTask:
     if task.may_replace is None:
         return task
     there = (name for name in targets_that_exist(job, tree, task) if tree.has_file(name))
-    return replace(task, may_replace=tuple(dict.fromkeys((*task.may_replace, *there))))
+    return task._replace(may_replace=tuple(dict.fromkeys((*task.may_replace, *there))))
 
 
 def written_files(tree: OutputTree, task: ImageTask) -> tuple[str, ...]:

@@ -6,17 +6,17 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.storage.remote.address import is_address
 
 
-@dataclass(frozen=True)
-class ImageTask:
-    """One photo to parse; small, because it travels to a worker.
+class ImageTask(NamedTuple):
+    """One photo to parse; small, because it travels to a worker, and quick to make and to read.
 
     Attributes:
-        source: absolute path; may hold ``surrogateescape`` characters. Of a photo in an object
+        path: absolute path; may hold ``surrogateescape`` characters. Of a photo in an object
             store just its name, until it has been fetched.
         key: where the results go, see ``keys``; posix, relative, without suffix.
         may_replace: names of files in the output that may be replaced; None = all.
@@ -24,7 +24,7 @@ class ImageTask:
         origin: address of a photo in an object store; empty for a file.
     """
 
-    source: Path
+    path: str
     key: str
     may_replace: tuple[str, ...] | None = ()
     listed: FileStamp | None = None
@@ -33,14 +33,24 @@ class ImageTask:
     @property
     def where(self) -> str:
         """Where the photo is, for people, manifests and lists: its address, or its path."""
-        return self.origin or str(self.source)
+        return self.origin or self.path
+
+    @property
+    def source(self) -> Path:
+        """The path as an object, which takes longer to make than the file takes to be asked."""
+        return Path(self.path)
+
+    @property
+    def name(self) -> str:
+        """Last part of the path."""
+        return self.path.rpartition("/")[2]
 
 
 def make_task(where: str, key: str, listed: FileStamp | None = None) -> ImageTask:
     """The task of a photo, from what ``ImageTask.where`` said."""
     if is_address(where):
-        return ImageTask(Path(where.rpartition("/")[2]), key, listed=listed, origin=where)
-    return ImageTask(Path(where), key, listed=listed)
+        return ImageTask(where.rpartition("/")[2], key, listed=listed, origin=where)
+    return ImageTask(where, key, listed=listed)
 
 
 @dataclass(frozen=True)

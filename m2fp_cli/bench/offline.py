@@ -8,7 +8,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
@@ -123,7 +123,7 @@ def _tasks(sources: list[Path]) -> Iterator[ImageTask]:
     """Each photo again and again, under a key of its own every time."""
     for number in range(_MAX_PHOTOS // len(sources)):
         for index, source in enumerate(sources):
-            yield ImageTask(source.absolute(), f"{number:05d}/{index:03d}")
+            yield ImageTask(str(source.absolute()), f"{number:05d}/{index:03d}")
 
 
 class _WorkerUse:
@@ -184,7 +184,7 @@ class _Watch:
             raise EngineError("not even two photos were done in time; raise --budget")
         seconds = ends[-1] - ends[0]
         pixels = sum(report.image_hw[0] * report.image_hw[1] for report in reports)
-        times = [asdict(report.seconds) for report in reports]
+        times = [report.seconds._asdict() for report in reports]
         uses = self._workers.values()
         return OfflineFigures(
             workers=plan.workers,

@@ -284,7 +284,7 @@ class ClusterPool:
         else:
             report = failed_report(task, lost.error, Status.QUARANTINED)
             files = written_files(self._order.tree, again)
-            report = replace(report, attempts=MAX_ATTEMPTS, files=files)
+            report = report._replace(attempts=MAX_ATTEMPTS, files=files)
             stamp = stamp_files(self._order.job.depends_on(task), checksum=False)
             self._outcomes.append(Outcome(report, stamp, 0))
             self._deaths = 0
@@ -315,4 +315,4 @@ class ClusterPool:
 
 def _as_second(outcome: Outcome) -> Outcome:
     """The outcome of a photo that was tried a second time."""
-    return replace(outcome, report=replace(outcome.report, attempts=MAX_ATTEMPTS))
+    return replace(outcome, report=outcome.report._replace(attempts=MAX_ATTEMPTS))

@@ -6,7 +6,7 @@ import contextlib
 import json
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,7 +54,7 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="File of the page. [default: DIR/report.html]",
+            help="File of the page, or an address in a store. [default: DIR/report.html]",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -127,7 +127,7 @@ def make_report(
     Args:
         results: output of a parse.
         run_options: how the previews are made.
-        output: the page; ``report.html`` in ``results`` without it.
+        output: the page, or its address; ``report.html`` in ``results`` without it.
         photos: where the photos are now, if they were moved.
         preview: longer side of a photo in the page, in pixels; None chooses by their number.
         limit: most photos in the page; failures are all in it.
@@ -146,21 +146,19 @@ def make_report(
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.run import run_batch
     from m2fp_cli.jobs.preview import PreviewJob
-    from m2fp_cli.jobs.stored_report import StoredReport
+    from m2fp_cli.jobs.stored_report import StoredReport, page_address, put_page
     from m2fp_cli.render.report import PAGE_MARK
     from m2fp_cli.storage.remote.address import names_store
     from m2fp_cli.storage.tree import OutputTree
     from m2fp_cli.storage.writing import write_file
 
-    stored = None
+    stored, address = None, page_address(output)
     if names_store(results) and run_options.remote is not None:
         stored = StoredReport(run_options.remote, results, keep=output is None)
         results = stored.folder
     results = results.absolute()
     path = (output or results / REPORT_PAGE).absolute()
-    if names_store(path):
-        raise UsageError(f"{displayable(output or path)}: --output takes a file of this machine")
-    if path.is_dir():
+    if address is None and path.is_dir():
         raise UsageError(f"{displayable(path)} is a folder; give --output the name of a file")
     with OutputTree(results) as tree:
         history = read_history(tree)
@@ -180,6 +178,9 @@ def make_report(
     shown = str(path)
     if stored and output is None:
         shown = stored.put_page(page.encode("utf-8"), mark=PAGE_MARK)
+    elif address is not None and run_options.remote is not None:
+        bucket = run_options.remote.open_bucket(address)
+        shown = put_page(bucket, address, page.encode("utf-8"), PAGE_MARK)
     else:
         write_file(path, page.encode("utf-8"), mark=PAGE_MARK)
     progress.say(f"{displayable(shown)}: {len(page) / 1e6:.1f} MB, open it in a browser")
@@ -263,7 +264,7 @@ def parse_facts(history: History) -> ParseFacts:
     from m2fp_cli.batch.report import PhotoSeconds
     from m2fp_cli.render.report import ParseFacts, StageTime
 
-    sums = {stage.name: 0.0 for stage in fields(PhotoSeconds)}
+    sums = dict.fromkeys(PhotoSeconds._fields, 0.0)
     photos = 0
     for entry in history.entries.each():
         if entry.report.status.is_good:

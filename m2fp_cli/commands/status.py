@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,9 +16,10 @@ from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, JOBS
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import displayable, say, say_lines, say_pieces
 
 if TYPE_CHECKING:
+    from m2fp_cli.batch.report import ImageReport
     from m2fp_cli.batch.slices import SliceStatus
     from m2fp_cli.storage.tree import OutputTree
 
@@ -38,7 +39,7 @@ class JobStatus:
         quarantined: photos over which a process died or hung twice.
         left: photos that the latest run (of each shard) has not come to.
         reasons: number of failed and quarantined photos by reason.
-        failures: source, status, reason and message of each of them, by source.
+        failures: source, status, reason and message of each of them, by source; a ``Spool``.
         slices: how far the slices of lists have come.
     """
 
@@ -48,28 +49,30 @@ class JobStatus:
     quarantined: int
     left: int
     reasons: dict[str, int]
-    failures: list[dict[str, str]]
+    failures: Sequence[dict[str, str]]
     slices: list[SliceStatus]
 
-    def as_json(self) -> dict[str, Any]:
-        """The record as ``--json`` prints it."""
+    def json_text(self) -> Iterator[str]:
+        """The record as ``--json`` prints it, in pieces that need no memory for all failures."""
         document = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return document | {"slices": [one.as_json() for one in self.slices]}
+        del document["failures"]
+        document["slices"] = [one.as_json() for one in self.slices]
+        yield json.dumps(document)[:-1] + ', "failures": ['
+        for number, failure in enumerate(self.failures):
+            yield (", " if number else "") + json.dumps(failure)
+        yield "]}"
 
-    def lines(self) -> list[str]:
+    def lines(self) -> Iterator[str]:
         """The record for a person."""
         counts = [f"{self.done} done"]
         for name in ("failed", "quarantined", "left"):
             if count := getattr(self, name):
                 counts.append(f"{count} {name}")  # noqa: PERF401 - clearer than two loops
-        lines = [f"{self.job}: {', '.join(counts)}"]
-        lines += [f"  {one.line()}" for one in self.slices]
-        lines += [f"  {count} {reason}" for reason, count in sorted(self.reasons.items())]
-        lines += [
-            f"  {one['status']} {displayable(one['source'])}: {one['message']}"
-            for one in self.failures
-        ]
-        return lines
+        yield f"{self.job}: {', '.join(counts)}"
+        yield from (f"  {one.line()}" for one in self.slices)
+        yield from (f"  {count} {reason}" for reason, count in sorted(self.reasons.items()))
+        for one in self.failures:
+            yield f"  {one['status']} {displayable(one['source'])}: {one['message']}"
 
 
 def status(
@@ -120,15 +123,24 @@ def status(
             "of one"
         )
     if as_json:
-        jobs = {one.job: one.as_json() for one in found}
-        document = {"output": shown_place(output), "running": holder, "jobs": jobs}
-        say(json.dumps({**document, **({"pruned": asdict(pruned)} if prune else {})}))
+        document: dict[str, Any] = {"output": shown_place(output), "running": holder}
+        if prune:
+            document["pruned"] = asdict(pruned)
+        say_pieces(_json_text(document, found))
         return
-    lines = pruned.lines() if prune else []
-    lines += [line for one in found for line in one.lines()]
+    say_lines(pruned.lines() if prune else ())
+    say_lines(line for one in found for line in one.lines())
     if holder:
-        lines.append(f"a run is going on: {holder}")
-    say("\n".join(lines))
+        say(f"a run is going on: {holder}")
+
+
+def _json_text(document: dict[str, Any], found: list[JobStatus]) -> Iterator[str]:
+    """A document with the jobs added to it."""
+    yield json.dumps(document)[:-1] + ', "jobs": {'
+    for number, one in enumerate(found):
+        yield f"{', ' if number else ''}{json.dumps(one.job)}: "
+        yield from one.json_text()
+    yield "}}"
 
 
 @contextlib.contextmanager
@@ -169,28 +181,30 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     from m2fp_cli.batch.history import read_history
     from m2fp_cli.batch.report import Status
     from m2fp_cli.batch.slices import read_slices
+    from m2fp_cli.storage.spool import Spool, sorted_on_disk
 
     history = read_history(tree, job)
     if history.is_empty:
         return None
-    failed = (entry.report for entry in history.entries.each(failed_only=True))
-    bad = sorted(failed, key=lambda report: report.source)
-    quarantined = sum(report.status is Status.QUARANTINED for report in bad)
+    bad = (entry.report for entry in history.entries.each(failed_only=True))
+    failures = Spool(sorted_on_disk(map(_failure, bad), key=lambda failure: failure["source"]))
+    quarantined = sum(failure["status"] == Status.QUARANTINED.value for failure in failures)
     return JobStatus(
         job=job,
-        done=len(history.entries) - len(bad),
-        failed=len(bad) - quarantined,
+        done=len(history.entries) - len(failures),
+        failed=len(failures) - quarantined,
         quarantined=quarantined,
         left=history.left(),
-        reasons=dict(sorted(Counter(report.reason for report in bad).items())),
-        failures=[
-            {
-                "source": report.source,
-                "status": report.status.value,
-                "reason": report.reason,
-                "message": report.message,
-            }
-            for report in bad
-        ],
+        reasons=dict(sorted(Counter(failure["reason"] for failure in failures).items())),
+        failures=failures,
         slices=read_slices(tree, job, history),
     )
+
+
+def _failure(report: ImageReport) -> dict[str, str]:
+    return {
+        "source": report.source,
+        "status": report.status.value,
+        "reason": report.reason,
+        "message": report.message,
+    }

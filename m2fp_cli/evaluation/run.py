@@ -49,7 +49,7 @@ def judge_photos(
 
 
 def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:
-    task = ImageTask(photo.photo, photo.name)
+    task = ImageTask(str(photo.photo), photo.name)
     try:
         truth = read_truth(photo, source.labels)
         started = time.perf_counter()
@@ -61,7 +61,7 @@ def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:
             error = ImageError("out_of_memory", "does not fit into memory")
         return failed_report(task, error)
     return ImageReport(
-        str(task.source),
+        task.path,
         task.key,
         Status.DONE,
         image_hw=result.image_hw,

@@ -67,12 +67,12 @@ class ColorizeJob:
             "formats": f"{settings.color_map_format},{settings.overlay_format}",
         }
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """The result, and the photo where it is painted on."""
-        needed = (task.source,) if self.settings.needs_photo else ()
+        needed = (task.path,) if self.settings.needs_photo else ()
         if self.results is None:
             photo = self.photo_of(task)
-            return (task.source, photo) if photo and self.settings.needs_photo else (task.source,)
+            return (task.path, photo) if photo and self.settings.needs_photo else (task.path,)
         return (*(self.results / name for name in result_names(task.key)), *needed)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:

@@ -62,14 +62,14 @@ def _tasks(tree: OutputTree, look: Look, folder: Path, photos: Path | None) -> I
     entries = read_history(tree).entries
     for key in sorted_on_disk(_result_keys(look)):
         entry = entries.get(key)
-        task = ImageTask(result_path(folder, key), key)
+        task = ImageTask(str(result_path(folder, key)), key)
         name = None
         if entry is not None:
             listed = entry.stamp[0] if entry.stamp else None
             task = make_task(entry.report.source, key, listed)
-            name = task.source.name
+            name = task.name
         moved = None if photos is None else find_photo(photos, key, name)
-        yield ImageTask(moved, key) if moved else task
+        yield ImageTask(str(moved), key) if moved else task
 
 
 def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:

@@ -91,9 +91,9 @@ class ExportJob:
             said["label set"] = f"{settings.mapping.name} {settings.mapping.fingerprint()}"
         return said
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """The photo and its result."""
-        return task.source, result_path(self.results, task.key)
+        return task.path, result_path(self.results, task.key)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
         """The record, and what it says was written: how many people there are is not known yet."""
@@ -176,7 +176,7 @@ class ExportWorker:
         """Write the record, which says what belongs to the photo, and the files, together."""
         started = time.perf_counter()
         encoded, loaded, folder = computed.encoded, computed.loaded, self._job.format_name
-        source = (PurePosixPath(task.key).parent / task.source.name).as_posix()
+        source = (PurePosixPath(task.key).parent / task.name).as_posix()
         record = {
             "name": loaded.photo.name,
             "source": source,

@@ -235,4 +235,4 @@ def _stamp_of(task: ImageTask) -> Stamp:
     """A photo as it is now, or as its store listed it."""
     if task.origin:
         return (task.listed or FileStamp(GONE, 0),)
-    return stamp_files((task.source,), checksum=False)
+    return stamp_files((task.path,), checksum=False)

@@ -114,9 +114,9 @@ class ParseJob:
         mapping = self.settings.mapping
         return {"label set": f"{mapping.name} {mapping.fingerprint()}"} if mapping else {}
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """The photo alone."""
-        return (task.source,)
+        return (task.path,)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
         """A file in each folder; a photo's masks and cut-outs have a folder of their own."""
@@ -208,7 +208,7 @@ class ParseWorker:
     def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
         model, settings = self._job.model, self._job.settings
         return Provenance(
-            source=(PurePosixPath(task.key).parent / task.source.name).as_posix(),
+            source=(PurePosixPath(task.key).parent / task.name).as_posix(),
             bytes=photo.size,
             sha256=photo.sha256,
             orientation=photo.orientation,

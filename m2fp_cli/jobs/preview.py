@@ -41,10 +41,10 @@ class PreviewJob:
         """What decides the content of a preview."""
         return {"preview": PREVIEW_VERSION, "side": str(self.side)}
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """The photo, its result and its composites."""
         names = (*result_names(task.key), *composite_names(task.key))
-        return (task.source, *(self.results / name for name in names))
+        return (task.path, *(self.results / name for name in names))
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
         """The preview."""

@@ -6,9 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from m2fp_cli.batch.remote.remote import Remote
-from m2fp_cli.errors import OutputError
+from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import REPORT_PAGE, preview_name
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.remote.address import StoreAddress, parse_address
+from m2fp_cli.storage.remote.objects import Bucket
 from m2fp_cli.terminal import displayable
 
 
@@ -56,26 +58,43 @@ class StoredReport:
             self._mirror.fetch_all(map(preview_name, keys))
 
     def put_page(self, page: bytes, *, mark: bytes) -> str:
-        """Put the page; its address.
+        """Put the page into the output; its address, see ``put_page``."""
+        return put_page(self._mirror.bucket, self._mirror.address.below(REPORT_PAGE), page, mark)
 
-        Args:
-            page: the file.
-            mark: what is in every page of ours, and in no other file.
 
-        Raises:
-            OutputError: another's file is in its place.
-            M2fpError: the store does not take it.
-        """
-        name = self._mirror.name_in_bucket(REPORT_PAGE)
-        address = str(self._mirror.address.below(REPORT_PAGE))
-        there = self._mirror.bucket.read(name)
-        if there is not None and mark not in there[0]:
-            raise OutputError(
-                f"{displayable(address)} is there already and m2fp did not write it; remove it or "
-                "give --output a file of this machine"
-            )
-        if there is None:
-            self._mirror.bucket.put_new(name, page)
-        else:
-            self._mirror.bucket.put(name, page)
-        return address
+def page_address(output: Path | None) -> StoreAddress | None:
+    """The object that a page is to be put as; None if it is to be a file.
+
+    Raises:
+        UsageError: the address names no object.
+    """
+    address = None if output is None else parse_address(output)
+    if address is not None and not address.name:
+        raise UsageError(f"{address} is a whole bucket; give --output the name of an object in it")
+    return address
+
+
+def put_page(bucket: Bucket, address: StoreAddress, page: bytes, mark: bytes) -> str:
+    """Put a page; its address.
+
+    Args:
+        bucket: of the address.
+        address: where to.
+        page: the file.
+        mark: what is in every page of ours, and in no other file.
+
+    Raises:
+        OutputError: another's file is in its place.
+        M2fpError: the store does not take it.
+    """
+    there = bucket.read(address.name)
+    if there is not None and mark not in there[0]:
+        raise OutputError(
+            f"{displayable(str(address))} is there already and m2fp did not write it; remove it or "
+            "give --output another name"
+        )
+    if there is None:
+        bucket.put_new(address.name, page)
+    else:
+        bucket.put(address.name, page)
+    return str(address)

@@ -100,9 +100,9 @@ class FittingJob:
             "format": settings.picture_format,
         }
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """The photo and its result."""
-        return task.source, result_path(self.results, task.key)
+        return task.path, result_path(self.results, task.key)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
         """The composite and its record."""
@@ -205,7 +205,7 @@ class FittingWorker:
 
         started = time.perf_counter()
         done, photo, fmt = computed.done, computed.photo, self._job.settings.picture_format
-        source = (PurePosixPath(task.key).parent / task.source.name).as_posix()
+        source = (PurePosixPath(task.key).parent / task.name).as_posix()
         document: dict[str, Any] = to_document(source, done.people)
         text = json.dumps(document, separators=(",", ":"), sort_keys=True)
         pixels, profile = done.image_bgr, None

@@ -209,13 +209,19 @@ def _argmax_rows(
     value: FloatArray,
 ) -> None:
     """Row by row: interpolate every plane's row and keep the highest."""
-    mixed = np.empty(wide.shape[2], dtype=np.float32)
+    width = wide.shape[2]
+    line, best = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    chosen = np.empty(width, dtype=np.int32)  # as wide as float32: chosen with the same vectors
     for y in range(index.shape[1]):
-        best, chosen = value[y], number[y]
         best[:] = np.float32(-3.0e38)
+        chosen[:] = 0
         for plane in range(wide.shape[0]):
-            interpolate_row(wide[plane], index, weight, y, mixed)
-            for x in range(wide.shape[2]):
-                higher = mixed[x] > best[x]
-                best[x] = mixed[x] if higher else best[x]
-                chosen[x] = np.uint8(plane) if higher else chosen[x]
+            upper, lower, upper_weight, lower_weight = row_pair(wide[plane], index, weight, y, line)
+            for x in range(width):
+                mixed = upper_weight * upper[x] + lower_weight * lower[x]
+                higher = mixed > best[x]
+                best[x] = mixed if higher else best[x]
+                chosen[x] = np.int32(plane) if higher else chosen[x]
+        number_row, value_row = number[y], value[y]
+        for x in range(width):
+            number_row[x], value_row[x] = np.uint8(chosen[x]), best[x]

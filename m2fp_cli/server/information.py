@@ -15,7 +15,7 @@ from m2fp_cli.server.messages import Introduced, Wardrobe
 from m2fp_cli.server.metrics import MEDIA_TYPE, Metrics
 from m2fp_cli.server.pool import ServicePool
 from m2fp_cli.server.problem import Problem
-from m2fp_cli.tryon.kinds import KIND_NAMES
+from m2fp_cli.tryon.kinds import COLORED_KINDS, KIND_NAMES
 from m2fp_cli.version import __version__
 
 _ANSWER_SECONDS = 2.0  # for a worker to say that it is there
@@ -68,7 +68,12 @@ class InformationRoutes:
             {"name": one.name, "kind": one.kind, "thumbnail": f"/accessories/{one.name}.webp"}
             for one in self._wardrobe().accessories
         ]
-        return JSONResponse({"kinds": list(KIND_NAMES), "accessories": found})
+        document = {
+            "kinds": list(KIND_NAMES),
+            "colored_kinds": list(COLORED_KINDS),
+            "accessories": found,
+        }
+        return JSONResponse(document)
 
     async def thumbnail(self, request: Request) -> Response:
         """``GET /accessories/{name}.webp``: looked up in a list, never in a folder."""

@@ -89,6 +89,7 @@ def describe_schemas() -> dict[str, Any]:
         ),
         "Accessories": _object(
             kinds={"type": "array", "items": text},
+            colored_kinds={"type": "array", "items": text},
             accessories={
                 "type": "array",
                 "items": _object(name=text, kind=text, thumbnail=text),

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from m2fp_cli.errors import OutputError
 
@@ -30,6 +30,14 @@ class NameSet:
         """Keep a name; whether it was not kept before."""
         with as_index_error():
             return self._opened().execute(_INSERT, (os.fsencode(name),)).rowcount > 0
+
+    def add_each(self, names: Collection[str]) -> bool:
+        """Keep some names, faster than one by one; whether all are new, and each there once."""
+        with as_index_error():
+            index = self._opened()
+            before = index.total_changes
+            index.executemany(_INSERT, [(os.fsencode(name),) for name in names])
+            return index.total_changes - before == len(names)
 
     def __contains__(self, name: str) -> bool:
         """Whether a name is kept."""
@@ -67,6 +75,9 @@ def open_index(*statements: str) -> sqlite3.Connection:
             index.execute(f"PRAGMA {pragma}")
         for statement in statements:
             index.execute(statement)
+        # One transaction for ever: at the end of each, SQLite counts the pages that wait to be
+        # written, and a million rows, each in its own, take ten times as long.
+        index.execute("BEGIN")
     return index
 
 

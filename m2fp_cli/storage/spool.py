@@ -121,11 +121,16 @@ class Spool(Sequence[Record], Generic[Record]):
                 end += len(data)
                 self._offsets.append(end)
         except OSError as error:
-            raise OutputError(
-                f"cannot write to the temporary folder {tempfile.gettempdir()}: {error}; make room "
-                "there, or set TMPDIR to another folder"
-            ) from error
+            raise no_room(error) from error
         self._tail.clear()
+
+
+def no_room(error: OSError) -> OutputError:
+    """What to say when a temporary file cannot be written."""
+    return OutputError(
+        f"cannot write to the temporary folder {tempfile.gettempdir()}: {error}; make room there, "
+        "or set TMPDIR to another folder"
+    )
 
 
 def sorted_on_disk(

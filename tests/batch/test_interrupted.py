@@ -96,6 +96,7 @@ def kill_and_resume(folder: Path, rounds: int, photos: int, seed: int) -> int:
     return killed
 
 
+@pytest.mark.slow
 def test_a_run_killed_three_times_ends_as_if_it_had_not_been(tmp_path):
     assert kill_and_resume(tmp_path, rounds=3, photos=60, seed=4) > 0
 

@@ -30,7 +30,7 @@ def read(path: Path, shard: Shard | None = None, rules: ScanRules | None = None)
 
 
 def numbered(count: int) -> list[ImageTask]:
-    return [ImageTask(Path(f"/p/{'x' * (n % 7)}{n}.jpg"), f"{n}") for n in range(count)]
+    return [ImageTask(f"/p/{'x' * (n % 7)}{n}.jpg", f"{n}") for n in range(count)]
 
 
 def line_of(**values: object) -> str:
@@ -107,6 +107,7 @@ def test_plain_paths_are_named_as_on_the_command_line(tmp_path, monkeypatch):
     ("lines", "message"),
     [
         ([line_of(), line_of()], '"key" a is there twice'),
+        ([line_of(key=f"k{n % 2400}") for n in range(2500)], '"key" k0 is there twice'),
         ([line_of(), line_of(key="../../etc/a")], "at byte 34"),
         ([line_of(), '{"photo": "/p/b.jpg", "k'], "not valid JSON"),
         ([line_of(photo="a.jpg")], "absolute path"),
@@ -116,7 +117,18 @@ def test_plain_paths_are_named_as_on_the_command_line(tmp_path, monkeypatch):
         ([line_of(), "/p/b.jpg"], "not valid JSON"),
         ([line_of(key="a" * 70_000)], "too long"),
     ],
-    ids=["twice", "upwards", "torn", "relative", "nul", "surrogate", "size", "mixed", "endless"],
+    ids=[
+        "twice",
+        "twice later",
+        "upwards",
+        "torn",
+        "relative",
+        "nul",
+        "surrogate",
+        "size",
+        "mixed",
+        "endless",
+    ],
 )
 def test_a_wrong_line_is_named(tmp_path, lines, message):
     path = tmp_path / "photos.jsonl"

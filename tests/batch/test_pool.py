@@ -51,7 +51,7 @@ class Trial:
     def run(self, limits: PoolLimits = PATIENT) -> list[ImageReport]:
         plan = PoolPlan(self.workers, 1, "as a test wants")
         pool = Pool(self.job, plan, limits, self.switch, self.notes.append, OutputTree(self.output))
-        tasks = [ImageTask(path, path.stem) for path in self.photos]
+        tasks = [ImageTask(str(path), path.stem) for path in self.photos]
         outcomes = [one for one in pool.run(tasks) if isinstance(one, Outcome)]
         return [one.report for one in outcomes]
 
@@ -106,6 +106,7 @@ def test_who_kills_its_process_twice_is_quarantined_and_nobody_else(tmp_path):
     assert messages["0004"] == "its process ended with exit code 3"
 
 
+@pytest.mark.slow
 def test_a_photo_that_hangs_is_killed_twice_and_quarantined(tmp_path):
     reports = Trial(tmp_path, ["ok", "hang-load", "ok"]).run(PoolLimits(photo_seconds=3.0))
     assert by_name(reports)["0001"] == ("quarantined", "timeout", 2)
@@ -160,6 +161,7 @@ def test_a_full_disk_ends_the_run_at_once(tmp_path):
     assert len(tree_of(trial.output)) < 20
 
 
+@pytest.mark.slow
 def test_a_worker_whose_memory_grows_is_replaced(tmp_path):
     # With three photos in hand the fifth, the last that warms up, is measured with seven at most;
     # two more exceed the limit, so the ninth at the latest leaves the twelfth to another worker.

@@ -55,7 +55,7 @@ class Past:
         self, rerun: Rerun = Rerun.CHANGED, *, checksum: bool = False, overwrite: bool = False
     ) -> ResumePlan:
         history = history_with(self.entry)
-        task, rules = ImageTask(self.photo, "a"), ResumeRules(rerun, checksum, overwrite)
+        task, rules = ImageTask(str(self.photo), "a"), ResumeRules(rerun, checksum, overwrite)
         with OutputTree(self.job.output) as tree:
             return plan_resume([task], history, self.job, LocalSite(tree, self.job), rules)
 
@@ -196,7 +196,7 @@ def test_own_files_may_be_replaced_and_no_others(done):
 def test_the_line_counts_the_reasons(done, tmp_path):
     done.job = replace(done.job, setting="two")
     (tmp_path / "b.jpg").touch()
-    tasks = [ImageTask(done.photo, "a"), ImageTask(tmp_path / "b.jpg", "b")]
+    tasks = [ImageTask(str(done.photo), "a"), ImageTask(str(tmp_path / "b.jpg"), "b")]
     history = history_with(done.entry)
     with OutputTree(done.job.output) as tree:
         plan = plan_resume(tasks, history, done.job, LocalSite(tree, done.job))

@@ -14,7 +14,7 @@ def shards(count: int) -> list[Shard]:
 
 
 def test_every_photo_belongs_to_exactly_one_shard_and_shares_are_fair():
-    tasks = tuple(ImageTask(Path(f"/p/{n}.jpg"), f"{n}\udcff") for n in range(4000))
+    tasks = tuple(ImageTask(f"/p/{n}.jpg", f"{n}\udcff") for n in range(4000))
     failures = (ScanFailure(Path("/p/locked"), "unreadable", "may not be read"),)
     parts = [shard.of(Scan(tasks, failures)) for shard in shards(4)]
     assert sorted(task.key for part in parts for task in part.tasks) == sorted(

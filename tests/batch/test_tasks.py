@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 from collections import deque
-from pathlib import Path
 
 from m2fp_cli.batch.tasks import ImageTask, read_ahead
 
-ONE, TWO, THREE = (ImageTask(Path(name), name) for name in "abc")
+ONE, TWO, THREE = (ImageTask(name, name) for name in "abc")
 
 
 def test_no_more_is_read_than_is_wanted():

@@ -249,7 +249,7 @@ def test_a_drain_finishes_what_was_begun(tmp_path):
         order = PoolOrder(job, 40, None, None, PoolLimits(), switch, lambda _: None, tree)
         outcomes = []
         for one in ClusterPool(FakeCluster(places=1), order).run(
-            ImageTask(path, path.stem) for path in photos
+            ImageTask(str(path), path.stem) for path in photos
         ):
             if isinstance(one, Outcome):
                 outcomes.append(one)

@@ -23,6 +23,7 @@ def stored(path, **changes):
     return path
 
 
+@pytest.mark.slow
 def test_single_photos_of_asked_for_sizes(m2fp, tiny_model, tmp_path):
     answer = m2fp(
         *(

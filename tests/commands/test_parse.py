@@ -279,6 +279,7 @@ def test_an_edited_configuration_is_another_setting(tmp_path, m2fp, tiny_model):
 # ---------------------------------------------------------------------------------- the process
 
 
+@pytest.mark.slow
 def test_the_command_line_never_imports_torch(tmp_path, tiny_model):
     write_photo(tmp_path / "p" / "a.jpg")
     program = (

@@ -46,6 +46,7 @@ def test_a_photo_a_line_with_the_key_of_its_results(photos, m2fp):
     assert m2fp("scan", photos, "-q").err == ""
 
 
+@pytest.mark.slow
 def test_a_list_gives_the_same_results_as_its_folder(photos, tmp_path, m2fp, monkeypatch):
     lines = m2fp("scan", photos, "-r").out
     (tmp_path / "photos.jsonl").write_text(lines)
@@ -57,6 +58,7 @@ def test_a_list_gives_the_same_results_as_its_folder(photos, tmp_path, m2fp, mon
     assert "3 photos: 3 up to date" in again.err
 
 
+@pytest.mark.slow
 def test_slices_of_colorize_parse_and_paint_their_own_photos(photos, tmp_path, m2fp):
     (tmp_path / "photos.jsonl").write_text(m2fp("scan", photos, "-r").out)
     out = tmp_path / "out"

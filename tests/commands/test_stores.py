@@ -86,6 +86,8 @@ def test_the_page_is_made_there_or_here(store, tmp_path):
     page = tmp_path / "page.html"
     assert run("report", OUT, "-o", page, "-q").exit_code == 0
     assert store.names("out") == before  # only read
+    assert run("report", OUT, "-o", f"s3://{BUCKET}/pages/one.html", "-q").exit_code == 0
+    assert len(store.read("pages/one.html")) == pytest.approx(page.stat().st_size, rel=0.1)
     assert run("report", OUT, "-q").exit_code == 0
     assert b"broken" in store.read("out/report.html")
     assert len(store.read("out/report.html")) == pytest.approx(page.stat().st_size, rel=0.1)
@@ -124,6 +126,8 @@ def test_what_runs_have_written_is_not_taken_for_photos(store):
     ("arguments", "said"),
     [
         (("status", OUT, "--prune"), "--prune"),
+        (("report", OUT, "-o", f"s3://{BUCKET}"), "whole bucket"),
+        (("parse", f"s3://{BUCKET}/in", "-o", OUT, "--checksum", "--model", "starter"), "by their"),
         (("colorize", f"s3://{BUCKET}/in", "-o", OUT), "parse into a store first"),
         (("bench", f"s3://{BUCKET}/in"), "is in an object store"),
         (("parse", f"s3://{BUCKET}/in", "photos", "-o", OUT), "not both at once"),

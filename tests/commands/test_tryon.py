@@ -36,7 +36,7 @@ def parsed(tmp_path):
 
 def run_job(photo, out, **settings):
     worker = FittingJob(out, out, FittingSettings(**settings)).build_worker(1)
-    task = ImageTask(photo, "anna")
+    task = ImageTask(str(photo), "anna")
     return worker.save(task, worker.compute(task, worker.load(task)))
 
 

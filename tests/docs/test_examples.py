@@ -110,6 +110,7 @@ def test_python_names_exist(block):
             assert {keyword.arg for keyword in call.keywords} <= set(taken), call.func.id
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("fork_server")
 @pytest.mark.parametrize("block", PYTHON, ids=name_of)
 def test_python_runs(block, tiny_model, tmp_path, monkeypatch):

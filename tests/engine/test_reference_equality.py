@@ -153,6 +153,7 @@ def test_the_starter_gives_the_reference_result():
     assert_same(ours.parse(photo), reference.parse(photo))
 
 
+@pytest.mark.slow
 def test_published_size_agrees():
     # Half of its own input size: a quarter of the work, 100 instances all the same.
     document = published_document() | {"preprocessor": {"min_size": 320, "max_size": 640}}

@@ -49,7 +49,7 @@ def export_all(tmp_path, name="comfyui", **settings):
     wanted = find_format(name)
     job = ExportJob(output, output, name, ExportSettings(people=wanted.people, **settings))
     tasks = tuple(
-        ImageTask(tmp_path / "photos" / f"{key}.png", key, job.targets(ImageTask(output, key)))
+        ImageTask(f"{tmp_path}/photos/{key}.png", key, job.targets(ImageTask("", key)))
         for key in ("a", "sub/b")
     )
     return job, tasks

@@ -21,7 +21,7 @@ from tests.support.parsed_tree import FACE, make_tree
 
 sync_api = pytest.importorskip("playwright.sync_api")
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)]
 
 
 @pytest.fixture(scope="module")

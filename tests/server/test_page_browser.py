@@ -18,7 +18,7 @@ from tests.support.chromium import CHROMIUM, WHY_NOT, chromium
 from tests.support.service_process import EXAMPLES, serving, two_people
 
 sync_api = pytest.importorskip("playwright.sync_api")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason=WHY_NOT)]
 PATIENCE = 120_000  # milliseconds; a first parse on a busy machine
 
 

@@ -87,6 +87,7 @@ def test_a_worker_past_the_deadline_is_killed(make_pool, trap):
     assert submit(pool, "ok")[0].result(60)
 
 
+@pytest.mark.slow
 def test_what_waits_too_long_is_given_up(make_pool):
     pool = make_pool(seconds=1.0)
     first, second, third = submit(pool, "sleep 0.8", "sleep 0.8", "ok")
@@ -160,6 +161,7 @@ def test_a_worker_that_grows_is_replaced(make_pool):
     assert pool.figures().deaths == 0
 
 
+@pytest.mark.slow
 def test_killed_at_random_it_goes_on(make_pool):
     pool = make_pool(workers=2, queue=100)
     futures = submit(pool, *["sleep 0.05"] * 40)
@@ -184,6 +186,7 @@ def test_a_model_that_cannot_be_loaded_ends_the_pool(make_pool):
         pool.submit(request())
 
 
+@pytest.mark.slow
 def test_workers_that_die_at_the_start_end_the_pool(make_pool):
     pool = make_pool(boot="crash")
     with pytest.raises(PoolClosedError):

@@ -21,6 +21,7 @@ from m2fp_cli.records.document import read_document
 from tests.support.scripted_service import FORM, form
 from tests.support.service_process import EXAMPLES, serving, two_people
 
+pytestmark = pytest.mark.slow
 PHOTO = (EXAMPLES / "astronaut.jpg").read_bytes()
 JPEG = {"Content-Type": "image/jpeg"}
 

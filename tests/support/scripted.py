@@ -55,8 +55,8 @@ class ScriptedJob:
     def signature(self) -> dict[str, str]:
         return {"setting": self.setting}
 
-    def depends_on(self, task: ImageTask) -> tuple[Path, ...]:
-        return (task.source,)
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
+        return (task.path,)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
         return (f"labels/{task.key}.png", f"results/{task.key}.json")

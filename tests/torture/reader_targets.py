@@ -117,7 +117,7 @@ def _manifests(folder: Path, _model: Path) -> Reader:
             history.left()
             shown = io.StringIO()
             say("\n".join(status.lines() if status else []), stream=shown)
-            json.dumps(status.as_json() if status else {})
+            json.loads("".join(status.json_text() if status else ["{}"]))
             raw = shown.getvalue().replace("\n", "")
             assert raw.isprintable(), f"status prints {raw!r}"
         written_files(output)

@@ -45,7 +45,7 @@ class Courier:
             files = outcome.report.files
             for name in files:
                 self._mirror.drop(name)
-            self._ready.append(replace(outcome, report=replace(outcome.report, files=())))
+            self._ready.append(replace(outcome, report=outcome.report._replace(files=())))
             return
         self._under_way += 1
         self._threads.submit(self._put_or_fail, outcome, may_replace)
@@ -87,8 +87,8 @@ class Courier:
         except TargetError as error:
             reason = "conflict" if isinstance(error, ConflictError) else "unwritable"
             failed = ImageError(reason, str(error))
-            report = replace(
-                outcome.report, status=Status.FAILED, reason=reason, message=str(failed), files=()
+            report = outcome.report._replace(
+                status=Status.FAILED, reason=reason, message=str(failed), files=()
             )
             come = replace(outcome, report=report)
         except M2fpError as error:

@@ -12,7 +12,7 @@ import queue
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from m2fp_cli.batch.job import Job
@@ -153,9 +153,9 @@ class Fetcher:
     def _hold(self, task: ImageTask) -> _Held:
         self._number += 1
         held = _Held(task, _size_of(task), self._folder / f"{self._number}", [])
-        path = held.folder / task.source if task.origin else task.source
-        local = replace(task, source=path)
-        for file in dict.fromkeys(self._job.depends_on(local)):
+        path = held.folder / task.path if task.origin else task.source
+        local = task._replace(path=str(path))
+        for file in dict.fromkeys(map(Path, self._job.depends_on(local))):
             for mirror in self._mirrors:
                 if file.is_relative_to(mirror.folder):
                     name = file.relative_to(mirror.folder).as_posix()
@@ -195,22 +195,22 @@ class Fetcher:
         """
         task = held.task
         if task.origin:
-            task = replace(task, source=self._fetch_photo(held))
+            task = task._replace(path=str(self._fetch_photo(held)))
         for mirror, name in held.copies:
             mirror.fetch(name)
         return self._for_worker(task)
 
     def _for_worker(self, task: ImageTask) -> ImageTask:
-        return task if self._keep_own else replace(task, may_replace=())
+        return task if self._keep_own else task._replace(may_replace=())
 
     def _fetch_photo(self, held: _Held) -> Path:
         task = held.task
         address = parse_address(task.origin)
-        if address is None or len(os.fsencode(task.source)) > _LONGEST_NAME:
+        if address is None or len(os.fsencode(task.path)) > _LONGEST_NAME:
             raise ImageError("unsupported", "has a name that is too long for a file")
         if held.size > MAX_FILE_BYTES:
             raise ImageError("too_large", f"is larger than {MAX_FILE_BYTES / 2**20:.4g} MB")
-        path = held.folder / task.source
+        path = held.folder / task.path
         with as_spool_error(path):
             held.folder.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)

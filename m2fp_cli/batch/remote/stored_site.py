@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.manifest import ManifestWriter
@@ -21,6 +23,7 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.layout import OUTPUT_FOLDERS, export_record_name, preview_name
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.steady import SteadyLook
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -70,10 +73,11 @@ class StoredSite:
         self._publisher: Publisher | None = None
         self._local: list[Outcome] = []
 
-    @property
-    def look(self) -> Look:
-        """The output."""
-        return self._tree if self._output is None else self._output.mirror.listing
+    def looking(self) -> AbstractContextManager[Look]:
+        """The output, or what its store listed."""
+        if self._output is None:
+            return SteadyLook(self._tree)
+        return contextlib.nullcontext(self._output.mirror.listing)
 
     @property
     def shown(self) -> str:
@@ -100,7 +104,7 @@ class StoredSite:
     def stamp(self, task: ImageTask, *, checksum: bool) -> Stamp:
         """The files that the outputs of a photo are made from, as the store listed them."""
         stamps = []
-        for path in self._job.depends_on(task):
+        for path in map(Path, self._job.depends_on(task)):
             if task.origin and path == task.source:
                 stamps.append(task.listed or FileStamp(GONE, 0))
                 continue

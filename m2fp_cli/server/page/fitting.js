@@ -7,15 +7,15 @@ import { onLanguage, sentence, text } from "/page/language.js";
 import { loadImage, paint, pixelsOf, place, view } from "/page/picture.js";
 
 const EVERYONE = 0;
-const COLORED = ["hair", "top", "bottom", "shoes"]; // kinds that may be a colour
 const COLORS = ["#7a1f3d", "#c8553d", "#e0a526", "#2f6b4f", "#1f3a5f", "#5b4b8a", "#f4f1ea", "#17171c"];
 let kinds = [];
+let coloredKinds = []; // those that may be a color
 let accessories = [];
 let wearer = EVERYONE;
 const ownPictures = new Map(); // kind -> [{ file, address }]
 
 export const setAccessories = (document) => {
-  ({ kinds, accessories } = document);
+  ({ kinds, colored_kinds: coloredKinds, accessories } = document);
   listWardrobe();
 };
 const peopleOf = (photo) => photo.block.people.map(({ id }) => id).filter((id) => id);
@@ -165,7 +165,7 @@ const rowOf = (photo, kind) => {
     [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], kind === "top" ? "fabric" : ""));
   const own = (ownPictures.get(kind) ?? []).map(({ file, address }) =>
     itemButton(photo, kind, file, file.name, [make("img", { src: address, alt: "" })]));
-  const colors = COLORED.includes(kind) ? [...COLORS.map((color) => plainColor(photo, kind, color)), colorButton(photo, kind)] : [];
+  const colors = coloredKinds.includes(kind) ? [...COLORS.map((color) => plainColor(photo, kind, color)), colorButton(photo, kind)] : [];
   const row = make("div", { className: "items" }, ...shipped, ...own, ...colors, ownButton(photo, kind));
   row.dataset.kind = kind;
   return make("section", {}, make("h2", {}, text(kind) ?? kind), row);

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 SCHEMES = ("s3", "gs", "az")
+_BEGINNINGS = tuple(f"{scheme}://" for scheme in SCHEMES)
 _FIRST_PARTS = frozenset(f"{scheme}:" for scheme in SCHEMES)
 # A path object has made one slash of the two.
 _ADDRESS = re.compile(rf"({'|'.join(SCHEMES)}):/{{1,2}}([^/]+)(?:/(.*))?", re.DOTALL)
@@ -44,7 +45,7 @@ class StoreAddress:
 
 def is_address(text: str) -> bool:
     """Whether a text is an address in a store, and not a path; for what a manifest or list says."""
-    return text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES))
+    return text.startswith(_BEGINNINGS)
 
 
 def parse_address(text: str | os.PathLike[str]) -> StoreAddress | None:

@@ -24,28 +24,37 @@ class KindLine:
     Attributes:
         name: of the kind, of its file here, and of its option.
         help: help of its option.
+        colored: whether a plain color is enough: what is worn already takes it.
     """
 
     name: str
     help: str
+    colored: bool = False
 
 
 KINDS = (
     KindLine("hat", f"Hat: a {_PICTURE}."),
-    KindLine("hair", "Hair: a color such as #6b3a22, or a name such as copper."),
+    KindLine("hair", "Hair: a color such as #6b3a22, or a name such as copper.", colored=True),
     KindLine("glasses", f"Glasses: a {_PICTURE}."),
     KindLine("earrings", f"Earrings: a {_PICTURE}."),
     KindLine("necklace", f"Necklace: a {_PICTURE}."),
-    KindLine("top", "Top: a garment's or a fabric's picture, a name, or a color such as #7a1f3d."),
     KindLine(
-        "bottom", "Trousers or skirt: a fabric's picture, a name, or a color such as #20304a."
+        "top",
+        "Top: a garment's or a fabric's picture, a name, or a color such as #7a1f3d.",
+        colored=True,
     ),
-    KindLine("shoes", "Shoes: a color such as #a01830, or a picture of it."),
+    KindLine(
+        "bottom",
+        "Trousers or skirt: a fabric's picture, a name, or a color such as #20304a.",
+        colored=True,
+    ),
+    KindLine("shoes", "Shoes: a color such as #a01830, or a picture of it.", colored=True),
 )
 """In the order of the options. People are dressed in the reverse order, a hat comes last; what
 needs no face comes before all that is placed on a head."""
 
 KIND_NAMES = tuple(line.name for line in KINDS)
+COLORED_KINDS = tuple(line.name for line in KINDS if line.colored)
 
 
 def kind_of(name: str) -> HeadKind | BodyKind:

@@ -242,6 +242,7 @@ def wait_for(store: ObjectStore, name: str) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with_at_once(store, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     for number in range(8):
@@ -259,6 +260,7 @@ def test_a_killed_run_is_gone_on_with_at_once(store, tmp_path, monkeypatch):
     assert parse().summary() == "0 done, 10 up to date"
 
 
+@pytest.mark.slow
 def test_a_stopped_run_puts_what_is_in_work_and_leaves_no_lock(store):
     for number in range(8):
         store.put(f"in/{number}.jpg", "sleep 0.4")
