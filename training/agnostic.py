@@ -5,9 +5,9 @@
 Photos are those that no training learned from, parsed as ``m2fp masks`` parses them. For each
 category a photo counts whose annotated garment has at least 1 % of its pixels. The annotated
 garment is every pixel with a label of the category; what is annotated as a dress but begins below
-a top is a skirt, and what ends above trousers is a top. Photos of even places in the list judge;
-those of odd ones are there to look at while rules are made. Those whose annotation is seen to be
-wrong are in ``wrong_annotations.tsv``; a second figure leaves them out.
+a top is a skirt, and what ends above trousers is a top. Photos whose number over 8 is odd judge;
+the others are there to look at while rules are made. Those whose annotation is seen to be wrong are
+in ``wrong_annotations.tsv``; a second figure leaves them out.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import say
 from m2fp_cli.training.dataset import IGNORE, find_names, split_names
 
-PARTS = {"judge": 0, "tune": 1, "all": None}  # place in the list of held-out photos modulo 2
+PARTS = {"judge": 1, "tune": 0, "all": None}  # numbers of held-out photos, over 8, modulo 2
 MEASURED = ("upper", "lower", "dress", "full")
 BESIDE = 0.25  # area of a top or trousers over that of a dress, from which on they count
 WORN = 0.01  # share of a photo from which on a garment counts
@@ -125,7 +125,7 @@ def read_photos(
     parser = HumanParser(model)
     names = split_names(find_names(data))[1]
     place = PARTS[part]
-    chosen = names if place is None else names[place::2]
+    chosen = [name for name in names if place is None or int(name) // 8 % 2 == place]
     for name in chosen[:most]:
         photo = decode_image(read_bytes(data / "photos" / f"{name}.jpg")).image_bgr
         truth = decode_map(read_bytes(data / "labels" / f"{name}.png")).astype(np.uint8)
