@@ -13,8 +13,15 @@ _ARMS = ("Left-arm", "Right-arm")
 _LEGS = ("Left-leg", "Right-leg")
 _CHEST = ("Torso-skin",)
 
-ALWAYS_KEPT = ("Face", "Hair", "Hat", "Sunglasses", "Glove", "Left-shoe", "Right-shoe", "Bag")
-"""Labels that no mask touches; hands, bare feet and other people come on top of them."""
+SHOES = ("Left-shoe", "Right-shoe")
+"""Kept, but for the shaft of a boot where the leg is painted.
+
+No mask touches face, glasses, gloves, bags, hands, feet and other people either; hair and hats only
+along the edge of the old clothes.
+"""
+
+BEHIND_A_HEM = (*_LEGS, "Socks")
+"""What is kept where it is not near the hem of the old clothes."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +30,9 @@ class Category:
 
     Attributes:
         clothes: labels that must be covered entirely, since they show what was worn.
-        skin: labels that are painted anew, since the new garment may end elsewhere.
-        kept: labels that stay as they are, beside ``ALWAYS_KEPT``.
+        skin: labels that are painted anew, since the new garment may end elsewhere: skin, and the
+            scarf or stockings in its place, which networks confuse with a collar or with leggings.
+        kept: labels that stay as they are, beside the head, hands, feet and shoes.
         beside: the person's other clothes; a rule may reach into them.
         instead: category that is meant where a person wears next to none of ``clothes``; or empty.
         least: share of a person from which on that counts as worn: a shirt may show between lapels,
@@ -41,13 +49,13 @@ class Category:
 
 CATEGORIES = {
     "upper": Category(
-        _TOPS, (*_ARMS, *_CHEST), (*_LEGS, "Socks", "Scarf"), ("Pants", "Skirt", "Belt")
+        _TOPS, (*_ARMS, *_CHEST, "Scarf"), (*_LEGS, "Socks"), ("Pants", "Skirt", "Belt")
     ),
     "lower": Category(
-        _BOTTOMS, _LEGS, (*_ARMS, *_CHEST, "Socks", "Scarf"), ("UpperClothes", "Coat")
+        _BOTTOMS, (*_LEGS, "Socks"), (*_ARMS, *_CHEST, "Scarf"), ("UpperClothes", "Coat")
     ),
     "dress": Category(
-        (*_TOPS, *_BOTTOMS), (*_ARMS, *_CHEST, *_LEGS), ("Socks", "Scarf"), ()
+        (*_TOPS, *_BOTTOMS), (*_ARMS, *_CHEST, *_LEGS, "Socks", "Scarf"), (), ()
     ),
     "inner": Category(
         ("UpperClothes",), _CHEST, (*_ARMS, *_LEGS, "Socks", "Scarf", "Coat"),

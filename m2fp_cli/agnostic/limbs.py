@@ -15,6 +15,9 @@ from m2fp_cli.tryon.figure import SKIN, TOPS, Figure
 # fingertip (Vitruvius; 0.105 and 0.108 of the stature in Drillis and Contini's tables of 1966).
 _HAND = 1.1  # from the fingertip, with some of the wrist
 _FOOT = 0.75  # from the toes of a foot without a shoe up to the ankle
+_HANDS = 2
+_BOOT = 1.6  # a shoe that goes higher has a shaft; a low one that is seen from above does not
+_SHOE = 0.9  # from the sole up to the ankle, with a low heel
 _ONLY_A_HAND = 1.3  # a piece of arm no longer than this is a hand that a sleeve leaves free
 _SHOULDER_DOWN, _SHOULDER_OUT = 0.95, 1.05  # from the middle of a face to the shoulders
 _SHOULDER_REACH = 2.0  # farther from a shoulder than this, an end of an arm is not the upper one
@@ -79,10 +82,10 @@ def find_hands(figure: Figure) -> BoolArray:
     face = face_height(figure)
     step = max(1, int(face / _DETAIL))
     body = _Body.of(figure, face, step)
-    for arm in arms:
-        small = _shrunk(arm, step)
-        found = body.hands_of(small, _shrunk(gloves, step))
-        hands |= _enlarged(found, small, arm, step)
+    small = [_shrunk(arm, step) for arm in arms]
+    found = body.hands_of(small, _shrunk(gloves, step))
+    for arm, shrunk, hand in zip(arms, small, found, strict=True):
+        hands |= _enlarged(hand, shrunk, arm, step)
     return hands
 
 
@@ -111,6 +114,18 @@ def find_bare_feet(figure: Figure) -> BoolArray:
     return feet
 
 
+def find_shod_feet(figure: Figure) -> BoolArray:
+    """Shoes up to the ankle, (h, w) bool: what is higher is the shaft of a boot.
+
+    Stockings and tight trousers are easily taken for such a shaft, and new trousers cover it.
+    """
+    shoes, face = figure.mask("Left-shoe", "Right-shoe"), face_height(figure)
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(shoes.astype(np.uint8))
+    top, height = stats[:, cv2.CC_STAT_TOP], stats[:, cv2.CC_STAT_HEIGHT]
+    ankle = top + np.where(height > _BOOT * face, height - _SHOE * face, 0)
+    return np.asarray(shoes & (np.arange(shoes.shape[0])[:, None] >= ankle[pieces]))
+
+
 @dataclass(frozen=True, eq=False)
 class _Body:
     """What tells the two ends of an arm apart, at the size limbs are measured at."""
@@ -125,22 +140,33 @@ class _Body:
         unit = face / step
         return cls(unit, _shoulders(figure, unit, step), clothes)
 
-    def hands_of(self, arm: BoolArray, gloves: BoolArray) -> BoolArray:
-        """The hands among the pieces of one side's arm."""
+    def hands_of(self, arms: list[BoolArray], gloves: BoolArray) -> list[BoolArray]:
+        """The hands among the pieces of both arms, one array for each arm.
+
+        There are two at most, at the pieces that reach farthest from the shoulders: another piece
+        is skin between a sleeve and a watch, or a patch on a shoulder that is taken for skin.
+        Pieces of either arm count together, since networks mix up sides.
+        """
+        pieces = [(i, piece) for i, arm in enumerate(arms) for piece in self._large_pieces(arm)]
+        pieces.sort(key=lambda each: self._reach(each[1]), reverse=True)
+        found = [np.zeros(arm.shape, np.bool_) for arm in arms]
+        for i, piece in pieces[:_HANDS]:
+            if not _touch(piece, gloves, 0.3 * self.face):
+                found[i] |= self._hand_of(piece)
+        return found
+
+    def _large_pieces(self, arm: BoolArray) -> list[BoolArray]:
         count, pieces, stats, _ = cv2.connectedComponentsWithStats(
             arm.astype(np.uint8), connectivity=8
         )
-        large = [
-            i
-            for i in range(1, count)
-            if stats[i, cv2.CC_STAT_AREA] >= _SMALLEST * self.face * self.face
-        ]
-        found = np.zeros(arm.shape, np.bool_)
-        for number in large:
-            piece = pieces == number
-            if not _touch(piece, gloves, 0.3 * self.face):
-                found |= self._hand_of(piece)
-        return found
+        least = _SMALLEST * self.face * self.face
+        return [pieces == i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
+
+    def _reach(self, piece: BoolArray) -> float:
+        """How far from the nearer shoulder a piece goes."""
+        xy = np.argwhere(piece)[:, None, ::-1]
+        apart = np.linalg.norm(xy - self.shoulders_xy, axis=2).min(axis=1)
+        return float(apart.max())
 
     def _hand_of(self, piece: BoolArray) -> BoolArray:
         ends = find_ends(piece)

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from m2fp_cli.agnostic.categories import ALWAYS_KEPT, CATEGORIES, Category, find_category
-from m2fp_cli.agnostic.limbs import find_bare_feet, find_hands
-from m2fp_cli.agnostic.rules import PERSON_HEIGHT, Regions, filled, find_rule
+from m2fp_cli.agnostic.categories import BEHIND_A_HEM, CATEGORIES, SHOES, Category, find_category
+from m2fp_cli.agnostic.limbs import face_height, find_bare_feet, find_hands, find_shod_feet
+from m2fp_cli.agnostic.pieces import find_strays
+from m2fp_cli.agnostic.rules import PERSON_HEIGHT, SEAM, Regions, filled, find_rule
 from m2fp_cli.arrays import BoolArray, ByteArray
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult, Person
-from m2fp_cli.tryon.figure import Figure, build_figure
+from m2fp_cli.tryon.figure import FACE, Figure, build_figure
 from m2fp_cli.tryon.morphology import dilate, erode
 
 _MARGIN = 170.0  # around the person, in pixels of a person 864 high: no rule reaches further
@@ -27,6 +28,10 @@ _GAP_RADIUS, _GAP_EDGE = 14.0, 4.0
 # photos that the starter never saw, the worst tenth of masks then covers 90 % of the old top
 # instead of 80; 2 % more of the other clothes is painted.
 _CLAIM_SCORE = 0.4
+# Hair and hat end less surely than a face; CatVTON's blur goes as far into them.
+_NARROW_SEAM = 6.0
+_FACE_RIM = 0.03  # heights of a face, also into a collar: labels are a pixel or two off
+_FACE_MARGIN = 0.35  # heights of a face: a chin and a neck have no edge between them
 
 
 @dataclass(frozen=True)
@@ -108,6 +113,21 @@ class AgnosticMask:
     category: str
 
 
+@dataclass(frozen=True, eq=False)
+class _Ends:
+    """Where limbs end, (h, w) bool each; feet only where the leg above them is painted."""
+
+    hands: BoolArray
+    feet: BoolArray
+
+    @classmethod
+    def of(cls, figure: Figure, category: Category) -> _Ends:
+        feet = np.zeros(figure.label_map.shape, np.bool_)
+        if "Left-leg" in category.skin:
+            feet = find_bare_feet(figure) | find_shod_feet(figure)
+        return cls(find_hands(figure), feet)
+
+
 def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) -> AgnosticMask:
     """The mask of one person of a photo; all 0 where nothing of the category is seen.
 
@@ -123,15 +143,15 @@ def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) ->
     window = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
     figure = build_figure(result, person, window)
     name = _worn(figure, settings.category)
-    hands = _hands_and_feet(figure, CATEGORIES[name])
-    regions = _regions(figure, CATEGORIES[name], hands, _claimed(result, figure, name), scale)
+    ends = _Ends.of(figure, CATEGORIES[name])
+    regions = _regions(figure, CATEGORIES[name], ends, _claimed(result, figure, name), scale)
     full = AgnosticMask(
         np.zeros(result.image_hw, np.uint8),
         np.zeros(result.image_hw, np.bool_),
         np.zeros(result.image_hw, np.bool_),
         name,
     )
-    full.base[figure.window], full.hands[figure.window] = regions.base, hands
+    full.base[figure.window], full.hands[figure.window] = regions.base, ends.hands | ends.feet
     if regions.base.any():
         painted = find_rule(settings.rule)(regions)
         painted = dilate(painted, grow) if grow > 0 else erode(painted, -grow)
@@ -149,15 +169,6 @@ def _worn(figure: Figure, name: str) -> str:
     return name if is_worn else category.instead or name
 
 
-def _hands_and_feet(figure: Figure, category: Category) -> BoolArray:
-    found = np.zeros(figure.label_map.shape, np.bool_)
-    if "Left-arm" in category.skin:
-        found |= find_hands(figure)
-    if "Left-leg" in category.skin:
-        found |= find_bare_feet(figure)
-    return found
-
-
 def _claimed(result: ParsingResult, figure: Figure, name: str) -> BoolArray:
     """Other clothes of the person that the network's own instances also take for the old ones."""
     category = CATEGORIES[name]
@@ -172,13 +183,27 @@ def _claimed(result: ParsingResult, figure: Figure, name: str) -> BoolArray:
 
 
 def _regions(
-    figure: Figure, category: Category, hands: BoolArray, claimed: BoolArray, scale: float
+    figure: Figure, category: Category, ends: _Ends, claimed: BoolArray, scale: float
 ) -> Regions:
     clothes = figure.mask(*category.clothes) | claimed
-    kept = figure.other_people | figure.mask(*ALWAYS_KEPT, *category.kept) | hands
-    base = (clothes | figure.mask(*category.skin)) & ~kept
-    beside = figure.mask(*category.beside) & ~claimed
-    return Regions(clothes & ~kept, base, kept | _gaps(figure, scale), beside, scale)
+    clothes |= find_strays(figure.mask(*category.beside), clothes)
+    narrow, seam = (dilate(clothes, width * scale) for width in (_NARROW_SEAM, SEAM))
+    paints_legs = "Left-leg" in category.skin
+    behind = figure.mask(*BEHIND_A_HEM)
+    skin = figure.mask(*category.skin, *(SHOES if paints_legs else ()))
+    kept = ends.hands | ends.feet | figure.other_people | _around_face(figure, clothes)
+    kept |= figure.mask("Glove", "Bag") | (figure.mask("Hair", "Hat") & ~narrow)
+    kept |= figure.mask(*category.kept, *(() if paints_legs else SHOES)) & ~(behind & seam)
+    base = (clothes | skin) & ~kept
+    beside = figure.mask(*category.beside) & ~clothes
+    hands = ends.hands & ("Left-arm" in category.skin)
+    return Regions(base, kept | _gaps(figure, scale), beside, seam, hands, scale)
+
+
+def _around_face(figure: Figure, clothes: BoolArray) -> BoolArray:
+    """The face and a margin, which goes no further into clothes than labels are unsure."""
+    face, high = figure.mask(*FACE), face_height(figure)
+    return dilate(face, _FACE_RIM * high) | (dilate(face, _FACE_MARGIN * high) & ~clothes)
 
 
 def _gaps(figure: Figure, scale: float) -> BoolArray:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2fp_cli.agnostic.limbs import distance_inside, face_height, find_bare_feet, find_hands
+from m2fp_cli.agnostic.limbs import (
+    distance_inside,
+    face_height,
+    find_bare_feet,
+    find_hands,
+    find_shod_feet,
+)
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.figure import build_figure
 from tests.support.dressed import FACE, draw_dressed, dressed_result, label_mask
@@ -60,6 +66,22 @@ def test_a_gloved_hand_costs_no_more_of_the_arm():
     labels = draw_dressed(extra=(glove,))
     hands = find_hands(figure_of(labels))
     assert (hands[:, 160:] == label_mask(labels, "Glove")[:, 160:]).all()
+
+
+def test_of_three_pieces_of_arm_the_one_at_the_shoulder_has_no_hand():
+    patch = ("Right-arm", ((30, 80), (46, 80), (46, 96), (30, 96)))
+    hands = find_hands(figure_of(draw_dressed(extra=(*SLEEVES, patch))))
+    assert not hands[: 12 + 120].any()
+    assert hands[12 + 220, 150 + 86]
+    assert hands[12 + 220, 150 - 86]
+
+
+def test_a_low_shoe_is_all_foot_and_a_boot_is_one_up_to_the_ankle():
+    boot = ("Left-shoe", ((12, 300), (35, 300), (45, 392), (10, 392)))
+    feet = find_shod_feet(figure_of(draw_dressed(extra=(boot,))))
+    assert feet[12 + 375, 150 - 25]
+    assert feet[12 + 380, 150 + 25]
+    assert not feet[: 12 + 350].any()
 
 
 def test_only_legs_without_shoes_end_in_feet():

@@ -63,6 +63,51 @@ def test_rules_go_from_narrow_to_wide():
     assert np.count_nonzero(mask_of(rule="hull")) < np.count_nonzero(loose)
 
 
+def test_stockings_are_painted_with_trousers_and_a_scarf_with_a_top():
+    stocking = ("Socks", ((10, 290), (36, 290), (34, 350), (12, 350)))
+    scarf = ("Scarf", ((-20, 76), (20, 76), (16, 110), (-16, 110)))
+    labels = draw_dressed(extra=(stocking, scarf))
+    assert mask_of(labels, "lower")[label_mask(labels, "Socks")].all()
+    assert mask_of(labels, "upper")[12 + 90 : 12 + 110, 150].all()
+    assert not mask_of(labels, "upper")[label_mask(labels, "Socks")].any()
+
+
+def test_the_shaft_of_a_boot_is_painted_and_its_foot_is_not():
+    boots = tuple(
+        (f"{side}-shoe", ((s * 12, 290), (s * 35, 290), (s * 45, 392), (s * 10, 392)))
+        for side, s in (("Left", 1), ("Right", -1))
+    )
+    labels = draw_dressed(extra=boots)
+    mask, shoes = mask_of(labels, "lower"), label_mask(labels, "Left-shoe", "Right-shoe")
+    assert mask[shoes & (np.arange(420)[:, None] < 12 + 340)].all()
+    assert not mask[shoes & (np.arange(420)[:, None] > 12 + 360)].any()
+    assert not mask_of(labels, "upper")[shoes].any()
+
+
+def test_a_small_piece_of_other_clothes_at_the_old_ones_is_one_of_them():
+    flap = ("Coat", ((-60, 230), (-41, 230), (-41, 262), (-60, 262)))
+    labels = draw_dressed(extra=(flap,))
+    assert mask_of(labels, "lower")[label_mask(labels, "Coat")].all()
+    assert not mask_of(labels, "lower")[12 + 80 : 12 + 150, 150].any()
+
+
+def test_the_neck_below_the_chin_stays_and_a_collar_is_covered():
+    collar = ("UpperClothes", ((-10, 56), (10, 56), (16, 74), (-16, 74)))
+    open_neck, closed = mask_of(), mask_of(draw_dressed(extra=(collar,)))
+    assert open_neck[12 + 55, 150] == 0
+    assert open_neck[12 + 71, 150] == 255
+    assert closed[12 + 57, 150] == 255
+    assert not closed[label_mask(LABELS, "Face")].any()
+
+
+def test_a_sleeve_that_the_parse_misses_is_covered_up_to_the_hand():
+    gap = ("Background", ((44, 84), (58, 84), (92, 200), (76, 204)))
+    labels = draw_dressed(extra=(gap,))
+    mask = mask_of(labels)
+    assert mask[12 + 150, 150 + 72] == 255
+    assert not mask[label_mask(labels, "Left-arm")].any()
+
+
 def test_other_people_stay():
     people = (LABELS > 0).astype(np.uint16)
     people[60:300, 215:260] = 2
