@@ -124,7 +124,7 @@ def _build_accessory(
 ) -> Accessory:
     """An accessory from its picture and what is stated beside it; ``path`` is for errors."""
     kind, bgra = kind_of(kind_name), _decode_bgra(data, path)
-    if isinstance(kind, HeadKind) and not (bgra[..., 3] > VISIBLE_ALPHA).any():
+    if not (bgra[..., 3] > VISIBLE_ALPHA).any():  # it would be worn as black
         raise UsageError(f"{displayable(path)}: is fully transparent; use another picture")
     stated = document.get("kind", kind_name)
     if stated != kind_name:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.catalog import find_accessory, list_accessories, load_accessory
+from m2fp_cli.tryon.catalog import find_accessory, list_accessories, load_accessory, load_item
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds import KIND_NAMES
 from tests.support.picture_bytes import png_chunk, png_ihdr, png_of
@@ -101,9 +101,18 @@ def test_no_picture_and_no_content_are_said(tmp_path):
     (tmp_path / "hat.png").write_bytes(b"no picture")
     with pytest.raises(UsageError, match="is not a picture in a known format"):
         load_accessory(str(tmp_path / "hat.png"), "hat")
+
+
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_a_picture_in_which_nothing_is_visible_is_not_worn_as_black(tmp_path, kind):
     clear = save_png(tmp_path / "clear.png", np.zeros((50, 50, 4), np.uint8))
-    with pytest.raises(UsageError, match="transparent"):
-        load_accessory(clear, "hat")
+    with pytest.raises(UsageError, match=r"clear\.png: is fully transparent"):
+        load_item(clear, kind)
+
+
+def test_an_empty_color_is_named():
+    with pytest.raises(UsageError, match=r"^an empty text is not a color for hair"):
+        load_item("", "hair")
 
 
 def test_a_wrong_name_is_answered_with_those_of_its_kind():
