@@ -1,4 +1,4 @@
-"""What ``--help`` prints: options in groups, examples at the end.
+"""What all commands share: a look at their words, and help with groups and examples.
 
 Typer's own grouped help needs rich's markup, which takes 0.4 s to import; this one is plain text.
 """
@@ -9,7 +9,9 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
-from m2fp_cli.errors import M2fpError
+from m2fp_cli.errors import M2fpError, UsageError
+from m2fp_cli.storage.remote.address import names_no_bucket
+from m2fp_cli.terminal import displayable
 
 INPUT = "Input and output"
 WEAR = "What to wear"
@@ -25,6 +27,19 @@ PANELS = (INPUT, WEAR, MEASURE, CONTENT, MASK, SPEED, FAILURES, ACCESS, MESSAGES
 
 class HelpCommand(TyperCommand):
     """A command whose help has its options in groups and its epilog, the examples, as it stands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words of the command line.
+
+        Raises:
+            UsageError: an address in an object store has no bucket.
+        """
+        for word in args:
+            value = word.partition("=")[2] if word.startswith("--") else word
+            if names_no_bucket(value):
+                raise UsageError(f"{displayable(value)} names no bucket: s3://BUCKET/FOLDER")
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """``[OPTIONS]`` and the arguments, in brackets where they may be left out."""

@@ -127,6 +127,9 @@ def test_what_runs_have_written_is_not_taken_for_photos(store):
     [
         (("status", OUT, "--prune"), "--prune"),
         (("report", OUT, "-o", f"s3://{BUCKET}"), "whole bucket"),
+        (("parse", "photos", "-o", "s3:///out"), "names no bucket"),
+        (("parse", "s3://"), "names no bucket"),
+        (("export", OUT, "--to", "coco", "--output=gs:///x"), "names no bucket"),
         (("parse", f"s3://{BUCKET}/in", "-o", OUT, "--checksum", "--model", "starter"), "by their"),
         (("colorize", f"s3://{BUCKET}/in", "-o", OUT), "parse into a store first"),
         (("bench", f"s3://{BUCKET}/in"), "is in an object store"),

@@ -11,6 +11,7 @@ SCHEMES = ("s3", "gs", "az")
 _BEGINNINGS = tuple(f"{scheme}://" for scheme in SCHEMES)
 _FIRST_PARTS = frozenset(f"{scheme}:" for scheme in SCHEMES)
 # A path object has made one slash of the two.
+_WITHOUT_BUCKET = re.compile(rf"({'|'.join(SCHEMES)})://(/.*)?", re.DOTALL)
 _ADDRESS = re.compile(rf"({'|'.join(SCHEMES)}):/{{1,2}}([^/]+)(?:/(.*))?", re.DOTALL)
 
 
@@ -58,6 +59,15 @@ def parse_address(text: str | os.PathLike[str]) -> StoreAddress | None:
     if found is None:
         return None
     return StoreAddress(found[1], found[2], (found[3] or "").strip("/"))
+
+
+def names_no_bucket(text: str) -> bool:
+    """Whether a text is an address without a bucket, such as ``s3:///out``.
+
+    A script with an empty variable, ``s3://$BUCKET/out``, gives one. As a path it would have one
+    slash and look like the bucket ``out``.
+    """
+    return _WITHOUT_BUCKET.fullmatch(text) is not None
 
 
 def names_store(path: PurePath) -> bool:
