@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numba
 import torch
 from torch import Tensor
 
@@ -54,7 +55,7 @@ def _max_pool_rows(source: Any, target: Any, start: int, stop: int) -> None:
                 store(pixel, c, _largest(above, here, below))
 
 
-@compiled
+@numba.njit(nogil=True, fastmath=True, error_model="numpy")
 def _largest(a: Any, b: Any, c: Any) -> Any:
     larger = a if a > b else b
     return larger if larger > c else c
