@@ -17,6 +17,8 @@ from m2fp_cli.batch.switch import StopSwitch
 from tests.support.outputs import history_of
 from tests.support.scripted import tree_of, write_photos
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -96,12 +98,10 @@ def kill_and_resume(folder: Path, rounds: int, photos: int, seed: int) -> int:
     return killed
 
 
-@pytest.mark.slow
 def test_a_run_killed_three_times_ends_as_if_it_had_not_been(tmp_path):
     assert kill_and_resume(tmp_path, rounds=3, photos=60, seed=4) > 0
 
 
-@pytest.mark.slow
 def test_a_run_killed_twenty_times_ends_as_if_it_had_not_been(tmp_path):
     assert kill_and_resume(tmp_path, rounds=20, photos=400, seed=5) > 15
 

@@ -30,6 +30,7 @@ def test_a_crowd_is_answered_to_the_last():
         assert load.statuses[200] == len(load.seconds) >= 5
 
 
+@pytest.mark.slow
 def test_clients_go_on_for_a_time():
     with running_service(queue=10) as service:
         service.wait_until_ready()

@@ -18,6 +18,8 @@ from tests.support.object_store import BUCKET, ObjectStore, running_store
 from tests.support.parsed_tree import make_tree
 from tests.support.scripted import fresh_fork_server
 
+pytestmark = pytest.mark.slow
+
 OUT = f"s3://{BUCKET}/out"
 
 

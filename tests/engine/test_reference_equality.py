@@ -106,6 +106,7 @@ def test_single_human_gives_the_reference_result(size):
         assert_same(ours.parse(photo), wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_configuration_gives_the_reference_result(name):
     ours, reference = parsers(name)

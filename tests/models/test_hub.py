@@ -227,6 +227,7 @@ def test_a_download_prints_nothing_and_reports_its_progress(hub, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hang", "reason"),
     [("list", "stopped answering"), ("files", r"stopped sending \S+")],

@@ -21,6 +21,7 @@ def changed(folder, **decoder):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "decoder", [{"dec_layers": 65_536}, {"dim_feedforward": 65_536, "dec_layers": 500}]
 )

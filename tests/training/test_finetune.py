@@ -19,6 +19,8 @@ from m2fp_cli.training import finetune as module
 from m2fp_cli.training.finetune import Plan, choose_checkpoint, finetune
 from tests.support.tiny_model import write_tiny_model
 
+pytestmark = pytest.mark.slow
+
 COLORS = "background:0,0,0::\nFace:0,0,255::\nPants:0,128,0::\n"
 
 
@@ -99,7 +101,6 @@ def tuned(tmp_path_factory, origin):
     return folder, outcome, heard
 
 
-@pytest.mark.slow
 def test_a_stopped_run_goes_on_to_a_model_folder_with_its_figures(tuned):
     folder, outcome, heard = tuned
     said = json.loads((folder / "mine/configuration.json").read_text())["m2fp"]["finetuned"]
@@ -112,7 +113,6 @@ def test_a_stopped_run_goes_on_to_a_model_folder_with_its_figures(tuned):
     assert HumanParser(folder / "mine").parse(photo).semantic_map.shape == (96, 64)
 
 
-@pytest.mark.slow
 def test_the_card_has_each_label_and_carries_the_first_card_on(tuned):
     mine = tuned[0] / "mine"
     assert "| Pants |" in (mine / "README.md").read_text()
@@ -123,13 +123,11 @@ def test_the_card_has_each_label_and_carries_the_first_card_on(tuned):
     assert (mine / "attribution.tsv").read_text() == "whose photos"
 
 
-@pytest.mark.slow
 def test_a_damaged_photo_costs_a_line_and_is_counted(tuned):
     _, outcome, _ = tuned
     assert outcome.failed == 1
 
 
-@pytest.mark.slow
 def test_a_finished_run_is_not_done_again(tuned, origin):
     folder, outcome, _ = tuned
     card, heard = folder / "mine/README.md", Heard()
@@ -178,7 +176,6 @@ def test_nothing_is_written_through_a_link(tmp_path, origin):
         run(annotated(tmp_path / "data"), origin, tmp_path / "mine")
 
 
-@pytest.mark.slow
 def test_labels_that_were_mended_are_learned_in_the_same_folder(tmp_path, origin):
     data = annotated(tmp_path / "data")
     (data / "labelmap.txt").write_text(COLORS.replace("Face", "Beard"))

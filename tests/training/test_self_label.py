@@ -18,6 +18,8 @@ from training.self_label import (
     vote_both_ways,
 )  # fmt: skip
 
+pytestmark = pytest.mark.slow
+
 PORTRAIT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
 HAIR, FACE = 2, 13
 

@@ -20,6 +20,8 @@ from m2fp_cli.training.schedule import Progress
 from m2fp_cli.training.trainer import Trainer
 from tests.support.tiny_model import write_tiny_model
 
+pytestmark = pytest.mark.slow
+
 NEVER = 1e9
 
 

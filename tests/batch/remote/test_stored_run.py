@@ -27,6 +27,8 @@ from m2fp_cli.errors import M2fpError, NoImagesError, OutputError, OutputLockedE
 from tests.support.object_store import BUCKET, Fault, ObjectStore, address_of, running_store
 from tests.support.scripted import ScriptedJob, fresh_fork_server
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[3]
 URL = f"s3://{BUCKET}"
 
@@ -242,7 +244,6 @@ def wait_for(store: ObjectStore, name: str) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.slow
 def test_a_killed_run_is_gone_on_with_at_once(store, tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     for number in range(8):
@@ -260,7 +261,6 @@ def test_a_killed_run_is_gone_on_with_at_once(store, tmp_path, monkeypatch):
     assert parse().summary() == "0 done, 10 up to date"
 
 
-@pytest.mark.slow
 def test_a_stopped_run_puts_what_is_in_work_and_leaves_no_lock(store):
     for number in range(8):
         store.put(f"in/{number}.jpg", "sleep 0.4")
