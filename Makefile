@@ -26,7 +26,7 @@ test: setup ## run the tests, but for the slow ones; about two minutes
 	$(BIN)/python -m pytest
 
 test-slow: setup ## run the slow tests: pages in Chromium, the whole service, training, killed runs
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -m "slow and not long"
 
 torture: setup ## hostile files, killed processes, full disks, fuzzed readers; some minutes, complete as root
 	$(BIN)/python -m tests.torture

@@ -102,8 +102,10 @@ def test_a_run_killed_three_times_ends_as_if_it_had_not_been(tmp_path):
     assert kill_and_resume(tmp_path, rounds=3, photos=60, seed=4) > 0
 
 
+@pytest.mark.long
 def test_a_run_killed_twenty_times_ends_as_if_it_had_not_been(tmp_path):
-    assert kill_and_resume(tmp_path, rounds=20, photos=400, seed=5) > 15
+    # A fast machine is done with all photos before the last rounds.
+    assert kill_and_resume(tmp_path, rounds=20, photos=400, seed=5) > 5
 
 
 def test_what_is_ignored_stays_ignored():

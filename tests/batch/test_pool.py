@@ -296,7 +296,7 @@ def test_a_storm_loses_no_photo(tmp_path):
     assert kills >= 2
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_storm(tmp_path):
     """300 photos of 0.5 s, a worker that takes 0.5 s to start, one killed every half second."""
     trial = Trial(tmp_path, ["sleep 0.5"] * 300, boot="sleep 0.5")

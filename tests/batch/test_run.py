@@ -307,6 +307,8 @@ def test_reports_stream_out_of_a_generator_and_closing_it_ends_the_run(tmp_path)
 @pytest.mark.slow
 def test_two_thousand_photos_leave_nothing_behind(tmp_path):
     """No descriptor more in the parent, no memory more in the workers, the same pace to the end."""
+    write_photos(tmp_path / "first/photos", ["ok"])
+    assert run(tmp_path / "first").done == 1  # the server that workers come from stays
     write_photos(tmp_path / "photos", ["sleep 0.01"] * 2000)
     log = tmp_path / "run.jsonl"
     before = len(list(Path("/proc/self/fd").iterdir()))

@@ -59,7 +59,7 @@ def test_processes_below_a_process():
             os.kill(pid, 9)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_whole_scenario(tiny_model, tmp_path):
     command = [sys.executable, "-m", "m2fp_cli", "bench", "--scenario", "serve", "-m", tiny_model]
     shape = ["--sizes", "64x48", "--workers", "1", "--threads", "1", "--min-time", "2"]

@@ -65,7 +65,7 @@ def test_the_reference_is_measured_in_turn(m2fp, tiny_model, tmp_path):
     assert photo["ratio"]["low"] <= photo["ratio"]["value"] <= photo["ratio"]["high"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_every_scenario_from_a_folder(m2fp, tiny_model, tmp_path):
     photos = tmp_path / "photos"
     photos.mkdir()
