@@ -26,6 +26,8 @@ from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def plain_fork_server():

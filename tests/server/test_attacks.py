@@ -18,6 +18,8 @@ from m2fp_cli.server.store import ResultStore
 from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import FORM, form, photo_file, read_all, running_service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def plain_fork_server():
@@ -153,7 +155,6 @@ def test_a_bug_in_a_worker_tells_its_class_alone(service):
     assert "/" not in reply.document["message"]
 
 
-@pytest.mark.slow
 def test_a_full_queue_says_when_to_come_again(service):
     threads = [threading.Thread(target=service.parse, args=("sleep 0.7",)) for _ in range(3)]
     for thread in threads:
@@ -224,7 +225,6 @@ def test_chunks_of_one_byte_hold_nobody_up(service, monkeypatch):
     assert service.parse().status == 200
 
 
-@pytest.mark.slow
 def test_a_client_that_does_not_read_is_closed(service, monkeypatch):
     monkeypatch.setattr(bounds, "WINDOW_SECONDS", 0.5)
     data = photo_file("big 30000000")
@@ -334,7 +334,6 @@ def test_memory_of_uploads_is_bounded():
         assert small.parse().status == 200
 
 
-@pytest.mark.slow
 def test_photos_are_forgotten_though_nobody_comes_again(monkeypatch):
     stores, add = [], ResultStore.add
 
@@ -360,7 +359,6 @@ def test_a_deadline_is_a_504():
         assert impatient.parse().status == 200
 
 
-@pytest.mark.slow
 def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
     monkeypatch.setattr(bounds, "DRAIN_SECONDS", 1.0)
     with running_service() as running:
@@ -378,7 +376,6 @@ def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
         assert [reply.document["error"] for reply in replies] == ["closing"] * 2
 
 
-@pytest.mark.slow
 def test_while_the_model_is_loaded():
     with running_service(boot="sleep 2") as starting:
         assert starting.ask("GET", "/healthz").status == 200
@@ -388,7 +385,6 @@ def test_while_the_model_is_loaded():
         assert starting.ask("GET", "/readyz").status == 200
 
 
-@pytest.mark.slow
 def test_without_workers_it_is_not_ready():
     with running_service() as service:
         service.wait_until_ready()

@@ -20,6 +20,8 @@ from m2fp_cli.server.waiting import PoolClosedError, PoolFullError
 from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import ScriptedServiceJob, photo_file
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def plain_fork_server():
@@ -87,7 +89,6 @@ def test_a_worker_past_the_deadline_is_killed(make_pool, trap):
     assert submit(pool, "ok")[0].result(60)
 
 
-@pytest.mark.slow
 def test_what_waits_too_long_is_given_up(make_pool):
     pool = make_pool(seconds=1.0)
     first, second, third = submit(pool, "sleep 0.8", "sleep 0.8", "ok")
@@ -161,7 +162,6 @@ def test_a_worker_that_grows_is_replaced(make_pool):
     assert pool.figures().deaths == 0
 
 
-@pytest.mark.slow
 def test_killed_at_random_it_goes_on(make_pool):
     pool = make_pool(workers=2, queue=100)
     futures = submit(pool, *["sleep 0.05"] * 40)
@@ -186,7 +186,6 @@ def test_a_model_that_cannot_be_loaded_ends_the_pool(make_pool):
         pool.submit(request())
 
 
-@pytest.mark.slow
 def test_workers_that_die_at_the_start_end_the_pool(make_pool):
     pool = make_pool(boot="crash")
     with pytest.raises(PoolClosedError):
