@@ -104,8 +104,8 @@ def test_a_run_killed_three_times_ends_as_if_it_had_not_been(tmp_path):
 
 @pytest.mark.long
 def test_a_run_killed_twenty_times_ends_as_if_it_had_not_been(tmp_path):
-    # A fast machine is done with all photos before the last rounds.
-    assert kill_and_resume(tmp_path, rounds=20, photos=400, seed=5) > 5
+    # So many photos that a fast machine, too, has some left in the last rounds.
+    assert kill_and_resume(tmp_path, rounds=20, photos=1200, seed=5) > 15
 
 
 def test_what_is_ignored_stays_ignored():
