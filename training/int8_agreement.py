@@ -1,11 +1,10 @@
 """The answers in int8 against those in float32, on labelled photos that nothing was tuned on.
 
-    python -m training.int8_agreement MODEL DATA [--calibrate PHOTOS] [--count N]
+    python -m training.int8_agreement MODEL DATA [--count N]
 
 ``DATA`` holds ``photos/`` and ``labels/``; its held-out photos are used, those whose number is a
-multiple of 8, at most N. With ``--calibrate`` ranges are measured on the first 48 photos of another
-folder, otherwise the model's stored calibration is used. Prints mean IoU against the labels in both
-number formats, and how far the two answers agree.
+multiple of 8, at most N. Prints mean IoU against the labels in both number formats, and how far the
+two answers agree.
 """
 
 from __future__ import annotations
@@ -19,19 +18,14 @@ import numpy as np
 from PIL import Image
 
 from m2fp_cli.arrays import Picture
-from m2fp_cli.engine.int8.calibrate import compare_results, measure_ranges
-from m2fp_cli.engine.int8.calibration import LayerRanges, find_calibration
-from m2fp_cli.engine.int8.choice import kind_of
-from m2fp_cli.engine.int8.convert import quantize_network
+from m2fp_cli.engine.int8.calibrate import compare_results
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.network.build import build_network
-from m2fp_cli.network.config import read_config
+from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import say
 
 IGNORED = 255  # in a label map
 HELD_OUT = 8  # one photo of so many
-CALIBRATED_ON = 48
 
 
 def main() -> None:
@@ -39,15 +33,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("data", type=Path)
-    parser.add_argument("--calibrate", type=Path, help="folder of other photos")
     parser.add_argument("--count", type=int, default=100)
-    parser.add_argument("--float", nargs="*", default=[], help="kinds of layer to keep in float32")
     asked = parser.parse_args()
     exact = HumanParser(asked.model)
-    ranges = _ranges(exact, asked.model, asked.calibrate)
-    ranges = {k: v for k, v in ranges.items() if kind_of(k) not in asked.float}
-    network = build_network(asked.model, read_config(asked.model))
-    rough = HumanParser.from_fast(quantize_network(network, ranges))
+    rough = HumanParser(asked.model, precision="int8")
     photos = [
         p for p in sorted((asked.data / "photos").glob("*.jpg")) if not int(p.stem) % HELD_OUT
     ]
@@ -65,7 +54,7 @@ def main() -> None:
             results.append(result)
         pairs.append((results[1], results[0]))
     said = {
-        "layers": len(ranges),
+        "people_of_half": float(np.mean([sure_people(a) == sure_people(b) for a, b in pairs])),
         "miou": [round(mean_iou(one), 4) for one in counts],
         **compare_results(pairs)._asdict(),
         "seconds": [round(one / len(pairs), 3) for one in seconds],
@@ -73,11 +62,9 @@ def main() -> None:
     say(json.dumps(said))
 
 
-def _ranges(parser: HumanParser, model: Path, photos: Path | None) -> dict[str, LayerRanges]:
-    if photos is None:
-        return dict(find_calibration(model).layers)
-    paths = sorted(photos.glob("*.jpg"))[:CALIBRATED_ON]
-    return measure_ranges(parser, (read_image(path).image_bgr for path in paths))[0]
+def sure_people(result: ParsingResult) -> int:
+    """People with a score of at least a half."""
+    return sum(person.score >= 0.5 for person in result.people)
 
 
 def overlap(found: Picture, truth: Picture, labels: int) -> np.ndarray:  # type: ignore[type-arg]

@@ -1,30 +1,29 @@
-"""How much each layer loses in int8: one layer at a time, then all of a kind, then all but a kind.
+"""How much each layer of a model loses in int8, and which layers therefore compute in it.
 
-    python -m training.int8_sweep MODEL PHOTOS --calibrate PHOTOS [--count N] [--json FILE]
+    python -m training.int8_sweep MODEL PHOTOS --calibrate PHOTOS [--count N] [--layers]
 
-Every other layer computes in float32. ``error`` is the norm of the change of the mask logits over
-their norm, mean over the photos; ``labels`` is the share of pixels that keep their label.
+Ranges are measured on the second folder, everything else on the first. The table has a line for
+each kind of layer: its share of the work, ``error``, of the pixel decoder's output with one layer
+at a time in int8 (root of the sum of squares), ``labels``, the share of pixels that keep their
+label with all layers of the kind in int8, and how many of them are chosen. ``--layers`` adds a line
+for each layer.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.fast.network import FastM2FP
+from m2fp_cli.engine.int8.calibrate import SENSITIVITY_PHOTOS, measure_ranges, small_input
 from m2fp_cli.engine.int8.calibration import LayerRanges
-from m2fp_cli.engine.int8.choice import KINDS, chosen_layers, kind_of
-from m2fp_cli.engine.int8.convert import put_layer
-from m2fp_cli.engine.int8.layers import int8_twin
-from m2fp_cli.engine.int8.ranges import RangeRecorder, quantizable_layers
+from m2fp_cli.engine.int8.choice import KINDS, MOST_ERROR, choose_layers, kind_of
+from m2fp_cli.engine.int8.sensitivity import measure_errors, replaced
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.network.build import build_network
@@ -32,110 +31,55 @@ from m2fp_cli.network.config import read_config
 from m2fp_cli.terminal import say
 
 
-class Change(NamedTuple):
-    """What some layers in int8 change.
-
-    Attributes:
-        error: relative change of the mask logits.
-        labels: share of pixels that keep their label.
-    """
-
-    error: float
-    labels: float
-
-
-class Sweep:
-    """A float network whose layers are replaced for a while."""
-
-    def __init__(self, folder: Path) -> None:
-        """Load a model."""
-        config = read_config(folder)
-        network = build_network(folder, config)
-        self.parser = HumanParser.from_network(network)
-        self._plain = quantizable_layers(FastM2FP(network, pack=False))
-        self.layers = quantizable_layers(self.parser.network)
-        self._float: list[tuple[Any, Any]] = []
-
-    def calibrate(self, photos: Sequence[Picture]) -> dict[str, LayerRanges]:
-        """Ranges of all layers on photos."""
-        recorder = RangeRecorder(self.parser.network)
-        with recorder.watching():
-            for photo in photos:
-                self.parser.parse(photo)
-        return recorder.ranges()
-
-    def remember(self, photos: Sequence[Picture]) -> None:
-        """Take the answers of the float network."""
-        self._photos = photos
-        self._float = [self._look(photo) for photo in photos]
-
-    def measure(self, names: Sequence[str], ranges: dict[str, LayerRanges]) -> Change:
-        """Compare the network that has these layers in int8 with the float one."""
-        with self._replaced(names, ranges):
-            pairs = [
-                (*self._look(photo), *kept)
-                for photo, kept in zip(self._photos, self._float, strict=True)
-            ]
-        errors = [float((a - b).norm() / b.norm()) for a, _, b, _ in pairs]
-        labels = [float(np.mean(a == b)) for _, a, _, b in pairs]
-        return Change(float(np.mean(errors)), float(np.mean(labels)))
-
-    @contextmanager
-    def _replaced(self, names: Sequence[str], ranges: dict[str, LayerRanges]) -> Iterator[None]:
-        network = self.parser.network
-        for name in names:
-            put_layer(network, name, int8_twin(self._plain[name], *ranges[name]))
-        try:
-            yield
-        finally:
-            for name in names:
-                put_layer(network, name, self.layers[name])
-
-    def _look(self, photo: Picture) -> tuple[torch.Tensor, Any]:
-        """Mask logits, and the label map."""
-        seen: list[torch.Tensor] = []
-        handle = self.parser.network.register_forward_hook(
-            lambda _module, _inputs, output: seen.append(output.mask_logits)
-        )
-        labels = self.parser.parse(photo).semantic_map
-        handle.remove()
-        return seen[0], labels
-
-
 def main() -> None:
-    """Sweep, and print a table as Markdown."""
+    """Sweep, and print tables as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", type=Path)
     parser.add_argument("photos", type=Path)
     parser.add_argument("--calibrate", type=Path, required=True, help="folder of other photos")
-    parser.add_argument("--count", type=int, default=8, help="photos of each kind")
-    parser.add_argument("--kinds", action="store_true", help="leave out the single layers")
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--count", type=int, default=8, help="photos of each folder")
+    parser.add_argument("--most-error", type=float, default=MOST_ERROR)
+    parser.add_argument("--layers", action="store_true", help="a line for each layer, too")
     asked = parser.parse_args()
-    sweep = Sweep(asked.model)
-    ranges = sweep.calibrate(read_photos(asked.calibrate, asked.count))
-    sweep.remember(read_photos(asked.photos, asked.count))
-    names = list(ranges)
-    rows: dict[str, Change] = {}
+    network = build_network(asked.model, read_config(asked.model))
+    engine = HumanParser.from_fast(FastM2FP(network, pack=False))
+    ranges, work = measure_ranges(engine, read_photos(asked.calibrate, asked.count))
+    photos = read_photos(asked.photos, asked.count)
+    inputs = [small_input(one, engine.config) for one in photos[:SENSITIVITY_PHOTOS]]
+    errors = measure_errors(engine.network, ranges, inputs)
+    chosen = choose_layers(errors, work, asked.most_error)
+    total = sum(work[name] for name in ranges)
+    exact = [engine.parse(photo).semantic_map for photo in photos]
 
-    def row(title: str, some: Sequence[str]) -> None:
-        if some:
-            rows[title] = found = sweep.measure(some, ranges)
-            say(f"| {title} | {len(some)} | {found.error:.4f} | {found.labels:.2%} |")
+    def row(title: str, names: Sequence[str], *, labels: bool) -> None:
+        kept = f"{labels_kept(engine, names, ranges, photos, exact):.2%}" if labels else ""
+        error = math.sqrt(math.fsum(errors[name] ** 2 for name in names))
+        share = sum(work[name] for name in names) / total
+        count = f"{len([name for name in names if name in chosen])} of {len(names)}"
+        say(f"| {title} | {share:.1%} | {error:.4f} | {kept} | {count} |")
 
-    say("| in int8 | layers | error | labels |\n| --- | --- | --- | --- |")
-    if not asked.kinds:
-        for name in names:
-            row(f"`{name}`", [name])
+    say("| in int8 | of the work | error | labels | chosen |\n| --- | --- | --- | --- | --- |")
     for kind in KINDS:
-        row(kind, [name for name in names if kind_of(name) == kind])
-    for kind in KINDS:
-        if any(kind_of(name) == kind for name in names):
-            row(f"all but {kind}", [name for name in names if kind_of(name) != kind])
-    row("all", names)
-    row("chosen", chosen_layers(names))
-    if asked.json:
-        asked.json.write_text(json.dumps({k: tuple(v) for k, v in rows.items()}, indent=1))
+        names = [name for name in ranges if kind_of(name) == kind]
+        if names:
+            row(kind, names, labels=True)
+    row("all", [*ranges], labels=True)
+    row("all that are chosen", chosen, labels=True)
+    for name in ranges if asked.layers else ():
+        row(f"`{name}`", [name], labels=False)
+
+
+def labels_kept(
+    engine: HumanParser,
+    names: Sequence[str],
+    ranges: dict[str, LayerRanges],
+    photos: Sequence[Picture],
+    exact: Sequence[Picture],
+) -> float:
+    """Share of pixels whose label stays with some layers in int8."""
+    with replaced(engine.network, names, ranges):
+        maps = [engine.parse(photo).semantic_map for photo in photos]
+    return float(np.mean([np.mean(a == b) for a, b in zip(maps, exact, strict=True)]))
 
 
 def read_photos(folder: Path, count: int) -> list[Picture]:

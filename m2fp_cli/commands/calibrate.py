@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, overload
 
 import typer
 
@@ -75,9 +75,7 @@ def calibrate(
 
     torch.set_num_threads(cores)
     warn(f"calibrating {found.name} on {len(ranged)} photos, comparing on {len(others)}")
-    calibration = calibrate_model(
-        found.folder, (show() for show in ranged), (show() for show in others)
-    )
+    calibration = calibrate_model(found.folder, _Shown(ranged), _Shown(others))
     agreement = calibration.agreement
     assert agreement is not None
     say(agreement.line())
@@ -87,6 +85,25 @@ def calibrate(
             "more photos of the kind you parse, use another precision, or store it with --force"
         )
     say(f"stored in {displayable(store_calibration(calibration))}")
+
+
+class _Shown(Sequence["Picture"]):
+    """Photos that are read when they are looked at."""
+
+    def __init__(self, photos: list[ShowPhoto]) -> None:
+        self._photos = photos
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Shown: ...
+    def __getitem__(self, index: int | slice) -> Picture | _Shown:
+        if isinstance(index, slice):
+            return _Shown(self._photos[index])
+        return self._photos[index]()
 
 
 def _split(photos: list[ShowPhoto]) -> tuple[list[ShowPhoto], list[ShowPhoto]]:

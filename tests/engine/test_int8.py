@@ -23,8 +23,8 @@ from m2fp_cli.engine.int8.calibration import (
     read_calibration,
     store_calibration,
 )
-from m2fp_cli.engine.int8.choice import chosen_layers, kind_of
-from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum
+from m2fp_cli.engine.int8.choice import candidates, choose_layers, kind_of
+from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum, most_weight
 from m2fp_cli.engine.int8.rounding import (
     MOST_WEIGHT,
     choose_range,
@@ -52,7 +52,7 @@ def quantized(values, span):
 
 def whole_number_twin(x, plain, source, target):
     """The convolution in whole numbers of 64 bits, then one rounding to a step of the target."""
-    weight = quantize_weights(plain.weight)
+    weight = quantize_weights(plain.weight, most_weight(plain))
     scales = weight.q_per_channel_scales()
     numbers = x.int_repr().long() - x.q_zero_point()
     sums = F.conv2d(numbers.double(), weight.int_repr().double(), None, *plain.geometry)
@@ -191,6 +191,14 @@ def test_a_calibrated_model_answers_as_in_float32(tiny_model, tmp_path, monkeypa
     assert found == pytest.approx(made.agreement)
 
 
+def test_layers_that_cost_much_for_little_work_stay_in_float():
+    errors = {"small": 0.003, "dear": 0.02, "large": 0.02, "free": 0.0}
+    work = {"small": 10, "dear": 10, "large": 10_000, "free": 0}
+    assert choose_layers(errors, work, 0.021) == ["small", "large", "free"]
+    assert choose_layers(errors, work, 0.5) == [*errors]
+    assert choose_layers(errors, work, 0.001) == ["free"]
+
+
 def test_a_network_alone_has_no_calibration(tiny_model):
     with pytest.raises(UsageError, match="int8 for a calibrated model's folder"):
         HumanParser.from_network(None, precision="int8")  # type: ignore[arg-type]
@@ -208,4 +216,4 @@ def test_the_starter_comes_calibrated(monkeypatch, tmp_path):
     found = find_calibration(STARTER_FOLDER)
     assert found.agreement is not None
     assert found.agreement.labels > 0.99
-    assert chosen_layers(found.layers) == [*found.layers]
+    assert candidates(found.layers) == [*found.layers]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import nn
-
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.products import pack_layers
 from m2fp_cli.engine.int8.calibration import LayerRanges
 from m2fp_cli.engine.int8.layers import int8_twin
 from m2fp_cli.engine.int8.ranges import quantizable_layers
+from m2fp_cli.engine.int8.sensitivity import put_layer
 from m2fp_cli.errors import ModelError
 from m2fp_cli.network.m2fp import M2FP
 
@@ -38,9 +37,3 @@ def quantize_network(network: M2FP, ranges: Mapping[str, LayerRanges]) -> FastM2
     pack_layers(fast)
     fast.format_name = "int8"
     return fast
-
-
-def put_layer(network: nn.Module, name: str, layer: nn.Module) -> None:
-    """Put a layer in the place of another one."""
-    parent, _, attribute = name.rpartition(".")
-    setattr(network.get_submodule(parent), attribute, layer)

@@ -16,7 +16,12 @@ from torch import Tensor, nn
 from m2fp_cli.engine.fast.convolution import ResidualSum
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear, map_as_rows, rows_as_map
 from m2fp_cli.engine.int8.calibration import Range
-from m2fp_cli.engine.int8.rounding import quantize_weights, steps_of
+from m2fp_cli.engine.int8.rounding import (
+    MOST_DEPTHWISE_WEIGHT,
+    MOST_WEIGHT,
+    quantize_weights,
+    steps_of,
+)
 
 # Of torch's two int8 libraries, this one is the faster on every shape of R101 but the 3x3
 # convolutions with 256 channels, where both take the same time (Zen 3), and it knows AMX.
@@ -41,7 +46,7 @@ class Int8Conv(nn.Module):
         limited = plain.relu or plain.ceiling is not None
         self._run = _operators().conv2d_relu if limited else _operators().conv2d
         stride, padding, dilation, groups = plain.geometry
-        weight, bias = quantize_weights(plain.weight), plain.bias
+        weight, bias = quantize_weights(plain.weight, most_weight(plain)), plain.bias
         with _library():
             self._packed = _operators().conv2d_prepack(
                 weight, bias, list(stride), list(padding), list(dilation), groups
@@ -87,6 +92,12 @@ def int8_twin(plain: nn.Module, source: Range, target: Range) -> nn.Module:
     assert isinstance(plain, PackedConv)
     kind = Int8Linear if isinstance(plain, PackedLinear) else Int8Conv
     return kind(plain, source, target)
+
+
+def most_weight(plain: PackedConv) -> int:
+    """The largest whole number that a weight of this layer may become."""
+    is_depthwise = plain.geometry[3] > 1 and plain.weight.shape[1] == 1
+    return MOST_DEPTHWISE_WEIGHT if is_depthwise else MOST_WEIGHT
 
 
 def _operators() -> Any:

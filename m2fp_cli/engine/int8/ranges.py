@@ -17,6 +17,9 @@ from m2fp_cli.engine.int8.calibration import LayerRanges, Range
 from m2fp_cli.engine.int8.rounding import choose_range
 
 _SAMPLE_VALUES = 4096  # of a tensor and photo
+# Multiplications in the time in which a value goes to memory and comes back, about. In float32
+# among int8 layers, also a sum has to convert, write and read its values.
+_PASS = 100
 
 
 class Seen:
@@ -42,19 +45,29 @@ class Seen:
 
 
 class RangeRecorder:
-    """Watches all layers of a network that have an int8 twin."""
+    """Watches all layers of a network that have an int8 twin.
+
+    Attributes:
+        layers: by name.
+        operations: multiplications of each on all photos, and what its values' ways take.
+    """
 
     def __init__(self, network: nn.Module) -> None:
-        """Watch a network of ``engine.fast`` that computes in float32."""
+        """Watch a network of ``engine.fast`` in float32 whose layers are not packed."""
         self.layers = quantizable_layers(network)
         self._seen = {name: (Seen(), Seen()) for name in self.layers}
+        self._products = {
+            name: layer.weight[0].numel()
+            for name, layer in self.layers.items()
+            if isinstance(layer, PackedConv)
+        }
+        self.operations = dict.fromkeys(self.layers, 0)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Record what the network computes inside."""
         handles = [
-            layer.register_forward_hook(self._hook(*self._seen[name]))
-            for name, layer in self.layers.items()
+            layer.register_forward_hook(self._hook(name)) for name, layer in self.layers.items()
         ]
         try:
             yield
@@ -70,12 +83,14 @@ class RangeRecorder:
             if np.isfinite(target.high)
         }
 
-    @staticmethod
-    def _hook(source: Seen, target: Seen) -> Any:
+    def _hook(self, name: str) -> Any:
+        source, target = self._seen[name]
+
         def look(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             target.add(output)
             # What a sum reads is not used, and is overwritten by now.
             source.add(output if isinstance(layer, ResidualSum) else inputs[0])
+            self.operations[name] += output.numel() * (self._products.get(name, 0) + _PASS)
 
         return look
 

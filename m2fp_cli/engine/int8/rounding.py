@@ -2,7 +2,8 @@
 
 Weights take 7 of their 8 bits. Without VNNI, x86 CPUs multiply pairs of bytes and add both products
 in 16 bits (``vpmaddubsw``); 2 * 255 * 127 does not fit there, and is cut off in silence. 2 * 255 *
-64 does fit. So every sum is exact on every CPU, and the same photo gets the same answer.
+64 does fit. So every sum is exact on every CPU, and the same photo gets the same answer. Depthwise
+convolutions multiply in 32 bits everywhere, so their weights take all 8.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from m2fp_cli.engine.int8.calibration import Range
 
 LEVELS = 255  # the largest quantized activation
 MOST_WEIGHT = 64  # the largest quantized weight
+MOST_DEPTHWISE_WEIGHT = 127
 # Shares of the largest value to cut off at. Cutting a few large values makes all steps finer.
 _ACTIVATION_SHARES = np.linspace(0.4, 1.0, 25)
 _WEIGHT_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
@@ -60,30 +62,31 @@ def _squared_error(sample: FloatArray, steps: Steps) -> float:
     return float(np.square((numbers - steps.zero) * steps.scale - sample).sum())
 
 
-def quantize_weights(weight: Tensor) -> Tensor:
-    """Weights as whole numbers from -64 to 64 with a scale for each output channel.
+def quantize_weights(weight: Tensor, most: int = MOST_WEIGHT) -> Tensor:
+    """Weights as whole numbers with a scale for each output channel.
 
     Each scale is the one, of a few, that leaves the least squared error.
 
     Args:
         weight: (C_out, ...) float32.
+        most: the largest whole number.
 
     Returns:
         A per-channel quantized int8 tensor of the same shape.
     """
     flat = weight.flatten(1)
-    largest = flat.abs().amax(1).clamp_(min=1e-12) / MOST_WEIGHT
+    largest = flat.abs().amax(1).clamp_(min=1e-12) / most
     best, least = largest.clone(), torch.full_like(largest, torch.inf)
     for share in _WEIGHT_SHARES:
         scale = (largest * share)[:, None]
-        error = (_whole(flat, scale) * scale - flat).square_().sum(1)
+        error = (_whole(flat, scale, most) * scale - flat).square_().sum(1)
         best = torch.where(error < least, scale[:, 0], best)
         least = torch.minimum(error, least)
-    whole = _whole(flat, best[:, None]).to(torch.int8).view(weight.shape)
+    whole = _whole(flat, best[:, None], most).to(torch.int8).view(weight.shape)
     zeros = torch.zeros(len(weight), dtype=torch.int64)
     quantized: Tensor = torch._make_per_channel_quantized_tensor(whole, best.double(), zeros, 0)
     return quantized
 
 
-def _whole(values: Tensor, scale: Tensor) -> Tensor:
-    return torch.round(values / scale).clamp_(-MOST_WEIGHT, MOST_WEIGHT)
+def _whole(values: Tensor, scale: Tensor, most: int) -> Tensor:
+    return torch.round(values / scale).clamp_(-most, most)
