@@ -120,7 +120,7 @@ def _stored(folder: Path, limit: int) -> list[ShowPhoto]:
         raise UsageError(f"{folder} is not a folder; name one that holds photos")
     tasks = find_images([folder], output=folder / "m2fp-out").tasks
     if len(tasks) < 2:
-        raise NoImagesError(f"{folder}: holds {len(tasks)} photos; give at least 2, better 50")
+        raise NoImagesError(f"{folder} holds one photo; calibrating takes two, better fifty")
     count = min(limit, len(tasks))
     chosen = [tasks[index * len(tasks) // count] for index in range(count)]
     return [partial(_read, task.source) for task in chosen]

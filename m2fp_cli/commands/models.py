@@ -28,8 +28,7 @@ from m2fp_cli.terminal import say
 
 EXAMPLES = """\
 m2fp models list
-m2fp models pull m2fp
-m2fp models calibrate photos --model starter"""
+m2fp models pull m2fp"""
 
 app = typer.Typer(
     cls=HelpGroup,

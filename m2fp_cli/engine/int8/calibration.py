@@ -98,7 +98,7 @@ class Calibration:
             head["agreement"] = self.agreement._asdict()
         lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
         layers = [
-            f"  {json.dumps(name)}: {json.dumps([*map(_short, (*one.source, *one.target))])}"
+            f"  {json.dumps(name)}: {json.dumps([*one.source, *one.target])}"
             for name, one in self.layers.items()
         ]
         return "\n".join(["{", *lines, ' "layers": {', ",\n".join(layers), " }", "}", ""])
@@ -194,8 +194,3 @@ def _parse_layer(layers: Mapping[str, Any], name: str) -> LayerRanges:
         number_of({name: value}, name, *bound) for value, bound in zip(values, bounds, strict=True)
     )
     return LayerRanges(Range(source_low, source_high), Range(target_low, target_high))
-
-
-def _short(value: float) -> float:
-    """Five digits are far finer than a step."""
-    return float(f"{value:.5g}")

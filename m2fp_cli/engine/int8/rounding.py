@@ -54,7 +54,8 @@ def choose_range(sample: FloatArray, low: float, high: float) -> Range:
     low, high = min(low, 0.0), max(high, 0.0)
     spans = [Range(low * share, high * share) for share in _ACTIVATION_SHARES]
     errors = [_squared_error(sample, steps_of(span)) for span in spans]
-    return spans[int(np.argmin(errors))]
+    best = spans[int(np.argmin(errors))]
+    return Range(*(float(f"{value:.5g}") for value in best))  # as a file has it
 
 
 def _squared_error(sample: FloatArray, steps: Steps) -> float:
