@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from m2fp_cli.arrays import Box
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
 
 FORMAT_VERSION = "1.0"
@@ -133,15 +134,62 @@ def _rounded(value: Any) -> Any:
     return round(float(value), 3) if isinstance(value, float) else value
 
 
-def to_document(source: str, people: tuple[PersonRecord, ...]) -> dict[str, Any]:
+def to_document(
+    source: str, people: Sequence[PersonRecord], changed: Box | None = None
+) -> dict[str, Any]:
     """The JSON document of one photo.
 
     Args:
         source: path of the photo, as it was found below its input folder.
         people: a record for each person.
+        changed: half-open box of the pixels that differ from the photo; None if none does.
     """
     return {
         "format_version": FORMAT_VERSION,
         "source": source,
+        "changed": None if changed is None else list(changed),
         "people": [person.as_json() for person in people],
+    }
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """One picture among several of the same photo.
+
+    Attributes:
+        kind: of the item that it shows.
+        item: its name.
+        picture: name of the file, beside the document.
+        people: a record for each person who wears something.
+        changed: half-open box of the pixels that differ from the photo; None if none does.
+    """
+
+    kind: str
+    item: str
+    picture: str
+    people: tuple[PersonRecord, ...]
+    changed: Box | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as it goes into the document."""
+        return {
+            "kind": self.kind,
+            "item": self.item,
+            "picture": self.picture,
+            "changed": None if self.changed is None else list(self.changed),
+            "people": [person.as_json() for person in self.people],
+        }
+
+
+def to_variants_document(source: str, variants: Sequence[VariantRecord]) -> dict[str, Any]:
+    """The JSON document of all variants of one photo.
+
+    Args:
+        source: path of the photo, as it was found below its input folder.
+        variants: in their order.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "source": source,
+        "variants": [variant.as_json() for variant in variants],
     }
