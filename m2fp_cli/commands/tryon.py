@@ -198,7 +198,7 @@ def tryon(
     variants = look.variants() if each else ()
     if each and not variants:
         raise UsageError(
-            "--each has nothing to choose from; give an option a folder of pictures, as --hat hats,"
+            "--each has nothing to choose from; give an option a folder, as --hat hats/,"
             ' or a look a list, as hat = ["cap", "fedora"]'
         )
     settings.wardrobe().check(look)  # a wrong file is said before anything is parsed

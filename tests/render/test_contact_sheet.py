@@ -16,7 +16,7 @@ from m2fp_cli.render.contact_sheet import (
     shrink_to_cell,
 )
 
-STEP_X, STEP_Y, GAP = PICTURE_SIDE + 8, PICTURE_SIDE + 40, 8
+STEP_X, STEP_Y, GAP = PICTURE_SIDE + 8, PICTURE_SIDE + 44, 8
 
 
 def cell(level):
