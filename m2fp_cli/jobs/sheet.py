@@ -28,9 +28,9 @@ from m2fp_cli.layout import (
 from m2fp_cli.render.contact_sheet import Block, Cell, draw_sheet, shown_box, shrink_to_cell
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_file
+from m2fp_cli.tryon.records import MOST_RECORDS, items_of
 
 _MOST_PIXELS = 2**30  # of a picture of ours, which no limit stopped when it was written
-_MOST_RECORDS = 100_000
 _MAX_SIDE = 1 << 20  # of a photo
 _THREADS = 4  # each with a photo in memory
 _QUALITY = 88
@@ -138,7 +138,7 @@ def _variants_of(tree: OutputTree, key: str) -> list[_Shown]:
         document = parse_object(tree.read(name))
         return [
             _variant(name.rpartition("/")[0], one)
-            for one in objects_of(document, "variants", most=_MOST_RECORDS)
+            for one in objects_of(document, "variants", most=MOST_RECORDS)
         ]
     except (ImageError, ValueError):
         return []
@@ -148,7 +148,7 @@ def _variant(folder: str, document: Mapping[str, Any]) -> _Shown:
     kind, item, picture = (text_of(document, one) for one in ("kind", "item", "picture"))
     if not picture or "/" in picture:
         raise ValueError("a picture is not beside its record")
-    note = _note(_items_of(document))
+    note = _note(items_of(document))
     return _Shown(f"{folder}/{picture}", f"{kind} {item}", note, _changed(document))
 
 
@@ -159,17 +159,12 @@ def _picture_of(tree: OutputTree, key: str) -> list[_Shown]:
         if name is None:
             return []
         document = parse_object(tree.read(tryon_record_name(key)))
-        items = _items_of(document)
+        items = items_of(document)
         worn = [str(one.get("name")) for one in items if one.get("placed")]
         caption = ", ".join(dict.fromkeys(worn)) or "nothing"
         return [_Shown(name, caption, _note(items), _changed(document))]
     except (ImageError, ValueError):
         return []
-
-
-def _items_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    people = objects_of(document, "people", most=_MOST_RECORDS)
-    return [item for one in people for item in objects_of(one, "items", most=_MOST_RECORDS)]
 
 
 def _note(items: list[dict[str, Any]]) -> str:

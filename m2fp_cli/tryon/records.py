@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from m2fp_cli.arrays import Box
+from m2fp_cli.jsonio import objects_of
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
 
 FORMAT_VERSION = "1.0"
@@ -193,3 +194,20 @@ def to_variants_document(source: str, variants: Sequence[VariantRecord]) -> dict
         "source": source,
         "variants": [variant.as_json() for variant in variants],
     }
+
+
+MOST_RECORDS = 100_000
+"""Of people, items or variants in a document, so that one from outside is bounded."""
+
+
+def items_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The items of all people of a document, or of one of its variants.
+
+    Args:
+        document: read from outside.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    people = objects_of(document, "people", most=MOST_RECORDS)
+    return [item for one in people for item in objects_of(one, "items", most=MOST_RECORDS)]
