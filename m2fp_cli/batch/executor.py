@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.job import Job
@@ -62,7 +62,7 @@ class Executor(Protocol):
         works_here: its workers are processes of this machine, which brings them photos of stores.
     """
 
-    works_here: bool
+    works_here: ClassVar[bool]
 
     def open_pool(self, order: PoolOrder) -> tuple[PhotoPool, str]:
         """A pool, and its shape in a line for a person.
@@ -75,7 +75,7 @@ class Executor(Protocol):
 class LocalExecutor:
     """This machine."""
 
-    works_here = True
+    works_here: ClassVar[bool] = True
 
     def open_pool(self, order: PoolOrder) -> tuple[PhotoPool, str]:
         """A pool of worker processes of this one; see ``Executor``."""

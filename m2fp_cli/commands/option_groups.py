@@ -198,9 +198,12 @@ class BatchOptions:
 
 def _executor_of(cluster: str | None) -> Executor:
     from m2fp_cli.batch.executor import LocalExecutor
+
+    if cluster is None:
+        return LocalExecutor()
     from m2fp_cli.cluster.executor import RayExecutor
 
-    return LocalExecutor() if cluster is None else RayExecutor(cluster)
+    return RayExecutor(cluster)
 
 
 def read_count(option: str, text: str) -> int | None:
