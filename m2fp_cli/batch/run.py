@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -95,7 +95,7 @@ class RunOptions:
         max_failures: ends the run early; None never does.
         log_file: gets a JSON line per event; None for no log.
         remote: object stores that photos are read from or results go to; None for none.
-        executor: who runs the workers; None for this machine.
+        executor: who runs the workers.
     """
 
     workers: int | None = None
@@ -108,7 +108,7 @@ class RunOptions:
     max_failures: FailureCap | None = None
     log_file: Path | None = None
     remote: Remote | None = None
-    executor: Executor | None = None
+    executor: Executor = field(default_factory=LocalExecutor)
 
     def for_scan(self, scan: Scan) -> RunOptions:
         """The same, with the shard as a slice of the scan's list where it is one."""
@@ -322,8 +322,9 @@ class _Run:
             self._switch,
             self._note,
             self._tree,
+            options.remote if _uses_stores(options, self._scan) else None,
         )
-        pool, shape = (options.executor or LocalExecutor()).open_pool(order)
+        pool, shape = options.executor.open_pool(order)
         self._progress.say(shape)
         self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape)
         try:
@@ -438,19 +439,21 @@ def _open_site(
 
     Raises:
         OutputLockedError: another run holds it.
-        UsageError: photos of a store are to be compared by their bytes, or worked on by a cluster.
+        UsageError: photos of a store are to be compared by their bytes.
         M2fpError: the store cannot be reached or written.
     """
-    if options.remote is None or not (scan.is_stored or options.remote.is_used):
+    if options.remote is None or not _uses_stores(options, scan):
         yield LocalSite(tree, job)
         return
-    if options.executor is not None:
-        raise UsageError(
-            "object stores do not work with --cluster yet; use --shard on each machine"
-        )
     if options.checksum and (scan.is_stored or options.remote.results is not None):
         raise UsageError(
             "--checksum is for photos of this machine; those of stores are known by their ETags"
         )
-    with options.remote.open_site(job, tree, options.shard, switch) as site:
+    works_here = options.executor.works_here
+    with options.remote.open_site(job, tree, options.shard, switch, works_here=works_here) as site:
         yield site
+
+
+def _uses_stores(options: RunOptions, scan: Scan) -> bool:
+    """Whether photos, an earlier parse or the output are in an object store."""
+    return options.remote is not None and (scan.is_stored or options.remote.is_used)

@@ -192,11 +192,15 @@ class BatchOptions:
             max_failures=cap,
             log_file=self.log_file,
             remote=Remote(),
-            executor=None if cluster is None else _executor_of(cluster),
+            executor=_executor_of(cluster),
         )
 
 
-def _executor_of(cluster: str) -> Executor:
+def _executor_of(cluster: str | None) -> Executor:
+    from m2fp_cli.batch.executor import LocalExecutor
+
+    if cluster is None:
+        return LocalExecutor()
     from m2fp_cli.cluster.executor import RayExecutor
 
     return RayExecutor(cluster)
