@@ -184,6 +184,7 @@ def tryon(
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.tryon import FittingJob
     from m2fp_cli.jobs.variants import VariantsJob
+    from m2fp_cli.storage.remote.address import names_store
 
     look = _find_look(look_file, worn.items())  # type: ignore[attr-defined]
     settings = FittingSettings(
@@ -201,6 +202,8 @@ def tryon(
             "--each has nothing to choose from; give an option a folder, as --hat hats/,"
             ' or a look a list, as hat = ["cap", "fedora"]'
         )
+    if page and each:
+        raise UsageError("--report shows one picture of each photo; give --sheet with --each")
     settings.wardrobe().check(look)  # a wrong file is said before anything is parsed
     run_options = batch.run_options(cluster=cluster)
     if sheet and run_options.shard is not None:
@@ -218,9 +221,7 @@ def tryon(
     results = source.results_or_output
     if page and results != source.output:
         raise UsageError("--report needs the pictures beside their results; leave out --output")
-    if page and each:
-        raise UsageError("--report shows one picture of each photo; give --sheet with --each")
-    if sheet and source.place:
+    if sheet and names_store(Path(source.place)):
         raise UsageError("--sheet is made on this machine only; give -o a folder of it")
     make = VariantsJob if each else FittingJob
     job = make(source.output, results, settings)

@@ -99,7 +99,7 @@ def _blocks(
         if not shown:
             continue
         photo = None
-        if task.source != result_path(results, task.key):
+        if not task.origin and task.source != result_path(results, task.key):
             photo = _read(partial(read_bytes, task.source))
         cells = _cells(tree, task.key, photo, shown, pool)
         yield Block(len(shown) + (photo is not None), cells)
