@@ -5,7 +5,7 @@ The options of what is worn come from ``tryon.kinds``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -183,7 +183,7 @@ def tryon(
     from m2fp_cli.jobs.fitting import FittingSettings, parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.tryon import FittingJob
-    from m2fp_cli.jobs.variants import VariantsJob
+    from m2fp_cli.jobs.variants import VariantsJob, time_limit
     from m2fp_cli.storage.remote.address import names_store
 
     look = _find_look(look_file, worn.items())  # type: ignore[attr-defined]
@@ -223,6 +223,8 @@ def tryon(
         raise UsageError("--report needs the pictures beside their results; leave out --output")
     if sheet and names_store(Path(source.place)):
         raise UsageError("--sheet is made on this machine only; give -o a folder of it")
+    if run_options.photo_seconds is None:
+        run_options = replace(run_options, photo_seconds=time_limit(len(variants)))
     make = VariantsJob if each else FittingJob
     job = make(source.output, results, settings)
 

@@ -148,7 +148,8 @@ def _variant(folder: str, document: Mapping[str, Any]) -> _Shown:
     kind, item, picture = (text_of(document, one) for one in ("kind", "item", "picture"))
     if not picture or "/" in picture:
         raise ValueError("a picture is not beside its record")
-    note = _note(items_of(document))
+    its_own_first = sorted(items_of(document), key=lambda item: item.get("kind") != kind)
+    note = _note(its_own_first)
     return _Shown(f"{folder}/{picture}", f"{kind} {item}", note, _changed(document))
 
 

@@ -19,6 +19,18 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from m2fp_cli.tryon.look import Variant, item_name
 
+_SECONDS = 30.0  # that a variant may take; five people at 12 megapixels take 7 on two busy cores
+_FEW = 20  # variants, for which the pool's own limit is enough: ten minutes at first
+
+
+def time_limit(variants: int) -> float | None:
+    """Seconds that a photo may take; None for the pool's own limit.
+
+    Args:
+        variants: of each photo.
+    """
+    return None if variants <= _FEW else _SECONDS * variants
+
 
 @dataclass(frozen=True)
 class VariantsJob:

@@ -1,4 +1,4 @@
-"""Contact sheets: many pictures, small, with a line below each, on pages of a fixed size.
+"""Contact sheets: many pictures, small, with text below each, on pages of a fixed size.
 
 Pictures come in blocks, one for each photo. A page is drawn as its pictures come and given away
 when it is full, so that a sheet of thousands needs the memory of one page.
@@ -23,8 +23,10 @@ _COLUMNS = (6, 7, 8)
 _GAP = 8
 _LINE = 18  # height of a line of text
 _LETTERS = 13
+_MOST_LETTERS = 200  # of a text; far fewer fit
 _CELL_WIDTH = PICTURE_SIDE + _GAP
-_CELL_HEIGHT = PICTURE_SIDE + 2 * _LINE + _GAP
+_TEXT_HEIGHT = 3 * _LINE
+_CELL_HEIGHT = PICTURE_SIDE + _TEXT_HEIGHT + _GAP
 
 _GROUND = (255, 255, 255)
 _EMPTY = (232, 232, 232)  # behind pictures that are not square
@@ -43,7 +45,7 @@ class Cell:
         picture: (h, w, 3) uint8 BGR, at most ``PICTURE_SIDE`` on each side; None where it cannot be
             read.
         caption: the line below it.
-        note: a second line, in a colour that is noticed.
+        note: two more lines, in a colour that is noticed.
     """
 
     picture: Picture | None
@@ -158,22 +160,33 @@ def _draw_cell(page: Picture, cell: Cell, y: int, x: int) -> None:
         height, width = cell.picture.shape[:2]
         top, left = y + (PICTURE_SIDE - height) // 2, x + (PICTURE_SIDE - width) // 2
         page[top : top + height, left : left + width] = cell.picture
-    strip = Image.new("RGB", (PICTURE_SIDE, 2 * _LINE), _GROUND)
+    strip = Image.new("RGB", (PICTURE_SIDE, _TEXT_HEIGHT), _GROUND)
     draw = ImageDraw.Draw(strip)
-    draw.text((0, 1), _fit_text(cell.caption), fill=_TEXT_RGB, font=_font())
-    draw.text((0, 1 + _LINE), _fit_text(cell.note), fill=_NOTE_RGB, font=_font())
+    draw.text(
+        (0, 1), _fit_text(displayable(cell.caption[:_MOST_LETTERS])), fill=_TEXT_RGB, font=_font()
+    )
+    for number, line in enumerate(_two_lines(displayable(cell.note[:_MOST_LETTERS])), start=1):
+        draw.text((0, 1 + number * _LINE), line, fill=_NOTE_RGB, font=_font())
     below = y + PICTURE_SIDE
-    page[below : below + 2 * _LINE, x : x + PICTURE_SIDE] = np.asarray(strip)[..., ::-1]
+    page[below : below + _TEXT_HEIGHT, x : x + PICTURE_SIDE] = np.asarray(strip)[..., ::-1]
+
+
+def _two_lines(text: str) -> tuple[str, str]:
+    """A text broken between words; its end is left out if need be."""
+    words = text.split(" ")
+    count = len(words)
+    while count > 1 and _font().getlength(" ".join(words[:count])) > PICTURE_SIDE:
+        count -= 1
+    return _fit_text(" ".join(words[:count])), _fit_text(" ".join(words[count:]))
 
 
 def _fit_text(text: str) -> str:
     """A line that is as wide as a picture at most; its end is left out if need be."""
-    shown = displayable(text)
-    if _font().getlength(shown) <= PICTURE_SIDE:
-        return shown
-    while shown and _font().getlength(f"{shown}...") > PICTURE_SIDE:
-        shown = shown[:-1]
-    return f"{shown}..."
+    if _font().getlength(text) <= PICTURE_SIDE:
+        return text
+    while text and _font().getlength(f"{text}...") > PICTURE_SIDE:
+        text = text[:-1]
+    return f"{text}..."
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.fitting import Fitter, FittingSettings
 from m2fp_cli.jobs.tryon import FittingJob
-from m2fp_cli.jobs.variants import VariantsJob
+from m2fp_cli.jobs.variants import VariantsJob, time_limit
 from m2fp_cli.records.document import load_result
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.tryon import fitting
@@ -130,3 +130,8 @@ def test_what_a_look_leaves_to_chance_is_in_the_signature():
     backwards = Look({"hair": Wish(("pink", "blond"), True)})
     assert signature(lists) == signature(backwards)
     assert signature(Look(largest=lists.everyone)) != signature(lists)
+
+
+def test_a_large_catalog_gets_more_time():
+    assert time_limit(20) is None
+    assert time_limit(1000) == 30_000

@@ -16,7 +16,7 @@ from m2fp_cli.render.contact_sheet import (
     shrink_to_cell,
 )
 
-STEP_X, STEP_Y, GAP = PICTURE_SIDE + 8, PICTURE_SIDE + 44, 8
+STEP_X, STEP_Y, GAP = PICTURE_SIDE + 8, PICTURE_SIDE + 62, 8
 
 
 def cell(level):
@@ -97,3 +97,12 @@ def test_long_and_odd_texts_stay_in_their_cell():
     (page,) = draw_sheet([Block(2, [long, cell(9)])], largest=2)
     texts = page[GAP + PICTURE_SIDE : GAP + STEP_Y - 8, GAP + PICTURE_SIDE : GAP + STEP_X]
     assert (texts == 255).all()
+
+
+def test_a_note_goes_on_in_a_second_line():
+    def rows_of_text(note):
+        (page,) = draw_sheet([Block(1, [Cell(None, "", note)])], largest=1)
+        texts = page[GAP + PICTURE_SIDE : GAP + STEP_Y - 8, GAP : GAP + PICTURE_SIDE]
+        return np.flatnonzero((texts < 200).any(axis=(1, 2)))
+
+    assert rows_of_text("no hat: it").max() < 36 <= rows_of_text("no hat: " + "very " * 9).max()
