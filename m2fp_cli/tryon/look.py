@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -168,18 +168,10 @@ class Look:
         Raises:
             UsageError: two items would have the same name.
         """
-        listed: dict[tuple[str, str], str] = {}
-        for kind in KIND_NAMES:
-            for item in self._listed(kind):
-                name = kind, item_name(item)
-                if listed.setdefault(name, item) != item:
-                    raise UsageError(
-                        f"{displayable(listed[name])} and {displayable(item)} have the same name; "
-                        "rename one of them, so that each has a picture of its own"
-                    )
         return tuple(
             Variant(f"{kind}-{name}", kind, item, self._only(kind, item))
-            for (kind, name), item in listed.items()
+            for kind in KIND_NAMES
+            for name, item in _by_name(self._listed(kind)).items()
         )
 
     def _listed(self, kind: str) -> Iterator[str]:
@@ -211,6 +203,23 @@ def item_name(item: str) -> str:
     return path.stem if path.is_absolute() else item.removeprefix("#").lower()
 
 
+def _by_name(items: Iterable[str]) -> dict[str, str]:
+    """Items by their names.
+
+    Raises:
+        UsageError: two have the same.
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        other = found.setdefault(item_name(item), item)
+        if other != item:
+            raise UsageError(
+                f"{displayable(other)} and {displayable(item)} have the same name; rename one of "
+                "them, so that each has a picture of its own"
+            )
+    return found
+
+
 def look_of_options(worn: Mapping[str, str]) -> Look:
     """A look in which everyone wears what options say.
 
@@ -220,8 +229,7 @@ def look_of_options(worn: Mapping[str, str]) -> Look:
     Raises:
         UsageError: a folder has no pictures.
     """
-    folder = Path.cwd()
-    return Look({kind: _wish(text, kind, folder, f"--{kind}") for kind, text in worn.items()})
+    return Look({kind: _wish(text, kind, Path(), f"--{kind}") for kind, text in worn.items()})
 
 
 def read_look(path: Path) -> Look:
@@ -293,8 +301,7 @@ def _table(path: Path, name: str, value: Any) -> Table:
     unknown = next((key for key in value if key not in KIND_NAMES), None)
     if unknown is not None:
         raise UsageError(f"{shown}: there is no {unknown!r}; kinds are {', '.join(KIND_NAMES)}")
-    folder = path.absolute().parent
-    return {kind: _wish(one, kind, folder, f"{shown}.{kind}") for kind, one in value.items()}
+    return {kind: _wish(one, kind, path.parent, f"{shown}.{kind}") for kind, one in value.items()}
 
 
 def _wish(value: Any, kind: str, folder: Path, where: str) -> Wish:
@@ -314,7 +321,7 @@ def _wish(value: Any, kind: str, folder: Path, where: str) -> Wish:
             shown = displayable(text[:40])
             raise UsageError(f"{where}: {shown}: {error.strerror}; name something else") from error
         is_list |= inside is not None
-    return Wish(tuple(dict.fromkeys(items)), is_list, where)
+    return Wish(tuple(_by_name(items).values()), is_list, where)
 
 
 def _folder_of(text: str, kind: str, folder: Path) -> Path | None:
@@ -326,7 +333,7 @@ def _folder_of(text: str, kind: str, folder: Path) -> Path | None:
 
 def _pictures_in(folder: Path, where: str) -> tuple[str, ...]:
     """The pictures of a folder, by name."""
-    paths = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    paths = sorted(path for path in folder.absolute().iterdir() if not path.name.startswith("."))
     pictures = [str(one) for one in paths if one.suffix.lower() in IMAGE_SUFFIXES]
     if not pictures or len(pictures) > _MAX_ITEMS:
         many = f"more than {_MAX_ITEMS}" if pictures else "no"
@@ -337,4 +344,4 @@ def _pictures_in(folder: Path, where: str) -> tuple[str, ...]:
 def _item(text: str, folder: Path) -> str:
     """A file by its absolute path, since workers may run elsewhere; a name or color as it is."""
     path = folder / expand_home(text)
-    return str(path) if path.is_file() else text
+    return str(path.absolute()) if path.is_file() else text

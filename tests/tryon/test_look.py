@@ -97,9 +97,13 @@ def test_each_item_of_each_list_is_a_variant_with_all_that_is_no_list():
     }
 
 
-def test_two_items_of_one_name_are_refused():
-    with pytest.raises(UsageError, match=r"a/cap.png and /b/cap.png have the same name; rename"):
-        listed(("/a/cap.png", "/b/cap.png")).variants()
+def test_two_items_of_one_name_are_refused(tmp_path):
+    cap, other = Wish(("/a/cap.png",), True), Wish(("/b/cap.png",), True)
+    with pytest.raises(UsageError, match=r"/a/cap.png and /b/cap.png have the same name; rename"):
+        Look({"hat": cap}, people={1: {"hat": other}}).variants()
+    (tmp_path / "cap.png").touch()
+    with pytest.raises(UsageError, match=r"^cap and .*/cap.png have the same name; rename"):
+        read_look(write_look(tmp_path, '[everyone]\nhat = ["cap", "cap.png", "cap"]\n'))
 
 
 @pytest.mark.parametrize(
