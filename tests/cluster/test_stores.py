@@ -12,7 +12,8 @@ import pytest
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import ImageReport, Status
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.batch.walk import ScanRules
