@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from tests.support.object_store import ObjectStore, address_of, running_store
 from tests.support.outputs import history_of
