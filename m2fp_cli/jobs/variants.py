@@ -107,16 +107,22 @@ class VariantsWorker:
         """Read the photo and its result."""
         return self._fitter.read(task)
 
-    def compute(self, task: ImageTask, loaded: ReadPhoto) -> ImageReport:
+    def compute(self, task: ImageTask, loaded: ReadPhoto) -> ReadPhoto:
+        """Nothing to overlap: all is done in ``save``."""
+        return loaded
+
+    def save(self, task: ImageTask, computed: ReadPhoto) -> ImageReport:
         """Dress, and write each picture at once: all of them would not fit into the memory.
 
-        The record is written last. If the photo fails, what was written anew is taken away again.
+        Files are written in this stage only, since the engine knows them as the photo's own if the
+        process dies in it. The record is written last. If the photo fails, what was written anew is
+        taken away again.
         """
         from m2fp_cli.tryon.fitting import FittingRoom, changed_box
         from m2fp_cli.tryon.records import VariantRecord, to_variants_document
 
         started, writing = time.perf_counter(), 0.0
-        photo, result = loaded.photo, loaded.result
+        photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
         source = (PurePosixPath(task.key).parent / task.name).as_posix()
         shown: list[VariantRecord] = []
@@ -134,7 +140,7 @@ class VariantsWorker:
             self._write(task, variants_record_name(task.key), record, undo)
             undo.pop_all()
         seconds = PhotoSeconds(
-            read=loaded.seconds,
+            read=computed.seconds,
             postprocess=time.perf_counter() - started - writing,
             write=writing,
         )
@@ -148,10 +154,6 @@ class VariantsWorker:
             files=self._job.targets(task),
             photo=photo.sha256,
         )
-
-    def save(self, task: ImageTask, computed: ImageReport) -> ImageReport:
-        """All is written already."""
-        return computed
 
     def _write(self, task: ImageTask, name: str, data: bytes, undo: contextlib.ExitStack) -> None:
         write_group(self._tree, [(name, data)], task.may_replace)

@@ -92,6 +92,14 @@ def test_a_photo_that_fails_takes_its_new_pictures_away_again(tmp_path, monkeypa
     assert names_in(out) == NAMES[:1]  # it belongs to the photo
 
 
+def test_nothing_is_written_before_the_last_stage(tmp_path):
+    photo, out = parse_drawn(tmp_path)
+    worker = VariantsJob(out, out, FittingSettings(ITEMS)).build_worker(1)
+    task = ImageTask(str(photo), "anna")
+    worker.compute(task, worker.load(task))
+    assert names_in(out) == []  # of a process that dies here, the engine would take none as its own
+
+
 def test_a_file_of_others_stays(tmp_path):
     photo, out = parse_drawn(tmp_path)
     foreign = out / "variants/anna" / NAMES[1]
