@@ -76,7 +76,7 @@ def int8_caution(precision: str) -> str | None:
     if precision != INT8 or multiplies_int8():
         return None
     return (
-        "this CPU has no VNNI: int8 takes three instructions a product here and gains little or "
-        "nothing over fp32; weights have 7 bits, so that no sum saturates and answers are those of "
-        "a CPU with VNNI"
+        "this CPU has no VNNI, so that int8 takes three instructions for one and gains little over "
+        "fp32; weights have 7 bits, so that no sum saturates and answers are those of a CPU with "
+        "VNNI"
     )
