@@ -34,7 +34,7 @@ def write_random_model(folder: Path, threads: int, *, calibrate: bool = False) -
         from m2fp_cli.engine.int8.calibration import FILE_NAME
 
         photos = [synthetic_photo(480, 640, seed) for seed in range(1, _CALIBRATION_PHOTOS + 1)]
-        (folder / FILE_NAME).write_text(calibrate_model(folder, photos).dump())
+        (folder / FILE_NAME).write_text(calibrate_model(folder, photos, tried_on=1).dump())
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from torch import Tensor
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.int8.calibration import Agreement, Calibration, LayerRanges
-from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers
+from m2fp_cli.engine.int8.choice import candidates, choose_layers
 from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.int8.ranges import RangeRecorder
 from m2fp_cli.engine.int8.sensitivity import measure_errors
@@ -23,7 +23,7 @@ from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import ModelConfig, read_config
 from m2fp_cli.records.results import ParsingResult
 
-SENSITIVITY_PHOTOS = 2  # for which each layer is tried
+SENSITIVITY_PHOTOS = 4  # for which each layer is tried
 _SENSITIVITY_SIDE = 256  # pixels; errors of a layer hardly depend on the size
 
 
@@ -32,16 +32,16 @@ def calibrate_model(
     photos: Sequence[Picture],
     others: Iterable[Picture] = (),
     *,
-    most_error: float = MOST_ERROR,
+    tried_on: int = SENSITIVITY_PHOTOS,
 ) -> Calibration:
     """Calibrate a model: measure ranges, choose layers, compare answers.
 
     Args:
         folder: model folder.
         photos: to measure ranges on, (H, W, 3) uint8 BGR each; at least one. They may be read when
-            they are asked for; the first two are asked for twice.
+            they are asked for; the first are asked for twice.
         others: to compare the answers in int8 and float32 on.
-        most_error: see ``choose_layers``.
+        tried_on: so many of the photos are used to choose the layers.
 
     Raises:
         ModelError: the model is damaged.
@@ -49,9 +49,9 @@ def calibrate_model(
     network = build_network(folder, read_config(folder))
     exact = HumanParser.from_fast(FastM2FP(network, pack=False))
     ranges, operations = measure_ranges(exact, photos)
-    inputs = [small_input(photo, exact.config) for photo in photos[:SENSITIVITY_PHOTOS]]
+    inputs = [small_input(photo, exact.config) for photo in photos[:tried_on]]
     errors = measure_errors(exact.network, ranges, inputs)
-    chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
+    chosen = {name: ranges[name] for name in choose_layers(errors, operations)}
     rough = HumanParser.from_fast(quantize_network(network, chosen))
     pairs = [(rough.parse(photo), exact.parse(photo)) for photo in others]
     agreement = compare_results(pairs) if pairs else None

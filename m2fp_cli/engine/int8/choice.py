@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 # Error of the pixel decoder's output that all layers may cause together, relative to its norm.
-MOST_ERROR = 0.012
+MOST_ERROR = 0.01
 # Kind of layer by name in ``FastM2FP``; the first that matches.
 KINDS = {
     "stem": r"backbone\.stem\.",
