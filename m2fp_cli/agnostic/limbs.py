@@ -14,7 +14,7 @@ from m2fp_cli.tryon.figure import Figure
 # Lengths in faces, hairline to chin.
 _FOOT = 0.75  # from the toes of a foot without a shoe up to the ankle
 _BOOT = 1.6  # a shoe that goes higher has a shaft; a low one that is seen from above does not
-_SHOE = 0.9  # from the sole up to the ankle, with a low heel
+_SHOE = 0.8  # from the sole up to the ankle, with a low heel
 _FACE_OF_BODY = 0.105  # height of a face in a stature (Drillis and Contini's tables of 1966)
 _ELLIPSE = 0.59  # area of a face seen from the front, over the square of its height
 DETAIL = 20.0
