@@ -1,6 +1,6 @@
 """Measure agnostic masks against annotations: how much of the old garment and of the face.
 
-    python -m training.agnostic DATA [--photos 30] [--part judge] [--rule hull] [--model starter]
+    python -m training.agnostic DATA [--photos 30] [--part judge] [--rule hull] [--grow 2%]
 
 Photos are those that no training learned from, parsed as ``m2fp masks`` parses them. For each
 category a photo counts whose annotated garment has at least 1 % of its pixels. The annotated
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.agnostic.categories import CATEGORIES
-from m2fp_cli.agnostic.mask import MaskSettings, build_mask
+from m2fp_cli.agnostic.mask import MaskSettings, build_mask, parse_growth
 from m2fp_cli.agnostic.rules import RULES
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.engine.parser import HumanParser
@@ -171,14 +171,18 @@ def main() -> None:
     parser.add_argument("--photos", type=int, default=30)
     parser.add_argument("--part", choices=tuple(PARTS), default="judge")
     parser.add_argument("--rule", choices=tuple(RULES), action="append", help="default: all")
+    parser.add_argument(
+        "--grow", default="0", help="as of m2fp masks; 5000 covers all but the kept"
+    )
     parser.add_argument("--worst", type=int, default=0, help="name so many photos of each line")
     asked = parser.parse_args()
+    grow = parse_growth(asked.grow)
     found: dict[tuple[str, str], list[Covered]] = {
         (category, rule): [] for category in MEASURED for rule in asked.rule or RULES
     }
     for name, result, truth in read_photos(asked.data, asked.model, asked.part, asked.photos):
         for (category, rule), lines in found.items():
-            mask = mask_of_largest(result, MaskSettings(category, rule))
+            mask = mask_of_largest(result, MaskSettings(category, rule, grow))
             one = compare(name, truth, mask, category)
             lines += [one] if one else []
     wrong = read_wrong()
