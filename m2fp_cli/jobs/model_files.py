@@ -72,11 +72,10 @@ def describe_precision(model: ModelFiles, precision: str) -> str:
 
 
 def int8_caution(precision: str) -> str | None:
-    """What a user should know who asks for int8 on a CPU that has no instructions for it."""
+    """What to know who asks for int8 on a CPU without instructions for it; None with them."""
     if precision != INT8 or multiplies_int8():
         return None
     return (
-        "this CPU has no VNNI, so that int8 takes three instructions for one and gains little over "
-        "fp32; weights have 7 bits, so that no sum saturates and answers are those of a CPU with "
-        "VNNI"
+        "this CPU has no VNNI, so that int8 takes three instructions for one and gains less; "
+        "weights have 7 bits, so that no sum saturates and answers are those of a CPU with VNNI"
     )
