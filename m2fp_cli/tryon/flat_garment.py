@@ -192,14 +192,23 @@ def _inside_of_neck(shape: tuple[int, ...], landmarks: GarmentLandmarks) -> Bool
 
 
 def _extend_color(color: FloatArray, alpha: FloatArray) -> FloatArray:
-    """Give every pixel that is not solid the color of the nearest one that is."""
+    """Mirror the garment at its outline, as cloth that goes on.
+
+    The nearest pixel alone would smear one color over all that lies beyond a hem or a side.
+    """
     solid = alpha > 0.98
     solid = solid if solid.any() else alpha > 0.5
     _, nearest = cv2.distanceTransformWithLabels(
         (~solid).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # A label is the number of a solid pixel in the order of rows.
-    of_label = np.zeros((int(nearest.max()) + 1, 3), np.float32)
-    of_label[nearest[solid]] = color[solid]
-    out: FloatArray = of_label[nearest]
-    return out
+    of_label = np.zeros(int(nearest.max()) + 1, np.int32)
+    of_label[nearest[solid]] = np.flatnonzero(solid)
+    rows, columns = np.divmod(of_label[nearest], solid.shape[1])
+    y, x = np.mgrid[: solid.shape[0], : solid.shape[1]]
+    mirrored = (
+        np.clip(2 * rows - y, 0, solid.shape[0] - 1), np.clip(2 * columns - x, 0, solid.shape[1] - 1)
+    )  # fmt: skip
+    inside = solid[mirrored]
+    out = np.where(inside[..., None], color[mirrored], color[rows, columns])
+    return np.asarray(out, np.float32)

@@ -15,9 +15,9 @@ from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
 from m2fp_cli.tryon.body_shape import BodyShape, NotWearable
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import ARMS, Figure
+from m2fp_cli.tryon.figure import ARMS, BOTTOMS, LEGS, Figure
 from m2fp_cli.tryon.flat_garment import FlatGarment
-from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
+from m2fp_cli.tryon.garment_border import blend_border, widen
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
 from m2fp_cli.tryon.garment_shading import deepen, shade_like
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
@@ -48,7 +48,8 @@ class Dressed:
     """A person in a new garment.
 
     Attributes:
-        window_bgr: (h, w, 3) uint8, the photo in the person's window afterwards.
+        figure: the person in the window that was looked at.
+        window_bgr: (h, w, 3) uint8, the photo in this window afterwards.
         before_bgr: the same before.
         alpha: (h, w) float32 of the garment.
         touched: (h, w) bool, all that may have changed.
@@ -63,6 +64,7 @@ class Dressed:
         target_lab: (3,) mean color of the same places in its picture.
     """
 
+    figure: Figure
     window_bgr: Picture
     before_bgr: Picture
     alpha: FloatArray
@@ -118,7 +120,8 @@ class _Painting:
         before = window.copy()
         light = to_linear(window)
         background = (figure.label_map == 0) & ~figure.other_people
-        worn = extend_mask(light, self.worn, background, unit)
+        beside = background | figure.mask(*BOTTOMS, *LEGS)
+        worn = widen(light, self.worn, beside, unit)
         sampled = sample(self.garment, self.warp)
         opening = self._opening(sampled[..., 3])
         forced = worn & ~opening
@@ -134,13 +137,13 @@ class _Painting:
         color = np.asarray(color * deepen(shading, middle)[..., None], np.float32)
         # Old cloth that goes on as new cloth over skin has no edge any more.
         whole = forced | (free > 0.98)
-        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), whole, unit)
+        color = np.asarray(np.clip(color, 0, 1), np.float32)
+        target, rim = blend_border(light, color, whole, beside & (free == 0), unit)
         shadow = self._shadow(free)
         mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
-        over = np.clip(color, 0, 1) * free[..., None]
-        mixed = np.asarray(mixed * (1 - free[..., None]) + over, np.float32)
-        mixed[forced] = target[forced]
-        touched: BoolArray = forced | filled | (free > 0) | (shadow > 0)
+        mixed = np.asarray(mixed * (1 - free[..., None]) + color * free[..., None], np.float32)
+        mixed[forced | rim] = target[forced | rim]
+        touched: BoolArray = forced | rim | filled | (free > 0) | (shadow > 0)
         cv2.copyTo(to_srgb(mixed), touched.astype(np.uint8), window)
         alpha = np.where(forced, 1, free).astype(np.float32)
         solid = alpha > 0.5
@@ -154,7 +157,7 @@ class _Painting:
         collar = tuple(float(o + stride * v) for o, v in zip(first, self.fit.collar, strict=True))
         sleeves = tuple(stride * length for length in self.fit.sleeve_length)
         return Dressed(
-            window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
+            figure, window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
             (sleeves[0], sleeves[1]), seen, uncovered, patterned, lab, target_lab,
         )  # fmt: skip
 
