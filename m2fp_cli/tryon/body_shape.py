@@ -35,6 +35,8 @@ ARM_SHARE = 0.5  # of the pixels across an arm that are skin: the sleeve has end
 ACROSS = 0.7  # of the radius within which they are counted
 MIN_ACROSS = 4  # of them
 HAND_HALF = 1.6  # of a hand from the line of the arm
+HAND_END = 3.4  # of a hand beyond the wrist
+MAX_ASTRAY = 0.7  # area of an arm's skin that is not along its line, U^2
 
 # The body.
 ARMPIT_BELOW = 2.3  # the corner of the shoulder
@@ -184,6 +186,10 @@ def _measure_limb(
         if np.count_nonzero(row) >= MIN_ACROSS and is_skin[row].mean() > ARM_SHARE:
             covered = i / 24 * length
             break
+    astray = (np.abs(beside) > HAND_HALF * unit) | (along > length + HAND_END * unit)
+    astray = is_skin & (astray | (along < -unit))
+    if np.count_nonzero(astray) > MAX_ASTRAY * unit * unit:
+        raise NotWearable("the arms cannot be followed")
     bare = is_skin & (along > covered) & (np.abs(beside) < HAND_HALF * unit)
     skin_end = float(np.percentile(along[bare], 98)) if bare.any() else covered
     return Limb(arm.joints, ends[0], ends[1], length, covered, skin_end)

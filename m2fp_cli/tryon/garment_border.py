@@ -26,10 +26,11 @@ from m2fp_cli.tryon.garment_edge import (
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import bounding_slices, close_mask, dilate
 
-GAP = 0.24  # between stripes of the old cloth that are beside its label, U
+GAP = 0.24  # half of that between stripes of old cloth beside its label, U
 SMOOTH = 0.06  # of the blur of the outline afterwards, U
 PATTERN = 0.6  # within which old cloth of several colors is a pattern, U
 SOFT, SOFT_RANGE = 0.03, (0.6, 1.3)  # of the outline where the photo does not show it, U, pixels
+LEAST = 0.02  # share of old cloth in a pixel that is taken out
 MARGIN = 12  # pixels around the garment
 
 
@@ -46,7 +47,8 @@ def widen(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> B
     if found is mask:
         return mask
     reach = float(np.clip(EDGE_WIDTH * unit, *BEYOND_RANGE))
-    whole = close_mask(found, GAP * unit) & dilate(mask, reach) & (mask | free)
+    between = close_mask(found & ~mask, GAP * unit) & dilate(mask, reach) & free
+    whole = found | between
     soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(SMOOTH * unit, 0.8))
     out: BoolArray = (soft > 0.5) & (mask | free)
     return out
@@ -112,5 +114,5 @@ def _blend_window(
     out[mask] = color[mask]
     out[near] = np.clip(edge * (1 - pure) + color[near] * pure, 0, 1)
     changed = near & ~mask
-    changed[near] &= alpha[:, 0] > 0
+    changed[near] &= trust * share > LEAST
     return out, changed

@@ -138,7 +138,7 @@ class _Painting:
         # Old cloth that goes on as new cloth over skin has no edge any more.
         whole = forced | (free > 0.98)
         color = np.asarray(np.clip(color, 0, 1), np.float32)
-        target, rim = blend_border(light, color, whole, beside & (free == 0), unit)
+        target, rim = blend_border(light, color, whole, background & (free == 0), unit)
         shadow = self._shadow(free)
         mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
         mixed = np.asarray(mixed * (1 - free[..., None]) + color * free[..., None], np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from m2fp_cli.tryon.body_shape import Limb
 from m2fp_cli.tryon.flat_garment import flat_garment
-from m2fp_cli.tryon.garment_fit import _sleeve_length
+from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
 from m2fp_cli.tryon.garment_outline import STEPS
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import top_of
@@ -145,4 +145,5 @@ def test_a_long_sleeve_ends_at_the_wrist(skin_end, length):
     half = np.full(STEPS, 0.6, np.float32)
     joints = np.array([(0, 0), (0, 5), (0, 10)], np.float32)
     limb = Limb(joints, half, half, 10.0, 7.2, skin_end)
-    assert _sleeve_length(9.0, True, limb, 1.0) == pytest.approx(length)
+    ended = _end_at_wrist((limb, limb), 1.0)[0]
+    assert _sleeve_length(9.0, True, limb, 1.0, ended) == pytest.approx(length)
