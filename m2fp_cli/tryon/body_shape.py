@@ -24,7 +24,7 @@ MAX_UNLIKE = 1.75  # ratio of both halves
 MAX_TILT = 20.0  # of the line between the shoulders, degrees
 
 # Arms that can be followed.
-MAX_COST, MAX_OUTSIDE = 2.4, 0.25
+MAX_COST, MAX_OUTSIDE = 1.8, 0.25
 MAX_SPREAD = 80.0  # of an upper arm from straight down, degrees
 WRIST_BELOW = 2.2  # the shoulder
 MAX_CROSSING = 1.0  # of a wrist beyond the middle of the body

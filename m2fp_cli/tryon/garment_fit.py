@@ -25,6 +25,7 @@ EQUAL = 1.4  # longer old sleeve over the shorter, up to which they are taken fo
 OLD_SHARE, NEW_SHARE = 0.5, 0.68  # of an arm that a long sleeve covers at least
 ASIDE = 0.3  # of a wrist from the middle, where a long sleeve goes on from a short one, U
 HIDDEN = 1.2  # by which the skin of an arm ends above the wrist where the hand is hidden, U
+UNLIKE = 0.55, 1.2  # old sleeves that cannot be of one top: ratio, and difference, U
 LONGEST_SLEEVE = 0.98  # share of an arm from shoulder to wrist
 # A hand is 189 mm long and a fist 105 (ANSUR II, men, hand length; DIN 33402).
 HAND, FIST = 3.0, 1.6  # U; no more than a hand below an old sleeve: it ends at the wrist
@@ -185,6 +186,9 @@ def _sleeve_lengths(
         NotWearable: one would look much shorter than the other, or lie across the body.
     """
     limbs, ended = shape.limbs, _end_at_wrist(shape.limbs, unit)
+    shorter, longer = sorted(limb.covered for limb in limbs)
+    if shorter < UNLIKE[0] * longer and longer - shorter > UNLIKE[1] * unit:
+        raise NotWearable("the arms cannot be followed")
     found = [_sleeve_length(naturals[i], is_long, limbs[i], unit, ended[i]) for i in (0, 1)]
     for i, side in enumerate((-1, 1)) if is_long else ():
         if found[i] < (OLD_SHARE if ended[i] else NEW_SHARE) * limbs[i].length:
