@@ -192,9 +192,8 @@ def _extend_color(color: FloatArray, alpha: FloatArray) -> FloatArray:
     of_label[nearest[solid]] = np.flatnonzero(solid)
     rows, columns = np.divmod(of_label[nearest], solid.shape[1])
     y, x = np.mgrid[: solid.shape[0], : solid.shape[1]]
-    mirrored = (
-        np.clip(2 * rows - y, 0, solid.shape[0] - 1), np.clip(2 * columns - x, 0, solid.shape[1] - 1)
-    )  # fmt: skip
+    last = solid.shape[0] - 1, solid.shape[1] - 1
+    mirrored = np.clip(2 * rows - y, 0, last[0]), np.clip(2 * columns - x, 0, last[1])
     inside = solid[mirrored]
     out = np.where(inside[..., None], color[mirrored], color[rows, columns])
     return np.asarray(out, np.float32)

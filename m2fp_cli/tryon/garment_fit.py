@@ -218,9 +218,7 @@ def _end_at_wrist(limbs: tuple[Limb, Limb], unit: float) -> tuple[bool, bool]:
     return found[0], found[1]
 
 
-def _sleeve_length(
-    natural: float, is_long: bool, limb: Limb, unit: float, ended: bool
-) -> float:
+def _sleeve_length(natural: float, is_long: bool, limb: Limb, unit: float, ended: bool) -> float:
     """Length of a sleeve on an arm.
 
     Args:

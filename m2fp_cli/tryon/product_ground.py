@@ -26,7 +26,9 @@ UNLIKE = 16.0  # distance of a garment from the ground, from where enclosed grou
 SAME = 5.0, 14.0  # chroma and lightness by which enclosed ground differs
 LEAST_ENCLOSED = 0.0015  # area of it, share of the picture
 DEPTH = 7.0  # of the garment's edge that may be shadow, pixels
-TRIMS = 0.0, 26.0, 26.0  # times that this is cut off, where both are so far apart, Lab
+CLEAR = 26.0  # distance of garment and ground, Lab, from which they are told apart for certain
+POCKET_COLOR = 18.0  # by which the chroma of a shadow in such a gap differs
+POCKET = 0.025  # half the width of a gap at an armpit, share of the side
 SMOOTH = 1.2  # of the blur of the outline, pixels
 SHADOW_WEIGHT = 0.6  # of lightness below the ground's
 THIN = 0.011  # half the width of hooks, strings and cords beside a garment, share of the side
@@ -53,42 +55,81 @@ def find_ground(bgr: Picture) -> BoolArray | None:
     ground = _fit_ground(lab, border)
     if ground is None:
         return None
-    apart = lab - ground
-    color = np.hypot(apart[..., 1], apart[..., 2])
+    apart = np.asarray(lab - ground, np.float32)
+    found, middle = _reach(lab, apart, border)
+    if middle is not None:
+        found = found | _pockets(lab, apart, found, middle)
+    garment = ~dilate(found, HALF_EDGE)
+    for clear in (0.0, CLEAR, CLEAR):
+        garment = _trim(lab, found, garment, clear)
+    garment = largest_piece(open_mask(garment, THIN * max(size)))
+    soft = cv2.GaussianBlur(garment.astype(np.float32), (0, 0), SMOOTH)
+    whole = cv2.resize(soft, bgr.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    out: BoolArray = whole < LEVEL
+    return out
+
+
+def _is_like(apart: FloatArray, color: float = LIKE_COLOR) -> BoolArray:
+    """What has the ground's color, lit or in shadow.
+
+    Args:
+        apart: (h, w, 3) float32 Lab, less the ground.
+        color: by which the chroma may differ.
+    """
+    out: BoolArray = np.hypot(apart[..., 1], apart[..., 2]) < color
+    return out & (np.abs(apart[..., 0]) < LIKE_DARK)
+
+
+def _reach(
+    lab: FloatArray, apart: FloatArray, border: BoolArray
+) -> tuple[BoolArray, FloatArray | None]:
+    """The ground that is reached from the border without crossing an edge, and what is like it.
+
+    Args:
+        lab: (h, w, 3) float32, the photo.
+        apart: the same less the ground's color.
+        border: (h, w) bool, of the photo.
+
+    Returns:
+        (h, w) bool, and the middle color of the rest, None where nothing is left.
+    """
     edge = np.zeros_like(border)
     for slope, least in zip((_slope(lab[..., :1]), _slope(lab[..., 1:])), EDGES, strict=True):
         edge |= slope > max(least, NOISE_SLOPES * float(np.percentile(slope[border], 68)))
-    edge = close_mask(edge, GAP * max(size))
-    like = (color < LIKE_COLOR) & (apart[..., 0] > -LIKE_DARK) & (apart[..., 0] < LIKE_DARK)
-    free = like & ~edge
+    free = _is_like(apart) & ~close_mask(edge, GAP * max(border.shape))
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(
         free.astype(np.uint8), connectivity=4
     )
-    outer = np.unique(pieces[border & free])
-    taken = set(outer[outer > 0].tolist())
-    rest = ~np.isin(pieces, outer[outer > 0]) if taken else np.ones_like(free)
-    deep = erode(rest, 3.0)
-    distance = np.hypot(color, apart[..., 0])
-    if deep.any() and float(np.median(distance[deep])) > UNLIKE:
-        least = LEAST_ENCLOSED * free.size
-        for i in range(1, count):
-            if i in taken or stats[i, cv2.CC_STAT_AREA] < least:
-                continue
-            inside = pieces == i
-            off = float(np.median(color[inside])), abs(float(np.median(apart[..., 0][inside])))
-            if off[0] < SAME[0] and off[1] < SAME[1]:
-                taken.add(i)
-    found = np.isin(pieces, list(taken))
-    garment = ~dilate(found, HALF_EDGE)
-    for clear in TRIMS:
-        garment = _trim(lab, found, garment, clear)
-    garment = largest_piece(open_mask(garment, THIN * max(size)))
-    whole = cv2.resize(
-        cv2.GaussianBlur(garment.astype(np.float32), (0, 0), SMOOTH),
-        bgr.shape[1::-1],
-        interpolation=cv2.INTER_CUBIC,
-    )
-    out: BoolArray = whole < LEVEL
+    taken = np.zeros(count, np.bool_)
+    taken[pieces[border & free]] = True
+    taken[0] = False
+    deep = erode(~taken[pieces], 3.0)
+    if not deep.any():
+        return taken[pieces], None
+    # Ground between a sleeve and the body is not reached: it is told by its color, if that is
+    # not the garment's too.
+    if float(np.median(np.linalg.norm(apart[deep], axis=1))) > UNLIKE:
+        large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= LEAST_ENCLOSED * free.size)
+        for i in large[large > 0]:
+            off = np.median(np.abs(apart[pieces == i]), axis=0)
+            taken[i] |= bool(np.hypot(off[1], off[2]) < SAME[0] and off[0] < SAME[1])
+    return taken[pieces], np.asarray(np.median(lab[deep], axis=0), np.float32)
+
+
+def _pockets(lab: FloatArray, apart: FloatArray, found: BoolArray, middle: FloatArray) -> BoolArray:
+    """Narrow gaps at armpits, which the edges on both sides close.
+
+    Args:
+        lab: (h, w, 3) float32, the photo.
+        apart: the same less the ground's color.
+        found: (h, w) bool, the ground so far.
+        middle: (3,) color of the garment.
+    """
+    other = np.linalg.norm(lab - middle, axis=2) > CLEAR
+    whole = found | (_is_like(apart, POCKET_COLOR) & other)
+    narrow = whole & ~open_mask(whole, POCKET * max(found.shape))
+    _, pieces = cv2.connectedComponents((narrow | found).astype(np.uint8))
+    out: BoolArray = narrow & np.isin(pieces, np.unique(pieces[found]))
     return out
 
 
@@ -101,9 +142,7 @@ def largest_piece(mask: BoolArray) -> BoolArray:
     return out
 
 
-def _trim(
-    lab: FloatArray, ground: BoolArray, garment: BoolArray, clear: float
-) -> BoolArray:
+def _trim(lab: FloatArray, ground: BoolArray, garment: BoolArray, clear: float) -> BoolArray:
     """A garment without what is beside it and more like the ground: the shadow at its edge."""
     deep = erode(garment, DEPTH)
     near = garment & ~deep
