@@ -67,7 +67,9 @@ class Fit:
     tucked: float
 
 
-def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: float) -> Fit:
+def fit_garment(
+    garment: FlatGarment, shape: BodyShape, collar_y: float, unit: float, sleeves: bool = True
+) -> Fit:
     """Pair the garment's landmarks with the body's.
 
     Args:
@@ -75,6 +77,7 @@ def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: f
         shape: the body.
         collar_y: row of the old neckline's lowest point; NaN where it is not seen.
         unit: U in pixels of the body's maps.
+        sleeves: whether they are seen; those below a coat are not.
 
     Raises:
         NotWearable: it would have to be stretched too much, or uncovers what is not known.
@@ -122,7 +125,9 @@ def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: f
     width = float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
     is_long = sum(one.length for one in marks.sleeves) / 2 >= LONG_SLEEVE * width
     naturals = [long * one.length for one in marks.sleeves]
-    lengths = _sleeve_lengths(naturals, is_long, shape, unit)
+    lengths = (naturals[0], naturals[1])
+    if sleeves:
+        lengths = _sleeve_lengths(naturals, is_long, shape, unit)
     return Fit(
         np.concatenate(body).astype(np.float32),
         np.concatenate(picture).astype(np.float32),

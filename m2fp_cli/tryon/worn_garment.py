@@ -34,6 +34,7 @@ MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
 NECK_MARGIN = 6  # around what is filled, pixels
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
+MIN_SEEN_BELOW = 0.15  # ... below an open coat
 LOOSE_FROM, MAX_LOOSE = 0.4, 4.0  # old cloth so far from body and arms, U, and its area, U^2
 
 # Long sleeves.
@@ -58,6 +59,7 @@ class Dressed:
         collar_xy: lowest point of the neckline, pixels of the photo.
         sleeves_px: length of each sleeve, pixels of the photo.
         seen: share of the garment's body that is not hidden.
+        below_coat: a coat is worn over it.
         uncovered: area of the neck that was filled, U^2.
         patterned: the old cloth has a pattern.
         lab: (3,) mean color of what is seen of the garment.
@@ -74,6 +76,7 @@ class Dressed:
     collar_xy: tuple[float, float]
     sleeves_px: tuple[float, float]
     seen: float
+    below_coat: bool
     uncovered: float
     patterned: bool
     lab: FloatArray
@@ -92,11 +95,16 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
     """
     old = find_worn_shape(body)
     unit, stride, shape = body.unit, old.stride, old.shape
-    fit = fit_garment(garment, shape, old.collar_y, unit / stride)
+    if old.below_coat and garment.is_jacket:
+        raise NotWearable("a coat is worn")
+    sleeves = not old.below_coat
+    fit = fit_garment(garment, shape, old.collar_y, unit / stride, sleeves)
     size = old.worn.shape[0], old.worn.shape[1]
-    warp = warp_garment(garment, shape, fit, size, stride, unit)
+    warp = warp_garment(garment, shape, fit, size, stride, unit, sleeves)
     window = body.photo_bgr[old.figure.window]
-    painting = _Painting(body, garment, old.figure, old.worn, shape, fit, warp, unit, stride)
+    painting = _Painting(
+        body, garment, old.figure, old.worn, shape, fit, warp, unit, stride, old.below_coat
+    )
     return painting.paint(window)
 
 
@@ -113,6 +121,7 @@ class _Painting:
     warp: Warp
     unit: float
     stride: int
+    below_coat: bool
 
     def paint(self, window: Picture) -> Dressed:
         """Paint on the photo in the person's window."""
@@ -158,7 +167,7 @@ class _Painting:
         sleeves = tuple(stride * length for length in self.fit.sleeve_length)
         return Dressed(
             figure, window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
-            (sleeves[0], sleeves[1]), seen, uncovered, patterned, lab, target_lab,
+            (sleeves[0], sleeves[1]), seen, self.below_coat, uncovered, patterned, lab, target_lab,
         )  # fmt: skip
 
     def _opening(self, alpha: FloatArray) -> BoolArray:
@@ -183,8 +192,10 @@ class _Painting:
         cv2.fillPoly(region, [np.round(outline * self.stride).astype(np.int32)], (1,))
         inside = region.astype(np.bool_)
         seen = float(np.count_nonzero(forced & inside) / max(np.count_nonzero(inside), 1))
-        if seen < MIN_SEEN:
+        if seen < (MIN_SEEN_BELOW if self.below_coat else MIN_SEEN):
             raise NotWearable("too much of the top is hidden")
+        if self.below_coat:
+            return seen
         loose = forced & ~dilate(inside, LOOSE_FROM * self.unit) & ~self.warp.sleeve
         if self.figure.area(loose, self.unit) > MAX_LOOSE:
             raise NotWearable("the sleeves that are worn are too wide")
@@ -196,7 +207,7 @@ class _Painting:
         Raises:
             NotWearable: a sleeve does not lie on its arm.
         """
-        for label in ARMS if self.fit.is_long else ():
+        for label in ARMS if self.fit.is_long and not self.below_coat else ():
             bare = self.figure.mask(label) & ~covered
             if self.figure.area(bare, self.unit) > MAX_BARE:
                 raise NotWearable("the arms cannot be followed")
@@ -227,6 +238,8 @@ class _Painting:
         arms, skin = figure.mask(*ARMS), figure.mask("Torso-skin")
         out = np.where(skin & ~opening, alpha, 0)
         # A bare shoulder is wider than the garment's: all of it goes below the sleeve.
+        if self.below_coat:
+            return np.where(forced, 0, out).astype(np.float32)
         out = np.where(arms & self._near_shoulders() & ~opening, 1, out)
         length = np.mean(self.fit.sleeve_length) * self.stride
         end = np.clip((1 - warp.along) * length + 0.5, 0, 1)

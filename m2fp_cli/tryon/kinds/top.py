@@ -26,7 +26,7 @@ from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
-from m2fp_cli.tryon.worn_garment import dress
+from m2fp_cli.tryon.worn_garment import MIN_SEEN_BELOW, dress
 from m2fp_cli.tryon.worn_top import find_top
 
 GARMENT_LIMITS = {
@@ -115,7 +115,9 @@ def wear_garment(body: Body, garment: FlatGarment) -> ItemRecord:
         notes = ("the old cloth is patterned, its detail was left out",)
     if done.uncovered > 0:
         notes += (f"{done.uncovered:.2f} U^2 of the neck were filled with skin",)
-    checks = tuple(check_limits(measured, GARMENT_LIMITS))
+    # A coat in front hides most of it by right.
+    below = {"body_seen": (MIN_SEEN_BELOW, 1.0)} if done.below_coat else {}
+    checks = tuple(check_limits(measured, {**GARMENT_LIMITS, **below}))
     return ItemRecord("top", garment.name, "", numbers, checks, notes)
 
 
