@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.tryon.body_shape import Limb
+from m2fp_cli.tryon.fitting import load_outfit
 from m2fp_cli.tryon.flat_garment import flat_garment
 from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
 from m2fp_cli.tryon.garment_outline import STEPS
@@ -111,6 +112,55 @@ def test_a_jacket_shows_what_is_below_it():
     done = put_on(person, style="jacket")
     assert record_of(done).placed
     assert (done.image_bgr[collar] == person.photo_bgr[collar]).all()
+
+
+def test_a_garment_below_an_open_coat():
+    person = draw_standing(sleeve=7.4)
+    labels = person.labels
+    front = np.zeros(labels.shape, np.bool_)
+    front[person.box(-0.9, 0, 0.9, 14)] = True
+    labels[(labels == TOP) & ~front] = COAT
+    person = person.with_labels(labels)
+    garment = flat_garment(garment_picture())
+    outer = wear(person, load_outfit({"top": garment}))
+    assert record_of(outer).reason == "a coat is worn"
+    done = wear(person, load_outfit({"top": garment}, layer="inner"))
+    assert not failed_checks(record_of(done))
+    assert set(np.unique(labels[changed(person, done)]).tolist()) <= {TOP, NECK}
+    assert changed(person, done)[labels == TOP].mean() > 0.98
+    for x, channel in ((-0.5, 0), (0.5, 2)):
+        assert done.image_bgr[person.pixel(x, 6)].argmax() == channel
+
+
+def test_an_arm_behind_the_back_has_a_sleeve_as_long_as_the_other():
+    person = draw_standing(sleeve=2.4)
+    labels = person.labels
+    labels[person.box(-6, 7.0, -2.3, 14)] = 0  # the forearm is not seen
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    bare = (labels == RIGHT_ARM) & ~changed(person, done)
+    assert record_of(done).reason or not bare.any()
+
+
+def test_sleeves_that_cannot_be_of_one_top_are_left_alone():
+    person = draw_standing(sleeve=2.4)
+    labels = person.labels
+    labels[(labels == TOP) & (np.arange(labels.shape[1]) < person.pixel(-2.5, 0)[1])] = RIGHT_ARM
+    labels[person.box(2.5, 0, 7, 9.5)] = np.where(
+        labels[person.box(2.5, 0, 7, 9.5)] == LEFT_ARM, TOP, labels[person.box(2.5, 0, 7, 9.5)]
+    )
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    assert record_of(done).reason == "the arms cannot be followed"
+    assert not changed(person, done).any()
+
+
+def test_a_garment_goes_on_beyond_its_hem():
+    person = draw_standing(hem=10.2)
+    done = put_on(person)
+    assert record_of(done).placed
+    for x, channel in ((-1.2, 0), (1.2, 2)):
+        assert done.image_bgr[person.pixel(x, 9.9)].argmax() == channel
 
 
 def test_a_picture_is_told_from_a_fabric():
