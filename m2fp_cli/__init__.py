@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from m2fp_cli.version import __version__
 
 if TYPE_CHECKING:
-    from m2fp_cli.batch.run import RunOptions
+    from m2fp_cli.batch.run_options import RunOptions
     from m2fp_cli.engine.parser import HumanParser
     from m2fp_cli.jobs.folder import parse_folder
     from m2fp_cli.jobs.parse import ParseSettings

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
@@ -30,7 +31,8 @@ class PoolOrder:
         limits: what to put up with.
         switch: ends the run early.
         note: told in a sentence what happened to workers.
-        tree: the output.
+        tree: the output, or what stands for it on this machine.
+        remote: stores that photos, results or output are in; None if all is on disks.
     """
 
     job: Job
@@ -41,6 +43,7 @@ class PoolOrder:
     switch: StopSwitch
     note: Callable[[str], None]
     tree: OutputTree
+    remote: Remote | None = None
 
 
 class PhotoPool(Protocol):
@@ -53,7 +56,13 @@ class PhotoPool(Protocol):
 
 
 class Executor(Protocol):
-    """Makes pools."""
+    """Makes pools.
+
+    Attributes:
+        works_here: its workers are processes of this machine, which brings them photos of stores.
+    """
+
+    works_here: ClassVar[bool]
 
     def open_pool(self, order: PoolOrder) -> tuple[PhotoPool, str]:
         """A pool, and its shape in a line for a person.
@@ -65,6 +74,8 @@ class Executor(Protocol):
 
 class LocalExecutor:
     """This machine."""
+
+    works_here: ClassVar[bool] = True
 
     def open_pool(self, order: PoolOrder) -> tuple[PhotoPool, str]:
         """A pool of worker processes of this one; see ``Executor``."""

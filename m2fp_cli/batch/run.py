@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.entries import Entry
-from m2fp_cli.batch.executor import Executor, LocalExecutor, PoolOrder
+from m2fp_cli.batch.executor import PoolOrder
 from m2fp_cli.batch.history import (
     History,
     manifest_name,
@@ -23,98 +22,26 @@ from m2fp_cli.batch.history import (
     signature_digest,
 )
 from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.leftovers import Leftovers
 from m2fp_cli.batch.lock import OutputLock, hold_output
 from m2fp_cli.batch.log import RunLog
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
-from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
-from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
-from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.site import LocalSite, Site
 from m2fp_cli.batch.stamps import is_same_stamp
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure
 from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.layout import OUTPUT_FOLDERS, STATE_FOLDER, folders_of_results
+from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import check_writable, sweep_temporaries
+from m2fp_cli.storage.writing import check_writable
 from m2fp_cli.terminal import displayable
 
 _Item = TypeVar("_Item")
-_FOREIGN_TEMPORARY_SECONDS = 3600.0  # older than any file another shard is still writing
-
-
-@dataclass(frozen=True)
-class FailureCap:
-    """How many failures end a run early.
-
-    Attributes:
-        most: this many are fine, one more is not.
-        percent: ``most`` is a percentage of the photos to do.
-    """
-
-    most: float
-    percent: bool = False
-
-    def is_exceeded(self, failures: int, photos: int) -> bool:
-        """Whether a run of so many photos has failed too often."""
-        return failures > (self.most * photos / 100 if self.percent else self.most)
-
-
-def parse_failure_cap(text: str) -> FailureCap:
-    """A cap from ``20`` or ``5%``.
-
-    Raises:
-        UsageError: the text is neither.
-    """
-    number = text.removesuffix("%")
-    try:
-        most = float(number) if text.endswith("%") else int(number)
-    except ValueError:
-        most = -1
-    if not 0 <= most < float("inf"):
-        raise UsageError(f"--max-failures takes a number or a percentage (as 5%), got {text!r}")
-    return FailureCap(most, percent=text.endswith("%"))
-
-
-@dataclass(frozen=True)
-class RunOptions:
-    """How a run goes about its work; nothing here changes what is written.
-
-    Attributes:
-        workers: number of processes; None chooses.
-        threads: cores of each; None chooses. The one exception: it may change the last bits.
-        photo_seconds: time one stage of one photo may take; None chooses.
-        rerun: what is done again.
-        checksum: photos are compared by their bytes, not by size and time.
-        overwrite: files in the output that m2fp did not write for a photo may be replaced.
-        shard: the part to do; None for all.
-        max_failures: ends the run early; None never does.
-        log_file: gets a JSON line per event; None for no log.
-        remote: object stores that photos are read from or results go to; None for none.
-        executor: who runs the workers; None for this machine.
-    """
-
-    workers: int | None = None
-    threads: int | None = None
-    photo_seconds: float | None = None
-    rerun: Rerun = Rerun.CHANGED
-    checksum: bool = False
-    overwrite: bool = False
-    shard: Shard | None = None
-    max_failures: FailureCap | None = None
-    log_file: Path | None = None
-    remote: Remote | None = None
-    executor: Executor | None = None
-
-    def for_scan(self, scan: Scan) -> RunOptions:
-        """The same, with the shard as a slice of the scan's list where it is one."""
-        if self.shard is None or not scan.listing:
-            return self
-        return replace(self, shard=replace(self.shard, listing=scan.listing))
 
 
 def run_batch(
@@ -219,7 +146,8 @@ class _Run:
         self._all_photos = len(scan.tasks)
         self._scan = options.shard.of(scan) if options.shard else scan
         self._job, self._options, self._progress = job, options, progress
-        self._switch, self._lock = switch, lock
+        self._switch = switch
+        self._leftovers = Leftovers(tree, lock, job.name, options.shard)
         self._settings = dict(job.signature())
         self._signature = signature_digest(self._settings)
         self._failures = 0
@@ -268,7 +196,7 @@ class _Run:
         options = self._options
         self._site.prepare(self._watched(self._scan.tasks))
         history = read_history(self._tree, self._job.name, options.shard, self._watched)
-        self._sweep_after_kill(history, name)
+        self._leftovers.sweep_after_kill(history, name)
         compact(self._tree, name, history)
         rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
         tasks = self._watched(self._scan.tasks)
@@ -283,17 +211,12 @@ class _Run:
 
     def _refuse_foreign_folders(self) -> None:
         """Folders for results must be folders, or be missing."""
-        for folder in (*self._folders, STATE_FOLDER):
+        for folder in (*self._leftovers.folders, STATE_FOLDER):
             if self._tree.status(folder) is not None and not self._tree.is_folder(folder):
                 raise OutputError(
                     f"{displayable(self._tree.path / folder)} is a link or a file, not a folder; "
                     "remove it, or choose another folder with -o"
                 )
-
-    @property
-    def _folders(self) -> list[str]:
-        """Folders of the output that the job writes to."""
-        return [folder.name for folder in OUTPUT_FOLDERS if folder.job == self._job.name]
 
     def _announce(self, plan: ResumePlan) -> None:
         self._progress.say(plan.line())
@@ -322,8 +245,9 @@ class _Run:
             self._switch,
             self._note,
             self._tree,
+            options.remote if options.uses_stores(self._scan) else None,
         )
-        pool, shape = (options.executor or LocalExecutor()).open_pool(order)
+        pool, shape = options.executor.open_pool(order)
         self._progress.say(shape)
         self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape)
         try:
@@ -339,7 +263,7 @@ class _Run:
             yield from self._take_delivered(plan, history, manifest, all_of_them=True)
         finally:
             if pool.killed:
-                self._sweep(task.key for task in plan.tasks())
+                self._leftovers.sweep(task.key for task in plan.tasks())
 
     def _take_delivered(
         self,
@@ -376,35 +300,6 @@ class _Run:
         self.log.event("note", text=text)
         self._progress.detail(text)
 
-    def _sweep_after_kill(self, history: History, manifest: str) -> None:
-        """Remove what an earlier run left that was killed: only such a one has open claims."""
-        if self._options.shard is None:
-            if history.claims or len(history.lines) > 1:
-                self._sweep(())
-            return
-        own = [claims for claims in history.claims.values() if claims.manifest == manifest]
-        if own:
-            self._sweep(key for claims in own for keys in claims.portions for key in keys)
-
-    def _sweep(self, keys: Iterable[str]) -> None:
-        """Remove what killed processes left.
-
-        A shard looks only where the results of its photos are, since the whole output may be large,
-        and leaves what others may still be writing. Exports do not mirror the photos' folders.
-
-        Args:
-            keys: of a shard's photos.
-        """
-        if self._options.shard is None:
-            sweep_temporaries(self._tree, (*self._folders, STATE_FOLDER))
-            return
-        age = 0.0 if self._lock.is_alone() else _FOREIGN_TEMPORARY_SECONDS
-        if self._job.name.startswith("export-"):
-            sweep_temporaries(self._tree, self._folders, older_than_seconds=age)
-            return
-        places = {name for key in keys for name in folders_of_results(self._job.name, key)}
-        sweep_temporaries(self._tree, sorted(places), older_than_seconds=age, below=False)
-
 
 def _scan_report(failure: ScanFailure) -> ImageReport:
     return ImageReport(
@@ -438,19 +333,16 @@ def _open_site(
 
     Raises:
         OutputLockedError: another run holds it.
-        UsageError: photos of a store are to be compared by their bytes, or worked on by a cluster.
+        UsageError: photos of a store are to be compared by their bytes.
         M2fpError: the store cannot be reached or written.
     """
-    if options.remote is None or not (scan.is_stored or options.remote.is_used):
+    if options.remote is None or not options.uses_stores(scan):
         yield LocalSite(tree, job)
         return
-    if options.executor is not None:
-        raise UsageError(
-            "object stores do not work with --cluster yet; use --shard on each machine"
-        )
     if options.checksum and (scan.is_stored or options.remote.results is not None):
         raise UsageError(
             "--checksum is for photos of this machine; those of stores are known by their ETags"
         )
-    with options.remote.open_site(job, tree, options.shard, switch) as site:
+    works_here = options.executor.works_here
+    with options.remote.open_site(job, tree, options.shard, switch, works_here=works_here) as site:
         yield site

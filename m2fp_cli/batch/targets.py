@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.storage.look import Look
-from m2fp_cli.storage.tree import OutputTree
 
 
 def targets_that_exist(job: Job, look: Look, task: ImageTask) -> Iterator[str]:
@@ -27,7 +26,7 @@ def targets_that_exist(job: Job, look: Look, task: ImageTask) -> Iterator[str]:
         yield from (one for one in inner if not look.is_folder(one))
 
 
-def reclaim(job: Job, tree: OutputTree, task: ImageTask) -> ImageTask:
+def reclaim(job: Job, look: Look, task: ImageTask) -> ImageTask:
     """Let a photo replace what its worker wrote before it died.
 
     A run is planned only for photos with no foreign file under their targets, so a file that is
@@ -35,20 +34,20 @@ def reclaim(job: Job, tree: OutputTree, task: ImageTask) -> ImageTask:
 
     Args:
         job: the work.
-        tree: the output.
+        look: what is in the output now.
         task: the photo, as it was when its worker saved it.
     """
     if task.may_replace is None:
         return task
-    there = (name for name in targets_that_exist(job, tree, task) if tree.has_file(name))
+    there = (name for name in targets_that_exist(job, look, task) if look.has_file(name))
     return task._replace(may_replace=tuple(dict.fromkeys((*task.may_replace, *there))))
 
 
-def written_files(tree: OutputTree, task: ImageTask) -> tuple[str, ...]:
+def written_files(look: Look, task: ImageTask) -> tuple[str, ...]:
     """What is in the output of a photo that is given up, so that a later run may replace it.
 
     Args:
-        tree: the output.
+        look: what is in the output now.
         task: the photo, as ``reclaim`` gives it.
     """
-    return tuple(name for name in task.may_replace or () if tree.has_file(name))
+    return tuple(name for name in task.may_replace or () if look.has_file(name))

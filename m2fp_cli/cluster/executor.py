@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from m2fp_cli.batch.executor import PhotoPool, PoolOrder
 from m2fp_cli.cluster.pool import ClusterPool
@@ -18,6 +19,7 @@ class RayExecutor:
     """
 
     address: str
+    works_here: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         """Refuse what cannot be.

@@ -14,12 +14,10 @@
 
 from __future__ import annotations
 
-import os
 import pickle
-import secrets
 import time
 from collections import Counter, deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from m2fp_cli.batch.executor import PoolOrder
@@ -30,15 +28,16 @@ from m2fp_cli.batch.targets import reclaim, written_files
 from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.cluster.calls import ActorLostError, Cluster
 from m2fp_cli.cluster.member import SLICE, Lost, Member, slice_size
+from m2fp_cli.cluster.place import place_of, stores_of
 from m2fp_cli.cluster.station import Greeting, Reply, StationOrder
 from m2fp_cli.errors import ImageError, M2fpError, OutputError
-from m2fp_cli.layout import state_name
 from m2fp_cli.version import __version__
 
 STATION_BYTES = 400_000_000
 """Memory of an actor and of its fork server with torch, beside that of the worker."""
 _ROOM_SECONDS = 5.0  # between two looks at the machines
 _WAIT_SECONDS = 0.5
+_END_SECONDS = 3.0  # what an actor has to remove is a folder of a few photos
 _CALL_SECONDS = 1.0  # of a call; more with many actors, so that about 200 return each second
 _CALLS_A_SECOND = 200
 _BLAME_SECONDS = 60.0  # Ray takes up to half a minute to see that a machine is gone
@@ -70,8 +69,10 @@ class ClusterPool:
         self._cluster, self._order = cluster, order
         self.threads = order.threads or 1
         self.memory_bytes = order.job.memory_bytes() + STATION_BYTES
-        self._mark = state_name(f".m2fp-{secrets.token_hex(4)}.tmp")
-        station = StationOrder(order.job, self.threads, order.limits, self._mark)
+        self._place = place_of(order)
+        station = StationOrder(
+            order.job, self.threads, order.limits, self._place.mark, stores_of(order)
+        )
         self._packed = pickle.dumps(station)
         self._members: list[Member] = []
         self._queue: deque[ImageTask] = deque()
@@ -126,8 +127,7 @@ class ClusterPool:
         if self._is_draining:
             return
         if not (self._queue or self._suspects or self._lost or self._has_more):
-            for member in [one for one in self._members if one.is_free]:
-                self._drop(member)  # others of the cluster may need its cores
+            self._let_go([one for one in self._members if one.is_free])  # others may need its cores
             return
         busy = sum(bool(member.held) for member in self._members)
         wanted = min(self._count_places(), busy + len(self._queue) + len(self._suspects))
@@ -148,7 +148,7 @@ class ClusterPool:
         return max(1, (asked or self._places) - self._refused)
 
     def _begin(self, member: Member) -> None:
-        self._write_mark()
+        self._place.show_mark()
         member.call = self._cluster.call(member.actor, "begin", __version__, self._packed)
 
     def _hand_out(self) -> None:
@@ -231,6 +231,17 @@ class ClusterPool:
             return
         self._order.note(f"going on without a worker on {member.host}: {error}")
 
+    def _let_go(self, members: Sequence[Member]) -> None:
+        """End actors; those at hand remove what they have on their machines before that."""
+        idle = [one for one in members if one.is_ready and one.call is None]
+        calls = [self._cluster.call(member.actor, "end") for member in idle]
+        until = time.monotonic() + _END_SECONDS
+        while calls and (seconds := until - time.monotonic()) > 0:
+            ended = self._cluster.ended(calls, seconds)
+            calls = [call for call in calls if call not in ended]
+        for member in list(members):
+            self._drop(member)
+
     def _drop(self, member: Member) -> None:
         self._members.remove(member)
         self._cluster.kill(member.actor)
@@ -276,41 +287,32 @@ class ClusterPool:
                 self._settle(lost, task, is_innocent=lost.node not in living)
 
     def _settle(self, lost: Lost, task: ImageTask, *, is_innocent: bool) -> None:
-        again = reclaim(self._order.job, self._order.tree, task)
+        look = self._place.look(task)
+        again = reclaim(self._order.job, look, task)
         if is_innocent and self._falls[task.key] <= _NODE_DEATHS:
             self._queue.appendleft(again)
         elif not lost.is_retry:
             self._suspects.append(again)
         else:
             report = failed_report(task, lost.error, Status.QUARANTINED)
-            files = written_files(self._order.tree, again)
+            files = written_files(look, again)
             report = report._replace(attempts=MAX_ATTEMPTS, files=files)
             stamp = stamp_files(self._order.job.depends_on(task), checksum=False)
             self._outcomes.append(Outcome(report, stamp, 0))
             self._deaths = 0
 
     def _requeue(self, tasks: Iterable[ImageTask]) -> None:
-        job, tree = self._order.job, self._order.tree
-        self._queue.extendleft(reversed([reclaim(job, tree, task) for task in tasks]))
+        job, place = self._order.job, self._place
+        again = [reclaim(job, place.look(task), task) for task in tasks]
+        self._queue.extendleft(reversed(again))
 
     # ----------------------------------------------------------------------------------- the end
 
-    def _write_mark(self) -> None:
-        """Leave a file by which stations know the output; anew, since old ones are swept away."""
-        tree = self._order.tree
-        descriptor = tree.open_file(self._mark, os.O_WRONLY | os.O_CREAT, create=True)
-        try:
-            os.utime(descriptor)
-        finally:
-            os.close(descriptor)
-
     def _close(self) -> None:
         self.killed = self.killed or any(member.held for member in self._members)
-        for member in self._members:
-            self._cluster.kill(member.actor)
-        self._members.clear()
+        self._let_go(self._members)
         self._cluster.close()
-        self._order.tree.remove(self._mark)
+        self._place.hide_mark()
 
 
 def _as_second(outcome: Outcome) -> Outcome:

@@ -13,13 +13,17 @@ import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.remote.carrier import Carrier, NoCarrier
+from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.cluster.place import Stores
 from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.kernels.code_cache import choose_code_cache
 from m2fp_cli.storage.tree import OutputTree
@@ -36,13 +40,15 @@ class StationOrder:
         threads: cores of the worker.
         limits: what to put up with.
         mark: name of a file that the parent has made in the output, so that a folder of the same
-            name on another disk is told apart.
+            name on another disk is told apart; empty in a store.
+        stores: what is in object stores; None if nothing is.
     """
 
     job: Job
     threads: int
     limits: PoolLimits
     mark: str
+    stores: Stores | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,8 @@ class Station:
         self._pool: Pool | None = None
         self._rounds: Generator[Outcome | None, None, None] | None = None
         self._tree: OutputTree | None = None
+        self._remote: Remote | None = None
+        self._carrier: Carrier = NoCarrier()
 
     def begin(self, version: str, packed: bytes) -> Greeting:
         """Get ready; what was at hand is dropped. No worker is started yet.
@@ -100,7 +108,7 @@ class Station:
             version: of the parent's m2fp.
             packed: a pickled ``StationOrder``.
         """
-        self._end()
+        self.end()
         host = socket.gethostname()
         if version != __version__:
             text = f"m2fp {__version__} on {host}, but {version} here; install the same everywhere"
@@ -133,23 +141,40 @@ class Station:
             self._switch.drain("the run ends")
         return self._go_on(-1, seconds)
 
+    def end(self) -> None:
+        """Drop all, the worker process and what was copied to this machine too."""
+        if self._rounds is not None:
+            self._rounds.close()
+        for held in (self._carrier, self._switch, self._tree, self._remote):
+            if held is not None:
+                with contextlib.suppress(OSError):
+                    held.close()
+        self._rounds = self._pool = self._switch = self._tree = self._remote = None
+        self._carrier = NoCarrier()
+        self._waiting.clear()
+        self._at_hand = 0
+
     def _settle(self, order: StationOrder, host: str) -> None:
         choose_code_cache()
-        shown = displayable(order.job.output)
-        try:
-            self._tree = OutputTree(order.job.output)
-        except OutputError as error:
-            raise OutputError(f"{host}: {error}; all machines need {shown} on one disk") from error
-        if not self._tree.has_file(order.mark):
-            raise OutputError(
-                f"{shown} on {host} is another folder than here; all machines need it on one disk"
-            )
-        self._switch = StopSwitch()
+        job, self._switch = order.job, StopSwitch()
+        if order.stores is not None:
+            self._remote = Remote()
+            job = order.stores.settle(job, self._remote, host)
+            self._carrier = self._remote.open_carrier(job, self._switch)
+        self._tree = _open_shared(job.output, order.mark, host)
         plan = PoolPlan(1, order.threads, "in a cluster")
-        self._pool = Pool(
-            order.job, plan, order.limits, self._switch, self._notes.append, self._tree
-        )
-        self._rounds = self._pool.run(self._feed())
+        self._pool = Pool(job, plan, order.limits, self._switch, self._notes.append, self._tree)
+        self._rounds = self._work_on(self._pool)
+
+    def _work_on(self, pool: Pool) -> Generator[Outcome | None, None, None]:
+        """Photos that are done, their files where they belong; None at least twice a second."""
+        with contextlib.closing(pool.run(self._carrier.feed(self._feed()))) as outcomes:
+            for outcome in outcomes:
+                if outcome is not None:
+                    self._carrier.deliver(outcome)
+                yield from self._carrier.delivered()
+                yield None
+        yield from self._carrier.delivered(all_of_them=True)
 
     def _feed(self) -> Iterator[ImageTask | None]:
         while True:
@@ -176,14 +201,21 @@ class Station:
         killed = self._pool is not None and self._pool.killed
         return Reply(tuple(outcomes), notes, killed, failure, ended)
 
-    def _end(self) -> None:
-        """Drop all, its worker process too."""
-        if self._rounds is not None:
-            self._rounds.close()
-        for held in (self._switch, self._tree):
-            if held is not None:
-                with contextlib.suppress(OSError):
-                    held.close()
-        self._rounds = self._pool = self._switch = self._tree = None
-        self._waiting.clear()
-        self._at_hand = 0
+
+def _open_shared(output: Path, mark: str, host: str) -> OutputTree:
+    """The output on this machine, known by its mark.
+
+    Raises:
+        OutputError: it is not here, or it is another one.
+    """
+    shown = displayable(output)
+    try:
+        tree = OutputTree(output)
+    except OutputError as error:
+        raise OutputError(f"{host}: {error}; all machines need {shown} on one disk") from error
+    if mark and not tree.has_file(mark):
+        tree.close()
+        raise OutputError(
+            f"{shown} on {host} is another folder than here; all machines need it on one disk"
+        )
+    return tree

@@ -22,7 +22,7 @@ from m2fp_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.executor import Executor
-    from m2fp_cli.batch.run import RunOptions
+    from m2fp_cli.batch.run_options import RunOptions
     from m2fp_cli.batch.walk import ScanRules
 
 
@@ -177,7 +177,7 @@ class BatchOptions:
             EngineError: a cluster is asked for and the extra is not installed.
         """
         from m2fp_cli.batch.remote.remote import Remote
-        from m2fp_cli.batch.run import RunOptions, parse_failure_cap
+        from m2fp_cli.batch.run_options import RunOptions, parse_failure_cap
         from m2fp_cli.batch.shard import parse_shard
 
         cap = None if self.max_failures is None else parse_failure_cap(self.max_failures)
@@ -192,11 +192,15 @@ class BatchOptions:
             max_failures=cap,
             log_file=self.log_file,
             remote=Remote(),
-            executor=None if cluster is None else _executor_of(cluster),
+            executor=_executor_of(cluster),
         )
 
 
-def _executor_of(cluster: str) -> Executor:
+def _executor_of(cluster: str | None) -> Executor:
+    from m2fp_cli.batch.executor import LocalExecutor
+
+    if cluster is None:
+        return LocalExecutor()
     from m2fp_cli.cluster.executor import RayExecutor
 
     return RayExecutor(cluster)

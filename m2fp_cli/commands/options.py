@@ -194,8 +194,8 @@ Cluster = Annotated[
         "--cluster",
         metavar="ADDRESS",
         help="Work on the machines of a Ray cluster: ray://HOST:PORT; auto, the one that this "
-        "machine belongs to; local, one of this machine alone. Photos, model and output are under "
-        "the same paths everywhere (extra: ray).",
+        "machine belongs to; local, one of this machine alone. Photos and output are in object "
+        "stores, or under the same paths everywhere, as the model is (extra: ray).",
         show_default=False,
         rich_help_panel=SPEED,
     ),

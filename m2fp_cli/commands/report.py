@@ -21,7 +21,7 @@ from m2fp_cli.terminal import displayable, say
 if TYPE_CHECKING:
     from m2fp_cli.batch.history import History
     from m2fp_cli.batch.report import RunReport
-    from m2fp_cli.batch.run import RunOptions
+    from m2fp_cli.batch.run_options import RunOptions
     from m2fp_cli.batch.tasks import Scan
     from m2fp_cli.jobs.stored_report import StoredReport
     from m2fp_cli.render.report import ParseFacts
@@ -92,7 +92,7 @@ def report(
     everything it shows, opens from the disk and needs no network.
     """
     from m2fp_cli.batch.remote.remote import Remote
-    from m2fp_cli.batch.run import RunOptions
+    from m2fp_cli.batch.run_options import RunOptions
 
     count = option_groups.read_count("--workers", workers)
     run_options = RunOptions(workers=count, remote=Remote())

@@ -13,7 +13,8 @@ from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.progress import Progress, choose_progress
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.option_groups import BatchOptions
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos

@@ -7,7 +7,8 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from m2fp_cli.batch.report import ImageReport
-from m2fp_cli.batch.run import RunOptions, iterate_batch
+from m2fp_cli.batch.run import iterate_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.jobs.model_files import find_model

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -24,3 +26,21 @@ class Look(Protocol):
 
     def walk(self, name: str) -> Iterator[str]:
         """Names of all regular files below a folder, in no order."""
+
+
+class StatusLook(ABC):
+    """Says of a name what it is by its status."""
+
+    @abstractmethod
+    def status(self, name: str) -> os.stat_result | None:
+        """What lies under a name, links not followed; None if nothing does."""
+
+    def has_file(self, name: str) -> bool:
+        """Whether a regular file has a name."""
+        status = self.status(name)
+        return status is not None and stat.S_ISREG(status.st_mode)
+
+    def is_folder(self, name: str) -> bool:
+        """Whether a folder, and no link to one, has a name."""
+        status = self.status(name)
+        return status is not None and stat.S_ISDIR(status.st_mode)

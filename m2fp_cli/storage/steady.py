@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator
 
 from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.look import StatusLook
 from m2fp_cli.storage.tree import OutputTree
 
 _MOST_FOLDERS = 64
 
 
-class SteadyLook:
+class SteadyLook(StatusLook):
     """Answers as the output itself does, in a quarter of the time where files lie together.
 
     Each folder is opened as the output opens it, through no link, but once for many of its files.
@@ -50,16 +50,6 @@ class SteadyLook:
             return None
         except OSError as error:
             raise as_output_error(name, error) from error
-
-    def has_file(self, name: str) -> bool:
-        """Whether a regular file has a name."""
-        status = self.status(name)
-        return status is not None and stat.S_ISREG(status.st_mode)
-
-    def is_folder(self, name: str) -> bool:
-        """Whether a folder, and no link to one, has a name."""
-        status = self.status(name)
-        return status is not None and stat.S_ISDIR(status.st_mode)
 
     def names_in(self, name: str) -> list[str]:
         """Names of everything in a folder, sorted; none where it is no folder."""

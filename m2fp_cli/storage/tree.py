@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.look import StatusLook
 from m2fp_cli.storage.remote.address import names_store, shown_place
 from m2fp_cli.terminal import displayable
 
@@ -31,7 +32,7 @@ _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 NO_STORE = "{} is in an object store; here m2fp takes folders and files of this machine only"
 
 
-class OutputTree:
+class OutputTree(StatusLook):
     """A held folder; see the module's text."""
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
@@ -102,16 +103,6 @@ class OutputTree:
             return None
         except OSError as error:
             raise as_output_error(name, error) from error
-
-    def is_folder(self, name: str) -> bool:
-        """Whether a folder, and no link to one, lies under a name."""
-        status = self.status(name)
-        return status is not None and stat.S_ISDIR(status.st_mode)
-
-    def has_file(self, name: str) -> bool:
-        """Whether a regular file lies under a name."""
-        status = self.status(name)
-        return status is not None and stat.S_ISREG(status.st_mode)
 
     def open_file(self, name: str, flags: int, *, create: bool = False) -> int:
         """Open a regular file; the caller closes the descriptor.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +33,7 @@ from m2fp_cli.training.compose import SceneOdds
 from m2fp_cli.training.display import Display
 from m2fp_cli.training.losses import LossWeights
 from m2fp_cli.training.model_folder import Learned, is_written, write_model
-from m2fp_cli.training.own_photos import HELD_OUT, OwnPhotos, digest_photos, prepare_photos
+from m2fp_cli.training.own_photos import FEWEST, HELD_OUT, OwnPhotos, digest_photos, prepare_photos
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.run import freeze_norms
 from m2fp_cli.training.sources import Source
@@ -101,6 +102,11 @@ def finetune(plan: Plan, display: Display, stop: Callable[[], bool], workers: in
     """
     photos = find_labelled(plan.data)
     require_family(plan.origin)
+    if len(photos) < FEWEST:
+        raise UsageError(
+            f"{displayable(plan.data)} has {len(photos)} labelled photos; fine-tuning needs at "
+            f"least {FEWEST}"
+        )
     with OutputTree(plan.out, create=True) as tree:
         refuse_others(tree)
         with hold_output(tree):
@@ -119,9 +125,13 @@ def _finetune(
     parser = HumanParser(plan.origin.folder)
     prepared = _earlier(tree, asked)
     if prepared is None:
-        check_label_ids(photos, parser.labels)
         display.say(f"reading {len(photos)} labelled photos")
-        prepared = prepare_photos(photos, parser, run / "data", display.warn, stop)
+        try:
+            check_label_ids(photos, parser.labels)
+            prepared = prepare_photos(photos, parser, run / "data", display.warn, stop)
+        except UsageError:
+            _forget(tree)
+            raise
         if prepared is None:
             return Outcome(None)
         _note(tree, {**asked, **vars(prepared)})
@@ -242,6 +252,12 @@ def _what_is_asked(origin: ModelFolder, photos: list[LabelledPhoto], steps: int)
 def _note(tree: OutputTree, record: dict[str, Any]) -> None:
     name = state_name(_RECORD)
     write_group(tree, [(name, json.dumps(record).encode())], may_replace=[name])
+
+
+def _forget(tree: OutputTree) -> None:
+    """Remove what was prepared of photos that cannot be learned from."""
+    shutil.rmtree(tree.path / RUN_FOLDER, ignore_errors=True)
+    tree.remove(state_name(_RECORD))
 
 
 def _earlier(tree: OutputTree, asked: dict[str, Any]) -> OwnPhotos | None:

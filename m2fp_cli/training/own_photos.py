@@ -106,7 +106,8 @@ def prepare_photos(
             fail(f"failed {displayable(photo.photo)}: {error}")
     if len(names) < FEWEST:
         raise UsageError(
-            f"fine-tuning needs at least {FEWEST} labelled photos, got {len(names)}; label more"
+            f"only {len(names)} of {len(photos)} labelled photos can be used; fine-tuning needs at "
+            f"least {FEWEST}"
         )
     held_out = choose_held_out(names)
     (target / HELD_OUT).write_text("".join(f"{name}\n" for name in held_out), encoding="utf-8")

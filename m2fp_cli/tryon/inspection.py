@@ -30,7 +30,9 @@ def find_faults(item: Accessory) -> list[str]:
         item: a picture, read as one of the kinds.
     """
     kind = kind_of(item.kind)
-    return kind.find_faults(item) if isinstance(kind, BodyKind) else _cutout_faults(item, kind)
+    if not isinstance(kind, BodyKind):
+        return _cutout_faults(item, kind)
+    return [] if kind.find_faults is None else kind.find_faults(item)
 
 
 def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:

@@ -93,15 +93,16 @@ class BodyKind(Kind):
         load: reads an item from a file, a name or a colour; its second argument says what a
             picture shows.
         from_picture: makes an item of a picture.
-        find_faults: what is wrong with a picture as this kind, in sentences.
         wear: puts an item on a person.
+        find_faults: what is wrong with a picture as this kind, in sentences; None if nothing can
+            be, since only its mean color counts.
         needs_instances: whether wearing looks at the network's own instances.
         names: what ``load`` knows by name besides the pictures of this kind.
     """
 
     load: Callable[[str, PictureSort], Item]
     from_picture: Callable[[Accessory], Item]
-    find_faults: Callable[[Accessory], list[str]]
     wear: Callable[[Body, Any], ItemRecord]
+    find_faults: Callable[[Accessory], list[str]] | None = None
     needs_instances: bool = False
     names: tuple[str, ...] = ()

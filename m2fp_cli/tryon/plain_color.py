@@ -66,12 +66,3 @@ def mean_color(picture: Accessory) -> PlainColor:
     light = to_linear(np.ascontiguousarray(picture.bgra[..., :3]))
     mean = (light * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), 1.0)
     return PlainColor(picture.kind, picture.name, np.asarray(mean, np.float32))
-
-
-def find_color_faults(picture: Accessory) -> list[str]:
-    """Nothing: every picture that can be loaded has a mean colour.
-
-    Args:
-        picture: only its mean colour counts.
-    """
-    return []

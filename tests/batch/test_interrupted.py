@@ -142,7 +142,8 @@ def test_a_script_without_a_main_guard_may_use_it(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "from pathlib import Path\n"
-        "from m2fp_cli.batch.run import RunOptions, iterate_batch\n"
+        "from m2fp_cli.batch.run import iterate_batch\n"
+        "from m2fp_cli.batch.run_options import RunOptions\n"
         "from m2fp_cli.batch.scan import find_images\n"
         "from tests.support.scripted import ScriptedJob\n"
         "here = Path(__file__).parent\n"

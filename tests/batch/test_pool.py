@@ -15,7 +15,8 @@ from m2fp_cli.batch.pool import Outcome, Pool
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.resources import PoolPlan
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask

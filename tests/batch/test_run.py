@@ -14,13 +14,8 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import PlainProgress, QuietProgress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
-from m2fp_cli.batch.run import (
-    FailureCap,
-    RunOptions,
-    iterate_batch,
-    parse_failure_cap,
-    run_batch,
-)
+from m2fp_cli.batch.run import iterate_batch, run_batch
+from m2fp_cli.batch.run_options import FailureCap, RunOptions, parse_failure_cap
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.walk import ScanRules

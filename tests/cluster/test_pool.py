@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,8 @@ from m2fp_cli.batch.executor import PoolOrder
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import Status
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
@@ -24,6 +23,7 @@ from m2fp_cli.cluster.pool import ClusterPool
 from m2fp_cli.cluster.station import Station
 from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.storage.tree import OutputTree
+from tests.support.fake_cluster import FakeActor, FakeCluster, FakeExecutor, once
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
 
 pytestmark = pytest.mark.slow
@@ -35,78 +35,6 @@ def plain_fork_server():
         yield
 
 
-Fault = Callable[["FakeCluster", str, tuple[Any, ...]], "ActorLostError | None"]
-
-
-@dataclass(eq=False)
-class FakeActor:
-    node: str
-    station: Station
-
-
-@dataclass(eq=False)
-class FakeCall:
-    actor: FakeActor
-    method: str
-    values: tuple[Any, ...]
-
-
-@dataclass
-class FakeCluster:
-    """Calls run when they are waited for; ``fault`` may have the actor die over one."""
-
-    fault: Fault = lambda *_: None
-    places: int = 2
-    nodes: set[str] = field(default_factory=lambda: {"a"})
-    calls: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
-    actors: list[FakeActor] = field(default_factory=list)
-    killed: int = 0
-
-    def start(self, cpus: int, memory_bytes: int) -> FakeActor:
-        node = max(self.nodes)
-        self.actors.append(FakeActor(node, Station(node)))
-        return self.actors[-1]
-
-    def call(self, actor: FakeActor, method: str, *values: Any) -> FakeCall:
-        self.calls.append((method, values))
-        return FakeCall(actor, method, values)
-
-    def ended(self, calls: Sequence[Any], seconds: float) -> list[Any]:
-        return list(calls)
-
-    def take(self, call: FakeCall) -> Any:
-        actor, method, values = call.actor, call.method, call.values
-        answer = getattr(actor.station, method)(*values)
-        error = self.fault(self, method, values)
-        if error is not None:
-            actor.node = max(self.nodes)
-            actor.station._end()
-            actor.station = Station(actor.node)
-            raise error
-        return answer
-
-    def living_nodes(self) -> set[str]:
-        return self.nodes
-
-    def room(self, cpus: int, memory_bytes: int) -> int:
-        return self.places
-
-    def kill(self, actor: FakeActor) -> None:
-        self.killed += 1
-        actor.station._end()
-
-    def close(self) -> None:
-        assert self.killed == len(self.actors)
-
-
-@dataclass
-class FakeExecutor:
-    cluster: FakeCluster
-
-    def open_pool(self, order: PoolOrder) -> tuple[ClusterPool, str]:
-        return ClusterPool(self.cluster, order), "a cluster"
-
-
 def run(folder: Path, scripts: list[str], cluster: FakeCluster, **job: Any) -> dict[str, Any]:
     """A whole run; the report of each photo by its key."""
     photos = write_photos(folder / "photos", scripts)
@@ -115,20 +43,6 @@ def run(folder: Path, scripts: list[str], cluster: FakeCluster, **job: Any) -> d
     options = RunOptions(executor=FakeExecutor(cluster))
     report = run_batch(scan, ScriptedJob(output, **job), options, SilentProgress())
     return {photo.key: photo for photo in report.photos}
-
-
-def once(method: str, deed: Callable[[FakeCluster], None] = lambda _: None) -> Fault:
-    """The first call of a method ends with the death of its actor."""
-    left = [1]
-
-    def fault(cluster: FakeCluster, called: str, _: tuple[Any, ...]) -> ActorLostError | None:
-        if called != method or not left:
-            return None
-        left.pop()
-        deed(cluster)
-        return ActorLostError("it is gone")
-
-    return fault
 
 
 def test_files_are_those_of_one_machine(tmp_path):

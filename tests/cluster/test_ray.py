@@ -9,15 +9,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
+from tests.support.object_store import ObjectStore, address_of, running_store
 from tests.support.outputs import history_of
 from tests.support.scripted import ScriptedJob, tree_of, write_photos
 
@@ -27,7 +29,14 @@ PHOTOS = 60
 
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[Any]:
+def store() -> Iterator[ObjectStore]:
+    """A store that all machines reach: their environment is this process's."""
+    with running_store() as store:
+        yield store
+
+
+@pytest.fixture(scope="module")
+def cluster(store) -> Iterator[Any]:
     """A cluster whose head has no cores, so that all work is on machines that can be killed."""
     utils = pytest.importorskip("ray.cluster_utils")
     with pytest.MonkeyPatch.context() as patch:
@@ -58,8 +67,12 @@ def started(photos: Path, output: Path, stage_seconds: float) -> Iterator[subpro
 
 
 def wait_for_results(output: Path, count: int) -> None:
+    wait_until(lambda: len(list(output.glob("results/*.json"))) >= count)
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
     until = time.monotonic() + 300
-    while len(list(output.glob("results/*.json"))) < count:
+    while not is_so():
         assert time.monotonic() < until
         time.sleep(0.1)
 
@@ -100,3 +113,21 @@ def test_ctrl_c_finishes_what_was_begun_and_the_next_run_goes_on(cluster, tmp_pa
         _, said = process.communicate(timeout=300)
     assert process.returncode == 0, said
     assert f"{PHOTOS - done} done, {done} up to date" in said
+
+
+def test_photos_of_a_store_and_a_machine_that_dies(cluster, store, tmp_path):
+    photos = write_photos(tmp_path / "photos", ["ok"] * PHOTOS + ["bad", "crash"])
+    for photo in photos:
+        store.put(f"in/{photo.name}", photo.read_bytes())
+    first = cluster.add_node(num_cpus=1)
+    with started(address_of("in"), address_of("out"), 0.1) as process:
+        wait_until(lambda: len(store.names("out/results/")) >= 5)
+        cluster.add_node(num_cpus=1)
+        wait_until(lambda: len(store.names("out/results/")) >= 20)
+        cluster.remove_node(first, allow_graceful=False)
+        _, said = process.communicate(timeout=600)
+    assert process.returncode == 3, said
+    here = ScriptedJob(tmp_path / "here")
+    scan = find_images([photos[0].parent], output=here.output)
+    run_batch(scan, here, RunOptions(workers=2), SilentProgress())
+    assert store.tree("out") == tree_of(here.output)

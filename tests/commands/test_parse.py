@@ -15,7 +15,7 @@ from PIL import Image
 from m2fp_cli import load_result, parse_folder
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.report import Status
-from m2fp_cli.batch.run import RunOptions
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.errors import ExitCode, NoImagesError
 from m2fp_cli.records.mapping import load_mapping, map_labels
 from m2fp_cli.storage.tree import OutputTree

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from m2fp_cli.batch.history import History
 from m2fp_cli.batch.report import RunReport
-from m2fp_cli.batch.run import RunOptions
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.cli import app
 from m2fp_cli.commands.option_groups import BatchOptions

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from m2fp_cli.batch.progress import choose_progress
 from m2fp_cli.batch.remote.remote import Remote
-from m2fp_cli.batch.run import RunOptions, run_batch
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import parse_shard
 from m2fp_cli.batch.walk import ScanRules

@@ -202,9 +202,20 @@ def test_the_step_that_was_judged_best_is_taken(tmp_path, curve, step):
 
 
 def test_too_few_photos_and_foreign_models_are_refused(tmp_path, origin):
-    with pytest.raises(UsageError, match="at least 5 labelled photos, got 4"):
+    with pytest.raises(UsageError, match="data has 4 labelled photos; fine-tuning needs at least"):
         run(annotated(tmp_path / "data", 4), origin, tmp_path / "mine")
+    assert not (tmp_path / "mine").exists()
     foreign = write_tiny_model(tmp_path / "foreign")
     with pytest.raises(UsageError, match="was not trained by m2fp"):
         run(tmp_path / "data", foreign, tmp_path / "other")
     assert not (tmp_path / "other").exists()
+
+
+def test_photos_that_cannot_be_used_leave_nothing_behind(tmp_path, origin):
+    data = annotated(tmp_path / "data", 6)
+    for name in ("a 1.jpg", "a 4.jpg"):
+        (data / "images" / name).write_bytes(b"not a photo")
+    with pytest.raises(UsageError, match="only 4 of 6 labelled photos can be used"):
+        run(data, origin, tmp_path / "mine")
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == [".m2fp"]
+    assert not (tmp_path / "mine/.m2fp/finetune.json").exists()

@@ -79,17 +79,20 @@ class Fetcher:
         self._held: dict[str, _Held] = {}
         self._bytes = self._number = self._under_way = 0
         self._failed: deque[Outcome] = deque()
+        self._following: ImageTask | None = None
         self._keep_own = False
 
     def original(self, key: str) -> ImageTask:
         """A photo in work as the run knows it."""
         return self._held[key].task
 
-    def feed(self, tasks: Iterable[ImageTask], *, keep_own: bool) -> Iterator[ImageTask | None]:
+    def feed(
+        self, tasks: Iterable[ImageTask | None], *, keep_own: bool
+    ) -> Iterator[ImageTask | None]:
         """Photos with copies here, in the order in which they come; None while there is none.
 
         Args:
-            tasks: the photos.
+            tasks: the photos; None while the next one is not there yet.
             keep_own: workers write into the output itself, where files of a photo may be; else
                 into an empty folder.
 
@@ -97,11 +100,9 @@ class Fetcher:
             M2fpError: the store fails, or the local disk.
         """
         source, self._keep_own = iter(tasks), keep_own
-        following = next(source, None)
-        while following is not None or self._under_way:
-            while following is not None and self._has_room(following):
-                self._start(following)
-                following = next(source, None)
+        has_more = True
+        while has_more or self._under_way:
+            has_more = has_more and self._start_some(source)
             try:
                 come = self._come.get_nowait()
             except queue.Empty:
@@ -145,6 +146,19 @@ class Fetcher:
         finally:
             self.release(task.key)
 
+    def _start_some(self, source: Iterator[ImageTask | None]) -> bool:
+        """Fetch what there is and what there is room for; whether the source may have more."""
+        while True:
+            if self._following is None:
+                try:
+                    self._following = next(source)
+                except StopIteration:
+                    return False
+            if self._following is None or not self._has_room(self._following):
+                return True
+            self._start(self._following)
+            self._following = None
+
     def _has_room(self, task: ImageTask) -> bool:
         if not self._held:
             return True
@@ -159,7 +173,7 @@ class Fetcher:
             for mirror in self._mirrors:
                 if file.is_relative_to(mirror.folder):
                     name = file.relative_to(mirror.folder).as_posix()
-                    if mirror.listing.has_file(name):
+                    if mirror.may_have(name):
                         held.copies.append((mirror, name))
         self._held[task.key] = held
         self._bytes += held.size

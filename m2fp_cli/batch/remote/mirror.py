@@ -35,6 +35,7 @@ class Mirror:
         self.address, self.bucket, self.folder = address, bucket, folder
         self.tree = OutputTree(folder)
         self.listing = Listing()
+        self._is_listed = False
 
     def name_in_bucket(self, name: str) -> str:
         """The whole name of an object."""
@@ -51,10 +52,32 @@ class Mirror:
         Raises:
             StoreError: the store cannot be asked.
         """
+        self._is_listed = True
         prefix = self.name_in_bucket(folder)
         after = f"{prefix}/{first[:-1]}" if first else ""
         end = None if last is None else f"{prefix}/{last}{LAST_CHARACTER}"
         self.listing.add(self._relative(self._until(prefix, after, end)))
+
+    def walk(self, folder: str) -> Iterator[StoredObject]:
+        """What is in a folder now, with names relative to the place.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        return self._relative(self.bucket.walk(self.name_in_bucket(folder)))
+
+    def head(self, name: str) -> StoredObject | None:
+        """What is under a name now; None if nothing is.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        found = self.bucket.head(self.name_in_bucket(name))
+        return None if found is None else next(self._relative([found]))
+
+    def may_have(self, name: str) -> bool:
+        """Whether an object may be there: what was not listed at all may have any."""
+        return not self._is_listed or self.listing.has_file(name)
 
     def _until(self, prefix: str, after: str, end: str | None) -> Iterable[StoredObject]:
         for found in self.bucket.walk(prefix, after=after):
@@ -62,7 +85,7 @@ class Mirror:
                 return
             yield found
 
-    def _relative(self, found: Iterable[StoredObject]) -> Iterable[StoredObject]:
+    def _relative(self, found: Iterable[StoredObject]) -> Iterator[StoredObject]:
         skipped = len(self.address.name) + 1 if self.address.name else 0
         for one in found:
             yield StoredObject(one.name[skipped:], one.size, one.mtime_ns, one.version)

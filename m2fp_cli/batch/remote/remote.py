@@ -9,6 +9,7 @@ from pathlib import Path
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.listing import PhotoList, open_list
+from m2fp_cli.batch.remote.carrier import NoCarrier, StoreCarrier
 from m2fp_cli.batch.remote.delivery import Courier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
@@ -158,25 +159,55 @@ class Remote:
 
     @contextlib.contextmanager
     def open_site(
-        self, job: Job, tree: OutputTree, shard: Shard | None, switch: StopSwitch
+        self,
+        job: Job,
+        tree: OutputTree,
+        shard: Shard | None,
+        switch: StopSwitch,
+        *,
+        works_here: bool = True,
     ) -> Iterator[StoredSite]:
         """The site of a run, its output held if that is in a store.
+
+        Args:
+            job: what is done.
+            tree: the output on this machine, or what stands for it.
+            shard: the part that is done.
+            switch: ends the run early.
+            works_here: the workers are processes of this machine.
 
         Raises:
             OutputLockedError: another run holds it.
             M2fpError: the store cannot be reached or written.
         """
         with contextlib.ExitStack() as stack:
-            output = None
-            if self.output is not None and self.output.folder == job.output:
-                lease = stack.enter_context(hold_stored(self.output, shard))
-                output = StoredOutput(self.output, lease, Courier(self.output, switch.wake))
-            mirrors = [] if self.results is None else [self.results]
-            photos = self._temporary() / "photos"
-            fetcher = Fetcher(job, photos, mirrors, self.open_bucket, switch.wake)
-            site = StoredSite(tree, job, shard, switch, fetcher, output, self.results)
+            output, place = None, self._output_of(job)
+            if place is not None:
+                output = StoredOutput(place, stack.enter_context(hold_stored(place, shard)))
+            carrier = self.open_carrier(job, switch) if works_here else NoCarrier()
+            looker = self._fetcher(job, "looked-at", switch)
+            site = StoredSite(tree, job, shard, carrier, looker, output, self.results)
             stack.callback(site.close)
             yield site
+
+    def open_carrier(self, job: Job, switch: StopSwitch) -> StoreCarrier:
+        """What brings photos to workers of this machine and their files into the store.
+
+        Raises:
+            OutputError: there is no room for a temporary folder.
+        """
+        output = self._output_of(job)
+        courier = None if output is None else Courier(output, switch.wake)
+        fetcher = self._fetcher(job, "photos", switch)
+        return StoreCarrier(fetcher, courier, lambda: switch.is_over)
+
+    def _output_of(self, job: Job) -> Mirror | None:
+        is_stored = self.output is not None and self.output.folder == job.output
+        return self.output if is_stored else None
+
+    def _fetcher(self, job: Job, folder: str, switch: StopSwitch) -> Fetcher:
+        mirrors = [] if self.results is None else [self.results]
+        return Fetcher(job, self._temporary() / folder, mirrors, self.open_bucket, switch.wake)
 
     def _mirror(self, address: StoreAddress) -> Mirror:
         if address not in self._mirrors:

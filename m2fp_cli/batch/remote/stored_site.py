@@ -11,14 +11,13 @@ from pathlib import Path
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.pool import Outcome
-from m2fp_cli.batch.remote.delivery import Courier
+from m2fp_cli.batch.remote.carrier import Carrier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import Lease
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import Publisher, StoredManifest, pull
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, stamp_files
-from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.layout import OUTPUT_FOLDERS, export_record_name, preview_name
@@ -35,12 +34,10 @@ class StoredOutput:
     Attributes:
         mirror: what stands for it here.
         lease: keeps other runs away.
-        courier: puts files.
     """
 
     mirror: Mirror
     lease: Lease
-    courier: Courier
 
 
 class StoredSite:
@@ -51,7 +48,7 @@ class StoredSite:
         tree: OutputTree,
         job: Job,
         shard: Shard | None,
-        switch: StopSwitch,
+        carrier: Carrier,
         fetcher: Fetcher,
         output: StoredOutput | None,
         results: Mirror | None,
@@ -62,16 +59,16 @@ class StoredSite:
             tree: the output on this machine, or what stands for it.
             job: what is done.
             shard: the part that is done.
-            switch: ends the run early.
-            fetcher: brings photos.
+            carrier: brings photos and puts files.
+            fetcher: brings a photo that this machine itself must look at.
             output: where files go; None if that is this machine.
             results: what the job reads of an earlier parse in a store; None if it is not there.
         """
-        self._tree, self._job, self._shard, self._switch = tree, job, shard, switch
-        self._fetcher, self._output, self._results = fetcher, output, results
+        self._tree, self._job, self._shard = tree, job, shard
+        self._carrier, self._fetcher = carrier, fetcher
+        self._output, self._results = output, results
         self._stored: dict[str, StoredManifest] = {}
         self._publisher: Publisher | None = None
-        self._local: list[Outcome] = []
 
     def looking(self) -> AbstractContextManager[Look]:
         """The output, or what its store listed."""
@@ -126,30 +123,15 @@ class StoredSite:
 
     def feed(self, tasks: Iterable[ImageTask]) -> Iterator[ImageTask | None]:
         """Photos with their copies."""
-        return self._fetcher.feed(tasks, keep_own=self._output is None)
+        return self._carrier.feed(tasks)
 
     def deliver(self, outcome: Outcome) -> None:
         """Put what a worker wrote."""
-        if self._output is None:
-            self._local.append(outcome)
-        else:
-            task = self._fetcher.original(outcome.report.key)
-            self._output.courier.send(outcome, task.may_replace)
+        self._carrier.deliver(outcome)
 
     def delivered(self, *, all_of_them: bool = False) -> Iterator[Outcome]:
         """Photos whose files have arrived, and those that could not be fetched."""
-        for outcome in self._all_delivered(all_of_them=all_of_them):
-            self._fetcher.release(outcome.report.key)
-            yield outcome
-
-    def _all_delivered(self, *, all_of_them: bool) -> Iterator[Outcome]:
-        yield from self._fetcher.failed()
-        while self._local:
-            yield self._local.pop(0)
-        if self._output is not None:
-            yield from self._output.courier.arrived(
-                all_of_them=all_of_them, is_over=lambda: self._switch.is_over
-            )
+        return self._carrier.delivered(all_of_them=all_of_them)
 
     def remove(self, name: str) -> None:
         """Remove what a run wrote."""
@@ -186,9 +168,8 @@ class StoredSite:
         if self._publisher is not None:
             with contextlib.suppress(M2fpError):
                 self._publisher.publish(now=True)
+        self._carrier.close()
         self._fetcher.close()
-        if self._output is not None:
-            self._output.courier.close()
 
     def _folders(self) -> list[str]:
         """Folders of the output that the job writes to, its state's included."""

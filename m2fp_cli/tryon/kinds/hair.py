@@ -12,7 +12,7 @@ from m2fp_cli.tryon.figure import Figure, build_figure, parts_window
 from m2fp_cli.tryon.head import HeadFrame
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.matte import HAIR_BAND, Matte, find_matte
-from m2fp_cli.tryon.plain_color import PlainColor, find_color_faults, load_plain_color, mean_color
+from m2fp_cli.tryon.plain_color import PlainColor, load_plain_color, mean_color
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
 
@@ -141,7 +141,6 @@ KIND = BodyKind(
     numbers={},
     load=load_hair,
     from_picture=mean_color,
-    find_faults=find_color_faults,
     wear=wear_hair,
     names=tuple(COLORS),
 )

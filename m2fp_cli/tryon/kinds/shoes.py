@@ -15,7 +15,7 @@ from m2fp_cli.tryon.figure import LEGS, SHOES, Figure, build_figure, parts_windo
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.matte import SHOE_BAND, find_matte
 from m2fp_cli.tryon.one_garment import bhattacharyya
-from m2fp_cli.tryon.plain_color import PlainColor, find_color_faults, load_plain_color, mean_color
+from m2fp_cli.tryon.plain_color import PlainColor, load_plain_color, mean_color
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import Body
 
@@ -133,6 +133,5 @@ KIND = BodyKind(
     numbers={},
     load=load_shoes,
     from_picture=mean_color,
-    find_faults=find_color_faults,
     wear=wear_shoes,
 )

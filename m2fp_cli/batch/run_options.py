@@ -1,0 +1,87 @@
+"""How a run goes about its work: what a command line asks for, as the engine takes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from m2fp_cli.batch.executor import Executor, LocalExecutor
+from m2fp_cli.batch.remote.remote import Remote
+from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.tasks import Scan
+from m2fp_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class FailureCap:
+    """How many failures end a run early.
+
+    Attributes:
+        most: this many are fine, one more is not.
+        percent: ``most`` is a percentage of the photos to do.
+    """
+
+    most: float
+    percent: bool = False
+
+    def is_exceeded(self, failures: int, photos: int) -> bool:
+        """Whether a run of so many photos has failed too often."""
+        return failures > (self.most * photos / 100 if self.percent else self.most)
+
+
+def parse_failure_cap(text: str) -> FailureCap:
+    """A cap from ``20`` or ``5%``.
+
+    Raises:
+        UsageError: the text is neither.
+    """
+    number = text.removesuffix("%")
+    try:
+        most = float(number) if text.endswith("%") else int(number)
+    except ValueError:
+        most = -1
+    if not 0 <= most < float("inf"):
+        raise UsageError(f"--max-failures takes a number or a percentage (as 5%), got {text!r}")
+    return FailureCap(most, percent=text.endswith("%"))
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run goes about its work; nothing here changes what is written.
+
+    Attributes:
+        workers: number of processes; None chooses.
+        threads: cores of each; None chooses. The one exception: it may change the last bits.
+        photo_seconds: time one stage of one photo may take; None chooses.
+        rerun: what is done again.
+        checksum: photos are compared by their bytes, not by size and time.
+        overwrite: files in the output that m2fp did not write for a photo may be replaced.
+        shard: the part to do; None for all.
+        max_failures: ends the run early; None never does.
+        log_file: gets a JSON line per event; None for no log.
+        remote: object stores that photos are read from or results go to; None for none.
+        executor: who runs the workers.
+    """
+
+    workers: int | None = None
+    threads: int | None = None
+    photo_seconds: float | None = None
+    rerun: Rerun = Rerun.CHANGED
+    checksum: bool = False
+    overwrite: bool = False
+    shard: Shard | None = None
+    max_failures: FailureCap | None = None
+    log_file: Path | None = None
+    remote: Remote | None = None
+    executor: Executor = field(default_factory=LocalExecutor)
+
+    def uses_stores(self, scan: Scan) -> bool:
+        """Whether photos, an earlier parse or the output are in an object store."""
+        return self.remote is not None and (scan.is_stored or self.remote.is_used)
+
+    def for_scan(self, scan: Scan) -> RunOptions:
+        """The same, with the shard as a slice of the scan's list where it is one."""
+        if self.shard is None or not scan.listing:
+            return self
+        return replace(self, shard=replace(self.shard, listing=scan.listing))
