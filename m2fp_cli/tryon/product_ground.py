@@ -47,7 +47,7 @@ def find_ground(bgr: Picture) -> BoolArray | None:
     """
     factor = min(1.0, SIDE / max(bgr.shape[:2]))
     size = max(1, round(bgr.shape[1] * factor)), max(1, round(bgr.shape[0] * factor))
-    small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
     lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 1.0), np.float32)
     width = max(2, round(BORDER * max(size)))
     border = np.ones(lab.shape[:2], np.bool_)
@@ -77,7 +77,8 @@ def _is_like(apart: FloatArray, color: float = LIKE_COLOR) -> BoolArray:
         color: by which the chroma may differ.
     """
     out: BoolArray = np.hypot(apart[..., 1], apart[..., 2]) < color
-    return out & (np.abs(apart[..., 0]) < LIKE_DARK)
+    out &= np.abs(apart[..., 0]) < LIKE_DARK
+    return out
 
 
 def _reach(
