@@ -18,11 +18,11 @@ def test_nothing_of_the_old_cloth_is_left_beside_the_new(cloth):
     light, worn = np.full((160, 160, 3), 0.45, np.float32), np.zeros((160, 160), np.bool_)
     worn[30:130, 30:130] = True
     light[worn] = cloth
-    light = cv2.GaussianBlur(light, (0, 0), 1.0)
+    light = np.asarray(cv2.GaussianBlur(light, (0, 0), 1.0), np.float32)
     label = np.zeros_like(worn)
     label[31:129, 31:129] = True  # a pixel short
     found = widen(light, label, ~label, UNIT)
-    new = np.broadcast_to(np.float32((0.1, 0.45, 0.1)), light.shape).astype(np.float32)
+    new = np.broadcast_to(np.array((0.1, 0.45, 0.1), np.float32), light.shape)
     out, rim = blend_border(light, new, found, ~found, UNIT)
     # Neither the new cloth nor the ground has another green than .45.
     assert np.abs(out[..., 1] - 0.45).max() < 0.25 * abs(cloth[1] - 0.45)
