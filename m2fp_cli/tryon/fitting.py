@@ -24,7 +24,7 @@ from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.lighting import Light, measure_light
 from m2fp_cli.tryon.one_garment import find_garment_instances
 from m2fp_cli.tryon.one_tone import find_tone, keep_tone
-from m2fp_cli.tryon.recognized import why_left_alone
+from m2fp_cli.tryon.recognized import ANIMAL, is_animal, why_left_alone
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
 from m2fp_cli.tryon.worn_top import TopLayer
@@ -210,6 +210,9 @@ class _Fitting:
         if window is not None:
             figure = build_figure(self.result, person, window, head_stride(window))
             frame = fit_head(self.photo[figure.window], figure)
+        if is_animal(self.photo, self.result, person, frame):
+            items = (ItemRecord(item.kind, item.name, ANIMAL) for item in self.outfit.items)
+            return PersonRecord(person.person_id, frame, tuple(items))
         on_head = self.outfit.on_head
         light = None
         if self.outfit.match_light and figure is not None and isinstance(frame, HeadFrame):
@@ -229,7 +232,7 @@ class _Fitting:
     ) -> list[ItemRecord]:
         """Paint what needs no face on one person."""
         on_body = self.outfit.on_body[::-1]
-        reason = why_left_alone(person, self.result.labels)
+        reason = why_left_alone(person, self.result.labels, frame)
         if reason:
             return [ItemRecord(item.kind, item.name, reason) for _, item in on_body]
         return [kind.wear(self._body(person, frame, light), item) for kind, item in on_body]
