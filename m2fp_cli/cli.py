@@ -22,6 +22,7 @@ from m2fp_cli.commands import (
     export,
     finetune,
     labels,
+    looks,
     masks,
     models,
     parse,
@@ -69,6 +70,7 @@ for _name, _module, _function in (
 ):
     app.command(_name, cls=HelpCommand, epilog=_module.EXAMPLES)(with_groups(_function))
 app.add_typer(accessories.app, name="accessories")
+app.add_typer(looks.app, name="looks")
 app.add_typer(models.app, name="models")
 
 

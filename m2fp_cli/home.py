@@ -18,14 +18,27 @@ def user_cache() -> Path | None:
     """Cache folder of this user; it need not exist, and may not be writable.
 
     Returns:
-        ``$XDG_CACHE_HOME``, or ``.cache`` in the home folder (see the XDG Base Directory
-        specification: relative paths are ignored); None where there is no home.
+        ``$XDG_CACHE_HOME``, or ``.cache`` in the home folder; None where there is no home.
     """
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return _user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def user_data() -> Path | None:
+    """Folder of what this user wants to keep; it need not exist, and may not be writable.
+
+    Returns:
+        ``$XDG_DATA_HOME``, or ``.local/share`` in the home folder; None where there is no home.
+    """
+    return _user_folder("XDG_DATA_HOME", ".local/share")
+
+
+def _user_folder(variable: str, usual: str) -> Path | None:
+    """By the XDG Base Directory specification, which ignores relative paths."""
+    given = Path(os.environ.get(variable, ""))
     if given.is_absolute():
         return given
     home = home_folder()
-    return None if home is None else home / ".cache"
+    return None if home is None else home / usual
 
 
 def home_folder() -> Path | None:

@@ -25,6 +25,16 @@ def read_json(path: Path, *, most_bytes: int = MAX_BYTES) -> Any:
         OSError: it cannot be read.
         ValueError: it is not a regular file, too large, or as ``parse_json``.
     """
+    return parse_json(read_bounded(path, most_bytes=most_bytes))
+
+
+def read_bounded(path: Path, *, most_bytes: int = MAX_BYTES) -> bytes:
+    """The bytes of a file that people write; never waits for a pipe or a device.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is not a regular file, or too large.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -32,7 +42,7 @@ def read_json(path: Path, *, most_bytes: int = MAX_BYTES) -> Any:
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:
         raise ValueError(f"is larger than {most_bytes >> 20} MB")
-    return parse_json(data)
+    return data
 
 
 def parse_json(data: bytes | str) -> Any:

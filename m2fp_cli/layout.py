@@ -6,6 +6,7 @@
       labels/<key>.png           one folder for each kind of result or picture, see OUTPUT_FOLDERS
       results/<key>.json         the document of a photo
       report.html                the page of `m2fp report`
+      sheet.jpg                  the contact sheet of `m2fp tryon --sheet`; page 2 is sheet-2.jpg
       .m2fp/                     state: manifests, locks, previews of the page
 
 A key is the relative path of a photo without its image suffix, see ``batch.keys``. A name is the
@@ -20,6 +21,8 @@ from pathlib import Path
 DEFAULT_OUTPUT = Path("m2fp-out")
 STATE_FOLDER = ".m2fp"
 REPORT_PAGE = "report.html"
+SHEET_MARK = b"contact sheet by m2fp"
+"""In every contact sheet, within its first bytes: says that it may be replaced."""
 PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 
 IMAGE_SUFFIXES = frozenset(
@@ -69,6 +72,7 @@ OUTPUT_FOLDERS = (
     OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
     OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),
     OutputFolder("tryon", "tryon", (*PICTURE_SUFFIXES, ".json")),
+    OutputFolder("variants", "variants", (*PICTURE_SUFFIXES, ".json"), per_photo=True),
     OutputFolder("agnostic", "export-agnostic", (".png",)),
     OutputFolder("label-maps", "export-label-maps", (".png",)),
     OutputFolder("viton-hd", "export-viton-hd", (".jpg", ".png")),
@@ -90,7 +94,7 @@ OUTPUT_FOLDERS = (
 
 EXPORTS = tuple(one.name for one in OUTPUT_FOLDERS if one.job == f"export-{one.name}")
 """Formats of data sets, each a folder of its own."""
-JOBS = ("parse", "colorize", "tryon", "report", *(f"export-{name}" for name in EXPORTS))
+JOBS = ("parse", "colorize", "tryon", "variants", "report", *(f"export-{name}" for name in EXPORTS))
 """Names of the jobs, each with manifests of its own."""
 _BY_NAME = {folder.name: folder for folder in OUTPUT_FOLDERS}
 _AROUND_KEYS = frozenset(
@@ -160,6 +164,26 @@ def result_names(key: str) -> tuple[str, ...]:
 def composite_names(key: str) -> tuple[str, ...]:
     """Names under which try-on may have put its picture of a photo."""
     return tuple(f"tryon/{key}{suffix}" for suffix in PICTURE_SUFFIXES)
+
+
+def tryon_record_name(key: str) -> str:
+    """Name of what try-on says of its picture of a photo."""
+    return f"tryon/{key}.json"
+
+
+def variant_name(key: str, name: str, suffix: str) -> str:
+    """Name of the picture of a photo that shows a variant."""
+    return f"variants/{key}/{name}{suffix}"
+
+
+def variants_record_name(key: str) -> str:
+    """Name of what try-on says of the variants of a photo."""
+    return f"variants/{key}/variants.json"
+
+
+def sheet_name(page: int) -> str:
+    """Name of a page of the contact sheet, counted from 1."""
+    return "sheet.jpg" if page == 1 else f"sheet-{page}.jpg"
 
 
 def preview_name(key: str) -> str:

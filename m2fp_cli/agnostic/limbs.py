@@ -1,4 +1,4 @@
-"""Hands and bare feet, which most label sets have no name for: the far end of an arm or a leg."""
+"""Feet, which most label sets have no name for, and what limbs are measured with."""
 
 from __future__ import annotations
 
@@ -9,27 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.tryon.figure import SKIN, TOPS, Figure
+from m2fp_cli.tryon.figure import Figure
 
-# Lengths in faces, hairline to chin. A face is as high as a hand is long from the wrist to the
-# fingertip (Vitruvius; 0.105 and 0.108 of the stature in Drillis and Contini's tables of 1966).
-_HAND = 1.1  # from the fingertip, with some of the wrist
+# Lengths in faces, hairline to chin.
 _FOOT = 0.75  # from the toes of a foot without a shoe up to the ankle
-_HANDS = 2
 _BOOT = 1.6  # a shoe that goes higher has a shaft; a low one that is seen from above does not
-_SHOE = 0.9  # from the sole up to the ankle, with a low heel
-_ONLY_A_HAND = 1.3  # a piece of arm no longer than this is a hand that a sleeve leaves free
-_SHOULDER_DOWN, _SHOULDER_OUT = 0.95, 1.05  # from the middle of a face to the shoulders
-_SHOULDER_REACH = 2.0  # farther from a shoulder than this, an end of an arm is not the upper one
-_TIP = 0.4  # how much of an arm's end is looked at
-# Where a sleeve or a shoulder begins, clothes are a part of what surrounds the end of an arm; in
-# the air they are nothing, and a hand that lies on the clothes has nothing else around it.
-_SLEEVE_SHARE = (0.15, 0.85)
-_UNSURE = 0.1  # by less than this, two ends cannot be told apart
-_DETAIL = 20.0  # pixels per face that are enough to measure a limb
-_SMALLEST = 0.04  # pieces with less than this area, in faces squared, are noise
-_FACE_OF_BODY = 0.105  # height of a face in a stature
+_SHOE = 0.8  # from the sole up to the ankle, with a low heel
+_FACE_OF_BODY = 0.105  # height of a face in a stature (Drillis and Contini's tables of 1966)
 _ELLIPSE = 0.59  # area of a face seen from the front, over the square of its height
+DETAIL = 20.0
+"""Pixels per face that are enough to measure a limb."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,27 +57,6 @@ def face_height(figure: Figure) -> float:
     return float(np.clip(high, by_area, 1.5 * by_area))
 
 
-def find_hands(figure: Figure) -> BoolArray:
-    """Gloves and the far end of each arm, (h, w) bool.
-
-    An arm that a glove ends loses nothing else. Where the two ends of an arm cannot be told apart,
-    both are taken: a stretch of arm that is kept harms less than a hand that is painted anew.
-    """
-    gloves = figure.mask("Glove")
-    arms = [figure.mask(side) for side in ("Left-arm", "Right-arm")]
-    hands = gloves.copy()
-    if not any(arm.any() for arm in arms):
-        return hands
-    face = face_height(figure)
-    step = max(1, int(face / _DETAIL))
-    body = _Body.of(figure, face, step)
-    small = [_shrunk(arm, step) for arm in arms]
-    found = body.hands_of(small, _shrunk(gloves, step))
-    for arm, shrunk, hand in zip(arms, small, found, strict=True):
-        hands |= _enlarged(hand, shrunk, arm, step)
-    return hands
-
-
 def find_bare_feet(figure: Figure) -> BoolArray:
     """The far end of each leg that no shoe and no sock ends, (h, w) bool.
 
@@ -96,13 +64,13 @@ def find_bare_feet(figure: Figure) -> BoolArray:
     """
     feet = np.zeros(figure.label_map.shape, np.bool_)
     face = face_height(figure)
-    step = max(1, int(face / _DETAIL))
+    step = max(1, int(face / DETAIL))
     unit = face / step
-    near = _shrunk(figure.mask("Left-shoe", "Right-shoe", "Socks"), step)
+    near = shrunk(figure.mask("Left-shoe", "Right-shoe", "Socks"), step)
     for side in ("Left", "Right"):
         leg = figure.mask(f"{side}-leg")
-        small = _shrunk(leg, step)
-        if not small.any() or _touch(small, near, 0.5 * unit):
+        small = shrunk(leg, step)
+        if not small.any() or touch(small, near, 0.5 * unit):
             continue
         rows = np.flatnonzero(small.any(axis=1))
         lowest = int(rows[-1])
@@ -110,7 +78,7 @@ def find_bare_feet(figure: Figure) -> BoolArray:
             continue  # the photo ends first
         start = small & (np.arange(small.shape[0])[:, None] >= lowest - 1)
         away = distance_inside(small, start)
-        feet |= _enlarged(away <= _FOOT * unit, small, leg, step)
+        feet |= enlarged(away <= _FOOT * unit, small, leg, step)
     return feet
 
 
@@ -124,72 +92,6 @@ def find_shod_feet(figure: Figure) -> BoolArray:
     top, height = stats[:, cv2.CC_STAT_TOP], stats[:, cv2.CC_STAT_HEIGHT]
     ankle = top + np.where(height > _BOOT * face, height - _SHOE * face, 0)
     return np.asarray(shoes & (np.arange(shoes.shape[0])[:, None] >= ankle[pieces]))
-
-
-@dataclass(frozen=True, eq=False)
-class _Body:
-    """What tells the two ends of an arm apart, at the size limbs are measured at."""
-
-    face: float
-    shoulders_xy: NDArray[np.float64]
-    clothes: BoolArray
-
-    @classmethod
-    def of(cls, figure: Figure, face: float, step: int) -> _Body:
-        clothes = _shrunk(figure.mask(*TOPS, "Torso-skin", "Scarf"), step)
-        unit = face / step
-        return cls(unit, _shoulders(figure, unit, step), clothes)
-
-    def hands_of(self, arms: list[BoolArray], gloves: BoolArray) -> list[BoolArray]:
-        """The hands among the pieces of both arms, one array for each arm.
-
-        There are two at most, at the pieces that reach farthest from the shoulders: another piece
-        is skin between a sleeve and a watch, or a patch on a shoulder that is taken for skin.
-        Pieces of either arm count together, since networks mix up sides.
-        """
-        pieces = [(i, piece) for i, arm in enumerate(arms) for piece in self._large_pieces(arm)]
-        pieces.sort(key=lambda each: self._reach(each[1]), reverse=True)
-        found = [np.zeros(arm.shape, np.bool_) for arm in arms]
-        for i, piece in pieces[:_HANDS]:
-            if not _touch(piece, gloves, 0.3 * self.face):
-                found[i] |= self._hand_of(piece)
-        return found
-
-    def _large_pieces(self, arm: BoolArray) -> list[BoolArray]:
-        count, pieces, stats, _ = cv2.connectedComponentsWithStats(
-            arm.astype(np.uint8), connectivity=8
-        )
-        least = _SMALLEST * self.face * self.face
-        return [pieces == i for i in range(1, count) if stats[i, cv2.CC_STAT_AREA] >= least]
-
-    def _reach(self, piece: BoolArray) -> float:
-        """How far from the nearer shoulder a piece goes."""
-        xy = np.argwhere(piece)[:, None, ::-1]
-        apart = np.linalg.norm(xy - self.shoulders_xy, axis=2).min(axis=1)
-        return float(apart.max())
-
-    def _hand_of(self, piece: BoolArray) -> BoolArray:
-        ends = find_ends(piece)
-        reach = _HAND * self.face
-        if ends.length <= _ONLY_A_HAND * self.face:
-            return piece
-        upper = [self._likeness(ends, i) for i in (0, 1)]
-        far = [i for i in (0, 1) if upper[i] < upper[1 - i] + _UNSURE]
-        return np.asarray((ends.away[far] <= reach).any(axis=0))
-
-    def _likeness(self, ends: Ends, end: int) -> float:
-        """How much an end of an arm looks like the upper one, 0 to 2."""
-        low, high = _SLEEVE_SHARE
-        at_sleeve = low < self._cloth_at(ends, end) < high
-        apart = np.linalg.norm(self.shoulders_xy - ends.xy[end], axis=1).min()
-        return at_sleeve + max(0.0, 1 - float(apart) / (_SHOULDER_REACH * self.face))
-
-    def _cloth_at(self, ends: Ends, end: int) -> float:
-        """How much of what surrounds an end of an arm is a top."""
-        tip = ends.away[end] <= _TIP * self.face
-        arm = np.isfinite(ends.away[end])
-        ring = cv2.dilate(tip.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool) & ~arm
-        return float(self.clothes[ring].mean()) if ring.any() else 0.0
 
 
 def find_ends(piece: BoolArray) -> Ends:
@@ -231,22 +133,7 @@ def distance_inside(region: BoolArray, start: BoolArray) -> NDArray[np.float32]:
     return away
 
 
-def _shoulders(figure: Figure, face: float, step: int) -> NDArray[np.float64]:
-    """Where the shoulders of somebody upright are, (2, 2) column and row."""
-    seen = _shrunk(figure.mask(*SKIN[:1], "Sunglasses"), step)
-    if seen.any():
-        rows, columns = np.nonzero(seen)
-        x, y = float(np.median(columns)), float(np.median(rows))
-        y += _SHOULDER_DOWN * face
-    else:
-        body = _shrunk(figure.mask(*TOPS, "Torso-skin"), step)
-        rows, columns = np.nonzero(body if body.any() else _shrunk(figure.label_map > 0, step))
-        x, y = float(np.median(columns)), float(rows.min()) + 0.3 * face
-    out = _SHOULDER_OUT * face
-    return np.asarray([[x - out, y], [x + out, y]])
-
-
-def _touch(a: BoolArray, b: BoolArray, reach: float) -> bool:
+def touch(a: BoolArray, b: BoolArray, reach: float) -> bool:
     """Whether two masks come as near as ``reach`` pixels."""
     size = 2 * max(1, round(reach)) + 1
     wide = cv2.dilate(b.astype(np.uint8), np.ones((size, size), np.uint8))
@@ -265,12 +152,12 @@ def _only(like: BoolArray, place: tuple[int, int]) -> BoolArray:
     return out
 
 
-def _shrunk(mask: BoolArray, step: int) -> BoolArray:
+def shrunk(mask: BoolArray, step: int) -> BoolArray:
     """Every ``step``-th pixel, from the middle of the first block on."""
     return mask[step // 2 :: step, step // 2 :: step]
 
 
-def _enlarged(found: BoolArray, small: BoolArray, limb: BoolArray, step: int) -> BoolArray:
+def enlarged(found: BoolArray, small: BoolArray, limb: BoolArray, step: int) -> BoolArray:
     """What was found in a shrunk limb, in the limb itself.
 
     Args:

@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from m2fp_cli.agnostic.categories import BEHIND_A_HEM, CATEGORIES, SHOES, Category, find_category
-from m2fp_cli.agnostic.limbs import face_height, find_bare_feet, find_hands, find_shod_feet
+from m2fp_cli.agnostic.hands import find_hands
+from m2fp_cli.agnostic.limbs import face_height, find_bare_feet, find_shod_feet
 from m2fp_cli.agnostic.pieces import find_strays
 from m2fp_cli.agnostic.rules import PERSON_HEIGHT, SEAM, Regions, filled, find_rule
 from m2fp_cli.arrays import BoolArray, ByteArray
@@ -22,16 +23,17 @@ from m2fp_cli.tryon.morphology import dilate, erode
 
 _MARGIN = 170.0  # around the person, in pixels of a person 864 high: no rule reaches further
 # A gap in a person this wide (radius, likewise) is a bag in front, or what is seen under an arm; a
-# narrower one is a belt or a fault of the parse. Its edge is painted, so that no cloth is left.
-_GAP_RADIUS, _GAP_EDGE = 14.0, 4.0
+# narrower one is a belt or a fault of the parse, such as a sleeve. Its edge is painted, so that no
+# cloth is left.
+_GAP_RADIUS, _GAP_EDGE = 20.0, 8.0
 # Trousers that the network also takes for a dress, with this score, count as the dress: over 60
 # photos that the starter never saw, the worst tenth of masks then covers 90 % of the old top
 # instead of 80; 2 % more of the other clothes is painted.
 _CLAIM_SCORE = 0.4
-# Hair and hat end less surely than a face; CatVTON's blur goes as far into them.
+# Hair, hats and shoes end less surely than a face; CatVTON's blur goes as far into them.
 _NARROW_SEAM = 6.0
 _FACE_RIM = 0.03  # heights of a face, also into a collar: labels are a pixel or two off
-_FACE_MARGIN = 0.35  # heights of a face: a chin and a neck have no edge between them
+_FACE_MARGIN = 0.25  # heights of a face: a chin and a bare neck have no edge between them
 
 
 @dataclass(frozen=True)
@@ -191,19 +193,22 @@ def _regions(
     paints_legs = "Left-leg" in category.skin
     behind = figure.mask(*BEHIND_A_HEM)
     skin = figure.mask(*category.skin, *(SHOES if paints_legs else ()))
-    kept = ends.hands | ends.feet | figure.other_people | _around_face(figure, clothes)
+    cloth = clothes | figure.mask("Scarf") if "Scarf" in category.skin else clothes
+    kept = ends.hands | figure.other_people | _around_face(figure, cloth)
     kept |= figure.mask("Glove", "Bag") | (figure.mask("Hair", "Hat") & ~narrow)
-    kept |= figure.mask(*category.kept, *(() if paints_legs else SHOES)) & ~(behind & seam)
+    kept |= figure.mask(*category.kept) & ~(behind & seam)
+    shoes = figure.mask(*SHOES)
+    kept |= (ends.feet if paints_legs else shoes) & ~(shoes & narrow)
     base = (clothes | skin) & ~kept
     beside = figure.mask(*category.beside) & ~clothes
     hands = ends.hands & ("Left-arm" in category.skin)
     return Regions(base, kept | _gaps(figure, scale), beside, seam, hands, scale)
 
 
-def _around_face(figure: Figure, clothes: BoolArray) -> BoolArray:
-    """The face and a margin, which goes no further into clothes than labels are unsure."""
+def _around_face(figure: Figure, cloth: BoolArray) -> BoolArray:
+    """The face and a margin, which goes no further into cloth than labels are unsure."""
     face, high = figure.mask(*FACE), face_height(figure)
-    return dilate(face, _FACE_RIM * high) | (dilate(face, _FACE_MARGIN * high) & ~clothes)
+    return dilate(face, _FACE_RIM * high) | (dilate(face, _FACE_MARGIN * high) & ~cloth)
 
 
 def _gaps(figure: Figure, scale: float) -> BoolArray:

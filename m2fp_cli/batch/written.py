@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.errors import OutputError
-from m2fp_cli.layout import JOBS, possible_names
+from m2fp_cli.layout import JOBS, SHEET_MARK, possible_names, sheet_name
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.tree import OutputTree
 
@@ -31,3 +33,25 @@ def _names(tree: OutputTree) -> Iterator[str]:
             yield from entry.report.files
         for key in history.claimed_keys():
             yield from possible_names(job, key)
+    yield from sheets_in(tree)
+
+
+def sheets_in(tree: OutputTree, first: int = 1) -> Iterator[str]:
+    """Names of the pages of the contact sheet that is in an output.
+
+    Args:
+        tree: the output.
+        first: number of the first page that is looked for.
+    """
+    for page in itertools.count(first):
+        if not is_sheet(tree, sheet_name(page)):
+            return
+        yield sheet_name(page)
+
+
+def is_sheet(tree: OutputTree, name: str) -> bool:
+    """Whether a file of an output is a page of a contact sheet of ours."""
+    if not tree.has_file(name):
+        return False
+    with os.fdopen(tree.open_file(name, os.O_RDONLY), "rb") as file:
+        return SHEET_MARK in file.read(len(SHEET_MARK) + 8)

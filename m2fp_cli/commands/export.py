@@ -184,8 +184,8 @@ def export(
     """
     from m2fp_cli.exports import find_format
     from m2fp_cli.exports.format import ExportSettings
+    from m2fp_cli.jobs.fitting import parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
-    from m2fp_cli.jobs.tryon import parse_people
     from m2fp_cli.records.mapping import load_mapping
 
     wanted = find_format(to.value)

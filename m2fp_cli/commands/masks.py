@@ -28,8 +28,8 @@ def masks(
     """
     from m2fp_cli.exports import find_format
     from m2fp_cli.exports.format import ExportSettings
+    from m2fp_cli.jobs.fitting import parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
-    from m2fp_cli.jobs.tryon import parse_people
 
     people = parse_people(mask.people or find_format("agnostic").people, "--person")
     settings = ExportSettings(people=people, mask=mask.settings())

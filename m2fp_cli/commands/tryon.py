@@ -5,17 +5,21 @@ The options of what is worn come from ``tryon.kinds``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, make_dataclass
+from dataclasses import dataclass, field, fields, make_dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, WEAR
 from m2fp_cli.errors import UsageError
+from m2fp_cli.terminal import displayable, warn
 from m2fp_cli.tryon.kinds import KIND_NAMES, KINDS
+
+if TYPE_CHECKING:
+    from m2fp_cli.tryon.look import Look
 
 EXAMPLES = """\
 m2fp tryon --hat fedora --glasses round
@@ -41,24 +45,29 @@ class Shows(str, Enum):
 class WornOptions:
     """An option for each kind; the fields are made from ``tryon.kinds.KINDS``."""
 
-    def items(self) -> tuple[tuple[str, str], ...]:
-        """(kind, reference) of what was asked for, in the order of the kinds.
-
-        Raises:
-            UsageError: nothing was asked for.
-        """
+    def items(self) -> dict[str, str]:
+        """What was asked for, by kind, in the order of the kinds."""
         asked = ((one.name, getattr(self, one.name)) for one in fields(self))
-        worn = tuple((kind, _absolute(text)) for kind, text in asked if text is not None)
-        if not worn:
-            *most, last = (f"--{kind}" for kind in KIND_NAMES)
-            raise UsageError(f"nothing to wear: give {', '.join(most)} or {last}")
-        return worn
+        return {kind: text for kind, text in asked if text is not None}
 
 
-def _absolute(text: str) -> str:
-    """A file by its absolute path, since workers may run elsewhere; a name or colour as it is."""
-    path = Path(text)
-    return str(path.absolute()) if path.is_file() else text
+def _find_look(file: Path | None, worn: dict[str, str]) -> Look:
+    """Who wears what.
+
+    Raises:
+        UsageError: nothing is asked for, or both a look and options, or the look is wrong.
+    """
+    from m2fp_cli.tryon.look import look_of_options, read_look
+
+    if file is None and not worn:
+        *most, last = (f"--{kind}" for kind in KIND_NAMES)
+        raise UsageError(f"nothing to wear: give {', '.join(most)}, {last} or --look")
+    if file is None:
+        return look_of_options(worn)
+    if worn:
+        kind = next(iter(worn))
+        raise UsageError(f"--look and --{kind} exclude each other; write the {kind} into the look")
+    return read_look(file)
 
 
 def _worn_type(help_text: str) -> Any:
@@ -85,6 +94,26 @@ def tryon(
     output: options.PicturesOutput = None,
     photos: options.MovedPhotos = None,
     model: options.Model = None,
+    look_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--look",
+            metavar="FILE",
+            help="TOML file that says what everyone, the largest person or a person of an id "
+            "wears; of a list, each person wears one by chance.",
+            show_default=False,
+            rich_help_panel=WEAR,
+        ),
+    ] = None,
+    each: Annotated[
+        bool,
+        typer.Option(
+            "--each",
+            help="Show every item of a look's lists, or of a folder that an option names, in a "
+            "picture of its own.",
+            rich_help_panel=WEAR,
+        ),
+    ] = False,
     people: Annotated[
         str,
         typer.Option(
@@ -132,6 +161,15 @@ def tryon(
             rich_help_panel=CONTENT,
         ),
     ] = options.PictureFormat.PNG,
+    sheet: Annotated[
+        bool,
+        typer.Option(
+            "--sheet",
+            help="Make sheet.jpg in the output folder at the end: small pictures of all photos "
+            "and of what they show.",
+            rich_help_panel=CONTENT,
+        ),
+    ] = False,
     page: options.Page = False,
     cluster: options.Cluster = None,
 ) -> None:
@@ -141,14 +179,16 @@ def tryon(
     which checks it passed, and why somebody was left out. Without an input it takes what an earlier
     parse left in ./m2fp-out.
     """
-    items = worn.items()  # type: ignore[attr-defined]
-
     from m2fp_cli.commands.running import find_source, run_and_exit
+    from m2fp_cli.jobs.fitting import FittingSettings, parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
-    from m2fp_cli.jobs.tryon import FittingJob, FittingSettings, parse_people
+    from m2fp_cli.jobs.tryon import FittingJob
+    from m2fp_cli.jobs.variants import VariantsJob, time_limit
+    from m2fp_cli.storage.remote.address import names_store
 
+    look = _find_look(look_file, worn.items())  # type: ignore[attr-defined]
     settings = FittingSettings(
-        items,
+        look,
         parse_people(people),
         match_light,
         shadow,
@@ -156,8 +196,18 @@ def tryon(
         shows.value,
         picture_format.value,
     )
-    settings.load_outfit()  # a wrong file is said before anything is parsed
+    variants = look.variants() if each else ()
+    if each and not variants:
+        raise UsageError(
+            "--each has nothing to choose from; give an option a folder, as --hat hats/,"
+            ' or a look a list, as hat = ["cap", "fedora"]'
+        )
+    if page and each:
+        raise UsageError("--report shows one picture of each photo; give --sheet with --each")
+    settings.wardrobe().check(look)  # a wrong file is said before anything is parsed
     run_options = batch.run_options(cluster=cluster)
+    if sheet and run_options.shard is not None:
+        raise UsageError("--sheet needs all photos; run again without --shard when all is done")
     asked = PhotoInputs(
         tuple(inputs or ()),
         output,
@@ -171,14 +221,30 @@ def tryon(
     results = source.results_or_output
     if page and results != source.output:
         raise UsageError("--report needs the pictures beside their results; leave out --output")
-    job = FittingJob(source.output, results, settings)
+    if sheet and names_store(Path(source.place)):
+        raise UsageError("--sheet is made on this machine only; give -o a folder of it")
+    if run_options.photo_seconds is None:
+        run_options = replace(run_options, photo_seconds=time_limit(len(variants)))
+    make = VariantsJob if each else FittingJob
+    job = make(source.output, results, settings)
+
+    def draw() -> None:
+        from m2fp_cli.jobs.sheet import make_sheet
+
+        count = len(variants) if each else None
+        path, pages = make_sheet(source.output, results, source.scan.tasks, count)
+        if pages and not batch.quiet:
+            more = f" and {pages - 1} more pages" if pages > 1 else ""
+            warn(f"contact sheet in {displayable(path)}{more}")
+
     run_and_exit(
         source.scan,
         job,
         run_options,
         batch,
-        where=f"pictures in {source.shown_output}/tryon",
+        where=f"pictures in {source.shown_output}/{job.name}",
         parsing=source.parsing,
         page_of=((source.place and Path(source.place)) or results) if page else None,
         photos=photos,
+        finish=draw if sheet else None,
     )

@@ -87,6 +87,16 @@ def tag_png(data: bytes, software: str) -> bytes:
     return _add_chunk(data, b"tEXt", b"Software\0" + software.encode("latin-1"))
 
 
+def tag_jpeg(data: bytes, comment: bytes) -> bytes:
+    """A JPEG with a comment, as its first segment.
+
+    Args:
+        data: a JPEG file.
+        comment: at most 65,533 bytes.
+    """
+    return data[:2] + b"\xff\xfe" + struct.pack(">H", len(comment) + 2) + comment + data[2:]
+
+
 def _add_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
     """A PNG with another chunk in front of its palette and pixels."""
     end = 8 + 25  # signature and IHDR

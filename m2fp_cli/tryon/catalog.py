@@ -44,6 +44,24 @@ def list_accessories() -> dict[str, str]:
     return dict(sorted(found.items(), key=lambda item: (KIND_NAMES.index(item[1]), item[0])))
 
 
+def is_name(reference: str, kind_name: str) -> bool:
+    """Whether a text is the name of something that comes with the tool, a color's name included.
+
+    Args:
+        reference: the text.
+        kind_name: what it is to be worn as, a member of ``kinds.KIND_NAMES``.
+    """
+    kind = kind_of(kind_name)
+    if isinstance(kind, BodyKind) and reference.lower() in kind.names:
+        return True
+    return Path(reference).name == reference and _named_picture(reference).is_file()
+
+
+def _named_picture(name: str) -> Path:
+    """Where the picture of an accessory of the tool is, if it has one of this name."""
+    return accessories_folder() / f"{Path(name).name.replace('-', '_')}.png"
+
+
 def find_accessory(reference: str, kind: str | None = None) -> Path:
     """Find the picture of an accessory by file or name.
 
@@ -58,9 +76,8 @@ def find_accessory(reference: str, kind: str | None = None) -> Path:
     path = Path(reference)
     if path.is_file():
         return path
-    named = accessories_folder() / f"{reference.replace('-', '_')}.png"
-    if path.name == reference and named.is_file():
-        return named
+    if path.name == reference and _named_picture(reference).is_file():
+        return _named_picture(reference)
     names = [name for name, its in list_accessories().items() if kind in (its, None)]
     listed, what = ", ".join(names), "accessory" if kind is None else kind
     raise UsageError(

@@ -11,13 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from m2fp_cli.arrays import BoolArray, Picture
+from m2fp_cli.arrays import BoolArray, Box, Picture
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.catalog import load_item
-from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
+from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
@@ -33,6 +35,8 @@ from m2fp_cli.tryon.worn_top import TopLayer
 _UNITS_PER_BODY = 12.0  # square root of a person's area, U, about
 _MIN_UNIT = 4.0  # pixels
 _MAX_UNIT_SHARE = 0.5  # of the width of a person's box, with or without a face
+
+_MOST_KEPT = 64  # heads from one outfit to the next; those of larger crowds are fitted anew
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,19 +143,26 @@ def try_on(
         UsageError: something cannot be worn.
         ValueError: photo and result are of different sizes.
     """
-    if photo_bgr.shape[:2] != result.image_hw:
-        raise ValueError(
-            f"the photo is {photo_bgr.shape[:2]}, its result {result.image_hw} (height, width)"
-        )
-    if not isinstance(outfit, Outfit):
-        outfit = load_outfit(outfit)
-    fitting = _Fitting(photo_bgr, photo_bgr.copy(), result, outfit)
-    records = [fitting.dress(person) for person in choose_people(result, people)]
-    tone = find_tone(photo_bgr)
-    if tone is not None:
-        keep_tone(fitting.image, photo_bgr, tone)
-        records = [_without_colors(record) for record in records]
-    return TryOn(fitting.image, tuple(sorted(records, key=lambda record: record.person_id)))
+    worn = outfit if isinstance(outfit, Outfit) else load_outfit(outfit)
+    ids = [person.person_id for person in choose_people(result, people)]
+    return FittingRoom(photo_bgr, result).dress(dict.fromkeys(ids, worn))
+
+
+def changed_box(photo_bgr: Picture, image_bgr: Picture) -> Box | None:
+    """Half-open box of the pixels that differ between a photo and a picture of it.
+
+    Args:
+        photo_bgr: (H, W, 3) uint8.
+        image_bgr: of the same shape.
+
+    Returns:
+        x0, y0, x1, y1; None if they are equal.
+    """
+    differs = cv2.absdiff(photo_bgr, image_bgr).any(axis=2)
+    rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
+    if not rows.size:
+        return None
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
 
 
 def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Person]:
@@ -181,69 +192,130 @@ def _without_colors(record: PersonRecord) -> PersonRecord:
     return replace(record, items=items)
 
 
-@dataclass(frozen=True, eq=False)
-class _Fitting:
-    """One photo while its people are dressed, one after another.
+class FittingRoom:
+    """A photo whose people try on one outfit after another.
 
-    Attributes:
-        photo: (H, W, 3) uint8, as it was given.
-        image: (H, W, 3) uint8, the same with what is worn so far; painted on.
-        result: the photo's parsing result.
-        outfit: what to wear.
+    What is measured of a person, head and light above all, is measured once.
     """
 
-    photo: Picture
-    image: Picture
-    result: ParsingResult
-    outfit: Outfit
+    def __init__(self, photo_bgr: Picture, result: ParsingResult) -> None:
+        """Take a photo.
+
+        Args:
+            photo_bgr: (H, W, 3) uint8, upright; not changed.
+            result: the photo's parsing result.
+
+        Raises:
+            ValueError: photo and result are of different sizes.
+        """
+        if photo_bgr.shape[:2] != result.image_hw:
+            raise ValueError(
+                f"the photo is {photo_bgr.shape[:2]}, its result {result.image_hw} (height, width)"
+            )
+        self._photo, self._result = photo_bgr, result
+        self._heads: dict[int, _Head] = {}
+        self._lights: dict[int, Light] = {}
+
+    def dress(self, outfits: Mapping[int, Outfit]) -> TryOn:
+        """Put outfits on people.
+
+        Args:
+            outfits: by id of each person who wears one.
+
+        Returns:
+            the picture and a record for each of them, skipped or not; ids that are not in the photo
+            have none.
+        """
+        image = self._photo.copy()
+        records = [
+            self._dress(image, person, outfits[person.person_id])
+            for person in choose_people(self._result, list(outfits))
+        ]
+        if self._tone is not None:
+            keep_tone(image, self._photo, self._tone)
+            records = [_without_colors(record) for record in records]
+        return TryOn(image, tuple(sorted(records, key=lambda record: record.person_id)))
 
     @cached_property
-    def garment_instances(self) -> dict[str, BoolArray]:
-        """The network's own instances of each garment, (H, W) bool by label."""
-        return find_garment_instances(self.result)
+    def _tone(self) -> NDArray[np.uint8] | None:
+        return find_tone(self._photo)
 
-    def dress(self, person: Person) -> PersonRecord:
-        """Paint the outfit on one person, what lies under other things first."""
-        window = head_window(self.result, person)
-        frame: HeadFrame | SkipReason = SkipReason.NO_FACE
-        figure = None
-        if window is not None:
-            figure = build_figure(self.result, person, window, head_stride(window))
-            frame = fit_head(self.photo[figure.window], figure)
-        if is_animal(self.photo, self.result, person, frame):
-            items = (ItemRecord(item.kind, item.name, ANIMAL) for item in self.outfit.items)
-            return PersonRecord(person.person_id, frame, tuple(items))
-        on_head = self.outfit.on_head
-        light = None
-        if self.outfit.match_light and figure is not None and isinstance(frame, HeadFrame):
-            light = measure_light(self.photo, figure, frame)
-        records = self._dress_body(person, frame, light)
-        if figure is None or isinstance(frame, SkipReason):
-            reason = frame.value if isinstance(frame, SkipReason) else ""
-            records += [ItemRecord(item.kind, item.name, reason) for _, item in on_head]
-            return PersonRecord(person.person_id, frame, tuple(records))
-        shadow = self.outfit.shadow
-        wearer = Wearer(self.image, self.result, person, figure, frame, light, shadow)
-        records += [kind.wear(wearer, item) for kind, item in on_head[::-1]]
-        return PersonRecord(person.person_id, frame, tuple(records))
+    @cached_property
+    def _garment_instances(self) -> dict[str, BoolArray]:
+        """The network's own instances of each garment, (H, W) bool by label."""
+        return find_garment_instances(self._result)
+
+    def _head_of(self, person: Person) -> _Head:
+        """What is known of a person's head."""
+        head = self._heads.get(person.person_id)
+        if head is None:
+            window = head_window(self._result, person)
+            frame: HeadFrame | SkipReason = SkipReason.NO_FACE
+            figure = None
+            if window is not None:
+                figure = build_figure(self._result, person, window, head_stride(window))
+                frame = fit_head(self._photo[figure.window], figure)
+            head = _Head(figure, frame)
+            if len(self._heads) < _MOST_KEPT:
+                self._heads[person.person_id] = head
+        return head
+
+    def _light_on(self, person: Person) -> Light | None:
+        """The light on a person's face; None where no face is known."""
+        head = self._head_of(person)
+        if head.figure is None or isinstance(head.frame, SkipReason):
+            return None
+        if person.person_id not in self._lights:
+            self._lights[person.person_id] = measure_light(self._photo, head.figure, head.frame)
+        return self._lights[person.person_id]
+
+    def _dress(self, image: Picture, person: Person, outfit: Outfit) -> PersonRecord:
+        """Paint an outfit on one person, what lies under other things first."""
+        head = self._head_of(person)
+        if is_animal(self._photo, self._result, person, head.frame):
+            items = (ItemRecord(item.kind, item.name, ANIMAL) for item in outfit.items)
+            return PersonRecord(person.person_id, head.frame, tuple(items))
+        light = self._light_on(person) if outfit.match_light else None
+        records = self._dress_body(image, person, outfit, light)
+        if head.figure is None or isinstance(head.frame, SkipReason):
+            reason = head.frame.value if isinstance(head.frame, SkipReason) else ""
+            records += [ItemRecord(item.kind, item.name, reason) for _, item in outfit.on_head]
+            return PersonRecord(person.person_id, head.frame, tuple(records))
+        wearer = Wearer(image, self._result, person, head.figure, head.frame, light, outfit.shadow)
+        records += [kind.wear(wearer, item) for kind, item in outfit.on_head[::-1]]
+        return PersonRecord(person.person_id, head.frame, tuple(records))
 
     def _dress_body(
-        self, person: Person, frame: HeadFrame | SkipReason, light: Light | None
+        self, image: Picture, person: Person, outfit: Outfit, light: Light | None
     ) -> list[ItemRecord]:
         """Paint what needs no face on one person."""
-        on_body = self.outfit.on_body[::-1]
-        reason = why_left_alone(person, self.result.labels, frame)
+        on_body = outfit.on_body[::-1]
+        reason = why_left_alone(person, self._result.labels, self._head_of(person).frame)
         if reason:
             return [ItemRecord(item.kind, item.name, reason) for _, item in on_body]
-        return [kind.wear(self._body(person, frame, light), item) for kind, item in on_body]
+        body = self._body(image, person, outfit, light)
+        return [kind.wear(body, item) for kind, item in on_body]
 
-    def _body(self, person: Person, frame: HeadFrame | SkipReason, light: Light | None) -> Body:
+    def _body(self, image: Picture, person: Person, outfit: Outfit, light: Light | None) -> Body:
         """The person for what needs no face; without a face, U is guessed from their size."""
+        frame = self._head_of(person).frame
         x0, _, x1, _ = person.box_xyxy
         guess = max(np.sqrt(person.mask.area) / _UNITS_PER_BODY, _MIN_UNIT)
         unit = frame.unit if isinstance(frame, HeadFrame) else guess
         unit = min(float(unit), _MAX_UNIT_SHARE * (x1 - x0))
         known = frame if isinstance(frame, HeadFrame) else None
-        layer = self.outfit.layer
-        instances = self.garment_instances if self.outfit.needs_instances else {}
-        return Body(self.image, self.result, person, known, unit, layer, instances, light)
+        instances = self._garment_instances if outfit.needs_instances else {}
+        return Body(image, self._result, person, known, unit, outfit.layer, instances, light)
+
+
+@dataclass(frozen=True, eq=False)
+class _Head:
+    """A person's head.
+
+    Attributes:
+        figure: the window around it; None where none is seen.
+        frame: where it is, or why that is not known.
+    """
+
+    figure: Figure | None
+    frame: HeadFrame | SkipReason

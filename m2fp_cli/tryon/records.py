@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from m2fp_cli.arrays import Box
+from m2fp_cli.jsonio import objects_of
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
 
 FORMAT_VERSION = "1.0"
@@ -133,15 +135,79 @@ def _rounded(value: Any) -> Any:
     return round(float(value), 3) if isinstance(value, float) else value
 
 
-def to_document(source: str, people: tuple[PersonRecord, ...]) -> dict[str, Any]:
+def to_document(
+    source: str, people: Sequence[PersonRecord], changed: Box | None = None
+) -> dict[str, Any]:
     """The JSON document of one photo.
 
     Args:
         source: path of the photo, as it was found below its input folder.
         people: a record for each person.
+        changed: half-open box of the pixels that differ from the photo; None if none does.
     """
     return {
         "format_version": FORMAT_VERSION,
         "source": source,
+        "changed": None if changed is None else list(changed),
         "people": [person.as_json() for person in people],
     }
+
+
+@dataclass(frozen=True)
+class VariantRecord:
+    """One picture among several of the same photo.
+
+    Attributes:
+        kind: of the item that it shows.
+        item: its name.
+        picture: name of the file, beside the document.
+        people: a record for each person who wears something.
+        changed: half-open box of the pixels that differ from the photo; None if none does.
+    """
+
+    kind: str
+    item: str
+    picture: str
+    people: tuple[PersonRecord, ...]
+    changed: Box | None
+
+    def as_json(self) -> dict[str, Any]:
+        """The record as it goes into the document."""
+        return {
+            "kind": self.kind,
+            "item": self.item,
+            "picture": self.picture,
+            "changed": None if self.changed is None else list(self.changed),
+            "people": [person.as_json() for person in self.people],
+        }
+
+
+def to_variants_document(source: str, variants: Sequence[VariantRecord]) -> dict[str, Any]:
+    """The JSON document of all variants of one photo.
+
+    Args:
+        source: path of the photo, as it was found below its input folder.
+        variants: in their order.
+    """
+    return {
+        "format_version": FORMAT_VERSION,
+        "source": source,
+        "variants": [variant.as_json() for variant in variants],
+    }
+
+
+MOST_RECORDS = 100_000
+"""Of people, items or variants in a document, so that one from outside is bounded."""
+
+
+def items_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The items of all people of a document, or of one of its variants.
+
+    Args:
+        document: read from outside.
+
+    Raises:
+        ValueError: it has another form.
+    """
+    people = objects_of(document, "people", most=MOST_RECORDS)
+    return [item for one in people for item in objects_of(one, "items", most=MOST_RECORDS)]

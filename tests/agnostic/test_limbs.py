@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from m2fp_cli.agnostic.hands import find_hands
 from m2fp_cli.agnostic.limbs import (
     distance_inside,
     face_height,
     find_bare_feet,
-    find_hands,
     find_shod_feet,
 )
 from m2fp_cli.records.labels import CIHP
@@ -74,6 +74,35 @@ def test_of_three_pieces_of_arm_the_one_at_the_shoulder_has_no_hand():
     assert not hands[: 12 + 120].any()
     assert hands[12 + 220, 150 + 86]
     assert hands[12 + 220, 150 - 86]
+
+
+OVER_THE_HANDS = tuple(
+    (
+        "UpperClothes",
+        tuple((s * x, y) for x, y in ((44, 84), (58, 88), (96, 200), (96, 238), (74, 238))),
+    )
+    for s in (1, -1)
+)
+HANDS = (
+    ("Left-arm", ((0, 140), (22, 140), (22, 156), (0, 156))),
+    ("Right-arm", ((0, 140), (-22, 140), (-22, 156), (0, 156))),
+)
+
+
+def test_hands_that_are_folded_are_both_found_and_not_an_elbow_in_a_sleeve():
+    elbow = ("Left-arm", ((60, 120), (92, 120), (92, 150), (60, 150)))
+    labels = draw_dressed(extra=(*OVER_THE_HANDS, *HANDS, elbow))
+    hands = find_hands(figure_of(labels))
+    assert hands[12 + 142 : 12 + 155, 150 - 20 : 150 + 20].all()
+    assert not hands[:, 150 + 50 :].any()
+
+
+def test_one_hand_with_the_labels_of_both_sides_leaves_the_other_hand_its_place():
+    halves = tuple((name, tuple((x // 3, y) for x, y in points)) for name, points in HANDS)
+    far = ("Left-arm", ((70, 205), (92, 205), (92, 232), (70, 232)))
+    hands = find_hands(figure_of(draw_dressed(extra=(*OVER_THE_HANDS, *halves, far))))
+    assert hands[12 + 142 : 12 + 155, 150 - 5 : 150 + 5].all()
+    assert hands[12 + 210 : 12 + 230, 150 + 75 : 150 + 90].all()
 
 
 def test_a_low_shoe_is_all_foot_and_a_boot_is_one_up_to_the_ankle():

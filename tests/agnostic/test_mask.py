@@ -7,7 +7,7 @@ import pytest
 
 from m2fp_cli.agnostic.categories import CATEGORIES
 from m2fp_cli.agnostic.mask import Growth, MaskSettings, build_mask, parse_growth
-from m2fp_cli.agnostic.rules import RULES, filled, smoothed
+from m2fp_cli.agnostic.rules import PERSON_HEIGHT, RULES, filled, smoothed
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP, LABEL_SETS
@@ -56,6 +56,14 @@ def test_a_hull_leaves_the_trousers_but_for_a_seam():
     assert mask_of(rule="fashn")[12 + 196, 150]
 
 
+def test_a_hull_goes_farther_over_the_background_than_over_the_trousers():
+    mask, scale = mask_of(rule="hull"), (393 - 4) / PERSON_HEIGHT
+    aside = np.flatnonzero(mask[12 + 150]).max() - (150 + 77)
+    below = np.flatnonzero(mask[:, 150]).max() - (12 + 190)
+    assert aside >= 17 * scale
+    assert below <= 15 * scale
+
+
 def test_rules_go_from_narrow_to_wide():
     tight, loose = mask_of(rule="tight"), mask_of(rule="fashn")
     assert (loose[tight > 0] == 255).all()
@@ -82,6 +90,23 @@ def test_the_shaft_of_a_boot_is_painted_and_its_foot_is_not():
     assert mask[shoes & (np.arange(420)[:, None] < 12 + 340)].all()
     assert not mask[shoes & (np.arange(420)[:, None] > 12 + 360)].any()
     assert not mask_of(labels, "upper")[shoes].any()
+
+
+def test_a_hem_that_lies_on_a_shoe_is_covered_with_a_seam():
+    trousers = ("Pants", ((10, 276), (40, 276), (42, 376), (10, 376)))
+    labels = draw_dressed(extra=(trousers,))
+    mask, shoes = mask_of(labels, "lower"), label_mask(labels, "Left-shoe")
+    assert mask[12 + 378, 150 + 25]
+    assert not mask[shoes & (np.arange(420)[:, None] > 12 + 380)].any()
+    assert not mask_of(labels, "upper")[shoes].any()
+
+
+def test_a_scarf_at_the_chin_is_covered_with_a_top_and_stays_with_trousers():
+    scarf = ("Scarf", ((-12, 52), (12, 52), (16, 74), (-16, 74)))
+    labels = draw_dressed(extra=(scarf,))
+    assert mask_of(labels)[12 + 55, 150]
+    assert not mask_of(labels)[label_mask(labels, "Face")].any()
+    assert not mask_of(labels, "lower")[label_mask(labels, "Scarf")].any()
 
 
 def test_a_small_piece_of_other_clothes_at_the_old_ones_is_one_of_them():

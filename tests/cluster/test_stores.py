@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,9 +19,9 @@ from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cluster import place
-from m2fp_cli.errors import OutputError
+from m2fp_cli.errors import OutputError, StoreError
 from tests.support.fake_cluster import FakeCluster, FakeExecutor, once
-from tests.support.object_store import ObjectStore, address_of, running_store
+from tests.support.object_store import Fault, ObjectStore, address_of, running_store
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
 
 pytestmark = pytest.mark.slow
@@ -119,6 +120,26 @@ def test_a_photo_that_kills_its_station_leaves_its_files_to_a_later_run(store):
     assert photos["0000"].status is Status.QUARANTINED
     assert photos["0000"].files == ("labels/0000.png", "results/0000.json")
     assert run(FakeCluster(), setting="two")["0000"].status is Status.DONE
+
+
+@pytest.mark.parametrize(
+    ("fault", "kind", "said"),
+    [
+        (Fault("GET", "/in/0000", status=500), StoreError, "500"),
+        (Fault("PUT", "/out/labels", status=400, code="ExpiredToken"), StoreError, "expired"),
+        (Fault("PUT", "/out/labels", status=403, code="AccessDenied"), OutputError, "refuses"),
+    ],
+    ids=lambda value: value.part if isinstance(value, Fault) else "",
+)
+def test_a_lasting_fault_of_the_store_ends_the_run_and_the_next_goes_on(store, fault, kind, said):
+    fault.times = 10_000
+    store.faults.append(fault)
+    with pytest.raises(kind, match=said) as caught:
+        run(FakeCluster())
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+    store.faults.clear()
+    run(FakeCluster())
+    assert len(store.tree("out")) == 2 * SCRIPTS.count("ok")
 
 
 def test_a_station_that_reaches_another_store_is_not_used(store, monkeypatch):

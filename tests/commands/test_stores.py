@@ -73,6 +73,24 @@ def test_a_hat_is_tried_on_there(store):
     assert "tryon/sub/b.json" in names(store, "tryon")
 
 
+def test_variants_are_made_there_once(store, tmp_path):
+    look = tmp_path / "look.toml"
+    look.write_text('[everyone]\nhat = ["cap", "fedora"]\n')
+    asked = ("tryon", OUT, "--look", look, "--each", "--workers", 1)
+    assert run(*asked, "-q").exit_code == 0
+    pictures = ["hat-cap.png", "hat-fedora.png", "variants.json"]
+    assert names(store, "variants/sub/b") == [f"variants/sub/b/{name}" for name in pictures]
+    assert "2 up to date" in run(*asked).output
+    assert "--sheet is made on this machine" in str(run(*asked, "--sheet").exception)
+
+
+def test_a_sheet_of_a_store_is_made_here(store, tmp_path):
+    asked = ("tryon", OUT, "-o", tmp_path / "here", "--hat", "cap", "--sheet", "-q")
+    answer = run(*asked, "--workers", 1)
+    assert answer.exit_code == 0, answer.output
+    assert (tmp_path / "here/sheet.jpg").exists()
+
+
 def test_a_data_set_with_its_common_files_is_made_there_once(store):
     answer = run("export", OUT, "--to", "coco", "--workers", 1)
     assert answer.exit_code == 0, answer.output

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -10,39 +11,32 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.cli import app
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.imaging.encoding import encode_png
-from m2fp_cli.jobs.tryon import FittingJob, FittingSettings, parse_people
-from m2fp_cli.layout import DEFAULT_SAVE
-from m2fp_cli.records.document import Provenance
-from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
+from m2fp_cli.jobs.fitting import FittingSettings, parse_people
+from m2fp_cli.jobs.tryon import FittingJob
 from m2fp_cli.render.previews import read_preview
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_group
-from tests.support.drawn_people import draw_person
+from m2fp_cli.tryon.catalog import accessories_folder
+from m2fp_cli.tryon.look import look_of_options
+from tests.support.parsed_person import parse_drawn
+
+HATS = {f"{name}.{suffix}" for name in ("beanie", "cap") for suffix in ("png", "json")}
 
 
 @pytest.fixture
 def parsed(tmp_path):
     """A photo and its result, as a parse leaves them."""
-    drawn = draw_person()
-    photo = tmp_path / "anna.png"
-    photo.write_bytes(encode_png(drawn.photo_bgr))
-    origin = Provenance("anna.png", 0, "", 1, "m", "0", "fast", False, 0.1)
-    parsed = ParsedPhoto(drawn.photo_bgr, drawn.result, origin)
-    with OutputTree(tmp_path / "out", create=True) as tree:
-        write_group(tree, encode_outputs(parsed, "anna", DEFAULT_SAVE))
-    return photo, tmp_path / "out"
+    return parse_drawn(tmp_path)
 
 
-def run_job(photo, out, **settings):
-    worker = FittingJob(out, out, FittingSettings(**settings)).build_worker(1)
+def run_job(photo, out, **worn):
+    worker = FittingJob(out, out, FittingSettings(look_of_options(worn))).build_worker(1)
     task = ImageTask(str(photo), "anna")
     return worker.save(task, worker.compute(task, worker.load(task)))
 
 
 def test_a_job_writes_picture_and_record(parsed):
     photo, out = parsed
-    report = run_job(photo, out, items=(("hat", "fedora"),))
+    report = run_job(photo, out, hat="fedora")
     assert report.status is Status.DONE
     assert set(report.files) == {"tryon/anna.png", "tryon/anna.json"}
     assert read_image(out / "tryon/anna.png").image_hw == read_image(photo).image_hw
@@ -53,9 +47,9 @@ def test_a_job_writes_picture_and_record(parsed):
 @pytest.mark.parametrize("color", ["copper", "Copper", "#a0522e"])
 def test_hair_has_a_color_by_name_or_number(parsed, color):
     photo, out = parsed
-    job = FittingJob(out, out, FittingSettings((("hair", color),)))
+    job = FittingJob(out, out, FittingSettings(look_of_options({"hair": color})))
     assert job.signature()["hair"] == color
-    assert run_job(photo, out, items=(("hair", color),)).status is Status.DONE
+    assert run_job(photo, out, hair=color).status is Status.DONE
 
 
 def test_a_changed_accessory_changes_the_signature(tmp_path):
@@ -63,7 +57,7 @@ def test_a_changed_accessory_changes_the_signature(tmp_path):
     signatures = []
     for content in (b"one", b"two"):
         hat.write_bytes(content)
-        job = FittingJob(tmp_path, tmp_path, FittingSettings((("hat", str(hat)),)))
+        job = FittingJob(tmp_path, tmp_path, FittingSettings(look_of_options({"hat": str(hat)})))
         signatures.append(job.signature())
     assert signatures[0] != signatures[1]
 
@@ -120,3 +114,44 @@ def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):
     _, out = parsed
     asked = ["tryon", str(out), "--hat", "cap", "--report", "-o", str(tmp_path / "elsewhere")]
     assert "--output" in str(CliRunner().invoke(app, asked).exception)
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (["--look", "look.toml", "--hat", "cap"], "--look and --hat exclude each other"),
+        (["--hat", "cap", "--each"], "--each has nothing to choose from"),
+        (["--hat", "hats", "--each", "--report"], "--report shows one picture of each photo"),
+        (["--hat", "hats", "--sheet", "--shard", "1/2"], "--sheet needs all photos"),
+        (["--look", "look.toml"], "look.toml: everyone.hat: bowler: is not a file, and no hat"),
+        (["--look", "other.toml"], "other.toml: there is no such file"),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_anything_is_done(
+    parsed, monkeypatch, asked, message
+):
+    photo, out = parsed
+    monkeypatch.chdir(photo.parent)
+    (photo.parent / "look.toml").write_text('[everyone]\nhat = "bowler"\n')
+    shutil.copytree(accessories_folder(), "hats", ignore=lambda _, names: {*names} - HATS)
+    outcome = CliRunner().invoke(app, ["tryon", str(out), *asked])
+    assert isinstance(outcome.exception, UsageError)
+    assert message in str(outcome.exception)
+    assert not (out / ".m2fp").exists()
+
+
+def test_a_folder_of_hats_becomes_variants_and_a_sheet(parsed, monkeypatch):
+    photo, out = parsed
+    monkeypatch.chdir(photo.parent)
+    shutil.copytree(accessories_folder(), "hats", ignore=lambda _, names: {*names} - HATS)
+    asked = ["tryon", str(out), "--hat", "hats", "--each", "--sheet", "--workers", "1"]
+    asked += ["--photos", str(photo.parent)]
+    first = CliRunner().invoke(app, asked)
+    assert first.exit_code == 0, first.exception
+    assert "1 photo: 1 new" in first.output
+    assert f"contact sheet in {out}/sheet.jpg" in first.output
+    names = sorted(path.name for path in (out / "variants/anna").iterdir())
+    assert names == ["hat-beanie.png", "hat-cap.png", "variants.json"]
+    (out / "sheet.jpg").unlink()
+    assert "1 photo: 1 up to date" in CliRunner().invoke(app, asked).output
+    assert (out / "sheet.jpg").is_file()

@@ -7,14 +7,17 @@ import importlib
 import inspect
 import json
 import re
+import shutil
 
 import pytest
 
 import m2fp_cli
 from m2fp_cli.errors import ExitCode, ImageError
 from m2fp_cli.models import registry
-from m2fp_cli.tryon.catalog import list_accessories
+from m2fp_cli.tryon.catalog import accessories_folder, list_accessories
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
+from m2fp_cli.tryon.look import read_look
+from m2fp_cli.tryon.wardrobe import Wardrobe
 from tests.support.command_lines import check_line, find_lines, walk_commands
 from tests.support.pages import (
     OTHER_PAGES,
@@ -164,6 +167,17 @@ def test_schedulers_are_told_what_each_exit_code_means():
     for block in read_blocks(DOCS / "cluster.md"):
         if block.language == "json":
             json.loads(block.text)
+
+
+def test_the_look_on_the_page_is_one(tmp_path):
+    (block,) = (one for one in BLOCKS if one.language == "toml")
+    path = tmp_path / "look.toml"
+    path.write_text(block.text)
+    (tmp_path / "products").mkdir()
+    shutil.copy(accessories_folder() / "wide.png", tmp_path / "products" / "green.png")
+    look = read_look(path)
+    Wardrobe().check(look)
+    assert (look.seed, [*look.everyone], [*look.people]) == (7, ["hat", "top"], [2])
 
 
 def test_kinds_and_accessories_are_those_of_the_registry():

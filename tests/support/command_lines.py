@@ -71,6 +71,6 @@ def check_values(values: dict[str, Any]) -> None:
     for kind in KIND_NAMES:
         worn = values.get(kind) or "#000000"
         known = worn in getattr(kind_of(kind), "names", ()) or names.get(worn) == kind
-        assert worn.startswith("#") or worn.endswith(".png") or known, worn
+        assert worn.startswith("#") or worn.endswith((".png", "/")) or known, worn
     if "save" in values:
         parse_save(values["save"])

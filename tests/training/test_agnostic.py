@@ -7,7 +7,7 @@ import pytest
 
 from m2fp_cli.records.labels import CIHP
 from tests.support.dressed import draw_dressed, label_mask
-from training.agnostic import compare, is_worn_there, read_wrong
+from training.agnostic import Covered, compare, is_worn_there, read_wrong, without_wrong
 
 LABELS = draw_dressed()
 
@@ -40,3 +40,12 @@ def test_a_dress_below_a_top_is_a_skirt_and_one_above_trousers_a_top():
 def test_wrong_annotations_are_listed_by_name():
     assert "0480" in read_wrong()
     assert all(name.isdigit() for name in read_wrong())
+    assert set(read_wrong().values()) == {"all", "face"}
+
+
+def test_a_wrong_face_leaves_the_garment_in_the_figures():
+    found = [Covered(name, 0.9, 0.5, 0.0, 0.0, 1.0) for name in ("0001", "0002", "0003")]
+    right = without_wrong(found, {"0001": "all", "0002": "face"})
+    assert [one.name for one in right] == ["0002", "0003"]
+    assert np.isnan(right[0].face)
+    assert right[1].face == 0.5

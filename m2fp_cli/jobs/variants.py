@@ -1,0 +1,161 @@
+"""``m2fp tryon --each`` as a job of the batch engine: a picture of each photo for each item."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.jobs.earlier import digest_of_parsed
+from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_record
+from m2fp_cli.jobs.memory import TRYON_BYTES
+from m2fp_cli.layout import result_path, variant_name, variants_record_name
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
+from m2fp_cli.tryon.look import Variant, item_name
+
+_SECONDS = 30.0  # that a variant may take; five people at 12 megapixels take 7 on two busy cores
+_FEW = 20  # variants, for which the pool's own limit is enough: ten minutes at first
+
+
+def time_limit(variants: int) -> float | None:
+    """Seconds that a photo may take; None for the pool's own limit.
+
+    Args:
+        variants: of each photo.
+    """
+    return None if variants <= _FEW else _SECONDS * variants
+
+
+@dataclass(frozen=True)
+class VariantsJob:
+    """Each item on the people of each photo; see ``batch.job.Job``.
+
+    A photo is one task with all its variants: it is read once, and its heads are found once.
+
+    Attributes:
+        output: root of the output, absolute.
+        results: root of the results, absolute.
+        settings: what is worn; its look has a list or a folder.
+    """
+
+    output: Path
+    results: Path
+    settings: FittingSettings
+    name: str = "variants"
+    preload: tuple[str, ...] = ("cv2",)
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """What each photo is shown with.
+
+        Raises:
+            UsageError: two items have the same name.
+        """
+        return self.settings.look.variants()
+
+    def signature(self) -> Mapping[str, str]:
+        """What decides the bytes of the outputs."""
+        return self.settings.signature()
+
+    def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
+        """The photo and its result."""
+        return task.path, result_path(self.results, task.key)
+
+    def targets(self, task: ImageTask) -> tuple[str, ...]:
+        """The picture of each variant, and one record of them all."""
+        pictures = (self.picture_name(task.key, one.name) for one in self.variants)
+        return (*pictures, variants_record_name(task.key))
+
+    def picture_name(self, key: str, variant: str) -> str:
+        """Name of the picture of a photo with a variant."""
+        return variant_name(key, variant, f".{self.settings.picture_format}")
+
+    def photo_digest(self, task: ImageTask) -> str:
+        """Of the photo that was parsed."""
+        return digest_of_parsed(self.results, task.key)
+
+    def memory_bytes(self) -> int:
+        """Rough peak of one process, with the catalog that it keeps."""
+        from m2fp_cli.tryon.wardrobe import WARDROBE_BYTES
+
+        return TRYON_BYTES + WARDROBE_BYTES
+
+    def build_worker(self, threads: int) -> VariantsWorker:
+        """A worker; OpenCV keeps to this process' cores."""
+        import cv2
+
+        cv2.setNumThreads(threads)
+        return VariantsWorker(self)
+
+
+class VariantsWorker:
+    """Tries one item after another on photo after photo; see ``batch.job.Worker``."""
+
+    def __init__(self, job: VariantsJob) -> None:
+        """Work as the job says."""
+        self._job = job
+        self._fitter = Fitter(job.results, job.settings)
+        self._tree = OutputTree(job.output)
+
+    def load(self, task: ImageTask) -> ReadPhoto:
+        """Read the photo and its result."""
+        return self._fitter.read(task)
+
+    def compute(self, task: ImageTask, loaded: ReadPhoto) -> ReadPhoto:
+        """Nothing to overlap: all is done in ``save``."""
+        return loaded
+
+    def save(self, task: ImageTask, computed: ReadPhoto) -> ImageReport:
+        """Dress, and write each picture at once: all of them would not fit into the memory.
+
+        Files are written in this stage only, since the engine knows them as the photo's own if the
+        process dies in it. The record is written last. If the photo fails, what was written anew is
+        taken away again.
+        """
+        from m2fp_cli.tryon.fitting import FittingRoom, changed_box
+        from m2fp_cli.tryon.records import VariantRecord, to_variants_document
+
+        started, writing = time.perf_counter(), 0.0
+        photo, result = computed.photo, computed.result
+        room = FittingRoom(photo.image_bgr, result)
+        source = (PurePosixPath(task.key).parent / task.name).as_posix()
+        shown: list[VariantRecord] = []
+        with contextlib.ExitStack() as undo:
+            for variant in self._job.variants:
+                done = room.dress(self._fitter.outfits(variant.look, task.key, result))
+                name = self._job.picture_name(task.key, variant.name)
+                begun = time.perf_counter()
+                self._write(task, name, self._fitter.encode(photo, done.image_bgr), undo)
+                writing += time.perf_counter() - begun
+                changed = changed_box(photo.image_bgr, done.image_bgr)
+                file, item = name.rpartition("/")[2], item_name(variant.item)
+                shown.append(VariantRecord(variant.kind, item, file, done.people, changed))
+            record = encode_record(to_variants_document(source, shown))
+            self._write(task, variants_record_name(task.key), record, undo)
+            undo.pop_all()
+        seconds = PhotoSeconds(
+            read=computed.seconds,
+            postprocess=time.perf_counter() - started - writing,
+            write=writing,
+        )
+        return ImageReport(
+            task.where,
+            task.key,
+            Status.DONE,
+            image_hw=photo.image_hw,
+            people=len(result.people),
+            seconds=seconds,
+            files=self._job.targets(task),
+            photo=photo.sha256,
+        )
+
+    def _write(self, task: ImageTask, name: str, data: bytes, undo: contextlib.ExitStack) -> None:
+        write_group(self._tree, [(name, data)], task.may_replace)
+        if task.may_replace is not None and name not in task.may_replace:
+            undo.callback(self._tree.remove, name)

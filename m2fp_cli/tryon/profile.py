@@ -1,0 +1,333 @@
+"""The profile: which looks each named customer tried, and which they kept; one SQLite file.
+
+It holds names, what was worn, when, and where the picture lies. It copies no photo. What is removed
+is overwritten in the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.home import user_data
+from m2fp_cli.jsonio import objects_of, parse_object, read_bounded, text_of
+from m2fp_cli.terminal import displayable
+from m2fp_cli.tryon.records import MOST_RECORDS, items_of
+
+_APPLICATION = 0x6D326670  # "m2fp", in the file's header: says that it is ours
+_VERSION = 1
+_LOCK_SECONDS = 5.0
+_MAX_NAME = 200  # characters of a customer's name
+_MAX_RECORD = 1 << 28  # bytes
+_TABLE = """
+CREATE TABLE looks(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    customer TEXT NOT NULL,
+    items TEXT NOT NULL,
+    picture BLOB NOT NULL,
+    tried INTEGER NOT NULL,
+    favorite INTEGER NOT NULL DEFAULT 0,
+    UNIQUE(customer, picture, items)
+)"""
+
+
+@dataclass(frozen=True)
+class TriedLook:
+    """What was put on in one picture.
+
+    Attributes:
+        items: kind and name of each item, each once.
+        picture: absolute path.
+    """
+
+    items: tuple[tuple[str, str], ...]
+    picture: Path
+
+
+@dataclass(frozen=True)
+class KeptLook:
+    """An entry of the profile.
+
+    Attributes:
+        number: by which it is named.
+        customer: who tried it.
+        items: kind and name of each item.
+        picture: absolute path, which may be gone.
+        tried: when, in seconds since the epoch.
+        favorite: whether the customer kept it.
+    """
+
+    number: int
+    customer: str
+    items: tuple[tuple[str, str], ...]
+    picture: Path
+    tried: int
+    favorite: bool
+
+
+def default_profile() -> Path:
+    """Where the profile lies unless told otherwise.
+
+    Raises:
+        UsageError: the user has no home.
+    """
+    folder = user_data()
+    if folder is None:
+        raise UsageError("this user has no home folder; say with --profile where the profile lies")
+    return folder / "m2fp" / "profile.sqlite"
+
+
+def read_tried(path: Path) -> list[TriedLook]:
+    """What was put on in a picture that try-on made, or in all variants of a folder.
+
+    Args:
+        path: a picture in ``tryon/`` or ``variants/``, or a photo's folder in ``variants/``.
+
+    Returns:
+        looks; pictures in which nothing was put on are left out.
+
+    Raises:
+        UsageError: try-on has left no record there.
+    """
+    folder = path if path.is_dir() else path.parent
+    document = _read_record(folder / "variants.json")
+    if document is not None:
+        try:
+            variants = objects_of(document, "variants", most=MOST_RECORDS)
+            pictures = [(folder / text_of(one, "picture"), one) for one in variants]
+            wanted = [(one, record) for one, record in pictures if path in (folder, one)]
+            if wanted:
+                return [look for one, record in wanted for look in _tried(record, one)]
+        except ValueError as error:
+            raise _no_record(folder / "variants.json") from error
+    document = _read_record(path.with_suffix(".json"))
+    if document is None:
+        raise UsageError(
+            f"{displayable(path)}: has no record of m2fp tryon; name a picture in tryon/ or "
+            "variants/ of its output, or a photo's folder in variants/"
+        )
+    try:
+        return _tried(document, path)
+    except ValueError as error:
+        raise _no_record(path.with_suffix(".json")) from error
+
+
+def _read_record(path: Path) -> dict[str, Any] | None:
+    """A document; None if there is none."""
+    try:
+        return parse_object(read_bounded(path, most_bytes=_MAX_RECORD))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise _no_record(path) from error
+
+
+def _no_record(path: Path) -> UsageError:
+    return UsageError(f"{displayable(path)}: is not a record of m2fp tryon; try on again")
+
+
+def _tried(document: dict[str, Any], picture: Path) -> list[TriedLook]:
+    placed = [one for one in items_of(document) if one.get("placed") is True]
+    items = dict.fromkeys((text_of(one, "kind"), text_of(one, "name")) for one in placed)
+    return [TriedLook(tuple(items), picture.absolute())] if items else []
+
+
+class Profile:
+    """The profile, opened; a context manager."""
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        """Open it.
+
+        Args:
+            path: the file.
+            create: make it if it is missing, for its user alone.
+
+        Raises:
+            OutputError: it cannot be opened.
+            UsageError: the file is something else.
+        """
+        self._path = path.absolute()
+        with self._in_words():
+            if create:
+                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+            if not self._path.is_file():
+                shown = displayable(self._path)
+                raise UsageError(f"{shown}: there is no profile; `m2fp looks add` makes one")
+            self._base = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
+            try:
+                self._set_up()
+            except BaseException:
+                self._base.close()
+                raise
+
+    def _set_up(self) -> None:
+        self._base.execute("PRAGMA secure_delete=ON")
+        with self._changing():
+            (application,) = self._base.execute("PRAGMA application_id").fetchone()
+            (version,) = self._base.execute("PRAGMA user_version").fetchone()
+            (tables,) = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if not tables and not application:
+                self._base.execute(_TABLE)
+                self._base.execute(f"PRAGMA application_id={_APPLICATION}")
+                self._base.execute(f"PRAGMA user_version={_VERSION}")
+            elif application != _APPLICATION or version != _VERSION:
+                raise UsageError(
+                    f"{displayable(self._path)}: is not a profile of this m2fp; name another file "
+                    "with --profile"
+                )
+
+    def __enter__(self) -> Profile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._base.close()
+
+    def add(self, customer: str, looks: Sequence[TriedLook]) -> list[int]:
+        """Note that a customer tried looks; what is there already gets a new time.
+
+        Args:
+            customer: the name.
+            looks: what was tried.
+
+        Returns:
+            their numbers.
+
+        Raises:
+            UsageError: the name is empty, too long or not text.
+            OutputError: it cannot be written.
+        """
+        name = checked_name(customer)
+        now, numbers = int(time.time()), list[int]()
+        with self._in_words(), self._changing():
+            for one in looks:
+                row = name, os.fsencode(one.picture), json.dumps(one.items)
+                self._base.execute(
+                    "INSERT INTO looks(customer, picture, items, tried) VALUES(?, ?, ?, ?) "
+                    "ON CONFLICT(customer, picture, items) DO UPDATE SET tried=excluded.tried",
+                    (*row, now),
+                )
+                query = "SELECT id FROM looks WHERE customer=? AND picture=? AND items=?"
+                numbers += self._base.execute(query, row).fetchone()
+        return numbers
+
+    def looks(self, customer: str | None = None, *, favorites: bool = False) -> list[KeptLook]:
+        """What was tried, by customer, in the order in which it was added.
+
+        Args:
+            customer: whose; None for all.
+            favorites: only what was kept.
+        """
+        query = "SELECT id, customer, items, picture, tried, favorite FROM looks"
+        query += " WHERE (?1 IS NULL OR customer=?1) AND favorite>=?2 ORDER BY customer, id"
+        name = None if customer is None else checked_name(customer)
+        with self._in_words():
+            rows = self._base.execute(query, (name, int(favorites))).fetchall()
+        return [
+            KeptLook(
+                number,
+                name,
+                tuple((kind, item) for kind, item in json.loads(items)),
+                Path(os.fsdecode(picture)),
+                tried,
+                bool(favorite),
+            )
+            for number, name, items, picture, tried, favorite in rows
+        ]
+
+    def mark(self, numbers: Sequence[int], *, favorite: bool) -> None:
+        """Say that looks were kept, or were not.
+
+        Raises:
+            UsageError: there is no such look; none is marked.
+        """
+        self._for_each("UPDATE looks SET favorite=? WHERE id=?", numbers, int(favorite))
+
+    def remove(self, numbers: Sequence[int]) -> int:
+        """Forget looks; how many.
+
+        Raises:
+            UsageError: there is no such look; none is removed.
+        """
+        unique = list(dict.fromkeys(numbers))
+        self._for_each("DELETE FROM looks WHERE id=?", unique)
+        return len(unique)
+
+    def remove_customer(self, customer: str) -> int:
+        """Forget a customer; the number of their looks.
+
+        Raises:
+            UsageError: nothing is known of them.
+        """
+        with self._in_words(), self._changing():
+            query = "DELETE FROM looks WHERE customer=?"
+            count = self._base.execute(query, (checked_name(customer),)).rowcount
+            if not count:
+                raise UsageError(
+                    f"there is no customer {customer!r} in the profile; `m2fp looks list` has them"
+                )
+        return count
+
+    def _for_each(self, query: str, numbers: Sequence[int], *values: int) -> None:
+        with self._in_words(), self._changing():
+            for number in numbers:
+                if not self._base.execute(query, (*values, number)).rowcount:
+                    raise UsageError(
+                        f"there is no look {number} in the profile; `m2fp looks list` has them"
+                    )
+
+    @contextlib.contextmanager
+    def _changing(self) -> Iterator[None]:
+        """A transaction: all of it or nothing."""
+        self._base.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._base.execute("ROLLBACK")
+            raise
+        self._base.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _in_words(self) -> Iterator[None]:
+        """Turn what SQLite and the system say into errors in words."""
+        shown = displayable(self._path)
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise OutputError(f"{shown}: {error}; try again, or name another --profile") from error
+        except sqlite3.Error as error:
+            raise UsageError(
+                f"{shown}: is not a profile of m2fp ({error}); name another file with --profile"
+            ) from error
+        except OSError as error:
+            raise OutputError(
+                f"{shown}: cannot be opened ({error.strerror}); name another file with --profile"
+            ) from error
+
+
+def checked_name(customer: str) -> str:
+    """A customer's name without blanks around it.
+
+    Raises:
+        UsageError: it is empty, too long or not text.
+    """
+    name = customer.strip()
+    if not name or len(name) > _MAX_NAME or not name.isprintable():
+        raise UsageError(
+            f"a customer's name must be text of 1 to {_MAX_NAME} characters, got {customer[:40]!r}"
+        )
+    return name
