@@ -25,7 +25,7 @@ class Settings:
     Attributes:
         model: name of the model.
         weights: SHA-256 of its weights.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precision: number formats that were asked for, with commas between.
         threads: cores of a single parse.
         scenarios: what was measured.
         photos: ``synthetic`` or the folder's name.
@@ -145,7 +145,9 @@ class Document:
 
 def _photo_json(photo: PhotoFigures) -> dict[str, Any]:
     engines = {name: _engine_json(one) for name, one in photo.engines.items()}
-    return {**asdict(photo), "engines": engines}
+    alone = {"ratio": photo.ratio, "agreement": photo.agreement}
+    shown = {key: None if one is None else asdict(one) for key, one in alone.items()}
+    return {**asdict(photo), **shown, "engines": engines}
 
 
 def _engine_json(one: EngineFigures) -> dict[str, Any]:

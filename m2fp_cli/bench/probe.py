@@ -26,10 +26,11 @@ def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     import_module("m2fp_cli.engine.parser")  # the clock is for the model, not for Python's imports
     began = time.perf_counter()
     engine = build_engine(ProbeOrder(**order))
-    dtype = getattr(getattr(engine, "network", engine), "dtype", torch.float32)
+    network = getattr(engine, "network", engine)
+    dtype = str(getattr(network, "dtype", torch.float32)).removeprefix("torch.")
     ready = {
         "load_seconds": time.perf_counter() - began,
-        "dtype": str(dtype).removeprefix("torch."),
+        "dtype": getattr(network, "format_name", dtype),
         "onednn": _onednn_version(),
         "openmp": _openmp_library(),
     }

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.roofline import STAGES, TOTAL
 from m2fp_cli.bench.serve import AnswerFunction, serve
+from m2fp_cli.kernels.cpu import INT8
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
     from m2fp_cli.network.m2fp import M2FP
 
@@ -26,25 +27,46 @@ def product_peak(dtype: str, seconds: float, sides: tuple[int, ...] = _SIDES) ->
     """Operations per second of the fastest square matrix product that was seen.
 
     Args:
-        dtype: ``float32`` or ``bfloat16``.
+        dtype: ``float32``, ``bfloat16`` or ``int8``.
         seconds: time to spend, shared by the sides; each is tried twice unless one takes longer.
         sides: lengths to try.
     """
     import torch
 
-    kind, best = getattr(torch, dtype), 0.0
+    best = 0.0
     for side in sides:
         generator = torch.Generator().manual_seed(side)
-        one, other = (torch.randn(side, side, generator=generator).to(kind) for _ in range(2))
+        one, other = (torch.randn(side, side, generator=generator) for _ in range(2))
+        multiply = _product(one, other, dtype)
         began, tries = time.perf_counter(), 0
         while tries < 2 or time.perf_counter() - began < seconds / len(sides):
             start = time.perf_counter()
-            torch.mm(one, other)
+            multiply()
             taken = time.perf_counter() - start
             best, tries = max(best, 2 * side**3 / taken), tries + 1
             if taken > seconds:  # a format that this CPU has no units for
                 return best
     return best
+
+
+def _product(one: Tensor, other: Tensor, dtype: str) -> Callable[[], Tensor]:
+    """The product of two float32 matrices, converted to ``dtype`` beforehand."""
+    import torch
+
+    if dtype != INT8:
+        kind = getattr(torch, dtype)
+        one, other = one.to(kind), other.to(kind)
+        return lambda: torch.mm(one, other)
+    from m2fp_cli.engine.fast.products import PackedLinear
+    from m2fp_cli.engine.int8.calibration import Range
+    from m2fp_cli.engine.int8.layers import Int8Linear
+    from m2fp_cli.engine.int8.rounding import steps_of
+
+    values, sums = Range(-4.0, 4.0), Range(-4.0 * len(one) ** 0.5, 4.0 * len(one) ** 0.5)
+    plain = PackedLinear(other.T, None, torch.float32, chained=True)
+    layer = Int8Linear(plain, values, sums)
+    rows = torch.quantize_per_tensor(one, *steps_of(values), torch.quint8)
+    return lambda: cast("Tensor", layer(rows))
 
 
 class StageTimer:
@@ -104,8 +126,6 @@ def parts_of(network: M2FP) -> dict[str, nn.Module]:
 
 def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     """Load the engine and measure the machine's bound; see ``serve``."""
-    import torch
-
     from m2fp_cli.bench.runtimes.flops import count_flops
     from m2fp_cli.engine.parser import HumanParser
     from m2fp_cli.network.m2fp import M2FP
@@ -114,8 +134,9 @@ def prepare(order: dict[str, Any]) -> tuple[dict[str, Any], AnswerFunction]:
     asked = ProbeOrder(**order)
     parser = HumanParser(asked.model, precision=asked.precision, threads=asked.threads)
     plain = M2FP(parser.config).eval()
-    peaks = {dtype: product_peak(dtype, seconds / 2) for dtype in ("float32", "bfloat16")}
-    dtype = str(getattr(parser.network, "dtype", torch.float32)).removeprefix("torch.")
+    dtype = str(getattr(parser.network, "format_name", "float32"))
+    formats = dict.fromkeys(("float32", "bfloat16", dtype))
+    peaks = {dtype: product_peak(dtype, seconds / 2) for dtype in formats}
 
     def answer(question: dict[str, Any]) -> dict[str, Any]:
         image = np.load(question["photo"])

@@ -27,8 +27,9 @@ from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.service import measure_service
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
-from m2fp_cli.jobs.model_files import find_model
+from m2fp_cli.jobs.model_files import describe_precision, find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from m2fp_cli.kernels.cpu import INT8
 from m2fp_cli.terminal import displayable
 
 RANDOM = "random"
@@ -46,7 +47,8 @@ class BenchPlan:
         photos: to parse.
         photos_name: where they come from.
         model: a model, or ``random``.
-        precision: ``auto``, ``fp32`` or ``bf16``.
+        precisions: of the network; the first is what everything is measured with, the others are
+            measured beside it, one photo after another.
         threads: cores of a single parse; None takes all, and lets the pool choose its own.
         workers: processes of the pool, and that paint; None chooses.
         scenarios: some of ``SCENARIOS``.
@@ -62,7 +64,7 @@ class BenchPlan:
     photos: list[Photo]
     photos_name: str
     model: str
-    precision: str
+    precisions: tuple[str, ...]
     threads: int | None
     workers: int | None
     scenarios: tuple[str, ...]
@@ -98,7 +100,7 @@ def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> D
         job = _make_job(plan, Path(text), threads, say) if plan.needs_model else None
         document = Document(environment, _settings(plan, job, threads))
         if job is not None:
-            order = ProbeOrder("fast", str(job.model.folder), plan.precision, threads)
+            order = ProbeOrder("fast", str(job.model.folder), plan.precisions[0], threads)
             _run_parsing(plan, job, order, document, say, shown)
         if "paint" in plan.scenarios:
             workers = plan.workers or environment.cores
@@ -132,14 +134,17 @@ def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob
     if plan.model == RANDOM:
         say("writing the published size with random weights")
         model = str(folder / "model")
-        _write_random_model(Path(model), threads)
+        _write_random_model(Path(model), threads, calibrate=INT8 in plan.precisions)
     found = replace(find_model(model), name=plan.model)
-    return ParseJob((folder / "out").absolute(), found, ParseSettings(precision=plan.precision))
+    for precision in plan.precisions:
+        describe_precision(found, precision)  # stops where int8 is not calibrated
+    return ParseJob((folder / "out").absolute(), found, ParseSettings(precision=plan.precisions[0]))
 
 
-def _write_random_model(folder: Path, threads: int) -> None:
+def _write_random_model(folder: Path, threads: int, *, calibrate: bool) -> None:
     """In a process of its own: this one stays without torch, as the parent of a pool should."""
     command = [sys.executable, "-m", MODEL_WRITER, str(folder), str(threads)]
+    command += [INT8] if calibrate else []
     with worker_environment(threads):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
     if done.returncode:
@@ -151,7 +156,7 @@ def _settings(plan: BenchPlan, job: ParseJob | None, threads: int) -> Settings:
     return Settings(
         model=plan.model,
         weights="" if job is None else job.model.weights,
-        precision=plan.precision,
+        precision=",".join(plan.precisions),
         threads=threads,
         scenarios=scenarios,
         photos=displayable(plan.photos_name),
@@ -170,6 +175,8 @@ def _run_single(
     shown: Callable[[Document], None],
 ) -> None:
     orders = {OURS: order}
+    for precision in plan.precisions[1:]:
+        orders[f"{OURS} {precision}"] = replace(order, precision=precision)
     if plan.against is not None:
         orders[plan.against] = replace(order, engine=plan.against)
     scenario = SingleScenario(orders, plan.single, say)
@@ -183,10 +190,12 @@ def _run_single(
 def _run_roofline(
     plan: BenchPlan, order: ProbeOrder, folder: Path, document: Document, say: Say
 ) -> None:
-    say("roofline: measuring the matrix product")
-    for one in measure_roofline(plan.photos, order, folder, plan.short_seconds):
-        document.roofline.append(one)
-        say(f"roofline: {one.name} done")
+    for precision in plan.precisions:
+        say(f"roofline: measuring the matrix product, {precision}")
+        asked = replace(order, precision=precision)
+        for one in measure_roofline(plan.photos, asked, folder, plan.short_seconds):
+            document.roofline.append(one)
+            say(f"roofline: {one.name} done")
 
 
 def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:

@@ -77,6 +77,19 @@ class EngineFigures:
         return {stage: statistics.median(values) for stage, values in self.stages.items()}
 
 
+@dataclass(frozen=True)
+class Versus:
+    """One engine beside ours, on one photo.
+
+    Attributes:
+        ratio: theirs / ours over pairs.
+        agreement: of the answers.
+    """
+
+    ratio: Ratio
+    agreement: Agreement
+
+
 @dataclass
 class PhotoFigures:
     """What all engines did with one photo.
@@ -86,8 +99,7 @@ class PhotoFigures:
         hw: its height and width.
         engines: figures by engine, ours first.
         failures: why an engine has none.
-        ratio: theirs / ours over pairs; None with one engine.
-        agreement: of the answers; None with one engine.
+        versus: the others beside ours, by engine.
         is_cut_short: the time ran out before there were enough samples.
     """
 
@@ -95,9 +107,21 @@ class PhotoFigures:
     hw: tuple[int, int]
     engines: dict[str, EngineFigures] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
-    ratio: Ratio | None = None
-    agreement: Agreement | None = None
+    versus: dict[str, Versus] = field(default_factory=dict)
     is_cut_short: bool = False
+
+    @property
+    def ratio(self) -> Ratio | None:
+        """Theirs / ours where there is one other engine."""
+        return one.ratio if (one := self._other()) else None
+
+    @property
+    def agreement(self) -> Agreement | None:
+        """Of the answers where there is one other engine."""
+        return one.agreement if (one := self._other()) else None
+
+    def _other(self) -> Versus | None:
+        return next(iter(self.versus.values())) if len(self.versus) == 1 else None
 
 
 def start_probe(name: str, order: ProbeOrder) -> Child:
@@ -130,7 +154,7 @@ class SingleScenario:
         """Prepare; nothing is started yet.
 
         Args:
-            orders: one or two engines by name, ours first.
+            orders: engines by name, ours first.
             patience: how long each photo is measured.
             say: told in a line what is going on.
             start: starts an engine.
@@ -170,10 +194,11 @@ class SingleScenario:
                 self._take(name, turns[name].sample, figures)
         figures.is_cut_short = rounds.is_cut_short
         figures.engines = {n: t.figures() for n, t in turns.items() if n not in figures.failures}
-        if len(figures.engines) == 2:
-            ours, theirs = (figures.engines[name].seconds for name in figures.engines)
-            figures.ratio = paired_ratio(ours, theirs)
-            figures.agreement = compare_answers(*(turn.answer for turn in turns.values()))
+        ours, *others = figures.engines
+        for name in others:
+            seconds = (figures.engines[one].seconds for one in (ours, name))
+            answers = (turns[one].answer for one in (ours, name))
+            figures.versus[name] = Versus(paired_ratio(*seconds), compare_answers(*answers))
         return figures
 
     def _ensure(self, name: str, order: ProbeOrder) -> None:

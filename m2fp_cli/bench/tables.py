@@ -35,8 +35,9 @@ def print_document(document: Document, stream: TextIO) -> None:
             console.print(table)
             console.print()
     for photo in document.single:
-        if photo.agreement is not None:
-            console.print(f"{photo.name}: {photo.agreement.line()}", soft_wrap=True)
+        for name, versus in photo.versus.items():
+            beside = f" {name}" if len(photo.versus) > 1 else ""
+            console.print(f"{photo.name}{beside}: {versus.agreement.line()}", soft_wrap=True)
     versions = " ".join(f"{k} {v}" for k, v in document.environment.versions.items())
     threads = document.settings.threads
     asked = "1 thread" if threads == 1 else f"{threads} threads"
@@ -73,7 +74,7 @@ def single_table(photos: list[PhotoFigures]) -> Table:
     )
     for photo in photos:
         for row, (name, one) in enumerate(photo.engines.items()):
-            ratio = ratio_text(photo.ratio) if row and photo.ratio else ""
+            ratio = ratio_text(photo.versus[name].ratio) if name in photo.versus else ""
             table.add_row(photo.name if row == 0 else "", name, *_single_cells(one), ratio)
         for name, why in photo.failures.items():
             table.add_row("", name, why)

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from m2fp_cli.commands import option_groups, options
-from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES
+from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES, SPEED
 from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import UsageError
+from m2fp_cli.jobs.model_files import int8_caution
+from m2fp_cli.kernels.cpu import supports_bfloat16
 from m2fp_cli.storage.remote.address import names_store, shown_place
 from m2fp_cli.storage.tree import NO_STORE
 from m2fp_cli.terminal import displayable, say, warn
@@ -108,7 +110,15 @@ def bench(
             rich_help_panel=MEASURE,
         ),
     ] = Opponent.NONE,
-    precision: options.Precision = options.PrecisionName.FP32,
+    precision: Annotated[
+        str,
+        typer.Option(
+            metavar="LIST",
+            help="Number format of the network: fp32, bf16, int8 or auto. Several, with commas "
+            "between, are measured side by side and their answers compared with the first's.",
+            rich_help_panel=SPEED,
+        ),
+    ] = "fp32",
     threads: options.Threads = "auto",
     workers: options.Workers = "auto",
     min_time: Annotated[
@@ -209,6 +219,9 @@ def bench(
     from m2fp_cli.bench.run import SCENARIOS, BenchPlan, run_bench
 
     scenarios = _scenarios(scenario, SCENARIOS, sweep=sweep)
+    precisions = _precisions(precision)
+    if len(precisions) > 1 and "single" not in scenarios:
+        raise UsageError("--precision with several formats needs --scenario single or all")
     if against is not Opponent.NONE and "single" not in scenarios:
         raise UsageError("--against needs --scenario single or all")
     if plot is not None and "single" not in scenarios:
@@ -223,7 +236,7 @@ def bench(
         photos=photos,
         photos_name="synthetic" if folder is None else folder.resolve().name,
         model=model,
-        precision=precision.value,
+        precisions=precisions,
         threads=thread_count,
         workers=worker_count,
         scenarios=scenarios,
@@ -276,6 +289,24 @@ def _scenarios(asked: Scenario, known: tuple[str, ...], *, sweep: bool) -> tuple
     if asked is Scenario.ALL:
         return tuple(n for n in known if n != Scenario.SERVE.value or not missing_modules())
     return (asked.value, "offline") if sweep and asked.value != "offline" else (asked.value,)
+
+
+def _precisions(text: str) -> tuple[str, ...]:
+    """The number formats that are asked for, without those that this CPU does not have.
+
+    Raises:
+        UsageError: one is unknown, or none is left.
+    """
+    asked = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    known = [name.value for name in options.PrecisionName]
+    if not asked or not {*asked} <= {*known}:
+        raise UsageError(f"--precision takes some of {','.join(known)}, got {text!r}")
+    if len(asked) > 1 and "bf16" in asked and not supports_bfloat16():
+        warn("--precision bf16: left out, since this CPU has no AVX-512, which torch needs for it")
+        asked = tuple(name for name in asked if name != "bf16")
+    for caution in filter(None, map(int8_caution, asked)):
+        warn(f"--precision int8: {caution}")
+    return asked
 
 
 def _folder(words: list[str]) -> Path | None:

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from m2fp_cli.commands import calibrate
 from m2fp_cli.commands.help import CONTENT, FAILURES, MESSAGES, HelpCommand, HelpGroup
 from m2fp_cli.commands.options import JsonAnswer as AsJson
 from m2fp_cli.errors import ModelError, UsageError
@@ -33,9 +34,11 @@ app = typer.Typer(
     cls=HelpGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List, fetch and locate the models.",
+    help="List, fetch, locate and calibrate the models.",
     epilog=EXAMPLES,
 )
+
+app.command("calibrate", cls=HelpCommand, epilog=calibrate.EXAMPLES)(calibrate.calibrate)
 
 ModelName = Annotated[
     str | None,

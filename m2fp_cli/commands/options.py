@@ -27,6 +27,7 @@ class PrecisionName(str, Enum):
 
     FP32 = "fp32"
     BF16 = "bf16"
+    INT8 = "int8"
     AUTO = "auto"
 
 
@@ -143,7 +144,8 @@ Precision = Annotated[
     typer.Option(
         "--precision",
         help="Number format of the network: fp32; bf16, faster on CPUs with AMX or AVX512-BF16; "
-        "auto, bf16 on such CPUs and fp32 on others.",
+        "int8, for CPUs with VNNI, after m2fp models calibrate; auto, bf16 on CPUs with units for "
+        "it and fp32 on others.",
         rich_help_panel=SPEED,
     ),
 ]

@@ -140,6 +140,7 @@ def serve(
     """
     require_extra()
     from m2fp_cli.batch.resources import look_at_machine, plan_pool
+    from m2fp_cli.commands.running import check_precision
     from m2fp_cli.jobs.model_files import find_model
     from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
     from m2fp_cli.models.progress import show_download
@@ -155,6 +156,7 @@ def serve(
     pixels = round(max_pixels * 1e6)
     with show_download(quiet=False) as download:
         job = ServiceJob(find_model(model, download), precision.value, pixels)
+    check_precision(job.model, precision.value)
     pool = plan_pool(
         look_at_machine(),
         _MANY_PHOTOS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -14,6 +14,8 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR, View, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
+from m2fp_cli.engine.int8.calibration import LayerRanges, find_calibration
+from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.postprocess import (
     Findings,
     assemble_findings,
@@ -23,6 +25,7 @@ from m2fp_cli.engine.postprocess import (
 from m2fp_cli.engine.preprocess import mirror_input, prepare_image
 from m2fp_cli.engine.tiles.passes import find_in_tiles
 from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
+from m2fp_cli.kernels.cpu import INT8
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import ModelConfig, read_config
 from m2fp_cli.network.m2fp import M2FP
@@ -77,6 +80,13 @@ class Engine(Protocol):
         """Stage times of the latest ``parse``; zeros before the first."""
 
 
+def _rearrange(network: M2FP, precision: str, ranges: Mapping[str, LayerRanges]) -> FastM2FP:
+    """The network as ``precision`` computes it; ``ranges`` are for int8."""
+    if precision == INT8:
+        return quantize_network(network, ranges)
+    return FastM2FP(network, choose_dtype(precision))
+
+
 class HumanParser:
     """Parses the people in photos.
 
@@ -103,7 +113,8 @@ class HumanParser:
                 folder with ``configuration.json`` and weights; None = ``M2FP_MODEL`` or ``m2fp``.
             min_score: lowest score of a reported instance, in [0, 1].
             flip: also parse the mirrored photo and average both; takes twice the time.
-            precision: ``fp32``, ``bf16``, or ``auto``: bfloat16 where the CPU has units for it.
+            precision: ``fp32``, ``bf16``, ``int8``, or ``auto``: bfloat16 where the CPU has units
+                for it. ``int8`` needs a calibration, see ``m2fp models calibrate``.
             threads: threads used inside one parse, set for the whole process; None leaves torch's
                 setting alone.
             tiles: ``auto`` parses the parts of a photo that show small people a second time,
@@ -114,7 +125,8 @@ class HumanParser:
         Raises:
             UsageError: the model's or the precision's name is unknown, or ``tiles`` is none of
                 these.
-            ModelError: the model is missing, damaged, unsafe or of another architecture.
+            ModelError: the model is missing, damaged, unsafe, of another architecture, or not
+                calibrated for int8.
             EngineError: this CPU cannot compute in bfloat16.
         """
         from m2fp_cli.models.registry import resolve_model
@@ -123,7 +135,8 @@ class HumanParser:
         if threads is not None:
             torch.set_num_threads(threads)
         config = read_config(folder)
-        network = FastM2FP(build_network(folder, config), choose_dtype(precision))
+        ranges = find_calibration(folder).layers if precision == INT8 else {}
+        network = _rearrange(build_network(folder, config), precision, ranges)
         self._setup(network, min_score, flip, tiles)
 
     @classmethod
@@ -142,11 +155,24 @@ class HumanParser:
             network: the network; it is put into evaluation mode.
             min_score: as in ``HumanParser``.
             flip: as in ``HumanParser``.
-            precision: as in ``HumanParser``.
+            precision: as in ``HumanParser``, without ``int8``; see ``from_fast``.
             tiles: as in ``HumanParser``.
         """
+        fast = FastM2FP(network.eval(), choose_dtype(precision))
+        return cls.from_fast(fast, min_score=min_score, flip=flip, tiles=tiles)
+
+    @classmethod
+    def from_fast(
+        cls,
+        network: FastM2FP,
+        *,
+        min_score: float = SCORE_FLOOR,
+        flip: bool = False,
+        tiles: Tiles = "off",
+    ) -> HumanParser:
+        """A parser around a network that has been rearranged already; see ``from_network``."""
         parser = cls.__new__(cls)
-        parser._setup(FastM2FP(network.eval(), choose_dtype(precision)), min_score, flip, tiles)
+        parser._setup(network, min_score, flip, tiles)
         return parser
 
     def _setup(self, network: FastM2FP, min_score: float, flip: bool, tiles: Tiles) -> None:

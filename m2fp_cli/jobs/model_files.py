@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2fp_cli.engine.int8.calibration import find_calibration
+from m2fp_cli.kernels.cpu import INT8, multiplies_int8, settle_precision
 from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
 
@@ -47,4 +49,34 @@ def find_model(name: str | None = None, progress: DownloadProgress | None = None
         weights=weights_digest(found.folder),
         weights_bytes=found.weights.stat().st_size,
         configuration=configuration_digest(found.folder),
+    )
+
+
+def describe_precision(model: ModelFiles, precision: str) -> str:
+    """The number format in which a model computes on this machine, for signatures.
+
+    Args:
+        model: what computes.
+        precision: ``fp32``, ``bf16``, ``int8`` or ``auto``.
+
+    Returns:
+        ``fp32``, ``bf16``, or ``int8`` with the digest of the calibration, which decides answers.
+
+    Raises:
+        ModelError: the model is not calibrated for int8.
+    """
+    settled = settle_precision(precision)
+    if settled != INT8:
+        return settled
+    return f"{INT8} {find_calibration(model.folder).digest()}"
+
+
+def int8_caution(precision: str) -> str | None:
+    """What a user should know who asks for int8 on a CPU that has no instructions for it."""
+    if precision != INT8 or multiplies_int8():
+        return None
+    return (
+        "this CPU has no VNNI, so that int8 takes three instructions for one and gains little over "
+        "fp32; weights have 7 bits, so that no sum saturates and answers are those of a CPU with "
+        "VNNI"
     )

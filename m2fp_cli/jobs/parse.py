@@ -16,8 +16,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
-from m2fp_cli.jobs.model_files import ModelFiles
-from m2fp_cli.kernels.cpu import settle_precision
+from m2fp_cli.jobs.model_files import ModelFiles, describe_precision
 from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
 from m2fp_cli.records.mapping import LabelMapping
@@ -36,7 +35,7 @@ class ParseSettings:
 
     Attributes:
         engine: ``fast`` or ``reference``.
-        precision: number format of the fast engine: ``fp32``, ``bf16`` or ``auto``.
+        precision: number format of the fast engine: ``fp32``, ``bf16``, ``int8`` or ``auto``.
         flip: the fast engine also parses the mirrored photo, and averages.
         min_score: lowest score of a reported instance, in [0, 1].
         save: what to write, members of ``layout.SAVE_OPTIONS``.
@@ -102,7 +101,7 @@ class ParseJob:
             "weights": self.model.weights,
             "configuration": self.model.configuration,
             "engine": settings.engine,
-            "precision": settle_precision(settings.precision),
+            "precision": describe_precision(self.model, settings.precision),
             "flip": str(settings.flip),
             "tiles": settings.tiles,
             "min_score": str(settings.min_score),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+INT8 = "int8"
+
 
 @functools.cache
 def cpu_flags() -> frozenset[str]:
@@ -35,11 +37,16 @@ def settle_precision(precision: str) -> str:
     them are wrong, it uses float32. That check needs torch and is not made here.
 
     Args:
-        precision: ``fp32``, ``bf16`` or ``auto``.
+        precision: ``fp32``, ``bf16``, ``int8`` or ``auto``, which never means ``int8``.
 
     Returns:
-        ``fp32`` or ``bf16``.
+        ``fp32``, ``bf16`` or ``int8``.
     """
     if precision != "auto":
         return precision
     return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16"} else "fp32"
+
+
+def multiplies_int8() -> bool:
+    """Whether this CPU multiplies and adds bytes in one instruction (VNNI or AMX)."""
+    return bool(cpu_flags() & {"avx512_vnni", "avx_vnni", "amx_int8"})

@@ -8,7 +8,10 @@ import sys
 import pytest
 
 from m2fp_cli.bench.photos import synthetic_photo
+from m2fp_cli.engine.int8.calibrate import calibrate_model
+from m2fp_cli.engine.int8.calibration import store_calibration
 from m2fp_cli.imaging.encoding import encode_jpeg
+from m2fp_cli.kernels.threads import single_thread_up_to
 from tests.support.bench_document import small_document
 from tests.support.tiny_model import CommandLine
 
@@ -48,6 +51,37 @@ def test_single_photos_of_asked_for_sizes(m2fp, tiny_model, tmp_path):
     assert document["engines"]["m2fp"]["dtype"] == "float32"
     assert "48x32" in answer.out
     assert "m2fp: ready after" in answer.err
+
+
+@pytest.mark.slow
+def test_number_formats_side_by_side(m2fp, tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path))
+    with single_thread_up_to(64):  # a layer here is too small to share
+        store_calibration(calibrate_model(tiny_model, [synthetic_photo(48, 64)]))
+    answer = m2fp(
+        *("bench", "-m", tiny_model, "--sizes", "64x48", "--threads", "1", "--json"),
+        *("--precision", "fp32,int8", "--min-time", "0", "--min-count", "2", "--budget", "9000"),
+        "--roofline",
+    )
+    assert answer.code == 0, answer.err
+    document = json.loads(answer.out)
+    assert {name: one["dtype"] for name, one in document["engines"].items()} == {
+        "m2fp": "float32",
+        "m2fp int8": "int8",
+    }
+    assert [*document["single"][0]["versus"]] == ["m2fp int8"]
+    assert [one["dtype"] for one in document["roofline"]] == ["float32", "int8"]
+    assert document["roofline"][1]["peak_flops"]["int8"] > 0
+
+
+def test_number_formats_are_checked(m2fp, monkeypatch):
+    monkeypatch.setattr("m2fp_cli.commands.bench.supports_bfloat16", lambda: False)
+    monkeypatch.setattr("m2fp_cli.jobs.model_files.multiplies_int8", lambda: False)
+    assert m2fp("bench", "--precision", "fp16").code == 2
+    answer = m2fp("bench", "--precision", "fp32,bf16,int8", "--scenario", "paint")
+    assert "bf16: left out, since this CPU has no AVX-512" in answer.err
+    assert "this CPU has no VNNI" in answer.err
+    assert "needs --scenario single or all" in answer.err
 
 
 @pytest.mark.slow

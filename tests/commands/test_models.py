@@ -7,9 +7,19 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from m2fp_cli.bench.photos import synthetic_photo
 from m2fp_cli.commands.models import app, parse_input_size
-from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
+from m2fp_cli.engine.int8.calibration import (
+    Agreement,
+    Calibration,
+    LayerRanges,
+    Range,
+    read_calibration,
+)
+from m2fp_cli.errors import ModelError, ModelUnavailableError, NoImagesError, UsageError
+from m2fp_cli.imaging.encoding import encode_jpeg
 from m2fp_cli.models import progress
+from m2fp_cli.models.registry import STARTER_FOLDER
 from tests.support.hub_server import Hub, serve
 
 MULTI = "damo/cv_resnet101_image-multiple-human-parsing"
@@ -151,3 +161,55 @@ def test_a_wrong_input_size_is_refused(text):
 
 def test_an_input_size_is_width_and_height():
     assert parse_input_size("320x480") == (480, 320)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for seed in range(4):
+        photo = encode_jpeg(synthetic_photo(48, 64, seed))
+        (folder / f"{seed}.jpg").write_bytes(photo)
+    return folder
+
+
+def calibration_with(labels):
+    """A stand-in that notes what it was asked for."""
+    asked = []
+
+    def calibrate(folder, photos, others):
+        asked.append((folder, [one.shape for one in photos], [one.shape for one in others]))
+        layers = {"backbone.stem.conv": LayerRanges(Range(-1.0, 1.0), Range(0.0, 1.0))}
+        return Calibration("a" * 64, len(photos), Agreement(1, labels, 1.0, 0.0), layers)
+
+    return calibrate, asked
+
+
+def test_calibrating_keeps_some_photos_for_comparing(photos, tmp_path, monkeypatch):
+    calibrate, asked = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    answer = run("calibrate", str(photos), "--model", "starter", "--threads", "1")
+    stored = tmp_path / "cache" / "m2fp-int8" / f"{'a' * 64}.json"
+    assert asked == [(STARTER_FOLDER, [(48, 64, 3)] * 3, [(48, 64, 3)])]
+    assert "same labels on 99.00% of pixels" in answer.stdout
+    assert read_calibration(stored).photos == 3
+
+
+def test_a_calibration_that_changes_many_labels_is_refused(photos, tmp_path, monkeypatch):
+    calibrate, _ = calibration_with(0.98)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    words = ("calibrate", str(photos), "--model", "starter", "--threads", "1")
+    with pytest.raises(ModelError, match=r"less than 98.5% are the same; give more photos"):
+        run(*words)
+    assert not (tmp_path / "cache" / "m2fp-int8").exists()
+    run(*words, "--force")
+    assert (tmp_path / "cache" / "m2fp-int8").exists()
+
+
+def test_calibrating_takes_two_photos(photos, tmp_path):
+    for name in ("0.jpg", "1.jpg", "2.jpg"):
+        (photos / name).unlink()
+    with pytest.raises(NoImagesError, match="holds one photo; calibrating takes two"):
+        run("calibrate", str(photos), "--model", "starter")
+    with pytest.raises(UsageError, match="is not a folder"):
+        run("calibrate", str(tmp_path / "none"), "--model", "starter")

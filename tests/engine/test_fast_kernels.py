@@ -169,7 +169,9 @@ def test_packed_convolution(dtype, relu, available, monkeypatch):
     weight, bias = random(32, 8, 3, 3), random(32)
     geometry = ((2, 2), (1, 1), (1, 1), 2)
     wanted = F.conv2d(x.float(), weight.to(dtype).float(), bias, *geometry)
-    found = PackedConv(weight, bias, geometry, dtype, relu=relu)(x)
+    layer = PackedConv(weight, bias, geometry, dtype, relu=relu)
+    layer.pack()
+    found = layer(x)
     assert found.is_contiguous(memory_format=torch.channels_last)
     assert relative(found.float(), wanted.relu() if relu else wanted) < FORMATS[dtype]
 
@@ -177,7 +179,9 @@ def test_packed_convolution(dtype, relu, available, monkeypatch):
 @pytest.mark.parametrize("dtype", PRODUCT_FORMATS)
 def test_packed_dense_layer(dtype):
     x, linear = random(37, 16).to(dtype), torch.nn.Linear(16, 24)
-    found = PackedLinear.of(linear, dtype)(x)
+    layer = PackedLinear.of(linear, dtype)
+    layer.pack()
+    found = layer(x)
     wanted = F.linear(x.float(), linear.weight.to(dtype).float(), linear.bias)
     assert found.is_contiguous()
     assert relative(found.float(), wanted) < FORMATS[dtype]
@@ -186,6 +190,7 @@ def test_packed_dense_layer(dtype):
 def test_packing_leaves_the_weights_alone():
     weight = random(8, 8, 1, 1)
     packed = PackedConv(weight, weight[:, 0, 0, 0], products._DENSE, torch.float32)
+    packed.pack()
     x = random(1, 8, 4, 4)
     first = packed(x).clone()
     weight.zero_()

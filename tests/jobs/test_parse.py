@@ -6,9 +6,12 @@ import pytest
 import torch
 
 from m2fp_cli.engine.fast import precision
-from m2fp_cli.jobs.model_files import ModelFiles
+from m2fp_cli.engine.int8.calibration import find_calibration
+from m2fp_cli.errors import ModelError
+from m2fp_cli.jobs.model_files import ModelFiles, int8_caution
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels import cpu
+from m2fp_cli.models.registry import STARTER_FOLDER
 
 
 def signature_with(number_format: str) -> dict[str, str]:
@@ -37,3 +40,22 @@ def test_signature_and_engine_mean_the_same_by_auto(monkeypatch, flags, meant):
     precision.has_fast_bfloat16.cache_clear()
     assert (precision.choose_dtype("auto"), cpu.settle_precision("auto")) == meant
     precision.has_fast_bfloat16.cache_clear()
+
+
+def test_int8_is_signed_with_its_calibration(tiny_model):
+    settings = ParseSettings(precision="int8")
+    starter, other = (
+        ParseJob(Path("out"), ModelFiles("m", folder, "w", 1, "c"), settings)
+        for folder in (STARTER_FOLDER, tiny_model)
+    )
+    digest = find_calibration(STARTER_FOLDER).digest()
+    assert starter.signature()["precision"] == f"int8 {digest}"
+    with pytest.raises(ModelError, match="is not calibrated for int8"):
+        other.signature()
+
+
+@pytest.mark.parametrize(("flags", "warned"), [({"avx2"}, True), ({"avx512_vnni"}, False)])
+def test_int8_says_where_it_gains_little(monkeypatch, flags, warned):
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
+    assert (int8_caution("int8") is not None) == warned
+    assert int8_caution("fp32") is None

@@ -8,7 +8,7 @@ from m2fp_cli.bench.environment import Environment
 from m2fp_cli.bench.offline import OfflineFigures
 from m2fp_cli.bench.paint import PaintFigures
 from m2fp_cli.bench.roofline import STAGES, TOTAL, RooflineFigures
-from m2fp_cli.bench.single import EngineFacts, EngineFigures, PhotoFigures
+from m2fp_cli.bench.single import EngineFacts, EngineFigures, PhotoFigures, Versus
 from m2fp_cli.bench.statistics import paired_ratio
 
 
@@ -53,8 +53,11 @@ def small_document(factor: float = 1.0, photos: str = "photos", answer: str = "s
         "480p",
         (480, 640),
         {"m2fp": engine_figures(ours, answer), "reference": engine_figures(theirs)},
-        ratio=paired_ratio(ours, theirs),
-        agreement=Agreement(0.9999, (7, 7), 7, 1e-5, 0.9998),
+        versus={
+            "reference": Versus(
+                paired_ratio(ours, theirs), Agreement(0.9999, (7, 7), 7, 1e-5, 0.9998)
+            )
+        },
     )
     document = Document(small_environment(), settings)
     document.engines = {

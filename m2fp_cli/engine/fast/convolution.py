@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.norms import normalize_groups
-from m2fp_cli.engine.fast.products import PackedConv
+from m2fp_cli.engine.fast.products import PackedConv, as_float
 from m2fp_cli.network.convolution import ConvNorm
 
 
 class FoldedConv(nn.Module):
     """A convolution with bias that equals a convolution and its norm in evaluation mode."""
 
-    def __init__(self, conv: ConvNorm, dtype: torch.dtype, *, relu: bool = False) -> None:
-        """Fold ``conv.norm`` into the weights if it is a batch norm; a group norm stays a step."""
+    def __init__(
+        self, conv: ConvNorm, dtype: torch.dtype, *, relu: bool = False,
+        ceiling: float | None = None,
+    ) -> None:  # fmt: skip
+        """Fold ``conv.norm`` into the weights if it is a batch norm; a group norm stays a step.
+
+        Args:
+            conv: what to fold.
+            dtype: number format of the large products.
+            relu: replace negative values by 0 after the norm.
+            ceiling: limit values to 0 and this after a batch norm; None = do not.
+        """
         super().__init__()
         weight, bias = conv.weight.float(), None
         self.norm: nn.GroupNorm | None = None
@@ -25,7 +36,12 @@ class FoldedConv(nn.Module):
             self.norm = conv.norm
         geometry = (_pair(conv.stride), _pair(conv.padding), _pair(conv.dilation), conv.groups)
         self.relu = relu
-        self.conv = PackedConv(weight, bias, geometry, dtype, relu=relu and self.norm is None)
+        folded = self.norm is None
+        self.ceiling = None if folded else ceiling
+        self.conv = PackedConv(
+            weight, bias, geometry, dtype, relu=relu and folded,
+            ceiling=ceiling if folded else None, chained=folded,
+        )  # fmt: skip
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W'), channels last."""
@@ -33,7 +49,21 @@ class FoldedConv(nn.Module):
         if self.norm is not None:
             for photo in out.permute(0, 2, 3, 1):
                 normalize_groups(photo.flatten(0, 1), self.norm, relu=self.relu)
-        return out
+        return out if self.ceiling is None else F.hardtanh(out, 0.0, self.ceiling, inplace=True)
+
+
+class ResidualSum(nn.Module):
+    """The sum of a block's output and its shortcut, with ReLU if the block ends in one."""
+
+    def __init__(self, *, relu: bool) -> None:
+        """Build the step; it has no weights."""
+        super().__init__()
+        self.relu = relu
+
+    def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
+        """Add ``shortcut`` to ``x``, which is changed; both (N, C, H, W)."""
+        out = as_float(x).add_(as_float(shortcut))
+        return F.relu_(out) if self.relu else out
 
 
 def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from m2fp_cli.engine.fast.backbones import fold_backbone
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
+from m2fp_cli.engine.fast.products import pack_layers
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
 
@@ -15,22 +16,29 @@ from m2fp_cli.network.mask_decoder import QueryPrediction
 class FastM2FP(nn.Module):
     """The same function as ``M2FP`` in evaluation mode, one photo at a time."""
 
-    def __init__(self, network: M2FP, dtype: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, network: M2FP, dtype: torch.dtype = torch.float32, *, pack: bool = True
+    ) -> None:
         """Rearrange a built network; the network itself may be deleted afterwards.
 
         Args:
             network: what to rearrange; it is not changed.
             dtype: number format of the large products, float32 or bfloat16. Norms, residuals,
                 softmax and query-sized products stay in float32.
+            pack: bring the weights into the layout that makes them fast. Otherwise layers can
+                still be replaced, and ``pack_layers`` is left to the caller.
         """
         super().__init__()
         self.config, self.dtype = network.config, dtype
+        self.format_name = str(dtype).removeprefix("torch.")
         head = network.sem_seg_head
         self.backbone = fold_backbone(network.backbone, dtype)
         self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
         self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
         self.requires_grad_(False).eval()
         _copy_shared_storage(self, network)
+        if pack:
+            pack_layers(self)
 
     def forward(self, images: Tensor) -> QueryPrediction:
         """Parse one photo.

@@ -76,7 +76,7 @@ class FastDeformableLayer(nn.Module):
         weight, bias = (add_padding_head(t.detach(), heads) for t in (value.weight, value.bias))
         self.value = PackedLinear(weight, bias, dtype)
         self.output = PackedLinear.of(attention.output_proj, dtype)
-        self.linear1 = PackedLinear.of(layer.linear1, dtype, relu=True)
+        self.linear1 = PackedLinear.of(layer.linear1, dtype, relu=True, chained=True)
         self.linear2 = PackedLinear.of(layer.linear2, dtype)
         self.norm1, self.norm2 = layer.norm1, layer.norm2
 

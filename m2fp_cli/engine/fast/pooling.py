@@ -10,6 +10,7 @@ from typing import Any
 
 import numba
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from m2fp_cli.kernels.compiled import compiled
@@ -21,11 +22,13 @@ def max_pool(x: Tensor) -> Tensor:
     """Max pooling with a 3x3 window and stride 2: ``max_pool2d(x, 3, stride=2, padding=1)``.
 
     Args:
-        x: (1, C, H, W) float32 or bfloat16, channels last.
+        x: (1, C, H, W) float32, bfloat16 or quantized, channels last.
 
     Returns:
         (1, C, (H + 1) // 2, (W + 1) // 2), channels last.
     """
+    if x.is_quantized:
+        return F.max_pool2d(x, kernel_size=3, stride=2, padding=1)
     _, channels, height, width = x.shape
     size = (1, channels, (height + 1) // 2, (width + 1) // 2)
     out = torch.empty(size, dtype=x.dtype, memory_format=torch.channels_last)

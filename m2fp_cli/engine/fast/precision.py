@@ -20,11 +20,14 @@ def choose_dtype(precision: str) -> torch.dtype:
             hardware (AMX or AVX512-BF16), float32 elsewhere.
 
     Raises:
-        UsageError: the name is unknown.
+        UsageError: the name is unknown, or ``int8``, which is no format of torch's products.
         EngineError: this CPU cannot compute in bfloat16 at all.
     """
     if precision not in CHOICES:
-        raise UsageError(f"precision must be one of {', '.join(CHOICES)}, got {precision!r}")
+        raise UsageError(
+            f"precision must be one of {', '.join(CHOICES)}, or int8 for a calibrated model's "
+            f"folder, got {precision!r}"
+        )
     if precision == "fp32":
         return torch.float32
     if precision == "bf16":

@@ -21,11 +21,14 @@ _ANY_SIZE = (64, 64)  # only a hint; the layout is the same for all sizes that o
 class PackedConv(nn.Module):
     """A convolution over channels-last maps, with bias and, if wanted, ReLU."""
 
+    weight: Tensor
+    bias: Tensor | None
+
     def __init__(
         self, weight: Tensor, bias: Tensor | None, geometry: Geometry, dtype: torch.dtype,
-        *, relu: bool = False,
+        *, relu: bool = False, ceiling: float | None = None, chained: bool = False,
     ) -> None:  # fmt: skip
-        """Pack the weights.
+        """Take the weights as they are; ``pack`` makes the layer fast.
 
         Args:
             weight: (C_out, C_in / groups, kh, kw) float32.
@@ -33,44 +36,56 @@ class PackedConv(nn.Module):
             geometry: stride, padding, dilation, groups.
             dtype: number format of input, weights and output.
             relu: replace negative values by 0.
+            ceiling: replace values below 0 by 0 and values above this by it; None = do not.
+            chained: whatever reads the output also takes it quantized (see ``engine.int8``).
         """
         super().__init__()
         self.dtype, self.geometry, self.relu = dtype, geometry, relu
+        self.ceiling, self.chained = ceiling, chained
         # Copies: oneDNN may keep a tensor as it is, and with it the whole mapped checkpoint.
         weight = weight.detach().to(dtype, copy=True, memory_format=torch.channels_last)
         bias = None if bias is None else bias.detach().to(dtype, copy=True)
-        self._packed = _pack(weight, bias, geometry, relu)
-        kept = self._packed is None
-        self.register_buffer("weight", weight if kept else None)
-        self.register_buffer("bias", bias if kept else None)
+        self._packed: Any = None
+        self.register_buffer("weight", weight)
+        self.register_buffer("bias", bias)
+
+    def pack(self) -> None:
+        """Bring the weights into oneDNN's layout, once and for all; not all builds have oneDNN."""
+        if self._packed is None and torch.backends.mkldnn.is_available():
+            self._packed = _pack(self.weight, self.bias, self.geometry, self.relu)
+            self.weight = self.bias = None  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) in ``dtype``, channels last, to (N, C_out, H', W') likewise."""
+        x = as_float(x)
         if self._packed is not None:
             out: Tensor = _prepacked().conv2d_run(x, self._packed)
-            return out
-        out = F.conv2d(x, self.weight, self.bias, *self.geometry)  # type: ignore[arg-type]
-        return F.relu_(out) if self.relu else out
+        else:
+            out = F.conv2d(x, self.weight, self.bias, *self.geometry)
+            out = F.relu_(out) if self.relu else out
+        return out if self.ceiling is None else F.hardtanh(out, 0.0, self.ceiling, inplace=True)
 
 
 class PackedLinear(PackedConv):
     """A dense layer over the rows of a matrix: a 1x1 convolution over a map of one row."""
 
     def __init__(
-        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, relu: bool = False
-    ) -> None:
-        """Pack (C_out, C_in) weights; see ``PackedConv``."""
-        super().__init__(weight[:, :, None, None], bias, _DENSE, dtype, relu=relu)
+        self, weight: Tensor, bias: Tensor | None, dtype: torch.dtype, *, relu: bool = False,
+        chained: bool = False,
+    ) -> None:  # fmt: skip
+        """Take (C_out, C_in) weights; see ``PackedConv``."""
+        super().__init__(weight[:, :, None, None], bias, _DENSE, dtype, relu=relu, chained=chained)
 
     @classmethod
-    def of(cls, linear: nn.Linear, dtype: torch.dtype, *, relu: bool = False) -> PackedLinear:
-        """Pack the weights of a torch layer."""
-        return cls(linear.weight, linear.bias, dtype, relu=relu)
+    def of(
+        cls, linear: nn.Linear, dtype: torch.dtype, *, relu: bool = False, chained: bool = False
+    ) -> PackedLinear:
+        """Take the weights of a torch layer."""
+        return cls(linear.weight, linear.bias, dtype, relu=relu, chained=chained)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map contiguous (S, C_in) in ``dtype`` to (S, C_out)."""
-        row = x[None, None].permute(0, 3, 1, 2)  # sizes and strides of a channels-last map
-        return super().forward(row).permute(0, 2, 3, 1)[0, 0]
+        return map_as_rows(super().forward(rows_as_map(x)))
 
 
 def pointwise(conv: nn.Conv2d, dtype: torch.dtype) -> PackedLinear:
@@ -78,10 +93,30 @@ def pointwise(conv: nn.Conv2d, dtype: torch.dtype) -> PackedLinear:
     return PackedLinear(conv.weight.flatten(1), conv.bias, dtype)
 
 
+def rows_as_map(rows: Tensor) -> Tensor:
+    """(S, C) as a map of one row, with the sizes and strides of channels last: (1, C, 1, S)."""
+    return rows[None, None].permute(0, 3, 1, 2)
+
+
+def map_as_rows(map_: Tensor) -> Tensor:
+    """The inverse of ``rows_as_map``."""
+    return map_.permute(0, 2, 3, 1)[0, 0]
+
+
+def as_float(x: Tensor) -> Tensor:
+    """A tensor's values, whether they are quantized or not."""
+    return x.dequantize() if x.is_quantized else x
+
+
+def pack_layers(module: nn.Module) -> None:
+    """Pack all layers inside a module, one after the other, so that few weights are there twice."""
+    for layer in module.modules():
+        if isinstance(layer, PackedConv):
+            layer.pack()
+
+
 def _pack(weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool) -> Any:
-    """The weights in oneDNN's layout; None where this torch has no oneDNN."""
-    if not torch.backends.mkldnn.is_available():
-        return None
+    """The weights in oneDNN's layout."""
     stride, padding, dilation, groups = (list(g) if isinstance(g, tuple) else g for g in geometry)
     size = [1, weight.shape[1] * geometry[3], *_ANY_SIZE]
     attribute = "relu" if relu else "none"

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.convolution import FoldedConv
+from m2fp_cli.engine.fast.convolution import FoldedConv, ResidualSum
 from m2fp_cli.network.backbones.efficientnet_lite import EfficientNetLite, InvertedResidual
 
-
-def _relu6(x: Tensor) -> Tensor:
-    """ReLU6, in place."""
-    return F.hardtanh(x, 0.0, 6.0, inplace=True)
+_CEILING = 6.0  # of ReLU6
 
 
 class FoldedInvertedResidual(nn.Module):
@@ -21,16 +17,18 @@ class FoldedInvertedResidual(nn.Module):
     def __init__(self, block: InvertedResidual, dtype: torch.dtype) -> None:
         """Fold the block's convolutions."""
         super().__init__()
-        self.expand = None if block.expand is None else FoldedConv(block.expand, dtype)
-        self.depthwise = FoldedConv(block.depthwise, dtype)
+        self.expand = (
+            None if block.expand is None else FoldedConv(block.expand, dtype, ceiling=_CEILING)
+        )
+        self.depthwise = FoldedConv(block.depthwise, dtype, ceiling=_CEILING)
         self.project = FoldedConv(block.project, dtype)
-        self.keeps_shape = block.keeps_shape
+        self.sum = ResidualSum(relu=False) if block.keeps_shape else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W')."""
-        out = x if self.expand is None else _relu6(self.expand(x))
-        out = self.project(_relu6(self.depthwise(out)))
-        return out.add_(x) if self.keeps_shape else out
+        out: Tensor = x if self.expand is None else self.expand(x)
+        out = self.project(self.depthwise(out))
+        return out if self.sum is None else self.sum(out, x)
 
 
 class FoldedEfficientNetLite(nn.Module):
@@ -40,7 +38,7 @@ class FoldedEfficientNetLite(nn.Module):
         """Fold all stages."""
         super().__init__()
         self.dtype, self.out_features = dtype, backbone.out_features
-        self.stem = FoldedConv(backbone.stem, dtype)
+        self.stem = FoldedConv(backbone.stem, dtype, ceiling=_CEILING)
         self.stages = nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -55,7 +53,7 @@ class FoldedEfficientNetLite(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Feature maps by stage name, in the backbone's number format, channels last."""
-        x = _relu6(self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last)))
+        x = self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last))
         features = {}
         for name, stage in self.stages.items():
             x = stage(x)

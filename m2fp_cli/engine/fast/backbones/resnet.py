@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.convolution import FoldedConv
+from m2fp_cli.engine.fast.convolution import FoldedConv, ResidualSum
 from m2fp_cli.engine.fast.pooling import max_pool
 from m2fp_cli.network.backbones.resnet import Bottleneck, DeepLabResNet
 
@@ -22,12 +21,13 @@ class FoldedBottleneck(nn.Module):
             FoldedConv(conv, dtype, relu=True) for conv in (block.conv1, block.conv2)
         )
         self.conv3 = FoldedConv(block.conv3, dtype)
+        self.sum = ResidualSum(relu=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W')."""
         shortcut = x if self.shortcut is None else self.shortcut(x)
-        out = self.conv3(self.conv2(self.conv1(x)))
-        return F.relu_(out.add_(shortcut))
+        out: Tensor = self.sum(self.conv3(self.conv2(self.conv1(x))), shortcut)
+        return out
 
 
 class FoldedResNet(nn.Module):

@@ -1,0 +1,140 @@
+"""``m2fp models calibrate``: measures the ranges that int8 needs, and what int8 changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, overload
+
+import typer
+
+from m2fp_cli.commands import options
+from m2fp_cli.commands.help import FAILURES, INPUT
+from m2fp_cli.errors import ModelError, NoImagesError, UsageError
+from m2fp_cli.terminal import displayable, say, warn
+
+if TYPE_CHECKING:
+    from m2fp_cli.arrays import Picture
+
+ShowPhoto = Callable[[], "Picture"]
+"""Gives a photo, (H, W, 3) uint8 BGR."""
+
+EXAMPLES = "m2fp models calibrate photos\nm2fp models calibrate photos --model starter"
+_CHECK_ONE_OF = 4  # photos of so many are kept for comparing answers
+_DRAWN_SIZES = ((480, 640), (640, 480), (720, 1280))
+_DRAWN = 12
+
+
+def calibrate(
+    photos: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[PHOTOS]",
+            help="Folder of photos like those that will be parsed; three quarters are calibrated "
+            "on, the others compared. [default: drawn pictures]",
+            show_default=False,
+        ),
+    ] = None,
+    model: options.Model = None,
+    limit: Annotated[
+        int,
+        typer.Option(
+            min=2, metavar="N", help="Most photos to take from the folder.", rich_help_panel=INPUT
+        ),
+    ] = 64,
+    threads: options.Threads = "auto",
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force",
+            help="Store the calibration even if too many labels change.",
+            rich_help_panel=FAILURES,
+        ),
+    ] = False,
+) -> None:
+    """Calibrate a model for --precision int8.
+
+    Measures the ranges of the network's values on photos, compares the answers in int8 and fp32 on
+    other photos, and stores the ranges beside the model cache, for these weights only. A
+    calibration with which less than 98.5 % of the pixels keep their label is refused.
+    """
+    from m2fp_cli.batch.resources import look_at_machine
+    from m2fp_cli.commands.option_groups import read_count
+    from m2fp_cli.engine.int8.calibration import LEAST_AGREEMENT, store_calibration
+    from m2fp_cli.models.progress import show_download
+    from m2fp_cli.models.registry import resolve_model
+
+    cores = read_count("--threads", threads) or look_at_machine().cores
+    ranged, others = _split(_drawn() if photos is None else _stored(photos, limit))
+    with show_download(quiet=False) as progress:
+        found = resolve_model(model, progress=progress)
+    import torch
+
+    from m2fp_cli.engine.int8.calibrate import calibrate_model
+
+    torch.set_num_threads(cores)
+    warn(f"calibrating {found.name} on {len(ranged)} photos, comparing on {len(others)}")
+    calibration = calibrate_model(found.folder, _Shown(ranged), _Shown(others))
+    agreement = calibration.agreement
+    assert agreement is not None
+    say(agreement.line())
+    if agreement.labels < LEAST_AGREEMENT and not force:
+        raise ModelError(
+            f"int8 changes too many labels: less than {LEAST_AGREEMENT:.1%} are the same; give "
+            "more photos of the kind you parse, use another precision, or store it with --force"
+        )
+    say(f"stored in {displayable(store_calibration(calibration))}")
+
+
+class _Shown(Sequence["Picture"]):
+    """Photos that are read when they are looked at."""
+
+    def __init__(self, photos: list[ShowPhoto]) -> None:
+        self._photos = photos
+
+    def __len__(self) -> int:
+        return len(self._photos)
+
+    @overload
+    def __getitem__(self, index: int) -> Picture: ...
+    @overload
+    def __getitem__(self, index: slice) -> _Shown: ...
+    def __getitem__(self, index: int | slice) -> Picture | _Shown:
+        if isinstance(index, slice):
+            return _Shown(self._photos[index])
+        return self._photos[index]()
+
+
+def _split(photos: list[ShowPhoto]) -> tuple[list[ShowPhoto], list[ShowPhoto]]:
+    """Those to calibrate on, and those to compare on."""
+    ranged = [one for index, one in enumerate(photos) if index % _CHECK_ONE_OF]
+    return ranged, photos[::_CHECK_ONE_OF]
+
+
+def _stored(folder: Path, limit: int) -> list[ShowPhoto]:
+    """Photos of a folder, spread evenly over it; one that is shown is read then."""
+    from m2fp_cli.batch.scan import find_images
+
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder; name one that holds photos")
+    tasks = find_images([folder], output=folder / "m2fp-out").tasks
+    if len(tasks) < 2:
+        raise NoImagesError(f"{folder} holds one photo; calibrating takes two, better fifty")
+    count = min(limit, len(tasks))
+    chosen = [tasks[index * len(tasks) // count] for index in range(count)]
+    return [partial(_read, task.source) for task in chosen]
+
+
+def _read(source: Path) -> Picture:
+    from m2fp_cli.imaging.codec import read_image
+
+    return read_image(source).image_bgr
+
+
+def _drawn() -> list[ShowPhoto]:
+    """Pictures of noise at several scales, in several sizes."""
+    from m2fp_cli.bench.photos import synthetic_photo
+
+    sizes = [_DRAWN_SIZES[index % len(_DRAWN_SIZES)] for index in range(_DRAWN)]
+    return [partial(synthetic_photo, *size, seed) for seed, size in enumerate(sizes)]

@@ -1,0 +1,196 @@
+"""A model's int8 calibration: the ranges of its activations, as a record and as a file.
+
+The file lies in the model's folder, as the bundled model's does, or in ``m2fp-int8`` below the root
+of the model cache, under the digest of the weights it was measured with. Torch is not imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from m2fp_cli.errors import ModelError, ModelUnavailableError
+from m2fp_cli.jsonio import list_of, number_of, object_of, read_json, text_of, whole_of
+from m2fp_cli.models.cache import cache_root
+from m2fp_cli.models.weights import weights_digest
+from m2fp_cli.storage.writing import write_file
+
+FORMAT = "m2fp-int8/1"
+FILE_NAME = "int8.json"
+LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calibration is refused
+_CACHE_FOLDER = "m2fp-int8"
+_LARGEST = 1e6  # of an activation
+_MOST_PHOTOS = 10**6
+
+
+class Range(NamedTuple):
+    """The values that quantized activations can take; zero is among them.
+
+    Attributes:
+        low: the smallest, at most 0.
+        high: the largest, at least 0.
+    """
+
+    low: float
+    high: float
+
+
+class LayerRanges(NamedTuple):
+    """Ranges of what a layer reads and gives.
+
+    Attributes:
+        source: of its input.
+        target: of its output.
+    """
+
+    source: Range
+    target: Range
+
+
+class Agreement(NamedTuple):
+    """How far the answers in int8 are those in float32, on photos that were not calibrated on.
+
+    Attributes:
+        photos: how many.
+        labels: share of pixels with the same label, mean over the photos.
+        people: share of photos with the same number of people.
+        scores: mean difference of the scores of people found by both.
+    """
+
+    photos: int
+    labels: float
+    people: float
+    scores: float
+
+    def line(self) -> str:
+        """One line for a person."""
+        photos = "1 photo" if self.photos == 1 else f"{self.photos} photos"
+        return (
+            f"{photos} not calibrated on: same labels on {self.labels:.2%} of pixels, as many "
+            f"people in {self.people:.0%} of photos, scores differ by {self.scores:.3f}"
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the int8 network needs to know besides the weights.
+
+    Attributes:
+        weights: SHA-256 of the weights it was measured with.
+        photos: how many photos it was measured on.
+        agreement: with the float network; None = not measured.
+        layers: ranges of the layers that compute in int8, by their name in ``FastM2FP``.
+    """
+
+    weights: str
+    photos: int
+    agreement: Agreement | None
+    layers: Mapping[str, LayerRanges]
+
+    def dump(self) -> str:
+        """The file's text, a line a layer."""
+        head = {"format": FORMAT, "weights": self.weights, "photos": self.photos}
+        if self.agreement is not None:
+            head["agreement"] = self.agreement._asdict()
+        lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
+        layers = [
+            f"  {json.dumps(name)}: {json.dumps([*one.source, *one.target])}"
+            for name, one in self.layers.items()
+        ]
+        return "\n".join(["{", *lines, ' "layers": {', ",\n".join(layers), " }", "}", ""])
+
+    def digest(self) -> str:
+        """Changes with anything that changes an answer."""
+        text = json.dumps([self.weights, [[k, *map(list, v)] for k, v in self.layers.items()]])
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def find_calibration(folder: Path) -> Calibration:
+    """The calibration of a model's weights.
+
+    Args:
+        folder: model folder.
+
+    Raises:
+        ModelError: there is none for these weights, or its file is damaged.
+    """
+    weights = weights_digest(folder)
+    for path in (folder / FILE_NAME, _cached_path(weights)):
+        if path is not None and path.exists():
+            calibration = read_calibration(path)
+            if calibration.weights == weights:
+                return calibration
+    raise ModelError(
+        f"the model in {folder} is not calibrated for int8; run m2fp models calibrate with its "
+        "name and a folder of photos, or use --precision fp32"
+    )
+
+
+def store_calibration(calibration: Calibration) -> Path:
+    """Write a calibration to the cache, in place of an earlier one of these weights.
+
+    Raises:
+        ModelUnavailableError: there is no cache.
+        OutputError: it cannot be written.
+    """
+    path = cache_root() / _CACHE_FOLDER / f"{calibration.weights}.json"
+    write_file(path, calibration.dump().encode(), mark=f'"format": "{FORMAT}"'.encode())
+    return path
+
+
+def read_calibration(path: Path) -> Calibration:
+    """Read a calibration's file, which may come from anywhere.
+
+    Raises:
+        ModelError: it cannot be read or is not a calibration.
+    """
+    try:
+        document = read_json(path)
+        if not isinstance(document, dict) or document.get("format") != FORMAT:
+            raise ValueError(f"is not of the format {FORMAT}")
+        return _parse(document)
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except ValueError as error:
+        reason = str(error)
+    raise ModelError(f"{path} {reason}; run m2fp models calibrate again")
+
+
+def _cached_path(weights: str) -> Path | None:
+    try:
+        return cache_root() / _CACHE_FOLDER / f"{weights}.json"
+    except ModelUnavailableError:
+        return None
+
+
+def _parse(document: Mapping[str, Any]) -> Calibration:
+    layers = object_of(document, "layers")
+    return Calibration(
+        weights=text_of(document, "weights", most=64),
+        photos=whole_of(document, "photos", 1, _MOST_PHOTOS),
+        agreement=_parse_agreement(document),
+        layers={name: _parse_layer(layers, name) for name in layers},
+    )
+
+
+def _parse_agreement(document: Mapping[str, Any]) -> Agreement | None:
+    if "agreement" not in document:
+        return None
+    found = object_of(document, "agreement")
+    shares = (number_of(found, key, 0, 1) for key in ("labels", "people", "scores"))
+    return Agreement(whole_of(found, "photos", 1, _MOST_PHOTOS), *shares)
+
+
+def _parse_layer(layers: Mapping[str, Any], name: str) -> LayerRanges:
+    values = list_of(layers, name, most=4)
+    if len(values) != 4:
+        raise ValueError(f'"{name}" must be a list of 4 numbers')
+    bounds = [(-_LARGEST, 0), (0, _LARGEST)] * 2
+    source_low, source_high, target_low, target_high = (
+        number_of({name: value}, name, *bound) for value, bound in zip(values, bounds, strict=True)
+    )
+    return LayerRanges(Range(source_low, source_high), Range(target_low, target_high))
