@@ -29,7 +29,7 @@ from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import say
 from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import TOPS, build_figure, head_stride, head_window, person_window
+from m2fp_cli.tryon.figure import TOPS, build_figure, head_stride, head_window
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_outline import STEPS, GarmentLandmarks, Sleeve
 from m2fp_cli.tryon.head import HeadFrame, fit_head
@@ -153,8 +153,7 @@ def put_on(photo: Photo, garment: FlatGarment) -> Measured:
     """
     body = stand(photo)
     done = dress(body, garment)
-    figure = build_figure(photo.result, body.person, person_window(body.person))
-    true, new = photo.top[figure.window], done.alpha > 0.5
+    true, new = photo.top[done.figure.window], done.alpha > 0.5
     both = true & new
     iou = float(np.count_nonzero(both) / max(np.count_nonzero(true | new), 1))
     if garment.name != photo.name:

@@ -16,12 +16,19 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.previews import fit_within, picture_uri
 from m2fp_cli.server.encode import PREVIEW_SIDE, encode_photo
-from m2fp_cli.server.messages import ShownAccessory, WorkRequest, Worn
-from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_item, read_item
+from m2fp_cli.server.messages import ShownAccessory, ShownName, WorkRequest, Worn
+from m2fp_cli.tryon.catalog import (
+    accessories_folder,
+    list_accessories,
+    load_accessory,
+    load_item,
+    read_item,
+)
+from m2fp_cli.tryon.fabric import GARMENT_STYLES
 from m2fp_cli.tryon.fitting import Outfit, choose_people, load_outfit, try_on
 from m2fp_cli.tryon.garment import color_of
 from m2fp_cli.tryon.kind import BodyKind, Item
-from m2fp_cli.tryon.kinds import kind_of
+from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.records import PersonRecord, to_document
 
 _THUMBNAIL_SIDE = 160  # pixels, twice what the page shows, for dense screens
@@ -134,17 +141,28 @@ def encode_fitted(fitted: Fitted, request: WorkRequest) -> tuple[bytes, str]:
 
 def shown_accessories() -> tuple[ShownAccessory, ...]:
     """The shipped accessories with their thumbnails."""
+    found = []
+    for name, kind in list_accessories().items():
+        is_fabric = kind == "top" and load_accessory(name, kind).style not in GARMENT_STYLES
+        found.append(ShownAccessory(name, kind, _thumbnail(name, is_fabric), is_fabric))
+    return tuple(found)
+
+
+def shown_names() -> tuple[ShownName, ...]:
+    """What kinds take by name besides their own accessories, such as colors of hair."""
     return tuple(
-        ShownAccessory(name, kind, _thumbnail(name, kind))
-        for name, kind in list_accessories().items()
+        ShownName(kind.name, name, kind.colors.get(name, ""))
+        for kind in map(kind_of, KIND_NAMES)
+        if isinstance(kind, BodyKind)
+        for name in kind.names
     )
 
 
-def _thumbnail(name: str, kind: str) -> bytes:
+def _thumbnail(name: str, is_fabric: bool) -> bytes:
     """A WebP with transparency; of a fabric the middle, since its whole is a smear at this size."""
     with Image.open(accessories_folder() / f"{name}.png", formats=("PNG",)) as picture:
         rgba = picture.convert("RGBA")
-    if kind == "top":
+    if is_fabric:
         x, y = rgba.width // 2, rgba.height // 2
         half = min(_FABRIC_CUT, *rgba.size) // 2
         rgba = rgba.crop((x - half, y - half, x + half, y + half))

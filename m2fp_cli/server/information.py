@@ -65,13 +65,23 @@ class InformationRoutes:
     async def accessories(self, request: Request) -> Response:
         """``GET /accessories``."""
         found = [
-            {"name": one.name, "kind": one.kind, "thumbnail": f"/accessories/{one.name}.webp"}
+            {
+                "name": one.name,
+                "kind": one.kind,
+                "thumbnail": f"/accessories/{one.name}.webp",
+                "is_fabric": one.is_fabric,
+            }
             for one in self._wardrobe().accessories
+        ]
+        names = [
+            {"kind": one.kind, "name": one.name, "color": one.color or None}
+            for one in self._wardrobe().names
         ]
         document = {
             "kinds": list(KIND_NAMES),
             "colored_kinds": list(COLORED_KINDS),
             "accessories": found,
+            "names": names,
         }
         return JSONResponse(document)
 

@@ -110,11 +110,28 @@ class ShownAccessory:
         name: what it is called in a request.
         kind: what it is.
         thumbnail: a small WebP.
+        is_fabric: whether it is cloth, which fills its thumbnail.
     """
 
     name: str
     kind: str
     thumbnail: bytes
+    is_fabric: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ShownName:
+    """What a kind takes by name besides its own accessories.
+
+    Attributes:
+        kind: what it is.
+        name: what it is called in a request.
+        color: ``#rrggbb``; empty for an accessory of another kind, such as a fabric.
+    """
+
+    kind: str
+    name: str
+    color: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +139,7 @@ class Wardrobe:
     """Worker to front: everything that is shipped to be tried on."""
 
     accessories: tuple[ShownAccessory, ...]
+    names: tuple[ShownName, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

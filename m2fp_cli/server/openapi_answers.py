@@ -92,7 +92,11 @@ def describe_schemas() -> dict[str, Any]:
             colored_kinds={"type": "array", "items": text},
             accessories={
                 "type": "array",
-                "items": _object(name=text, kind=text, thumbnail=text),
+                "items": _object(name=text, kind=text, thumbnail=text, is_fabric=flag),
+            },
+            names={
+                "type": "array",
+                "items": _object(kind=text, name=text, color={"type": ["string", "null"]}),
             },
         ),
     }

@@ -92,9 +92,9 @@ class ServiceWorker:
 
     def show_accessories(self) -> Wardrobe:
         """The shipped accessories with thumbnails."""
-        from m2fp_cli.server.fitting import shown_accessories
+        from m2fp_cli.server.fitting import shown_accessories, shown_names
 
-        return Wardrobe(shown_accessories())
+        return Wardrobe(shown_accessories(), shown_names())
 
     def answer(self, request: WorkRequest) -> WorkAnswer:
         """Do what is asked.

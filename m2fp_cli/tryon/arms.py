@@ -22,7 +22,7 @@ JOINT_INSIDE = 0.6  # of the shoulder's corner, both inwards and downwards
 
 # The poses that are tried: angles in degrees from straight down, positive outwards.
 UPPER_ANGLES = np.arange(-24, 121, 8)
-ELBOW_ANGLES = np.arange(-144, 73, 12)  # of the forearm against the upper arm, inwards negative
+ELBOW_ANGLES = np.arange(-144, 145, 12)  # of the forearm against the upper arm, inwards negative
 SHORTENINGS = (1.0, 0.8, 0.62)  # of a link that points at the camera
 SAMPLES = 8  # points of a link that are looked at
 

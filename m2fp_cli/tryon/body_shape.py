@@ -24,7 +24,7 @@ MAX_UNLIKE = 1.75  # ratio of both halves
 MAX_TILT = 20.0  # of the line between the shoulders, degrees
 
 # Arms that can be followed.
-MAX_COST, MAX_OUTSIDE = 2.4, 0.25
+MAX_COST, MAX_OUTSIDE = 1.8, 0.25
 MAX_SPREAD = 80.0  # of an upper arm from straight down, degrees
 WRIST_BELOW = 2.2  # the shoulder
 MAX_CROSSING = 1.0  # of a wrist beyond the middle of the body
@@ -35,12 +35,15 @@ ARM_SHARE = 0.5  # of the pixels across an arm that are skin: the sleeve has end
 ACROSS = 0.7  # of the radius within which they are counted
 MIN_ACROSS = 4  # of them
 HAND_HALF = 1.6  # of a hand from the line of the arm
+HAND_END = 3.4  # of a hand beyond the wrist
+MAX_ASTRAY = 0.7  # area of an arm's skin that is not along its line, U^2
 
 # The body.
 ARMPIT_BELOW = 2.3  # the corner of the shoulder
 ARMPIT_INSIDE = 0.75
 BAND = 0.2  # around a row in which its ends are looked for
 BRIDGED = 0.9  # what may hide the garment between its parts in a row: straps, hair
+BELOW_COAT = 0.88  # half the width of a body whose sides a coat hides, over the shoulder's
 BEHIND_ARM = 0.3  # how far the body goes on behind an arm that hides its side
 SIDE_LIMITS = (1.3, 4.6)  # distance of a side from the middle
 MIN_LENGTH = 2.6  # of what is seen from the corner of the shoulder to the hem
@@ -109,7 +112,13 @@ class NotWearable(Exception):
     """A person on whom a garment would not look right; the message says why, in words."""
 
 
-def measure_body(figure: Figure, garment: BoolArray, frame: HeadFrame, unit: float) -> BodyShape:
+def measure_body(
+    figure: Figure,
+    garment: BoolArray,
+    frame: HeadFrame,
+    unit: float,
+    over: BoolArray | None = None,
+) -> BodyShape:
     """Measure a person who faces the camera.
 
     Args:
@@ -117,6 +126,7 @@ def measure_body(figure: Figure, garment: BoolArray, frame: HeadFrame, unit: flo
         garment: (h, w) bool, the top that is worn.
         frame: their head.
         unit: U in pixels of the figure's maps.
+        over: (h, w) bool, a coat over the top; its sleeves hide those of the top.
 
     Raises:
         NotWearable: they do not face the camera, or too much of them is hidden.
@@ -133,26 +143,41 @@ def measure_body(figure: Figure, garment: BoolArray, frame: HeadFrame, unit: flo
     across = corner[1] - corner[0]
     if abs(np.degrees(np.arctan2(across[1], across[0]))) > MAX_TILT:
         raise NotWearable("the body is not upright")
-    limbs = tuple(_measure_limb(figure, garment, shoulders, side, unit) for side in (-1, 1))
+    whole = garment if over is None else garment | over
+    limbs = tuple(
+        _measure_limb(figure, whole, shoulders, side, unit, over is None) for side in (-1, 1)
+    )
     armpit = np.stack(
         [corner[i] + unit * np.array((-side * ARMPIT_INSIDE, ARMPIT_BELOW), np.float32)
          for i, side in enumerate((-1, 1))]
     )  # fmt: skip
     sides, hem, cut = _measure_torso(figure, garment, shoulders, armpit, limbs, unit)
+    if over is not None:
+        # The coat hides the sides: they are below the corners of the shoulders.
+        out = BELOW_COAT * np.abs(corner[:, 0] - shoulders.middle)[:, None]
+        center = np.linspace(shoulders.middle, hem[2, 0], LEVELS)
+        sides[..., 0] = center + np.array(((-1,), (1,))) * out
+        hem[:, 0] = np.linspace(sides[0, -1, 0], sides[1, -1, 0], len(hem))
     armpit = sides[:, 0].copy()
     return BodyShape(shoulders, corner, armpit, sides, hem, (limbs[0], limbs[1]), cut)
 
 
 def _measure_limb(
-    figure: Figure, garment: BoolArray, shoulders: Shoulders, side: int, unit: float
+    figure: Figure,
+    garment: BoolArray,
+    shoulders: Shoulders,
+    side: int,
+    unit: float,
+    followed: bool,
 ) -> Limb:
-    """Follow an arm, and measure its sleeve."""
+    """Follow an arm, and measure its sleeve; ``followed``: it must be one that can be."""
     label = ARMS[1] if side < 0 else ARMS[0]  # the person's right arm is at the photo's left
     skin = figure.mask(label)
     body = garment | figure.mask(*ARMS, "Glove")
     one = shoulders.left if side < 0 else shoulders.right
     arm = fit_arm(body, skin, one.corner_xy, side, unit)
-    _check_arm(arm, shoulders, side, unit)
+    if followed:
+        _check_arm(arm, shoulders, side, unit)
     x, y = _pixels_of(body)
     along, beside = along_chain(arm.joints, x, y)
     length = float(np.linalg.norm(np.diff(arm.joints, axis=0), axis=1).sum())
@@ -184,6 +209,10 @@ def _measure_limb(
         if np.count_nonzero(row) >= MIN_ACROSS and is_skin[row].mean() > ARM_SHARE:
             covered = i / 24 * length
             break
+    astray = (np.abs(beside) > HAND_HALF * unit) | (along > length + HAND_END * unit)
+    astray = is_skin & (astray | (along < -unit))
+    if followed and np.count_nonzero(astray) > MAX_ASTRAY * unit * unit:
+        raise NotWearable("the arms cannot be followed")
     bare = is_skin & (along > covered) & (np.abs(beside) < HAND_HALF * unit)
     skin_end = float(np.percentile(along[bare], 98)) if bare.any() else covered
     return Limb(arm.joints, ends[0], ends[1], length, covered, skin_end)

@@ -26,7 +26,7 @@ from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.lighting import Light, measure_light
 from m2fp_cli.tryon.one_garment import find_garment_instances
 from m2fp_cli.tryon.one_tone import find_tone, keep_tone
-from m2fp_cli.tryon.recognized import why_left_alone
+from m2fp_cli.tryon.recognized import ANIMAL, is_animal, why_left_alone
 from m2fp_cli.tryon.records import ItemRecord, PersonRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
 from m2fp_cli.tryon.worn_top import TopLayer
@@ -272,6 +272,9 @@ class FittingRoom:
     def _dress(self, image: Picture, person: Person, outfit: Outfit) -> PersonRecord:
         """Paint an outfit on one person, what lies under other things first."""
         head = self._head_of(person)
+        if is_animal(self._photo, self._result, person, head.frame):
+            items = (ItemRecord(item.kind, item.name, ANIMAL) for item in outfit.items)
+            return PersonRecord(person.person_id, head.frame, tuple(items))
         light = self._light_on(person) if outfit.match_light else None
         records = self._dress_body(image, person, outfit, light)
         if head.figure is None or isinstance(head.frame, SkipReason):
@@ -287,7 +290,7 @@ class FittingRoom:
     ) -> list[ItemRecord]:
         """Paint what needs no face on one person."""
         on_body = outfit.on_body[::-1]
-        reason = why_left_alone(person, self._result.labels)
+        reason = why_left_alone(person, self._result.labels, self._head_of(person).frame)
         if reason:
             return [ItemRecord(item.kind, item.name, reason) for _, item in on_body]
         body = self._body(image, person, outfit, light)

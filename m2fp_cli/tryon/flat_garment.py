@@ -12,6 +12,7 @@ from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory
 from m2fp_cli.tryon.garment_outline import GarmentLandmarks, NotFlat, find_landmarks
 from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.product_ground import find_ground, largest_piece
 
 LONGEST_SIDE = 1024  # of the picture that is kept: more than a person has in most photos
 OUTLINE_SIDE = 440  # of the mask in which landmarks are looked for
@@ -19,9 +20,6 @@ OPAQUE = 128  # of 255: alpha of a garment's pixel
 
 # The ground of a picture without transparency.
 MIN_CLEAR = 0.02  # share of clear pixels from which a picture is cut out already
-WHITE = 232  # lowest level of a near-white border
-WHITE_SPREAD = 12  # between its channels
-GROUND_STEP = 10  # levels by which the ground may differ from the border's median
 AREA_RANGE = (0.1, 0.9)  # of the garment, share of the picture
 
 # The neckline in front of the inside of the back.
@@ -66,7 +64,9 @@ def flat_garment(picture: Accessory) -> FlatGarment:
     factor = min(1.0, OUTLINE_SIDE / max(solid.shape))
     size = round(solid.shape[1] * factor), round(solid.shape[0] * factor)
     small = cv2.resize(bgra[..., 3], size, interpolation=cv2.INTER_AREA) >= OPAQUE
-    landmarks = _scaled(find_landmarks(_largest(small)), solid.shape[1] / size[0])
+    if not small.any():
+        raise NotFlat("it is fully transparent")
+    landmarks = _scaled(find_landmarks(largest_piece(small)), solid.shape[1] / size[0])
     alpha = bgra[..., 3].astype(np.float32) / 255
     if not landmarks.open_neck:
         landmarks = replace(landmarks, collar=_find_neckline(bgra, landmarks))
@@ -87,14 +87,9 @@ def cut_ground(bgra: Picture) -> Picture:
     if (bgra[..., 3] <= VISIBLE_ALPHA).mean() > MIN_CLEAR:
         return bgra
     bgr = bgra[..., :3]
-    border = np.concatenate((bgr[0], bgr[-1], bgr[:, 0], bgr[:, -1])).astype(np.int16)
-    level = np.median(border, axis=0)
-    if level.min() < WHITE or level.max() - level.min() > WHITE_SPREAD:
+    ground = find_ground(np.ascontiguousarray(bgr))
+    if ground is None:
         raise NotFlat("it has no transparency, and its ground is not near white; cut it out")
-    alike = (np.abs(bgr.astype(np.int16) - level) <= GROUND_STEP).all(axis=2)
-    _, pieces = cv2.connectedComponents(alike.astype(np.uint8), connectivity=4)
-    outer = np.concatenate((pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]))
-    ground = alike & np.isin(pieces, np.unique(outer))
     share = 1 - float(ground.mean())
     if not AREA_RANGE[0] < share < AREA_RANGE[1]:
         raise NotFlat("the garment cannot be told from its ground; cut it out")
@@ -115,15 +110,6 @@ def _shrink(bgra: Picture) -> Picture:
     straight = small[..., :3] * (255 / np.maximum(small[..., 3:], 1))
     out = np.concatenate((straight, small[..., 3:]), axis=2)
     return np.asarray(np.clip(np.round(out), 0, 255), np.uint8)
-
-
-def _largest(mask: BoolArray) -> BoolArray:
-    """The largest piece of a mask."""
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        raise NotFlat("it is fully transparent")
-    out: BoolArray = pieces == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
-    return out
 
 
 def _scaled(found: GarmentLandmarks, factor: float) -> GarmentLandmarks:
@@ -192,14 +178,22 @@ def _inside_of_neck(shape: tuple[int, ...], landmarks: GarmentLandmarks) -> Bool
 
 
 def _extend_color(color: FloatArray, alpha: FloatArray) -> FloatArray:
-    """Give every pixel that is not solid the color of the nearest one that is."""
+    """Mirror the garment at its outline, as cloth that goes on.
+
+    The nearest pixel alone would smear one color over all that lies beyond a hem or a side.
+    """
     solid = alpha > 0.98
     solid = solid if solid.any() else alpha > 0.5
     _, nearest = cv2.distanceTransformWithLabels(
         (~solid).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL
     )
     # A label is the number of a solid pixel in the order of rows.
-    of_label = np.zeros((int(nearest.max()) + 1, 3), np.float32)
-    of_label[nearest[solid]] = color[solid]
-    out: FloatArray = of_label[nearest]
-    return out
+    of_label = np.zeros(int(nearest.max()) + 1, np.int32)
+    of_label[nearest[solid]] = np.flatnonzero(solid)
+    rows, columns = np.divmod(of_label[nearest], solid.shape[1])
+    y, x = np.mgrid[: solid.shape[0], : solid.shape[1]]
+    last = solid.shape[0] - 1, solid.shape[1] - 1
+    mirrored = np.clip(2 * rows - y, 0, last[0]), np.clip(2 * columns - x, 0, last[1])
+    inside = solid[mirrored]
+    out = np.where(inside[..., None], color[mirrored], color[rows, columns])
+    return np.asarray(out, np.float32)

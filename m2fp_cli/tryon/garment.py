@@ -212,7 +212,9 @@ def split_shading(
         smooth = masked_mean(log[..., None], mask, (PATTERN_SIGMA * radius,))[..., 0]
         shading = np.exp(PATTERN_SHADING * smooth)
         return np.clip(shading, *SHADE_RANGE), np.ones_like(shading), True
-    strength = (DETAIL if reference > DARK else DARK_DETAIL) * min(1.0, MOST_ROUGH / rough)
+    strength = (DETAIL if reference > DARK else DARK_DETAIL) * min(
+        1.0, MOST_ROUGH / max(rough, 1e-6)
+    )
     shading = np.clip(np.exp(coarse), *SHADE_RANGE)
     detail = np.clip(np.exp(strength * rest), *DETAIL_RANGE)
     return shading.astype(np.float32), detail.astype(np.float32), False

@@ -21,10 +21,15 @@ SAME_LENGTH = (0.72, 1.35)  # new over old: the old end is taken
 LONG_SLEEVE = 0.85  # length over the width of the shoulders, from which a new sleeve is long
 WRIST = 0.84  # share of an arm that an old sleeve covers which ends at the wrist
 LONG = 0.6  # ... which may end there, if no more than a hand is seen below it
+EQUAL = 1.4  # longer old sleeve over the shorter, up to which they are taken for equally long
+OLD_SHARE, NEW_SHARE = 0.5, 0.68  # of an arm that a long sleeve covers at least
+ASIDE = 0.3  # of a wrist from the middle, where a long sleeve goes on from a short one, U
+HIDDEN = 1.2  # by which the skin of an arm ends above the wrist where the hand is hidden, U
+UNLIKE = 0.55, 1.2  # old sleeves that cannot be of one top: ratio, and difference, U
 LONGEST_SLEEVE = 0.98  # share of an arm from shoulder to wrist
 # A hand is 189 mm long and a fist 105 (ANSUR II, men, hand length; DIN 33402).
 HAND, FIST = 3.0, 1.6  # U; no more than a hand below an old sleeve: it ends at the wrist
-MAX_FLARE = 1.45  # of a short old sleeve's end over the arm below it, where a longer one goes on
+MAX_FLARE = 1.4  # of a short old sleeve's end over the arm below it, where a longer one goes on
 WIDE_BELOW = 0.14  # where the arm is measured for that, share of its length
 
 # The hem.
@@ -62,7 +67,9 @@ class Fit:
     tucked: float
 
 
-def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: float) -> Fit:
+def fit_garment(
+    garment: FlatGarment, shape: BodyShape, collar_y: float, unit: float, sleeves: bool = True
+) -> Fit:
     """Pair the garment's landmarks with the body's.
 
     Args:
@@ -70,6 +77,7 @@ def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: f
         shape: the body.
         collar_y: row of the old neckline's lowest point; NaN where it is not seen.
         unit: U in pixels of the body's maps.
+        sleeves: whether they are seen; those below a coat are not.
 
     Raises:
         NotWearable: it would have to be stretched too much, or uncovers what is not known.
@@ -116,15 +124,15 @@ def fit_garment(garment: FlatGarment, shape: BodyShape, collar_y: float, unit: f
         raise NotWearable("the garment would be stretched too much")
     width = float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
     is_long = sum(one.length for one in marks.sleeves) / 2 >= LONG_SLEEVE * width
-    lengths = tuple(
-        _sleeve_length(long * marks.sleeves[i].length, is_long, shape.limbs[i], unit)
-        for i in (0, 1)
-    )
+    naturals = [long * one.length for one in marks.sleeves]
+    lengths = (naturals[0], naturals[1])
+    if sleeves:
+        lengths = _sleeve_lengths(naturals, is_long, shape, unit)
     return Fit(
         np.concatenate(body).astype(np.float32),
         np.concatenate(picture).astype(np.float32),
         collar,
-        (lengths[0], lengths[1]),
+        lengths,
         is_long,
         long,
         stretch,
@@ -174,7 +182,48 @@ def _hem_middle(garment: FlatGarment, seen: float) -> FloatArray:
     return np.asarray((left + right) / 2, np.float32)
 
 
-def _sleeve_length(natural: float, is_long: bool, limb: Limb, unit: float) -> float:
+def _sleeve_lengths(
+    naturals: list[float], is_long: bool, shape: BodyShape, unit: float
+) -> tuple[float, float]:
+    """Length of both sleeves on the arms, see ``_sleeve_length``.
+
+    Raises:
+        NotWearable: one would look much shorter than the other, or lie across the body.
+    """
+    limbs, ended = shape.limbs, _end_at_wrist(shape.limbs, unit)
+    shorter, longer = sorted(limb.covered for limb in limbs)
+    if shorter < UNLIKE[0] * longer and longer - shorter > UNLIKE[1] * unit:
+        raise NotWearable("the arms cannot be followed")
+    found = [_sleeve_length(naturals[i], is_long, limbs[i], unit, ended[i]) for i in (0, 1)]
+    for i, side in enumerate((-1, 1)) if is_long else ():
+        if found[i] < (OLD_SHARE if ended[i] else NEW_SHARE) * limbs[i].length:
+            raise NotWearable("the arms cannot be followed")
+        beside = side * (float(limbs[i].joints[2, 0]) - shape.shoulders.middle)
+        if not ended[i] and beside < ASIDE * unit:
+            raise NotWearable("the arms are crossed")
+    return found[0], found[1]
+
+
+def _end_at_wrist(limbs: tuple[Limb, Limb], unit: float) -> tuple[bool, bool]:
+    """Whether each old sleeve ends at the wrist.
+
+    Where an arm goes behind the back or into a pocket, a short sleeve looks like one that does; the
+    sleeves of a top are equally long, so that the other arm tells.
+    """
+    found = [
+        limb.covered >= WRIST * limb.length
+        or (limb.covered >= LONG * limb.length and limb.skin_end - limb.covered <= HAND * unit)
+        for limb in limbs
+    ]
+    shorter, longer = sorted((0, 1), key=lambda i: limbs[i].covered)
+    if found[longer] and not found[shorter]:
+        found[longer] = limbs[longer].covered > EQUAL * limbs[shorter].covered
+    if found[shorter] and not found[longer]:
+        found[shorter] = False
+    return found[0], found[1]
+
+
+def _sleeve_length(natural: float, is_long: bool, limb: Limb, unit: float, ended: bool) -> float:
     """Length of a sleeve on an arm.
 
     Args:
@@ -182,16 +231,18 @@ def _sleeve_length(natural: float, is_long: bool, limb: Limb, unit: float) -> fl
         is_long: whether it goes to the wrist.
         limb: the arm.
         unit: U in pixels of the body's maps.
+        ended: whether the old sleeve ends at the wrist.
 
     Raises:
         NotWearable: the new sleeve is much shorter than the old one.
     """
     old, whole = limb.covered, limb.length
     longest = LONGEST_SLEEVE * whole
-    if limb.skin_end > old:
+    # Skin that ends far from the wrist goes on behind the back, or in a pocket.
+    if limb.skin_end > max(old, whole - HIDDEN * unit):
         longest = max(min(longest, limb.skin_end - FIST * unit), old)
     if is_long:
-        if old >= WRIST * whole or (old >= LONG * whole and limb.skin_end - old <= HAND * unit):
+        if ended:
             return old
         _check_wide(limb)
         return longest

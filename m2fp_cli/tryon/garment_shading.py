@@ -12,6 +12,7 @@ from m2fp_cli.tryon.garment import MIN_AREA, split_shading
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import bounding_slices, erode, open_mask
+from m2fp_cli.tryon.two_cloths import level_cloths
 
 DETAIL = 0.75  # power of the old cloth's fine folds
 PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's color is a print
@@ -44,8 +45,9 @@ def shade_like(
     Returns:
         (h, w) float32 around 1, and whether the old cloth has a pattern.
     """
-    luminance = linear_luminance(light)
-    chroma = to_lab(bgr)[..., 1:]
+    lab = to_lab(bgr)
+    luminance = level_cloths(lab, linear_luminance(light), worn, unit)
+    chroma = lab[..., 1:]
     apart = np.linalg.norm(chroma - np.median(chroma[worn], axis=0), axis=2)
     reference = max(float(np.median(luminance[worn])), 1e-3)
     log = np.abs(np.log((luminance + 0.1 * reference) / (1.1 * reference)))

@@ -48,7 +48,7 @@ class Warp:
 
 def warp_garment(
     garment: FlatGarment, shape: BodyShape, fit: Fit, window_hw: tuple[int, int], stride: int,
-    unit: float,
+    unit: float, sleeves: bool = True,
 ) -> Warp:  # fmt: skip
     """Find where each pixel of a window lies in a garment's picture.
 
@@ -59,11 +59,12 @@ def warp_garment(
         window_hw: size of the window in pixels of the photo.
         stride: pixels of the photo per pixel of the maps.
         unit: U in pixels of the photo.
+        sleeves: whether they are seen; those below a coat are not.
     """
     x, y = _body_map(fit, window_hw, stride)
     along = np.full(window_hw, np.nan, np.float32)
     across = np.zeros(window_hw, np.float32)
-    for i in (0, 1):
+    for i in (0, 1) if sleeves else ():
         limb, length = shape.limbs[i], fit.sleeve_length[i] * stride
         joints = limb.joints * np.float32(stride)
         reach = 2.2 * unit

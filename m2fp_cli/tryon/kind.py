@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
@@ -98,6 +98,7 @@ class BodyKind(Kind):
             be, since only its mean color counts.
         needs_instances: whether wearing looks at the network's own instances.
         names: what ``load`` knows by name besides the pictures of this kind.
+        colors: of the names that are colors, ``#rrggbb``.
     """
 
     load: Callable[[str, PictureSort], Item]
@@ -106,3 +107,4 @@ class BodyKind(Kind):
     find_faults: Callable[[Accessory], list[str]] | None = None
     needs_instances: bool = False
     names: tuple[str, ...] = ()
+    colors: Mapping[str, str] = field(default_factory=dict)

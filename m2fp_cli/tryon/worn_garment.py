@@ -15,9 +15,9 @@ from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
 from m2fp_cli.tryon.body_shape import BodyShape, NotWearable
 from m2fp_cli.tryon.compositing import to_lab
-from m2fp_cli.tryon.figure import ARMS, Figure
+from m2fp_cli.tryon.figure import ARMS, BOTTOMS, LEGS, Figure
 from m2fp_cli.tryon.flat_garment import FlatGarment
-from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
+from m2fp_cli.tryon.garment_border import blend_border, widen
 from m2fp_cli.tryon.garment_fit import Fit, fit_garment
 from m2fp_cli.tryon.garment_shading import deepen, shade_like
 from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
@@ -34,6 +34,7 @@ MIN_SKIN = 0.12  # of the neck whose skin is seen, U^2
 NECK_MARGIN = 6  # around what is filled, pixels
 SHOULDER_SKIN = 1.5  # around a shoulder's corner, where the body of a garment covers an arm, U
 MIN_SEEN = 0.55  # of the body of the new garment that is not hidden
+MIN_SEEN_BELOW = 0.15  # ... below an open coat
 LOOSE_FROM, MAX_LOOSE = 0.4, 4.0  # old cloth so far from body and arms, U, and its area, U^2
 
 # Long sleeves.
@@ -48,7 +49,8 @@ class Dressed:
     """A person in a new garment.
 
     Attributes:
-        window_bgr: (h, w, 3) uint8, the photo in the person's window afterwards.
+        figure: the person in the window that was looked at.
+        window_bgr: (h, w, 3) uint8, the photo in this window afterwards.
         before_bgr: the same before.
         alpha: (h, w) float32 of the garment.
         touched: (h, w) bool, all that may have changed.
@@ -57,12 +59,14 @@ class Dressed:
         collar_xy: lowest point of the neckline, pixels of the photo.
         sleeves_px: length of each sleeve, pixels of the photo.
         seen: share of the garment's body that is not hidden.
+        below_coat: a coat is worn over it.
         uncovered: area of the neck that was filled, U^2.
         patterned: the old cloth has a pattern.
         lab: (3,) mean color of what is seen of the garment.
         target_lab: (3,) mean color of the same places in its picture.
     """
 
+    figure: Figure
     window_bgr: Picture
     before_bgr: Picture
     alpha: FloatArray
@@ -72,6 +76,7 @@ class Dressed:
     collar_xy: tuple[float, float]
     sleeves_px: tuple[float, float]
     seen: float
+    below_coat: bool
     uncovered: float
     patterned: bool
     lab: FloatArray
@@ -90,11 +95,16 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
     """
     old = find_worn_shape(body)
     unit, stride, shape = body.unit, old.stride, old.shape
-    fit = fit_garment(garment, shape, old.collar_y, unit / stride)
+    if old.below_coat and garment.is_jacket:
+        raise NotWearable("a coat is worn")
+    sleeves = not old.below_coat
+    fit = fit_garment(garment, shape, old.collar_y, unit / stride, sleeves)
     size = old.worn.shape[0], old.worn.shape[1]
-    warp = warp_garment(garment, shape, fit, size, stride, unit)
+    warp = warp_garment(garment, shape, fit, size, stride, unit, sleeves)
     window = body.photo_bgr[old.figure.window]
-    painting = _Painting(body, garment, old.figure, old.worn, shape, fit, warp, unit, stride)
+    painting = _Painting(
+        body, garment, old.figure, old.worn, shape, fit, warp, unit, stride, old.below_coat
+    )
     return painting.paint(window)
 
 
@@ -111,6 +121,7 @@ class _Painting:
     warp: Warp
     unit: float
     stride: int
+    below_coat: bool
 
     def paint(self, window: Picture) -> Dressed:
         """Paint on the photo in the person's window."""
@@ -118,7 +129,8 @@ class _Painting:
         before = window.copy()
         light = to_linear(window)
         background = (figure.label_map == 0) & ~figure.other_people
-        worn = extend_mask(light, self.worn, background, unit)
+        beside = background | figure.mask(*BOTTOMS, *LEGS)
+        worn = widen(light, self.worn, beside, unit)
         sampled = sample(self.garment, self.warp)
         opening = self._opening(sampled[..., 3])
         forced = worn & ~opening
@@ -134,13 +146,13 @@ class _Painting:
         color = np.asarray(color * deepen(shading, middle)[..., None], np.float32)
         # Old cloth that goes on as new cloth over skin has no edge any more.
         whole = forced | (free > 0.98)
-        target = mix_edge(light, np.clip(color, 0, 1).astype(np.float32), whole, unit)
+        color = np.asarray(np.clip(color, 0, 1), np.float32)
+        target, rim = blend_border(light, color, whole, background & (free == 0), unit)
         shadow = self._shadow(free)
         mixed = np.asarray(under * (1 - shadow[..., None]), np.float32)
-        over = np.clip(color, 0, 1) * free[..., None]
-        mixed = np.asarray(mixed * (1 - free[..., None]) + over, np.float32)
-        mixed[forced] = target[forced]
-        touched: BoolArray = forced | filled | (free > 0) | (shadow > 0)
+        mixed = np.asarray(mixed * (1 - free[..., None]) + color * free[..., None], np.float32)
+        mixed[forced | rim] = target[forced | rim]
+        touched: BoolArray = forced | rim | filled | (free > 0) | (shadow > 0)
         cv2.copyTo(to_srgb(mixed), touched.astype(np.uint8), window)
         alpha = np.where(forced, 1, free).astype(np.float32)
         solid = alpha > 0.5
@@ -154,8 +166,8 @@ class _Painting:
         collar = tuple(float(o + stride * v) for o, v in zip(first, self.fit.collar, strict=True))
         sleeves = tuple(stride * length for length in self.fit.sleeve_length)
         return Dressed(
-            window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
-            (sleeves[0], sleeves[1]), seen, uncovered, patterned, lab, target_lab,
+            figure, window, before, alpha, touched, self.warp, self.fit, (collar[0], collar[1]),
+            (sleeves[0], sleeves[1]), seen, self.below_coat, uncovered, patterned, lab, target_lab,
         )  # fmt: skip
 
     def _opening(self, alpha: FloatArray) -> BoolArray:
@@ -180,8 +192,10 @@ class _Painting:
         cv2.fillPoly(region, [np.round(outline * self.stride).astype(np.int32)], (1,))
         inside = region.astype(np.bool_)
         seen = float(np.count_nonzero(forced & inside) / max(np.count_nonzero(inside), 1))
-        if seen < MIN_SEEN:
+        if seen < (MIN_SEEN_BELOW if self.below_coat else MIN_SEEN):
             raise NotWearable("too much of the top is hidden")
+        if self.below_coat:
+            return seen
         loose = forced & ~dilate(inside, LOOSE_FROM * self.unit) & ~self.warp.sleeve
         if self.figure.area(loose, self.unit) > MAX_LOOSE:
             raise NotWearable("the sleeves that are worn are too wide")
@@ -193,7 +207,7 @@ class _Painting:
         Raises:
             NotWearable: a sleeve does not lie on its arm.
         """
-        for label in ARMS if self.fit.is_long else ():
+        for label in ARMS if self.fit.is_long and not self.below_coat else ():
             bare = self.figure.mask(label) & ~covered
             if self.figure.area(bare, self.unit) > MAX_BARE:
                 raise NotWearable("the arms cannot be followed")
@@ -224,6 +238,8 @@ class _Painting:
         arms, skin = figure.mask(*ARMS), figure.mask("Torso-skin")
         out = np.where(skin & ~opening, alpha, 0)
         # A bare shoulder is wider than the garment's: all of it goes below the sleeve.
+        if self.below_coat:
+            return np.where(forced, 0, out).astype(np.float32)
         out = np.where(arms & self._near_shoulders() & ~opening, 1, out)
         length = np.mean(self.fit.sleeve_length) * self.stride
         end = np.clip((1 - warp.along) * length + 0.5, 0, 1)

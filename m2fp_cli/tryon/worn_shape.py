@@ -15,7 +15,7 @@ from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.morphology import close_mask
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.wearer import Body
-from m2fp_cli.tryon.worn_top import COATS, find_top
+from m2fp_cli.tryon.worn_top import COATS, TopLayer, find_top
 
 ANALYSIS_UNIT = 22.0  # pixels per U at which a body is measured
 MIN_UNIT = 7.0  # pixels; a garment on smaller people is a blur
@@ -25,6 +25,7 @@ CLOSE_RADIUS, SMOOTH_SIGMA = 0.14, 0.07
 
 UPPER = (*TOPS, *HANDS, *HEAD, "Torso-skin", "Scarf")  # labels of what a top touches
 BELOW = 1.0  # them, where the window ends, U
+MAX_COAT = 1.0  # area of a coat that may be a mistake, U^2
 COLLAR_HALF = 0.35  # from the middle, where the old neckline is looked for, U
 
 
@@ -38,6 +39,7 @@ class WornShape:
         stride: pixels of the photo per pixel of the maps that the body is measured on.
         shape: of the body, in pixels of those maps.
         collar_y: row of the neckline's lowest point in them; NaN where it is not seen.
+        below_coat: a coat is worn over the top, so that no sleeve of it is seen.
     """
 
     figure: Figure
@@ -45,6 +47,7 @@ class WornShape:
     stride: int
     shape: BodyShape
     collar_y: float
+    below_coat: bool
 
 
 def find_worn_shape(body: Body) -> WornShape:
@@ -68,8 +71,11 @@ def find_worn_shape(body: Body) -> WornShape:
     thin, (height, width) = slice(stride // 2, None, stride), coarse.label_map.shape
     coarse = replace(coarse, label_map=figure.label_map[thin, thin][:height, :width])
     small = worn[thin, thin][:height, :width]
-    shape = measure_body(coarse, small, frame, unit / stride)
-    return WornShape(figure, worn, stride, shape, _old_collar(small, shape, unit / stride))
+    coat = coarse.mask(*COATS)
+    below = bool(coarse.area(coat, unit) > MAX_COAT)
+    shape = measure_body(coarse, small, frame, unit / stride, coat if below else None)
+    collar_y = _old_collar(small, shape, unit / stride)
+    return WornShape(figure, worn, stride, shape, collar_y, below)
 
 
 def _upper_window(body: Body) -> Box:
@@ -90,13 +96,16 @@ def _worn_top(body: Body, figure: Figure, window: Picture) -> tuple[BoolArray, F
     label = find_top(figure, body.frame, body.unit, body.layer)
     if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
         raise NotWearable("no top is visible")
-    if label in COATS or figure.area(figure.mask(*COATS), body.unit) > 1.0:
+    coat = figure.area(figure.mask(*COATS), body.unit) > MAX_COAT
+    if label in COATS or (coat and body.layer == TopLayer.OUTER):
         raise NotWearable("a coat is worn")
     if label != "UpperClothes":
         raise NotWearable("a dress is worn")
     masks = {name: figure.mask(name) for name in TOPS}
     instances = {name: mask[figure.window] for name, mask in body.garment_instances.items()}
-    found = join_mislabeled(window, masks, instances, label, body.unit)
+    found = masks[label]
+    if not coat:
+        found = join_mislabeled(window, masks, instances, label, body.unit)
     cuffs = find_cuffs(window, figure, found, body.unit)
     if cuffs.any():
         top_id = figure.label_set.names.index(label)

@@ -128,6 +128,10 @@ def face_of(service, path):
 def put_on(page, kind, name):
     page.click(f"[data-kind={kind}] [data-item='{name}']")
     page.wait_for_selector(f"[data-kind={kind}] [data-item='{name}'][aria-pressed=true]")
+    wait_for_picture(page)
+
+
+def wait_for_picture(page):
     page.wait_for_selector("#mode option[value=tryon]:not([disabled])", state="attached")
     page.wait_for_timeout(400)  # the request begins a moment after the last click
     page.wait_for_selector("#busy", state="hidden")
@@ -195,6 +199,41 @@ def test_who_cannot_wear_a_thing_is_told(page, photos):
     page.click("#tab-saving")
     line = page.inner_text("#curl")
     assert line.startswith("curl -F image=@family.png -F hat=cap -F glasses=round -F 'top=#1f3a5f'")
+
+
+def pick(page, kind, color):
+    """Choose a colour as the browser's own dialog tells it to the page."""
+    page.locator(f"[data-kind={kind}] input[type=color]").evaluate(
+        "(input, color) => { input.value = color; input.dispatchEvent(new Event('change')); }",
+        color,
+    )
+    page.wait_for_selector(f"[data-kind={kind}] [data-item='{color}'][aria-pressed=true]")
+
+
+def test_a_picked_color_is_seen_kept_and_taken_off(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    for kind in ("hair", "top", "bottom", "shoes"):
+        pick(page, kind, "#123456")
+        pick(page, kind, "#123456")  # the same again does not take it off
+        assert page.evaluate("document.activeElement.dataset.item") == "#123456"
+        assert page.locator(f"[data-kind={kind}] input[type=color]").input_value() == "#123456"
+    page.click("[data-kind=shoes] [data-item='#123456']")
+    wait_for_picture(page)
+    page.click("#tab-saving")
+    line = page.inner_text("#curl")
+    assert "-F 'hair=#123456' -F 'top=#123456' -F 'bottom=#123456' http" in line
+
+
+def test_hair_has_its_own_colors_and_trousers_the_fabrics(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    put_on(page, "hair", "copper")
+    put_on(page, "bottom", "tartan")
+    assert page.locator("[data-kind=hair] [data-item='#7a1f3d']").count() == 0
+    assert page.locator("[data-kind=bottom] [data-item=tshirt]").count() == 0
+    page.click("#tab-saving")
+    assert "-F hair=copper -F bottom=tartan" in page.inner_text("#curl")
 
 
 def test_downloads(page, photos):

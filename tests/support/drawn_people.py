@@ -15,7 +15,7 @@ from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
-from m2fp_cli.tryon.fitting import TryOn, try_on
+from m2fp_cli.tryon.fitting import Outfit, TryOn, try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import Item
 from m2fp_cli.tryon.kinds import kind_of
@@ -124,7 +124,7 @@ def make_wearer(drawn: DrawnPerson, **head: Any) -> Wearer:
     return Wearer(photo, drawn.result, person, figure, replace(frame, **head), None, shadow=False)
 
 
-def wear(drawn: DrawnPerson, outfit: Mapping[str, str | Item]) -> TryOn:
+def wear(drawn: DrawnPerson, outfit: Outfit | Mapping[str, str | Item]) -> TryOn:
     return try_on(drawn.photo_bgr, drawn.result, outfit)
 
 

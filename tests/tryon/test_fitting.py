@@ -10,6 +10,7 @@ import pytest
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon import cloth_checks
 from m2fp_cli.tryon.catalog import list_accessories, load_accessory
 from m2fp_cli.tryon.fitting import Outfit, load_outfit, try_on
 from m2fp_cli.tryon.head import HeadFrame
@@ -121,3 +122,13 @@ def test_a_head_that_fills_the_photo_wears_things_like_a_small_one(name):
     assert {c.name for c in large.items[0].checks} >= {c.name for c in small.items[0].checks}
     below = round(drawn.eyes_xy[1] + 5 * drawn.unit) * 4
     assert np.array_equal(done.image_bgr[below:], larger.photo_bgr[below:])
+
+
+def test_a_check_that_fails_is_told_and_takes_nothing_off(monkeypatch):
+    monkeypatch.setitem(cloth_checks.LIMITS, "color_miss_de", (98.0, 99.0))
+    drawn = draw_person()
+    done = wear(drawn, {"top": "#a01830"})
+    record = record_of(done).as_json()
+    assert (record["placed"], record["passed"]) == (True, False)
+    assert [check["name"] for check in record["checks"] if not check["ok"]] == ["color_miss_de"]
+    assert changed(drawn, done).any()

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from m2fp_cli.tryon.body_shape import Limb
+from m2fp_cli.tryon.fitting import load_outfit
 from m2fp_cli.tryon.flat_garment import flat_garment
-from m2fp_cli.tryon.garment_fit import _sleeve_length
+from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
 from m2fp_cli.tryon.garment_outline import STEPS
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import top_of
@@ -113,6 +114,55 @@ def test_a_jacket_shows_what_is_below_it():
     assert (done.image_bgr[collar] == person.photo_bgr[collar]).all()
 
 
+def test_a_garment_below_an_open_coat():
+    person = draw_standing(sleeve=7.4)
+    labels = person.labels
+    front = np.zeros(labels.shape, np.bool_)
+    front[person.box(-0.9, 0, 0.9, 14)] = True
+    labels[(labels == TOP) & ~front] = COAT
+    person = person.with_labels(labels)
+    garment = flat_garment(garment_picture())
+    outer = wear(person, load_outfit({"top": garment}))
+    assert record_of(outer).reason == "a coat is worn"
+    done = wear(person, load_outfit({"top": garment}, layer="inner"))
+    assert not failed_checks(record_of(done))
+    assert set(np.unique(labels[changed(person, done)]).tolist()) <= {TOP, NECK}
+    assert changed(person, done)[labels == TOP].mean() > 0.98
+    for x, channel in ((-0.5, 0), (0.5, 2)):
+        assert done.image_bgr[person.pixel(x, 6)].argmax() == channel
+
+
+def test_an_arm_behind_the_back_has_a_sleeve_as_long_as_the_other():
+    person = draw_standing(sleeve=2.4)
+    labels = person.labels
+    labels[person.box(-6, 7.0, -2.3, 14)] = 0  # the forearm is not seen
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    bare = (labels == RIGHT_ARM) & ~changed(person, done)
+    assert record_of(done).reason or not bare.any()
+
+
+def test_sleeves_that_cannot_be_of_one_top_are_left_alone():
+    person = draw_standing(sleeve=2.4)
+    labels = person.labels
+    labels[(labels == TOP) & (np.arange(labels.shape[1]) < person.pixel(-2.5, 0)[1])] = RIGHT_ARM
+    labels[person.box(2.5, 0, 7, 9.5)] = np.where(
+        labels[person.box(2.5, 0, 7, 9.5)] == LEFT_ARM, TOP, labels[person.box(2.5, 0, 7, 9.5)]
+    )
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    assert record_of(done).reason == "the arms cannot be followed"
+    assert not changed(person, done).any()
+
+
+def test_a_garment_goes_on_beyond_its_hem():
+    person = draw_standing(hem=10.2)
+    done = put_on(person)
+    assert record_of(done).placed
+    for x, channel in ((-1.2, 0), (1.2, 2)):
+        assert done.image_bgr[person.pixel(x, 9.9)].argmax() == channel
+
+
 def test_a_picture_is_told_from_a_fabric():
     picture = garment_picture()
     assert hasattr(top_of(picture), "landmarks")
@@ -145,4 +195,5 @@ def test_a_long_sleeve_ends_at_the_wrist(skin_end, length):
     half = np.full(STEPS, 0.6, np.float32)
     joints = np.array([(0, 0), (0, 5), (0, 10)], np.float32)
     limb = Limb(joints, half, half, 10.0, 7.2, skin_end)
-    assert _sleeve_length(9.0, True, limb, 1.0) == pytest.approx(length)
+    ended = _end_at_wrist((limb, limb), 1.0)[0]
+    assert _sleeve_length(9.0, True, limb, 1.0, ended) == pytest.approx(length)

@@ -11,11 +11,13 @@ const COLORS = ["#7a1f3d", "#c8553d", "#e0a526", "#2f6b4f", "#1f3a5f", "#5b4b8a"
 let kinds = [];
 let coloredKinds = []; // those that may be a color
 let accessories = [];
+let names = []; // what a kind takes besides its accessories: { kind, name, color or null }
 let wearer = EVERYONE;
 const ownPictures = new Map(); // kind -> [{ file, address }]
+const ownColors = new Map(); // kind -> ["#rrggbb"]
 
 export const setAccessories = (document) => {
-  ({ kinds, colored_kinds: coloredKinds, accessories } = document);
+  ({ kinds, colored_kinds: coloredKinds, accessories, names } = document);
   listWardrobe();
 };
 const peopleOf = (photo) => photo.block.people.map(({ id }) => id).filter((id) => id);
@@ -103,9 +105,9 @@ const refit = (photo) => {
   $("fitting-notes").replaceChildren();
   showComposite(false);
 };
-const wear = (photo, kind, item) => {
+const wear = (photo, kind, item, canTakeOff = true) => {
   photo.wearing ??= new Map();
-  const again = isSame(wornOf(photo, kind), item);
+  const again = canTakeOff && isSame(wornOf(photo, kind), item);
   for (const id of meant(photo)) {
     const outfit = { ...photo.wearing.get(id) };
     if (again || !item) delete outfit[kind]; else outfit[kind] = item;
@@ -124,6 +126,8 @@ const listNotes = (photo) => {
   $("fitting-notes").replaceChildren(...lines.map((line) => make("li", {}, line)));
 };
 
+const buttonOf = (kind, item) =>
+  $("wardrobe").querySelector(`[data-kind="${kind}"] [data-item="${CSS.escape(item)}"]`);
 const itemButton = (photo, kind, item, title, content, className = "") => {
   const button = make("button", { type: "button", className: `item ${className}`, title }, ...content);
   button.ariaLabel = title;
@@ -131,7 +135,7 @@ const itemButton = (photo, kind, item, title, content, className = "") => {
   button.dataset.item = typeof item === "string" ? item : item?.name ?? "";
   button.addEventListener("click", () => {
     wear(photo, kind, item);
-    $("wardrobe").querySelector(`[data-kind="${kind}"] [data-item="${CSS.escape(button.dataset.item)}"]`)?.focus();
+    buttonOf(kind, button.dataset.item)?.focus();
   });
   return button;
 };
@@ -142,30 +146,46 @@ const ownButton = (photo, kind) => {
     if (!file) return;
     const list = ownPictures.get(kind) ?? [];
     ownPictures.set(kind, [...list, { file, address: URL.createObjectURL(file) }]);
-    wear(photo, kind, file);
+    wear(photo, kind, file, false);
   });
   const label = make("label", { className: "item own", title: text("own") }, "+", input);
   label.dataset.own = kind;
   return label;
 };
+const namesOf = (kind) => names.filter((one) => one.kind === kind);
+/** The colours of cloth and leather; what has colours of its own by name, such as hair, shows those. */
+const swatchesOf = (kind) => (namesOf(kind).some(({ color }) => color) ? [] : COLORS);
 const colorButton = (photo, kind) => {
-  const input = make("input", { type: "color", value: "#7a1f3d", title: text("anyColor") });
+  const worn = wornOf(photo, kind);
+  const value = /^#[0-9a-f]{6}$/.test(worn) ? worn : ownColors.get(kind)?.at(-1) ?? "#7a1f3d";
+  const input = make("input", { type: "color", value, title: text("anyColor") });
   input.ariaLabel = text("anyColor");
-  input.addEventListener("change", () => wear(photo, kind, input.value));
+  input.addEventListener("change", () => {
+    const list = ownColors.get(kind) ?? [];
+    if (!swatchesOf(kind).concat(list).includes(input.value)) ownColors.set(kind, [...list, input.value]);
+    wear(photo, kind, input.value, false);
+    buttonOf(kind, input.value)?.focus();
+  });
   return make("span", { className: "item own color", title: text("anyColor") }, "#", input);
 };
-const plainColor = (photo, kind, color) => {
-  const button = itemButton(photo, kind, color, color, [], "color");
+const plainColor = (photo, kind, color, item = color) => {
+  const button = itemButton(photo, kind, item, item, [], "color");
   button.style.background = color;
   return button;
 };
 const rowOf = (photo, kind) => {
-  const shipped = accessories.filter((one) => one.kind === kind).map((one) => itemButton(
+  const named = namesOf(kind);
+  const isTaken = (one) => one.kind === kind || named.some(({ name, color }) => !color && name === one.name);
+  const shipped = accessories.filter(isTaken).map((one) => itemButton(
     photo, kind, one.name, one.name.replaceAll("_", " "),
-    [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], kind === "top" ? "fabric" : ""));
+    [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], one.is_fabric ? "fabric" : ""));
   const own = (ownPictures.get(kind) ?? []).map(({ file, address }) =>
     itemButton(photo, kind, file, file.name, [make("img", { src: address, alt: "" })]));
-  const colors = coloredKinds.includes(kind) ? [...COLORS.map((color) => plainColor(photo, kind, color)), colorButton(photo, kind)] : [];
+  const colors = coloredKinds.includes(kind) ? [
+    ...named.filter(({ color }) => color).map(({ name, color }) => plainColor(photo, kind, color, name)),
+    ...swatchesOf(kind).concat(ownColors.get(kind) ?? []).map((color) => plainColor(photo, kind, color)),
+    colorButton(photo, kind),
+  ] : [];
   const row = make("div", { className: "items" }, ...shipped, ...own, ...colors, ownButton(photo, kind));
   row.dataset.kind = kind;
   return make("section", {}, make("h2", {}, text(kind) ?? kind), row);

@@ -26,6 +26,7 @@ from m2fp_cli.tryon.garment import (
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord
+from m2fp_cli.tryon.stray import near_person
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_top import find_top
 
@@ -87,13 +88,14 @@ def wear_bottom(body: Body, cloth: Cloth) -> ItemRecord:
     """
     figure = build_figure(body.result, body.person, person_window(body.person))
     label, part = _find_bottom(body, figure)
+    part, notes = near_person(body, figure, part)
     if np.count_nonzero(part) < MIN_AREA:
         whole = max(np.count_nonzero(figure.mask(name)) for name in WHOLE) >= MIN_AREA
         reason = "a dress is worn" if whole else "no trousers or skirt are visible"
         return ItemRecord("bottom", cloth.name, reason)
     done = recolor(body.photo_bgr, figure, part, lit_cloth(cloth, body.light), body.unit)
     checks = tuple(check_cloth(done))
-    return ItemRecord("bottom", cloth.name, "", {"garment": label}, checks, notes_of(done))
+    return ItemRecord("bottom", cloth.name, "", {"garment": label}, checks, notes + notes_of(done))
 
 
 def _find_bottom(body: Body, figure: Figure) -> tuple[str, BoolArray]:

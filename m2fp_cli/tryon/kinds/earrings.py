@@ -39,7 +39,9 @@ HOOK_ROWS = (0.5, 0.85)  # below the eyes, U
 USUAL_HOOK_ROW = 0.65  # where the edge does not tell, U
 MIN_PIXELS = 5  # of the face in those rows
 
-# When one is left out.
+# When one is left out. Of 53 earrings on heads of less confidence in 505 COCO photos 22 hang where
+# no ear is marked, and 19 of the others more than 0.4 U from the lobe; of 307 on the others 93, 62.
+MIN_CONFIDENCE = 0.3  # of the head frame
 MAX_YAW = 20.0  # degrees away from the ear's side
 HIDDEN_DISC = 0.17  # radius around the hook that is looked at, U
 MAX_HIDDEN = 0.45  # share of that disc under hair, hat, scarf or somebody else
@@ -91,6 +93,8 @@ def wear_earrings(wearer: Wearer, earring: Accessory) -> ItemRecord:
         what was done and how well it went, or why both were left out.
     """
     frame, figure = wearer.frame, wearer.figure
+    if frame.confidence < MIN_CONFIDENCE:
+        return ItemRecord("earrings", earring.name, "the ears cannot be found")
     found = {side: place_earring(frame, figure, earring, side) for side in (-1, 1)}
     places = [place for place in found.values() if not isinstance(place, str)]
     reasons = {side: text for side, text in found.items() if isinstance(text, str)}

@@ -44,8 +44,9 @@ LENS_GAP = (0.84, 1.24)  # between lens centres, U: each stays within 0.12 U of 
 MAX_YAW = 45.0  # degrees that are believed
 FAR_HALF = 0.3  # how much more the far half is shortened, times the sine of the yaw
 
-# When they are left out.
-MIN_CONFIDENCE = 0.2  # of the head frame
+# When they are left out. Of 16 heads with 0.2 to 0.3 in 505 COCO photos the eyes of 12 are off by
+# more than 0.35 U; 2 of 248 people with glasses on street photos have as little.
+MIN_CONFIDENCE = 0.3  # of the head frame
 WORN_REACH = (1.5, 1.0)  # along and below the eyes, within which glasses are this person's, U
 MIN_WORN = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
 MAX_UNCOVERED = 0.12  # share of worn glasses that new ones may leave uncovered

@@ -143,4 +143,5 @@ KIND = BodyKind(
     from_picture=mean_color,
     wear=wear_hair,
     names=tuple(COLORS),
+    colors=COLORS,
 )

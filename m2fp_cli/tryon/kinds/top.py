@@ -25,8 +25,9 @@ from m2fp_cli.tryon.garment_outline import NotFlat
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
+from m2fp_cli.tryon.stray import near_person
 from m2fp_cli.tryon.wearer import Body
-from m2fp_cli.tryon.worn_garment import dress
+from m2fp_cli.tryon.worn_garment import MIN_SEEN_BELOW, dress
 from m2fp_cli.tryon.worn_top import find_top
 
 GARMENT_LIMITS = {
@@ -115,7 +116,9 @@ def wear_garment(body: Body, garment: FlatGarment) -> ItemRecord:
         notes = ("the old cloth is patterned, its detail was left out",)
     if done.uncovered > 0:
         notes += (f"{done.uncovered:.2f} U^2 of the neck were filled with skin",)
-    checks = tuple(check_limits(measured, GARMENT_LIMITS))
+    # A coat in front hides most of it by right.
+    below = {"body_seen": (MIN_SEEN_BELOW, 1.0)} if done.below_coat else {}
+    checks = tuple(check_limits(measured, {**GARMENT_LIMITS, **below}))
     return ItemRecord("top", garment.name, "", numbers, checks, notes)
 
 
@@ -131,9 +134,10 @@ def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
         masks = {name: figure.mask(name) for name in TOPS}
         window = body.photo_bgr[figure.window]
         joined = join_mislabeled(window, masks, instances, label, body.unit)
+    joined, stray = near_person(body, figure, joined)
     lit = lit_cloth(cloth, body.light)
     done = recolor(body.photo_bgr, figure, joined, lit, body.unit)
-    notes = notes_of(done)
+    notes = stray + notes_of(done)
     others = int(np.count_nonzero(joined & ~labelled))
     if others:
         notes += (f"{others} pixels labelled as another top are the same garment",)

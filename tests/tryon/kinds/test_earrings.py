@@ -114,3 +114,11 @@ def test_the_hook_of_a_picture_is_at_its_upper_end():
     seen = np.zeros((100, 40), np.bool_)
     seen[:3, 26:30] = seen[3:, 5:35] = True
     assert guess_hook(seen) == {"hook": (28.0, 0.0)}
+
+
+@pytest.mark.parametrize(("confidence", "reason"), [
+    (0.29, "the ears cannot be found"), (0.31, "")
+])  # fmt: skip
+def test_earrings_need_a_face_that_is_seen(confidence, reason):
+    wearer = make_wearer(draw_person(), confidence=confidence)
+    assert wear_earrings(wearer, two_colored()).reason == reason
