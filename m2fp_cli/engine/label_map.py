@@ -91,11 +91,15 @@ def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
     Returns:
         (H, W) uint8 label ids, and the highest sum (H, W) float32, averaged over views.
     """
-    if config.sem_seg_postprocess_before_inference or len(views) > 1:
+    if config.sem_seg_postprocess_before_inference:
         return _classify_bands(views, config)
-    sums, geometry = _input_sums(views[0], config)
-    labels, highest = geometry.argmax(sums)
-    return labels, torch.from_numpy(highest)
+    sums = _input_sums(views[0], config)
+    for view in views[1:]:
+        sums += _input_sums(view, config)
+    labels, highest = MaskGeometry.build(views[0].geometry, views[0].geometry.padded_hw).argmax(
+        sums
+    )
+    return labels, torch.from_numpy(highest / len(views))
 
 
 def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:
@@ -119,20 +123,17 @@ def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
 
 def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
     """A function that gives the class sums (K, h, w) of one view inside a box of the photo."""
-    if config.sem_seg_postprocess_before_inference:
-        weights = view.class_probabilities[:, : config.num_parsing].T
+    weights = view.class_probabilities[:, : config.num_parsing].T
 
-        def from_masks(box: Box) -> Tensor:
-            masks = view.mask_geometry.resample(view.mask_logits, box).sigmoid_()
-            return (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
+    def from_masks(box: Box) -> Tensor:
+        masks = view.mask_geometry.resample(view.mask_logits, box).sigmoid_()
+        return (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
 
-        return from_masks
-    sums, geometry = _input_sums(view, config)
-    return lambda box: geometry.resample(sums, box)
+    return from_masks
 
 
-def _input_sums(view: View, config: ModelConfig) -> tuple[Tensor, MaskGeometry]:
-    """Class sums (K, H, W) at the network's input size, and how they map to the photo."""
+def _input_sums(view: View, config: ModelConfig) -> Tensor:
+    """Class sums (K, H, W) at the network's input size, with the photo as it is, not mirrored."""
     size_hw, masks = view.geometry.padded_hw, view.mask_logits
     if masks.shape[1:] == size_hw:
         masks = masks.sigmoid()  # not in place: the instances still need the logits
@@ -141,7 +142,10 @@ def _input_sums(view: View, config: ModelConfig) -> tuple[Tensor, MaskGeometry]:
         masks = up[0].sigmoid_()
     weights = view.class_probabilities[:, : config.num_parsing].T
     sums = (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
-    return sums, MaskGeometry.build(view.geometry, size_hw, mirrored=view.mirrored)
+    if view.mirrored:  # within the photo's box, as ``mirror_input`` did
+        x0, _, x1, _ = view.geometry.content_xyxy
+        sums[:, :, x0:x1] = sums[:, :, x0:x1].flip(2)
+    return sums
 
 
 def label_instances(labels: LabelMap, highest: Tensor) -> list[Instance]:
