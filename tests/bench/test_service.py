@@ -13,6 +13,8 @@ from m2fp_cli.bench.processes import children_of
 from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import photo_file, running_service
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module", autouse=True)
 def plain_fork_server():

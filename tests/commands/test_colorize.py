@@ -59,6 +59,7 @@ def test_pictures_may_go_elsewhere(tmp_path):
     assert not (output / "colors").exists()
 
 
+@pytest.mark.slow
 def test_moved_photos_fail_until_their_folder_is_named(tmp_path):
     photos, output = make_tree(tmp_path)
     photos.rename(tmp_path / "moved")

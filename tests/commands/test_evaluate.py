@@ -24,6 +24,8 @@ from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.records.labels import CIHP, LabelSet
 from tests.support.parsed_tree import FACE, HAIR, make_tree, two_people
 
+pytestmark = pytest.mark.slow
+
 KEYS = ("a", "b", "c", "d")
 
 

@@ -84,6 +84,7 @@ def test_json_is_all_there_is_on_stdout_and_quiet_says_nothing(tmp_path, m2fp):
     assert (again.code, again.out, again.err) == (0, "", "")
 
 
+@pytest.mark.slow
 def test_names_that_clash_are_both_kept_and_it_is_said(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg", 60, 80)
     write_photo(tmp_path / "p" / "a.png", 90, 50)
@@ -105,6 +106,7 @@ def test_maps_are_in_the_upright_frame(tmp_path, m2fp):
     assert document["image"] == {"height": 48, "width": 80, "orientation": 6}
 
 
+@pytest.mark.slow
 def test_other_kinds_replace_the_files_of_the_old_ones(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg")
     m2fp("parse", tmp_path / "p", "-o", tmp_path / "out")
@@ -146,6 +148,7 @@ def test_a_broken_photo_fails_alone_with_its_path_and_exit_code_3(tmp_path, m2fp
     assert (found["done"], found["failed"], found["left"]) == (1, 1, 0)
 
 
+@pytest.mark.slow
 def test_a_higher_limit_gives_a_refused_photo_another_chance(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg")
     arguments = ("parse", tmp_path / "p", "-o", tmp_path / "out")
@@ -173,6 +176,7 @@ def test_a_folder_full_of_traps(tmp_path, m2fp):
             assert os.path.lexists(photos / "out" / name)
 
 
+@pytest.mark.slow
 def test_results_are_never_taken_for_photos(tmp_path, m2fp):
     write_photo(tmp_path / "a.jpg")
     for _ in range(2):
@@ -212,6 +216,7 @@ def test_wrong_options_exit_2_before_anything_is_written(tmp_path, m2fp, argumen
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_tiles_are_noted_and_another_setting_parses_again(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg")
     for tiles in ("off", "2"):
@@ -265,6 +270,7 @@ def test_weights_damaged_behind_a_whole_header_exit_1(tmp_path, m2fp, tiny_model
     assert "model.safetensors" in answer.err
 
 
+@pytest.mark.slow
 def test_an_edited_configuration_is_another_setting(tmp_path, m2fp, tiny_model):
     write_photo(tmp_path / "p" / "a.jpg")
     folder = shutil.copytree(tiny_model, tmp_path / "model")

@@ -101,6 +101,7 @@ def test_no_earlier_parse_is_said_without_a_word_of_paint(tmp_path, monkeypatch)
     assert "paint" not in str(outcome.exception)
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_composite(parsed):
     photo, out = parsed
     asked = ["tryon", str(out), "--hat", "cap", "--report", "--photos", str(photo.parent), "-q"]
@@ -140,6 +141,7 @@ def test_what_does_not_go_together_is_said_before_anything_is_done(
     assert not (out / ".m2fp").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_hats_becomes_variants_and_a_sheet(parsed, monkeypatch):
     photo, out = parsed
     monkeypatch.chdir(photo.parent)

@@ -147,6 +147,7 @@ def test_another_attention_mask_would_show(monkeypatch):
         assert_same(found, wanted)
 
 
+@pytest.mark.slow
 def test_the_starter_gives_the_reference_result():
     photo = photo_of_size(400, 400)
     ours, reference = HumanParser("starter"), ReferenceParser("starter")

@@ -22,6 +22,8 @@ from m2fp_cli.tryon.head import fit_head
 from m2fp_cli.tryon.look import Look, Wish
 from tests.support.parsed_person import parse_drawn
 
+pytestmark = pytest.mark.slow
+
 ITEMS = Look({"glasses": Wish(("round", "wide"), is_list=True), "hair": Wish(("#a04020",))})
 NAMES = ["glasses-round.png", "glasses-wide.png", "variants.json"]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.support.extended_package import add_line, run_extended
 
 LINE = '    OutputFolder("sizes", "parse", (".txt",), "sizes"),'
@@ -13,6 +15,8 @@ def encode(photo, key):
 """
 CODE = """
 import json
+
+import pytest
 from typer.testing import CliRunner
 from m2fp_cli.cli import app
 from m2fp_cli.layout import FOLDER_NAMES, RESULT_SUFFIXES
@@ -32,6 +36,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_new_folder_of_results_needs_a_file_and_a_line(tmp_path):
     files = {
         "layout.py": add_line("layout.py", "OUTPUT_FOLDERS = (", LINE),

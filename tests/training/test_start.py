@@ -16,6 +16,8 @@ from m2fp_cli.training.run import begin_at, build_run, save_run
 from m2fp_cli.training.start import Start, grow_encoder, grow_queries, read_start
 from tests.support.tiny_model import write_tiny_model
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 PHASE = Phase(2, (64, 64), 1)
 

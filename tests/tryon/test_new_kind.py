@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.support.extended_package import add_line, run_extended
@@ -47,6 +48,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.slow
 def test_a_new_kind_needs_a_file_and_a_line(tmp_path):
     bgra = np.zeros((40, 80, 4), np.uint8)
     bgra[10:30, 10:70] = 255
