@@ -5,9 +5,10 @@
     python -m m2fp_cli.bench.scale m2fp-out --core-seconds 3
 
 It takes the spread of the photos' times from the manifest of an output, and shares slices out to
-processes as a scheduler does: each free process takes the next slice. A slice costs its photos, the
-start of its process, and what spot machines take back: the photos in work, and the wait for
-another machine. Nothing else is shared between processes, so nothing else is modelled.
+processes as a scheduler does: each free process takes the next slice. First one process lists all
+photos. A slice costs its photos, the start of its process, the plan of its photos, and what spot
+machines take back: the photos in work, the wait for another machine, and the plan once more, with
+the slice's manifest read. Nothing else is shared between processes, so nothing else is modelled.
 """
 
 from __future__ import annotations
@@ -41,6 +42,8 @@ class Scale:
         start_seconds: from the start of a process to its first photo.
         interruptions_per_hour: how often a spot machine is taken back.
         replace_seconds: until another machine goes on with its slice.
+        list_seconds: for each photo that is listed, by one process before all slices.
+        plan_seconds: for each photo of a slice, to read its line and its entry in the manifest.
         machine_spread: standard deviation of the machines' speeds, as a share of their mean.
         seed: of the random numbers.
     """
@@ -51,6 +54,8 @@ class Scale:
     start_seconds: float = 20.0
     interruptions_per_hour: float = 0.05
     replace_seconds: float = 180.0
+    list_seconds: float = 5.2e-5
+    plan_seconds: float = 2e-4
     machine_spread: float = 0.1
     seed: int = 0
 
@@ -60,8 +65,8 @@ class Outcome:
     """How a simulated run went.
 
     Attributes:
-        hours: from its start to its end.
-        efficiency: share of the cores' time that went into photos.
+        hours: from the start of the listing to the end.
+        efficiency: share of the cores' time that went into photos, from the first slice on.
         last_hours: between the first process without a slice and the end.
         interruptions: number of machines that were taken back.
     """
@@ -92,19 +97,21 @@ def simulate(scale: Scale, shape: NDArray[np.float64], cores: int, slice_size: i
     work = np.maximum(sizes + noise, 0.0) * mean
     speeds = np.maximum(1 + scale.machine_spread * random.standard_normal(processes), 0.2)
     speeds /= speeds.mean()
-    lost = scale.core_seconds / 2 + scale.replace_seconds + scale.start_seconds
+    waits = scale.start_seconds + scale.plan_seconds * sizes
+    lost = scale.core_seconds / 2 + scale.replace_seconds + waits
 
-    free = [(0.0, number) for number in range(processes)]
-    ends, interruptions = np.zeros(processes), 0
-    for seconds in work:
+    listed = scale.list_seconds * scale.photos
+    free = [(listed, number) for number in range(processes)]
+    ends, interruptions = np.full(processes, listed), 0
+    for seconds, wait, loss in zip(work, waits, lost, strict=True):
         now, number = heapq.heappop(free)
-        busy = scale.start_seconds + seconds / speeds[number]
+        busy = wait + seconds / speeds[number]
         times = int(random.poisson(busy * scale.interruptions_per_hour / 3600))
         interruptions += times
-        ends[number] = now + busy + times * lost
+        ends[number] = now + busy + times * loss
         heapq.heappush(free, (float(ends[number]), number))
     end = float(ends.max())
-    useful = float(work.sum()) / (end * processes)
+    useful = float(work.sum()) / ((end - listed) * processes)
     return Outcome(end / 3600, useful, (end - float(ends.min())) / 3600, interruptions)
 
 
@@ -142,10 +149,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for cores in CORES:
         for size in SLICE_SIZES:
             one = simulate(scale, shape, cores, size)
-            used = max(cores // scale.process_cores, 1) * scale.process_cores * one.hours
+            used = scale.core_seconds / 3600 / one.efficiency * 1e6
             say(
                 f"| {cores:,} | {size:,} | {one.hours:,.2f} | {one.last_hours:,.2f} | "
-                f"{one.efficiency:.1%} | {used / scale.photos * 1e6:,.0f} |"
+                f"{one.efficiency:.1%} | {used:,.0f} |"
             )
 
 

@@ -10,7 +10,10 @@ from m2fp_cli.bench.scale import Scale, simulate
 from m2fp_cli.errors import NoImagesError
 from tests.support.parsed_tree import make_tree
 
-PLAIN = Scale(photos=8000, core_seconds=2.0, start_seconds=0, interruptions_per_hour=0)
+PLAIN = Scale(
+    photos=8000, core_seconds=2.0, start_seconds=0, interruptions_per_hour=0,
+    list_seconds=0, plan_seconds=0,
+)  # fmt: skip
 EQUAL = np.ones(3)
 
 
@@ -31,6 +34,13 @@ def test_start_and_stragglers_cost_what_they_must():
     one_slice = simulate(slow, EQUAL, 800, 8000)
     assert one_slice.efficiency < 0.01
     assert one_slice.last_hours == pytest.approx(one_slice.hours)
+
+
+def test_lists_and_plans_cost_what_they_must():
+    listed = replace(PLAIN, machine_spread=0.0, list_seconds=0.5, plan_seconds=0.1)
+    one = simulate(listed, EQUAL, 8, 100)
+    assert one.hours == pytest.approx((8000 * 0.5 + 8000 * 0.1 + 8000 * 2.0 / 8) / 3600)
+    assert one.efficiency == pytest.approx(2000 / 2800)
 
 
 def test_the_same_seed_gives_the_same_run_and_spot_machines_cost_time():
