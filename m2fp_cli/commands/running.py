@@ -16,18 +16,14 @@ from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
+from m2fp_cli.commands.number_formats import check_precision
 from m2fp_cli.commands.option_groups import BatchOptions
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
-from m2fp_cli.jobs.model_files import (
-    ModelFiles,
-    describe_precision,
-    find_model,
-    int8_caution,
-)
+from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
 from m2fp_cli.models.progress import show_download
-from m2fp_cli.terminal import displayable, say_pieces, warn
+from m2fp_cli.terminal import displayable, say_pieces
 
 
 def run_and_exit(
@@ -113,18 +109,6 @@ def find_parse_job(
         found = find_model(model, download)
     check_precision(found, settings.precision)
     return ParseJob(output.absolute(), found, settings)
-
-
-def check_precision(model: ModelFiles, precision: str) -> None:
-    """Stop where a model cannot compute in a number format; warn where that gains nothing.
-
-    Raises:
-        ModelError: the model is not calibrated for int8.
-    """
-    describe_precision(model, precision)
-    caution = int8_caution(precision)
-    if caution is not None:
-        warn(f"--precision int8: {caution}")
 
 
 def find_source(

@@ -140,7 +140,7 @@ def serve(
     """
     require_extra()
     from m2fp_cli.batch.resources import look_at_machine, plan_pool
-    from m2fp_cli.commands.running import check_precision
+    from m2fp_cli.commands.number_formats import check_precision
     from m2fp_cli.jobs.model_files import find_model
     from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
     from m2fp_cli.models.progress import show_download

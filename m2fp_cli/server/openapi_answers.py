@@ -156,9 +156,16 @@ def _fitting_schema() -> dict[str, Any]:
         "properties": {
             "format_version": {"type": "string"},
             "source": {"type": "string"},
+            "changed": {
+                "type": ["array", "null"],
+                "items": {"type": "integer"},
+                "minItems": 4,
+                "maxItems": 4,
+                "description": "box of the pixels that changed: left, top, right, bottom",
+            },
             "people": {"type": "array", "items": person},
             "picture": {"type": "string", "description": "as=preview: a WebP as a data URI"},
         },
-        "required": ["format_version", "source", "people"],
+        "required": ["format_version", "source", "changed", "people"],
         "additionalProperties": False,
     }
