@@ -27,6 +27,7 @@ MAX_TILT = 20.0  # of the line between the shoulders, degrees
 MAX_COST, MAX_OUTSIDE = 1.8, 0.25
 MAX_SPREAD = 80.0  # of an upper arm from straight down, degrees
 WRIST_BELOW = 2.2  # the shoulder
+HIGH, MAX_HIGH = 0.3, 0.2  # of hands above both shoulders, and the area of what is there, U^2
 MAX_CROSSING = 1.0  # of a wrist beyond the middle of the body
 
 # Sleeves.
@@ -143,6 +144,9 @@ def measure_body(
     across = corner[1] - corner[0]
     if abs(np.degrees(np.arctan2(across[1], across[0]))) > MAX_TILT:
         raise NotWearable("the body is not upright")
+    above = figure.mask(*ARMS, "Glove")[: max(int(corner[:, 1].min() - HIGH * unit), 0)]
+    if over is None and np.count_nonzero(above) > MAX_HIGH * unit * unit:
+        raise NotWearable("an arm is raised")
     whole = garment if over is None else garment | over
     limbs = tuple(
         _measure_limb(figure, whole, shoulders, side, unit, over is None) for side in (-1, 1)

@@ -197,3 +197,13 @@ def test_a_long_sleeve_ends_at_the_wrist(skin_end, length):
     limb = Limb(joints, half, half, 10.0, 7.2, skin_end)
     ended = _end_at_wrist((limb, limb), 1.0)[0]
     assert _sleeve_length(9.0, True, limb, 1.0, ended) == pytest.approx(length)
+
+
+def test_a_hand_at_the_face_is_a_raised_arm():
+    person = draw_standing(sleeve=2.4)
+    labels = person.labels
+    labels[person.box(1.4, -0.6, 2.4, 0.8)] = LEFT_ARM
+    person = person.with_labels(labels)
+    done = put_on(person, sleeve=2.2)
+    assert record_of(done).reason == "an arm is raised"
+    assert not changed(person, done).any()
