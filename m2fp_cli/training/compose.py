@@ -34,6 +34,8 @@ class SceneOdds:
         max_people: at most that many are pasted.
         crowd: of the pasted groups, those that are many small people.
         close_up: a person is framed at head and shoulders.
+        as_in_use: of the whole photos, those that cover their canvas, upright, as a network
+            sees photos in use.
         min_scale: smallest scale; 1 = the photo covers the canvas.
         max_scale: largest scale.
         max_degrees: largest turn.
@@ -48,6 +50,7 @@ class SceneOdds:
     max_people: int = 3
     crowd: float = 0.0
     close_up: float = 0.25
+    as_in_use: float = 0.0
     min_scale: float = 0.5
     max_scale: float = 2.2
     max_degrees: float = 15.0
@@ -142,7 +145,9 @@ class SceneComposer:
         window[box_xyxy[1] : box_xyxy[3], box_xyxy[0] : box_xyxy[2]] = 1
         odds = self.odds
         scales = (odds.min_scale, odds.max_scale)
-        view = frame_photo(photo, rng, box_xyxy, scales, odds.close_up, odds.max_degrees)
+        view = frame_photo(
+            photo, rng, box_xyxy, scales, odds.close_up, odds.max_degrees, odds.as_in_use
+        )
         _lay_photo(scene, photo, view, window)
 
     def _paste_people(self, scene: Scene, rng: Rng) -> None:

@@ -43,6 +43,7 @@ def frame_photo(
     scales: tuple[float, float],
     close_up: float,
     max_degrees: float,
+    as_in_use: float = 0.0,
 ) -> View:
     """A view of a whole photo for a box of the canvas.
 
@@ -53,10 +54,14 @@ def frame_photo(
         scales: least and largest; 1 = the photo covers the box.
         close_up: how often one person's head and shoulders are shown.
         max_degrees: largest turn.
+        as_in_use: how often the photo covers the box, upright, with nothing changed but a few
+            percent of its scale and place: what a network sees in use.
     """
     left, top, right, bottom = box_xyxy
     wide, high = right - left, bottom - top
     fill = max(high / photo.rgb.shape[0], wide / photo.rgb.shape[1])
+    if as_in_use and rng.random() < as_in_use:
+        return _covering(photo, rng, ((left + right) / 2, (top + bottom) / 2), fill)
     person = _any_person(photo, rng)
     if person is not None and rng.random() < close_up:
         focus = _close_up(*person_pixels(photo, person), rng, fill, high)
@@ -66,6 +71,19 @@ def frame_photo(
     target = ((left + right) / 2 + shift_x * wide, (top + bottom) / 2 + shift_y * high)
     angle = rng.uniform(-1, 1) * max_degrees if rng.random() < 0.6 else 0.0
     return View(affine(focus.point, target, focus.scale, angle), focus.scale)
+
+
+def _covering(photo: LabelledPhoto, rng: Rng, middle: tuple[float, float], fill: float) -> View:
+    """The photo's middle near a point of the canvas, at the scale that covers its box."""
+    scale = fill * float(np.exp(rng.uniform(-0.15, 0.15)))
+    spread = 0.05 * scale  # of the photo's size
+    shift_x, shift_y = rng.uniform(-spread, spread, 2)
+    target = (
+        middle[0] + shift_x * photo.rgb.shape[1],
+        middle[1] + shift_y * photo.rgb.shape[0],
+    )
+    focus = (photo.rgb.shape[1] / 2, photo.rgb.shape[0] / 2)
+    return View(affine(focus, target, scale, 0.0), scale)
 
 
 def person_pixels(photo: LabelledPhoto, person: int) -> tuple[Places, Places]:

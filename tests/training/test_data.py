@@ -28,6 +28,7 @@ from m2fp_cli.training.dataset import (
 from m2fp_cli.training.drawing import EvenDrawer, PoolDrawer
 from m2fp_cli.training.ranks import Ranks
 from m2fp_cli.training.sources import Source, make_pool, mean_frequencies
+from m2fp_cli.training.views import frame_photo
 
 LEFT_SHOE, RIGHT_SHOE, HAIR = CIHP.id_of("Left-shoe"), CIHP.id_of("Right-shoe"), CIHP.id_of("Hair")
 
@@ -163,6 +164,17 @@ def test_people_of_a_group_stay_apart_and_unknown_ones_unknown():
         np.testing.assert_array_equal(scene.people == IGNORE, scene.labels == IGNORE)
         np.testing.assert_array_equal(scene.people > 0, scene.labels > 0)
     assert {len(np.unique(scene.labels[scene.people == i])) for i in ids[1:-1]} <= {1}
+
+
+def test_a_view_as_in_use_covers_its_box_upright_with_the_photo_in_the_middle():
+    photo, box, scales = draw_photo(), (10, 20, 58, 92), (0.7, 3.0)  # 1.5 times as high as wide
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        view = frame_photo(photo, rng, box, scales, close_up=1, max_degrees=90, as_in_use=1)
+        np.testing.assert_allclose(view.matrix[:, :2], view.scale * np.eye(2), atol=1e-12)
+        assert 0.75 * np.exp(-0.15) <= view.scale <= 0.75 * np.exp(0.15)
+        middle = view.matrix @ (32, 48, 1)
+        assert np.all(np.abs(middle - (34, 56)) <= 0.05 * view.scale * np.array((64, 96)))
 
 
 def test_some_scenes_hold_nobody():
