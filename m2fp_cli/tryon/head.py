@@ -84,6 +84,7 @@ class SkipReason(str, Enum):
     CUT = "the face is cut by the frame"
     PROFILE = "the head is seen from the side"
     TURNED = "the head is turned by more than 50 degrees"
+    NOT_SEEN = "the face is turned away or hidden"
 
 
 @dataclass(frozen=True)

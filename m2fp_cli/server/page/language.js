@@ -65,7 +65,8 @@ const LABELS_CHINESE = {
 };
 const SENTENCES_CHINESE = {
   "no face is visible": "看不到脸", "the face is too small": "脸太小", "the face is cut by the frame": "脸被画面裁切",
-  "the head is seen from the side": "头部是侧面", "no top is visible": "看不到上衣",
+  "the head is seen from the side": "头部是侧面", "the face is turned away or hidden": "脸转过去了或被遮住",
+  "no top is visible": "看不到上衣",
 };
 const VIEWER_ENGLISH = { ...words };
 const VIEWER_CHINESE = {

@@ -1,0 +1,101 @@
+"""Whether a face is seen at all where the label map has one.
+
+On heads from behind an ear, a nape or a gap in the hair is called a face, on hands and things
+some patch of their color, and a pair of eyes is found on all of them. Such a patch is a small part
+of the head, lies at its lower end or beside it, or is ragged.
+
+Judged on heads that could wear glasses on 505 COCO photos, by the annotated eyes and noses and by
+looking at all others; the numbers were chosen on photos with an even number. In brackets those with
+an odd one: of 33 (32) heads without a face 26 (22) are found out, of 233 (203) with a face 9 (11)
+are lost, of those whose eyes are annotated and were met 1 of 131 (1 of 107).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from m2fp_cli.arrays import BoolArray
+from m2fp_cli.tryon.figure import HAIR, Figure, face_region
+from m2fp_cli.tryon.head import HeadFrame
+from m2fp_cli.tryon.morphology import dilate
+
+SURE = 0.95  # confidence of a head frame from which a face is believed
+
+# A face. Lengths are in sides of a square as large as it.
+LEAST_OF_HEAD = 0.14  # share of face, hair and hat together
+MAX_DROP = 1.05  # of its middle below that of the hair
+MAX_BELOW_TOP = 2.0  # of its upper end below that of the hair
+MAX_BELOW_HAIR = 1.15  # of its lower end below that of the hair
+MAX_BESIDE = 1.2  # of its middle beside that of the hair
+MIN_FILLED = 0.5  # share of its box
+MAX_ASPECT = 2.2  # width to height
+MIN_SIDE = 1.6  # U by the eyes that were found
+
+# What is around a face.
+RING = 0.25  # width of what is looked at
+MAX_BARE = 0.28  # share of it that is bare skin of neck and back
+MAX_APART = 0.86  # share of it that is not this person
+
+
+@dataclass(frozen=True)
+class _Extent:
+    """Middle and ends of a mask, pixels; 2 % lie beyond each end."""
+
+    x: float
+    y: float
+    left: float
+    right: float
+    upper: float
+    lower: float
+
+
+def is_face_seen(figure: Figure, frame: HeadFrame) -> bool:
+    """Whether what is called a face is one that is seen.
+
+    Args:
+        figure: the person in a window around the head.
+        frame: the head that was found there.
+    """
+    if frame.confidence >= SURE:
+        return True
+    face = face_region(figure)
+    side = math.sqrt(np.count_nonzero(face))
+    extent = _measure(face)
+    width, height = extent.right - extent.left + 1, extent.lower - extent.upper + 1
+    compact = side * side >= MIN_FILLED * width * height and width <= MAX_ASPECT * height
+    large = side * figure.stride >= MIN_SIDE * frame.unit
+    return compact and large and _fits_hair(figure, extent, side) and _fits_ring(figure, face, side)
+
+
+def _fits_hair(figure: Figure, face: _Extent, side: float) -> bool:
+    """Whether a face is as large and lies as high as the hair says."""
+    hair = figure.mask(*HAIR)
+    if not hair.any():
+        return True
+    around = _measure(hair)
+    return (
+        side * side >= LEAST_OF_HEAD * (side * side + np.count_nonzero(hair))
+        and face.y - around.y <= MAX_DROP * side
+        and face.upper - around.upper <= MAX_BELOW_TOP * side
+        and face.lower - around.lower <= MAX_BELOW_HAIR * side
+        and abs(face.x - around.x) <= MAX_BESIDE * side
+    )
+
+
+def _fits_ring(figure: Figure, face: BoolArray, side: float) -> bool:
+    """Whether around a face is more than bare skin, and more than what is not the person."""
+    ring = dilate(face, max(RING * side, 2.0)) & ~face
+    bare = np.count_nonzero(figure.mask("Torso-skin") & ring)
+    apart = np.count_nonzero((figure.label_map == 0) & ring)
+    size = max(np.count_nonzero(ring), 1)
+    return bare <= MAX_BARE * size and apart <= MAX_APART * size
+
+
+def _measure(mask: BoolArray) -> _Extent:
+    y, x = np.nonzero(mask)
+    left, right = np.percentile(x, (2, 98))
+    upper, lower = np.percentile(y, (2, 98))
+    return _Extent(float(x.mean()), float(y.mean()), *map(float, (left, right, upper, lower)))
