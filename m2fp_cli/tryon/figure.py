@@ -174,6 +174,12 @@ def head_window(result: ParsingResult, person: Person) -> Box | None:
     return x0 - reach, y0 - reach, x1 + reach, y1 + reach
 
 
+def label_score(result: ParsingResult, person: Person, label: str) -> float:
+    """Highest score of a person's parts of a label, 0 where there is none."""
+    names = result.labels.names
+    return max((part.score for part in person.parts if names[part.label_id] == label), default=0.0)
+
+
 def head_stride(window_xyxy: Box) -> int:
     """Every how many pixels a head is looked at: more pixels of a large head say nothing new.
 

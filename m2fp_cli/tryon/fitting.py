@@ -20,7 +20,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.catalog import load_item
 from m2fp_cli.tryon.face_seen import is_face_seen
-from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window
+from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window, label_score
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
@@ -256,7 +256,8 @@ class FittingRoom:
             if window is not None:
                 figure = build_figure(self._result, person, window, head_stride(window))
                 frame = fit_head(self._photo[figure.window], figure)
-                if isinstance(frame, HeadFrame) and not is_face_seen(figure, frame):
+                score = label_score(self._result, person, "Face")
+                if isinstance(frame, HeadFrame) and not is_face_seen(figure, frame, score):
                     frame = SkipReason.NOT_SEEN
             head = _Head(figure, frame)
             if len(self._heads) < _MOST_KEPT:

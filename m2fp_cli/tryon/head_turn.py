@@ -14,6 +14,9 @@ from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.figure import HAIR, TOPS, Figure
 
 MAX_TURN = 50.0  # degrees from upright
+# Hair and body that lean to the same side: of 506 heads on COCO photos that are turned less than 55
+# degrees by their eyes none, of 5 that are turned more 3.
+BOTH_TURNED, EACH_TURNED = 45.0, 30.0  # degrees, on average, and of either
 UPSIDE_DOWN = 100.0  # of the body from below the face: hair may be made up where none is
 BELOW_HEAD = ("Torso-skin", "Scarf", *TOPS, "Pants", "Skirt", "Left-leg", "Right-leg")
 MIN_AREA = 0.08  # of hair or body, shares of the face's area
@@ -23,8 +26,8 @@ MIN_APART = 0.3  # of their middles from the face's, sides of a square as large 
 def is_turned(figure: Figure, face: BoolArray) -> bool:
     """Whether a head is turned by more than 50 degrees in the plane of the photo.
 
-    Where hair and body are both seen, both must say so, as hair falls and people lean; a body above
-    the face says it alone.
+    Where hair and body are both seen, both must say so, as hair falls and people lean, though less
+    is enough where they say the same; a body above the face says it alone.
 
     Args:
         figure: the person in a window around the head.
@@ -38,10 +41,13 @@ def is_turned(figure: Figure, face: BoolArray) -> bool:
             continue
         x, y = (way * (a - b) for a, b in zip(_middle(mask), _middle(face), strict=True))
         if math.hypot(x, y) > MIN_APART * math.sqrt(area):
-            found[name] = abs(math.degrees(math.atan2(x, y)))
-    if found.get("body", 0.0) > UPSIDE_DOWN:
+            found[name] = math.degrees(math.atan2(x, y))
+    if abs(found.get("body", 0.0)) > UPSIDE_DOWN:
         return True
-    return bool(found) and min(found.values()) > MAX_TURN
+    least = min(map(abs, found.values()), default=0.0)
+    if len(found) == 2 and found["body"] * found["hair"] > 0 and least > EACH_TURNED:
+        return abs(found["body"] + found["hair"]) / 2 > BOTH_TURNED
+    return least > MAX_TURN
 
 
 def _middle(mask: BoolArray) -> tuple[float, float]:

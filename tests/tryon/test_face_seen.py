@@ -27,4 +27,6 @@ def test_a_head_from_behind_is_left_alone():
 def test_a_whole_face_whose_eyes_are_in_doubt_is_one():
     for drawn in (draw_person(), draw_person(roll=25), draw_person(hat=True)):
         wearer = make_wearer(drawn)
-        assert is_face_seen(wearer.figure, replace(wearer.frame, confidence=0.3))
+        unsure = replace(wearer.frame, confidence=0.3)
+        assert is_face_seen(wearer.figure, unsure, 0.8)
+        assert not is_face_seen(wearer.figure, unsure, 0.7)
