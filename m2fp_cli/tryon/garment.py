@@ -16,7 +16,7 @@ from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import Figure
-from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
+from m2fp_cli.tryon.garment_edge import extend_mask, find_inner, mix_edge
 from m2fp_cli.tryon.lighting import Light, linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.relighting import dim_gain
@@ -40,6 +40,7 @@ DETAIL_RANGE = (0.4, 1.8)
 
 # Light on the new cloth.
 KNEE = 1.2  # how strongly what is brighter than the middle is compressed
+LEAST_ROOM = 0.02  # above cloth for its bright folds, share of its light
 SHINE_PERCENTILE = 99  # of the luminance: brighter cloth shines ...
 SHINE_FROM = (3.0, 0.1)  # ... if it is so many times as bright as the median, and more
 SHINE_SHARE = 0.5  # of the light of shine that is kept
@@ -77,6 +78,8 @@ class Recolored:
 
     Attributes:
         mask: (h, w) bool in the figure's window.
+        inner: (h, w) bool, the garment without its edge, which is mixed with what is beside it; all
+            of a garment that is nothing but edge.
         before: (h, w) float32 linear luminance.
         after: (h, w) float32 linear luminance.
         patterned: the old cloth has a pattern.
@@ -88,6 +91,7 @@ class Recolored:
     """
 
     mask: BoolArray
+    inner: BoolArray
     before: FloatArray
     after: FloatArray
     patterned: bool
@@ -160,7 +164,7 @@ def recolor(
     before = linear_luminance(light)
     shading, detail, patterned = split_shading(before, mask, unit, _chroma_spread(old, mask))
     target = _tile_cloth(cloth, figure, shading, unit)
-    target = target * _soft_knee(shading * detail)[..., None]
+    target = target * _soft_knee(shading * detail, target.max(axis=2))[..., None]
     target += _shine(before, mask)[..., None]
     target = mix_edge(light, np.clip(target, 0, 1), mask, unit)
     weight = _inner_feather(mask, unit)[..., None]
@@ -169,6 +173,7 @@ def recolor(
     mean = to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True))
     return Recolored(
         mask=mask,
+        inner=find_inner(mask, unit),
         before=before,
         after=linear_luminance(to_linear(window)),
         patterned=patterned,
@@ -220,10 +225,19 @@ def split_shading(
     return shading.astype(np.float32), detail.astype(np.float32), False
 
 
-def _soft_knee(gain: FloatArray) -> FloatArray:
-    """Compress what is brighter than the middle, so that pale cloth does not burn out."""
+def _soft_knee(gain: FloatArray, level: FloatArray) -> FloatArray:
+    """Compress what is brighter than the middle, so that pale cloth does not burn out.
+
+    Args:
+        gain: (h, w) float32 around 1, what the cloth is multiplied by.
+        level: (h, w) float32 linear 0..1, the brightest channel of the cloth.
+
+    Returns:
+        (h, w) float32; times ``level`` it is below 1, up to ``LEAST_ROOM``.
+    """
+    room = np.maximum(1 / np.maximum(level, LEAST_ROOM) - 1, LEAST_ROOM)
     over = np.maximum(gain - 1, 0)
-    out: FloatArray = np.minimum(gain, 1) + over / (1 + KNEE * over)
+    out: FloatArray = np.minimum(gain, 1) + over / (1 + np.maximum(KNEE, 1 / room) * over)
     return out
 
 
@@ -277,6 +291,15 @@ def color_of(text: str) -> tuple[int, int, int] | None:
         return None
     red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
     return red, green, blue
+
+
+def rank_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    """Spearman's rho of two arrays of (N,), 1.0 where one of them is constant."""
+    ranks = []
+    for values in (a, b):
+        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+        ranks.append((np.cumsum(counts) - 0.5 * (counts - 1))[places].astype(np.float32))
+    return correlation(ranks[0], ranks[1])
 
 
 def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -67,6 +67,20 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
     return out
 
 
+def find_inner(mask: BoolArray, unit: float) -> BoolArray:
+    """A garment without the edge that ``mix_edge`` mixes; all of one that is nothing but edge.
+
+    Args:
+        mask: (h, w) bool, the garment.
+        unit: U in pixels.
+    """
+    reach = float(np.clip(EDGE_WIDTH * unit, *INSIDE_RANGE))
+    inner: BoolArray = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5) > (
+        NEAR_EDGE * reach
+    )
+    return inner if inner.any() else mask
+
+
 def local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
     """Mean of a part of a picture around every pixel, (h, w, 3), mostly of what is near."""
     return masked_mean(picture, part, (NEAR_SIGMA * reach, FAR_SIGMA * reach))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds.top import load_top
+from m2fp_cli.tryon.morphology import dilate
 from tests.support.drawn_people import (
     TOP,
     changed,
@@ -35,6 +38,28 @@ def test_folds_stay_and_the_color_is_met(color):
     garment = done.image_bgr[drawn.labels == TOP]
     assert np.median(garment, axis=0)[::-1] == pytest.approx(color_of(color), abs=14)
     assert values_of(record_of(done))["folds_kept_r"] > 0.94
+
+
+def test_bright_folds_of_pale_cloth_do_not_burn_out():
+    drawn = draw_person()
+    garment = drawn.labels == TOP
+    photo = drawn.photo_bgr.copy()
+    folds = 1 + 0.5 * np.sin(np.arange(photo.shape[1]) / drawn.unit * 3)
+    rows = np.array([120, 90, 70]) * folds[:, None]
+    photo[garment] = np.broadcast_to(rows, photo.shape)[garment].astype(np.uint8)
+    done = wear(replace(drawn, photo_bgr=photo), {"top": "#f4f4f4"})
+    assert done.image_bgr[garment].min(axis=1).max() < 254
+
+
+def test_the_edge_says_nothing_about_folds():
+    drawn = draw_person()
+    photo, garment = drawn.photo_bgr.copy(), drawn.labels == TOP
+    photo[garment] += 100  # pale cloth before a dark ground, and a mask that is too large
+    photo[drawn.labels == 0] = 20
+    labels = np.where(dilate(garment, 4) & (drawn.labels == 0), TOP, drawn.labels)
+    larger = replace(drawn.with_labels(labels.astype(np.uint8)), photo_bgr=photo)
+    done = wear(larger, {"top": "#101018"})
+    assert values_of(record_of(done))["folds_kept_r"] > 0.9
 
 
 def test_a_fabric_repeats_along_its_width():
