@@ -25,6 +25,7 @@ from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import bounding_slices, dilate
 from m2fp_cli.tryon.relighting import exposure_gain
+from m2fp_cli.tryon.skin_in_front import find_skin_in_front
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_shape import find_worn_shape
 
@@ -99,9 +100,11 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
         raise NotWearable("a coat is worn")
     sleeves = not old.below_coat
     fit = fit_garment(garment, shape, old.collar_y, unit / stride, sleeves)
+    window = body.photo_bgr[old.figure.window]
+    if find_skin_in_front(window, old.figure, old.worn, unit).any():
+        raise NotWearable("something in the color of skin is in front of the top")
     size = old.worn.shape[0], old.worn.shape[1]
     warp = warp_garment(garment, shape, fit, size, stride, unit, sleeves)
-    window = body.photo_bgr[old.figure.window]
     painting = _Painting(
         body, garment, old.figure, old.worn, shape, fit, warp, unit, stride, old.below_coat
     )

@@ -25,6 +25,7 @@ from m2fp_cli.tryon.garment_outline import NotFlat
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
+from m2fp_cli.tryon.skin_in_front import find_skin_in_front
 from m2fp_cli.tryon.stray import near_person
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_garment import MIN_SEEN_BELOW, dress
@@ -135,6 +136,7 @@ def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
         window = body.photo_bgr[figure.window]
         joined = join_mislabeled(window, masks, instances, label, body.unit)
     joined, stray = near_person(body, figure, joined)
+    joined &= ~find_skin_in_front(body.photo_bgr[figure.window], figure, joined, body.unit)
     lit = lit_cloth(cloth, body.light)
     done = recolor(body.photo_bgr, figure, joined, lit, body.unit)
     notes = stray + notes_of(done)
