@@ -22,7 +22,7 @@ import torch
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR
-from m2fp_cli.engine.label_map import label_instances
+from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
@@ -137,7 +137,7 @@ class ReferenceParser:
         if self.config.label_map == "instances":
             sums = parsing["semantic_outputs"]
         else:
-            sums = semantic_sums(model, raw, self.config)[: self.config.num_parsing]
+            sums = semantic_sums(model, raw, self.config)
         labels = np.asarray(sums.argmax(dim=0).to(torch.uint8).numpy())
         found = parsing["part_outputs"] + parsing["human_outputs"]
         instances = [
@@ -229,7 +229,7 @@ def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch
         config: the model's numbers.
 
     Returns:
-        (K, H, W) float32.
+        (K, H, W) float32, background's as ``weigh_background`` leaves them: a step of ours.
     """
     item, padded = raw["batched_inputs"][0], raw["images"].tensor.shape[-2:]
     size_hw = raw["images"].image_sizes[0]
@@ -245,10 +245,13 @@ def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch
             )
         return model.sem_seg_postprocess(planes, size_hw, item["height"], item["width"])
 
+    def classify(planes: torch.Tensor) -> torch.Tensor:
+        sums: torch.Tensor = model.semantic_inference(classes, planes)
+        return weigh_background(sums[: config.num_parsing], config)
+
     if config.sem_seg_postprocess_before_inference:
-        sums: torch.Tensor = model.semantic_inference(classes, scale(masks))
-        return sums
-    return scale(model.semantic_inference(classes, masks))
+        return classify(scale(masks))
+    return scale(classify(masks))
 
 
 def _bare_pipeline(model: Any) -> Any:

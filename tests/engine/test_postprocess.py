@@ -115,6 +115,23 @@ def test_semantic_inference_is_that_of_the_slow_twin(before):
     assert np.mean(found != sums.argmax(dim=0).numpy()) < 1e-3
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_background_stands_against_all_labels_together(before):
+    document = small_document(
+        label_map="queries", sem_seg_postprocess_before_inference=before, foreground_threshold=0.5
+    )
+    prediction = random_prediction(1, sharpness=1.0)
+    prediction.class_logits[:, ::2, 0] = 20.0  # half of the queries; the rest speak for all labels
+    probabilities, planes = full_planes(prediction)
+    sums = torch.einsum("qc,qhw->chw", probabilities[:, :20], planes.sigmoid()).numpy()
+    somebody = sums[1:].sum(0) >= 0.5 * sums.sum(0)
+    wanted = np.where(somebody, sums[1:].argmax(0) + 1, 0)
+    assert 0.2 < somebody.mean() < 0.8
+    assert np.mean(sums.argmax(0) > 0) < 0.1  # plain argmax finds next to nobody
+    found = result_of(prediction, parse_config(document)).semantic_map
+    assert np.mean(found != wanted) < (1e-3 if before else 0.02)
+
+
 def test_a_photo_of_nobody_is_all_background():
     silent = random_prediction(2)
     silent.class_logits[..., :-1] = -20
