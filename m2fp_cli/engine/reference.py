@@ -26,6 +26,7 @@ from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.engine.postprocess import weigh_people
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
@@ -146,6 +147,9 @@ class ReferenceParser:
             if item["score"] >= self.min_score
             and (mask := Mask.from_full((item["mask"] > MASK_LOGIT_THRESHOLD).numpy())).area
         ]
+        if self.config.human_scores == "label_map":  # a step of ours
+            human = self.config.labels.human_id
+            instances = weigh_people(instances, labels, human, self.min_score)
         sided = self.config.sides == "body"  # a step of ours, at the end
         return assemble_result(self.config.labels, labels, instances, sides_from_body=sided)
 
