@@ -14,6 +14,7 @@ from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MASK
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
+from m2fp_cli.numerals import read_whole
 
 if TYPE_CHECKING:
     from m2fp_cli.agnostic.mask import MaskSettings
@@ -259,11 +260,12 @@ def parse_fill(text: str) -> tuple[int, int, int]:
     Raises:
         UsageError: the text is neither.
     """
-    if text.isdecimal() and int(text) <= 255:
-        return (int(text),) * 3
+    gray = read_whole(text, 255)
+    if gray is not None:
+        return gray, gray, gray
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
-    raise UsageError(f"--fill takes a gray of 0 to 255 or #rrggbb, got {text!r}")
+    raise UsageError(f"--fill takes a gray of 0 to 255 or #rrggbb, got {text[:40]!r}")
 
 
 def parse_size(text: str) -> tuple[int, int]:
