@@ -19,7 +19,8 @@ from typing import Any
 
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.home import user_data
-from m2fp_cli.jsonio import objects_of, parse_object, read_bounded, text_of
+from m2fp_cli.jsonio import is_whole, objects_of, parse_object, read_bounded, text_of
+from m2fp_cli.layout import PICTURE_SUFFIXES
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.records import MOST_RECORDS, items_of
 
@@ -28,6 +29,7 @@ _VERSION = 1
 _LOCK_SECONDS = 5.0
 _MAX_NAME = 200  # characters of a customer's name
 _MAX_RECORD = 1 << 28  # bytes
+_MOST_NUMBER = (1 << 63) - 1  # of an id in SQLite
 _TABLE = """
 CREATE TABLE looks(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -109,7 +111,8 @@ def read_tried(path: Path) -> list[TriedLook]:
                 return [look for one, record in wanted for look in _tried(record, one)]
         except ValueError as error:
             raise _no_record(folder / "variants.json") from error
-    document = _read_record(path.with_suffix(".json"))
+    record = path.parent / f"{path.stem}.json"
+    document = _read_record(record) if path.suffix in PICTURE_SUFFIXES else None
     if document is None:
         raise UsageError(
             f"{displayable(path)}: has no record of m2fp tryon; name a picture in tryon/ or "
@@ -118,7 +121,7 @@ def read_tried(path: Path) -> list[TriedLook]:
     try:
         return _tried(document, path)
     except ValueError as error:
-        raise _no_record(path.with_suffix(".json")) from error
+        raise _no_record(record) from error
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:
@@ -161,8 +164,12 @@ class Profile:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             if not self._path.is_file():
-                shown = displayable(self._path)
-                raise UsageError(f"{shown}: there is no profile; `m2fp looks add` makes one")
+                shown, is_there = displayable(self._path), self._path.exists()
+                raise UsageError(
+                    f"{shown}: is not a file; name the profile's with --profile"
+                    if is_there
+                    else f"{shown}: there is no profile; `m2fp looks add` makes one"
+                )
             self._base = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
             try:
                 self._set_up()
@@ -285,7 +292,8 @@ class Profile:
     def _for_each(self, query: str, numbers: Sequence[int], *values: int) -> None:
         with self._in_words(), self._changing():
             for number in numbers:
-                if not self._base.execute(query, (*values, number)).rowcount:
+                is_possible = is_whole(number, 1, _MOST_NUMBER)
+                if not is_possible or not self._base.execute(query, (*values, number)).rowcount:
                     raise UsageError(
                         f"there is no look {number} in the profile; `m2fp looks list` has them"
                     )

@@ -6,6 +6,7 @@ import json
 import sqlite3
 import stat
 import time
+from pathlib import Path
 
 import pytest
 
@@ -159,3 +160,25 @@ def test_what_is_no_picture_of_ours_is_said(tmp_path, record, message):
         (tmp_path / "anna.json").write_text(record)
     with pytest.raises(UsageError, match=message):
         read_tried(tmp_path / "anna.png")
+
+
+@pytest.mark.parametrize("name", [".", "/", "anna.json"])
+def test_only_a_picture_or_a_folder_is_tried_on(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "anna.json").write_text(json.dumps(write_record(tmp_path / "anna.png", hat=True)))
+    with pytest.raises(UsageError, match="has no record of m2fp tryon; name a picture"):
+        read_tried(Path(name))
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
+def test_a_number_that_no_look_can_have_is_said(path, tmp_path, number):
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "cap")])
+        with pytest.raises(UsageError, match=f"there is no look {number} in the profile"):
+            opened.remove([1, number])
+        assert len(opened.looks()) == 1
+
+
+def test_a_folder_is_no_profile(tmp_path):
+    with pytest.raises(UsageError, match="is not a file; name the profile's with --profile"):
+        Profile(tmp_path)
