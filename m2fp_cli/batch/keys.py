@@ -190,17 +190,23 @@ def _why_renamed(image: FoundImage, key: str) -> str:
 
 def _candidates(place: str) -> Iterator[str]:
     folder, _, name = place.rpartition("/")
-    yield join_key(folder, _shortened(plain_name(name)))
-    yield join_key(folder, _shortened(name))
+    yield join_key(folder, shorten_name(plain_name(name)))
+    yield join_key(folder, shorten_name(name))
     for number in itertools.count(2):
-        yield join_key(folder, f"{_shortened(name)}~{number}")
+        yield join_key(folder, f"{shorten_name(name)}~{number}")
 
 
-def _shortened(name: str) -> str:
+def shorten_name(name: str, most_bytes: int = _MAX_NAME_BYTES) -> str:
+    """A name that leaves room for more: one that is too long is cut and ends in its hash.
+
+    Args:
+        name: without folders.
+        most_bytes: that it may have.
+    """
     encoded = os.fsencode(name)
-    if len(encoded) <= _MAX_NAME_BYTES:
+    if len(encoded) <= most_bytes:
         return name
-    end = _MAX_NAME_BYTES - _HASH_DIGITS - 1
+    end = most_bytes - _HASH_DIGITS - 1
     while encoded[end] & 0xC0 == 0x80:  # not through the middle of a UTF-8 letter
         end -= 1
     digest = hashlib.sha256(encoded).hexdigest()[:_HASH_DIGITS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -226,16 +227,21 @@ def run_export(
     """
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.exports import find_format
-    from m2fp_cli.jobs.export import ExportJob, finish_export, settle_names
-    from m2fp_cli.jobs.stored_export import finish_stored
+    from m2fp_cli.jobs.export import ExportJob, finish_export, read_names, settle_names
+    from m2fp_cli.jobs.stored_export import finish_stored, read_stored_names
 
     run_options = batch.run_options()
     source = find_source(asked, model, run_options, batch)
-    tasks = source.scan.tasks
-    names = settle_names((task.key for task in tasks), find_format(name))
-    job = ExportJob(source.output, source.results_or_output, name, settings, names)
-    remote = run_options.remote
+    tasks, remote = source.scan.tasks, run_options.remote
     stored = None if remote is None else remote.output
+
+    def earlier(keys: Sequence[str]) -> Mapping[str, str]:
+        if stored is None:
+            return read_names(source.output, name, keys)
+        return read_stored_names(stored, name, keys)
+
+    names = settle_names((task.key for task in tasks), find_format(name), earlier)
+    job = ExportJob(source.output, source.results_or_output, name, settings, names)
     run_and_exit(
         source.scan,
         job,

@@ -7,8 +7,18 @@ from collections.abc import Sequence
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.jobs.export import ExportJob, files_name, finish_export, read_owned
+from m2fp_cli.jobs.export import ExportJob, files_name, finish_export, read_names, read_owned
 from m2fp_cli.layout import export_record_name
+
+
+def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[str, str]:
+    """As ``export.read_names``, of an output in a store.
+
+    Raises:
+        M2fpError: the store cannot be read.
+    """
+    output.fetch_all(export_record_name(export, key) for key in keys)
+    return read_names(output.folder, export, keys)
 
 
 def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) -> None:
