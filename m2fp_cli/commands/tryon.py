@@ -231,8 +231,8 @@ def tryon(
     def draw() -> None:
         from m2fp_cli.jobs.sheet import make_sheet
 
-        count = len(variants) if each else None
-        path, pages = make_sheet(source.output, results, source.scan.tasks, count)
+        shown = variants if each else None
+        path, pages = make_sheet(source.output, results, source.scan.tasks, shown)
         if pages and not batch.quiet:
             more = f" and {pages - 1} more pages" if pages > 1 else ""
             warn(f"contact sheet in {displayable(path)}{more}")

@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from m2fp_cli.batch.history import read_history
-from m2fp_cli.batch.keys import shorten_name
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
@@ -27,6 +26,7 @@ from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
 from m2fp_cli.layout import export_record_name, result_name, result_path, state_name
 from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign, write_group
 from m2fp_cli.version import __version__

@@ -35,6 +35,7 @@ from m2fp_cli.home import expand_home
 from m2fp_cli.jsonio import read_bounded
 from m2fp_cli.layout import IMAGE_SUFFIXES
 from m2fp_cli.records.results import Person
+from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.catalog import is_name
 from m2fp_cli.tryon.kinds import KIND_NAMES
@@ -169,7 +170,7 @@ class Look:
             UsageError: two items would have the same name.
         """
         return tuple(
-            Variant(f"{kind}-{name}", kind, item, self._only(kind, item))
+            Variant(shorten_name(f"{kind}-{name}"), kind, item, self._only(kind, item))
             for kind in KIND_NAMES
             for name, item in _by_name(self._listed(kind)).items()
         )

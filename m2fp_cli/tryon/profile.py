@@ -19,10 +19,10 @@ from typing import Any
 
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.home import user_data
-from m2fp_cli.jsonio import is_whole, objects_of, parse_object, read_bounded, text_of
+from m2fp_cli.jsonio import is_whole, parse_object, read_bounded, text_of
 from m2fp_cli.layout import PICTURE_SUFFIXES
 from m2fp_cli.terminal import displayable
-from m2fp_cli.tryon.records import MOST_RECORDS, items_of
+from m2fp_cli.tryon.records import items_of
 
 _APPLICATION = 0x6D326670  # "m2fp", in the file's header: says that it is ours
 _VERSION = 1
@@ -100,17 +100,11 @@ def read_tried(path: Path) -> list[TriedLook]:
     Raises:
         UsageError: try-on has left no record there.
     """
-    folder = path if path.is_dir() else path.parent
-    document = _read_record(folder / "variants.json")
-    if document is not None:
-        try:
-            variants = objects_of(document, "variants", most=MOST_RECORDS)
-            pictures = [(folder / text_of(one, "picture"), one) for one in variants]
-            wanted = [(one, record) for one, record in pictures if path in (folder, one)]
-            if wanted:
-                return [look for one, record in wanted for look in _tried(record, one)]
-        except ValueError as error:
-            raise _no_record(folder / "variants.json") from error
+    if path.is_dir():
+        found = [_read_variant(record) for record in sorted(path.glob("*.json"))]
+        tried = [looks for looks in found if looks is not None]
+        if tried:
+            return [look for looks in tried for look in looks]
     record = path.parent / f"{path.stem}.json"
     document = _read_record(record) if path.suffix in PICTURE_SUFFIXES else None
     if document is None:
@@ -120,6 +114,20 @@ def read_tried(path: Path) -> list[TriedLook]:
         )
     try:
         return _tried(document, path)
+    except ValueError as error:
+        raise _no_record(record) from error
+
+
+def _read_variant(record: Path) -> list[TriedLook] | None:
+    """What one of a photo's variants shows; None if the file is something else."""
+    document = _read_record(record)
+    if document is None or "picture" not in document:
+        return None
+    try:
+        name = text_of(document, "picture")
+        if not name or "/" in name:
+            raise ValueError("a picture is not beside its record")
+        return _tried(document, record.parent / name)
     except ValueError as error:
         raise _no_record(record) from error
 

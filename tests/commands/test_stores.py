@@ -78,9 +78,12 @@ def test_variants_are_made_there_once(store, tmp_path):
     look.write_text('[everyone]\nhat = ["cap", "fedora"]\n')
     asked = ("tryon", OUT, "--look", look, "--each", "--workers", 1)
     assert run(*asked, "-q").exit_code == 0
-    pictures = ["hat-cap.png", "hat-fedora.png", "variants.json"]
+    pictures = [f"hat-{name}" for name in ("cap.json", "cap.png", "fedora.json", "fedora.png")]
     assert names(store, "variants/sub/b") == [f"variants/sub/b/{name}" for name in pictures]
     assert "2 up to date" in run(*asked).output
+    look.write_text('[everyone]\nhat = ["beanie"]\n')
+    assert run(*asked, "-q").exit_code == 0
+    assert len(names(store, "variants/sub/b")) == 6  # another catalog comes beside it
     assert "--sheet is made on this machine" in str(run(*asked, "--sheet").exception)
 
 

@@ -144,8 +144,9 @@ def test_a_picture_tells_what_was_put_on(tmp_path):
 
 def test_a_folder_of_variants_tells_of_all_that_were_put_on(tmp_path):
     names = {"a.png": True, "b.png": False, "c.png": True}
-    variants = [write_record(tmp_path / name, hat=placed) for name, placed in names.items()]
-    (tmp_path / "variants.json").write_text(json.dumps({"variants": variants}))
+    for name, placed in names.items():
+        record = write_record(tmp_path / name, hat=placed)
+        (tmp_path / name).with_suffix(".json").write_text(json.dumps(record))
     assert [one.picture.name for one in read_tried(tmp_path)] == ["a.png", "c.png"]
     assert [one.picture.name for one in read_tried(tmp_path / "c.png")] == ["c.png"]
     assert read_tried(tmp_path / "b.png") == []
@@ -165,7 +166,8 @@ def test_what_is_no_picture_of_ours_is_said(tmp_path, record, message):
 @pytest.mark.parametrize("name", [".", "/", "anna.json"])
 def test_only_a_picture_or_a_folder_is_tried_on(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "anna.json").write_text(json.dumps(write_record(tmp_path / "anna.png", hat=True)))
+    record = {"people": [{"items": [{"kind": "hat", "name": "cap", "placed": True}]}]}
+    (tmp_path / "anna.json").write_text(json.dumps(record))
     with pytest.raises(UsageError, match="has no record of m2fp tryon; name a picture"):
         read_tried(Path(name))
 
