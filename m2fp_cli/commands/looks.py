@@ -122,9 +122,10 @@ def list_looks(
         return
     for one in found:
         day = time.strftime("%Y-%m-%d", time.localtime(one.tried))
-        worn = ", ".join(f"{kind} {name}" for kind, name in one.items)
+        worn = displayable(", ".join(f"{kind} {name}" for kind, name in one.items))
         mark = "*" if one.favorite else " "
-        say(f"{one.number:4d} {mark} {day}  {one.customer}  {worn}  {displayable(one.picture)}")
+        name = displayable(one.customer)
+        say(f"{one.number:4d} {mark} {day}  {name}  {worn}  {displayable(one.picture)}")
 
 
 @app.command(

@@ -19,7 +19,7 @@ from typing import Any
 
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.home import user_data
-from m2fp_cli.jsonio import is_whole, parse_object, read_bounded, text_of
+from m2fp_cli.jsonio import is_whole, parse_json, parse_object, read_bounded, text_of
 from m2fp_cli.layout import PICTURE_SUFFIXES
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.records import items_of
@@ -27,6 +27,7 @@ from m2fp_cli.tryon.records import items_of
 _APPLICATION = 0x6D326670  # "m2fp", in the file's header: says that it is ours
 _VERSION = 1
 _LOCK_SECONDS = 5.0
+_MOST_SECONDS = 1 << 40  # since the epoch; the year 36812
 _MAX_NAME = 200  # characters of a customer's name
 _MAX_RECORD = 1 << 28  # bytes
 _MOST_NUMBER = (1 << 63) - 1  # of an id in SQLite
@@ -252,17 +253,13 @@ class Profile:
         name = None if customer is None else checked_name(customer)
         with self._in_words():
             rows = self._base.execute(query, (name, int(favorites))).fetchall()
-        return [
-            KeptLook(
-                number,
-                name,
-                tuple((kind, item) for kind, item in json.loads(items)),
-                Path(os.fsdecode(picture)),
-                tried,
-                bool(favorite),
-            )
-            for number, name, items, picture, tried, favorite in rows
-        ]
+        try:
+            return [_kept_look(*row) for row in rows]
+        except ValueError as error:
+            raise UsageError(
+                f"{displayable(self._path)}: is not a profile of m2fp (a row {error}); name "
+                "another file with --profile"
+            ) from error
 
     def mark(self, numbers: Sequence[int], *, favorite: bool) -> None:
         """Say that looks were kept, or were not.
@@ -333,6 +330,28 @@ class Profile:
             raise OutputError(
                 f"{shown}: cannot be opened ({error.strerror}); name another file with --profile"
             ) from error
+
+
+def _kept_look(
+    number: Any, customer: Any, items: Any, picture: Any, tried: Any, favorite: Any
+) -> KeptLook:
+    """A row, whose columns SQLite lets be anything.
+
+    Raises:
+        ValueError: one of them is not what was written.
+    """
+    row = {"customer": customer, "items": items}
+    name, worn = text_of(row, "customer"), parse_json(text_of(row, "items", most=_MAX_RECORD))
+    are_pairs = isinstance(worn, list) and all(_is_pair(one) for one in worn)
+    is_time = is_whole(tried, 0, _MOST_SECONDS)
+    if not (are_pairs and is_time and isinstance(picture, bytes)):
+        raise ValueError("holds something else than a look")
+    path = Path(os.fsdecode(picture))
+    return KeptLook(number, name, tuple((a, b) for a, b in worn), path, tried, bool(favorite))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and [type(one) for one in value] == [str, str]
 
 
 def checked_name(customer: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import stat
@@ -184,3 +185,16 @@ def test_a_number_that_no_look_can_have_is_said(path, tmp_path, number):
 def test_a_folder_is_no_profile(tmp_path):
     with pytest.raises(UsageError, match="is not a file; name the profile's with --profile"):
         Profile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["items='['", "items='[3]'", "customer=x'00'", "picture='a'", "tried='now'", "tried=9e300"],
+)
+def test_a_row_that_m2fp_did_not_write_is_said(path, tmp_path, wrong):
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "cap")])
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
+        base.execute(f"UPDATE looks SET {wrong}")
+    with Profile(path) as opened, pytest.raises(UsageError, match="is not a profile of m2fp"):
+        opened.looks()
