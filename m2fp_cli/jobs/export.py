@@ -8,7 +8,7 @@ import json
 import re
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -26,9 +26,11 @@ from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
 from m2fp_cli.layout import export_record_name, result_name, result_path, state_name
 from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign, write_group
+from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
 MANIFEST = "manifest.json"
@@ -279,12 +281,13 @@ def read_names(output: Path, export: str, keys: Sequence[str]) -> dict[str, str]
     return names
 
 
-def finish_export(job: ExportJob, tasks: Sequence[ImageTask]) -> Path:
+def finish_export(job: ExportJob, tasks: Sequence[ImageTask], *, overwrite: bool = False) -> Path:
     """Write the files of the whole data set, from what was noted of each photo.
 
     Args:
         job: the export.
         tasks: all photos of the data set; those that failed are left out.
+        overwrite: replace files that no export wrote.
 
     Returns:
         the manifest, which says where each file comes from.
@@ -298,7 +301,8 @@ def finish_export(job: ExportJob, tasks: Sequence[ImageTask]) -> Path:
         items = read_items(tree, job, tasks)
         files = wanted.finish(items, job.settings)
         files[MANIFEST] = _manifest(job, items)
-        _write_owned(tree, job, {f"{wanted.name}/{name}": data for name, data in files.items()})
+        named = {f"{wanted.name}/{name}": data for name, data in files.items()}
+        _write_owned(tree, job, named, overwrite=overwrite)
     return job.folder / MANIFEST
 
 
@@ -345,14 +349,29 @@ def _shown(record: dict[str, Any]) -> dict[str, Any]:
     return {"people": people} if isinstance(people, list) else {}
 
 
-def _write_owned(tree: OutputTree, job: ExportJob, files: Mapping[str, bytes]) -> None:
+def _write_owned(
+    tree: OutputTree, job: ExportJob, files: Mapping[str, bytes], *, overwrite: bool
+) -> None:
     """Write files of the whole data set; only those that an earlier export wrote are replaced."""
     state, own = files_name(job), read_owned(tree, job)
     names = sorted({*own, *files})
-    for name in files:
-        refuse_foreign(tree, name, own)
+    may_replace = None if overwrite else own
+    foreign = next((name for name in files if _is_foreign(tree, name, may_replace)), None)
+    if foreign is not None:
+        raise ConflictError(
+            f"{displayable(job.output / foreign)} is there already and no export wrote it; choose "
+            "another folder with -o, or --overwrite to replace it"
+        )
     write_group(tree, [(state, to_json({"files": names}))], (state,))
-    write_group(tree, list(files.items()), own)
+    write_group(tree, list(files.items()), may_replace)
+
+
+def _is_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> bool:
+    try:
+        refuse_foreign(tree, name, may_replace)
+    except ConflictError:
+        return True
+    return False
 
 
 def files_name(job: ExportJob) -> str:

@@ -21,7 +21,9 @@ def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[
     return read_names(output.folder, export, keys)
 
 
-def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) -> None:
+def finish_stored(
+    job: ExportJob, tasks: Sequence[ImageTask], output: Mirror, *, overwrite: bool = False
+) -> None:
     """Write the files of the whole data set, from what was noted of each photo.
 
     The notes are copied to this machine, the files made here and put.
@@ -30,6 +32,7 @@ def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) ->
         job: the export.
         tasks: all photos of the data set.
         output: stands for the output.
+        overwrite: replace files that no export wrote.
 
     Raises:
         ConflictError: a file of that name is there that no export wrote.
@@ -44,5 +47,5 @@ def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) ->
     output.put(state, may_replace=is_known)
     for name in read_owned(output.tree, job):
         if output.tree.has_file(name):
-            output.put(name, may_replace=name in own)
+            output.put(name, may_replace=overwrite or name in own)
             output.drop(name)
