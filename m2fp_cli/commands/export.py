@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -26,6 +26,7 @@ EXAMPLES = """\
 m2fp export --to comfyui --category dress --rule fashn
 m2fp export photos --to coco -o dataset --model starter"""
 
+_SIZE = "768x1024"
 OWN_COMMANDS = {"agnostic": "masks", "describe": "describe"}
 """Formats that ``--to`` does not take, since they have a command of their own."""
 Target = Enum(  # type: ignore[misc]
@@ -150,7 +151,7 @@ def export(
             help="Size of the pictures of try-on data sets.",
             rich_help_panel=CONTENT,
         ),
-    ] = "768x1024",
+    ] = _SIZE,
     fit: Annotated[
         Fit,
         typer.Option(
@@ -193,6 +194,12 @@ def export(
     wanted = find_format(to.value)
     if label_set is not None and not wanted.takes_labels:
         raise UsageError(f"{wanted.name} holds no label maps; leave --label-set out")
+    if not wanted.masks:
+        _refuse_changed(mask, wanted)
+    if not wanted.masks and fill is not None:
+        raise UsageError(f"{wanted.name} makes no masks; leave --fill out")
+    if not wanted.scales and (size, fit) != (_SIZE, Fit.PAD):
+        raise UsageError(f"{wanted.name} scales no pictures; leave --size and --fit out")
     settings = ExportSettings(
         people=parse_people(mask.people or wanted.people, "--person"),
         mask=mask.settings(),
@@ -204,6 +211,18 @@ def export(
     )
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export(wanted.name, asked, settings, model, batch)
+
+
+def _refuse_changed(mask: MaskOptions, wanted: Format) -> None:
+    """Refuse options that a format has no use for.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    given = (one.name for one in fields(mask) if getattr(mask, one.name) != one.default)
+    useless = next((name for name in given if name != "people"), None)
+    if useless is not None:
+        raise UsageError(f"{wanted.name} makes no masks; leave --{useless} out")
 
 
 def run_export(
@@ -250,7 +269,9 @@ def run_export(
         where=f"{name} in {source.shown_output}/{name}{_without(job.format)}",
         parsing=source.parsing,
         finish=lambda: (
-            finish_export(job, tasks) if stored is None else finish_stored(job, tasks, stored)
+            finish_export(job, tasks, overwrite=batch.overwrite)
+            if stored is None
+            else finish_stored(job, tasks, stored, overwrite=batch.overwrite)
         ),
     )
 

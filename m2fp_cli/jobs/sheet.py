@@ -28,7 +28,7 @@ from m2fp_cli.layout import (
 )
 from m2fp_cli.render.contact_sheet import Block, Cell, draw_sheet, shown_box, shrink_to_cell
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_file
+from m2fp_cli.storage.writing import refuse_unmarked, write_file
 from m2fp_cli.tryon.look import Variant
 from m2fp_cli.tryon.records import items_of
 
@@ -86,6 +86,15 @@ def make_sheet(
         for name in list(sheets_in(tree, pages + 1)):
             tree.remove(name)
     return output / sheet_name(1), pages
+
+
+def refuse_foreign_sheet(output: Path) -> None:
+    """Check before the work that the first page can be written after it.
+
+    Raises:
+        OutputError: a file of its name is not a contact sheet of ours.
+    """
+    refuse_unmarked(output / sheet_name(1), SHEET_MARK)
 
 
 Find = Callable[[OutputTree, str], list[_Shown]]

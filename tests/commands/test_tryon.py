@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.cli import app
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.fitting import FittingSettings, parse_people
 from m2fp_cli.jobs.tryon import FittingJob
@@ -124,6 +124,8 @@ def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):
         (["--hat", "cap", "--each"], "--each has nothing to choose from"),
         (["--hat", "hats", "--each", "--report"], "--report shows one picture of each photo"),
         (["--hat", "hats", "--sheet", "--shard", "1/2"], "--sheet needs all photos"),
+        (["--hat", "cap", "--layer", "inner"], "--layer inner is about tops, and nobody gets one"),
+        (["--hair", "copper", "--as", "fabric"], "--as fabric is about tops"),
         (["--look", "look.toml"], "look.toml: everyone.hat: bowler: is not a file, and no hat"),
         (["--look", "other.toml"], "other.toml: there is no such file"),
     ],
@@ -180,3 +182,12 @@ def test_another_catalog_comes_beside_the_first_one_until_the_photo_changes(pars
     result = out / "results/anna.json"
     result.write_text(f"{result.read_text()}\n")  # the photo was parsed anew
     assert show("round") == ["round.json", "round.png"]
+
+
+def test_a_sheet_of_somebody_else_is_told_before_the_work(parsed):
+    _, out = parsed
+    (out / "sheet.jpg").write_bytes(b"mine")
+    outcome = CliRunner().invoke(app, ["tryon", str(out), "--hat", "cap", "--sheet"])
+    assert isinstance(outcome.exception, OutputError)
+    assert "sheet.jpg is there already and m2fp did not write it" in str(outcome.exception)
+    assert not (out / "tryon").exists()
