@@ -358,12 +358,17 @@ def _write_owned(
     may_replace = None if overwrite else own
     foreign = next((name for name in files if _is_foreign(tree, name, may_replace)), None)
     if foreign is not None:
-        raise ConflictError(
-            f"{displayable(job.output / foreign)} is there already and no export wrote it; choose "
-            "another folder with -o, or --overwrite to replace it"
-        )
+        raise foreign_file(str(job.output / foreign))
     write_group(tree, [(state, to_json({"files": names}))], (state,))
     write_group(tree, list(files.items()), may_replace)
+
+
+def foreign_file(shown: str) -> ConflictError:
+    """The error about a file of the whole data set that no export wrote."""
+    return ConflictError(
+        f"{displayable(shown)} is there already and no export wrote it; choose another folder "
+        "with -o, or --overwrite to replace it"
+    )
 
 
 def _is_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> bool:

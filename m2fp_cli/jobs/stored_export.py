@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.jobs.export import ExportJob, files_name, finish_export, read_names, read_owned
+from m2fp_cli.jobs.export import (
+    ExportJob,
+    files_name,
+    finish_export,
+    foreign_file,
+    read_names,
+    read_owned,
+)
 from m2fp_cli.layout import export_record_name
 
 
@@ -44,8 +51,11 @@ def finish_stored(
     is_known = output.fetch(state)
     own = read_owned(output.tree, job)
     finish_export(job, tasks)
+    made = [name for name in read_owned(output.tree, job) if output.tree.has_file(name)]
+    for name in made:  # before the state says that they are ours
+        if not overwrite and name not in own and output.head(name) is not None:
+            raise foreign_file(f"{output.address}/{name}")
     output.put(state, may_replace=is_known)
-    for name in read_owned(output.tree, job):
-        if output.tree.has_file(name):
-            output.put(name, may_replace=overwrite or name in own)
-            output.drop(name)
+    for name in made:
+        output.put(name, may_replace=overwrite or name in own)
+        output.drop(name)
