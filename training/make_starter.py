@@ -1,6 +1,6 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
-Five runs, each with a recipe of its own. Between them the model so far labels photos that nobody
+Six runs, each with a recipe of its own. Between them the model so far labels photos that nobody
 labelled, and labels some anew. The same command again goes on where it was stopped.
 """
 
@@ -18,7 +18,8 @@ from m2fp_cli.training.sources import Source
 
 _RECIPES = Path(__file__).parent
 _MEAN_WITH = (320, 580)  # steps of the fourth run whose mean with its end is better than each
-_OF_THE_END = 3  # times the end of the fifth run counts beside these three: half of the mean
+_OF_THE_FIFTH = 3  # times the end of the fifth run counts beside these three: half of the mean
+_OF_THE_SIXTH = 6  # times the end of the sixth run counts beside these six: half again
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
 _ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
@@ -77,9 +78,10 @@ class Places:
 
 def plan(places: Places) -> list[Stage]:
     """All stages in order."""
-    end, fourth = places.work / "run-5", places.work / "run-4"
+    fourth, fifth, sixth = (places.work / f"run-{number}" for number in (4, 5, 6))
     copies = [fourth / f"step-{step}" for step in _MEAN_WITH]
-    half = [end] * (_OF_THE_END - 1)
+    with_fifth = [*[fifth] * (_OF_THE_FIFTH - 1), *copies, fourth]
+    with_sixth = [*[sixth] * (_OF_THE_SIXTH - 1), fifth, *with_fifth]
     return [
         _run(places, 1),
         _export(places, 1, "first"),
@@ -94,7 +96,9 @@ def plan(places: Places) -> list[Stage]:
         _run(places, 4),
         _export(places, 4, "fourth", *_also(copies)),
         _run(places, 5, str(places.work / "fourth")),
-        _export(places, 5, "starter", *_also([*half, *copies, fourth])),
+        _export(places, 5, "fifth", *_also(with_fifth)),
+        _run(places, 6, str(places.work / "fifth")),
+        _export(places, 6, "starter", *_also(with_sixth)),
     ]
 
 

@@ -1,13 +1,14 @@
 """Real scenes to judge on: ``photos/ labels/ people/`` and, where there are, ``keypoints.json``.
 
 Kinds of people are read from the masks, the keypoints (COCO's 17) and the colors; sport and
-children are listed by name in ``held_out_kinds.tsv``.
+children are listed by name in ``held_out_kinds.tsv``, skin tones in ``held_out_tones.tsv``.
 """
 
 from __future__ import annotations
 
 import functools
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ _SMALLEST = 30  # pixels; COCO's polygons mean nothing below
 _FACE = (0, 1, 2)  # nose, left eye, right eye among COCO's keypoints
 _SHOULDERS, _HIPS, _KNEES = (5, 6), (11, 12), (13, 14)
 _BY_EYE = Path(__file__).parent / "held_out_kinds.tsv"
+_TONES = Path(__file__).parent / "held_out_tones.tsv"
 
 Points = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -83,10 +85,10 @@ def read_scene(folder: Path, name: str, keypoints: Mapping[str, Any]) -> TrueSce
     }
     masks = {i: mask for i, mask in masks.items() if mask.sum() >= _SMALLEST}
     of_photo = _kinds_of_photo(photo.rgb, masks) | kinds_by_eye().get(name, frozenset())
-    people = [
-        _describe(mask, points.get(i), [m for j, m in masks.items() if j != i], of_photo)
-        for i, mask in masks.items()
-    ]
+    people = []
+    for i, mask in masks.items():
+        others = [m for j, m in masks.items() if j != i]
+        people.append(_describe(mask, points.get(i), others, of_photo | tones_by_eye()[name, i]))
     return TrueScene(photo, people, photo.people != IGNORE)
 
 
@@ -100,6 +102,22 @@ def kinds_by_eye(table: Path = _BY_EYE) -> Mapping[str, frozenset[str]]:
     lines = table.read_text("utf-8").splitlines()
     pairs = [line.split("\t") for line in lines if not line.startswith("#")]
     return {name: frozenset(kind for one, kind in pairs if one == name) for name, _ in pairs}
+
+
+@functools.cache
+def tones_by_eye(table: Path = _TONES) -> Mapping[tuple[str, int], frozenset[str]]:
+    """Skin tone of people by photo and id, as a kind; empty for those whose tone is not known.
+
+    Args:
+        table: lines of name, tab, id, tab, range of the Monk scale; those that begin with # are not
+            read.
+    """
+    tones: defaultdict[tuple[str, int], frozenset[str]] = defaultdict(frozenset)
+    for line in table.read_text("utf-8").splitlines():
+        if not line.startswith("#"):
+            name, person, tone = line.split("\t")
+            tones[name, int(person)] = frozenset({tone})
+    return tones
 
 
 def read_keypoints(folder: Path) -> Mapping[str, Any]:

@@ -120,6 +120,7 @@ def describe_network(
         "labels": list(config.labels.names),
         "num_labels": config.num_parsing,
         "human_id": config.labels.human_id,
+        "foreground_threshold": config.foreground_threshold,
         "person_threshold": max(config.parsing_ins_score_thr, PROBABILITY_THRESHOLD),
         "queries": config.decoder.num_queries,
         "mask_hw": [size_hw[0] // CELL, size_hw[1] // CELL],
@@ -194,7 +195,7 @@ def _texts(
         height=info["input_hw"][0], width=info["input_hw"][1], classes=len(info["labels"]) + 1,
         known=len(info["labels"]), mask_height=info["mask_hw"][0], mask_width=info["mask_hw"][1],
         human_id="of nobody" if human is None else human, threshold=info["person_threshold"],
-        more=_what_else(config),
+        background=_when_background_wins(config.foreground_threshold), more=_what_else(config),
         checked=checked,
     )  # fmt: skip
     example = (templates / "parse.txt").read_text(encoding="utf-8").format(runtime=_START[fmt])
@@ -203,6 +204,16 @@ def _texts(
         ("parse.py", example.encode()),
         ("README.md", readme.encode()),
     ]
+
+
+def _when_background_wins(foreground_threshold: float | None) -> str:
+    """A sentence for a model whose background stands against all labels together."""
+    if foreground_threshold is None:
+        return ""
+    return (
+        f" Where the labels but background together have less than {foreground_threshold:g} of all "
+        "sums, it is background, elsewhere it is not."
+    )
 
 
 def _what_else(config: ModelConfig) -> str:

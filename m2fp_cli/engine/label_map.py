@@ -89,17 +89,41 @@ def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
         config: the model; it says at which size the masks are weighted.
 
     Returns:
-        (H, W) uint8 label ids, and the highest sum (H, W) float32, averaged over views.
+        (H, W) uint8 label ids, and the highest sum (H, W) float32, averaged over views; both with
+        the background's sums as :func:`weigh_background` leaves them.
     """
     if config.sem_seg_postprocess_before_inference:
         return _classify_bands(views, config)
     sums = _input_sums(views[0], config)
     for view in views[1:]:
         sums += _input_sums(view, config)
+    sums = weigh_background(sums, config)
     labels, highest = MaskGeometry.build(views[0].geometry, views[0].geometry.padded_hw).argmax(
         sums
     )
     return labels, torch.from_numpy(highest / len(views))
+
+
+def weigh_background(sums: Tensor, config: ModelConfig) -> Tensor:
+    """Let background stand against all labels together, for a model that asks for it.
+
+    A pixel of somebody may be upper clothes by a third, coat by a quarter and dress by a fifth:
+    plain argmax calls it background as soon as that has more than a third. With a
+    ``foreground_threshold`` it is somebody where the labels together have at least that share.
+
+    Args:
+        sums: (K, h, w) class sums, background first.
+        config: the model.
+
+    Returns:
+        (K, h, w) sums whose argmax is right: background's is the best label's plus what it has more
+        than it needs. Those of a model without the threshold are given back as they are.
+    """
+    if config.foreground_threshold is None:
+        return sums
+    labels, needed = sums[1:], 1 / config.foreground_threshold - 1
+    background = labels.amax(0) + sums[0] - needed * labels.sum(0)
+    return torch.cat((background[None], labels))
 
 
 def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:
@@ -115,6 +139,7 @@ def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
         sums = sources[0]((0, top, width, bottom))
         for source in sources[1:]:
             sums += source((0, top, width, bottom))
+        sums = weigh_background(sums, config)
         value, label = sums.max(dim=0)
         labels[top:bottom] = label.numpy()
         highest[top:bottom] = value / len(views)

@@ -22,10 +22,11 @@ import torch
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import SCORE_FLOOR
-from m2fp_cli.engine.label_map import label_instances
+from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.engine.postprocess import weigh_people
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
@@ -137,7 +138,7 @@ class ReferenceParser:
         if self.config.label_map == "instances":
             sums = parsing["semantic_outputs"]
         else:
-            sums = semantic_sums(model, raw, self.config)[: self.config.num_parsing]
+            sums = semantic_sums(model, raw, self.config)
         labels = np.asarray(sums.argmax(dim=0).to(torch.uint8).numpy())
         found = parsing["part_outputs"] + parsing["human_outputs"]
         instances = [
@@ -146,6 +147,9 @@ class ReferenceParser:
             if item["score"] >= self.min_score
             and (mask := Mask.from_full((item["mask"] > MASK_LOGIT_THRESHOLD).numpy())).area
         ]
+        if self.config.human_scores == "label_map":  # a step of ours
+            human = self.config.labels.human_id
+            instances = weigh_people(instances, labels, human, self.min_score)
         sided = self.config.sides == "body"  # a step of ours, at the end
         return assemble_result(self.config.labels, labels, instances, sides_from_body=sided)
 
@@ -229,7 +233,7 @@ def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch
         config: the model's numbers.
 
     Returns:
-        (K, H, W) float32.
+        (K, H, W) float32, background's as ``weigh_background`` leaves them: a step of ours.
     """
     item, padded = raw["batched_inputs"][0], raw["images"].tensor.shape[-2:]
     size_hw = raw["images"].image_sizes[0]
@@ -245,10 +249,13 @@ def semantic_sums(model: Any, raw: dict[str, Any], config: ModelConfig) -> torch
             )
         return model.sem_seg_postprocess(planes, size_hw, item["height"], item["width"])
 
+    def classify(planes: torch.Tensor) -> torch.Tensor:
+        sums: torch.Tensor = model.semantic_inference(classes, planes)
+        return weigh_background(sums[: config.num_parsing], config)
+
     if config.sem_seg_postprocess_before_inference:
-        sums: torch.Tensor = model.semantic_inference(classes, scale(masks))
-        return sums
-    return scale(model.semantic_inference(classes, masks))
+        return classify(scale(masks))
+    return scale(classify(masks))
 
 
 def _bare_pipeline(model: Any) -> Any:

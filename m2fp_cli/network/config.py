@@ -2,8 +2,9 @@
 
 The file has ModelScope's format: its ``model`` section holds the constructor arguments of M2FP.
 Unknown keys are ignored, so that newer files stay readable; a wrong value of a known key is an
-error that names the key. ``model.label_map``, ``model.sides``, ``model.mask_edges`` and
-``preprocessor`` are our own additions and optional.
+error that names the key. ``model.label_map``, ``model.foreground_threshold``,
+``model.human_scores``, ``model.sides``, ``model.mask_edges`` and ``preprocessor`` are our own
+additions and optional.
 """
 
 from __future__ import annotations
@@ -145,6 +146,12 @@ class ModelConfig:
         label_map: how the label map is made: ``instances`` (from the mean votes of instances, as in
             the reference) or ``queries`` (Mask2Former's semantic inference: class probability
             times mask probability, summed over queries).
+        foreground_threshold: of a label map from queries: share of a pixel's sums, in (0, 1), that
+            all labels but background need together to win over background; None = background is
+            one label among others, as in Mask2Former.
+        human_scores: what a person's score says: ``masks`` (class probability times mean mask
+            probability, as in the reference) or ``label_map`` (that times the share of the mask
+            that the label map does not call background).
         sides: how left and right are told apart in the label map: ``pixels`` (by the queries, pixel
             by pixel) or ``body`` (a limb or shoe has the side of its person's body that its centre
             lies on, see :mod:`m2fp_cli.engine.sides`).
@@ -165,6 +172,8 @@ class ModelConfig:
     semantic_on: bool = True
     parsing_ins_score_thr: float = 0.5
     label_map: str = "instances"
+    foreground_threshold: float | None = None
+    human_scores: str = "masks"
     sides: str = "pixels"
     mask_edges: str = "network"
     sem_seg_postprocess_before_inference: bool = True
@@ -280,6 +289,8 @@ def _scalars(model: Mapping[str, Any]) -> dict[str, Any]:
         "semantic_on": True,
         "parsing_ins_score_thr": 0.5,
         "label_map": "",
+        "foreground_threshold": 0.5,
+        "human_scores": "",
         "sides": "",
         "mask_edges": "",
         "sem_seg_postprocess_before_inference": True,
@@ -371,6 +382,14 @@ def _check(config: ModelConfig) -> None:
         (
             config.label_map in ("instances", "queries"),
             '"label_map" must be "instances" or "queries"',
+        ),
+        (
+            config.foreground_threshold is None or 0 < config.foreground_threshold < 1,
+            '"foreground_threshold" must be above 0 and below 1',
+        ),
+        (
+            config.human_scores in ("masks", "label_map"),
+            '"human_scores" must be "masks" or "label_map"',
         ),
         (config.sides in ("pixels", "body"), '"sides" must be "pixels" or "body"'),
         (

@@ -25,7 +25,8 @@ class Instance:
 
     Attributes:
         label_id: id in the model's label set.
-        score: class probability times mean mask probability, in [0, 1].
+        score: class probability times mean mask probability, in [0, 1]; a person's may also
+            count what the label map says (``human_scores`` of the model's configuration).
         mask: where it is.
     """
 

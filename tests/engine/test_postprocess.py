@@ -9,10 +9,12 @@ import torch.nn.functional as F
 
 from m2fp_cli.engine.candidates import make_view
 from m2fp_cli.engine.geometry import InputGeometry
-from m2fp_cli.engine.postprocess import build_result
+from m2fp_cli.engine.postprocess import build_result, weigh_people
 from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.network.config import ModelConfig, parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance
 from tests.support.family import small_document
 
 FRAME = InputGeometry((70, 50), (64, 64), (0, 0, 46, 64))
@@ -113,6 +115,35 @@ def test_semantic_inference_is_that_of_the_slow_twin(before):
         sums = F.interpolate(small[None], (70, 50), mode="bilinear")[0]
     found = result_of(prediction, parse_config(document)).semantic_map
     assert np.mean(found != sums.argmax(dim=0).numpy()) < 1e-3
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_background_stands_against_all_labels_together(before):
+    document = small_document(
+        label_map="queries", sem_seg_postprocess_before_inference=before, foreground_threshold=0.5
+    )
+    prediction = random_prediction(1, sharpness=1.0)
+    prediction.class_logits[:, ::2, 0] = 20.0  # half of the queries; the rest speak for all labels
+    probabilities, planes = full_planes(prediction)
+    sums = torch.einsum("qc,qhw->chw", probabilities[:, :20], planes.sigmoid()).numpy()
+    somebody = sums[1:].sum(0) >= 0.5 * sums.sum(0)
+    wanted = np.where(somebody, sums[1:].argmax(0) + 1, 0)
+    assert 0.2 < somebody.mean() < 0.8
+    assert np.mean(sums.argmax(0) > 0) < 0.1  # plain argmax finds next to nobody
+    found = result_of(prediction, parse_config(document)).semantic_map
+    assert np.mean(found != wanted) < (1e-3 if before else 0.02)
+
+
+def test_people_are_weighed_by_what_the_label_map_says_of_their_masks():
+    labels = np.zeros((10, 20), np.uint8)
+    labels[:, :8] = 5
+    full, half = np.zeros((10, 20), bool), np.zeros((10, 20), bool)
+    full[2:6, 1:7], half[:, 4:12] = True, True
+    part = Instance(5, 0.3, Mask.from_full(half))
+    people = [Instance(20, 0.8, Mask.from_full(mask)) for mask in (full, half, labels == 0)]
+    found = weigh_people([part, *people], labels, 20, min_score=0.1)
+    assert [one.label_id for one in found] == [5, 20, 20]
+    assert [one.score for one in found] == pytest.approx([0.3, 0.8, 0.4])
 
 
 def test_a_photo_of_nobody_is_all_background():

@@ -34,6 +34,9 @@ DOCUMENTS = {
     "multi, map from queries before scaling": small_document(
         label_map="queries", sem_seg_postprocess_before_inference=False
     ),
+    "multi, map from queries, its background and scores": small_document(
+        label_map="queries", foreground_threshold=0.9, human_scores="label_map"
+    ),
     "multi, Pascal-Person-Part": small_document(
         num_parsing=7,
         classes=["Background", "Head", "Torso", "U-arms", "L-arms", "U-legs", "L-legs", "Human"],

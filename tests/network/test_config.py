@@ -58,6 +58,8 @@ def test_unknown_keys_are_tolerated():
         ({"decoder": 3}, "decoder"),
         ({"classes": "hair"}, "classes"),
         ({"label_map": "best"}, "label_map"),
+        ({"foreground_threshold": 1.0}, "foreground_threshold"),
+        ({"human_scores": "best"}, "human_scores"),
         ({"mask_edges": "sharp"}, "mask_edges"),
         ({"parsing_on": False, "semantic_on": False}, "one of them must be on"),
         ({"single_human": True}, "input_single_human.sizes"),

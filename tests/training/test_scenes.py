@@ -7,7 +7,7 @@ import pytest
 
 from m2fp_cli.training.dataset import LabelledPhoto
 from training.scene_figures import by_kind, judge_scene, summarise
-from training.scene_truth import TruePerson, TrueScene, kinds_by_eye
+from training.scene_truth import TruePerson, TrueScene, kinds_by_eye, tones_by_eye
 
 HW = (40, 60)
 LEFT, RIGHT = 14, 15
@@ -85,3 +85,13 @@ def test_kinds_by_eye_are_those_of_the_table(tmp_path):
     kinds = kinds_by_eye(tmp_path / "kinds.tsv")
     assert kinds == {"a": {"sport", "children"}, "b": {"children"}}
     assert {kind for some in kinds_by_eye().values() for kind in some} == {"sport", "children"}
+
+
+def test_skin_tones_are_known_by_photo_and_person(tmp_path):
+    (tmp_path / "tones.tsv").write_text("# by eye\na\t2\tMonk 5 to 7\na\t1\tMonk 1 to 4\n")
+    tones = tones_by_eye(tmp_path / "tones.tsv")
+    assert tones["a", 2] == {"Monk 5 to 7"}
+    assert not tones["b", 1]
+    assert {kind for some in tones_by_eye().values() for kind in some} == {
+        "Monk 1 to 4", "Monk 5 to 7", "Monk 8 to 10"
+    }  # fmt: skip
