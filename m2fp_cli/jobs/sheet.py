@@ -159,8 +159,9 @@ def _variant(folder: str, document: Mapping[str, Any]) -> _Shown:
     kind, item, picture = (text_of(document, one) for one in ("kind", "item", "picture"))
     if not picture or "/" in picture:
         raise ValueError("a picture is not beside its record")
-    its_own_first = sorted(items_of(document), key=lambda item: item.get("kind") != kind)
-    note = _note(its_own_first)
+    items = sorted(items_of(document), key=lambda item: item.get("kind") != kind)
+    is_worn = bool(items) and items[0].get("kind") == kind  # it may be for a person who is not here
+    note = _note(items if is_worn else [])
     return _Shown(f"{folder}/{picture}", f"{kind} {item}", note, _changed(document))
 
 

@@ -87,6 +87,14 @@ def test_who_got_nothing_is_said(monkeypatch, output):
     assert (cell.caption, cell.note) == ("nothing", "no glasses: no face is visible")
 
 
+def test_what_is_for_somebody_else_is_worn_by_nobody(monkeypatch, output):
+    task, out = output
+    record = out / "variants/anna/glasses-wide.json"
+    record.write_text(record.read_text().replace('"kind":"glasses","name"', '"kind":"hair","name"'))
+    cells = cells_of(monkeypatch, out, task, LOOK.variants())
+    assert [cell.note for cell in cells] == ["", "", "nobody wears it", ""]
+
+
 @pytest.mark.parametrize(
     "record", ['{"people":[],"kind":"hat","item":"x","picture":"../../../etc/hosts"}', "[", "{}"]
 )
