@@ -44,6 +44,7 @@ class OutputFolder:
         by_default: whether ``m2fp parse`` writes it unasked.
         per_photo: each photo has a folder of its own in it.
         shows_photo: its files hold pixels of the photo.
+        collects: what a run writes of a photo comes beside what earlier runs wrote of it.
     """
 
     name: str
@@ -53,6 +54,7 @@ class OutputFolder:
     by_default: bool = False
     per_photo: bool = False
     shows_photo: bool = False
+    collects: bool = False
 
     def target(self, key: str) -> str:
         """Name of what a photo has in the folder; a folder's ends in ``/``.
@@ -72,7 +74,9 @@ OUTPUT_FOLDERS = (
     OutputFolder("colors", "colorize", PICTURE_SUFFIXES),
     OutputFolder("overlays", "colorize", PICTURE_SUFFIXES),
     OutputFolder("tryon", "tryon", (*PICTURE_SUFFIXES, ".json")),
-    OutputFolder("variants", "variants", (*PICTURE_SUFFIXES, ".json"), per_photo=True),
+    OutputFolder(
+        "variants", "variants", (*PICTURE_SUFFIXES, ".json"), per_photo=True, collects=True
+    ),
     OutputFolder("agnostic", "export-agnostic", (".png",)),
     OutputFolder("label-maps", "export-label-maps", (".png",)),
     OutputFolder("viton-hd", "export-viton-hd", (".jpg", ".png")),
@@ -139,6 +143,12 @@ def is_result_of(key: str, name: str) -> bool:
     return end.startswith("/") if one.per_photo else end in one.suffixes
 
 
+def is_collected(name: str) -> bool:
+    """Whether a file of a photo stays when a later run of the same photo does not write it."""
+    folder = _BY_NAME.get(name.partition("/")[0])
+    return folder is not None and folder.collects
+
+
 def folders_of_results(job: str, key: str) -> tuple[str, ...]:
     """Names of the folders in which a job's files of a photo lie."""
     folders = [one for one in OUTPUT_FOLDERS if one.job == job]
@@ -176,9 +186,9 @@ def variant_name(key: str, name: str, suffix: str) -> str:
     return f"variants/{key}/{name}{suffix}"
 
 
-def variants_record_name(key: str) -> str:
-    """Name of what try-on says of the variants of a photo."""
-    return f"variants/{key}/variants.json"
+def variant_record_name(key: str, name: str) -> str:
+    """Name of what try-on says of a variant of a photo."""
+    return variant_name(key, name, ".json")
 
 
 def sheet_name(page: int) -> str:

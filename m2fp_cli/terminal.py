@@ -20,13 +20,14 @@ def say(text: str, *, stream: TextIO | None = None) -> None:
         stream: standard output if None.
     """
     shown = "\n".join(displayable(line) for line in text.split("\n"))
-    print(shown, file=stream or sys.stdout, flush=True)
+    stream = stream or sys.stdout
+    print(_in_encoding_of(stream, shown), file=stream, flush=True)
 
 
 def say_pieces(pieces: Iterable[str]) -> None:
     """Print one line, which may be too long for the memory, on standard output."""
     for piece in pieces:
-        sys.stdout.write(displayable(piece))
+        sys.stdout.write(_in_encoding_of(sys.stdout, displayable(piece)))
     sys.stdout.write("\n")
     sys.stdout.flush()
 
@@ -34,7 +35,7 @@ def say_pieces(pieces: Iterable[str]) -> None:
 def say_lines(lines: Iterable[str]) -> None:
     """Print lines, which may be millions, on standard output."""
     for line in lines:
-        sys.stdout.write(f"{displayable(line)}\n")
+        sys.stdout.write(f"{_in_encoding_of(sys.stdout, displayable(line))}\n")
     sys.stdout.flush()
 
 
@@ -60,6 +61,14 @@ def displayable(path: str | os.PathLike[str]) -> str:
     if text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
+
+
+def _in_encoding_of(stream: TextIO, text: str) -> str:
+    """The text with escapes for what a stream cannot hold: a terminal may not be one of UTF-8."""
+    if text.isascii():
+        return text
+    encoding = stream.encoding or "utf-8"  # a StringIO has none
+    return text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _shown(character: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import displayable, say, say_lines, say_pieces
 
 HOSTILE = "a\x1b[2Jb\x07\r\u202ec\x9b31m"
 
@@ -21,6 +21,18 @@ def test_lines_stay_lines_and_nothing_else_passes():
     stream = io.StringIO()
     say(f"one\n{HOSTILE}", stream=stream)
     assert stream.getvalue() == f"one\n{displayable(HOSTILE)}\n"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", "B\\xf6 \\u7167"), ("latin-1", "B\xf6 \\u7167")]
+)
+def test_what_a_terminal_cannot_show_becomes_escapes(monkeypatch, encoding, shown):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr("sys.stdout", stream)
+    say("B\xf6 \u7167")
+    say_lines(["B\xf6 \u7167"])
+    say_pieces(["B\xf6 ", "\u7167"])
+    assert stream.buffer.getvalue().decode(encoding).splitlines() == [shown] * 3
 
 
 @pytest.mark.parametrize("error", [M2fpError(HOSTILE), ImageError("corrupt", HOSTILE)])

@@ -17,7 +17,6 @@ A key depends on nothing but the sorted list of photos, so the same inputs get t
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections import defaultdict
@@ -29,10 +28,9 @@ from typing import NamedTuple
 from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.layout import IMAGE_SUFFIXES, RESULT_SUFFIXES
 from m2fp_cli.storage.errors import WINDOWS_CHARACTERS
+from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.terminal import displayable
 
-_MAX_NAME_BYTES = 255 - 16  # room for the suffix of any result
-_HASH_DIGITS = 8
 _REFUSED = WINDOWS_CHARACTERS + "%"
 _MAX_PATH_BYTES = 4096 - 64  # Linux' PATH_MAX, less the result folder and suffix
 _DEVICES = frozenset(
@@ -190,21 +188,10 @@ def _why_renamed(image: FoundImage, key: str) -> str:
 
 def _candidates(place: str) -> Iterator[str]:
     folder, _, name = place.rpartition("/")
-    yield join_key(folder, _shortened(plain_name(name)))
-    yield join_key(folder, _shortened(name))
+    yield join_key(folder, shorten_name(plain_name(name)))
+    yield join_key(folder, shorten_name(name))
     for number in itertools.count(2):
-        yield join_key(folder, f"{_shortened(name)}~{number}")
-
-
-def _shortened(name: str) -> str:
-    encoded = os.fsencode(name)
-    if len(encoded) <= _MAX_NAME_BYTES:
-        return name
-    end = _MAX_NAME_BYTES - _HASH_DIGITS - 1
-    while encoded[end] & 0xC0 == 0x80:  # not through the middle of a UTF-8 letter
-        end -= 1
-    digest = hashlib.sha256(encoded).hexdigest()[:_HASH_DIGITS]
-    return f"{os.fsdecode(encoded[:end])}~{digest}"
+        yield join_key(folder, f"{shorten_name(name)}~{number}")
 
 
 def _blocked(key: str, folders: Collection[str]) -> bool:

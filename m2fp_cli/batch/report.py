@@ -128,6 +128,7 @@ class RunReport:
         wall_seconds: time from the first photo to the last.
         ended_by: number of the signal that ended the run early; 0 if none did.
         stopped: why the run ended early for another reason; empty if it did not.
+        unfinished: code of what went wrong after the last photo, such as with a list of all.
     """
 
     total: int
@@ -135,6 +136,7 @@ class RunReport:
     wall_seconds: float = 0.0
     ended_by: int = 0
     stopped: str = ""
+    unfinished: ExitCode = ExitCode.OK
     _counts: Counter[Status] = field(default_factory=Counter)
     _failures: Spool[ImageReport] = field(default_factory=Spool)
     _people: int = 0
@@ -164,10 +166,15 @@ class RunReport:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 if all is done, 3 if a photo failed, 130 or 143 if a signal ended the run."""
+        """0 if all is done, 3 if a photo failed, 130 or 143 if a signal ended the run.
+
+        What went wrong afterwards comes before failed photos: it meets all of them.
+        """
         if self.ended_by:
             interrupted = self.ended_by == signal.SIGINT
             return ExitCode.INTERRUPTED if interrupted else ExitCode.TERMINATED
+        if self.unfinished:
+            return self.unfinished
         return ExitCode.SOME_FAILED if self._failures or self.stopped else ExitCode.OK
 
     def summary(self) -> str:

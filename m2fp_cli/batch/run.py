@@ -36,7 +36,7 @@ from m2fp_cli.batch.stamps import is_same_stamp
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure
 from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.layout import STATE_FOLDER
+from m2fp_cli.layout import STATE_FOLDER, is_collected
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable
 from m2fp_cli.terminal import displayable
@@ -311,7 +311,8 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRe
     """Remove what an earlier run wrote for the photo and this one did not.
 
     A photo that failed keeps its old results only if it is the same photo, or if files were in the
-    way; they are then carried along in the report.
+    way; they are then carried along in the report. So are those of a photo that is the same in
+    folders that collect.
     """
     report = outcome.report
     if old is None:
@@ -320,9 +321,20 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRe
     stays = is_same or report.reason == "conflict"
     if not report.status.is_good and stays:
         return report._replace(files=tuple(dict.fromkeys((*old.report.files, *report.files))))
-    for name in set(old.report.files) - set(report.files):
+    others = dict.fromkeys(name for name in old.report.files if name not in {*report.files})
+    written = {_stem(name) for name in report.files}  # in another format it is written anew
+    kept = [
+        name
+        for name in others
+        if is_same and is_collected(name) and _stem(name) not in written and site.has_file(name)
+    ]
+    for name in others.keys() - {*kept}:
         site.remove(name)
-    return report
+    return report._replace(files=(*report.files, *kept))
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
 
 
 @contextlib.contextmanager

@@ -18,9 +18,11 @@ from dataclasses import dataclass, replace
 
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_whole
 from m2fp_cli.storage.spool import Spool
 
 SHARDS_VARIABLE = "M2FP_SHARDS"
+_MOST_SHARDS = 999_999_999  # what ``shard_of_suffix`` takes apart
 
 
 @dataclass(frozen=True)
@@ -90,10 +92,11 @@ def parse_shard(text: str, environment: Mapping[str, str] | None = None) -> Shar
     """
     if text == "auto":
         return _from_scheduler(os.environ if environment is None else environment)
-    number, slash, count = text.partition("/")
-    if not (slash and number.isdecimal() and count.isdecimal()):
-        raise UsageError(f"--shard takes K/N (as 2/8) or auto, got {text!r}")
-    return Shard(int(number), int(count))
+    first, _, second = text.partition("/")
+    number, count = read_whole(first, _MOST_SHARDS), read_whole(second, _MOST_SHARDS)
+    if number is None or count is None:
+        raise UsageError(f"--shard takes K/N (as 2/8) or auto, got {text[:40]!r}")
+    return Shard(number, count)
 
 
 def _from_scheduler(environment: Mapping[str, str]) -> Shard:
@@ -113,8 +116,9 @@ def _from_scheduler(environment: Mapping[str, str]) -> Shard:
 
 def _number(environment: Mapping[str, str], name: str, default: int | None = None) -> int:
     text = environment.get(name, "")
-    if text.isdecimal():
-        return int(text)
+    number = read_whole(text, _MOST_SHARDS)
+    if number is not None:
+        return number
     if default is not None and not text:
         return default
-    raise UsageError(f"--shard auto needs a number in the variable {name}, got {text!r}")
+    raise UsageError(f"--shard auto needs a number in the variable {name}, got {text[:40]!r}")

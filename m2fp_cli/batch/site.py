@@ -60,6 +60,9 @@ class Site(Protocol):
             M2fpError: nothing can be written any more.
         """
 
+    def has_file(self, name: str) -> bool:
+        """Whether a file that an earlier run wrote is in the output."""
+
     def remove(self, name: str) -> None:
         """Remove a file that a run wrote."""
 
@@ -121,6 +124,10 @@ class LocalSite:
         """What was delivered since the last time."""
         while self._outcomes:
             yield self._outcomes.pop(0)
+
+    def has_file(self, name: str) -> bool:
+        """Whether it is a file of the output."""
+        return self._tree.has_file(name)
 
     def remove(self, name: str) -> None:
         """Remove a file of the output."""

@@ -11,7 +11,7 @@ import typer
 
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import FAILURES, INPUT
-from m2fp_cli.errors import ModelError, NoImagesError, UsageError
+from m2fp_cli.errors import ExitCode, ImageError, ModelError, NoImagesError, UsageError
 from m2fp_cli.terminal import displayable, say, warn
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ def calibrate(
 
     Measures the ranges of the network's values on photos, compares the answers in int8 and fp32 on
     other photos, and stores the ranges beside the model cache, for these weights only. A
-    calibration with which less than 98.5 % of the pixels keep their label is refused.
+    calibration with which less than 98.5 % of the pixels keep their label is refused. A photo that
+    cannot be read costs a line, and exit code 3.
     """
     from m2fp_cli.batch.resources import look_at_machine
     from m2fp_cli.commands.option_groups import read_count
@@ -66,7 +67,8 @@ def calibrate(
     from m2fp_cli.models.registry import resolve_model
 
     cores = read_count("--threads", threads) or look_at_machine().cores
-    ranged, others = _split(_drawn() if photos is None else _stored(photos, limit))
+    shown, failed = (_drawn(), 0) if photos is None else _stored(photos, limit)
+    ranged, others = _split(shown)
     with show_download(quiet=False) as progress:
         found = resolve_model(model, progress=progress)
     import torch
@@ -85,6 +87,7 @@ def calibrate(
             "more photos of the kind you parse, use another precision, or store it with --force"
         )
     say(f"stored in {displayable(store_calibration(calibration))}")
+    raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
 class _Shown(Sequence["Picture"]):
@@ -112,24 +115,47 @@ def _split(photos: list[ShowPhoto]) -> tuple[list[ShowPhoto], list[ShowPhoto]]:
     return ranged, photos[::_CHECK_ONE_OF]
 
 
-def _stored(folder: Path, limit: int) -> list[ShowPhoto]:
-    """Photos of a folder, spread evenly over it; one that is shown is read then."""
+def _stored(folder: Path, limit: int) -> tuple[list[ShowPhoto], int]:
+    """Photos of a folder, spread evenly over it, and how many cannot be read.
+
+    Each is read once before the minutes of work, and again when it is shown: all would not fit into
+    the memory.
+    """
     from m2fp_cli.batch.scan import find_images
 
     if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder; name one that holds photos")
+        raise UsageError(f"{displayable(folder)} is not a folder; name one that holds photos")
     tasks = find_images([folder], output=folder / "m2fp-out").tasks
-    if len(tasks) < 2:
-        raise NoImagesError(f"{folder} holds one photo; calibrating takes two, better fifty")
     count = min(limit, len(tasks))
-    chosen = [tasks[index * len(tasks) // count] for index in range(count)]
-    return [partial(_read, task.source) for task in chosen]
+    chosen = [tasks[index * len(tasks) // count].source for index in range(count)]
+    good = [source for source in chosen if _is_readable(source)]
+    if len(good) < 2:
+        few = f"{displayable(folder)} holds {'one photo' if good else 'no photo'}"
+        raise NoImagesError(f"{few} that can be read; calibrating takes two, better fifty")
+    return [partial(_read, source) for source in good], len(chosen) - len(good)
+
+
+def _is_readable(source: Path) -> bool:
+    try:
+        _read(source)
+    except ImageError as error:
+        warn(f"failed {error}")
+        return False
+    return True
 
 
 def _read(source: Path) -> Picture:
+    """A photo; an error names it.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
     from m2fp_cli.imaging.codec import read_image
 
-    return read_image(source).image_bgr
+    try:
+        return read_image(source).image_bgr
+    except ImageError as error:
+        raise ImageError(error.reason, f"{displayable(source)}: {error}") from error
 
 
 def _drawn() -> list[ShowPhoto]:

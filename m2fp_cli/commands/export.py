@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -14,6 +15,7 @@ from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MASK
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
+from m2fp_cli.numerals import read_whole
 
 if TYPE_CHECKING:
     from m2fp_cli.agnostic.mask import MaskSettings
@@ -24,6 +26,7 @@ EXAMPLES = """\
 m2fp export --to comfyui --category dress --rule fashn
 m2fp export photos --to coco -o dataset --model starter"""
 
+_SIZE = "768x1024"
 OWN_COMMANDS = {"agnostic": "masks", "describe": "describe"}
 """Formats that ``--to`` does not take, since they have a command of their own."""
 Target = Enum(  # type: ignore[misc]
@@ -148,7 +151,7 @@ def export(
             help="Size of the pictures of try-on data sets.",
             rich_help_panel=CONTENT,
         ),
-    ] = "768x1024",
+    ] = _SIZE,
     fit: Annotated[
         Fit,
         typer.Option(
@@ -191,6 +194,12 @@ def export(
     wanted = find_format(to.value)
     if label_set is not None and not wanted.takes_labels:
         raise UsageError(f"{wanted.name} holds no label maps; leave --label-set out")
+    if not wanted.masks:
+        _refuse_changed(mask, wanted)
+    if not wanted.masks and fill is not None:
+        raise UsageError(f"{wanted.name} makes no masks; leave --fill out")
+    if not wanted.scales and (size, fit) != (_SIZE, Fit.PAD):
+        raise UsageError(f"{wanted.name} scales no pictures; leave --size and --fit out")
     settings = ExportSettings(
         people=parse_people(mask.people or wanted.people, "--person"),
         mask=mask.settings(),
@@ -202,6 +211,18 @@ def export(
     )
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export(wanted.name, asked, settings, model, batch)
+
+
+def _refuse_changed(mask: MaskOptions, wanted: Format) -> None:
+    """Refuse options that a format has no use for.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    given = (one.name for one in fields(mask) if getattr(mask, one.name) != one.default)
+    useless = next((name for name in given if name != "people"), None)
+    if useless is not None:
+        raise UsageError(f"{wanted.name} makes no masks; leave --{useless} out")
 
 
 def run_export(
@@ -225,16 +246,21 @@ def run_export(
     """
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.exports import find_format
-    from m2fp_cli.jobs.export import ExportJob, finish_export, settle_names
-    from m2fp_cli.jobs.stored_export import finish_stored
+    from m2fp_cli.jobs.export import ExportJob, finish_export, read_names, settle_names
+    from m2fp_cli.jobs.stored_export import finish_stored, read_stored_names
 
     run_options = batch.run_options()
     source = find_source(asked, model, run_options, batch)
-    tasks = source.scan.tasks
-    names = settle_names((task.key for task in tasks), find_format(name))
-    job = ExportJob(source.output, source.results_or_output, name, settings, names)
-    remote = run_options.remote
+    tasks, remote = source.scan.tasks, run_options.remote
     stored = None if remote is None else remote.output
+
+    def earlier(keys: Sequence[str]) -> Mapping[str, str]:
+        if stored is None:
+            return read_names(source.output, name, keys)
+        return read_stored_names(stored, name, keys)
+
+    names = settle_names((task.key for task in tasks), find_format(name), earlier)
+    job = ExportJob(source.output, source.results_or_output, name, settings, names)
     run_and_exit(
         source.scan,
         job,
@@ -243,7 +269,9 @@ def run_export(
         where=f"{name} in {source.shown_output}/{name}{_without(job.format)}",
         parsing=source.parsing,
         finish=lambda: (
-            finish_export(job, tasks) if stored is None else finish_stored(job, tasks, stored)
+            finish_export(job, tasks, overwrite=batch.overwrite)
+            if stored is None
+            else finish_stored(job, tasks, stored, overwrite=batch.overwrite)
         ),
     )
 
@@ -259,11 +287,12 @@ def parse_fill(text: str) -> tuple[int, int, int]:
     Raises:
         UsageError: the text is neither.
     """
-    if text.isdecimal() and int(text) <= 255:
-        return (int(text),) * 3
+    gray = read_whole(text, 255)
+    if gray is not None:
+        return gray, gray, gray
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
-    raise UsageError(f"--fill takes a gray of 0 to 255 or #rrggbb, got {text!r}")
+    raise UsageError(f"--fill takes a gray of 0 to 255 or #rrggbb, got {text[:40]!r}")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -72,8 +72,9 @@ def add(
     What was put on is read from the record beside each picture. The picture itself stays where it
     is and is not copied.
     """
-    from m2fp_cli.tryon.profile import read_tried
+    from m2fp_cli.tryon.profile import checked_name, read_tried
 
+    checked_name(customer)
     tried = [look for path in pictures for look in read_tried(path)]
     if not tried:
         raise UsageError(f"nothing is worn in {displayable(pictures[0])}; name another picture")
@@ -121,9 +122,10 @@ def list_looks(
         return
     for one in found:
         day = time.strftime("%Y-%m-%d", time.localtime(one.tried))
-        worn = ", ".join(f"{kind} {name}" for kind, name in one.items)
+        worn = displayable(", ".join(f"{kind} {name}" for kind, name in one.items))
         mark = "*" if one.favorite else " "
-        say(f"{one.number:4d} {mark} {day}  {one.customer}  {worn}  {displayable(one.picture)}")
+        name = displayable(one.customer)
+        say(f"{one.number:4d} {mark} {day}  {name}  {worn}  {displayable(one.picture)}")
 
 
 @app.command(

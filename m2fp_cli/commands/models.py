@@ -24,6 +24,7 @@ from m2fp_cli.models.registry import (
     hub_id_of,
     resolve_model,
 )
+from m2fp_cli.numerals import read_whole
 from m2fp_cli.terminal import say
 
 EXAMPLES = """\
@@ -210,14 +211,11 @@ def parse_input_size(text: str) -> tuple[int, int]:
     Raises:
         UsageError: the text is something else, or a side is not a multiple of 32 up to 4096.
     """
-    sides = [int(side) for side in text.split("x") if side.isdecimal()]
-    if (
-        len(sides) != 2
-        or text.count("x") != 1
-        or not all(32 <= side <= 4096 and side % 32 == 0 for side in sides)
-    ):
-        raise UsageError(f"--size takes width x height, multiples of 32, got {text!r}")
-    return sides[1], sides[0]
+    first, _, second = text.partition("x")
+    width, height = read_whole(first, 4096), read_whole(second, 4096)
+    if not width or not height or width % 32 or height % 32:
+        raise UsageError(f"--size takes width x height, multiples of 32, got {text[:40]!r}")
+    return height, width
 
 
 def _row(model: KnownModel) -> ModelRow:

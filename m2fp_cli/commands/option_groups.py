@@ -19,11 +19,14 @@ from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.commands.help import FAILURES, INPUT, MESSAGES, SPEED
 from m2fp_cli.commands.options import AsJson, Quiet, Verbose, Workers
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_whole
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.executor import Executor
     from m2fp_cli.batch.run_options import RunOptions
     from m2fp_cli.batch.walk import ScanRules
+
+_MOST_COUNT = 9999  # workers or threads
 
 
 @dataclass(frozen=True)
@@ -218,9 +221,10 @@ def read_count(option: str, text: str) -> int | None:
     """
     if text == "auto":
         return None
-    if not text.isdecimal() or int(text) == 0:
-        raise UsageError(f"{option} takes auto or a number from 1, got {text!r}")
-    return int(text)
+    count = read_whole(text, _MOST_COUNT)
+    if not count:
+        raise UsageError(f"{option} takes auto or a number from 1, got {text[:40]!r}")
+    return count
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -18,6 +18,7 @@ from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.number_formats import check_precision
 from m2fp_cli.commands.option_groups import BatchOptions
+from m2fp_cli.errors import M2fpError
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
@@ -49,7 +50,8 @@ def run_and_exit(
         parsing: an earlier part of the command; its failures count as this run's.
         page_of: results to make the report's page of, unless the run was interrupted.
         photos: where the photos of the page are, if they were moved.
-        finish: what is done when all photos are, unless the run ended early.
+        finish: what is done when all photos are, unless the run ended early; if it fails, the
+            summary comes first.
 
     Raises:
         typer.Exit: always, but for the errors of ``run_batch``.
@@ -58,8 +60,12 @@ def run_and_exit(
     for note in (*scan.notes, *([] if choose_code_cache() else [NO_CODE_CACHE])):
         progress.say(note)
     report = run_batch(scan, job, run_options, progress)
+    trouble = None
     if finish is not None and not report.ended_by and not report.stopped:
-        finish()
+        try:
+            finish()
+        except M2fpError as error:
+            trouble, report.unfinished = error, error.exit_code
     if parsing is not None:
         for failure in parsing.failures:
             report.add(failure)
@@ -67,6 +73,8 @@ def run_and_exit(
     say_how_it_went(report, progress, where)
     if batch.as_json:
         say_pieces(report.json_text())
+    if trouble is not None:
+        raise trouble
     if page_of is not None and not report.ended_by:
         from m2fp_cli.commands.report import make_report
 

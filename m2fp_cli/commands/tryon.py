@@ -5,6 +5,7 @@ The options of what is worn come from ``tryon.kinds``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, make_dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -19,7 +20,7 @@ from m2fp_cli.terminal import displayable, warn
 from m2fp_cli.tryon.kinds import KIND_NAMES, KINDS
 
 if TYPE_CHECKING:
-    from m2fp_cli.tryon.look import Look
+    from m2fp_cli.tryon.look import Look, Variant
 
 EXAMPLES = """\
 m2fp tryon --hat fedora --glasses round
@@ -68,6 +69,36 @@ def _find_look(file: Path | None, worn: dict[str, str]) -> Look:
         kind = next(iter(worn))
         raise UsageError(f"--look and --{kind} exclude each other; write the {kind} into the look")
     return read_look(file)
+
+
+def _refuse_useless(look: Look, layer: Layer, shows: Shows) -> None:
+    """Refuse options about tops where nobody gets one.
+
+    Raises:
+        UsageError: one of them is given.
+    """
+    options_of_tops = (("--layer", layer, Layer.OUTER), ("--as", shows, Shows.AUTO))
+    for option, value, default in options_of_tops:
+        if value is not default and "top" not in {kind for kind, _ in look.items()}:
+            raise UsageError(
+                f"{option} {value.value} is about tops, and nobody gets one; give --top, or leave "
+                "it out"
+            )
+
+
+def _refuse_single(variants: Sequence[Variant], *, page: bool) -> None:
+    """Refuse to show each of several items where there is one, or room for one.
+
+    Raises:
+        UsageError: it is so.
+    """
+    if not variants:
+        raise UsageError(
+            "--each has nothing to choose from; give an option a folder, as --hat hats/,"
+            ' or a look a list, as hat = ["cap", "fedora"]'
+        )
+    if page:
+        raise UsageError("--report shows one picture of each photo; give --sheet with --each")
 
 
 def _worn_type(help_text: str) -> Any:
@@ -182,6 +213,7 @@ def tryon(
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.jobs.fitting import FittingSettings, parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
+    from m2fp_cli.jobs.sheet import refuse_foreign_sheet
     from m2fp_cli.jobs.tryon import FittingJob
     from m2fp_cli.jobs.variants import VariantsJob, time_limit
     from m2fp_cli.storage.remote.address import names_store
@@ -196,14 +228,10 @@ def tryon(
         shows.value,
         picture_format.value,
     )
+    _refuse_useless(look, layer, shows)
     variants = look.variants() if each else ()
-    if each and not variants:
-        raise UsageError(
-            "--each has nothing to choose from; give an option a folder, as --hat hats/,"
-            ' or a look a list, as hat = ["cap", "fedora"]'
-        )
-    if page and each:
-        raise UsageError("--report shows one picture of each photo; give --sheet with --each")
+    if each:
+        _refuse_single(variants, page=page)
     settings.wardrobe().check(look)  # a wrong file is said before anything is parsed
     run_options = batch.run_options(cluster=cluster)
     if sheet and run_options.shard is not None:
@@ -223,6 +251,8 @@ def tryon(
         raise UsageError("--report needs the pictures beside their results; leave out --output")
     if sheet and names_store(Path(source.place)):
         raise UsageError("--sheet is made on this machine only; give -o a folder of it")
+    if sheet:
+        refuse_foreign_sheet(source.output)
     if run_options.photo_seconds is None:
         run_options = replace(run_options, photo_seconds=time_limit(len(variants)))
     make = VariantsJob if each else FittingJob
@@ -231,8 +261,8 @@ def tryon(
     def draw() -> None:
         from m2fp_cli.jobs.sheet import make_sheet
 
-        count = len(variants) if each else None
-        path, pages = make_sheet(source.output, results, source.scan.tasks, count)
+        shown = variants if each else None
+        path, pages = make_sheet(source.output, results, source.scan.tasks, shown)
         if pages and not batch.quiet:
             more = f" and {pages - 1} more pages" if pages > 1 else ""
             warn(f"contact sheet in {displayable(path)}{more}")

@@ -28,4 +28,5 @@ FORMAT = Format(
     encode=encode_masks(files_of),
     people="largest",
     masks=True,
+    endings=("", "_mask"),
 )

@@ -154,8 +154,14 @@ def _to_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     from pyarrow import parquet
 
     sink = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(list(rows)), sink)
+    texts = [{**row, "photo": _valid_text(row["photo"])} for row in rows]
+    parquet.write_table(pyarrow.Table.from_pylist(texts), sink)
     return sink.getvalue()
+
+
+def _valid_text(name: str) -> str:
+    """A file's name as UTF-8 has it; Parquet's texts hold nothing else."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 FORMAT = Format(

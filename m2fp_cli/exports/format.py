@@ -121,6 +121,8 @@ class Format:
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
         mirrors: whether its files lie in folders like the photos'; else all lie side by side.
         hyphens: whether names hold no underscores, which its readers take apart.
+        endings: what it appends to a photo's name for files of one folder and suffix.
+        reserved: names that the files of the whole data set have where the photos' are.
         fill: gray behind a mask.
         takes_labels: whether it has labels, which another set may replace.
         not_made: what belongs to the format and a parser cannot make, by name: how to get it.
@@ -136,6 +138,8 @@ class Format:
     scales: bool = False
     mirrors: bool = False
     hyphens: bool = False
+    endings: tuple[str, ...] = ("",)
+    reserved: tuple[str, ...] = ()
     fill: int = 128
     takes_labels: bool = False
     not_made: Mapping[str, str] = field(default_factory=dict)

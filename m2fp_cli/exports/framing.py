@@ -13,6 +13,7 @@ from m2fp_cli.arrays import Box, Ids, Picture
 
 _ROOM = 0.08  # around a person who is cropped out, in shares of their height
 WHITE = 255
+_MOST_ROOM = 4  # windows of more times the photo are not built: a panorama's may need 100 GB
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,39 @@ class Frame:
         """The window of a photo, (h, w, 3) uint8; white where it reaches beyond the photo."""
         # Averaging loses nothing when pixels are merged; a cubic keeps edges when they are made.
         method = cv2.INTER_AREA if self.scale < 1 else cv2.INTER_CUBIC
-        scaled = cv2.resize(self._window(image_bgr, WHITE), self.size_wh, interpolation=method)
-        return np.asarray(scaled, np.uint8)
+        return self.resized(image_bgr, WHITE, method)
+
+    def resized(self, pixels: NDArray[np.uint8], fill: int, method: int) -> NDArray[np.uint8]:
+        """The window of a photo or a mask, mixed from its pixels.
+
+        Args:
+            pixels: (H, W) or (H, W, 3) uint8.
+            fill: what lies beyond the photo.
+            method: of ``cv2.resize``.
+        """
+        photo, window = self._slices()
+        part = pixels[photo]
+        x0, y0, x1, y1 = self.window_xyxy
+        if (x1 - x0) * (y1 - y0) <= _MOST_ROOM * part.shape[0] * part.shape[1]:
+            whole = self._window(pixels, fill)
+            return np.asarray(cv2.resize(whole, self.size_wh, interpolation=method), np.uint8)
+        width, height = self.size_wh
+        rows = _span(window[0], height / (y1 - y0), height)
+        columns = _span(window[1], width / (x1 - x0), width)
+        out = np.full((height, width, *pixels.shape[2:]), fill, np.uint8)
+        size_wh = columns.stop - columns.start, rows.stop - rows.start
+        out[rows, columns] = cv2.resize(part, size_wh, interpolation=method)
+        return out
 
     def map(self, ids: Ids) -> Ids:
         """The window of a map of ids or a mask; each pixel is one of the map's own, never a mix."""
-        window = self._window(ids, 0)
+        (x0, y0, _, _), (height, width) = self.window_xyxy, self.photo_hw
         rows, columns = self._nearest()
-        return np.ascontiguousarray(window[np.ix_(rows, columns)])
+        y, x = rows + y0, columns + x0
+        out = np.zeros((rows.size, columns.size), ids.dtype)
+        inside = np.ix_((y >= 0) & (y < height), (x >= 0) & (x < width))
+        out[inside] = ids[np.ix_(y[inside[0].ravel()], x[inside[1].ravel()])]
+        return out
 
     def put_back(self, picture: Picture, image_bgr: Picture, mask: NDArray[np.uint8]) -> Picture:
         """A picture of the frame's size back into its photo.
@@ -103,6 +129,12 @@ class Frame:
         out = np.full((y1 - y0, x1 - x0, *pixels.shape[2:]), fill, pixels.dtype)
         out[window] = pixels[photo]
         return out
+
+
+def _span(window: slice, scale: float, length: int) -> slice:
+    """A stretch of a window in the frame: at least one pixel of so many."""
+    first = min(max(round(window.start * scale), 0), length - 1)
+    return slice(first, min(max(round(window.stop * scale), first + 1), length))
 
 
 def frame_of(record: dict[str, Any]) -> Frame:

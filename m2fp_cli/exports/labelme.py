@@ -53,4 +53,5 @@ FORMAT = Format(
     summary="LabelMe, to correct by hand",
     encode=encode,
     takes_labels=True,
+    reserved=("manifest",),
 )

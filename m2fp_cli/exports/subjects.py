@@ -111,8 +111,6 @@ def _framed_mask(frame: Frame, mask: ByteArray) -> ByteArray:
     """A mask in the frame: exact where it is 0 and 255, smooth where it is feathered."""
     if np.isin(mask, (0, 255)).all():
         return frame.map(mask).astype(np.uint8)
-    x0, y0, x1, y1 = frame.window_xyxy
-    window = Frame(frame.window_xyxy, (x1 - x0, y1 - y0), frame.photo_hw).map(mask)
-    scaled = cv2.resize(window.astype(np.uint8), frame.size_wh, interpolation=cv2.INTER_AREA)
+    scaled = frame.resized(mask, 0, cv2.INTER_AREA)
     scaled[frame.map(mask) == 0] = 0  # averaging must not reach into what is kept
-    return np.asarray(scaled, np.uint8)
+    return scaled

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,13 +26,17 @@ from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
 from m2fp_cli.layout import export_record_name, result_name, result_path, state_name
 from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign, write_group
+from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
 MANIFEST = "manifest.json"
 _EXPORT_VERSION = "1"  # part of the signature: raise it when the same settings give other files
 _MOST_FILES = 100_000  # of one photo
+_MOST_BYTES = 255 - 40  # of a name; ids of people, numbers and endings follow
 _PLAIN = "-_.~"  # beside letters and digits, what names in a data set may hold
 
 
@@ -205,40 +212,82 @@ def plain_name(key: str, wanted: Format) -> str:
     name = key.replace("/", "__")
     name = "".join(c if c.isalnum() or c in _PLAIN else "_" for c in name)
     name = name.replace(".jpg", "-jpg")
-    return name.replace("_", "-") if wanted.hyphens else name
+    return shorten_name(name.replace("_", "-") if wanted.hyphens else name, _MOST_BYTES)
 
 
-def settle_names(keys: Iterable[str], wanted: Format) -> tuple[tuple[str, str], ...]:
+Earlier = Callable[[Sequence[str]], Mapping[str, str]]
+"""Names that some photos, by their keys, have in the data set already."""
+
+
+def settle_names(
+    keys: Iterable[str], wanted: Format, earlier: Earlier = lambda _: {}
+) -> tuple[tuple[str, str], ...]:
     """A name of its own for each photo that would share another one's.
 
     Args:
         keys: of all photos of the data set, shards included.
         wanted: the format.
+        earlier: asked for photos that would share a name; they keep the one that they have.
 
     Returns:
         (key, name) pairs; for all other photos ``plain_name`` holds.
     """
     plain = {key: plain_name(key, wanted) for key in sorted(keys)}
-    taken = set(plain.values())
-    counts: Counter[str] = Counter()
+    counts = Counter(name + end for name in plain.values() for end in wanted.endings)
+    counts.update(wanted.reserved)
+    shared = [k for k, name in plain.items() if any(counts[name + e] > 1 for e in wanted.endings)]
+    if not shared:
+        return ()
+    taken = {name for name, count in counts.items() if count == 1} | {*wanted.reserved}
+    known = {k: n for k, n in earlier(shared).items() if _is_numbered(n, plain[k])}
     settled = []
-    for key, name in plain.items():
-        counts[name] += 1
-        if counts[name] > 1:
-            number = counts[name]
-            while f"{name}~{number}" in taken:
-                number += 1
-            taken.add(f"{name}~{number}")
-            settled.append((key, f"{name}~{number}"))
+    for key in sorted(shared, key=lambda key: key not in known):
+        own = {plain[key] + end for end in wanted.endings}
+        taken -= {name for name in own if counts[name] == 1}
+        name = next(n for n in _names(plain[key], known.get(key)) if _is_free(n, wanted, taken))
+        taken |= {name + end for end in wanted.endings}
+        if name != plain[key]:
+            settled.append((key, name))
     return tuple(settled)
 
 
-def finish_export(job: ExportJob, tasks: Sequence[ImageTask]) -> Path:
+def _names(plain: str, known: str | None) -> Iterator[str]:
+    """What a photo may be called, the best first."""
+    yield from (plain,) if known is None else (known, plain)
+    yield from (f"{plain}~{number}" for number in itertools.count(2))
+
+
+def _is_free(name: str, wanted: Format, taken: Container[str]) -> bool:
+    return not any(name + end in taken for end in wanted.endings)
+
+
+def _is_numbered(name: str, plain: str) -> bool:
+    """Whether a name is one that ``settle_names`` gives."""
+    return name == plain or re.fullmatch(r"~[1-9]\d{0,8}", name.removeprefix(plain)) is not None
+
+
+def read_names(output: Path, export: str, keys: Sequence[str]) -> dict[str, str]:
+    """Names that photos have in a data set already; those that are not in it are left out.
+
+    Args:
+        output: root of the output.
+        export: the format's name.
+        keys: of the photos.
+    """
+    names = {}
+    for key in keys:
+        with contextlib.suppress(ImageError, OutputError, ValueError), OutputTree(output) as tree:
+            names[key] = text_of(parse_object(tree.read(export_record_name(export, key))), "name")
+    return names
+
+
+def finish_export(job: ExportJob, tasks: Sequence[ImageTask], *, overwrite: bool = False) -> Path:
     """Write the files of the whole data set, from what was noted of each photo.
 
     Args:
         job: the export.
         tasks: all photos of the data set; those that failed are left out.
+        overwrite: replace files that no export wrote.
 
     Returns:
         the manifest, which says where each file comes from.
@@ -252,7 +301,8 @@ def finish_export(job: ExportJob, tasks: Sequence[ImageTask]) -> Path:
         items = read_items(tree, job, tasks)
         files = wanted.finish(items, job.settings)
         files[MANIFEST] = _manifest(job, items)
-        _write_owned(tree, job, {f"{wanted.name}/{name}": data for name, data in files.items()})
+        named = {f"{wanted.name}/{name}": data for name, data in files.items()}
+        _write_owned(tree, job, named, overwrite=overwrite)
     return job.folder / MANIFEST
 
 
@@ -299,14 +349,34 @@ def _shown(record: dict[str, Any]) -> dict[str, Any]:
     return {"people": people} if isinstance(people, list) else {}
 
 
-def _write_owned(tree: OutputTree, job: ExportJob, files: Mapping[str, bytes]) -> None:
+def _write_owned(
+    tree: OutputTree, job: ExportJob, files: Mapping[str, bytes], *, overwrite: bool
+) -> None:
     """Write files of the whole data set; only those that an earlier export wrote are replaced."""
     state, own = files_name(job), read_owned(tree, job)
     names = sorted({*own, *files})
-    for name in files:
-        refuse_foreign(tree, name, own)
+    may_replace = None if overwrite else own
+    foreign = next((name for name in files if _is_foreign(tree, name, may_replace)), None)
+    if foreign is not None:
+        raise foreign_file(str(job.output / foreign))
     write_group(tree, [(state, to_json({"files": names}))], (state,))
-    write_group(tree, list(files.items()), own)
+    write_group(tree, list(files.items()), may_replace)
+
+
+def foreign_file(shown: str) -> ConflictError:
+    """The error about a file of the whole data set that no export wrote."""
+    return ConflictError(
+        f"{displayable(shown)} is there already and no export wrote it; choose another folder "
+        "with -o, or --overwrite to replace it"
+    )
+
+
+def _is_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> bool:
+    try:
+        refuse_foreign(tree, name, may_replace)
+    except ConflictError:
+        return True
+    return False
 
 
 def files_name(job: ExportJob) -> str:

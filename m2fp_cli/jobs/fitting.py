@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.layout import result_name, result_path
-from m2fp_cli.records.document import read_document
+from m2fp_cli.numerals import read_whole
+from m2fp_cli.records.document import MAX_PEOPLE, read_document
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.tryon.look import Look, Wish
 
@@ -212,7 +213,7 @@ def parse_people(text: str, option: str = "--people") -> str | tuple[int, ...]:
     """
     if text in ("all", "largest"):
         return text
-    numbers = [part.strip() for part in text.split(",")]
-    if not all(number.isdecimal() and int(number) > 0 for number in numbers):
-        raise UsageError(f"{option} takes all, largest or ids such as 1,3, got {text!r}")
-    return tuple(int(number) for number in numbers)
+    ids = [read_whole(part.strip(), MAX_PEOPLE) for part in text.split(",")]
+    if not all(ids):  # 0 is nobody
+        raise UsageError(f"{option} takes all, largest or ids such as 1,3, got {text[:40]!r}")
+    return tuple(one for one in ids if one is not None)

@@ -153,7 +153,10 @@ def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -
     scan = find_parsed(results, photos=asked.photos)
     if asked.output is None:
         output = results
-    return PhotoSource(scan, output.absolute(), results.absolute())
+    place = ""
+    if asked.output is not None and names_store(asked.output):
+        place = shown_place(asked.output)
+    return PhotoSource(scan, output.absolute(), results.absolute(), place=place)
 
 
 def _find_stored(asked: PhotoInputs) -> PhotoSource | None:

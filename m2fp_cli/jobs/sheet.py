@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,19 +17,20 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.encoding import encode_jpeg, tag_jpeg
 from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.jsonio import is_whole, objects_of, parse_object, text_of
+from m2fp_cli.jsonio import is_whole, parse_object, text_of
 from m2fp_cli.layout import (
     SHEET_MARK,
     composite_names,
     result_path,
     sheet_name,
     tryon_record_name,
-    variants_record_name,
+    variant_record_name,
 )
 from m2fp_cli.render.contact_sheet import Block, Cell, draw_sheet, shown_box, shrink_to_cell
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_file
-from m2fp_cli.tryon.records import MOST_RECORDS, items_of
+from m2fp_cli.storage.writing import refuse_unmarked, write_file
+from m2fp_cli.tryon.look import Variant
+from m2fp_cli.tryon.records import items_of
 
 _MOST_PIXELS = 2**30  # of a picture of ours, which no limit stopped when it was written
 _MAX_SIDE = 1 << 20  # of a photo
@@ -54,7 +56,10 @@ class _Shown:
 
 
 def make_sheet(
-    output: Path, results: Path, tasks: Iterable[ImageTask], variants: int | None = None
+    output: Path,
+    results: Path,
+    tasks: Iterable[ImageTask],
+    variants: Sequence[Variant] | None = None,
 ) -> tuple[Path, int]:
     """Write the contact sheet of an output.
 
@@ -62,7 +67,7 @@ def make_sheet(
         output: with the pictures.
         results: of the parse.
         tasks: the photos; those without pictures are left out.
-        variants: number of the variants of each photo; None where a photo has one picture.
+        variants: what each photo is shown with; None where a photo has one picture.
 
     Returns:
         path of the first page, and number of pages; 0 if there are no pictures.
@@ -72,15 +77,24 @@ def make_sheet(
     """
     pages = 0
     with OutputTree(output) as tree, ThreadPoolExecutor(_THREADS) as pool:
-        find = _picture_of if variants is None else _variants_of
+        find = _picture_of if variants is None else partial(_variants_of, variants)
         blocks = _blocks(tree, results, tasks, find, pool)
-        for page in draw_sheet(blocks, 1 + (variants or 1)):
+        for page in draw_sheet(blocks, 1 + (1 if variants is None else len(variants))):
             pages += 1
             data = tag_jpeg(encode_jpeg(page, quality=_QUALITY), SHEET_MARK)
             write_file(output / sheet_name(pages), data, mark=SHEET_MARK)
         for name in list(sheets_in(tree, pages + 1)):
             tree.remove(name)
     return output / sheet_name(1), pages
+
+
+def refuse_foreign_sheet(output: Path) -> None:
+    """Check before the work that the first page can be written after it.
+
+    Raises:
+        OutputError: a file of its name is not a contact sheet of ours.
+    """
+    refuse_unmarked(output / sheet_name(1), SHEET_MARK)
 
 
 Find = Callable[[OutputTree, str], list[_Shown]]
@@ -131,25 +145,23 @@ def _cells(
         yield from pool.map(read, shown[first : first + _THREADS])
 
 
-def _variants_of(tree: OutputTree, key: str) -> list[_Shown]:
-    """The variants of a photo, as its record says; none if that cannot be read."""
-    name = variants_record_name(key)
-    try:
-        document = parse_object(tree.read(name))
-        return [
-            _variant(name.rpartition("/")[0], one)
-            for one in objects_of(document, "variants", most=MOST_RECORDS)
-        ]
-    except (ImageError, ValueError):
-        return []
+def _variants_of(variants: Sequence[Variant], tree: OutputTree, key: str) -> list[_Shown]:
+    """The variants of a photo, as their records say; those that have none are left out."""
+    shown = []
+    for one in variants:
+        name = variant_record_name(key, one.name)
+        with contextlib.suppress(ImageError, ValueError):
+            shown.append(_variant(name.rpartition("/")[0], parse_object(tree.read(name))))
+    return shown
 
 
 def _variant(folder: str, document: Mapping[str, Any]) -> _Shown:
     kind, item, picture = (text_of(document, one) for one in ("kind", "item", "picture"))
     if not picture or "/" in picture:
         raise ValueError("a picture is not beside its record")
-    its_own_first = sorted(items_of(document), key=lambda item: item.get("kind") != kind)
-    note = _note(its_own_first)
+    items = sorted(items_of(document), key=lambda item: item.get("kind") != kind)
+    is_worn = bool(items) and items[0].get("kind") == kind  # it may be for a person who is not here
+    note = _note(items if is_worn else [])
     return _Shown(f"{folder}/{picture}", f"{kind} {item}", note, _changed(document))
 
 

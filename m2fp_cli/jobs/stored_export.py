@@ -7,11 +7,30 @@ from collections.abc import Sequence
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.jobs.export import ExportJob, files_name, finish_export, read_owned
+from m2fp_cli.jobs.export import (
+    ExportJob,
+    files_name,
+    finish_export,
+    foreign_file,
+    read_names,
+    read_owned,
+)
 from m2fp_cli.layout import export_record_name
 
 
-def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) -> None:
+def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[str, str]:
+    """As ``export.read_names``, of an output in a store.
+
+    Raises:
+        M2fpError: the store cannot be read.
+    """
+    output.fetch_all(export_record_name(export, key) for key in keys)
+    return read_names(output.folder, export, keys)
+
+
+def finish_stored(
+    job: ExportJob, tasks: Sequence[ImageTask], output: Mirror, *, overwrite: bool = False
+) -> None:
     """Write the files of the whole data set, from what was noted of each photo.
 
     The notes are copied to this machine, the files made here and put.
@@ -20,6 +39,7 @@ def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) ->
         job: the export.
         tasks: all photos of the data set.
         output: stands for the output.
+        overwrite: replace files that no export wrote.
 
     Raises:
         ConflictError: a file of that name is there that no export wrote.
@@ -31,8 +51,11 @@ def finish_stored(job: ExportJob, tasks: Sequence[ImageTask], output: Mirror) ->
     is_known = output.fetch(state)
     own = read_owned(output.tree, job)
     finish_export(job, tasks)
+    made = [name for name in read_owned(output.tree, job) if output.tree.has_file(name)]
+    for name in made:  # before the state says that they are ours
+        if not overwrite and name not in own and output.head(name) is not None:
+            raise foreign_file(f"{output.address}/{name}")
     output.put(state, may_replace=is_known)
-    for name in read_owned(output.tree, job):
-        if output.tree.has_file(name):
-            output.put(name, may_replace=name in own)
-            output.drop(name)
+    for name in made:
+        output.put(name, may_replace=overwrite or name in own)
+        output.drop(name)

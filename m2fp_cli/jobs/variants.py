@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -14,12 +14,13 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_record
 from m2fp_cli.jobs.memory import TRYON_BYTES
-from m2fp_cli.layout import result_path, variant_name, variants_record_name
+from m2fp_cli.layout import result_path, variant_name, variant_record_name
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from m2fp_cli.tryon.look import Variant, item_name
 
 _SECONDS = 30.0  # that a variant may take; five people at 12 megapixels take 7 on two busy cores
+_RECORDS_VERSION = "2"  # part of the signature: raise it when records or names change
 _FEW = 20  # variants, for which the pool's own limit is enough: ten minutes at first
 
 
@@ -36,7 +37,8 @@ def time_limit(variants: int) -> float | None:
 class VariantsJob:
     """Each item on the people of each photo; see ``batch.job.Job``.
 
-    A photo is one task with all its variants: it is read once, and its heads are found once.
+    A photo is one task with all its variants: it is read once, and its heads are found once. What
+    another catalog left stays, see ``layout.OutputFolder.collects``.
 
     Attributes:
         output: root of the output, absolute.
@@ -61,20 +63,20 @@ class VariantsJob:
 
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs."""
-        return self.settings.signature()
+        return {"records": _RECORDS_VERSION, **self.settings.signature()}
 
     def depends_on(self, task: ImageTask) -> tuple[str | Path, ...]:
         """The photo and its result."""
         return task.path, result_path(self.results, task.key)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
-        """The picture of each variant, and one record of them all."""
-        pictures = (self.picture_name(task.key, one.name) for one in self.variants)
-        return (*pictures, variants_record_name(task.key))
+        """The picture of each variant, and its record."""
+        return tuple(name for one in self.variants for name in self.names_of(task.key, one))
 
-    def picture_name(self, key: str, variant: str) -> str:
-        """Name of the picture of a photo with a variant."""
-        return variant_name(key, variant, f".{self.settings.picture_format}")
+    def names_of(self, key: str, variant: Variant) -> tuple[str, str]:
+        """Names of the picture of a photo with a variant, and of its record."""
+        picture = variant_name(key, variant.name, f".{self.settings.picture_format}")
+        return picture, variant_record_name(key, variant.name)
 
     def photo_digest(self, task: ImageTask) -> str:
         """Of the photo that was parsed."""
@@ -115,29 +117,31 @@ class VariantsWorker:
         """Dress, and write each picture at once: all of them would not fit into the memory.
 
         Files are written in this stage only, since the engine knows them as the photo's own if the
-        process dies in it. The record is written last. If the photo fails, what was written anew is
-        taken away again.
+        process dies in it. If the photo fails, what was written anew is taken away again.
         """
         from m2fp_cli.tryon.fitting import FittingRoom, changed_box
-        from m2fp_cli.tryon.records import VariantRecord, to_variants_document
+        from m2fp_cli.tryon.records import to_variant_document
 
         started, writing = time.perf_counter(), 0.0
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
         source = (PurePosixPath(task.key).parent / task.name).as_posix()
-        shown: list[VariantRecord] = []
         with contextlib.ExitStack() as undo:
             for variant in self._job.variants:
                 done = room.dress(self._fitter.outfits(variant.look, task.key, result))
-                name = self._job.picture_name(task.key, variant.name)
                 begun = time.perf_counter()
-                self._write(task, name, self._fitter.encode(photo, done.image_bgr), undo)
+                names = self._job.names_of(task.key, variant)
+                document = to_variant_document(
+                    source,
+                    variant.kind,
+                    item_name(variant.item),
+                    names[0].rpartition("/")[2],
+                    done.people,
+                    changed_box(photo.image_bgr, done.image_bgr),
+                )
+                picture = self._fitter.encode(photo, done.image_bgr)
+                self._write(task, names, (picture, encode_record(document)), undo)
                 writing += time.perf_counter() - begun
-                changed = changed_box(photo.image_bgr, done.image_bgr)
-                file, item = name.rpartition("/")[2], item_name(variant.item)
-                shown.append(VariantRecord(variant.kind, item, file, done.people, changed))
-            record = encode_record(to_variants_document(source, shown))
-            self._write(task, variants_record_name(task.key), record, undo)
             undo.pop_all()
         seconds = PhotoSeconds(
             read=computed.seconds,
@@ -155,7 +159,14 @@ class VariantsWorker:
             photo=photo.sha256,
         )
 
-    def _write(self, task: ImageTask, name: str, data: bytes, undo: contextlib.ExitStack) -> None:
-        write_group(self._tree, [(name, data)], task.may_replace)
-        if task.may_replace is not None and name not in task.may_replace:
-            undo.callback(self._tree.remove, name)
+    def _write(
+        self,
+        task: ImageTask,
+        names: Sequence[str],
+        contents: Sequence[bytes],
+        undo: contextlib.ExitStack,
+    ) -> None:
+        write_group(self._tree, list(zip(names, contents, strict=True)), task.may_replace)
+        for name in names:
+            if task.may_replace is not None and name not in task.may_replace:
+                undo.callback(self._tree.remove, name)

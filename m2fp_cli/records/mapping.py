@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.errors import UsageError
+from m2fp_cli.home import expand_home
 from m2fp_cli.jsonio import list_of, object_of, parse_object
 from m2fp_cli.records.labels import LABEL_SETS, LabelSet, folded
 from m2fp_cli.records.results import LabelMap, PersonMap
@@ -99,7 +99,7 @@ def load_mapping(name_or_file: str) -> LabelMapping:
     if name_or_file in _TABLES:
         table = {folded(name): target for name, target in _TABLES[name_or_file].items()}
         return LabelMapping(name_or_file, LABEL_SETS[name_or_file], table)
-    path = Path(name_or_file).expanduser()
+    path = expand_home(name_or_file)
     if not path.is_file():
         raise UsageError(
             f"there is no label set {name_or_file!r}; use {', '.join(MAPPINGS)} or a JSON file"

@@ -11,7 +11,7 @@ from typing import Any
 
 from PIL import Image
 
-from m2fp_cli.arrays import Picture
+from m2fp_cli.arrays import Box, Picture
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.previews import fit_within, picture_uri
@@ -25,7 +25,7 @@ from m2fp_cli.tryon.catalog import (
     read_item,
 )
 from m2fp_cli.tryon.fabric import GARMENT_STYLES
-from m2fp_cli.tryon.fitting import Outfit, choose_people, load_outfit, try_on
+from m2fp_cli.tryon.fitting import Outfit, changed_box, choose_people, load_outfit, try_on
 from m2fp_cli.tryon.garment import color_of
 from m2fp_cli.tryon.kind import BodyKind, Item
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
@@ -42,10 +42,12 @@ class Fitted:
     Attributes:
         image_bgr: (H, W, 3) uint8.
         people: a record for each person who wears or was to wear something, by id.
+        changed: half-open box of the pixels that differ from the photo; None if none does.
     """
 
     image_bgr: Picture
     people: tuple[PersonRecord, ...]
+    changed: Box | None
 
 
 LoadedItems = Mapping[Worn, Item]
@@ -73,7 +75,8 @@ def fit_people(
     for outfit, ids in _groups(result, request, items):
         done = try_on(image, result, outfit, ids)
         image, records = done.image_bgr, [*records, *done.people]
-    return Fitted(image, tuple(sorted(records, key=lambda record: record.person_id)))
+    people = sorted(records, key=lambda record: record.person_id)
+    return Fitted(image, tuple(people), changed_box(photo_bgr, image))
 
 
 def _groups(
@@ -130,7 +133,7 @@ def encode_fitted(fitted: Fitted, request: WorkRequest) -> tuple[bytes, str]:
     if asked.view == "picture":
         body, suffix = encode_photo(fitted.image_bgr, asked.media_type)
         return body, f"{name}-tryon.{suffix}"
-    document: dict[str, Any] = to_document(name, fitted.people)
+    document: dict[str, Any] = to_document(name, fitted.people, fitted.changed)
     if asked.view == "preview":
         height, width = fitted.image_bgr.shape[:2]
         hw = fit_within((height, width), PREVIEW_SIDE)

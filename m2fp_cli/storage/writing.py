@@ -185,17 +185,31 @@ def write_file(path: Path, data: bytes, *, mark: bytes) -> None:
         OutputError: it cannot be written, or a file is there that m2fp did not write.
     """
     path = path.absolute()
+    refuse_unmarked(path, mark)
     with OutputTree(path.parent, create=True) as tree:
-        may_replace: tuple[str, ...] = ()
-        status = tree.status(path.name)
-        if status is not None and stat.S_ISREG(status.st_mode) and mark in path.read_bytes():
-            may_replace = (path.name,)
-        if status is not None and not may_replace:
-            raise OutputError(
-                f"{displayable(path)} is there already and m2fp did not write it; remove it or "
-                "choose another name"
-            )
+        may_replace = (path.name,) if tree.status(path.name) is not None else ()
         write_group(tree, [(path.name, data)], may_replace)
+
+
+def refuse_unmarked(path: Path, mark: bytes) -> None:
+    """Check that ``write_file`` would harm nothing.
+
+    Args:
+        path: of the file.
+        mark: as ``write_file`` takes it.
+
+    Raises:
+        OutputError: something is there that m2fp did not write.
+    """
+    try:
+        status = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if not (stat.S_ISREG(status.st_mode) and mark in path.read_bytes()):
+        raise OutputError(
+            f"{displayable(path)} is there already and m2fp did not write it; remove it or "
+            "choose another name"
+        )
 
 
 def _write_temporary(folder: int, portions: Iterable[bytes], *, fsync: bool) -> str:

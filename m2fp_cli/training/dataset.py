@@ -113,7 +113,7 @@ def split_names(names: Sequence[str]) -> tuple[list[str], list[str]]:
     Held out is every photo whose number is a multiple of 8, up to the hundredth of them. Names
     without a number are numbered by their place in the sorted list.
     """
-    numbers = [int(n) if n.isdigit() else i for i, n in enumerate(sorted(names))]
+    numbers = [int(n) if n.isdecimal() else i for i, n in enumerate(sorted(names))]
     multiples = [n for n, number in zip(sorted(names), numbers, strict=True) if number % 8 == 0]
     held_out = set(multiples[:HELD_OUT])
     return [n for n in sorted(names) if n not in held_out], sorted(held_out)

@@ -35,6 +35,7 @@ from m2fp_cli.home import expand_home
 from m2fp_cli.jsonio import read_bounded
 from m2fp_cli.layout import IMAGE_SUFFIXES
 from m2fp_cli.records.results import Person
+from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.catalog import is_name
 from m2fp_cli.tryon.kinds import KIND_NAMES
@@ -169,7 +170,7 @@ class Look:
             UsageError: two items would have the same name.
         """
         return tuple(
-            Variant(f"{kind}-{name}", kind, item, self._only(kind, item))
+            Variant(shorten_name(f"{kind}-{name}"), kind, item, self._only(kind, item))
             for kind in KIND_NAMES
             for name, item in _by_name(self._listed(kind)).items()
         )
@@ -253,7 +254,7 @@ def read_look(path: Path) -> Look:
         raise UsageError(f"{shown}: there is no key {unknown!r}; keys are {', '.join(_KEYS)}")
     seed = document.get("seed", 0)
     if type(seed) is not int or not 0 <= seed <= _MAX_SEED:
-        raise UsageError(f"{shown}: seed must be a whole number from 0 on, got {str(seed)[:40]!r}")
+        raise UsageError(f"{shown}: seed must be a whole number from 0 on, got {_short(seed)!r}")
     tables = {name: _table(path, name, document.get(name, {})) for name in ("everyone", "largest")}
     look = Look(**tables, people=_people(path, document.get("person", {})), seed=seed)
     if not look.items():
@@ -264,19 +265,31 @@ def read_look(path: Path) -> Look:
 def _read_toml(path: Path) -> dict[str, Any]:
     shown = displayable(path)
     try:
-        return tomli.loads(read_bounded(path, most_bytes=_MAX_BYTES).decode("utf-8"))
+        data = read_bounded(path, most_bytes=_MAX_BYTES)
     except FileNotFoundError as error:
         raise UsageError(f"{shown}: there is no such file; --look takes a TOML file") from error
     except OSError as error:
         raise UsageError(f"{shown}: cannot be read ({error.strerror}); check --look") from error
+    except ValueError as error:
+        raise UsageError(f"{shown}: {error}; --look takes a TOML file") from error
+    try:
+        return tomli.loads(data.decode("utf-8-sig"))  # editors of Windows write a mark first
     except UnicodeDecodeError as error:
         raise UsageError(f"{shown}: is not text in UTF-8; save it as such") from error
     except tomli.TOMLDecodeError as error:
         raise UsageError(f"{shown}: is not valid TOML; {error}") from error
     except RecursionError as error:
         raise UsageError(f"{shown}: is nested too deeply; a look has two levels") from error
-    except ValueError as error:
-        raise UsageError(f"{shown}: {error}; --look takes a TOML file") from error
+    except ValueError as error:  # of int(), which takes a bounded number of digits
+        raise UsageError(f"{shown}: holds a number that is too long; make it shorter") from error
+
+
+def _short(value: Any) -> str:
+    """A value for a message; a number may be too long for Python to write it."""
+    try:
+        return str(value)[:40]
+    except ValueError:
+        return "a very long number"
 
 
 def _people(path: Path, value: Any) -> dict[int, Table]:
@@ -309,14 +322,14 @@ def _wish(value: Any, kind: str, folder: Path, where: str) -> Wish:
     texts = [value] if isinstance(value, str) else value
     are_texts = isinstance(texts, list) and all(isinstance(one, str) for one in texts)
     if not are_texts or len(texts) > _MAX_ITEMS:
-        raise UsageError(f"{where} must be {_TAKES}, got {str(value)[:40]!r}")
+        raise UsageError(f"{where} must be {_TAKES}, got {_short(value)!r}")
     if not texts:
         raise UsageError(f'{where} is an empty list; name what is worn, or write "{NOTHING}"')
     is_list, items = texts is value, list[str]()
     for text in texts:
         try:
             inside = _folder_of(text, kind, folder)
-            items += [_item(text, folder)] if inside is None else _pictures_in(inside, where)
+            items += [_item(text, kind, folder)] if inside is None else _pictures_in(inside, where)
         except OSError as error:  # too long for a path, or not ours to look at
             shown = displayable(text[:40])
             raise UsageError(f"{where}: {shown}: {error.strerror}; name something else") from error
@@ -341,7 +354,9 @@ def _pictures_in(folder: Path, where: str) -> tuple[str, ...]:
     return tuple(pictures)
 
 
-def _item(text: str, folder: Path) -> str:
-    """A file by its absolute path, since workers may run elsewhere; a name or color as it is."""
-    path = folder / expand_home(text)
-    return str(path.absolute()) if path.is_file() else text
+def _item(text: str, kind: str, folder: Path) -> str:
+    """A file by its absolute path, since workers may run elsewhere; a name or color in small."""
+    path, small = folder / expand_home(text), text.lower()
+    if path.is_file():
+        return str(path.absolute())
+    return small if small.startswith("#") or is_name(small, kind) else text

@@ -19,15 +19,18 @@ from typing import Any
 
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.home import user_data
-from m2fp_cli.jsonio import objects_of, parse_object, read_bounded, text_of
+from m2fp_cli.jsonio import is_whole, parse_json, parse_object, read_bounded, text_of
+from m2fp_cli.layout import PICTURE_SUFFIXES
 from m2fp_cli.terminal import displayable
-from m2fp_cli.tryon.records import MOST_RECORDS, items_of
+from m2fp_cli.tryon.records import items_of
 
 _APPLICATION = 0x6D326670  # "m2fp", in the file's header: says that it is ours
 _VERSION = 1
 _LOCK_SECONDS = 5.0
+_MOST_SECONDS = 1 << 40  # since the epoch; the year 36812
 _MAX_NAME = 200  # characters of a customer's name
 _MAX_RECORD = 1 << 28  # bytes
+_MOST_NUMBER = (1 << 63) - 1  # of an id in SQLite
 _TABLE = """
 CREATE TABLE looks(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -98,18 +101,13 @@ def read_tried(path: Path) -> list[TriedLook]:
     Raises:
         UsageError: try-on has left no record there.
     """
-    folder = path if path.is_dir() else path.parent
-    document = _read_record(folder / "variants.json")
-    if document is not None:
-        try:
-            variants = objects_of(document, "variants", most=MOST_RECORDS)
-            pictures = [(folder / text_of(one, "picture"), one) for one in variants]
-            wanted = [(one, record) for one, record in pictures if path in (folder, one)]
-            if wanted:
-                return [look for one, record in wanted for look in _tried(record, one)]
-        except ValueError as error:
-            raise _no_record(folder / "variants.json") from error
-    document = _read_record(path.with_suffix(".json"))
+    if path.is_dir():
+        found = [_read_variant(record) for record in sorted(path.glob("*.json"))]
+        tried = [looks for looks in found if looks is not None]
+        if tried:
+            return [look for looks in tried for look in looks]
+    record = path.parent / f"{path.stem}.json"
+    document = _read_record(record) if path.suffix in PICTURE_SUFFIXES else None
     if document is None:
         raise UsageError(
             f"{displayable(path)}: has no record of m2fp tryon; name a picture in tryon/ or "
@@ -118,7 +116,21 @@ def read_tried(path: Path) -> list[TriedLook]:
     try:
         return _tried(document, path)
     except ValueError as error:
-        raise _no_record(path.with_suffix(".json")) from error
+        raise _no_record(record) from error
+
+
+def _read_variant(record: Path) -> list[TriedLook] | None:
+    """What one of a photo's variants shows; None if the file is something else."""
+    document = _read_record(record)
+    if document is None or "picture" not in document:
+        return None
+    try:
+        name = text_of(document, "picture")
+        if not name or "/" in name:
+            raise ValueError("a picture is not beside its record")
+        return _tried(document, record.parent / name)
+    except ValueError as error:
+        raise _no_record(record) from error
 
 
 def _read_record(path: Path) -> dict[str, Any] | None:
@@ -161,8 +173,12 @@ class Profile:
                 self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
             if not self._path.is_file():
-                shown = displayable(self._path)
-                raise UsageError(f"{shown}: there is no profile; `m2fp looks add` makes one")
+                shown, is_there = displayable(self._path), self._path.exists()
+                raise UsageError(
+                    f"{shown}: is not a file; name the profile's with --profile"
+                    if is_there
+                    else f"{shown}: there is no profile; `m2fp looks add` makes one"
+                )
             self._base = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
             try:
                 self._set_up()
@@ -237,17 +253,13 @@ class Profile:
         name = None if customer is None else checked_name(customer)
         with self._in_words():
             rows = self._base.execute(query, (name, int(favorites))).fetchall()
-        return [
-            KeptLook(
-                number,
-                name,
-                tuple((kind, item) for kind, item in json.loads(items)),
-                Path(os.fsdecode(picture)),
-                tried,
-                bool(favorite),
-            )
-            for number, name, items, picture, tried, favorite in rows
-        ]
+        try:
+            return [_kept_look(*row) for row in rows]
+        except ValueError as error:
+            raise UsageError(
+                f"{displayable(self._path)}: is not a profile of m2fp (a row {error}); name "
+                "another file with --profile"
+            ) from error
 
     def mark(self, numbers: Sequence[int], *, favorite: bool) -> None:
         """Say that looks were kept, or were not.
@@ -285,7 +297,8 @@ class Profile:
     def _for_each(self, query: str, numbers: Sequence[int], *values: int) -> None:
         with self._in_words(), self._changing():
             for number in numbers:
-                if not self._base.execute(query, (*values, number)).rowcount:
+                is_possible = is_whole(number, 1, _MOST_NUMBER)
+                if not is_possible or not self._base.execute(query, (*values, number)).rowcount:
                     raise UsageError(
                         f"there is no look {number} in the profile; `m2fp looks list` has them"
                     )
@@ -317,6 +330,28 @@ class Profile:
             raise OutputError(
                 f"{shown}: cannot be opened ({error.strerror}); name another file with --profile"
             ) from error
+
+
+def _kept_look(
+    number: Any, customer: Any, items: Any, picture: Any, tried: Any, favorite: Any
+) -> KeptLook:
+    """A row, whose columns SQLite lets be anything.
+
+    Raises:
+        ValueError: one of them is not what was written.
+    """
+    row = {"customer": customer, "items": items}
+    name, worn = text_of(row, "customer"), parse_json(text_of(row, "items", most=_MAX_RECORD))
+    are_pairs = isinstance(worn, list) and all(_is_pair(one) for one in worn)
+    is_time = is_whole(tried, 0, _MOST_SECONDS)
+    if not (are_pairs and is_time and isinstance(picture, bytes)):
+        raise ValueError("holds something else than a look")
+    path = Path(os.fsdecode(picture))
+    return KeptLook(number, name, tuple((a, b) for a, b in worn), path, tried, bool(favorite))
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list) and [type(one) for one in value] == [str, str]
 
 
 def checked_name(customer: str) -> str:

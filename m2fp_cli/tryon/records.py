@@ -153,55 +153,34 @@ def to_document(
     }
 
 
-@dataclass(frozen=True)
-class VariantRecord:
-    """One picture among several of the same photo.
+def to_variant_document(
+    source: str,
+    kind: str,
+    item: str,
+    picture: str,
+    people: Sequence[PersonRecord],
+    changed: Box | None,
+) -> dict[str, Any]:
+    """The JSON document of one picture among several of the same photo.
 
-    Attributes:
+    Args:
+        source: path of the photo, as it was found below its input folder.
         kind: of the item that it shows.
         item: its name.
         picture: name of the file, beside the document.
         people: a record for each person who wears something.
         changed: half-open box of the pixels that differ from the photo; None if none does.
     """
-
-    kind: str
-    item: str
-    picture: str
-    people: tuple[PersonRecord, ...]
-    changed: Box | None
-
-    def as_json(self) -> dict[str, Any]:
-        """The record as it goes into the document."""
-        return {
-            "kind": self.kind,
-            "item": self.item,
-            "picture": self.picture,
-            "changed": None if self.changed is None else list(self.changed),
-            "people": [person.as_json() for person in self.people],
-        }
-
-
-def to_variants_document(source: str, variants: Sequence[VariantRecord]) -> dict[str, Any]:
-    """The JSON document of all variants of one photo.
-
-    Args:
-        source: path of the photo, as it was found below its input folder.
-        variants: in their order.
-    """
-    return {
-        "format_version": FORMAT_VERSION,
-        "source": source,
-        "variants": [variant.as_json() for variant in variants],
-    }
+    shown = {"kind": kind, "item": item, "picture": picture}
+    return {**to_document(source, people, changed), **shown}
 
 
 MOST_RECORDS = 100_000
-"""Of people, items or variants in a document, so that one from outside is bounded."""
+"""Of people or items in a document, so that one from outside is bounded."""
 
 
 def items_of(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The items of all people of a document, or of one of its variants.
+    """The items of all people of a document.
 
     Args:
         document: read from outside.

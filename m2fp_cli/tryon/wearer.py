@@ -120,7 +120,8 @@ class Wearer:
             shadow: (h, w) float32 share of the light that is taken away, in the layer's box.
         """
         if self.light is not None:
-            seed = zlib.crc32(f"{name}/{self.person.person_id}".encode())
+            text = f"{name}/{self.person.person_id}"
+            seed = zlib.crc32(text.encode("utf-8", "surrogateescape"))  # names of files are bytes
             layer = match_light(layer, self.light, self.frame, seed)
         return blend_and_check(self.photo_bgr, layer, shadow, self.light)
 

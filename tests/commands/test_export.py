@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from m2fp_cli.cli import app
 from m2fp_cli.commands.export import parse_fill, parse_size, parse_split
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import OutputError, UsageError
 from tests.support.parsed_tree import make_tree, two_people
 
 
@@ -93,6 +93,36 @@ def test_labels_are_refused_where_none_are_written(tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     _, error = run("export", output, "--to", "comfyui", "--label-set", "atr")
     assert "holds no label maps" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("coco", "--category", "lower"), "coco makes no masks; leave --category out"),
+        (("coco", "--fill", "0"), "coco makes no masks; leave --fill out"),
+        (("comfyui", "--size", "64x64"), "comfyui scales no pictures; leave --size"),
+    ],
+)
+def test_options_without_effect_are_refused(tmp_path, arguments, said):
+    _, output = make_tree(tmp_path, ("a",))
+    _, error = run("export", output, "--to", *arguments)
+    assert isinstance(error, UsageError)
+    assert said in str(error)
+
+
+def test_a_list_of_somebody_else_is_told_after_the_summary_and_replaced_if_asked(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    table = output / "describe" / "people.csv"
+    table.parent.mkdir()
+    table.write_text("mine")
+    answer = CliRunner().invoke(app, ["describe", str(output), "--json", "--workers", "1"])
+    assert isinstance(answer.exception, OutputError)
+    assert "people.csv is there already and no export wrote it" in str(answer.exception)
+    assert "1 done; 2 people" in answer.stderr
+    assert json.loads(answer.stdout)["exit_code"] == 73
+    assert table.read_text() == "mine"
+    assert run("describe", output, "-q", "--overwrite")[0] == 0
+    assert table.read_text().startswith("photo,")
 
 
 def test_values_are_read():

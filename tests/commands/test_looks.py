@@ -48,6 +48,14 @@ def test_the_list_is_there_as_json(home):
     assert not (home / "data").exists()
 
 
+def test_a_look_takes_one_line_whatever_it_is_called(home):
+    items = [{"kind": "hat", "name": "a\nb\x1b[31m", "placed": True}]
+    (home / "anna.json").write_text(json.dumps({"people": [{"items": items}]}))
+    looks("add", "Anna", "anna.png")
+    (line,) = looks("list").splitlines()
+    assert "hat a\\nb\\x1b[31m" in line
+
+
 @pytest.mark.parametrize("words", [["remove"], ["remove", "1", "--customer", "Anna"]])
 def test_what_is_forgotten_must_be_said(words):
     with pytest.raises(UsageError, match="either numbers, or --customer NAME"):

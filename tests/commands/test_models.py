@@ -206,10 +206,21 @@ def test_a_calibration_that_changes_many_labels_is_refused(photos, tmp_path, mon
     assert (tmp_path / "cache" / "m2fp-int8").exists()
 
 
+def test_a_photo_that_cannot_be_read_is_left_out_of_calibrating(photos, tmp_path, monkeypatch):
+    calibrate, asked = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    (photos / "1.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    answer = CliRunner().invoke(app, ["calibrate", str(photos), "--model", "starter"])
+    assert answer.exit_code == 3
+    assert f"failed {photos}/1.jpg: is truncated: " in answer.stderr
+    assert len(asked[0][1]) + len(asked[0][2]) == 3
+    assert any((tmp_path / "cache" / "m2fp-int8").iterdir())
+
+
 def test_calibrating_takes_two_photos(photos, tmp_path):
     for name in ("0.jpg", "1.jpg", "2.jpg"):
         (photos / name).unlink()
-    with pytest.raises(NoImagesError, match="holds one photo; calibrating takes two"):
+    with pytest.raises(NoImagesError, match="holds one photo that can be read; calibrating"):
         run("calibrate", str(photos), "--model", "starter")
     with pytest.raises(UsageError, match="is not a folder"):
         run("calibrate", str(tmp_path / "none"), "--model", "starter")

@@ -14,6 +14,7 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cli import app
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
+from m2fp_cli.storage.errors import ConflictError
 from tests.support.object_store import BUCKET, ObjectStore, running_store
 from tests.support.parsed_tree import make_tree
 from tests.support.scripted import fresh_fork_server
@@ -78,9 +79,12 @@ def test_variants_are_made_there_once(store, tmp_path):
     look.write_text('[everyone]\nhat = ["cap", "fedora"]\n')
     asked = ("tryon", OUT, "--look", look, "--each", "--workers", 1)
     assert run(*asked, "-q").exit_code == 0
-    pictures = ["hat-cap.png", "hat-fedora.png", "variants.json"]
+    pictures = [f"hat-{name}" for name in ("cap.json", "cap.png", "fedora.json", "fedora.png")]
     assert names(store, "variants/sub/b") == [f"variants/sub/b/{name}" for name in pictures]
     assert "2 up to date" in run(*asked).output
+    look.write_text('[everyone]\nhat = ["beanie"]\n')
+    assert run(*asked, "-q").exit_code == 0
+    assert len(names(store, "variants/sub/b")) == 6  # another catalog comes beside it
     assert "--sheet is made on this machine" in str(run(*asked, "--sheet").exception)
 
 
@@ -99,6 +103,27 @@ def test_a_data_set_with_its_common_files_is_made_there_once(store):
     assert len(made) > 3
     assert "2 up to date" in run("export", OUT, "--to", "coco").output
     assert names(store, "coco") == made
+
+
+def test_a_table_of_somebody_else_stays_there_however_often_it_is_asked_for(store, tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    store.put("theirs/describe/people.csv", b"mine")
+    there = f"s3://{BUCKET}/theirs"
+    for _ in range(2):
+        error = run("describe", output, "-o", there, "-q", "--workers", 1).exception
+        assert isinstance(error, ConflictError)
+        assert f"{there}/describe/people.csv is there already and no export" in str(error)
+    assert store.read("theirs/describe/people.csv") == b"mine"
+    assert run("describe", output, "-o", there, "-q", "--overwrite").exit_code == 0
+    assert store.read("theirs/describe/people.csv").startswith(b"photo,")
+
+
+def test_pictures_of_this_machine_may_go_there_and_the_summary_says_where(store, tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    answer = run("masks", output, "-o", f"s3://{BUCKET}/masks", "--workers", 1)
+    assert f"agnostic in s3://{BUCKET}/masks/agnostic" in answer.output
+    sheet = run("tryon", output, "-o", f"s3://{BUCKET}/masks", "--hat", "cap", "--sheet")
+    assert "--sheet is made on this machine" in str(sheet.exception)
 
 
 def test_the_page_is_made_there_or_here(store, tmp_path):

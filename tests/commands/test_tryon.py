@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.cli import app
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.fitting import FittingSettings, parse_people
 from m2fp_cli.jobs.tryon import FittingJob
@@ -48,7 +48,7 @@ def test_a_job_writes_picture_and_record(parsed):
 def test_hair_has_a_color_by_name_or_number(parsed, color):
     photo, out = parsed
     job = FittingJob(out, out, FittingSettings(look_of_options({"hair": color})))
-    assert job.signature()["hair"] == color
+    assert job.signature()["hair"] == color.lower()
     assert run_job(photo, out, hair=color).status is Status.DONE
 
 
@@ -124,6 +124,8 @@ def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):
         (["--hat", "cap", "--each"], "--each has nothing to choose from"),
         (["--hat", "hats", "--each", "--report"], "--report shows one picture of each photo"),
         (["--hat", "hats", "--sheet", "--shard", "1/2"], "--sheet needs all photos"),
+        (["--hat", "cap", "--layer", "inner"], "--layer inner is about tops, and nobody gets one"),
+        (["--hair", "copper", "--as", "fabric"], "--as fabric is about tops"),
         (["--look", "look.toml"], "look.toml: everyone.hat: bowler: is not a file, and no hat"),
         (["--look", "other.toml"], "other.toml: there is no such file"),
     ],
@@ -153,7 +155,39 @@ def test_a_folder_of_hats_becomes_variants_and_a_sheet(parsed, monkeypatch):
     assert "1 photo: 1 new" in first.output
     assert f"contact sheet in {out}/sheet.jpg" in first.output
     names = sorted(path.name for path in (out / "variants/anna").iterdir())
-    assert names == ["hat-beanie.png", "hat-cap.png", "variants.json"]
+    assert names == ["hat-beanie.json", "hat-beanie.png", "hat-cap.json", "hat-cap.png"]
     (out / "sheet.jpg").unlink()
     assert "1 photo: 1 up to date" in CliRunner().invoke(app, asked).output
     assert (out / "sheet.jpg").is_file()
+
+
+@pytest.mark.slow
+def test_another_catalog_comes_beside_the_first_one_until_the_photo_changes(parsed):
+    photo, out = parsed
+    folder, look = out / "variants/anna", photo.parent / "look.toml"
+
+    def show(glasses, *more):
+        look.write_text(f'[everyone]\nglasses = ["{glasses}"]\n')
+        asked = ["tryon", str(out), "--look", str(look), "--each", "--workers", "1", *more]
+        outcome = CliRunner().invoke(app, [*asked, "--photos", str(photo.parent)])
+        assert outcome.exit_code == 0, outcome.output
+        return sorted(path.name.removeprefix("glasses-") for path in folder.iterdir())
+
+    assert show("round") == ["round.json", "round.png"]
+    assert show("wide") == ["round.json", "round.png", "wide.json", "wide.png"]
+    (folder / "glasses-round.png").unlink()
+    (folder / "glasses-round.json").unlink()
+    assert show("wide") == ["wide.json", "wide.png"]  # what was removed is not asked for again
+    assert show("wide", "--format", "jpg") == ["wide.jpg", "wide.json"]
+    result = out / "results/anna.json"
+    result.write_text(f"{result.read_text()}\n")  # the photo was parsed anew
+    assert show("round") == ["round.json", "round.png"]
+
+
+def test_a_sheet_of_somebody_else_is_told_before_the_work(parsed):
+    _, out = parsed
+    (out / "sheet.jpg").write_bytes(b"mine")
+    outcome = CliRunner().invoke(app, ["tryon", str(out), "--hat", "cap", "--sheet"])
+    assert isinstance(outcome.exception, OutputError)
+    assert "sheet.jpg is there already and m2fp did not write it" in str(outcome.exception)
+    assert not (out / "tryon").exists()

@@ -173,8 +173,9 @@ def test_the_look_on_the_page_is_one(tmp_path):
     (block,) = (one for one in BLOCKS if one.language == "toml")
     path = tmp_path / "look.toml"
     path.write_text(block.text)
-    (tmp_path / "products").mkdir()
-    shutil.copy(accessories_folder() / "wide.png", tmp_path / "products" / "green.png")
+    for folder in ("glasses", "hats"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(accessories_folder() / "wide.png", tmp_path / folder / "green.png")
     look = read_look(path)
     Wardrobe().check(look)
     assert (look.seed, [*look.everyone], [*look.people]) == (7, ["hat", "top"], [2])

@@ -70,10 +70,10 @@ def test_too_little_cloth_has_no_color():
     assert find_colors(plain((200, 0, 0)), small) == []
 
 
-def table_of(photo):
+def table_of(photo, source="sub/a.png"):
     wanted = find_format("describe")
     encoded = wanted.encode(photo, ExportSettings())
-    item = Item(photo.name, "sub/a.png", json.loads(json.dumps(encoded.record)))
+    item = Item(photo.name, source, json.loads(json.dumps(encoded.record)))
     return wanted.finish([item], ExportSettings())
 
 
@@ -129,6 +129,14 @@ def test_parquet_holds_the_same_rows():
     files = table_of(colored_photo())
     table = parquet.read_table(io.BytesIO(files["people.parquet"])).to_pylist()
     assert table == [json.loads(line) for line in files["people.jsonl"].splitlines()]
+
+
+def test_a_name_that_is_no_text_does_not_lose_the_table():
+    parquet = pytest.importorskip("pyarrow.parquet")
+    files = table_of(colored_photo(), "bad\udcff\n.jpg")
+    (row, *_) = parquet.read_table(io.BytesIO(files["people.parquet"])).to_pylist()
+    assert row["photo"] == "bad\ufffd\n.jpg"
+    assert b"bad\xff" in files["people.csv"]
 
 
 def head(face_columns, hair_columns, face=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -31,6 +32,23 @@ def test_a_map_holds_its_own_ids_only_and_agrees_with_the_slow_way():
             x = x0 + int((column + 0.5) * (x1 - x0) / 48)
             inside = 0 <= y < 97 and 0 <= x < 131
             assert found[row, column] == (ids[y, x] if inside else 0)
+
+
+@pytest.mark.parametrize(
+    ("photo_hw", "rows", "columns"), [((200, 30_000), 4, 600), ((30_000, 150), 800, 4)]
+)
+def test_a_panorama_needs_no_more_memory_than_its_picture(photo_hw, rows, columns):
+    frame = frame_whole(photo_hw, (600, 800))  # a window of 3.6 GB, or of 2
+    ids = np.full(photo_hw, 7, np.uint8)
+    pictures = [
+        frame.picture(np.zeros((*photo_hw, 3), np.uint8)) == 0,
+        frame.map(ids)[..., None] == 7,
+    ]
+    for shown in pictures:
+        where = np.argwhere(shown.any(axis=2))
+        assert (where.max(axis=0) - where.min(axis=0) + 1).tolist() == [rows, columns]
+        assert np.abs(where.mean(axis=0) - (399.5, 299.5)).max() == 0
+    assert (frame.resized(ids, 0, cv2.INTER_AREA) == np.where(pictures[0].any(axis=2), 7, 0)).all()
 
 
 @pytest.mark.parametrize("box", [(0, 0, 40, 90), (200, 10, 280, 190), (120, 60, 140, 100)])

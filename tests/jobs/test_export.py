@@ -40,6 +40,32 @@ def test_two_photos_never_share_a_name():
     assert settle_names(["a", "sub/b"], VITON) == ()
 
 
+def names_of(keys, wanted, earlier=None):
+    settled = dict(settle_names(keys, wanted, lambda shared: earlier or {}))
+    return {key: settled.get(key, plain_name(key, wanted)) for key in keys}
+
+
+def test_a_photo_keeps_its_name_when_another_one_comes_that_wants_it():
+    assert names_of(["a b", "a_b"], VITON) == {"a b": "a_b", "a_b": "a_b~2"}
+    earlier = {"a_b": "a_b"}
+    assert names_of(["a b", "a_b"], VITON, earlier) == {"a b": "a_b~2", "a_b": "a_b"}
+    assert names_of(["a b", "a_b"], VITON, {"a_b": "../x"})["a_b"] == "a_b~2"
+    assert names_of(["a b", "a_b", "a_b~2"], VITON)["a_b"] == "a_b~3"
+
+
+def test_a_name_is_free_only_if_its_mask_is(tmp_path):
+    assert names_of(["x", "x_mask"], find_format("comfyui")) == {"x": "x", "x_mask": "x_mask~2"}
+    assert names_of(["x", "x_mask"], VITON) == {"x": "x", "x_mask": "x_mask"}
+    assert names_of(["manifest"], find_format("labelme")) == {"manifest": "manifest~2"}
+
+
+def test_long_names_are_cut_and_stay_apart():
+    keys = ["/".join(["d" * 40] * 20 + [name]) for name in "ab"]
+    names = [plain_name(key, VITON) for key in keys]
+    assert len({*names}) == 2
+    assert all(len(f"{name}_p65535~99_mask.png") <= 255 for name in names)
+
+
 def test_masks_keep_the_photos_folders():
     assert plain_name("sub/b c", find_format("agnostic")) == "sub/b c"
 

@@ -58,7 +58,7 @@ def cells_of(monkeypatch, output, task, variants=None):
 
 def test_the_photo_comes_first_and_then_its_variants(monkeypatch, output):
     task, out = output
-    cells = cells_of(monkeypatch, out, task, 3)
+    cells = cells_of(monkeypatch, out, task, LOOK.variants())
     names = ["glasses round", "glasses wide", "glasses sunglasses"]
     assert [cell.caption for cell in cells] == ["anna", *names]
     assert len({cell.picture.tobytes() for cell in cells}) == 4
@@ -74,7 +74,7 @@ def test_a_photo_with_one_picture_is_beside_it(monkeypatch, output):
 def test_what_cannot_be_read_has_its_place(monkeypatch, output):
     task, out = output
     (out / "variants/anna/glasses-wide.png").write_bytes(b"no picture")
-    cell = cells_of(monkeypatch, out, task, 3)[2]
+    cell = cells_of(monkeypatch, out, task, LOOK.variants())[2]
     assert (cell.picture, cell.caption, cell.note) == (None, "glasses wide", "cannot be read")
 
 
@@ -87,13 +87,22 @@ def test_who_got_nothing_is_said(monkeypatch, output):
     assert (cell.caption, cell.note) == ("nothing", "no glasses: no face is visible")
 
 
+def test_what_is_for_somebody_else_is_worn_by_nobody(monkeypatch, output):
+    task, out = output
+    record = out / "variants/anna/glasses-wide.json"
+    record.write_text(record.read_text().replace('"kind":"glasses","name"', '"kind":"hair","name"'))
+    cells = cells_of(monkeypatch, out, task, LOOK.variants())
+    assert [cell.note for cell in cells] == ["", "", "nobody wears it", ""]
+
+
 @pytest.mark.parametrize(
-    "record", ['{"variants":[{"kind":"hat","item":"x","picture":"../../../etc/hosts"}]}', "[", "{}"]
+    "record", ['{"people":[],"kind":"hat","item":"x","picture":"../../../etc/hosts"}', "[", "{}"]
 )
 def test_a_record_of_somebody_else_shows_nothing(output, record):
     task, out = output
-    (out / "variants/anna/variants.json").write_text(record)
-    assert make_sheet(out, out, [task], 3) == (out / "sheet.jpg", 0)
+    for path in (out / "variants/anna").glob("*.json"):
+        path.write_text(record)
+    assert make_sheet(out, out, [task], LOOK.variants()) == (out / "sheet.jpg", 0)
     assert not (out / "sheet.jpg").exists()
 
 
@@ -103,17 +112,17 @@ def test_a_sheet_replaces_its_own_pages_only(output):
         (out / f"sheet-{page}.jpg").write_bytes(b"\xff\xd8\xff\xfe\0\x16" + SHEET_MARK)
     (out / "sheet-4.jpg").write_bytes(b"mine")
     for _ in range(2):
-        assert make_sheet(out, out, [task], 3) == (out / "sheet.jpg", 1)
+        assert make_sheet(out, out, [task], LOOK.variants()) == (out / "sheet.jpg", 1)
     assert sorted(path.name for path in out.glob("sheet*")) == ["sheet-4.jpg", "sheet.jpg"]
     assert np.ptp(read_image(out / "sheet.jpg").image_bgr) > 200
     (out / "sheet.jpg").write_bytes(b"mine")
     with pytest.raises(OutputError, match="m2fp did not write it"):
-        make_sheet(out, out, [task], 3)
+        make_sheet(out, out, [task], LOOK.variants())
 
 
 def test_a_sheet_is_not_read_as_a_photo(output):
     task, out = output
     (out / "sheet-2.jpg").write_bytes(b"mine")
-    make_sheet(out, out, [task], 3)
+    make_sheet(out, out, [task], LOOK.variants())
     assert "sheet.jpg" in written_files(out)
     assert "sheet-2.jpg" not in written_files(out)

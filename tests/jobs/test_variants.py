@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from unittest.mock import Mock
 
 import pytest
@@ -17,6 +18,7 @@ from m2fp_cli.jobs.variants import VariantsJob, time_limit
 from m2fp_cli.records.document import load_result
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.tryon import fitting
+from m2fp_cli.tryon.catalog import accessories_folder
 from m2fp_cli.tryon.fitting import changed_box, try_on
 from m2fp_cli.tryon.head import fit_head
 from m2fp_cli.tryon.look import Look, Wish
@@ -25,7 +27,8 @@ from tests.support.parsed_person import parse_drawn
 pytestmark = pytest.mark.slow
 
 ITEMS = Look({"glasses": Wish(("round", "wide"), is_list=True), "hair": Wish(("#a04020",))})
-NAMES = ["glasses-round.png", "glasses-wide.png", "variants.json"]
+PICTURES = ["glasses-round.png", "glasses-wide.png"]
+NAMES = ["glasses-round.json", "glasses-round.png", "glasses-wide.json", "glasses-wide.png"]
 
 
 def run(photo, out, look=ITEMS, may_replace=()):
@@ -53,16 +56,31 @@ def test_each_picture_is_as_if_its_item_were_worn_alone(tmp_path):
         assert (shown != image).any()
 
 
-def test_one_record_tells_of_all_pictures(tmp_path):
+def test_a_record_beside_each_picture_tells_of_it(tmp_path):
     photo, out = parse_drawn(tmp_path)
     run(photo, out)
-    document = json.loads((out / "variants/anna/variants.json").read_text())
-    assert [one["picture"] for one in document["variants"]] == NAMES[:2]
-    assert [one["item"] for one in document["variants"]] == ["round", "wide"]
-    kinds = [item["kind"] for item in document["variants"][1]["people"][0]["items"]]
+    records = (out / "variants/anna" / name for name in NAMES if name.endswith(".json"))
+    documents = [json.loads(record.read_text()) for record in records]
+    assert [one["picture"] for one in documents] == PICTURES
+    assert [(one["kind"], one["item"]) for one in documents] == [
+        ("glasses", "round"),
+        ("glasses", "wide"),
+    ]
+    assert {one["source"] for one in documents} == {photo.name}
+    kinds = [item["kind"] for item in documents[1]["people"][0]["items"]]
     assert kinds == ["hair", "glasses"]
-    image, shown = (read_image(p).image_bgr for p in (photo, out / "variants/anna" / NAMES[1]))
-    assert document["variants"][1]["changed"] == list(changed_box(image, shown) or ())
+    image, shown = (read_image(p).image_bgr for p in (photo, out / "variants/anna" / PICTURES[1]))
+    assert documents[1]["changed"] == list(changed_box(image, shown) or ())
+
+
+def test_names_of_items_may_be_long_or_not_text(tmp_path):
+    photo, out = parse_drawn(tmp_path)
+    hats = [tmp_path / f"{name}.png" for name in ("h" * 250, "bad\udcff")]
+    for hat in hats:
+        shutil.copy(accessories_folder() / "cap.png", hat)
+    report = run(photo, out, Look({"hat": Wish(tuple(map(str, hats)), is_list=True)}))
+    assert (report.status, len(report.files)) == (Status.DONE, 4)
+    assert len(names_in(out)) == 4
 
 
 def test_heads_are_fitted_once_for_all_items(tmp_path, monkeypatch):
@@ -88,10 +106,10 @@ def test_a_photo_that_fails_takes_its_new_pictures_away_again(tmp_path, monkeypa
         run(photo, out)
     assert names_in(out) == []
     encoded.clear()
-    (out / "variants/anna" / NAMES[0]).write_bytes(b"old")
+    (out / "variants/anna" / PICTURES[0]).write_bytes(b"old")
     with pytest.raises(ImageError):
-        run(photo, out, may_replace=(f"variants/anna/{NAMES[0]}",))
-    assert names_in(out) == NAMES[:1]  # it belongs to the photo
+        run(photo, out, may_replace=(f"variants/anna/{PICTURES[0]}",))
+    assert names_in(out) == PICTURES[:1]  # it belongs to the photo
 
 
 def test_nothing_is_written_before_the_last_stage(tmp_path):
@@ -104,12 +122,12 @@ def test_nothing_is_written_before_the_last_stage(tmp_path):
 
 def test_a_file_of_others_stays(tmp_path):
     photo, out = parse_drawn(tmp_path)
-    foreign = out / "variants/anna" / NAMES[1]
+    foreign = out / "variants/anna" / PICTURES[1]
     foreign.parent.mkdir(parents=True)
     foreign.write_bytes(b"mine")
     with pytest.raises(ConflictError):
         run(photo, out)
-    assert (names_in(out), foreign.read_bytes()) == (NAMES[1:2], b"mine")
+    assert (names_in(out), foreign.read_bytes()) == (PICTURES[1:], b"mine")
 
 
 def test_an_item_that_has_vanished_fails_the_photo(tmp_path):

@@ -18,6 +18,7 @@ from PIL import Image
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.records.document import read_document
+from m2fp_cli.tryon.fitting import changed_box, try_on
 from tests.support.scripted_service import FORM, form
 from tests.support.service_process import EXAMPLES, serving, two_people
 
@@ -114,11 +115,14 @@ def test_a_result_is_used_again(service, result):
     assert again.headers.get("m2fp-result") is None
 
 
-def test_somebody_wears_a_hat(service):
+def test_somebody_wears_a_hat(service, result):
     picture = pixels(tryon(service, hat="fedora")).astype(int)
     assert np.abs(picture - np.asarray(Image.open(io.BytesIO(PHOTO)))).max() > 60
     record = tryon(service, "?as=json", hat="fedora", people="largest").document
     assert record["people"][0]["items"][0]["placed"]
+    photo = decode_image(PHOTO).image_bgr
+    alone = try_on(photo, result, {"hat": "fedora"}, people="largest").image_bgr
+    assert record["changed"] == list(changed_box(photo, alone) or ())
     own = io.BytesIO()
     Image.new("RGBA", (300, 100), (20, 20, 20, 255)).save(own, "PNG")
     record = tryon(service, "?as=json", glasses=("mine.png", own.getvalue())).document

@@ -59,7 +59,7 @@ def test_pictures_lie_beside_the_look_and_names_stay(tmp_path, monkeypatch):
     paths = [str(tmp_path / "hats" / name) for name in ("a.png", "b.PNG")]
     assert table["hat"].items == (paths[0], "cap")
     assert (table["glasses"].items, table["glasses"].is_list) == (tuple(paths), True)
-    assert (table["hair"].items, table["hair"].is_list) == (("Copper",), False)
+    assert (table["hair"].items, table["hair"].is_list) == (("copper",), False)
 
 
 def test_chance_is_fair_and_differs_by_seed_photo_person_and_kind():
@@ -112,6 +112,9 @@ def test_two_items_of_one_name_are_refused(tmp_path):
         ("hat = 'cap'", "hat is in no table; put it below [everyone]"),
         ("[all]\nhat = 'cap'", "there is no key 'all'; keys are seed, everyone, largest, person"),
         ("[everyone]\nhta = 'cap'", "everyone: there is no 'hta'; kinds are hat, hair"),
+        (f"[everyone]\nhat = 0x{'f' * 9000}", "everyone.hat must be"),
+        (f"seed = 0x{'f' * 9000}", "got 'a very long number'"),
+        (f"seed = {'9' * 9000}", "holds a number that is too long; make it shorter"),
         ("[everyone]\nhat = 3", "everyone.hat must be a file, a folder, a name or a color"),
         ("[everyone]\nhat = ['cap', 3]", "everyone.hat must be"),
         (
@@ -158,3 +161,15 @@ def test_a_folder_without_pictures_is_said(tmp_path, monkeypatch):
     (tmp_path / "hats").mkdir()
     with pytest.raises(UsageError, match=r"--hat: .*hats has no pictures; name another folder"):
         look_of_options({"hat": "hats"})
+
+
+def test_a_look_saved_by_an_editor_of_windows_is_read(tmp_path):
+    path = tmp_path / "look.toml"
+    path.write_bytes(b'\xef\xbb\xbf[everyone]\r\nhat = "cap"\r\n')
+    assert read_look(path).everyone["hat"].items == ("cap",)
+
+
+def test_names_and_colors_are_the_same_in_large_and_small(tmp_path):
+    text = '[everyone]\nhair = ["Copper", "copper"]\n[largest]\ntop = ["#7A1F3D", "#7a1f3d"]\n'
+    look = read_look(write_look(tmp_path, text))
+    assert (look.everyone["hair"].items, look.largest["top"].items) == (("copper",), ("#7a1f3d",))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import stat
 import time
+from pathlib import Path
 
 import pytest
 
@@ -143,8 +145,9 @@ def test_a_picture_tells_what_was_put_on(tmp_path):
 
 def test_a_folder_of_variants_tells_of_all_that_were_put_on(tmp_path):
     names = {"a.png": True, "b.png": False, "c.png": True}
-    variants = [write_record(tmp_path / name, hat=placed) for name, placed in names.items()]
-    (tmp_path / "variants.json").write_text(json.dumps({"variants": variants}))
+    for name, placed in names.items():
+        record = write_record(tmp_path / name, hat=placed)
+        (tmp_path / name).with_suffix(".json").write_text(json.dumps(record))
     assert [one.picture.name for one in read_tried(tmp_path)] == ["a.png", "c.png"]
     assert [one.picture.name for one in read_tried(tmp_path / "c.png")] == ["c.png"]
     assert read_tried(tmp_path / "b.png") == []
@@ -159,3 +162,39 @@ def test_what_is_no_picture_of_ours_is_said(tmp_path, record, message):
         (tmp_path / "anna.json").write_text(record)
     with pytest.raises(UsageError, match=message):
         read_tried(tmp_path / "anna.png")
+
+
+@pytest.mark.parametrize("name", [".", "/", "anna.json"])
+def test_only_a_picture_or_a_folder_is_tried_on(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    record = {"people": [{"items": [{"kind": "hat", "name": "cap", "placed": True}]}]}
+    (tmp_path / "anna.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="has no record of m2fp tryon; name a picture"):
+        read_tried(Path(name))
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
+def test_a_number_that_no_look_can_have_is_said(path, tmp_path, number):
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "cap")])
+        with pytest.raises(UsageError, match=f"there is no look {number} in the profile"):
+            opened.remove([1, number])
+        assert len(opened.looks()) == 1
+
+
+def test_a_folder_is_no_profile(tmp_path):
+    with pytest.raises(UsageError, match="is not a file; name the profile's with --profile"):
+        Profile(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["items='['", "items='[3]'", "customer=x'00'", "picture='a'", "tried='now'", "tried=9e300"],
+)
+def test_a_row_that_m2fp_did_not_write_is_said(path, tmp_path, wrong):
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "cap")])
+    with contextlib.closing(sqlite3.connect(path)) as base, base:
+        base.execute(f"UPDATE looks SET {wrong}")
+    with Profile(path) as opened, pytest.raises(UsageError, match="is not a profile of m2fp"):
+        opened.looks()

@@ -133,6 +133,11 @@ class StoredSite:
         """Photos whose files have arrived, and those that could not be fetched."""
         return self._carrier.delivered(all_of_them=all_of_them)
 
+    def has_file(self, name: str) -> bool:
+        """Whether it was there when the run began."""
+        look = self._tree if self._output is None else self._output.mirror.listing
+        return look.has_file(name)
+
     def remove(self, name: str) -> None:
         """Remove what a run wrote."""
         if self._output is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_whole
 
 Tiles = int | str  # a number of tiles along the shorter side, or one of WORDS
 WORDS = ("auto", "off")
@@ -17,7 +18,8 @@ def check_tiles(tiles: Tiles) -> Tiles:
     """
     if tiles in WORDS:
         return tiles
-    number = int(tiles) if str(tiles).isascii() and str(tiles).isdigit() else 0
-    if FEWEST <= number <= MOST:
+    number = read_whole(str(tiles), MOST)
+    if number is not None and number >= FEWEST:
         return number
-    raise UsageError(f"tiles must be auto, off or a number from {FEWEST} to {MOST}, not {tiles}")
+    shown = str(tiles)[:40]
+    raise UsageError(f"tiles must be auto, off or a number from {FEWEST} to {MOST}, not {shown}")
