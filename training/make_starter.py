@@ -19,7 +19,8 @@ from m2fp_cli.training.sources import Source
 _RECIPES = Path(__file__).parent
 _MEAN_WITH = (320, 580)  # steps of the fourth run whose mean with its end is better than each
 _OF_THE_FIFTH = 3  # times the end of the fifth run counts beside these three: half of the mean
-_OF_THE_SIXTH = 6  # times the end of the sixth run counts beside these six: half again
+_OF_THE_SIXTH = 18  # times the end of the sixth run counts beside seven times these six: .3
+_OF_THOSE_BEFORE = 7
 # On Linux, glibc gives memory back after every step and fetches it again: half of the time.
 _ENVIRONMENT = {
     "MALLOC_MMAP_MAX_": "0",
@@ -81,7 +82,7 @@ def plan(places: Places) -> list[Stage]:
     fourth, fifth, sixth = (places.work / f"run-{number}" for number in (4, 5, 6))
     copies = [fourth / f"step-{step}" for step in _MEAN_WITH]
     with_fifth = [*[fifth] * (_OF_THE_FIFTH - 1), *copies, fourth]
-    with_sixth = [*[sixth] * (_OF_THE_SIXTH - 1), fifth, *with_fifth]
+    with_sixth = [sixth] * (_OF_THE_SIXTH - 1) + [fifth, *with_fifth] * _OF_THOSE_BEFORE
     return [
         _run(places, 1),
         _export(places, 1, "first"),

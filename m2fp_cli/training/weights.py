@@ -26,13 +26,13 @@ def export_weights(
         label_bias: added to the class logits of the labels, people's and "nobody"'s left alone. A
             label query that doubts whether its label is there speaks up more; the label map asks
             which label it is, not whether there is one, and rare labels would never win.
-        also: checkpoints of other runs; the mean of all of their weights is written. It makes sense
-            for runs that went on from each other (Wortsman et al., "Model soups",
-            https://arxiv.org/abs/2203.05482).
+        also: checkpoints of other runs; the mean of all of their weights is written, in which one
+            named several times counts so often. It makes sense for runs that went on from each
+            other (Wortsman et al., "Model soups", https://arxiv.org/abs/2203.05482).
     """
     state = read_run(checkpoint)
-    others = [read_run(path)["average"] for path in also]
-    average = mean_weights([state["average"], *others])
+    averages = {path: read_run(path)["average"] for path in set(also)}
+    average = mean_weights([state["average"], *(averages[path] for path in also)])
     average["sem_seg_head.predictor.class_embed.bias"][:num_labels] += label_bias
     weights = {
         name: (value.half() if value.ndim > 1 else value).contiguous()

@@ -44,6 +44,8 @@ def test_the_mean_of_several_runs_can_be_stored(tmp_path):
     stored = load_weights(tmp_path)
     assert stored["norm.weight"].tolist() == [2, 2, 2]
     assert stored[BIAS].tolist() == [1.5, 1.5, 0, 0]
+    export_weights(tmp_path / "one", tmp_path, 2, 1.5, [tmp_path / "other"] * 3)
+    assert load_weights(tmp_path)["norm.weight"].tolist() == [2.5, 2.5, 2.5]
 
 
 def write_photos(folder, *names):
