@@ -110,6 +110,7 @@ def test_options_without_effect_are_refused(tmp_path, arguments, said):
     assert said in str(error)
 
 
+@pytest.mark.slow
 def test_a_list_of_somebody_else_is_told_after_the_summary_and_replaced_if_asked(tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     table = output / "describe" / "people.csv"

@@ -87,7 +87,9 @@ def test_instances_are_those_of_the_slow_twin(seed):
         assert abs(one[2] - other[2]) <= 1
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))]
+)
 def test_label_map_is_that_of_the_slow_twin(seed):
     prediction = random_prediction(seed)
     wanted = slow_label_map(prediction, CONFIG.parsing_ins_score_thr)

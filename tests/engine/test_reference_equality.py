@@ -127,6 +127,7 @@ def test_the_compared_result_is_worth_comparing():
     assert 0 < min(areas) < max(areas) < result.semantic_map.size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_raw_outputs_agree(name):
     ours, reference = parsers(name)
