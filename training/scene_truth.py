@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +84,11 @@ def read_scene(folder: Path, name: str, keypoints: Mapping[str, Any]) -> TrueSce
     }
     masks = {i: mask for i, mask in masks.items() if mask.sum() >= _SMALLEST}
     of_photo = _kinds_of_photo(photo.rgb, masks) | kinds_by_eye().get(name, frozenset())
-    people = []
+    people, tones = [], tones_by_eye()
     for i, mask in masks.items():
         others = [m for j, m in masks.items() if j != i]
-        people.append(_describe(mask, points.get(i), others, of_photo | tones_by_eye()[name, i]))
+        kinds = of_photo | tones.get((name, i), frozenset())
+        people.append(_describe(mask, points.get(i), others, kinds))
     return TrueScene(photo, people, photo.people != IGNORE)
 
 
@@ -106,13 +106,13 @@ def kinds_by_eye(table: Path = _BY_EYE) -> Mapping[str, frozenset[str]]:
 
 @functools.cache
 def tones_by_eye(table: Path = _TONES) -> Mapping[tuple[str, int], frozenset[str]]:
-    """Skin tone of people by photo and id, as a kind; empty for those whose tone is not known.
+    """Skin tone of people by photo and id, as a kind; those whose tone is not known are missing.
 
     Args:
         table: lines of name, tab, id, tab, range of the Monk scale; those that begin with # are not
             read.
     """
-    tones: defaultdict[tuple[str, int], frozenset[str]] = defaultdict(frozenset)
+    tones: dict[tuple[str, int], frozenset[str]] = {}
     for line in table.read_text("utf-8").splitlines():
         if not line.startswith("#"):
             name, person, tone = line.split("\t")

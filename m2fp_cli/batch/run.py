@@ -321,8 +321,9 @@ def _clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRe
     stays = is_same or report.reason == "conflict"
     if not report.status.is_good and stays:
         return report._replace(files=tuple(dict.fromkeys((*old.report.files, *report.files))))
-    others = dict.fromkeys(name for name in old.report.files if name not in {*report.files})
-    written = {_stem(name) for name in report.files}  # in another format it is written anew
+    new = set(report.files)
+    others = dict.fromkeys(name for name in old.report.files if name not in new)
+    written = {_stem(name) for name in new}  # in another format it is written anew
     kept = [
         name
         for name in others

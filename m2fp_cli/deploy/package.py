@@ -222,5 +222,6 @@ def _what_else(config: ModelConfig) -> str:
         (config.mask_edges == "photo", "moves the edges of masks to the photo's"),
         (config.sides == "body", "gives limbs their side from the body"),
         (config.label_map == "instances", "paints the label map from whole instances"),
+        (config.human_scores == "label_map", "weighs people's scores by the label map"),
     )
     return "".join(f", {text}" for wanted, text in steps if wanted)
