@@ -21,7 +21,8 @@ from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.models.registry import KNOWN_MODELS, ModelFolder
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.network.build import build_network
-from m2fp_cli.network.config import ModelConfig, read_config
+from m2fp_cli.network.config import read_config
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import NamedBytes, write_group
 from m2fp_cli.version import __version__

@@ -18,8 +18,8 @@ from m2fp_cli.engine.mask_edges import likely_queries, refine_edges
 from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.engine.thresholding import ThresholdedMask
 from m2fp_cli.kernels.threads import parallel_map
-from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import QueryPrediction
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance
 

@@ -19,7 +19,7 @@ from m2fp_cli.engine.candidates import Candidate, View
 from m2fp_cli.engine.geometry import MaskGeometry
 from m2fp_cli.engine.label_votes import LabelVotes, Voter
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
-from m2fp_cli.network.config import ModelConfig
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.masks import EMPTY_BOX, Mask, union_box
 from m2fp_cli.records.results import Instance, LabelMap
 

@@ -27,9 +27,10 @@ from m2fp_cli.engine.tiles.passes import find_in_tiles
 from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.kernels.cpu import INT8
 from m2fp_cli.network.build import build_network
-from m2fp_cli.network.config import ModelConfig, read_config
+from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
 

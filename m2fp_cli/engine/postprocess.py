@@ -18,7 +18,7 @@ from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_insta
 from m2fp_cli.engine.merge import merge_views
 from m2fp_cli.engine.people import assemble_result
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
-from m2fp_cli.network.config import ModelConfig
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.masks import Mask, mask_overlap
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.geometry import InputGeometry
-from m2fp_cli.network.config import InputConfig
+from m2fp_cli.network.model_config import InputConfig
 
 # RGB statistics of ImageNet on the 0-255 scale, as in ModelScope's M2FP.
 PIXEL_MEAN = (123.675, 116.28, 103.53)

@@ -32,13 +32,9 @@ from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
 from m2fp_cli.network.backbones import backbone_module
-from m2fp_cli.network.config import (
-    BackboneConfig,
-    ModelConfig,
-    parse_config,
-    read_document,
-)
+from m2fp_cli.network.config import parse_config, read_document
 from m2fp_cli.network.mask_decoder import QueryPrediction
+from m2fp_cli.network.model_config import BackboneConfig, ModelConfig
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult

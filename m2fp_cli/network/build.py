@@ -13,8 +13,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from m2fp_cli.errors import ModelError
 from m2fp_cli.models.weights import compare_keys, load_weights
-from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.network.model_config import ModelConfig
 
 
 def build_network(folder: Path, config: ModelConfig) -> M2FP:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from m2fp_cli.network.backbones import backbone_module
-from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.mask_decoder import MaskDecoder, QueryPrediction
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.network.pixel_decoder import PixelDecoder
 
 

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
-from m2fp_cli.network.config import DecoderConfig
+from m2fp_cli.network.model_config import DecoderConfig
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS
 from m2fp_cli.network.position import sine_positions
 

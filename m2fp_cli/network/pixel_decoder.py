@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.network.backbones import backbone_module
-from m2fp_cli.network.config import BackboneConfig, EncoderConfig
 from m2fp_cli.network.convolution import ConvNorm
 from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, reference_points
+from m2fp_cli.network.model_config import BackboneConfig, EncoderConfig
 from m2fp_cli.network.position import sine_positions
 
 NUM_CONTEXT_LEVELS = 3  # the mask decoder reads three scales, however many the encoder has

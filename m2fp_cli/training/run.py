@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.errors import ModelError, OutputError
-from m2fp_cli.network.config import ModelConfig
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.terminal import displayable
 from m2fp_cli.training.batches import Batch
 from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, Losses

@@ -11,8 +11,9 @@ from m2fp_cli.engine.candidates import make_view
 from m2fp_cli.engine.geometry import InputGeometry
 from m2fp_cli.engine.postprocess import build_result, weigh_people
 from m2fp_cli.engine.preprocess import ModelInput
-from m2fp_cli.network.config import ModelConfig, parse_config
+from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance
 from tests.support.family import small_document

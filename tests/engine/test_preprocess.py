@@ -12,7 +12,7 @@ from m2fp_cli.engine.preprocess import (
     prepare_image,
     shortest_edge_hw,
 )
-from m2fp_cli.network.config import InputConfig
+from m2fp_cli.network.model_config import InputConfig
 from tests.support.family import photo_of_size
 
 HUB = InputConfig()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.postprocess import Findings
-from m2fp_cli.network.config import InputConfig
+from m2fp_cli.network.model_config import InputConfig
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance
 

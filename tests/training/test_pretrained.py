@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from m2fp_cli.network.backbones import backbone_module
-from m2fp_cli.network.config import BackboneConfig
+from m2fp_cli.network.model_config import BackboneConfig
 from m2fp_cli.training.batches import PIXEL_MEAN, PIXEL_STD
 from m2fp_cli.training.pretrained import convert_weights, find_weights, fit_pixel_scale
 

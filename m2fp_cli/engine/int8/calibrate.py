@@ -20,7 +20,8 @@ from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.network.build import build_network
-from m2fp_cli.network.config import ModelConfig, read_config
+from m2fp_cli.network.config import read_config
+from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.results import ParsingResult
 
 SENSITIVITY_PHOTOS = 4  # for which each layer is tried

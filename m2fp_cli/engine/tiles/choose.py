@@ -8,7 +8,7 @@ import numpy as np
 
 from m2fp_cli.arrays import Box
 from m2fp_cli.engine.preprocess import shortest_edge_hw
-from m2fp_cli.network.config import InputConfig
+from m2fp_cli.network.model_config import InputConfig
 from m2fp_cli.records.masks import Mask, mask_overlap, union_box
 from m2fp_cli.records.results import Instance
 

@@ -13,7 +13,7 @@ from m2fp_cli.engine.postprocess import Findings
 from m2fp_cli.engine.tiles.choose import SEARCH_SCORE, choose_tiles, grid_tiles
 from m2fp_cli.engine.tiles.join import join_tiles
 from m2fp_cli.engine.tiles.people import Tile
-from m2fp_cli.network.config import ModelConfig
+from m2fp_cli.network.model_config import ModelConfig
 
 Find = Callable[[Picture, tuple[int, int], float], Findings]  # picture, size, lowest score
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from torch import nn
 
-    from m2fp_cli.network.config import BackboneConfig
+    from m2fp_cli.network.model_config import BackboneConfig
 
 BACKBONES = {
     "resnet": "resnet",

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.network.config import ALL_STAGES, BackboneConfig
 from m2fp_cli.network.convolution import ConvNorm, build_norm
+from m2fp_cli.network.model_config import ALL_STAGES, BackboneConfig
 
 _STEM_CHANNELS = 32
 

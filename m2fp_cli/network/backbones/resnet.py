@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.network.config import ALL_STAGES, BackboneConfig
 from m2fp_cli.network.convolution import ConvNorm, build_norm
+from m2fp_cli.network.model_config import ALL_STAGES, BackboneConfig
 
 # Bottleneck blocks per stage. 50, 101 and 152 are He et al., https://arxiv.org/abs/1512.03385,
 # table 1; 14 and 26 are the usual smaller ones, with one or two blocks per stage.
