@@ -30,6 +30,18 @@ def label_loss(log_shares: Tensor, labels: Tensor, class_weights: Tensor) -> Ten
     return mean
 
 
+def foreground_loss(share: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy plus dice of somebody against background, averaged over the scenes.
+
+    Args:
+        share: (N, h, w) what all labels together have of a pixel, in [0, 1].
+        labels: (N, h, w) int64, 0 = background, 255 = unknown.
+    """
+    known = torch.ne(labels, IGNORE)
+    logits = torch.logit(share.clamp(1e-4, 1 - 1e-4))
+    return mask_loss(logits.flatten(1), torch.gt(labels, 0).flatten(1), known.flatten(1))
+
+
 def mask_loss(logits: Tensor, truth: Tensor, known: Tensor | None = None) -> Tensor:
     """Cross-entropy plus dice, averaged over M masks of P pixels; 0 for no masks.
 

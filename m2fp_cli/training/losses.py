@@ -16,7 +16,13 @@ from torch import Tensor, nn
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.training.batches import Batch
 from m2fp_cli.training.dataset import IGNORE, SOMEBODY
-from m2fp_cli.training.loss_terms import box_targets, label_loss, mask_loss, side_loss
+from m2fp_cli.training.loss_terms import (
+    box_targets,
+    foreground_loss,
+    label_loss,
+    mask_loss,
+    side_loss,
+)
 from m2fp_cli.training.matching import match_people
 
 _NOT_JUDGED = -100  # torch's own mark for a target that does not count
@@ -35,6 +41,8 @@ class LossWeights:
         people_class: person or nobody.
         nobody: class weight of "nobody" among the people queries.
         label_map: negative log-likelihood of the map as it is read in use.
+        foreground: cross-entropy plus dice of that map's background against all its labels
+            together, as a model with a ``foreground_threshold`` reads it.
         sides: left or right, on pixels of limbs and shoes alone; in the other losses they are too
             few for the side to be learned (shoes: IoU 0.46 each, 0.67 taken together).
         auxiliary: the per-pixel head on the mask features.
@@ -50,6 +58,7 @@ class LossWeights:
     people_class: float = 2.0
     nobody: float = 0.25
     label_map: float = 0.0
+    foreground: float = 0.0
     sides: float = 0.0
     auxiliary: float = 1.0
     boxes: float = 2.0
@@ -122,8 +131,12 @@ class Criterion(nn.Module):
             for name, value in self._layer(view, matches).items():
                 scaled = value.mul(1.0 if last else weights.deep)
                 parts[name] = parts[name] + scaled if name in parts else scaled
-        if weights.label_map:
-            parts["label_map"] = self._label_map(layers[-1], batch).mul(weights.label_map)
+        if weights.label_map or weights.foreground:
+            shares = self._shares(layers[-1])
+            likelihood = label_loss(shares.log(), batch.labels, self.class_weights)
+            parts["label_map"] = likelihood.mul(weights.label_map)
+            somebody = foreground_loss(1 - shares[:, 0], batch.labels)
+            parts["foreground"] = somebody.mul(weights.foreground)
         if weights.sides:
             maps = [layers[-1].mask_logits[:, : self.num_labels], auxiliary[0]]
             losses = [side_loss(logits.float(), batch.labels, self.pairs) for logits in maps]
@@ -198,12 +211,11 @@ class Criterion(nn.Module):
         weight[nobody] = self.weights.nobody
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), weight)
 
-    def _label_map(self, layer: QueryPrediction, batch: Batch) -> Tensor:
-        """Likelihood of the true label in the normalised map that inference takes the best of."""
+    def _shares(self, layer: QueryPrediction) -> Tensor:
+        """The normalised map (N, num_labels, h, w) that inference takes the best of."""
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
-        likelihood = (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4).log()
-        return label_loss(likelihood, batch.labels, self.class_weights)
+        return (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,13 @@ from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.training.batches import Batch
 from m2fp_cli.training.dataset import IGNORE, SOMEBODY
-from m2fp_cli.training.loss_terms import box_targets, label_loss, mask_loss, side_loss
+from m2fp_cli.training.loss_terms import (
+    box_targets,
+    foreground_loss,
+    label_loss,
+    mask_loss,
+    side_loss,
+)
 from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, LossWeights
 from m2fp_cli.training.matching import assign, centres, match_people
 from m2fp_cli.training.recipe import Phase, Recipe, read_recipe
@@ -61,6 +67,25 @@ def test_pixels_nobody_knows_do_not_decide_who_is_matched():
     logits = torch.cat((clean, spilled)).mul(16).sub(8)
     found = match_people(torch.zeros(2, 6), logits, truth, known, anchor_weight=0)
     assert found.tolist() == [1]
+
+
+def test_foreground_is_judged_where_somebody_is_known_to_be_or_not_to_be():
+    labels = torch.tensor([[[0, 5, SOMEBODY, IGNORE]]])
+    right = torch.tensor([[[0.0, 1.0, 1.0, 0.0]]])
+    assert foreground_loss(right, labels) < 1e-3
+    for pixel in range(3):
+        wrong = right.clone()
+        wrong[0, 0, pixel] = 1 - wrong[0, 0, pixel]
+        assert foreground_loss(wrong, labels) > 1
+    unknown = torch.tensor([[[0.0, 1.0, 1.0, 1.0]]])
+    assert_close(foreground_loss(unknown, labels), foreground_loss(right, labels))
+
+
+def test_a_body_shared_out_among_labels_is_wrong_as_a_map_and_right_as_foreground():
+    shares = torch.tensor([0.25, 0.25, 0.25, 0.25]).reshape(1, 4, 1, 1)
+    labels = torch.full((1, 1, 1), 2)
+    assert label_loss(shares.log(), labels, torch.ones(4)) > 1.3
+    assert foreground_loss(1 - shares[:, 0], labels) < 0.45
 
 
 def test_centres_are_in_shares_of_the_map():
