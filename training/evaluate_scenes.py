@@ -19,12 +19,13 @@ from training.evaluate import load_average, set_min_size
 from training.scene_figures import SceneFindings, by_kind, judge_scene, summarise
 from training.scene_truth import read_keypoints, read_scene
 
+_FOLD = 5  # every fifth photo that may be learned from was kept for choices, up to the sixth run
 _SETS = ("all", "held-out", "fold")
 
 
 def choose_names(folder: Path, which: str) -> list[str]:
     """Photos of a folder: all, those of its ``held_out.txt``, or every fifth of the others."""
-    source = Source(".", held_out="held_out.txt", fold=True)
+    source = Source(".", held_out="held_out.txt", fold=_FOLD)
     if which == "all":
         source = Source(".", held_out="none")
     learned, fold, held_out = source.split(folder)

@@ -19,8 +19,6 @@ from m2fp_cli.training.dataset import (
     store_photo,
 )
 
-_FOLD = 5  # every fifth photo that may be learned from is judged on while choices are made
-
 
 @dataclass(frozen=True)
 class Source:
@@ -32,7 +30,7 @@ class Source:
         labels: the folder beside ``photos`` that holds the labels; None = nobody is in the photos.
         held_out: who is never learned from: ``eighths`` (see :func:`dataset.split_names`), the name
             of a file in the folder with one photo's name a line, or ``none``.
-        fold: keep every fifth of the others for choices, too.
+        fold: also keep every so-manieth of the others for choices: 5 = a fifth of them; 0 = none.
         parts: in this share of the draws the labels of parts are believed; in the others a person's
             pixels are somebody's. For labels that are guesses.
         cut_out: people of it may be cut out and pasted elsewhere.
@@ -42,7 +40,7 @@ class Source:
     share: float = 1.0
     labels: str | None = "labels"
     held_out: str = "eighths"
-    fold: bool = False
+    fold: int = 0
     parts: float = 1.0
     cut_out: bool = True
 
@@ -68,7 +66,7 @@ class Source:
             listed = set((folder / self.held_out).read_text(encoding="utf-8").split())
             held_out = [name for name in names if name in listed]
             names = [name for name in names if name not in listed]
-        chosen_by = names[::_FOLD] if self.fold else []
+        chosen_by = names[:: self.fold] if self.fold else []
         return [name for name in names if name not in set(chosen_by)], chosen_by, held_out
 
 

@@ -117,7 +117,7 @@ def test_a_source_leaves_out_who_is_listed_and_keeps_a_fold(tmp_path: Path):
         for name in "abcdefgh":
             cv2.imwrite(str(tmp_path / kind / f"{name}.{ending}"), np.zeros((4, 4), np.uint8))
     (tmp_path / "out.txt").write_text("b\nd\n")
-    source = Source(tmp_path.name, held_out="out.txt", fold=True)
+    source = Source(tmp_path.name, held_out="out.txt", fold=5)
     learned, fold, held_out = source.split(source.find([tmp_path.parent]))
     assert (learned, fold, held_out) == (["c", "e", "f", "g"], ["a", "h"], ["b", "d"])
     with pytest.raises(FileNotFoundError, match="elsewhere"):
