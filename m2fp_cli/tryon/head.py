@@ -1,9 +1,9 @@
 """The head frame: where a head is, how large, how it leans and turns, and how sure that is.
 
-Masks give a first guess, the gray pixels inside the face the rest (``eyes``). Everything that is
-put on a head is placed in this frame. U is the distance between the pupils; ratios to it are from
-anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and from labelled faces
-(CelebAMask; FASSEG for turned heads).
+Masks give a first guess and the yaw (``head_yaw``), the gray pixels inside the face the rest
+(``eyes``). Everything that is put on a head is placed in this frame. U is the distance between the
+pupils; ratios to it are from anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and
+from labelled faces (CelebAMask).
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from m2fp_cli.tryon.face_shape import (
     measure_face,
     prior_from_masks,
 )
-from m2fp_cli.tryon.figure import HAIR, HEAD, Figure, face_region
+from m2fp_cli.tryon.figure import HAIR, Figure, face_region
 from m2fp_cli.tryon.head_turn import is_turned
+from m2fp_cli.tryon.head_yaw import estimate_yaw
 from m2fp_cli.tryon.worn_glasses import choose_fit, find_eyes_behind, prior_behind
 
 # Heads that wear nothing.
@@ -44,19 +45,6 @@ TOUCHING_SHARE = 0.05  # of the face's outline on the photo's border
 SCORE_NONE, SCORE_SPAN = 0.1, 0.7  # score of no confidence, and from there to a full one
 LEAST_BY_SCORE, LEAST_BY_YAW = 0.05, 0.2  # what is left of the confidence at worst
 YAW_FREE, YAW_SPAN = 0.3, 60.0  # of the span no confidence is lost; over it, degrees, all of it
-
-# Yaw from the masks.
-EYE_ROWS = 0.35  # above and below the eyes, where the face's edges are compared, U
-FACE_DEPTH = 0.8  # from the axis of the head to the plane of the face, U
-MAX_SINE = 0.95  # that the edges may say
-HEAD_ROWS = (-1.3, 0.6)  # where face and hair together are compared with the face, U
-FACE_ROWS = 1.0  # above and below the eyes, where the middle of the face is taken, U
-YAW_PER_WIDTH = 550.0  # degrees per offset of one head's width; 16 heads per yaw of FASSEG
-MIN_HEAD_WIDTH = 0.5  # U
-MAX_HAIR_YAW = 80.0  # degrees
-DISAGREEING_SHARE = 0.3  # of the edges' yaw that is believed where the hair says the opposite
-AGREED_YAW = 15.0  # degrees that both cues must show to be sure of a turn
-MIN_EDGE_PIXELS = 5  # of the face in the rows of the eyes
 
 # U of a turned head, and of a high one.
 YAW_SHARE = 0.8  # of the yaw that brings the eyes closer together
@@ -227,8 +215,8 @@ def _build_frame(
         math.degrees(fit.tilt), 0.0, 1.0, fit.dark_lenses, has_hat,
     )  # fmt: skip
     along, below = window_units(frame, figure)
-    yaw, agree = _estimate_yaw(face, figure, along, below)
-    if _is_profile(fit, shape, yaw if agree else 0.0):
+    yaw = estimate_yaw(figure, face, fit.tilt)
+    if _is_profile(fit, shape, yaw):
         return SkipReason.PROFILE
     # The eyes of a turned head appear closer together than they are.
     foreshortening = max(math.cos(math.radians(YAW_SHARE * yaw)), MIN_FORESHORTENING)
@@ -277,33 +265,6 @@ def window_units(frame: HeadFrame, figure: Figure) -> tuple[FloatArray, FloatArr
         (h, w) float32 along the eye line to the image's right, and below it, U from the eyes.
     """
     return frame.box_units(figure.window_xyxy, figure.stride)
-
-
-def _estimate_yaw(
-    face: BoolArray, figure: Figure, along: FloatArray, below: FloatArray
-) -> tuple[float, bool]:
-    """Yaw in degrees, positive to the image's right, and whether two cues agree on it.
-
-    One cue is where the eyes lie between the two edges of the face, the other how far the face is
-    from the middle of face and hair together.
-    """
-    edges = along[face & (np.abs(below) < EYE_ROWS)]
-    if edges.size < MIN_EDGE_PIXELS:
-        return 0.0, False
-    low, high = np.percentile(edges, (3, 97))
-    sine = float(np.clip(-(low + high) / 2 / FACE_DEPTH, -MAX_SINE, MAX_SINE))
-    eyes_cue = math.degrees(math.asin(sine))
-    head = along[figure.mask(*HEAD) & (below > HEAD_ROWS[0]) & (below < HEAD_ROWS[1])]
-    head_low, head_high = np.percentile(head, (2, 98))
-    offset = float(along[face & (np.abs(below) < FACE_ROWS)].mean()) - (head_low + head_high) / 2
-    hair_cue = YAW_PER_WIDTH * offset / max(head_high - head_low, MIN_HEAD_WIDTH)
-    hair_cue = float(np.clip(hair_cue, -MAX_HAIR_YAW, MAX_HAIR_YAW))
-    if eyes_cue * hair_cue <= 0:
-        return DISAGREEING_SHARE * eyes_cue, False
-    # Halfway between the weaker cue and the mean of both.
-    weaker = min(abs(eyes_cue), abs(hair_cue))
-    yaw = math.copysign(0.5 * weaker + 0.25 * abs(eyes_cue + hair_cue), eyes_cue)
-    return yaw, weaker > AGREED_YAW
 
 
 def _unit_correction(figure: Figure, along: FloatArray, below: FloatArray) -> float:
