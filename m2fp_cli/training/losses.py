@@ -139,7 +139,9 @@ class Criterion(nn.Module):
             parts["foreground"] = somebody.mul(weights.foreground)
         if weights.sides:
             maps = [layers[-1].mask_logits[:, : self.num_labels], auxiliary[0]]
-            losses = [side_loss(logits.float(), batch.labels, self.pairs) for logits in maps]
+            losses = [
+                side_loss(logits.float(), batch.labels, batch.people, self.pairs) for logits in maps
+            ]
             parts["sides"] = torch.stack(losses).sum().mul(weights.sides)
         return Losses(parts)
 
