@@ -217,7 +217,8 @@ class Criterion(nn.Module):
         """The normalised map (N, num_labels, h, w) that inference takes the best of."""
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
-        return (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4)
+        shares: Tensor = (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4)
+        return shares
 
 
 @dataclass(frozen=True, eq=False)
