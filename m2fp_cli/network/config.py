@@ -241,7 +241,10 @@ def _check(config: ModelConfig) -> None:
             config.human_scores in ("masks", "label_map"),
             '"human_scores" must be "masks" or "label_map"',
         ),
-        (config.sides in ("pixels", "body"), '"sides" must be "pixels" or "body"'),
+        (
+            config.sides in ("pixels", "body", "joints"),
+            '"sides" must be "pixels", "body" or "joints"',
+        ),
         (
             config.mask_edges in ("network", "photo"),
             '"mask_edges" must be "network" or "photo"',
