@@ -39,7 +39,7 @@ ABOVE_FACE = 0.05  # from the band down to where the face ends, U; chosen on 51 
 FACE_HALF = 0.6  # half the width in which the face's upper end is looked for, U
 LIFTS = (0.0, 0.1, 0.2, 0.3, 0.4)  # tried in turn where a hat comes down over the eyes, U
 # Yaw in degrees from which a cap's visor points to the image's left. So it does on 68 % of the COCO
-# heads that are turned there by 12 and more, and on 4 % of those turned the other way by 6 and more.
+# heads that are turned there by 12 and more, and on 4 % of those turned away by 6 and more.
 CAP_TURN = -8.0
 # The middle of the band is a weighted mean of the middle of the head at the ears and at the band,
 # fitted to where people wear hats; both are shrunk towards the eyes.
