@@ -251,6 +251,7 @@ def _is_profile(fit: EyeFit, shape: FaceShape, yaw: float) -> bool:
 
     Hair over the cheeks makes a face narrow and one-sided as well. Of ten such heads in photos with
     an even number one is a profile, with a score of 0.51; the others have 0.72 and more.
+    On 505 COCO photos the yaw refuses 13 heads, a profile, an ear or nobody's in all but three.
     """
     if fit.score >= SEEN_EYES:
         return False
