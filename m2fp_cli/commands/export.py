@@ -127,7 +127,8 @@ def export(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder in which the data set gets its folder. [default: the results' folder]",
+            help="Folder in which the data set gets its folder, or s3://, gs://, az://. [default: "
+            "the results' folder]",
             show_default=False,
             rich_help_panel=INPUT,
         ),
