@@ -186,4 +186,12 @@ class ExportWorker:
             write=time.perf_counter() - started,
         )
         result = loaded.photo.result
-        return done_report(task, files, result.image_hw, len(result.people), seconds, loaded.sha256)
+        return done_report(
+            task,
+            files,
+            result.image_hw,
+            len(result.people),
+            seconds,
+            loaded.sha256,
+            sure_people=result.sure_people,
+        )

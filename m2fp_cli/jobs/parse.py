@@ -211,8 +211,16 @@ class ParseWorker:
             postprocess=stages.postprocess,
             write=time.perf_counter() - started,
         )
-        people = len(computed.result.people)
-        return done_report(task, files, photo.photo_hw, people, seconds, photo.sha256)
+        result = computed.result
+        return done_report(
+            task,
+            files,
+            photo.photo_hw,
+            len(result.people),
+            seconds,
+            photo.sha256,
+            sure_people=result.sure_people,
+        )
 
     def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
         model, settings = self._job.model, self._job.settings

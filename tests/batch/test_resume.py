@@ -233,6 +233,21 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path):
     assert history.left() == 0
 
 
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_manifest_may_say_who_is_surely_there_or_not(tmp_path, counted):
+    path = manifest_path(tmp_path, "parse")
+    report = ImageReport("/p/a.jpg", "a", Status.DONE, people=2, sure_people=counted)
+    with OutputTree(tmp_path) as tree:
+        writer = ManifestWriter(tree, path.relative_to(tmp_path).as_posix())
+        writer.add(report, (), "sig")
+        writer.close()
+    assert history_of(tmp_path).entries["a"].report == report
+    line = path.read_text().replace(f', "sure_people": {counted}', "")
+    path.write_text(line.replace(f',"sure_people":{counted}', ""))
+    assert "sure_people" not in path.read_text()
+    assert history_of(tmp_path).entries["a"].report.sure_people is None
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_torn_last_line_costs_one_photo(tmp_path, cut):
     path = manifest_path(tmp_path, "parse")
