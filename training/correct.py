@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from m2fp_cli.engine.joint_sides import limb_chains
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.training.dataset import (
@@ -27,7 +28,7 @@ from m2fp_cli.training.dataset import (
     split_names,
 )
 from training.evaluate import set_min_size
-from training.joint_sides import POSE_CHAINS, chains_by_id, sides_by_joints
+from training.joint_sides import sides_by_joints
 from training.pose_teacher import PoseTeacher
 
 _STRANGER_SCORE = 0.3
@@ -44,7 +45,7 @@ def correct_sides(
     joints = teacher.find_joints(photo.rgb, (left, top, left + width, top + height))
     if joints is None:
         return labels
-    sided = sides_by_joints(person, joints, chains_by_id(POSE_CHAINS, kinds))
+    sided = sides_by_joints(person, joints, limb_chains(kinds))
     return np.where(person > 0, sided, labels)
 
 

@@ -1,25 +1,20 @@
-"""Left and right of limbs and shoes from a person's joints."""
+"""Left and right of limbs and shoes from joints that somebody or something has marked.
+
+Unlike :mod:`m2fp_cli.engine.joint_sides` it says nothing where it is not sure.
+"""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
+from m2fp_cli.engine.joint_sides import Chain, distance_to_chain
+from m2fp_cli.engine.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.training.dataset import IGNORE, Bytes
 
-Chain = tuple[int, ...]
-Joints = NDArray[np.float64]
-
 # By the left label's name: the joints along the left limb and along the right one.
-POSE_CHAINS: Mapping[str, tuple[Chain, Chain]] = {  # MediaPipe's 33
-    "Left-arm": ((11, 13, 15, 19), (12, 14, 16, 20)),
-    "Left-leg": ((23, 25, 27), (24, 26, 28)),
-    "Left-shoe": ((27, 29, 31), (28, 30, 32)),
-}
 COCO_CHAINS: Mapping[str, tuple[Chain, Chain]] = {  # COCO's 17
     "Left-arm": ((5, 7, 9), (6, 8, 10)),
     "Left-leg": ((11, 13, 15), (12, 14, 16)),
@@ -63,16 +58,3 @@ def sides_by_joints(
         known &= np.maximum(to_left, to_right) >= nearest + _LEAD * tall
         sided[rows, columns] = np.where(known, nearer, IGNORE)
     return sided
-
-
-def distance_to_chain(pixels: Joints, chain: Joints) -> NDArray[np.float64]:
-    """Distance of every pixel (P, 2) to the nearest segment of a chain (J, 2); inf without one."""
-    least = np.full(len(pixels), np.inf)
-    for start, end in itertools.pairwise(chain):
-        if np.isnan(start).any() or np.isnan(end).any():
-            continue
-        along = end - start
-        share = ((pixels - start) @ along / max(float(along @ along), 1e-9)).clip(0, 1)
-        nearest = start + share[:, None] * along
-        least = np.minimum(least, np.linalg.norm(pixels - nearest, axis=1))
-    return least

@@ -226,10 +226,10 @@ class HumanParser:
         lowest = self.min_score if min_score is None else min_score
         if self.tiles == "off" or not self.config.parsing_on:
             views = self._look(image_bgr, result_hw)
-            return self._timed(lambda: build_result(views, self.config, lowest))
+            return self._timed(lambda: build_result(views, self.config, lowest, image_bgr))
         photo_hw = result_hw or (image_bgr.shape[0], image_bgr.shape[1])
         found = find_in_tiles(self._find, image_bgr, photo_hw, self.config, self.tiles, lowest)
-        return self._timed(lambda: assemble_findings(found, self.config))
+        return self._timed(lambda: assemble_findings(found, self.config, image_bgr))
 
     def _find(self, image_bgr: Picture, photo_hw: tuple[int, int], min_score: float) -> Findings:
         """One pass over a picture, for ``find_in_tiles``."""

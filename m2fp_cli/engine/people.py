@@ -8,17 +8,19 @@ one label.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import cv2
 import numpy as np
 
-from m2fp_cli.engine.sides import assign_sides, occurring_ids
+from m2fp_cli.engine.sides import occurring_ids
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, mask_overlap
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
 
 MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
+
+SideRule = Callable[[LabelMap, Sequence[Mask]], LabelMap]  # label map and disjoint masks of people
 
 
 def assemble_result(
@@ -27,7 +29,7 @@ def assemble_result(
     instances: Sequence[Instance],
     *,
     single_human: bool = False,
-    sides_from_body: bool = False,
+    assign_sides: SideRule | None = None,
 ) -> ParsingResult:
     """Join instances and label map into one result.
 
@@ -36,8 +38,8 @@ def assemble_result(
         semantic_map: (H, W) uint8 label ids.
         instances: parts and humans in any order.
         single_human: the photo shows one person, who is all that is not background.
-        sides_from_body: in the label map, each person's limbs and shoes get the side of the body
-            that they lie on (see :func:`m2fp_cli.engine.sides.assign_sides`).
+        assign_sides: gives the limbs and shoes of the people in the label map their side; None
+            leaves those that the network gave them.
 
     Returns:
         The result, its people numbered from 1 by descending score.
@@ -47,8 +49,8 @@ def assemble_result(
     if single_human:
         humans = _whole_person(semantic_map, parts)
     person_map, visible = paint_people(humans, semantic_map.shape)
-    if sides_from_body:
-        semantic_map = _with_sides(labels, semantic_map, [mask for _, mask in visible])
+    if assign_sides is not None:
+        semantic_map = assign_sides(semantic_map, [mask for _, mask in visible])
     people = []
     for person_id, (human, mask) in enumerate(visible, start=1):
         own = semantic_map[mask.slices] * mask.inside
@@ -108,16 +110,6 @@ def paint_people(
             new_id[rank] = len(visible)
     everybody = len(visible) == len(ranked)
     return (order if everybody else new_id[order]), visible
-
-
-def _with_sides(labels: LabelSet, semantic_map: LabelMap, masks: Sequence[Mask]) -> LabelMap:
-    """A copy of the label map in which every person's limbs and shoes have the body's sides."""
-    assigned, pairs, shoes = semantic_map.copy(), labels.side_pairs(), labels.side_pairs("shoe")
-    for mask in masks:
-        inside = mask.inside  # unpacked at every call
-        own = semantic_map[mask.slices] * inside
-        np.copyto(assigned[mask.slices], assign_sides(own, pairs, shoes), where=inside)
-    return assigned
 
 
 def cut_parts(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
+from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import (
     SCORE_FLOOR,
     Candidate,
@@ -14,9 +16,11 @@ from m2fp_cli.engine.candidates import (
     is_reported,
     score_pairs,
 )
+from m2fp_cli.engine.joint_sides import assign_sides_by_joints
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
-from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.engine.people import SideRule, assemble_result
+from m2fp_cli.engine.sides import assign_sides_by_body
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.records.masks import Mask, mask_overlap
@@ -37,7 +41,10 @@ class Findings:
 
 
 def build_result(
-    views: Sequence[View], config: ModelConfig, min_score: float = SCORE_FLOOR
+    views: Sequence[View],
+    config: ModelConfig,
+    min_score: float = SCORE_FLOOR,
+    picture_bgr: Picture | None = None,
 ) -> ParsingResult:
     """Turn the views of one photo into its result.
 
@@ -45,13 +52,14 @@ def build_result(
         views: one view, or two with test-time augmentation.
         config: the model; it says how instances and the label map are made.
         min_score: lowest score of a reported instance; the label map does not depend on it.
+        picture_bgr: see ``assemble_findings``.
     """
     if not config.parsing_on:
         labels, highest = classify_pixels(views, config)
         instances = label_instances(labels, highest)
         return assemble_result(config.labels, labels, instances, single_human=True)
     found = build_findings(views, config, min_score)
-    return assemble_findings(found, config)
+    return assemble_findings(found, config, picture_bgr)
 
 
 def build_findings(views: Sequence[View], config: ModelConfig, min_score: float) -> Findings:
@@ -89,12 +97,29 @@ def weigh_people(
     return [one for one in weighed if is_reported(one, human_id, min_score)]
 
 
-def assemble_findings(found: Findings, config: ModelConfig) -> ParsingResult:
-    """Put people together from what was found."""
-    sided = config.sides == "body"
-    return assemble_result(
-        config.labels, found.semantic_map, found.instances, sides_from_body=sided
-    )
+def assemble_findings(
+    found: Findings, config: ModelConfig, picture_bgr: Picture | None = None
+) -> ParsingResult:
+    """Put people together from what was found.
+
+    Args:
+        found: label map and instances.
+        config: the model; it says how limbs get their sides.
+        picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it; needed by a model whose
+            sides come from joints.
+    """
+    rule = side_rule(config, picture_bgr)
+    return assemble_result(config.labels, found.semantic_map, found.instances, assign_sides=rule)
+
+
+def side_rule(config: ModelConfig, picture_bgr: Picture | None) -> SideRule | None:
+    """How a model's limbs and shoes get their sides in one photo; see ``assemble_findings``."""
+    if config.sides == "body":
+        return partial(assign_sides_by_body, labels=config.labels)
+    if config.sides == "joints":
+        assert picture_bgr is not None
+        return partial(assign_sides_by_joints, picture_bgr=picture_bgr, labels=config.labels)
+    return None
 
 
 def find_instances(

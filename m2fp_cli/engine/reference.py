@@ -26,7 +26,7 @@ from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
-from m2fp_cli.engine.postprocess import weigh_people
+from m2fp_cli.engine.postprocess import side_rule, weigh_people
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
@@ -115,14 +115,14 @@ class ReferenceParser:
                 outputs = raw["outputs"]
                 found = QueryPrediction(outputs["pred_logits"], outputs["pred_masks"])
                 outputs["pred_masks"] = refine_edges(found, raw["images"].tensor).mask_logits
-            result = self._result(model, raw)
+            result = self._result(model, raw, image_bgr)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(
             prepared_at - start, predicted_at - prepared_at, done_at - predicted_at
         )
         return result
 
-    def _result(self, model: Any, raw: dict[str, Any]) -> ParsingResult:
+    def _result(self, model: Any, raw: dict[str, Any], image_bgr: Picture) -> ParsingResult:
         """Run ModelScope's post-processing and turn its lists into a ``ParsingResult``."""
         if not self.config.parsing_on:
             sums = semantic_sums(model, raw, self.config)
@@ -146,8 +146,8 @@ class ReferenceParser:
         if self.config.human_scores == "label_map":  # a step of ours
             human = self.config.labels.human_id
             instances = weigh_people(instances, labels, human, self.min_score)
-        sided = self.config.sides == "body"  # a step of ours, at the end
-        return assemble_result(self.config.labels, labels, instances, sides_from_body=sided)
+        rule = side_rule(self.config, image_bgr)  # a step of ours, at the end
+        return assemble_result(self.config.labels, labels, instances, assign_sides=rule)
 
 
 def build_reference(

@@ -251,7 +251,10 @@ def _check(config: ModelConfig) -> None:
             config.human_scores == "masks" or config.labels.human_id is not None,
             '"human_scores" is for models with a human class, which this one lacks; leave it out',
         ),
-        (config.sides in ("pixels", "body"), '"sides" must be "pixels" or "body"'),
+        (
+            config.sides in ("pixels", "body", "joints"),
+            '"sides" must be "pixels", "body" or "joints"',
+        ),
         (
             config.mask_edges in ("network", "photo"),
             '"mask_edges" must be "network" or "photo"',

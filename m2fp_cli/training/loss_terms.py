@@ -62,23 +62,35 @@ def mask_loss(logits: Tensor, truth: Tensor, known: Tensor | None = None) -> Ten
     return mean
 
 
-def side_loss(logits: Tensor, labels: Tensor, pairs: Sequence[tuple[int, int]]) -> Tensor:
-    """Cross-entropy of left against right, every pair that is seen counting the same.
+def side_loss(
+    logits: Tensor, labels: Tensor, people: Sequence[Tensor], pairs: Sequence[tuple[int, int]]
+) -> Tensor:
+    """Cross-entropy of left against right, averaged over the limbs and shoes of every person.
+
+    A pair of a person (both arms, say) counts by the square root of its pixels: by all of them, one
+    near arm would outweigh a street full of people; by none, so would feet of two pixels.
 
     Args:
         logits: (N, num_labels, h, w).
         labels: (N, h, w) true ids.
+        people: per scene (K, h, w) float32 masks of its people.
         pairs: ids of the two sides; pixels of other labels do not count.
     """
-    losses = []
-    for one, other in pairs:
-        first, second = torch.eq(labels, one), torch.eq(labels, other)
-        either = first | second
-        if not either.any():
-            continue
-        lead = (logits[:, one] - logits[:, other])[either]
-        losses.append(F.binary_cross_entropy_with_logits(lead, first[either].float()))
-    mean: Tensor = torch.stack(losses).mean() if losses else logits.sum() * 0
+    lefts, rights = ([pair[side] for pair in pairs] for side in (0, 1))
+    left, right = (
+        torch.eq(labels[:, None], torch.tensor(ids, device=labels.device)[:, None, None])
+        for ids in (lefts, rights)
+    )
+    lead = logits[:, lefts] - logits[:, rights]
+    entropy = F.binary_cross_entropy_with_logits(lead, left.to(logits.dtype), reduction="none")
+    either = (left | right).to(logits.dtype)
+    total, weight = logits.sum() * 0, logits.new_zeros(())
+    for scene, masks in enumerate(people):
+        sums = torch.einsum("khw,phw->kp", masks, entropy[scene] * either[scene])
+        sizes = torch.einsum("khw,phw->kp", masks, either[scene])
+        total = total + (sums * sizes.clamp(min=1).rsqrt()).sum()
+        weight = weight + sizes.sqrt().sum()
+    mean: Tensor = total / weight.clamp(min=1)
     return mean
 
 

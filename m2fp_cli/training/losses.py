@@ -139,7 +139,9 @@ class Criterion(nn.Module):
             parts["foreground"] = somebody.mul(weights.foreground)
         if weights.sides:
             maps = [layers[-1].mask_logits[:, : self.num_labels], auxiliary[0]]
-            losses = [side_loss(logits.float(), batch.labels, self.pairs) for logits in maps]
+            losses = [
+                side_loss(logits.float(), batch.labels, batch.people, self.pairs) for logits in maps
+            ]
             parts["sides"] = torch.stack(losses).sum().mul(weights.sides)
         return Losses(parts)
 
@@ -215,7 +217,8 @@ class Criterion(nn.Module):
         """The normalised map (N, num_labels, h, w) that inference takes the best of."""
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
-        return (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4)
+        shares: Tensor = (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4)
+        return shares
 
 
 @dataclass(frozen=True, eq=False)

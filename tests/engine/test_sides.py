@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 from m2fp_cli.engine.people import assemble_result
-from m2fp_cli.engine.sides import assign_sides, occurring_ids
+from m2fp_cli.engine.sides import assign_sides, assign_sides_by_body, occurring_ids
 from m2fp_cli.records.labels import CIHP, LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance
@@ -75,7 +77,9 @@ def test_sides_go_by_each_person_of_a_photo():
         Instance(20, score, Mask.from_full((labels > 0) & (np.arange(40) // 20 == side)))
         for side, score in enumerate((0.9, 0.8))
     ]
-    result = assemble_result(CIHP, labels, humans, sides_from_body=True)
+    result = assemble_result(
+        CIHP, labels, humans, assign_sides=partial(assign_sides_by_body, labels=CIHP)
+    )
     assert (result.semantic_map[8:, 6:9] == 15).all()
     assert (result.semantic_map[8:, 31:34] == 14).all()
     assert [{part.label_id for part in one.parts} for one in result.people] == [{5, 15}, {5, 14}]

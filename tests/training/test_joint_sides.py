@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from m2fp_cli.engine.joint_sides import distance_to_chain
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.training.dataset import IGNORE, LabelledPhoto
-from training.joint_sides import distance_to_chain, sides_by_joints
+from training.joint_sides import sides_by_joints
 from training.relabel import find_boxed_people, label_people, people_map
 
 LEFT, RIGHT, ARM_CHAINS = 16, 17, {(16, 17): ((0, 1), (2, 3))}

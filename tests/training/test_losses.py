@@ -180,16 +180,27 @@ def test_only_the_side_of_sided_pixels_counts():
     logits = torch.zeros(1, 3, 1, 4)
     logits[0, 1, 0, :] = torch.tensor([9.0, 2.0, 1.0, 9.0])
     expected = (np.log1p(np.exp(-2.0)) + np.log1p(np.exp(1.0))) / 2
-    assert float(side_loss(logits, labels, [(1, 2)])) == pytest.approx(expected)
-    assert float(side_loss(logits, torch.zeros_like(labels), [(1, 2)])) == 0
+    everybody = [torch.ones(1, 1, 4)]
+    assert float(side_loss(logits, labels, everybody, [(1, 2)])) == pytest.approx(expected)
+    assert float(side_loss(logits, torch.zeros_like(labels), everybody, [(1, 2)])) == 0
+    assert float(side_loss(logits, labels, [torch.zeros(0, 1, 4)], [(1, 2)])) == 0
 
 
-def test_every_pair_of_sides_counts_the_same():
-    labels = torch.tensor([[[1, 1, 1, 3]]])
-    logits = torch.zeros(1, 5, 1, 4)
-    logits[0, 3, 0, 3] = 4.0
-    expected = (np.log(2) + np.log1p(np.exp(-4.0))) / 2
-    assert float(side_loss(logits, labels, [(1, 2), (3, 4)])) == pytest.approx(expected)
+def test_limbs_of_everybody_count_by_the_root_of_their_pixels():
+    rng = np.random.default_rng(0)
+    labels, owner = rng.integers(0, 5, (2, 1, 6, 6)), rng.integers(0, 3, (2, 1, 6, 6))
+    logits = rng.normal(size=(2, 5, 6, 6))
+    total = weight = 0.0
+    for scene, person, (one, other) in itertools.product((0, 1), (1, 2), ((1, 2), (3, 4))):
+        lead = (logits[scene, one] - logits[scene, other])[owner[scene, 0] == person]
+        label = labels[scene, 0][owner[scene, 0] == person]
+        costs = np.append(
+            np.log1p(np.exp(-lead[label == one])), np.log1p(np.exp(lead[label == other]))
+        )
+        total, weight = total + costs.mean() * len(costs) ** 0.5, weight + len(costs) ** 0.5
+    people = [torch.from_numpy(np.stack([o[0] == 1, o[0] == 2])).double() for o in owner]
+    arguments = torch.from_numpy(logits), torch.from_numpy(labels[:, 0]), people
+    assert float(side_loss(*arguments, [(1, 2), (3, 4)])) == pytest.approx(total / weight)
 
 
 def test_a_scene_without_anybody_has_finite_losses():

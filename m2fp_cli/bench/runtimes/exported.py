@@ -74,7 +74,7 @@ class ExportedParser:
         prediction = QueryPrediction(torch.from_numpy(classes), torch.from_numpy(masks))
         with torch.inference_mode():
             view = make_view(prediction, prepared, self.config)
-            result = build_result([view], self.config, SCORE_FLOOR)
+            result = build_result([view], self.config, SCORE_FLOOR, image_bgr)
         done_at = time.perf_counter()
         self._seconds = StageSeconds(
             prepared_at - start, predicted_at - prepared_at, done_at - predicted_at

@@ -1,0 +1,130 @@
+"""Left and right of limbs and shoes, from where a person's joints are.
+
+A small parsing network tells an arm from a sleeve far better than a left arm from a right one: it
+takes everybody to face the camera. A network that has seen joints all its life knows better. Right
+at annotated joints of 204 people in COCO photos: 70 % by the starter's queries, 68 % by the side of
+the body that a limb lies on, 87 % by joints; where no face is seen 51, 50 and 78 %.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.arrays import Picture
+from m2fp_cli.engine.joints import Joints, find_joints
+from m2fp_cli.engine.sides import occurring_ids
+from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import LabelMap
+
+Chain = tuple[int, ...]
+Chains = Mapping[tuple[int, int], tuple[Chain, Chain]]
+
+_CELLS = 128  # along the longer side of a limb: the joints themselves are no more exact than that
+
+# By what a label's name holds: MediaPipe's joints along the left limb and along the right one.
+_JOINTS_ALONG: Mapping[str, tuple[Chain, Chain]] = {
+    "arm": ((11, 13, 15, 19), (12, 14, 16, 20)),
+    "leg": ((23, 25, 27), (24, 26, 28)),
+    "shoe": ((27, 29, 31), (28, 30, 32)),
+}
+
+
+def limb_chains(labels: LabelSet) -> Chains:
+    """The joints of every limb and shoe, by the ids of its left and right label."""
+    return {
+        pair: chains for part, chains in _JOINTS_ALONG.items() for pair in labels.side_pairs(part)
+    }
+
+
+def assign_sides_by_joints(
+    semantic_map: LabelMap, masks: Sequence[Mask], picture_bgr: Picture, labels: LabelSet
+) -> LabelMap:
+    """Give every pixel of a limb or shoe the side of the limb that it is nearer to.
+
+    Args:
+        semantic_map: (H, W) uint8 label ids of the photo.
+        masks: of the people, disjoint.
+        picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it.
+        labels: names of the label ids.
+
+    Returns:
+        (H, W) uint8 label ids; outside the masks as they were.
+    """
+    chains, assigned = limb_chains(labels), semantic_map.copy()
+    sided = [label_id for pair in chains for label_id in pair]
+    limbed = [m for m in masks if occurring_ids(semantic_map[m.slices] * m.inside)[sided].any()]
+    image_hw = (semantic_map.shape[0], semantic_map.shape[1])
+    found = find_joints(picture_bgr, image_hw, [mask.box_xyxy for mask in limbed])
+    for mask, joints in zip(limbed, found, strict=True):
+        inside, window = mask.inside, assigned[mask.slices]
+        sides = sides_by_joints(window * inside, joints - mask.box_xyxy[:2], chains)
+        np.copyto(window, sides, where=inside)
+    return assigned
+
+
+def sides_by_joints(labels: LabelMap, joints: Joints, chains: Chains) -> LabelMap:
+    """A person's label map with the sides of their joints; see ``assign_sides_by_joints``.
+
+    Args:
+        labels: (h, w) uint8 label ids of one person, 0 where the person is not.
+        joints: (J, 2) x, y in pixels of that map.
+        chains: by the ids of the left and the right label: the joints along the two limbs.
+
+    Returns:
+        (h, w) uint8 label ids.
+    """
+    sided = labels.copy()
+    for pair, both in chains.items():
+        limb = (labels == pair[0]) | (labels == pair[1])
+        x, y, width, height = cv2.boundingRect(limb.view(np.uint8))
+        if not width:
+            continue
+        box = np.s_[y : y + height, x : x + width]
+        lead = _lead_of_left((width, height), joints - (x, y), both)
+        np.copyto(sided[box], np.where(lead >= 0, *pair).astype(np.uint8), where=limb[box])
+    return sided
+
+
+def _lead_of_left(
+    size_wh: tuple[int, int], joints: Joints, chains: tuple[Chain, Chain]
+) -> NDArray[np.float32]:
+    """How much nearer than the right limb the left one is, (h, w) float32.
+
+    It is computed for cells of some pixels and interpolated; it changes by at most 2 a pixel.
+    """
+    cells = [max(1, round(side * min(1, _CELLS / max(size_wh)))) for side in size_wh]
+    across, down = (
+        (np.arange(count) + 0.5) * (side / count) - 0.5
+        for count, side in zip(cells, size_wh, strict=True)
+    )
+    points = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2)
+    left, right = (distance_to_chain(points, joints[list(chain)]) for chain in chains)
+    lead = (right - left).reshape(cells[::-1]).astype(np.float32)
+    return np.asarray(cv2.resize(lead, size_wh, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def distance_to_chain(pixels: Joints, chain: Joints) -> NDArray[np.float64]:
+    """Distance of every pixel to the nearest segment of a chain of joints.
+
+    Args:
+        pixels: (P, 2) x, y.
+        chain: (J, 2) x, y; segments with an end that is nan do not count.
+
+    Returns:
+        (P,) in pixels; inf without a segment.
+    """
+    least = np.full(len(pixels), np.inf)
+    for start, end in itertools.pairwise(chain):
+        if np.isnan(start).any() or np.isnan(end).any():
+            continue
+        along = end - start
+        share = ((pixels - start) @ along / max(float(along @ along), 1e-9)).clip(0, 1)
+        nearest = start + share[:, None] * along
+        least = np.minimum(least, np.linalg.norm(pixels - nearest, axis=1))
+    return least
