@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.entries import Entry
-from m2fp_cli.batch.history import VERSION, History, manifest_name, signature_digest
+from m2fp_cli.batch.history import History, manifest_name, signature_digest
+from m2fp_cli.batch.lines import VERSION
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
