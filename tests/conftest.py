@@ -1,13 +1,18 @@
-"""What all tests share: a tiny model, and the extra that the equality tests need."""
+"""What tests share: a tiny model, an object store, and the extra of the equality tests."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.object_store import ObjectStore
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes whose threads wait for each other on the same cores stand still. It counts for
@@ -39,6 +44,16 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tests.support.tiny_model import write_tiny_model
 
     return write_tiny_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def store_server() -> Iterator[ObjectStore]:
+    """An object store that answers on this machine, and workers that know of it."""
+    from tests.support.object_store import running_store
+    from tests.support.scripted import fresh_fork_server
+
+    with running_store() as store, fresh_fork_server():
+        yield store
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

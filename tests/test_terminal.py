@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,22 @@ HOSTILE = "a\x1b[2Jb\x07\r\u202ec\x9b31m"
 
 def test_control_characters_become_escapes():
     assert displayable(HOSTILE) == "a\\x1b[2Jb\\x07\\r\\u202ec\\x9b31m"
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("plain é 右.jpg", "plain é 右.jpg"),
+        ("line\nbreak\t.jpg", r"line\nbreak\t.jpg"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("[red]", "[red]"),
+        ("caf\udce9", "caf\N{REPLACEMENT CHARACTER}"),
+        ("a\u202egpj", r"a\u202egpj"),
+    ],
+)
+def test_text_and_paths_are_shown_on_one_line(name: str, shown: str) -> None:
+    assert displayable(Path(name)) == shown
+    assert displayable(name).encode()
 
 
 def test_lines_stay_lines_and_nothing_else_passes():

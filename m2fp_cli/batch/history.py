@@ -9,62 +9,20 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from m2fp_cli.batch.entries import Entries, Entry
-from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.lines import RunStart, read_line, read_lines
 from m2fp_cli.batch.shard import Shard, shard_of_suffix
-from m2fp_cli.batch.stamps import GONE, FileStamp
-from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.jsonio import (
-    is_whole,
-    list_of,
-    number_of,
-    numbers_of,
-    object_of,
-    parse_object,
-    text_of,
-    texts_of,
-    whole_of,
-)
-from m2fp_cli.layout import STATE_FOLDER, is_plain_result_of, is_result_of, state_name
-from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.errors import OutputError
+from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool
-from m2fp_cli.storage.tree import OutputTree, parts_of
-from m2fp_cli.terminal import displayable
-
-VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their files
-_LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names
-_MAX_FILES = 100_000
-_LARGEST = 2**63 - 1
-_SHORT_TEXTS = ("reason", "photo", "signature", "run")
-
-
-@dataclass(frozen=True, slots=True)
-class RunStart:
-    """The start of one run.
-
-    Attributes:
-        run: its id.
-        signature: digest of its settings.
-        settings: the settings themselves.
-        total: number of photos it was about.
-        pending: number of those that had to be done.
-        started: seconds since 1970.
-    """
-
-    run: str
-    signature: str
-    settings: Mapping[str, str]
-    total: int
-    pending: int
-    started: float
+from m2fp_cli.storage.tree import OutputTree
 
 
 @dataclass(frozen=True)
@@ -149,7 +107,7 @@ class History:
         """
         self.lines[manifest] += 1
         try:
-            line = _read_line(document)
+            line = read_line(document)
         except (ValueError, TypeError, OutputError):
             return
         if isinstance(line, Entry):
@@ -223,144 +181,3 @@ def is_apart(shard: Shard | None, own: Shard | None) -> bool:
     if shard is None or own is None or not own.listing:
         return False
     return shard != own and (shard.listing, shard.count) == (own.listing, own.count)
-
-
-def read_lines(tree: OutputTree, name: str) -> Iterator[dict[str, Any]]:
-    """The whole lines of a manifest; what is torn, too long or of a newer version is left out.
-
-    Raises:
-        OutputError: it cannot be read, or is not a regular file.
-    """
-    try:
-        descriptor = tree.open_file(name, os.O_RDONLY)
-    except OSError as error:
-        raise OutputError(str(as_output_error(name, error)).replace("write", "read")) from error
-    with os.fdopen(descriptor, "rb") as file:
-        while line := file.readline(_LINE_BYTES):
-            try:
-                document = parse_object(line)
-            except ValueError:
-                continue
-            if document.get("v") == VERSION:
-                yield document
-
-
-def entry_line(entry: Entry) -> dict[str, Any]:
-    """The line of the end of a photo."""
-    return {
-        "v": VERSION,
-        **entry.report.as_json(),
-        "input": [[one.size, one.mtime_ns, one.sha256] for one in entry.stamp],
-        "signature": entry.signature,
-        "run": entry.run,
-        "ended": entry.ended,
-    }
-
-
-def start_line(start: RunStart) -> dict[str, Any]:
-    """The line of the start of a run."""
-    return {"v": VERSION, **asdict(start), "settings": dict(start.settings)}
-
-
-@dataclass(frozen=True)
-class _ClaimLine:
-    """Keys of photos that a run is about to do; None where it has ended."""
-
-    run: str
-    keys: tuple[str, ...] | None
-
-
-def _read_line(document: Mapping[str, Any]) -> Entry | RunStart | _ClaimLine:
-    """What a line says.
-
-    Raises:
-        ValueError: a value is missing or wrong.
-        TypeError: a value is of another type.
-        OutputError: a name leads out of the output.
-    """
-    if "key" in document:
-        return _read_entry(document)
-    if "claims" in document or "end" in document:
-        keys = document.get("claims")
-        named = None if keys is None else tuple(_key_of({"key": key}) for key in keys)
-        return _ClaimLine(text_of(document, "run", most=64), named)
-    return _read_start(document)
-
-
-def _key_of(document: Mapping[str, Any]) -> str:
-    key = text_of(document, "key")
-    parts_of(key)
-    os.fsencode(key)  # what has no name on a disk has no results
-    return key
-
-
-def _read_entry(document: Mapping[str, Any]) -> Entry:
-    """An entry of a line.
-
-    Raises:
-        ValueError: a value is missing or wrong.
-        OutputError: a name leads out of the output.
-    """
-    source, message = texts_of(document, ("source", "message"))
-    reason, photo, signature, run = texts_of(document, _SHORT_TEXTS, most=64)
-    if reason and reason not in ImageError.REASONS:
-        raise ValueError(f"unknown reason {displayable(reason)}")
-    key = _key_of(document)
-    height, width = list_of(document, "image_hw", most=2)
-    if not (is_whole(height, 0, _LARGEST) and is_whole(width, 0, _LARGEST)):
-        raise ValueError('"image_hw" must hold height and width')
-    seconds = numbers_of(object_of(document, "seconds"), PhotoSeconds._fields, 0, 1e9)
-    report = ImageReport(
-        source,
-        key,
-        Status(document.get("status")),
-        (height, width),
-        whole_of(document, "people", 0, _LARGEST),
-        PhotoSeconds._make(seconds),
-        reason,
-        message,
-        tuple([_own_name(key, name) for name in list_of(document, "files", most=_MAX_FILES)]),
-        whole_of(document, "attempts", 0, 1000),
-        photo,
-    )
-    stamp = tuple([_read_stamp(one) for one in list_of(document, "input", most=100)])
-    return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
-
-
-def _own_name(key: str, name: Any) -> str:
-    """A file that a run may write for a photo: anything else would only harm others."""
-    if not isinstance(name, str):
-        raise ValueError('"files" must hold names')
-    if not is_plain_result_of(key, name):
-        parts_of(name)
-        if not is_result_of(key, name):
-            raise ValueError('"files" names a file that no run writes for this photo')
-    return name
-
-
-def _read_stamp(values: Any) -> FileStamp:
-    if not isinstance(values, list) or len(values) != 3:
-        raise ValueError('"input" must hold size, time and digest')
-    size, mtime_ns, sha256 = values
-    if not (is_whole(size, GONE, _LARGEST) and is_whole(mtime_ns, -_LARGEST, _LARGEST)):
-        raise ValueError('"input" must hold whole numbers')
-    if not isinstance(sha256, str) or len(sha256) > 64:
-        raise ValueError('"input" must hold a digest')
-    return FileStamp(size, mtime_ns, sha256)
-
-
-def _read_start(document: Mapping[str, Any]) -> RunStart:
-    """A run's start of a line.
-
-    Raises:
-        ValueError: a value is missing or wrong.
-    """
-    settings = object_of(document, "settings")
-    return RunStart(
-        run=text_of(document, "run", most=64),
-        signature=text_of(document, "signature", most=64),
-        settings={text_of({"name": name}, "name"): text_of(settings, name) for name in settings},
-        total=whole_of(document, "total", 0, _LARGEST),
-        pending=whole_of(document, "pending", 0, _LARGEST),
-        started=number_of(document, "started", 0, 1e12),
-    )

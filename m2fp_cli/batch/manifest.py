@@ -22,15 +22,8 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from m2fp_cli.batch.entries import Entry
-from m2fp_cli.batch.history import (
-    VERSION,
-    History,
-    RunStart,
-    entry_line,
-    read_lines,
-    signature_digest,
-    start_line,
-)
+from m2fp_cli.batch.history import History, signature_digest
+from m2fp_cli.batch.lines import VERSION, RunStart, entry_line, read_lines, start_line
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.stamps import Stamp
 from m2fp_cli.errors import OutputError

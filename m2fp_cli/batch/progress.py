@@ -86,7 +86,8 @@ def failure_line(report: ImageReport) -> str:
 
 def done_line(report: ImageReport) -> str:
     """One line about a parsed photo."""
-    count = "1 person" if report.people == 1 else f"{report.people} people"
+    people = report.shown_people
+    count = "1 person" if people == 1 else f"{people} people"
     return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s"
 
 

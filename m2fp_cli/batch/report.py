@@ -52,7 +52,7 @@ class ImageReport(NamedTuple):
         key: output name below every kind's folder.
         status: how it ended.
         image_hw: size of the upright photo; (0, 0) if it was not decoded.
-        people: number of people found.
+        people: number of people found, or worked on.
         seconds: time per stage.
         reason: class of the failure, one of ``ImageError.REASONS``; empty if done.
         message: the failure in a sentence without the path; empty if done.
@@ -60,6 +60,8 @@ class ImageReport(NamedTuple):
             earlier run has left.
         attempts: how often it was tried in this run; 0 if nothing had to be done.
         photo: SHA-256 of the photo's bytes in hexadecimal; empty if it is not known.
+        sure_people: those of the people found that are surely there, see
+            ``records.results.SURE_SCORE``; None where that is not asked, and in older manifests.
     """
 
     source: str
@@ -73,6 +75,12 @@ class ImageReport(NamedTuple):
     files: tuple[str, ...] = ()
     attempts: int = 1
     photo: str = ""
+    sure_people: int | None = None
+
+    @property
+    def shown_people(self) -> int:
+        """What a person is told: many that are found with a low score are not there."""
+        return self.people if self.sure_people is None else self.sure_people
 
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into ``--json`` and logs."""
@@ -88,6 +96,8 @@ def done_report(
     people: int,
     seconds: PhotoSeconds,
     photo: str,
+    *,
+    sure_people: int | None = None,
 ) -> ImageReport:
     """Report of a photo whose outputs are written.
 
@@ -95,9 +105,10 @@ def done_report(
         task: the photo.
         files: what was written, (name, content) pairs.
         image_hw: size of the upright photo.
-        people: number of people found.
+        people: number of people found, or worked on.
         seconds: time per stage.
         photo: SHA-256 of the photo's bytes; empty if it is not known.
+        sure_people: those of the people found that are surely there.
     """
     return ImageReport(
         task.where,
@@ -108,6 +119,7 @@ def done_report(
         seconds=seconds,
         files=tuple(name for name, _ in files),
         photo=photo,
+        sure_people=sure_people,
     )
 
 
@@ -148,7 +160,7 @@ class RunReport:
         if not report.status.is_good:
             self._failures.append(report)
         elif report.status is Status.DONE:
-            self._people += report.people
+            self._people += report.shown_people
 
     def count(self, status: Status) -> int:
         """Number of photos that ended so."""

@@ -25,9 +25,8 @@ from m2fp_cli.batch.walk import ScanRules, Walk, first_of, real_path
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import STATE_FOLDER
-from m2fp_cli.storage.remote.address import names_store, shown_place
+from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
-from m2fp_cli.storage.tree import NO_STORE
 from m2fp_cli.terminal import displayable
 
 _MOST_NOTES = 1000
@@ -175,7 +174,7 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
     files: dict[Path, Path] = {}
     for path in inputs:
         if names_store(path):
-            raise UsageError(NO_STORE.format(displayable(shown_place(path))))
+            raise UsageError(only_here(path))
     for path in sorted({_absolute(path) for path in inputs}):
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)

@@ -17,9 +17,7 @@ from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import UsageError
 from m2fp_cli.jobs.model_files import int8_caution
 from m2fp_cli.kernels.cpu import supports_bfloat16
-from m2fp_cli.storage.remote.address import names_store, shown_place
-from m2fp_cli.storage.tree import NO_STORE
-from m2fp_cli.terminal import displayable, say, warn
+from m2fp_cli.terminal import say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.bench.document import Document
@@ -315,8 +313,6 @@ def _folder(words: list[str]) -> Path | None:
     if not words:
         return None
     folder = Path(words[0])
-    if names_store(folder):
-        raise UsageError(NO_STORE.format(displayable(shown_place(folder))))
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder; name one that holds photos")
     return folder

@@ -127,7 +127,8 @@ def export(
             "--output",
             "-o",
             metavar="DIR",
-            help="Folder in which the data set gets its folder. [default: the results' folder]",
+            help="Folder in which the data set gets its folder, or s3://, gs://, az://. [default: "
+            "the results' folder]",
             show_default=False,
             rich_help_panel=INPUT,
         ),
@@ -246,7 +247,9 @@ def run_export(
     """
     from m2fp_cli.commands.running import find_source, run_and_exit
     from m2fp_cli.exports import find_format
-    from m2fp_cli.jobs.export import ExportJob, finish_export, read_names, settle_names
+    from m2fp_cli.jobs.export import ExportJob
+    from m2fp_cli.jobs.export_files import finish_export
+    from m2fp_cli.jobs.export_names import read_names, settle_names
     from m2fp_cli.jobs.stored_export import finish_stored, read_stored_names
 
     run_options = batch.run_options()

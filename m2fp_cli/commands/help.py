@@ -5,12 +5,13 @@ Typer's own grouped help needs rich's markup, which takes 0.4 s to import; this 
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
 from m2fp_cli.errors import M2fpError, UsageError
-from m2fp_cli.storage.remote.address import names_no_bucket
+from m2fp_cli.storage.remote.address import names_no_bucket, only_here, parse_address
 from m2fp_cli.terminal import displayable
 
 INPUT = "Input and output"
@@ -22,6 +23,7 @@ SPEED = "Speed"
 FAILURES = "Failures and repeats"
 ACCESS = "Access"
 MESSAGES = "Messages"
+_STORE = "s3://"  # in the help of every argument and option that takes places in object stores
 PANELS = (INPUT, WEAR, MEASURE, CONTENT, MASK, SPEED, FAILURES, ACCESS, MESSAGES)
 
 
@@ -32,13 +34,17 @@ class HelpCommand(TyperCommand):
         """Read the words of the command line.
 
         Raises:
-            UsageError: an address in an object store has no bucket.
+            UsageError: an address in an object store has no bucket, or stands where folders and
+                files only are taken.
         """
         for word in args:
             value = word.partition("=")[2] if word.startswith("--") else word
             if names_no_bucket(value):
                 raise UsageError(f"{displayable(value)} names no bucket: s3://BUCKET/FOLDER")
         parsed: list[str] = super().parse_args(ctx, args)
+        for parameter in self.get_params(ctx):
+            if _STORE not in (getattr(parameter, "help", None) or ""):
+                _refuse_addresses(ctx, parameter)
         return parsed
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -65,6 +71,24 @@ class HelpCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, a line each."""
         _write_examples(self.epilog, formatter)
+
+
+def _refuse_addresses(ctx: Any, parameter: Any) -> None:
+    """Refuse places in object stores as values of an argument or option that takes none."""
+    given = ctx.params.get(parameter.name)
+    for value in given if isinstance(given, list | tuple) else (given,):
+        if isinstance(value, str | PurePath) and parse_address(value) is not None:
+            what = _command_of(ctx) if _is_argument(parameter) else parameter.opts[0]
+            raise UsageError(only_here(value, what))
+
+
+def _command_of(ctx: Any) -> str:
+    """The words of a command, however the program was started."""
+    words: list[str] = []
+    while ctx.parent is not None:
+        words.insert(0, ctx.info_name)
+        ctx = ctx.parent
+    return " ".join(("m2fp", *words))
 
 
 class HelpGroup(TyperGroup):

@@ -60,8 +60,9 @@ FilesFrom = Annotated[
     typer.Option(
         "--files-from",
         metavar="FILE",
-        help="Take the photos of a list: one made by m2fp scan, or a path a line; - is standard "
-        "input. With --shard, parse, colorize and tryon cut a list of m2fp scan into slices.",
+        help="Take the photos of a list, also s3://, gs:// and az://: one made by m2fp scan, or a "
+        "path a line; - is standard input. With --shard, parse, colorize and tryon cut a list of "
+        "m2fp scan into slices.",
         show_default=False,
         rich_help_panel=INPUT,
     ),
@@ -70,8 +71,8 @@ ParsedOrPhotos = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="INPUT",
-        help="Output folder of an earlier parse, or photos; those that are not parsed yet are "
-        f"parsed first. [default: ./{DEFAULT_OUTPUT}]",
+        help="Output of an earlier parse, or photos, also s3://, gs:// and az://; photos that are "
+        f"not parsed yet are parsed first. [default: ./{DEFAULT_OUTPUT}]",
         show_default=False,
     ),
 ]
@@ -91,7 +92,7 @@ PicturesOutput = Annotated[
         "--output",
         "-o",
         metavar="DIR",
-        help="Folder for the pictures. [default: the results' folder]",
+        help="Folder for what is made, or s3://, gs://, az://. [default: the results' folder]",
         show_default=False,
         rich_help_panel=INPUT,
     ),

@@ -54,7 +54,7 @@ def report(
             "--output",
             "-o",
             metavar="FILE",
-            help="File of the page, or an address in a store. [default: DIR/report.html]",
+            help="File of the page, or s3://, gs:// or az://. [default: DIR/report.html]",
             show_default=False,
             rich_help_panel=INPUT,
         ),

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.errors import MissingRowsError
 from m2fp_cli.imaging.headers.png import bit_depth
 from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.inspect import inspect_image
@@ -138,6 +139,7 @@ def decode_image(
         The upright photo.
 
     Raises:
+        MissingRowsError: ``corrupt``, a JPEG's last rows are missing, and that is not allowed.
         ImageError: as ``inspect_image``; also ``corrupt`` if the pixels are damaged or incomplete,
             ``unsupported`` if the decoder is not installed or the pixels are floating point or 32
             bits deep, and ``out_of_memory``.
@@ -223,7 +225,7 @@ def _end_jpeg(
     """A JPEG whose end is missing, with an end marker.
 
     Raises:
-        ImageError: rows are missing, and that is not allowed.
+        MissingRowsError: rows are missing, and that is not allowed.
     """
 
     def decode(data: bytes) -> npt.NDArray[np.uint8]:
@@ -235,11 +237,7 @@ def _end_jpeg(
     if missing:
         rows = f"{missing} of its {header.height} rows are missing"
         if not allow_truncated:
-            raise ImageError(
-                "corrupt",
-                f"is truncated: {rows}; copy or download it again, or parse what is there with "
-                "--allow-truncated",
-            )
+            raise MissingRowsError("corrupt", f"is truncated: {rows}; copy or download it again")
         notes = (*notes, rows)
     return PlainPicture(plain.data.rstrip(b"\xff") + JPEG_END, plain.profile, notes)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.errors import TooManyPixelsError
 from m2fp_cli.imaging.headers import bmp_gif, isobmff, jpeg, png, tiff, webp
 from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.limits import MAX_ASPECT, MAX_PIXELS
@@ -55,6 +56,7 @@ def inspect_image(data: bytes, *, max_pixels: int = MAX_PIXELS) -> ImageHeader:
         Format, size as stored, and orientation.
 
     Raises:
+        TooManyPixelsError: it has more than ``max_pixels``.
         ImageError: ``empty``, ``unsupported``, ``corrupt`` or ``too_large``; the message says what
             to do.
     """
@@ -81,10 +83,10 @@ def _check_size(header: ImageHeader, max_pixels: int) -> None:
     size = f"{header.width} x {header.height}"
     pixels = header.width * header.height
     if pixels > max_pixels:
-        raise ImageError(
+        raise TooManyPixelsError(
             "too_large",
             f"has {_megapixels(pixels)} megapixels ({size}), more than the limit of "
-            f"{_megapixels(max_pixels)}; raise --max-pixels to parse it",
+            f"{_megapixels(max_pixels)}; make it smaller",
         )
     shortest, longest = sorted((header.width, header.height))
     if longest > MAX_ASPECT * shortest:

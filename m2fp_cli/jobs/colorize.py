@@ -172,7 +172,15 @@ class ColorizeWorker:
         )
         maps = computed.maps
         photo = maps.photo_sha256 or job.photo_digest(task)
-        return done_report(task, files, maps.image_hw, maps.people, seconds, photo)
+        return done_report(
+            task,
+            files,
+            maps.image_hw,
+            maps.people,
+            seconds,
+            photo,
+            sure_people=maps.sure_people,
+        )
 
 
 def load_colors(

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import json
-import re
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports import find_format
-from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, Item, to_json
+from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, to_json
 from m2fp_cli.imaging.unchanged import read_unchanged
 from m2fp_cli.jobs.earlier import digest_of_parsed
+from m2fp_cli.jobs.export_names import plain_name
 from m2fp_cli.jobs.memory import EXPORT_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
-from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
-from m2fp_cli.layout import export_record_name, result_name, result_path, state_name
+from m2fp_cli.jsonio import list_of, parse_object
+from m2fp_cli.layout import export_record_name, result_name, result_path
 from m2fp_cli.records.document import read_document
-from m2fp_cli.storage.errors import ConflictError
-from m2fp_cli.storage.short_names import shorten_name
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import refuse_foreign, write_group
-from m2fp_cli.terminal import displayable
-from m2fp_cli.version import __version__
+from m2fp_cli.storage.writing import write_group
 
-MANIFEST = "manifest.json"
+MOST_FILES = 100_000  # that a record may name
 _EXPORT_VERSION = "1"  # part of the signature: raise it when the same settings give other files
-_MOST_FILES = 100_000  # of one photo
-_MOST_BYTES = 255 - 40  # of a name; ids of people, numbers and endings follow
-_PLAIN = "-_.~"  # beside letters and digits, what names in a data set may hold
 
 
 @dataclass(frozen=True)
@@ -107,7 +94,7 @@ class ExportJob:
         record = export_record_name(self.format_name, task.key)
         try:
             with OutputTree(self.output) as tree:
-                files = list_of(parse_object(tree.read(record)), "files", most=_MOST_FILES)
+                files = list_of(parse_object(tree.read(record)), "files", most=MOST_FILES)
         except (ImageError, OutputError, ValueError):
             return (record,)
         return (record, *(f"{self.format_name}/{name}" for name in files))
@@ -199,195 +186,12 @@ class ExportWorker:
             write=time.perf_counter() - started,
         )
         result = loaded.photo.result
-        return done_report(task, files, result.image_hw, len(result.people), seconds, loaded.sha256)
-
-
-def plain_name(key: str, wanted: Format) -> str:
-    """Name of a photo in a data set, if no other photo has it.
-
-    Lists of pairs are taken apart at white space and names at ``.jpg``, so neither is in a name.
-    """
-    if wanted.mirrors:
-        return key
-    name = key.replace("/", "__")
-    name = "".join(c if c.isalnum() or c in _PLAIN else "_" for c in name)
-    name = name.replace(".jpg", "-jpg")
-    return shorten_name(name.replace("_", "-") if wanted.hyphens else name, _MOST_BYTES)
-
-
-Earlier = Callable[[Sequence[str]], Mapping[str, str]]
-"""Names that some photos, by their keys, have in the data set already."""
-
-
-def settle_names(
-    keys: Iterable[str], wanted: Format, earlier: Earlier = lambda _: {}
-) -> tuple[tuple[str, str], ...]:
-    """A name of its own for each photo that would share another one's.
-
-    Args:
-        keys: of all photos of the data set, shards included.
-        wanted: the format.
-        earlier: asked for photos that would share a name; they keep the one that they have.
-
-    Returns:
-        (key, name) pairs; for all other photos ``plain_name`` holds.
-    """
-    plain = {key: plain_name(key, wanted) for key in sorted(keys)}
-    counts = Counter(name + end for name in plain.values() for end in wanted.endings)
-    counts.update(wanted.reserved)
-    shared = [k for k, name in plain.items() if any(counts[name + e] > 1 for e in wanted.endings)]
-    if not shared:
-        return ()
-    taken = {name for name, count in counts.items() if count == 1} | {*wanted.reserved}
-    known = {k: n for k, n in earlier(shared).items() if _is_numbered(n, plain[k])}
-    settled = []
-    for key in sorted(shared, key=lambda key: key not in known):
-        own = {plain[key] + end for end in wanted.endings}
-        taken -= {name for name in own if counts[name] == 1}
-        name = next(n for n in _names(plain[key], known.get(key)) if _is_free(n, wanted, taken))
-        taken |= {name + end for end in wanted.endings}
-        if name != plain[key]:
-            settled.append((key, name))
-    return tuple(settled)
-
-
-def _names(plain: str, known: str | None) -> Iterator[str]:
-    """What a photo may be called, the best first."""
-    yield from (plain,) if known is None else (known, plain)
-    yield from (f"{plain}~{number}" for number in itertools.count(2))
-
-
-def _is_free(name: str, wanted: Format, taken: Container[str]) -> bool:
-    return not any(name + end in taken for end in wanted.endings)
-
-
-def _is_numbered(name: str, plain: str) -> bool:
-    """Whether a name is one that ``settle_names`` gives."""
-    return name == plain or re.fullmatch(r"~[1-9]\d{0,8}", name.removeprefix(plain)) is not None
-
-
-def read_names(output: Path, export: str, keys: Sequence[str]) -> dict[str, str]:
-    """Names that photos have in a data set already; those that are not in it are left out.
-
-    Args:
-        output: root of the output.
-        export: the format's name.
-        keys: of the photos.
-    """
-    names = {}
-    for key in keys:
-        with contextlib.suppress(ImageError, OutputError, ValueError), OutputTree(output) as tree:
-            names[key] = text_of(parse_object(tree.read(export_record_name(export, key))), "name")
-    return names
-
-
-def finish_export(job: ExportJob, tasks: Sequence[ImageTask], *, overwrite: bool = False) -> Path:
-    """Write the files of the whole data set, from what was noted of each photo.
-
-    Args:
-        job: the export.
-        tasks: all photos of the data set; those that failed are left out.
-        overwrite: replace files that no export wrote.
-
-    Returns:
-        the manifest, which says where each file comes from.
-
-    Raises:
-        ConflictError: a file of that name is there that no export wrote.
-        OutputError: a file cannot be written.
-    """
-    wanted = job.format
-    with OutputTree(job.output) as tree:
-        items = read_items(tree, job, tasks)
-        files = wanted.finish(items, job.settings)
-        files[MANIFEST] = _manifest(job, items)
-        named = {f"{wanted.name}/{name}": data for name, data in files.items()}
-        _write_owned(tree, job, named, overwrite=overwrite)
-    return job.folder / MANIFEST
-
-
-def read_items(tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask]) -> list[Item]:
-    """The photos of a data set that are done, in the order of the tasks.
-
-    Raises:
-        OutputError: a record was damaged.
-    """
-    entries = read_history(tree, job.name).entries
-    items = []
-    for task in tasks:
-        entry = entries.get(task.key)
-        if entry is None or not entry.report.status.is_good:
-            continue
-        name = export_record_name(job.format_name, task.key)
-        try:
-            document = parse_object(tree.read(name))
-            source, record = text_of(document, "source"), object_of(document, "record")
-            items.append(Item(text_of(document, "name"), source, record))
-        except (ImageError, ValueError) as error:
-            raise OutputError(
-                f"{job.output / name} {error}; export again with --rerun all"
-            ) from error
-    return items
-
-
-def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
-    """Which photo each name comes from, and what puts a result back; what is not here and why."""
-    document: dict[str, Any] = {
-        "format": job.format_name,
-        "m2fp": __version__,
-        "settings": dict(job.signature()),
-        "not_made": dict(job.format.not_made),
-        "photos": [
-            {"name": item.name, "source": item.source, **_shown(item.record)} for item in items
-        ],
-    }
-    return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
-
-
-def _shown(record: dict[str, Any]) -> dict[str, Any]:
-    people = record.get("people")
-    return {"people": people} if isinstance(people, list) else {}
-
-
-def _write_owned(
-    tree: OutputTree, job: ExportJob, files: Mapping[str, bytes], *, overwrite: bool
-) -> None:
-    """Write files of the whole data set; only those that an earlier export wrote are replaced."""
-    state, own = files_name(job), read_owned(tree, job)
-    names = sorted({*own, *files})
-    may_replace = None if overwrite else own
-    foreign = next((name for name in files if _is_foreign(tree, name, may_replace)), None)
-    if foreign is not None:
-        raise foreign_file(str(job.output / foreign))
-    write_group(tree, [(state, to_json({"files": names}))], (state,))
-    write_group(tree, list(files.items()), may_replace)
-
-
-def foreign_file(shown: str) -> ConflictError:
-    """The error about a file of the whole data set that no export wrote."""
-    return ConflictError(
-        f"{displayable(shown)} is there already and no export wrote it; choose another folder "
-        "with -o, or --overwrite to replace it"
-    )
-
-
-def _is_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> bool:
-    try:
-        refuse_foreign(tree, name, may_replace)
-    except ConflictError:
-        return True
-    return False
-
-
-def files_name(job: ExportJob) -> str:
-    """Name of what says which files of the whole data set exports wrote."""
-    return state_name(f"{job.name}.files.json")
-
-
-def read_owned(tree: OutputTree, job: ExportJob) -> list[str]:
-    """Names of files of the whole data set that exports wrote."""
-    try:
-        known = list_of(parse_object(tree.read(files_name(job))), "files", most=_MOST_FILES)
-    except (ImageError, ValueError):
-        return []
-    return [name for name in known if isinstance(name, str)]
+        return done_report(
+            task,
+            files,
+            result.image_hw,
+            len(result.people),
+            seconds,
+            loaded.sha256,
+            sure_people=result.sure_people,
+        )

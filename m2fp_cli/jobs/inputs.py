@@ -171,8 +171,6 @@ def _find_stored(asked: PhotoInputs) -> PhotoSource | None:
             f"{displayable(str(addresses[0]))} is the output of a parse; take one such place at a "
             "time, without other inputs"
         )
-    if asked.photos is not None and names_store(asked.photos):
-        raise UsageError("--photos takes a folder of this machine")
     mirror = asked.remote.open_results(asked.inputs[0])
     mirror.look_up("results")
     scan = find_parsed(

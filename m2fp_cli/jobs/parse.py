@@ -12,8 +12,9 @@ from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.engine.tiles.setting import check_tiles
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
+from m2fp_cli.imaging.errors import MissingRowsError, TooManyPixelsError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles, describe_precision
@@ -27,6 +28,12 @@ from m2fp_cli.storage.writing import write_group
 if TYPE_CHECKING:
     from m2fp_cli.engine.parser import Engine, StageSeconds
     from m2fp_cli.records.results import ParsingResult
+
+# Other commands parse photos too, but only `m2fp parse` has these options.
+_LIFTED_BY: dict[type[ImageError], str] = {
+    MissingRowsError: "parse what is there: m2fp parse --allow-truncated",
+    TooManyPixelsError: "raise the limit: m2fp parse --max-pixels",
+}
 
 
 @dataclass(frozen=True)
@@ -172,12 +179,15 @@ class ParseWorker:
         """Read and decode the photo."""
         started = time.perf_counter()
         settings = self._job.settings
-        photo = read_image(
-            task.source,
-            max_pixels=settings.max_pixels,
-            least_side=None if self._shows_photo else self._engine.least_side,
-            allow_truncated=settings.allow_truncated,
-        )
+        try:
+            photo = read_image(
+                task.source,
+                max_pixels=settings.max_pixels,
+                least_side=None if self._shows_photo else self._engine.least_side,
+                allow_truncated=settings.allow_truncated,
+            )
+        except tuple(_LIFTED_BY) as error:
+            raise ImageError(error.reason, f"{error}, or {_LIFTED_BY[type(error)]}") from error
         return _Read(photo, time.perf_counter() - started)
 
     def compute(self, task: ImageTask, loaded: _Read) -> _Parsed:
@@ -201,8 +211,16 @@ class ParseWorker:
             postprocess=stages.postprocess,
             write=time.perf_counter() - started,
         )
-        people = len(computed.result.people)
-        return done_report(task, files, photo.photo_hw, people, seconds, photo.sha256)
+        result = computed.result
+        return done_report(
+            task,
+            files,
+            photo.photo_hw,
+            len(result.people),
+            seconds,
+            photo.sha256,
+            sure_people=result.sure_people,
+        )
 
     def _provenance(self, task: ImageTask, photo: DecodedImage) -> Provenance:
         model, settings = self._job.model, self._job.settings

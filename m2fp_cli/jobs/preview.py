@@ -89,8 +89,15 @@ class PreviewWorker:
         files = [(preview_name(task.key), encode_preview(preview))]
         write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(write=time.perf_counter() - started)
-        digest = maps.photo_sha256
-        return done_report(task, files, maps.image_hw, maps.people, seconds, digest)
+        return done_report(
+            task,
+            files,
+            maps.image_hw,
+            maps.people,
+            seconds,
+            maps.photo_sha256,
+            sure_people=maps.sure_people,
+        )
 
     def _read_photo(self, task: ImageTask, maps: PhotoMaps) -> Picture | None:
         """The photo; None if it is not known, or not there any more."""

@@ -1,4 +1,4 @@
-"""The files of a whole data set in an object store; see ``jobs.export``."""
+"""The files of a whole data set in an object store; see ``jobs.export_files``."""
 
 from __future__ import annotations
 
@@ -7,19 +7,14 @@ from collections.abc import Sequence
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.jobs.export import (
-    ExportJob,
-    files_name,
-    finish_export,
-    foreign_file,
-    read_names,
-    read_owned,
-)
+from m2fp_cli.jobs.export import ExportJob
+from m2fp_cli.jobs.export_files import files_name, finish_export, foreign_file, read_owned
+from m2fp_cli.jobs.export_names import read_names
 from m2fp_cli.layout import export_record_name
 
 
 def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[str, str]:
-    """As ``export.read_names``, of an output in a store.
+    """As ``export_names.read_names``, of an output in a store.
 
     Raises:
         M2fpError: the store cannot be read.

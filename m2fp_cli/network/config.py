@@ -195,6 +195,7 @@ def _check(config: ModelConfig) -> None:
     """Raise an error that names the key for values that cannot be built."""
     backbone, encoder, decoder = config.backbone, config.encoder, config.decoder
     known_depths = (14, 26, 50, 101, 152)
+    votes_of_queries = config.label_map == "queries" or not config.parsing_on
     rules = (
         (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {", ".join(BACKBONES)}'),
         (backbone.depth in known_depths, f'"backbone.depth" must be one of {known_depths}'),
@@ -238,8 +239,17 @@ def _check(config: ModelConfig) -> None:
             '"foreground_threshold" must be above 0 and below 1',
         ),
         (
+            config.foreground_threshold is None or votes_of_queries,
+            '"foreground_threshold" is for the label maps of queries; leave it out, or set '
+            '"label_map" to "queries"',
+        ),
+        (
             config.human_scores in ("masks", "label_map"),
             '"human_scores" must be "masks" or "label_map"',
+        ),
+        (
+            config.human_scores == "masks" or config.labels.human_id is not None,
+            '"human_scores" is for models with a human class, which this one lacks; leave it out',
         ),
         (
             config.sides in ("pixels", "body", "joints"),

@@ -5,6 +5,7 @@ All arrays and boxes are in pixels of the upright photo (EXIF orientation applie
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,8 @@ from m2fp_cli.records.masks import Mask
 
 LabelMap = NDArray[np.uint8]
 PersonMap = NDArray[np.uint16]
+
+SURE_SCORE = 0.5  # of a person, from which on somebody is believed to be there
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,6 +86,11 @@ class Person:
         return self.mask.box_xyxy
 
 
+def count_sure(scores: Iterable[float]) -> int:
+    """How many of some scores of people are at least ``SURE_SCORE``."""
+    return sum(score >= SURE_SCORE for score in scores)
+
+
 @dataclass(frozen=True, eq=False)
 class ParsingResult:
     """Everything that the parser says about one photo.
@@ -120,6 +128,11 @@ class ParsingResult:
                     f"{name} must be {np.dtype(dtype)} {self.image_hw}, "
                     f"got {array.dtype} {array.shape}"
                 )
+
+    @property
+    def sure_people(self) -> int:
+        """How many of the people have a score of at least ``SURE_SCORE``."""
+        return count_sure(person.score for person in self.people)
 
     def as_list(self) -> list[dict[str, Any]]:
         """The result in the form of ModelScope's pipeline: one entry per instance.

@@ -16,7 +16,7 @@ from m2fp_cli.jsonio import object_of, parse_object, whole_of
 from m2fp_cli.layout import map_name, result_name
 from m2fp_cli.records.document import labels_of, read_document
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet
-from m2fp_cli.records.results import LabelMap, PersonMap
+from m2fp_cli.records.results import LabelMap, PersonMap, count_sure
 from m2fp_cli.storage.tree import OutputTree
 
 MAX_SIDE = 1 << 20  # pixels, of a photo whose result is read
@@ -32,6 +32,8 @@ class PhotoMaps:
         person_map: (H, W) uint16, 0 = nobody; None where it is not needed or there is none.
         people: number of people.
         photo_sha256: digest of the photo that was parsed; empty if it is not known.
+        sure_people: those of the people whose score is at least ``SURE_SCORE``; None if that is not
+            known.
     """
 
     labels: LabelSet
@@ -39,6 +41,7 @@ class PhotoMaps:
     person_map: PersonMap | None = None
     people: int = 0
     photo_sha256: str = ""
+    sure_people: int | None = None
 
     def __post_init__(self) -> None:
         """Check that the maps fit the labels and each other.
@@ -88,13 +91,14 @@ def read_result_maps(tree: OutputTree, key: str, *, people: bool = True) -> Phot
             raise ImageError("corrupt", f"its result {error}") from error
         semantic = result.semantic_map if semantic is None else semantic
         person = result.person_map if people and person is None else person
-    photo = document.get("photo")
+    photo, scores = document.get("photo"), _scores_of(document)
     return PhotoMaps(
         _labels_of(document),
         semantic.astype(np.uint8, copy=False),
         person.astype(np.uint16, copy=False) if person is not None else None,
-        len(document["people"]) if isinstance(document.get("people"), list) else 0,
+        len(scores),
         str(photo.get("sha256", "")) if isinstance(photo, dict) else "",
+        count_sure(scores),
     )
 
 
@@ -149,6 +153,15 @@ def _parse_document(data: bytes) -> dict[str, Any]:
         return parse_object(data)
     except ValueError as error:
         raise ImageError("corrupt", f"its result {error}; parse it again") from error
+
+
+def _scores_of(document: dict[str, Any]) -> list[float]:
+    """Scores of the people of a document; what is not a number counts as 0."""
+    people = document.get("people")
+    if not isinstance(people, list):
+        return []
+    given = [one.get("score") if isinstance(one, dict) else None for one in people]
+    return [score if isinstance(score, int | float) else 0.0 for score in given]
 
 
 def _size_of(document: dict[str, Any]) -> tuple[int, int]:

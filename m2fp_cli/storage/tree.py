@@ -22,14 +22,12 @@ from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.look import StatusLook
-from m2fp_cli.storage.remote.address import names_store, shown_place
+from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.terminal import displayable
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-
-NO_STORE = "{} is in an object store; here m2fp takes folders and files of this machine only"
 
 
 class OutputTree(StatusLook):
@@ -49,7 +47,7 @@ class OutputTree(StatusLook):
             UsageError: it is an address in an object store.
         """
         if names_store(path):
-            raise UsageError(NO_STORE.format(displayable(shown_place(path))))
+            raise UsageError(only_here(path))
         self.path = path.absolute()
         try:
             if create:

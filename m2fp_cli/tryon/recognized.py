@@ -16,7 +16,7 @@ import numpy as np
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.records.results import ParsingResult, Person
+from m2fp_cli.records.results import SURE_SCORE, ParsingResult, Person
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import (
     ARMS,
@@ -32,8 +32,6 @@ from m2fp_cli.tryon.head import HeadFrame, SkipReason
 from m2fp_cli.tryon.one_garment import bhattacharyya
 
 ANIMAL = "this looks like an animal"  # why one is left alone
-
-MIN_SCORE = 0.5  # of a person
 
 # Shares of a person. Animals and things have less than 0.6 % of head and 1.1 % of arms, people
 # 0.9 % and more of a head.
@@ -67,7 +65,7 @@ def why_left_alone(
     Returns:
         the reason in words, empty for somebody who can be dressed.
     """
-    if person.score < MIN_SCORE:
+    if person.score < SURE_SCORE:
         return "the network is not sure that this is a person"
     labelled = _share(person, labels, labels.names)
     if not _has_body(person, labels, labelled):

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.entries import Entry
-from m2fp_cli.batch.history import VERSION, History, manifest_name, signature_digest
+from m2fp_cli.batch.history import History, manifest_name, signature_digest
+from m2fp_cli.batch.lines import VERSION
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
@@ -231,6 +232,21 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path):
     assert entry.report == ImageReport("/p/1\udcff.jpg", "1\udcff", Status.DONE, people=2)
     assert len(history.runs) == 2
     assert history.left() == 0
+
+
+@pytest.mark.parametrize("counted", [0, 1])
+def test_a_manifest_may_say_who_is_surely_there_or_not(tmp_path, counted):
+    path = manifest_path(tmp_path, "parse")
+    report = ImageReport("/p/a.jpg", "a", Status.DONE, people=2, sure_people=counted)
+    with OutputTree(tmp_path) as tree:
+        writer = ManifestWriter(tree, path.relative_to(tmp_path).as_posix())
+        writer.add(report, (), "sig")
+        writer.close()
+    assert history_of(tmp_path).entries["a"].report == report
+    line = path.read_text().replace(f', "sure_people": {counted}', "")
+    path.write_text(line.replace(f',"sure_people":{counted}', ""))
+    assert "sure_people" not in path.read_text()
+    assert history_of(tmp_path).entries["a"].report.sure_people is None
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))

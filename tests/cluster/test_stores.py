@@ -21,26 +21,20 @@ from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cluster import place
 from m2fp_cli.errors import OutputError, StoreError
 from tests.support.fake_cluster import FakeCluster, FakeExecutor, once
-from tests.support.object_store import Fault, ObjectStore, address_of, running_store
-from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
+from tests.support.object_store import Fault, ObjectStore, address_of
+from tests.support.scripted import ScriptedJob, tree_of, write_photos
 
 pytestmark = pytest.mark.slow
 SCRIPTS = ["ok", "bad", "ok", "crash", "ok"]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ObjectStore]:
-    with running_store() as store, fresh_fork_server():
-        yield store
-
-
 @pytest.fixture
-def store(server: ObjectStore) -> Iterator[ObjectStore]:
-    server.clear()
+def store(store_server: ObjectStore) -> Iterator[ObjectStore]:
+    store_server.clear()
     for number, script in enumerate(SCRIPTS):
-        server.put(f"in/{number:04d}.jpg", script)
-    yield server
-    server.clear()
+        store_server.put(f"in/{number:04d}.jpg", script)
+    yield store_server
+    store_server.clear()
 
 
 def run(

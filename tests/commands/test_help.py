@@ -5,6 +5,7 @@ from typer.testing import CliRunner
 
 from m2fp_cli.cli import app
 from m2fp_cli.commands.help import PANELS
+from m2fp_cli.errors import UsageError
 from tests.support.command_lines import check_line, find_lines, walk_commands
 
 COMMANDS = {words: command for command, words in walk_commands()}
@@ -58,3 +59,42 @@ def test_arguments_are_in_brackets_only_where_they_may_be_left_out():
     assert "scan [OPTIONS] INPUT...\n" in show_help("scan")
     assert "colorize [OPTIONS] [INPUT]...\n" in show_help("colorize")
     assert "status [OPTIONS] [DIR]\n" in show_help("status")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("eval s3://shop/x", "s3://shop/x is in an object store; m2fp eval takes folders"),
+        (
+            "models calibrate gs://shop/x",
+            "gs://shop/x is in an object store; m2fp models cal",
+        ),
+        ("finetune photos -o az://shop/x", "; --output takes folders and files of this machine"),
+        ("tryon photos --hat s3://shop/hat.png", "; --hat takes folders and files of this machine"),
+        (
+            "looks add anna s3://shop/a.png",
+            "m2fp looks add takes folders and files of this",
+        ),
+    ],
+)
+def test_an_address_is_shown_as_typed_where_none_is_taken(words, said):
+    error = CliRunner().invoke(app, words.split()).exception
+    assert isinstance(error, UsageError)
+    assert said in str(error)
+
+
+def test_what_takes_addresses_says_so_in_its_help():
+    taking = {
+        (words, one.name)
+        for words, command in COMMANDS.items()
+        for one in command.params
+        if "s3://" in (one.help or "")
+    }
+    batch = ("parse", "colorize", "tryon", "masks", "export", "describe")
+    assert taking == {
+        *((words, name) for words in batch for name in ("inputs", "output", "files_from")),
+        ("scan", "inputs"),
+        ("report", "results"),
+        ("report", "output"),
+        ("status", "output"),
+    }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cli import app
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
 from m2fp_cli.storage.errors import ConflictError
-from tests.support.object_store import BUCKET, ObjectStore, running_store
+from tests.support.object_store import BUCKET, ObjectStore
 from tests.support.parsed_tree import make_tree
-from tests.support.scripted import fresh_fork_server
 
 pytestmark = pytest.mark.slow
 
@@ -25,18 +23,15 @@ OUT = f"s3://{BUCKET}/out"
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+def store(tmp_path_factory: pytest.TempPathFactory, store_server: ObjectStore) -> ObjectStore:
     """A parse of two photos of the store, as if it had been copied there from a disk."""
     photos, output = make_tree(tmp_path_factory.mktemp("drawn"), failed=("broken",))
-    with running_store() as server, fresh_fork_server():
-        for folder, place in ((photos, "in"), (output, "out")):
-            for path in folder.rglob("*"):
-                if path.is_file():
-                    data = path.read_bytes().replace(
-                        str(photos).encode(), f"s3://{BUCKET}/in".encode()
-                    )
-                    server.put(f"{place}/{path.relative_to(folder).as_posix()}", data)
-        yield server
+    for folder, place in ((photos, "in"), (output, "out")):
+        for path in folder.rglob("*"):
+            if path.is_file():
+                data = path.read_bytes().replace(str(photos).encode(), f"s3://{BUCKET}/in".encode())
+                store_server.put(f"{place}/{path.relative_to(folder).as_posix()}", data)
+    return store_server
 
 
 def run(*arguments: object) -> Result:

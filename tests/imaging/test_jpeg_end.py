@@ -42,7 +42,7 @@ def test_without_its_end_marker_a_photo_is_whole(kind, cut):
 def test_missing_rows_are_an_error_unless_allowed(kind, share):
     whole = jpeg(kind)
     cut = whole[: int(len(whole) * share)]
-    with pytest.raises(ImageError, match=r"\d+ of its 160 rows are missing"):
+    with pytest.raises(ImageError, match=r"\d+ of its 160 rows are missing; .* again$"):
         decode_image(cut)
     decoded = decode_image(cut, allow_truncated=True)
     missing = int(decoded.notes[0].split()[0])

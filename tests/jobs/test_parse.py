@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.int8.calibration import find_calibration
-from m2fp_cli.errors import ModelError
+from m2fp_cli.errors import ImageError, ModelError
 from m2fp_cli.jobs.model_files import ModelFiles, int8_caution
-from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings, ParseWorker
 from m2fp_cli.kernels import cpu
 from m2fp_cli.models.registry import STARTER_FOLDER
+from tests.support.picture_bytes import encoded, photo_rgb
 
 
 def signature_with(number_format: str) -> dict[str, str]:
@@ -59,3 +62,19 @@ def test_int8_says_where_it_gains_little(monkeypatch, flags, warned):
     monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
     assert (int8_caution("int8") is not None) == warned
     assert int8_caution("fp32") is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "size", "said"),
+    [
+        ({}, 0.5, "again, or parse what is there: m2fp parse --allow-truncated"),
+        ({"max_pixels": 100}, 1.0, "smaller, or raise the limit: m2fp parse --max-pixels"),
+    ],
+)
+def test_a_refused_photo_names_the_option_that_lets_it_in(tmp_path, settings, size, said):
+    data = encoded(photo_rgb(64, 64), "JPEG")
+    (tmp_path / "a.jpg").write_bytes(data[: int(len(data) * size)])
+    job = ParseJob(tmp_path, ModelFiles("a", tmp_path, "", 1, ""), ParseSettings(**settings))
+    worker = ParseWorker(job, SimpleNamespace(least_side=None))
+    with pytest.raises(ImageError, match=f"{said}$"):
+        worker.load(ImageTask(str(tmp_path / "a.jpg"), "a"))

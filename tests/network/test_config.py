@@ -59,7 +59,9 @@ def test_unknown_keys_are_tolerated():
         ({"classes": "hair"}, "classes"),
         ({"label_map": "best"}, "label_map"),
         ({"foreground_threshold": 1.0}, "foreground_threshold"),
+        ({"foreground_threshold": 0.4}, "for the label maps of queries"),
         ({"human_scores": "best"}, "human_scores"),
+        ({"parsing_on": False, "semantic_on": True, "human_scores": "label_map"}, "lacks"),
         ({"mask_edges": "sharp"}, "mask_edges"),
         ({"parsing_on": False, "semantic_on": False}, "one of them must be on"),
         ({"single_human": True}, "input_single_human.sizes"),
@@ -77,6 +79,15 @@ def test_wrong_values_are_named(changes, named):
         document["model"]["decoder"]["num_classes"] = 20
     with pytest.raises(ModelError, match=named):
         parse_config(document)
+
+
+def test_settings_of_people_and_background_are_taken_where_they_count():
+    document = small_document(
+        label_map="queries", foreground_threshold=0.4, human_scores="label_map"
+    )
+    assert parse_config(document).foreground_threshold == 0.4
+    document = single_human_document(foreground_threshold=0.4)
+    assert parse_config(document).foreground_threshold == 0.4
 
 
 def test_the_size_of_the_input_is_bounded():

@@ -10,7 +10,7 @@ from m2fp_cli.arrays import Box
 from m2fp_cli.engine.preprocess import shortest_edge_hw
 from m2fp_cli.network.model_config import InputConfig
 from m2fp_cli.records.masks import Mask, mask_overlap, union_box
-from m2fp_cli.records.results import Instance
+from m2fp_cli.records.results import SURE_SCORE, Instance
 
 SEARCH_SCORE = 0.05  # lowest score of a person who is looked at again
 SMALL_HEIGHT = 96  # pixels of the network's input; who is taller is seen well
@@ -20,7 +20,6 @@ _WANTED_HEIGHT = 0.25  # of a tile, for the person it is laid around
 _MARGIN = 0.1  # of a tile's side, around the people it is laid for
 _MAX_ENLARGED = 2.0  # a tile is never scaled up more
 _LEAST_GAIN = 1.25  # a tile that shows people less enlarged than this is not worth a pass
-_SURE = 0.5  # score from which on a large person is believed
 _INSIDE = 0.5  # share of a mask in a larger person's from which on it is a piece of them
 
 
@@ -66,7 +65,7 @@ def find_small(
     Pieces of a larger person who is sure are left out.
     """
     limit = SMALL_HEIGHT * image_hw[0] / shortest_edge_hw(image_hw, config)[0]
-    large = [h.mask for h in humans if h.score >= _SURE and _height(h.mask) >= limit]
+    large = [h.mask for h in humans if h.score >= SURE_SCORE and _height(h.mask) >= limit]
     small = [
         human
         for human in humans

@@ -16,10 +16,9 @@ from m2fp_cli.engine.tiles.people import (
     sight_people,
 )
 from m2fp_cli.records.masks import Mask, mask_overlap
-from m2fp_cli.records.results import Instance, LabelMap
+from m2fp_cli.records.results import SURE_SCORE, Instance, LabelMap
 
 _SEEN_WELL = 0.6  # of a tile's height: whoever of the first pass is lower is seen better there
-_SURE = 0.5  # score from which on a large person is believed
 _PIECE = 0.5  # share of the smaller mask from which on two are the same person, or a piece
 
 
@@ -39,7 +38,7 @@ def join_tiles(first: Findings, tiles: Sequence[Tile], human_id: int) -> Finding
     humans = [i for i in first.instances if i.label_id == human_id]
     parts = [i for i in first.instances if i.label_id != human_id]
     large = [h for h in humans if not any(_fits(h.box_xyxy, box) for box in boxes)]
-    sure = [h.mask for h in large if h.score >= _SURE]
+    sure = [h.mask for h in large if h.score >= SURE_SCORE]
     sightings = join_sightings(sight_people(tiles, (height, width), human_id), boxes)
     taken = [s for s in sightings if not any(_is_piece(s.mask, mask) for mask in sure)]
     replaced = [h for h in humans if h not in large and any(_same(h.mask, s.mask) for s in taken)]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.network.backbones.stages import walk_stages
 from m2fp_cli.network.convolution import ConvNorm, build_norm
 from m2fp_cli.network.model_config import ALL_STAGES, BackboneConfig
 
@@ -91,12 +92,8 @@ class EfficientNetLite(nn.Module):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Feature maps by stage name; see ``DeepLabResNet.forward``."""
         x = F.hardtanh(self.stem(x), 0.0, 6.0, inplace=True)
-        features: dict[str, Tensor] = {}
-        for name in self.stage_names:
-            x = self.get_submodule(name)(x)
-            if name in self.out_features:
-                features[name] = x
-        return features
+        stages = ((name, self.get_submodule(name)) for name in self.stage_names)
+        return walk_stages(x, stages, self.out_features)
 
 
 def _build_stage(config: BackboneConfig, name: str, in_channels: int) -> tuple[nn.Sequential, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.network.backbones.stages import walk_stages
 from m2fp_cli.network.convolution import ConvNorm, build_norm
 from m2fp_cli.network.model_config import ALL_STAGES, BackboneConfig
 
@@ -99,12 +100,8 @@ class DeepLabResNet(nn.Module):
             ``{"res2": (N, C2, H/4, W/4), ...}`` for the configured stages.
         """
         x = self.stem(x)
-        features: dict[str, Tensor] = {}
-        for name in self.stage_names:
-            x = self.get_submodule(name)(x)
-            if name in self.out_features:
-                features[name] = x
-        return features
+        stages = ((name, self.get_submodule(name)) for name in self.stage_names)
+        return walk_stages(x, stages, self.out_features)
 
 
 def _build_stage(config: BackboneConfig, index: int, in_channels: int) -> nn.Sequential:

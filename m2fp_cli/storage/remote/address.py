@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 
+from m2fp_cli.terminal import displayable
+
 SCHEMES = ("s3", "gs", "az")
 _BEGINNINGS = tuple(f"{scheme}://" for scheme in SCHEMES)
 _FIRST_PARTS = frozenset(f"{scheme}:" for scheme in SCHEMES)
@@ -73,6 +75,17 @@ def names_no_bucket(text: str) -> bool:
 def names_store(path: PurePath) -> bool:
     """Whether a path was made of an address by mistake: its caller takes paths only."""
     return any(part in _FIRST_PARTS for part in path.parts)
+
+
+def only_here(place: str | PurePath, what: str = "here m2fp") -> str:
+    """What is said of an address that somebody named where only paths are taken.
+
+    Args:
+        place: the address, or a path that was made of it.
+        what: the command or option that takes no addresses.
+    """
+    shown = displayable(str(parse_address(place) or place))
+    return f"{shown} is in an object store; {what} takes folders and files of this machine only"
 
 
 def shown_place(path: PurePath) -> str:

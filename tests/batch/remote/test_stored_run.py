@@ -25,8 +25,8 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import M2fpError, NoImagesError, OutputError, OutputLockedError, StoreError
-from tests.support.object_store import BUCKET, Fault, ObjectStore, address_of, running_store
-from tests.support.scripted import ScriptedJob, fresh_fork_server
+from tests.support.object_store import BUCKET, Fault, ObjectStore, address_of
+from tests.support.scripted import ScriptedJob
 
 pytestmark = pytest.mark.slow
 
@@ -34,19 +34,13 @@ ROOT = Path(__file__).parents[3]
 URL = f"s3://{BUCKET}"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[ObjectStore]:
-    with running_store() as store, fresh_fork_server():
-        yield store
-
-
 @pytest.fixture
-def store(server: ObjectStore) -> Iterator[ObjectStore]:
-    server.clear()
-    server.put("in/a.jpg", "ok")
-    server.put("in/sub/b.jpg", "ok")
-    yield server
-    server.clear()
+def store(store_server: ObjectStore) -> Iterator[ObjectStore]:
+    store_server.clear()
+    store_server.put("in/a.jpg", "ok")
+    store_server.put("in/sub/b.jpg", "ok")
+    yield store_server
+    store_server.clear()
 
 
 def parse(

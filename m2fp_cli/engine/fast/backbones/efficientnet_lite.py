@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv, ResidualSum
 from m2fp_cli.network.backbones.efficientnet_lite import EfficientNetLite, InvertedResidual
+from m2fp_cli.network.backbones.stages import walk_stages
 
 _CEILING = 6.0  # of ReLU6
 
@@ -54,12 +55,7 @@ class FoldedEfficientNetLite(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Feature maps by stage name, in the backbone's number format, channels last."""
         x = self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last))
-        features = {}
-        for name, stage in self.stages.items():
-            x = stage(x)
-            if name in self.out_features:
-                features[name] = x
-        return features
+        return walk_stages(x, self.stages.items(), self.out_features)
 
 
 def fold(backbone: EfficientNetLite, dtype: torch.dtype) -> FoldedEfficientNetLite:

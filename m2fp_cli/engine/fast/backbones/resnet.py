@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from m2fp_cli.engine.fast.convolution import FoldedConv, ResidualSum
 from m2fp_cli.engine.fast.pooling import max_pool
 from m2fp_cli.network.backbones.resnet import Bottleneck, DeepLabResNet
+from m2fp_cli.network.backbones.stages import walk_stages
 
 
 class FoldedBottleneck(nn.Module):
@@ -57,12 +58,7 @@ class FoldedResNet(nn.Module):
         for conv in self.stem:
             x = conv(x)
         x = max_pool(x)
-        features = {}
-        for name, stage in self.stages.items():
-            x = stage(x)
-            if name in self.out_features:
-                features[name] = x
-        return features
+        return walk_stages(x, self.stages.items(), self.out_features)
 
 
 def fold(backbone: DeepLabResNet, dtype: torch.dtype) -> FoldedResNet:

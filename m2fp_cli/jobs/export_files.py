@@ -1,0 +1,135 @@
+"""Files of a whole data set: the manifest, lists and whatever else its format ends with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.exports.format import Item, to_json
+from m2fp_cli.jobs.export import MOST_FILES, ExportJob
+from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
+from m2fp_cli.layout import export_record_name, state_name
+from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import refuse_foreign, write_group
+from m2fp_cli.terminal import displayable
+from m2fp_cli.version import __version__
+
+MANIFEST = "manifest.json"
+
+
+def finish_export(job: ExportJob, tasks: Sequence[ImageTask], *, overwrite: bool = False) -> Path:
+    """Write the files of the whole data set, from what was noted of each photo.
+
+    Args:
+        job: the export.
+        tasks: all photos of the data set; those that failed are left out.
+        overwrite: replace files that no export wrote.
+
+    Returns:
+        the manifest, which says where each file comes from.
+
+    Raises:
+        ConflictError: a file of that name is there that no export wrote.
+        OutputError: a file cannot be written.
+    """
+    wanted = job.format
+    with OutputTree(job.output) as tree:
+        items = read_items(tree, job, tasks)
+        files = wanted.finish(items, job.settings)
+        files[MANIFEST] = _manifest(job, items)
+        named = {f"{wanted.name}/{name}": data for name, data in files.items()}
+        _write_owned(tree, job, named, overwrite=overwrite)
+    return job.folder / MANIFEST
+
+
+def read_items(tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask]) -> list[Item]:
+    """The photos of a data set that are done, in the order of the tasks.
+
+    Raises:
+        OutputError: a record was damaged.
+    """
+    entries = read_history(tree, job.name).entries
+    items = []
+    for task in tasks:
+        entry = entries.get(task.key)
+        if entry is None or not entry.report.status.is_good:
+            continue
+        name = export_record_name(job.format_name, task.key)
+        try:
+            document = parse_object(tree.read(name))
+            source, record = text_of(document, "source"), object_of(document, "record")
+            items.append(Item(text_of(document, "name"), source, record))
+        except (ImageError, ValueError) as error:
+            raise OutputError(
+                f"{job.output / name} {error}; export again with --rerun all"
+            ) from error
+    return items
+
+
+def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
+    """Which photo each name comes from, and what puts a result back; what is not here and why."""
+    document: dict[str, Any] = {
+        "format": job.format_name,
+        "m2fp": __version__,
+        "settings": dict(job.signature()),
+        "not_made": dict(job.format.not_made),
+        "photos": [
+            {"name": item.name, "source": item.source, **_shown(item.record)} for item in items
+        ],
+    }
+    return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def _shown(record: dict[str, Any]) -> dict[str, Any]:
+    people = record.get("people")
+    return {"people": people} if isinstance(people, list) else {}
+
+
+def _write_owned(
+    tree: OutputTree, job: ExportJob, files: Mapping[str, bytes], *, overwrite: bool
+) -> None:
+    """Write files of the whole data set; only those that an earlier export wrote are replaced."""
+    state, own = files_name(job), read_owned(tree, job)
+    names = sorted({*own, *files})
+    may_replace = None if overwrite else own
+    foreign = next((name for name in files if _is_foreign(tree, name, may_replace)), None)
+    if foreign is not None:
+        raise foreign_file(str(job.output / foreign))
+    write_group(tree, [(state, to_json({"files": names}))], (state,))
+    write_group(tree, list(files.items()), may_replace)
+
+
+def foreign_file(shown: str) -> ConflictError:
+    """The error about a file of the whole data set that no export wrote."""
+    return ConflictError(
+        f"{displayable(shown)} is there already and no export wrote it; choose another folder "
+        "with -o, or --overwrite to replace it"
+    )
+
+
+def _is_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> bool:
+    try:
+        refuse_foreign(tree, name, may_replace)
+    except ConflictError:
+        return True
+    return False
+
+
+def files_name(job: ExportJob) -> str:
+    """Name of what says which files of the whole data set exports wrote."""
+    return state_name(f"{job.name}.files.json")
+
+
+def read_owned(tree: OutputTree, job: ExportJob) -> list[str]:
+    """Names of files of the whole data set that exports wrote."""
+    try:
+        known = list_of(parse_object(tree.read(files_name(job))), "files", most=MOST_FILES)
+    except (ImageError, ValueError):
+        return []
+    return [name for name in known if isinstance(name, str)]

@@ -1,0 +1,83 @@
+"""Accessories and colours that somebody puts on on the page."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from tests.support.page_actions import (
+    NEEDS_BROWSER,
+    drop_family,
+    pixel,
+    put_on,
+    saved,
+    wait_for_picture,
+)
+from tests.support.service_process import two_people
+
+pytestmark = NEEDS_BROWSER
+
+
+def test_the_second_person_gets_a_hat(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    page.click("#wearers label:has-text('Person 2')")
+    put_on(page, "hat", "fedora")
+    before = [pixel(page, "below", x, y) for x in (0.25, 0.75) for y in (0.05, 0.1)]
+    after = [pixel(page, "above", x, y) for x in (0.25, 0.75) for y in (0.05, 0.1)]
+    changed = [one != other for one, other in zip(before, after, strict=True)]
+    assert any(changed[:2]) != any(changed[2:])
+    page.click("#tab-saving")
+    assert "hat.2=fedora" in page.inner_text("#curl")
+    picture = Image.open(io.BytesIO(saved(page, "[data-view=tryon]")))
+    assert picture.size == two_people().size
+    page.click("#tab-fitting")
+    page.click("#undress")
+    page.wait_for_selector("#undress", state="hidden")
+    assert page.input_value("#mode") == "label"
+
+
+def test_who_cannot_wear_a_thing_is_told(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    for kind, name in (("hat", "cap"), ("glasses", "round"), ("top", "#1f3a5f")):
+        put_on(page, kind, name)
+    page.click("#tab-saving")
+    line = page.inner_text("#curl")
+    assert line.startswith("curl -F image=@family.png -F hat=cap -F glasses=round -F 'top=#1f3a5f'")
+
+
+def pick(page, kind, color):
+    """Choose a colour as the browser's own dialog tells it to the page."""
+    page.locator(f"[data-kind={kind}] input[type=color]").evaluate(
+        "(input, color) => { input.value = color; input.dispatchEvent(new Event('change')); }",
+        color,
+    )
+    page.wait_for_selector(f"[data-kind={kind}] [data-item='{color}'][aria-pressed=true]")
+
+
+def test_a_picked_color_is_seen_kept_and_taken_off(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    for kind in ("hair", "top", "bottom", "shoes"):
+        pick(page, kind, "#123456")
+        pick(page, kind, "#123456")  # the same again does not take it off
+        assert page.evaluate("document.activeElement.dataset.item") == "#123456"
+        assert page.locator(f"[data-kind={kind}] input[type=color]").input_value() == "#123456"
+    page.click("[data-kind=shoes] [data-item='#123456']")
+    wait_for_picture(page)
+    page.click("#tab-saving")
+    line = page.inner_text("#curl")
+    assert "-F 'hair=#123456' -F 'top=#123456' -F 'bottom=#123456' http" in line
+
+
+def test_hair_has_its_own_colors_and_trousers_the_fabrics(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    put_on(page, "hair", "copper")
+    put_on(page, "bottom", "tartan")
+    assert page.locator("[data-kind=hair] [data-item='#7a1f3d']").count() == 0
+    assert page.locator("[data-kind=bottom] [data-item=tshirt]").count() == 0
+    page.click("#tab-saving")
+    assert "-F hair=copper -F bottom=tartan" in page.inner_text("#curl")

@@ -1,0 +1,121 @@
+"""Photos on the page: dropped, seen, saved, reached by keys, and shown on a phone."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+
+from PIL import Image
+
+from tests.support.page_actions import (
+    NEEDS_BROWSER,
+    PATIENCE,
+    drop,
+    drop_family,
+    face_of,
+    open_page,
+    pixel,
+    saved,
+    wait_for_state,
+)
+
+pytestmark = NEEDS_BROWSER
+
+
+def test_two_photos_are_dropped_and_one_is_broken(page, photos):
+    drop(page, photos / "broken.jpg", photos / "family.png")
+    wait_for_state(page, "family", "done")
+    wait_for_state(page, "broken", "failed")
+    assert page.locator(".card").count() == 2
+    page.click(".card:has-text('broken')")
+    assert "truncated" in page.inner_text("#message")
+    page.click(".card:has-text('family')")
+    page.wait_for_selector("#picture:not([hidden])")
+    assert page.locator("#people section h3").count() >= 2
+
+
+def test_parts_are_seen_switched_off_and_told(page, photos, service):
+    drop_family(page, photos)
+    face = face_of(service, photos / "family.png")
+    page.fill("#slider", "0")
+    page.fill("#opacity", "100")
+    assert pixel(page, "above", *face) == [0, 255, 0]
+    page.click("#switches label:has-text('Face')")
+    assert pixel(page, "above", *face) == pixel(page, "below", *face)
+    box = page.locator("#picture").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * face[0], box["y"] + box["height"] * face[1])
+    assert re.fullmatch(r"Face 0\.\d\d · person \d 0\.\d\d", page.inner_text("#tip"))
+    page.click("#all-labels")
+    assert pixel(page, "above", *face) == [0, 255, 0]
+    page.select_option("#mode", "person")
+    assert pixel(page, "above", *face) != [0, 255, 0]
+
+
+def test_a_reload_keeps_the_photos(page, photos, service):
+    drop_family(page, photos)
+    page.reload()
+    wait_for_state(page, "family", "done")
+    page.wait_for_selector("#picture:not([hidden])")
+    page.click("#tab-saving")
+    page.click("#forget")
+    page.wait_for_selector("#welcome:not([hidden])")
+    page.reload()
+    page.wait_for_selector("body[data-known]")
+    assert page.locator(".card").count() == 0
+
+
+def test_downloads(page, photos):
+    drop_family(page, photos)
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family-2", "done")
+    page.click("#tab-saving")
+    assert json.loads(saved(page, "[data-view=json]"))["source"].startswith("family")
+    assert Image.open(io.BytesIO(saved(page, "[data-view=labels]"))).mode == "P"
+    one = zipfile.ZipFile(io.BytesIO(saved(page, "[data-view=zip]")))
+    assert one.testzip() is None
+    both = zipfile.ZipFile(io.BytesIO(saved(page, "#save-all")))
+    assert both.testzip() is None
+    assert {"labels/family.png", "labels/family-2.png"} <= set(both.namelist())
+    assert len(both.namelist()) == 2 * len(one.namelist())
+
+
+def test_the_keyboard_is_enough(page, photos):
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    drop_family(page, photos)
+    drop(page, photos / "broken.jpg")
+    wait_for_state(page, "broken", "failed")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#viewer[data-photo='broken.jpg']")
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#viewer[data-photo='family.png'] #picture:not([hidden])")
+    page.keyboard.press("o")
+    assert page.input_value("#slider") == "100"
+    page.keyboard.press("p")
+    assert page.input_value("#mode") == "person"
+    page.focus("#tab-parts")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#fitting").is_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowRight")
+    assert page.is_checked("#wearers label:has-text('Person 1') input")
+    page.focus("#picture")
+    page.keyboard.press("ArrowDown")
+    assert page.inner_text("#probe") != "Point at the picture to see what is there."
+
+
+def test_on_a_phone_nothing_sticks_out(browser, service, photos):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
+    page = context.new_page()
+    page.set_default_timeout(PATIENCE)
+    open_page(page, service)
+    drop_family(page, photos)
+    for tab in ("#tab-parts", "#tab-fitting", "#tab-saving"):
+        page.click(tab)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.click("#tab-fitting")
+    page.evaluate("window.scrollTo(0, 500)")
+    assert page.locator("#picture").bounding_box()["y"] > 0  # still in sight
+    context.close()
