@@ -2,8 +2,8 @@
 
 A small parsing network tells an arm from a sleeve far better than a left arm from a right one: it
 takes everybody to face the camera. A network that has seen joints all its life knows better. Right
-at annotated joints of 204 people in COCO photos: 70 % by the starter's queries, 68 % by the side of
-the body that a limb lies on, 87 % by joints; where no face is seen 51, 50 and 78 %.
+at 568 annotated joints in 188 COCO photos: 70 % by the starter's queries, 68 % by the side of the
+body that a limb lies on, 84 % by joints; where no face is seen (96 joints) 50, 50 and 76 %.
 """
 
 from __future__ import annotations

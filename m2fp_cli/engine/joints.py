@@ -18,7 +18,10 @@ from m2fp_cli.network.joint_network import INPUT_SIDE, JointNetwork
 
 Joints = NDArray[np.float64]
 
-_MARGIN = 1.25  # MediaPipe's: the square is so much larger than the person's longer side
+# The square is so much larger than the person's longer side. MediaPipe's 1.25 gives 83.3 % of the
+# sides of 568 joints in 188 COCO photos, 1.1 gives 82.7, 1.3 84.3, 1.4 83.6; the mean of two looks,
+# one of them mirrored, gives 85.0 in twice the time.
+_MARGIN = 1.3
 _BATCH = 8  # squares at once; with 1 a person takes a fifth longer, with 8 a tenth more than with 4
 _WEIGHTS = Path(__file__).parents[1] / "models" / "joints"
 
