@@ -303,7 +303,8 @@ def rank_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
 
 
 def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Pearson's r of two arrays of the same shape, 1.0 where one of them is constant."""
+    """Pearson's r of two arrays of one shape, in [-1, 1]; 1.0 where one of them is constant."""
     a, b = a - a.mean(), b - b.mean()
     scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    return float((a * b).sum() / scale) if scale > 1e-9 else 1.0
+    # Rounding gives equal arrays 1.0000001, which a check with the limit 1 would call a fault.
+    return float(np.clip((a * b).sum() / scale, -1, 1)) if scale > 1e-9 else 1.0

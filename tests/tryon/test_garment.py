@@ -1,8 +1,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from m2fp_cli.tryon.garment import split_shading
+from m2fp_cli.tryon.garment import correlation, split_shading
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 
 CLOTH, GROUND, NEW = (
@@ -63,3 +64,13 @@ def test_ground_like_the_cloth_or_another_thing_beside_it_is_not_taken():
     other = np.where(mask[..., None], CLOTH, GROUND).astype(np.float32)
     other[:, 39:43] = (0.1, 0.1, 0.9)  # a bag, as far from the ground as the cloth
     assert np.array_equal(extend_mask(other, mask, ~mask, unit=60), mask)
+
+
+def test_arrays_in_proportion_correlate_by_one_and_never_by_more():
+    rng = np.random.default_rng(0)
+    for size in range(2, 400):
+        values = rng.normal(size=size).astype(np.float32)
+        found = correlation(values, values * np.float32(3)), correlation(values, -values)
+        assert found == pytest.approx((1, -1), abs=1e-5)
+        assert max(found) <= 1
+        assert min(found) >= -1
