@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -21,7 +22,7 @@ from m2fp_cli.network.joint_network import INPUT_SIDE, JointNetwork
 Joints = NDArray[np.float64]
 
 # The square is so much larger than the person's longer side. MediaPipe's 1.25 gives 83.3 % of the
-# sides of 568 joints in 188 COCO photos, 1.1 gives 82.7, 1.3 84.3, 1.4 83.6; the mean of two looks,
+# sides of 568 joints in 188 COCO photos, 1.1 gives 82.7, 1.3 84.2, 1.4 83.6; the mean of two looks,
 # one of them mirrored, gives 85.0 in twice the time.
 _MARGIN = 1.3
 _BATCH = 4  # squares at once; one alone takes a fifth longer, and 8 leave the cache
@@ -45,16 +46,15 @@ def find_joints(
         joints beyond the photo's edge lie there.
     """
     scale = np.divide(picture_bgr.shape[1::-1], photo_hw[::-1])
-    maps = [_square(box, scale) for box in boxes_xyxy]
+    squares = [_cut_out(picture_bgr, np.reshape(box, (2, 2)) * scale) for box in boxes_xyxy]
     found: list[Joints] = []
-    for start in range(0, len(maps), _BATCH):
-        chosen = maps[start : start + _BATCH]
-        squares = np.stack([_cut_out(picture_bgr, matrix) for matrix in chosen])
+    for start in range(0, len(squares), _BATCH):
+        chosen = squares[start : start + _BATCH]
+        pixels = np.stack([square.pixels for square in chosen])
         with torch.inference_mode():
-            points = load_joint_network()(torch.from_numpy(squares).movedim(3, 1)).numpy()
-        for matrix, seen in zip(chosen, points.astype(np.float64), strict=True):
-            back = np.asarray(cv2.invertAffineTransform(matrix))
-            found.append((seen @ back[:, :2].T + back[:, 2]) / scale)
+            points = load_joint_network()(torch.from_numpy(pixels).movedim(3, 1)).numpy()
+        for square, seen in zip(chosen, points.astype(np.float64), strict=True):
+            found.append((seen - square.shift) / square.larger / scale)
     return found
 
 
@@ -90,15 +90,40 @@ def _replace_convolutions(module: nn.Module) -> None:
             _replace_convolutions(layer)
 
 
-def _square(box_xyxy: Box, scale: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 3) map of the picture to the square around a box of the photo."""
-    corners = np.reshape(box_xyxy, (2, 2)) * scale
-    middle = corners.mean(0)
-    larger = INPUT_SIDE / max(_MARGIN * float(np.ptp(corners, axis=0).max()), 1.0)
-    return np.column_stack((np.eye(2) * larger, INPUT_SIDE / 2 - middle * larger))
+@dataclass(frozen=True, eq=False)
+class _Square:
+    """A square of the picture as the network sees it.
+
+    Attributes:
+        pixels: (256, 256, 3) float32 RGB in [0, 1]; black beyond the picture, as MediaPipe has it.
+        larger: pixels of the square for a pixel of the picture, across and down.
+        shift: where the picture's corner would lie in the square, x and y.
+    """
+
+    pixels: NDArray[np.float32]
+    larger: NDArray[np.float64]
+    shift: NDArray[np.float64]
 
 
-def _cut_out(picture_bgr: Picture, matrix: NDArray[np.float64]) -> NDArray[np.float32]:
-    """(256, 256, 3) float32 RGB in [0, 1]; black beyond the photo, as MediaPipe has it."""
-    square = cv2.warpAffine(picture_bgr, matrix, (INPUT_SIDE, INPUT_SIDE), flags=cv2.INTER_LINEAR)
-    return np.ascontiguousarray(square[..., ::-1], np.float32) / np.float32(255)
+def _cut_out(picture_bgr: Picture, corners: NDArray[np.float64]) -> _Square:
+    """The square around a box of the picture, which is given as its two corners (x, y).
+
+    Not by ``cv2.warpAffine``, which refuses pictures of more than 32,766 pixels.
+    """
+    size = np.array(picture_bgr.shape[1::-1])
+    side = max(_MARGIN * float(np.ptp(corners, axis=0).max()), 1.0)
+    corner = corners.mean(0) - side / 2
+    start = np.clip(np.floor(corner).astype(int), 0, size - 1)
+    stop = np.clip(np.ceil(corner + side).astype(int), start + 1, size)
+    wanted = np.clip(np.round((stop - start) * INPUT_SIDE / side).astype(int), 1, INPUT_SIDE)
+    place = np.clip(
+        np.round((start - corner) * INPUT_SIDE / side).astype(int), 0, INPUT_SIDE - wanted
+    )
+    window = picture_bgr[start[1] : stop[1], start[0] : stop[0]]
+    how = cv2.INTER_AREA if wanted[0] < window.shape[1] else cv2.INTER_LINEAR
+    seen = cv2.resize(window, (int(wanted[0]), int(wanted[1])), interpolation=how)
+    pixels = np.zeros((INPUT_SIDE, INPUT_SIDE, 3), np.float32)
+    right, bottom = place + wanted
+    pixels[place[1] : bottom, place[0] : right] = seen[..., ::-1] / np.float32(255)
+    larger = wanted / (stop - start)
+    return _Square(pixels, larger, place - start * larger)

@@ -103,3 +103,17 @@ def test_a_reduced_copy_gives_joints_in_pixels_of_the_photo(photo):
     small = cv2.resize(photo, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
     (whole,), (reduced,) = (find_joints(p, (height, width), [box]) for p in (photo, small))
     assert np.abs(whole - reduced)[:13].max() < 0.03 * height
+
+
+def test_a_person_in_a_panorama_has_the_joints_of_the_same_person_alone(photo):
+    height, width = photo.shape[:2]
+    panorama = np.zeros((height, 40_000, 3), np.uint8)  # wider than OpenCV warps
+    panorama[:, 30_000 : 30_000 + width] = photo
+    (alone,) = find_joints(photo, (height, width), [(0, 0, width, height)])
+    box = (30_000, 0, 30_000 + width, height)
+    (there,) = find_joints(panorama, (height, 40_000), [box])
+    assert (
+        np.abs(there - (30_000, 0) - alone)[:25].max() < 0.02 * height
+    )  # a pixel of the square or two
+    boxes = [(0, 0, 40_000, height), (39_999, height - 1, 40_000, height)]
+    assert np.isfinite(find_joints(panorama, (height, 40_000), boxes)).all()
