@@ -256,6 +256,10 @@ def _check(config: ModelConfig) -> None:
             '"sides" must be "pixels", "body" or "joints"',
         ),
         (
+            config.sides == "pixels" or config.parsing_on,
+            '"sides" is for models that find several people; leave it out',
+        ),
+        (
             config.mask_edges in ("network", "photo"),
             '"mask_edges" must be "network" or "photo"',
         ),

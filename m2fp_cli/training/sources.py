@@ -44,6 +44,15 @@ class Source:
     parts: float = 1.0
     cut_out: bool = True
 
+    def __post_init__(self) -> None:
+        """Check the fold.
+
+        Raises:
+            ValueError: it would keep every photo, or is no whole number.
+        """
+        if isinstance(self.fold, bool) or self.fold < 0 or self.fold == 1:
+            raise ValueError(f'{self.folder}: "fold" must be 0, or a whole number from 2 on')
+
     def find(self, roots: Sequence[Path]) -> Path:
         """The folder below the first root that has it.
 

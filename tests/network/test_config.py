@@ -62,6 +62,8 @@ def test_unknown_keys_are_tolerated():
         ({"foreground_threshold": 0.4}, "for the label maps of queries"),
         ({"human_scores": "best"}, "human_scores"),
         ({"parsing_on": False, "semantic_on": True, "human_scores": "label_map"}, "lacks"),
+        ({"parsing_on": False, "semantic_on": True, "sides": "joints"}, "several people"),
+        ({"sides": "left"}, "sides"),
         ({"mask_edges": "sharp"}, "mask_edges"),
         ({"parsing_on": False, "semantic_on": False}, "one of them must be on"),
         ({"single_human": True}, "input_single_human.sizes"),

@@ -124,6 +124,12 @@ def test_a_source_leaves_out_who_is_listed_and_keeps_a_fold(tmp_path: Path):
         Source("elsewhere").find([tmp_path])
 
 
+@pytest.mark.parametrize("fold", [True, 1, -5])
+def test_a_fold_never_keeps_every_photo(fold):
+    with pytest.raises(ValueError, match="from 2 on"):
+        Source("coco", fold=fold)
+
+
 def test_guessed_parts_can_be_forgotten_and_empty_photos_are_backgrounds():
     photo = draw_group()
     guessed = make_pool(Source("guess", parts=0.0), [stored(photo.labels, photo.people)], 20)
