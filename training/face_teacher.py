@@ -7,16 +7,15 @@ runs with ``ai-edge-litert``. It sees an upright square around one face.
 
 from __future__ import annotations
 
-import importlib
 import math
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.training.dataset import Bytes
+from training.lite_network import LiteNetwork
 
 _INPUT = 192
 _REACH = 5.0  # width of the square, U
@@ -36,11 +35,7 @@ class FaceTeacher:
 
     def __init__(self, model: Path) -> None:
         """Load ``face_landmark.tflite``."""
-        runtime = importlib.import_module("ai_edge_litert.interpreter")  # an extra
-        self._network: Any = runtime.Interpreter(str(model), num_threads=1)
-        self._network.allocate_tensors()
-        self._input = self._network.get_input_details()[0]["index"]
-        self._outputs = [d["index"] for d in self._network.get_output_details()[:2]]
+        self._network = LiteNetwork(model)
 
     def find_yaw(
         self, photo_bgr: Bytes, eyes_xy: tuple[float, float], unit: float, tilt: float
@@ -64,11 +59,8 @@ class FaceTeacher:
         return (yaw - other) / 2 if abs(yaw + other) < _AGREEMENT else None
 
     def _look(self, square_bgr: Bytes) -> tuple[NDArray[np.float32], float]:
-        levels = square_bgr[None, :, :, ::-1].astype(np.float32) / 255
-        self._network.set_tensor(self._input, np.ascontiguousarray(levels))
-        self._network.invoke()
-        landmarks, presence = (self._network.get_tensor(index) for index in self._outputs)
-        return landmarks.reshape(-1, 3), float(presence.ravel()[0])
+        landmarks, presence = self._network.run(square_bgr[..., ::-1])
+        return landmarks.reshape(-1, 3), presence
 
 
 def cut_face(photo_bgr: Bytes, eyes_xy: tuple[float, float], unit: float, tilt: float) -> Bytes:

@@ -6,15 +6,14 @@ The network is ``pose_landmark_heavy.tflite`` of the npm package ``@mediapipe/po
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.training.dataset import Bytes
+from training.lite_network import LiteNetwork
 
 _INPUT = 256
 _MARGIN = 1.25  # MediaPipe's: the square is so much larger than the circle around the body
@@ -37,11 +36,7 @@ class PoseTeacher:
 
     def __init__(self, model: Path) -> None:
         """Load ``pose_landmark_*.tflite``."""
-        runtime = importlib.import_module("ai_edge_litert.interpreter")  # an extra
-        self._network: Any = runtime.Interpreter(str(model), num_threads=1)
-        self._network.allocate_tensors()
-        self._input = self._network.get_input_details()[0]["index"]
-        self._outputs = [d["index"] for d in self._network.get_output_details()[:2]]
+        self._network = LiteNetwork(model)
 
     def find_joints(self, rgb: Bytes, box_xyxy: tuple[int, int, int, int]) -> Joints | None:
         """Joints on which the photo and its mirror image agree.
@@ -85,10 +80,8 @@ class PoseTeacher:
         """All 39 points (x, y) in pixels of the photo, by the square that a map cuts out."""
         flags = cv2.INTER_LINEAR
         square = cv2.warpAffine(rgb, matrix, (_INPUT, _INPUT), flags=flags)
-        self._network.set_tensor(self._input, np.float32(square[None]) / 255)
-        self._network.invoke()
-        landmarks, presence = (self._network.get_tensor(index) for index in self._outputs)
-        if presence.item() < _LEAST_PRESENCE:
+        landmarks, presence = self._network.run(np.asarray(square, np.uint8))
+        if presence < _LEAST_PRESENCE:
             return None
         points = landmarks.reshape(39, 5)[:, :2].astype(np.float64)
         inverse = np.asarray(cv2.invertAffineTransform(matrix))

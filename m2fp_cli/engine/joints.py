@@ -44,6 +44,9 @@ def find_joints(
     Returns:
         Of every person (33, 2) float64 x, y in pixels of the photo. Hidden joints are guessed, and
         joints beyond the photo's edge lie there.
+
+    Raises:
+        ModelError: see ``load_joint_network``.
     """
     scale = np.divide(picture_bgr.shape[1::-1], photo_hw[::-1])
     squares = [_cut_out(picture_bgr, np.reshape(box, (2, 2)) * scale) for box in boxes_xyxy]

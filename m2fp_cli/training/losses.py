@@ -133,10 +133,12 @@ class Criterion(nn.Module):
                 parts[name] = parts[name] + scaled if name in parts else scaled
         if weights.label_map or weights.foreground:
             shares = self._shares(layers[-1])
-            likelihood = label_loss(shares.log(), batch.labels, self.class_weights)
-            parts["label_map"] = likelihood.mul(weights.label_map)
-            somebody = foreground_loss(1 - shares[:, 0], batch.labels)
-            parts["foreground"] = somebody.mul(weights.foreground)
+            if weights.label_map:
+                likelihood = label_loss(shares.log(), batch.labels, self.class_weights)
+                parts["label_map"] = likelihood.mul(weights.label_map)
+            if weights.foreground:
+                somebody = foreground_loss(1 - shares[:, 0], batch.labels)
+                parts["foreground"] = somebody.mul(weights.foreground)
         if weights.sides:
             maps = [layers[-1].mask_logits[:, : self.num_labels], auxiliary[0]]
             losses = [

@@ -17,6 +17,7 @@ from m2fp_cli.render.report import PageBuilder, ParseFacts
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.chromium import CHROMIUM, WHY_NOT, chromium
 from tests.support.outputs import history_of
+from tests.support.page_actions import pixel
 from tests.support.parsed_tree import FACE, make_tree
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -77,18 +78,6 @@ def page(browser, page_file):
 def open_photo(page, name):
     page.click(f".card:has-text('{name}')")
     page.wait_for_selector(f"#viewer[data-photo='{name}']")
-
-
-def pixel(page, canvas, x, y):
-    """Colour of a canvas at a share of its width and height."""
-    return page.evaluate(
-        """([id, x, y]) => {
-          const c = document.getElementById(id);
-          const at = [Math.floor(x * c.width), Math.floor(y * c.height), 1, 1];
-          return [...c.getContext('2d').getImageData(...at).data].slice(0, 3);
-        }""",
-        [canvas, x, y],
-    )
 
 
 def shown_names(page):
