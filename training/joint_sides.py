@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from m2fp_cli.engine.joint_sides import Chain, distance_to_chain
-from m2fp_cli.engine.joints import Joints
+from m2fp_cli.records.joints import Points
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.training.dataset import IGNORE, Bytes
 
@@ -33,7 +33,7 @@ def chains_by_id(
 
 
 def sides_by_joints(
-    labels: Bytes, joints: Joints, chains: Mapping[tuple[int, int], tuple[Chain, Chain]]
+    labels: Bytes, joints: Points, chains: Mapping[tuple[int, int], tuple[Chain, Chain]]
 ) -> Bytes:
     """Give every pixel of a limb or shoe the side of the limb that it is nearer to.
 

@@ -19,7 +19,7 @@ from torch import nn
 
 from m2fp_cli.network.joint_network import JointNetwork
 
-_POINTS = (1, 195)  # shape of the output that holds the joints
+_OUTPUTS = ((1, 195), (1, 1))  # shapes of those that hold the joints and a person's presence
 _CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 
 
@@ -38,11 +38,10 @@ class _Graph:
             self._makers.update(dict.fromkeys(operator.OutputsAsNumpy().tolist(), index))
 
     def convolutions(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Weights and biases of the convolutions on the way to the joints, in order."""
+        """Weights and biases of the convolutions on the way to the outputs, in order."""
         outputs = self._graph.OutputsAsNumpy().tolist()
-        (last,) = [i for i in outputs if self._shape(i) == _POINTS]
         needed: set[int] = set()
-        waiting = [last]
+        waiting = [i for i in outputs if self._shape(i) in _OUTPUTS]
         while waiting:
             index = self._makers.get(waiting.pop())
             if index is not None and index not in needed:

@@ -15,9 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.arrays import Picture
-from m2fp_cli.engine.joints import Joints, find_joints
-from m2fp_cli.engine.sides import occurring_ids
+from m2fp_cli.records.joints import Joints, Points
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import LabelMap
@@ -43,32 +41,33 @@ def limb_chains(labels: LabelSet) -> Chains:
 
 
 def assign_sides_by_joints(
-    semantic_map: LabelMap, masks: Sequence[Mask], picture_bgr: Picture, labels: LabelSet
+    semantic_map: LabelMap,
+    masks: Sequence[Mask],
+    joints: Sequence[Joints | None],
+    labels: LabelSet,
 ) -> LabelMap:
     """Give every pixel of a limb or shoe the side of the limb that it is nearer to.
 
     Args:
         semantic_map: (H, W) uint8 label ids of the photo.
         masks: of the people, disjoint.
-        picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it.
+        joints: of the people; those without any keep the sides that they have.
         labels: names of the label ids.
 
     Returns:
         (H, W) uint8 label ids; outside the masks as they were.
     """
     chains, assigned = limb_chains(labels), semantic_map.copy()
-    sided = [label_id for pair in chains for label_id in pair]
-    limbed = [m for m in masks if occurring_ids(semantic_map[m.slices] * m.inside)[sided].any()]
-    image_hw = (semantic_map.shape[0], semantic_map.shape[1])
-    found = find_joints(picture_bgr, image_hw, [mask.box_xyxy for mask in limbed])
-    for mask, joints in zip(limbed, found, strict=True):
+    for mask, seen in zip(masks, joints, strict=True):
+        if seen is None:
+            continue
         inside, window = mask.inside, assigned[mask.slices]
-        sides = sides_by_joints(window * inside, joints - mask.box_xyxy[:2], chains)
+        sides = sides_by_joints(window * inside, seen.points - mask.box_xyxy[:2], chains)
         np.copyto(window, sides, where=inside)
     return assigned
 
 
-def sides_by_joints(labels: LabelMap, joints: Joints, chains: Chains) -> LabelMap:
+def sides_by_joints(labels: LabelMap, joints: Points, chains: Chains) -> LabelMap:
     """A person's label map with the sides of their joints; see ``assign_sides_by_joints``.
 
     Args:
@@ -92,7 +91,7 @@ def sides_by_joints(labels: LabelMap, joints: Joints, chains: Chains) -> LabelMa
 
 
 def _lead_of_left(
-    size_wh: tuple[int, int], joints: Joints, chains: tuple[Chain, Chain]
+    size_wh: tuple[int, int], joints: Points, chains: tuple[Chain, Chain]
 ) -> NDArray[np.float32]:
     """How much nearer than the right limb the left one is, (h, w) float32.
 
@@ -109,7 +108,7 @@ def _lead_of_left(
     return np.asarray(cv2.resize(lead, size_wh, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
-def distance_to_chain(pixels: Joints, chain: Joints) -> NDArray[np.float64]:
+def distance_to_chain(pixels: Points, chain: Points) -> NDArray[np.float64]:
     """Distance of every pixel to the nearest segment of a chain of joints.
 
     Args:

@@ -1,4 +1,4 @@
-"""Where the joints of the people in a photo are."""
+"""Where the joints of the people in a photo are, as a second, bundled network sees them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from m2fp_cli.engine.fast.products import PackedConv, pack_layers
 from m2fp_cli.models.weights import load_weights
 from m2fp_cli.network.build import assign_weights
 from m2fp_cli.network.joint_network import INPUT_SIDE, JointNetwork
-
-Joints = NDArray[np.float64]
+from m2fp_cli.records.joints import Joints
 
 # The square is so much larger than the person's longer side. MediaPipe's 1.25 gives 83.3 % of the
 # sides of 568 joints in 188 COCO photos, 1.1 gives 82.7, 1.3 84.2, 1.4 83.6; the mean of two looks,
 # one of them mirrored, gives 85.0 in twice the time.
 _MARGIN = 1.3
+_LEAST_SIDE = 64  # pixels: of smaller people in COCO photos half of the joints and more are wrong
 _BATCH = 4  # squares at once; one alone takes a fifth longer, and 8 leave the cache
 _WEIGHTS = Path(__file__).parents[1] / "models" / "joints"
 
 
 def find_joints(
     picture_bgr: Picture, photo_hw: tuple[int, int], boxes_xyxy: Sequence[Box]
-) -> list[Joints]:
-    """Joints of people, in MediaPipe's order of 33; left is the person's own left.
+) -> list[Joints | None]:
+    """Joints of people, None of those too small for it.
 
     Every person is looked at once, in a square around their box.
 
@@ -41,23 +41,23 @@ def find_joints(
         photo_hw: size of the photo.
         boxes_xyxy: half-open boxes of the people in the photo.
 
-    Returns:
-        Of every person (33, 2) float64 x, y in pixels of the photo. Hidden joints are guessed, and
-        joints beyond the photo's edge lie there.
-
     Raises:
         ModelError: see ``load_joint_network``.
     """
     scale = np.divide(picture_bgr.shape[1::-1], photo_hw[::-1])
-    squares = [_cut_out(picture_bgr, np.reshape(box, (2, 2)) * scale) for box in boxes_xyxy]
-    found: list[Joints] = []
-    for start in range(0, len(squares), _BATCH):
-        chosen = squares[start : start + _BATCH]
-        pixels = np.stack([square.pixels for square in chosen])
+    corners = [np.reshape(box, (2, 2)) * scale for box in boxes_xyxy]
+    large = [i for i, each in enumerate(corners) if np.ptp(each, axis=0).max() >= _LEAST_SIDE]
+    found: list[Joints | None] = [None] * len(corners)
+    for start in range(0, len(large), _BATCH):
+        people = large[start : start + _BATCH]
+        squares = [_cut_out(picture_bgr, corners[person]) for person in people]
+        pixels = np.stack([square.pixels for square in squares])
         with torch.inference_mode():
-            points = load_joint_network()(torch.from_numpy(pixels).movedim(3, 1)).numpy()
-        for square, seen in zip(chosen, points.astype(np.float64), strict=True):
-            found.append((seen - square.shift) / square.larger / scale)
+            seen = load_joint_network()(torch.from_numpy(pixels).movedim(3, 1))
+        points, visible, presence = (part.double().numpy() for part in seen)
+        for index, (person, square) in enumerate(zip(people, squares, strict=True)):
+            in_photo = (points[index] - square.shift) / square.larger / scale
+            found[person] = Joints(in_photo, visible[index], float(presence[index]))
     return found
 
 
@@ -109,7 +109,7 @@ class _Square:
 
 
 def _cut_out(picture_bgr: Picture, corners: NDArray[np.float64]) -> _Square:
-    """The square around a box of the picture, which is given as its two corners (x, y).
+    """The square around a box of the picture, which is given by two of its corners (x, y).
 
     Not by ``cv2.warpAffine``, which refuses pictures of more than 32,766 pixels.
     """

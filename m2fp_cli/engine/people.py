@@ -13,14 +13,26 @@ from collections.abc import Callable, Iterable, Sequence
 import cv2
 import numpy as np
 
+from m2fp_cli.arrays import Box
 from m2fp_cli.engine.sides import occurring_ids
+from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, mask_overlap
-from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
+from m2fp_cli.records.results import (
+    SURE_SCORE,
+    Instance,
+    LabelMap,
+    ParsingResult,
+    Part,
+    Person,
+    PersonMap,
+)
 
 MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
 
-SideRule = Callable[[LabelMap, Sequence[Mask]], LabelMap]  # label map and disjoint masks of people
+JointFinder = Callable[[Sequence[Box]], Sequence[Joints | None]]  # boxes of people
+# Label map, disjoint masks of people, and their joints as far as they are known.
+SideRule = Callable[[LabelMap, Sequence[Mask], Sequence[Joints | None]], LabelMap]
 
 
 def assemble_result(
@@ -29,6 +41,7 @@ def assemble_result(
     instances: Sequence[Instance],
     *,
     single_human: bool = False,
+    find_joints: JointFinder | None = None,
     assign_sides: SideRule | None = None,
 ) -> ParsingResult:
     """Join instances and label map into one result.
@@ -38,6 +51,8 @@ def assemble_result(
         semantic_map: (H, W) uint8 label ids.
         instances: parts and humans in any order.
         single_human: the photo shows one person, who is all that is not background.
+        find_joints: sees the joints of people in the photo; it is asked for those with a score of
+            at least ``SURE_SCORE``. None leaves them unknown.
         assign_sides: gives the limbs and shoes of the people in the label map their side; None
             leaves those that the network gave them.
 
@@ -49,13 +64,17 @@ def assemble_result(
     if single_human:
         humans = _whole_person(semantic_map, parts)
     person_map, visible = paint_people(humans, semantic_map.shape)
+    joints: list[Joints | None] = [None] * len(visible)
+    if find_joints is not None:
+        sure = [mask.box_xyxy for human, mask in visible if human.score >= SURE_SCORE]
+        joints[: len(sure)] = find_joints(sure)  # people come by descending score
     if assign_sides is not None:
-        semantic_map = assign_sides(semantic_map, [mask for _, mask in visible])
+        semantic_map = assign_sides(semantic_map, [mask for _, mask in visible], joints)
     people = []
-    for person_id, (human, mask) in enumerate(visible, start=1):
+    for person_id, ((human, mask), seen) in enumerate(zip(visible, joints, strict=True), start=1):
         own = semantic_map[mask.slices] * mask.inside
         cut = cut_parts(own, mask.box_xyxy[:2], mask.image_hw, parts, human.score)
-        people.append(Person(person_id, human.score, mask, cut))
+        people.append(Person(person_id, human.score, mask, cut, seen))
     nobody = semantic_map * (person_map == 0)
     image_hw = (semantic_map.shape[0], semantic_map.shape[1])
     unassigned = cut_parts(nobody, (0, 0), image_hw, parts, 0.0)

@@ -17,9 +17,10 @@ from m2fp_cli.engine.candidates import (
     score_pairs,
 )
 from m2fp_cli.engine.joint_sides import assign_sides_by_joints
+from m2fp_cli.engine.joints import find_joints
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
-from m2fp_cli.engine.people import SideRule, assemble_result
+from m2fp_cli.engine.people import JointFinder, SideRule, assemble_result
 from m2fp_cli.engine.sides import assign_sides_by_body
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.model_config import ModelConfig
@@ -57,7 +58,10 @@ def build_result(
     if not config.parsing_on:
         labels, highest = classify_pixels(views, config)
         instances = label_instances(labels, highest)
-        return assemble_result(config.labels, labels, instances, single_human=True)
+        finder = joint_finder(picture_bgr, labels.shape)
+        return assemble_result(
+            config.labels, labels, instances, single_human=True, find_joints=finder
+        )
     found = build_findings(views, config, min_score)
     return assemble_findings(found, config, picture_bgr)
 
@@ -105,20 +109,31 @@ def assemble_findings(
     Args:
         found: label map and instances.
         config: the model; it says how limbs get their sides.
-        picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it; needed by a model whose
-            sides come from joints.
+        picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it; without it people's joints
+            stay unknown.
     """
-    rule = side_rule(config, picture_bgr)
-    return assemble_result(config.labels, found.semantic_map, found.instances, assign_sides=rule)
+    return assemble_result(
+        config.labels,
+        found.semantic_map,
+        found.instances,
+        find_joints=joint_finder(picture_bgr, found.semantic_map.shape),
+        assign_sides=side_rule(config),
+    )
 
 
-def side_rule(config: ModelConfig, picture_bgr: Picture | None) -> SideRule | None:
-    """How a model's limbs and shoes get their sides in one photo; see ``assemble_findings``."""
+def joint_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> JointFinder | None:
+    """What sees joints in a photo of a size; see ``assemble_findings``."""
+    if picture_bgr is None:
+        return None
+    return partial(find_joints, picture_bgr, (image_hw[0], image_hw[1]))
+
+
+def side_rule(config: ModelConfig) -> SideRule | None:
+    """How a model's limbs and shoes get their sides."""
     if config.sides == "body":
-        return partial(assign_sides_by_body, labels=config.labels)
+        return lambda found, masks, joints: assign_sides_by_body(found, masks, config.labels)
     if config.sides == "joints":
-        assert picture_bgr is not None
-        return partial(assign_sides_by_joints, picture_bgr=picture_bgr, labels=config.labels)
+        return partial(assign_sides_by_joints, labels=config.labels)
     return None
 
 

@@ -26,7 +26,7 @@ from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
-from m2fp_cli.engine.postprocess import side_rule, weigh_people
+from m2fp_cli.engine.postprocess import joint_finder, side_rule, weigh_people
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
@@ -129,7 +129,10 @@ class ReferenceParser:
             highest, label = sums.max(dim=0)
             labels: LabelMap = label.to(torch.uint8).numpy()
             instances = label_instances(labels, highest)
-            return assemble_result(self.config.labels, labels, instances, single_human=True)
+            finder = joint_finder(image_bgr, labels.shape)
+            return assemble_result(
+                self.config.labels, labels, instances, single_human=True, find_joints=finder
+            )
         parsing = model.postprocess(raw)["eval_result"][0]["parsing"]
         if self.config.label_map == "instances":
             sums = parsing["semantic_outputs"]
@@ -146,8 +149,13 @@ class ReferenceParser:
         if self.config.human_scores == "label_map":  # a step of ours
             human = self.config.labels.human_id
             instances = weigh_people(instances, labels, human, self.min_score)
-        rule = side_rule(self.config, image_bgr)  # a step of ours, at the end
-        return assemble_result(self.config.labels, labels, instances, assign_sides=rule)
+        return assemble_result(
+            self.config.labels,
+            labels,
+            instances,
+            find_joints=joint_finder(image_bgr, labels.shape),  # a step of ours, at the end
+            assign_sides=side_rule(self.config),  # another
+        )
 
 
 def build_reference(

@@ -7,11 +7,14 @@ MobileNetV2, then a head that shrinks the features to one vector.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.records.joints import NUM_JOINTS
+
 INPUT_SIDE = 256  # pixels of the square that the network sees
-NUM_JOINTS = 33  # of the body; MediaPipe's order, left is the person's own left
 
 _OUTPUTS = 39  # points that the head gives; those beyond the joints are of use to trackers only
 _VALUES = 5  # of a point: x, y, depth, visibility, presence
@@ -26,6 +29,21 @@ _BLOCKS = (
 )  # fmt: skip
 _STEM_WIDTH, _FIRST_WIDTH, _LAST_WIDTH = 24, 16, 864
 _HEAD_STRIDES = (2, 1, 1, 1, 1, 2, 1, 1, 1, 1, 1)
+
+
+class SeenJoints(NamedTuple):
+    """What the network says about N squares.
+
+    Attributes:
+        points: (N, 33, 2) float32 x, y in pixels of the square; joints that are hidden are guessed.
+        visible: (N, 33) float32 in [0, 1], the probability that a joint is in the square and
+            not hidden.
+        presence: (N,) float32 in [0, 1], the probability that there is a person.
+    """
+
+    points: Tensor
+    visible: Tensor
+    presence: Tensor
 
 
 class JointNetwork(nn.Module):
@@ -52,18 +70,19 @@ class JointNetwork(nn.Module):
         layers += [_Shrinking(_HEAD_WIDTH, stride) for stride in _HEAD_STRIDES]
         self.features = nn.Sequential(*layers)
         self.points = nn.Conv2d(_HEAD_WIDTH, _OUTPUTS * _VALUES, 2)
+        self.presence = nn.Conv2d(_HEAD_WIDTH, 1, 2)
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, pictures: Tensor) -> SeenJoints:
         """See where the joints are.
 
         Args:
             pictures: (N, 3, 256, 256) float32 RGB in [0, 1].
-
-        Returns:
-            (N, 33, 2) float32 x, y in pixels of the square; joints that are hidden are guessed.
         """
-        points: Tensor = self.points(self.features(pictures)).flatten(1)
-        return points.unflatten(1, (_OUTPUTS, _VALUES))[:, :NUM_JOINTS, :2]
+        features = self.features(pictures)
+        values: Tensor = self.points(features).flatten(1)
+        joints = values.unflatten(1, (_OUTPUTS, _VALUES))[:, :NUM_JOINTS]
+        presence: Tensor = self.presence(features).flatten()
+        return SeenJoints(joints[..., :2], joints[..., 3].sigmoid(), presence.sigmoid())
 
 
 class _InvertedResidual(nn.Module):

@@ -25,12 +25,13 @@ from m2fp_cli.jsonio import (
     text_of,
     whole_of,
 )
+from m2fp_cli.records.joints import read_joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
 from m2fp_cli.terminal import displayable
 
-FORMAT_VERSION = "1.1"  # 1.1: size and digest of the photo
+FORMAT_VERSION = "1.2"  # 1.1: size and digest of the photo; 1.2: joints
 SCORE_DIGITS = 6  # after the point
 MAX_PEOPLE = 65535  # ids of a 16-bit person map
 _MAX_INSTANCES = 65535
@@ -82,6 +83,7 @@ def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]
             "id": person.person_id,
             **_scored_mask(person.score, person.mask),
             "parts": [_labelled(labels, part) for part in person.parts],
+            **({} if person.joints is None else {"joints": person.joints.as_json()}),
         }
         for person in result.people
     ]
@@ -242,7 +244,9 @@ def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: in
     for item in objects_of(document, "people", most=MAX_PEOPLE):
         parts = tuple(Part(*reader.labelled(part)) for part in objects_of(item, "parts", most=256))
         person_id = whole_of(item, "id", 1, MAX_PEOPLE)
-        person = Person(person_id, number_of(item, "score", 0, 1), reader.mask(item), parts)
+        joints = read_joints(object_of(item, "joints")) if item.get("joints") is not None else None
+        score = number_of(item, "score", 0, 1)
+        person = Person(person_id, score, reader.mask(item), parts, joints)
         person_map[person.mask.slices][person.mask.inside] = person.person_id
         people.append(person)
     others = objects_of(document, "unassigned", most=256)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Box
+from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
 
@@ -73,12 +74,15 @@ class Person:
         score: score of the human instance.
         mask: visible pixels of the person; people of a photo never overlap.
         parts: by ascending label id.
+        joints: as a second network sees them; None where they are unknown, as those of people with
+            a score below ``SURE_SCORE`` and of small ones.
     """
 
     person_id: int
     score: float
     mask: Mask
     parts: tuple[Part, ...]
+    joints: Joints | None = None
 
     @property
     def box_xyxy(self) -> Box:

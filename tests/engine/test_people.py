@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance, ParsingResult
@@ -27,18 +28,61 @@ def label_map() -> np.ndarray:
     return out
 
 
+def drawn_joints() -> Joints:
+    points = np.random.default_rng(0).uniform(-2, 12, (33, 2)).round(1)
+    return Joints(points, np.linspace(0, 1, 33).round(3), 0.75)
+
+
 def two_people() -> ParsingResult:
-    """A person with a higher score on the right overlaps one on the left by two columns."""
+    """A person with a higher score on the right overlaps one on the left by two columns.
+
+    The joints of the right one are known.
+    """
     left = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 6)))
     right = Instance(HUMAN, 0.9, region(slice(0, 8), slice(4, 9)))
     hair = Instance(HAIR, 0.8, region(slice(0, 2), slice(0, 3)))
-    return assemble_result(LABELS, label_map(), [left, right, hair])
+    return assemble_result(
+        LABELS, label_map(), [left, right, hair], find_joints=lambda _: [drawn_joints(), None]
+    )
 
 
 def test_people_are_numbered_by_score_and_the_best_is_on_top():
     result = two_people()
     assert [person.score for person in result.people] == [0.9, 0.6]
     assert result.person_map[0].tolist() == [2, 2, 2, 2, 1, 1, 1, 1, 1, 0]
+
+
+def test_joints_are_asked_for_of_people_who_are_surely_there():
+    asked = []
+
+    def find(boxes):
+        asked.extend(boxes)
+        return [drawn_joints()]
+
+    unsure = Instance(HUMAN, 0.49, region(slice(0, 8), slice(0, 5)))
+    sure = Instance(HUMAN, 0.5, region(slice(2, 8), slice(5, 9)))
+    result = assemble_result(LABELS, label_map(), [unsure, sure], find_joints=find)
+    assert asked == [(5, 2, 9, 8)]
+    first, second = result.people
+    assert first.joints is not None
+    assert (first.joints.points == drawn_joints().points).all()
+    assert second.joints is None
+
+
+def test_sides_are_given_with_the_joints_of_each_person():
+    def swap(labels, masks, joints):
+        assert [seen is not None for seen in joints] == [True, False]
+        assert [mask.area for mask in masks] == [40, 32]
+        return np.where(labels == HAIR, COAT, labels)
+
+    humans = [
+        Instance(HUMAN, 0.9, region(slice(0, 8), slice(4, 9))),
+        Instance(HUMAN, 0.4, region(slice(0, 8), slice(0, 6))),
+    ]
+    result = assemble_result(
+        LABELS, label_map(), humans, find_joints=lambda _: [drawn_joints()], assign_sides=swap
+    )
+    assert [[part.label_id for part in person.parts] for person in result.people] == [[COAT]] * 2
 
 
 def test_parts_are_the_label_map_cut_by_the_person():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 
@@ -77,9 +75,11 @@ def test_sides_go_by_each_person_of_a_photo():
         Instance(20, score, Mask.from_full((labels > 0) & (np.arange(40) // 20 == side)))
         for side, score in enumerate((0.9, 0.8))
     ]
-    result = assemble_result(
-        CIHP, labels, humans, assign_sides=partial(assign_sides_by_body, labels=CIHP)
-    )
+
+    def assign(found, masks, _):
+        return assign_sides_by_body(found, masks, CIHP)
+
+    result = assemble_result(CIHP, labels, humans, assign_sides=assign)
     assert (result.semantic_map[8:, 6:9] == 15).all()
     assert (result.semantic_map[8:, 31:34] == 14).all()
     assert [{part.label_id for part in one.parts} for one in result.people] == [{5, 15}, {5, 14}]

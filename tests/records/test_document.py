@@ -15,7 +15,7 @@ from m2fp_cli.records.document import Provenance, load_result, read_document, to
 from m2fp_cli.records.masks import decode_rle
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
-from tests.engine.test_people import two_people
+from tests.engine.test_people import drawn_joints, two_people
 
 PROVENANCE = Provenance("a/b.jpg", 3, "1" * 64, 1, "starter", "0" * 64, "fast", False, 0.1)
 
@@ -59,6 +59,37 @@ def test_result_is_read_back_whole(tmp_path):
     path = tmp_path / "b.json"
     path.write_bytes(written(tmp_path)["results/a/b.json"])
     assert_equal(load_result(path), two_people())
+
+
+def test_joints_are_read_back_for_those_who_have_them(tmp_path):
+    path = tmp_path / "b.json"
+    path.write_bytes(written(tmp_path)["results/a/b.json"])
+    right, left = load_result(path).people
+    assert right.joints is not None
+    assert (right.joints.points == drawn_joints().points).all()
+    assert (right.joints.scores == drawn_joints().scores).all()
+    assert right.joints.score == 0.75
+    assert left.joints is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "named"),
+    [
+        ("points", [[1, 2, 0.5]] * 32, "32 joints"),
+        ("points", [[1, 2, 0.5]] * 34, "at most 33"),
+        ("points", [[1, 2]] * 33, '"score" must be a number'),
+        ("points", [[1, 2, 3]] * 33, '"score" must be a number from 0 to 1'),
+        ("points", [[1, "2", 1]] * 33, '"y" must be a number'),
+        ("points", [{"x": 1}] * 33, "at most 3 items"),
+        ("points", [[1e300, 2, 1]] * 33, '"x" must be a number from'),
+        ("score", None, '"score" must be a number'),
+    ],
+)
+def test_damaged_joints_are_refused(key, value, named):
+    document = to_document(two_people(), PROVENANCE)
+    document["people"][0]["joints"][key] = value
+    with pytest.raises(ValueError, match=named):
+        read_document(json.dumps(document).encode())
 
 
 def test_instances_can_be_left_out(tmp_path):

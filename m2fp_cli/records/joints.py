@@ -1,0 +1,77 @@
+"""Joints of a person: where they are, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from m2fp_cli.jsonio import list_of, number_of, numbers_of
+
+Points = NDArray[np.float64]  # (J, 2) x, y
+
+# MediaPipe's order; left is the person's own left.
+JOINT_NAMES = (
+    "nose", "left_eye_inner", "left_eye", "left_eye_outer",
+    "right_eye_inner", "right_eye", "right_eye_outer", "left_ear", "right_ear",
+    "mouth_left", "mouth_right", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow",
+    "left_wrist", "right_wrist", "left_pinky", "right_pinky", "left_index", "right_index",
+    "left_thumb", "right_thumb", "left_hip", "right_hip", "left_knee", "right_knee",
+    "left_ankle", "right_ankle", "left_heel", "right_heel", "left_foot_index", "right_foot_index",
+)  # fmt: skip
+NUM_JOINTS = len(JOINT_NAMES)
+_POINT_DIGITS, _SCORE_DIGITS = 1, 4  # the network is not that exact
+_FARTHEST = 1e9  # pixels from the photo's corner
+
+
+@dataclass(frozen=True, eq=False)
+class Joints:
+    """The joints of one person, in the order of ``JOINT_NAMES``.
+
+    Attributes:
+        points: (33, 2) float64 x, y in pixels of the upright photo. Hidden joints are guessed, and
+            joints beyond the photo's edge lie there.
+        scores: (33,) float64 in [0, 1], the probability that a joint is in the photo and not
+            hidden.
+        score: probability that the network saw a person at all, in [0, 1].
+    """
+
+    points: Points
+    scores: NDArray[np.float64]
+    score: float
+
+    def __post_init__(self) -> None:
+        """Check the shapes.
+
+        Raises:
+            ValueError: an array has another shape.
+        """
+        if self.points.shape != (NUM_JOINTS, 2) or self.scores.shape != (NUM_JOINTS,):
+            raise ValueError(f"has {len(self.points)} joints, not {NUM_JOINTS}")
+
+    def as_json(self) -> dict[str, Any]:
+        """The joints as ``schemas/result.schema.json`` describes them."""
+        points, scores = self.points.round(_POINT_DIGITS), self.scores.round(_SCORE_DIGITS)
+        return {
+            "score": round(self.score, _SCORE_DIGITS),
+            "points": np.column_stack((points, scores)).tolist(),
+        }
+
+
+def read_joints(document: Mapping[str, Any]) -> Joints:
+    """Joints from their JSON, which may come from a stranger.
+
+    Raises:
+        ValueError: it does not hold 33 joints; the message fits behind the file's name.
+    """
+    rows = list_of(document, "points", most=NUM_JOINTS)
+    points, scores = np.empty((len(rows), 2)), np.empty(len(rows))
+    for index, row in enumerate(rows):
+        listed = list_of({"points": row}, "points", most=3)
+        values = dict(zip(("x", "y", "score"), listed, strict=False))  # those that lack are named
+        points[index] = numbers_of(values, ("x", "y"), -_FARTHEST, _FARTHEST)
+        scores[index] = number_of(values, "score", 0, 1)
+    return Joints(points, scores, number_of(document, "score", 0, 1))

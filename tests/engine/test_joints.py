@@ -1,0 +1,84 @@
+"""Joints on a real photo, its mirror image, a reduced copy and a panorama."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from m2fp_cli.arrays import Box
+from m2fp_cli.engine.joints import find_joints
+from m2fp_cli.records.joints import Points
+
+ASTRONAUT = Path(__file__).parents[2] / "examples" / "astronaut.jpg"
+
+
+@pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    return np.asarray(cv2.imread(str(ASTRONAUT)))
+
+
+def points_of(picture: np.ndarray, photo_hw: tuple[int, int], box: Box) -> Points:
+    (joints,) = find_joints(picture, photo_hw, [box])
+    assert joints is not None
+    return joints.points
+
+
+def test_a_mirrored_person_has_mirrored_joints_of_the_other_side(photo):
+    height, width = photo.shape[:2]
+    box = (0, 0, width, height)
+    plain, mirrored = (
+        points_of(np.ascontiguousarray(view), (height, width), box)
+        for view in (photo, photo[:, ::-1])
+    )
+    shoulders = plain[[11, 12]]
+    assert shoulders[0, 0] > shoulders[1, 0] + 0.2 * width  # she faces the camera
+    back = mirrored[[12, 11]] * (-1, 1) + (width, 0)
+    assert np.abs(back - shoulders).max() < 0.06 * height
+
+
+def test_a_reduced_copy_gives_joints_in_pixels_of_the_photo(photo):
+    height, width = photo.shape[:2]
+    box = (0, 0, width, height)
+    small = cv2.resize(photo, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    whole, reduced = (points_of(p, (height, width), box) for p in (photo, small))
+    assert np.abs(whole - reduced)[:13].max() < 0.03 * height
+
+
+def test_a_person_in_a_panorama_has_the_joints_of_the_same_person_alone(photo):
+    height, width = photo.shape[:2]
+    panorama = np.zeros((height, 40_000, 3), np.uint8)  # wider than OpenCV warps
+    panorama[:, 30_000 : 30_000 + width] = photo
+    alone = points_of(photo, (height, width), (0, 0, width, height))
+    box = (30_000, 0, 30_000 + width, height)
+    there = points_of(panorama, (height, 40_000), box)
+    assert (
+        np.abs(there - (30_000, 0) - alone)[:25].max() < 0.02 * height
+    )  # a pixel of the square or two
+    for box in ((0, 0, 40_000, height), (39_999, 0, 40_000, height)):
+        assert np.isfinite(points_of(panorama, (height, 40_000), box)).all()
+
+
+def test_only_people_that_are_large_in_the_picture_are_looked_at(photo):
+    height, width = photo.shape[:2]
+    boxes = [(0, 0, 40, 63), (0, 0, width, height), (0, 0, 64, 20)]
+    tiny, whole, wide = find_joints(photo, (height, width), boxes)
+    assert tiny is None
+    assert whole is not None
+    assert wide is not None
+    small = cv2.resize(photo, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    assert find_joints(small, (height, width), [(0, 0, 40, 120)]) == [None]
+
+
+def test_people_are_told_from_what_is_not_a_person(photo):
+    height, width = photo.shape[:2]
+    empty = np.full_like(photo, 128)
+    (her,), (nobody,) = (
+        find_joints(seen, (height, width), [(0, 0, width, height)]) for seen in (photo, empty)
+    )
+    assert her is not None
+    assert nobody is not None
+    assert her.score > 0.7 > 0.1 > nobody.score
+    assert her.scores[[0, 11, 12]].min() > 0.9 > 0.5 > her.scores[[27, 28]].max()  # cut off below
