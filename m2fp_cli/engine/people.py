@@ -18,15 +18,7 @@ from m2fp_cli.engine.sides import occurring_ids
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, mask_overlap
-from m2fp_cli.records.results import (
-    SURE_SCORE,
-    Instance,
-    LabelMap,
-    ParsingResult,
-    Part,
-    Person,
-    PersonMap,
-)
+from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
 
 MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
 
@@ -51,8 +43,7 @@ def assemble_result(
         semantic_map: (H, W) uint8 label ids.
         instances: parts and humans in any order.
         single_human: the photo shows one person, who is all that is not background.
-        find_joints: sees the joints of people in the photo; it is asked for those with a score of
-            at least ``SURE_SCORE``. None leaves them unknown.
+        find_joints: sees the joints of people in the photo; None leaves them unknown.
         assign_sides: gives the limbs and shoes of the people in the label map their side; None
             leaves those that the network gave them.
 
@@ -64,12 +55,12 @@ def assemble_result(
     if single_human:
         humans = _whole_person(semantic_map, parts)
     person_map, visible = paint_people(humans, semantic_map.shape)
-    joints: list[Joints | None] = [None] * len(visible)
+    masks = [mask for _, mask in visible]
+    joints: Sequence[Joints | None] = [None] * len(masks)
     if find_joints is not None:
-        sure = [mask.box_xyxy for human, mask in visible if human.score >= SURE_SCORE]
-        joints[: len(sure)] = find_joints(sure)  # people come by descending score
+        joints = find_joints([mask.box_xyxy for mask in masks])
     if assign_sides is not None:
-        semantic_map = assign_sides(semantic_map, [mask for _, mask in visible], joints)
+        semantic_map = assign_sides(semantic_map, masks, joints)
     people = []
     for person_id, ((human, mask), seen) in enumerate(zip(visible, joints, strict=True), start=1):
         own = semantic_map[mask.slices] * mask.inside

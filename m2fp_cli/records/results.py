@@ -74,8 +74,8 @@ class Person:
         score: score of the human instance.
         mask: visible pixels of the person; people of a photo never overlap.
         parts: by ascending label id.
-        joints: as a second network sees them; None where they are unknown, as those of people with
-            a score below ``SURE_SCORE`` and of small ones.
+        joints: as a second network sees them; None where they are unknown, as those of people who
+            are small in the picture that the model saw.
     """
 
     person_id: int

@@ -52,21 +52,21 @@ def test_people_are_numbered_by_score_and_the_best_is_on_top():
     assert result.person_map[0].tolist() == [2, 2, 2, 2, 1, 1, 1, 1, 1, 0]
 
 
-def test_joints_are_asked_for_of_people_who_are_surely_there():
+def test_joints_are_those_of_the_people_by_their_visible_boxes():
     asked = []
 
     def find(boxes):
         asked.extend(boxes)
-        return [drawn_joints()]
+        return [None, drawn_joints()]
 
-    unsure = Instance(HUMAN, 0.49, region(slice(0, 8), slice(0, 5)))
-    sure = Instance(HUMAN, 0.5, region(slice(2, 8), slice(5, 9)))
-    result = assemble_result(LABELS, label_map(), [unsure, sure], find_joints=find)
-    assert asked == [(5, 2, 9, 8)]
+    behind = Instance(HUMAN, 0.4, region(slice(0, 8), slice(0, 7)))
+    before = Instance(HUMAN, 0.5, region(slice(0, 8), slice(5, 9)))
+    result = assemble_result(LABELS, label_map(), [behind, before], find_joints=find)
+    assert asked == [(5, 0, 9, 8), (0, 0, 5, 8)]
     first, second = result.people
-    assert first.joints is not None
-    assert (first.joints.points == drawn_joints().points).all()
-    assert second.joints is None
+    assert first.joints is None
+    assert second.joints is not None
+    assert (second.joints.points == drawn_joints().points).all()
 
 
 def test_sides_are_given_with_the_joints_of_each_person():
@@ -80,7 +80,7 @@ def test_sides_are_given_with_the_joints_of_each_person():
         Instance(HUMAN, 0.4, region(slice(0, 8), slice(0, 6))),
     ]
     result = assemble_result(
-        LABELS, label_map(), humans, find_joints=lambda _: [drawn_joints()], assign_sides=swap
+        LABELS, label_map(), humans, find_joints=lambda _: [drawn_joints(), None], assign_sides=swap
     )
     assert [[part.label_id for part in person.parts] for person in result.people] == [[COAT]] * 2
 
