@@ -59,7 +59,7 @@ def test_people_without_joints_are_counted_by_the_reason(tmp_path):
     older = json.loads(path.read_text()) | {"format_version": "1.1"}
     path.write_text(json.dumps(older))
     run(job, tasks)
-    said = []
+    said: list[str] = []
     document = json.loads(finish_export(job, tasks, tell=said.append).read_text())
     assert document["without_joints"] == {
         "parsed by an older m2fp (parse again)": 2,
@@ -71,7 +71,7 @@ def test_people_without_joints_are_counted_by_the_reason(tmp_path):
 def test_formats_without_joints_say_nothing_about_them(tmp_path):
     job, tasks = export_all(tmp_path, "yolo")
     run(job, tasks)
-    said = []
+    said: list[str] = []
     document = json.loads(finish_export(job, tasks, tell=said.append).read_text())
     assert "without_joints" not in document
     assert said == []
