@@ -63,10 +63,16 @@ class SeenJoints:
     seen: NDArray[np.uint8]
 
 
-def see_joints(result: ParsingResult, person: Person) -> SeenJoints | None:
-    """The joints of a person, None where they are not known or nobody was seen by the network."""
+def known_joints(person: Person) -> Joints | None:
+    """All joints of a person; None where they are not known or the network sees nobody."""
     joints = person.joints
-    if joints is None or joints.score < _LEAST_PRESENCE:
+    return None if joints is None or joints.score < _LEAST_PRESENCE else joints
+
+
+def see_joints(result: ParsingResult, person: Person) -> SeenJoints | None:
+    """Which joints of a person are seen; None as ``known_joints`` has it."""
+    joints = known_joints(person)
+    if joints is None:
         return None
     height, width = result.image_hw
     in_photo = ((joints.points >= 0) & (joints.points < (width, height))).all(axis=1)
@@ -86,11 +92,21 @@ def why_unknown(person: Person, *, looked_for: bool) -> str | None:
         looked_for: whether the m2fp that made the result looks for joints.
     """
     if person.joints is not None:
-        is_seen = person.joints.score >= _LEAST_PRESENCE
-        return None if is_seen else "not seen by the joint network"
+        return "not seen by the joint network" if known_joints(person) is None else None
     if person.score < SURE_SCORE:
         return f"with a score below {SURE_SCORE}"
     return "too small" if looked_for else "parsed by an older m2fp (parse again)"
+
+
+def across_face(points: Points) -> Points:
+    """From a person's right to their left across the face, (2,) x, y, as long as it is high.
+
+    It is the way from the eyes to the mouth, turned by a quarter: in faces that look at us it
+    points to the left eye, in heads seen from behind away from it.
+    """
+    left_eye, right_eye, *mouth = points[_DOWN_THE_FACE]
+    down_x, down_y = np.mean(mouth, axis=0) - (left_eye + right_eye) / 2
+    return np.array((down_y, -down_x))
 
 
 def _find_averted(joints: Joints, result: ParsingResult, person: Person) -> BoolArray:
@@ -109,10 +125,7 @@ def _find_averted(joints: Joints, result: ParsingResult, person: Person) -> Bool
 
 def _are_behind_the_nose(points: Points) -> BoolArray:
     """Whether the left and the right ear are hidden by the head, (2,) bool."""
-    left_eye, right_eye, *mouth = points[_DOWN_THE_FACE]
-    down_x, down_y = np.mean(mouth, axis=0) - (left_eye + right_eye) / 2
-    to_left = np.array((down_y, -down_x))  # of a face that looks at us
-    left, right = (points[_EARS] - points[_NOSE]) @ to_left * (1, -1)
+    left, right = (points[_EARS] - points[_NOSE]) @ across_face(points) * (1, -1)
     across = left + right
     if across <= 0:  # seen from behind
         return np.zeros(2, np.bool_)
