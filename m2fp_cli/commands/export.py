@@ -16,6 +16,7 @@ from m2fp_cli.commands.help import CONTENT, INPUT, MASK
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
 from m2fp_cli.numerals import read_whole
+from m2fp_cli.terminal import warn
 
 if TYPE_CHECKING:
     from m2fp_cli.agnostic.mask import MaskSettings
@@ -262,6 +263,13 @@ def run_export(
             return read_names(source.output, name, keys)
         return read_stored_names(stored, name, keys)
 
+    def finish() -> None:
+        tell = None if batch.quiet else warn
+        if stored is None:
+            finish_export(job, tasks, overwrite=batch.overwrite, tell=tell)
+        else:
+            finish_stored(job, tasks, stored, overwrite=batch.overwrite, tell=tell)
+
     names = settle_names((task.key for task in tasks), find_format(name), earlier)
     job = ExportJob(source.output, source.results_or_output, name, settings, names)
     run_and_exit(
@@ -271,11 +279,7 @@ def run_export(
         batch,
         where=f"{name} in {source.shown_output}/{name}{_without(job.format)}",
         parsing=source.parsing,
-        finish=lambda: (
-            finish_export(job, tasks, overwrite=batch.overwrite)
-            if stored is None
-            else finish_stored(job, tasks, stored, overwrite=batch.overwrite)
-        ),
+        finish=finish,
     )
 
 

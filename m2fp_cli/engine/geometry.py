@@ -145,13 +145,18 @@ class MaskGeometry:
         x0 -= x0 % PIXELS_PER_BYTE
         return threshold_mask(cells, self.rows.taps[y0:y1], self.columns.taps[x0:x1], (x0, y0))
 
-    def argmax(self, planes: Tensor) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    def argmax(
+        self, planes: Tensor, highest: NDArray[np.float32] | None = None
+    ) -> NDArray[np.uint8]:
         """Argmax over planes at every pixel of the photo; the first plane on a tie.
 
         Args:
             planes: (K, h, w) float32.
+            highest: (H, W) float32 to write its value to.
 
         Returns:
-            (H, W) uint8 number of the highest plane, (H, W) float32 its value.
+            (H, W) uint8 number of the highest plane.
         """
-        return argmax_planes(planes.contiguous().numpy(), self.rows.taps, self.columns.taps)
+        return argmax_planes(
+            planes.contiguous().numpy(), self.rows.taps, self.columns.taps, highest
+        )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from m2fp_cli.arrays import Box
@@ -79,7 +80,9 @@ class LabelPainter:
         self._pending, self._pending_box = [], EMPTY_BOX
 
 
-def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:
+def classify_pixels(
+    views: Sequence[View], config: ModelConfig, highest: NDArray[np.float32] | None = None
+) -> LabelMap:
     """Label map by semantic inference: argmax over classes of sum_q p(class) p(mask).
 
     Mask2Former, https://arxiv.org/abs/2112.01527; the human class is left out.
@@ -87,21 +90,20 @@ def classify_pixels(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
     Args:
         views: one view, or two with test-time augmentation.
         config: the model; it says at which size the masks are weighted.
+        highest: (H, W) float32 to write the highest sum to, averaged over views; with the
+            background's sums as :func:`weigh_background` leaves them.
 
     Returns:
-        (H, W) uint8 label ids, and the highest sum (H, W) float32, averaged over views; both with
-        the background's sums as :func:`weigh_background` leaves them.
+        (H, W) uint8 label ids.
     """
     if config.sem_seg_postprocess_before_inference:
-        return _classify_bands(views, config)
+        return _classify_bands(views, config, highest)
     sums = _input_sums(views[0], config)
     for view in views[1:]:
         sums += _input_sums(view, config)
     sums = weigh_background(sums, config)
-    labels, highest = MaskGeometry.build(views[0].geometry, views[0].geometry.padded_hw).argmax(
-        sums
-    )
-    return labels, torch.from_numpy(highest / len(views))
+    geometry = MaskGeometry.build(views[0].geometry, views[0].geometry.padded_hw)
+    return geometry.argmax(sums.div_(len(views)), highest)
 
 
 def weigh_background(sums: Tensor, config: ModelConfig) -> Tensor:
@@ -126,11 +128,12 @@ def weigh_background(sums: Tensor, config: ModelConfig) -> Tensor:
     return torch.cat((background[None], labels))
 
 
-def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMap, Tensor]:
+def _classify_bands(
+    views: Sequence[View], config: ModelConfig, highest: NDArray[np.float32] | None
+) -> LabelMap:
     """Argmax band by band of rows, of the class sums of all views."""
     height, width = views[0].geometry.image_hw
     labels = np.zeros((height, width), dtype=np.uint8)
-    highest = torch.zeros((height, width))
     sources = [_sum_source(view, config) for view in views]
     planes = max(views[0].class_probabilities.shape[0], config.num_parsing)
     rows = max(1, BAND_VALUES // (planes * width))
@@ -142,8 +145,9 @@ def _classify_bands(views: Sequence[View], config: ModelConfig) -> tuple[LabelMa
         sums = weigh_background(sums, config)
         value, label = sums.max(dim=0)
         labels[top:bottom] = label.numpy()
-        highest[top:bottom] = value / len(views)
-    return labels, highest
+        if highest is not None:
+            highest[top:bottom] = value.numpy() / len(views)
+    return labels
 
 
 def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
@@ -173,7 +177,7 @@ def _input_sums(view: View, config: ModelConfig) -> Tensor:
     return sums
 
 
-def label_instances(labels: LabelMap, highest: Tensor) -> list[Instance]:
+def label_instances(labels: LabelMap, highest: NDArray[np.float32]) -> list[Instance]:
     """One instance per label of a map, as ModelScope's pipeline reports single-human photos.
 
     Its score is the sum of sigmoid(highest sum) over the label's pixels, over their count plus 1.
@@ -182,7 +186,7 @@ def label_instances(labels: LabelMap, highest: Tensor) -> list[Instance]:
         labels: (H, W) uint8, from ``classify_pixels``.
         highest: (H, W) float32, from the same.
     """
-    scores = highest.sigmoid().numpy()
+    scores = torch.from_numpy(highest).sigmoid().numpy()
     instances = []
     for label_id in np.flatnonzero(np.bincount(labels.ravel())):
         mask = Mask.from_full(labels == label_id)

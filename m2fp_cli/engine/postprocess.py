@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import numpy as np
+
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import (
     SCORE_FLOOR,
@@ -56,7 +58,8 @@ def build_result(
         picture_bgr: see ``assemble_findings``.
     """
     if not config.parsing_on:
-        labels, highest = classify_pixels(views, config)
+        highest = np.empty(views[0].geometry.image_hw, np.float32)
+        labels = classify_pixels(views, config, highest)
         instances = label_instances(labels, highest)
         finder = joint_finder(picture_bgr, labels.shape)
         return assemble_result(
@@ -69,7 +72,7 @@ def build_result(
 def build_findings(views: Sequence[View], config: ModelConfig, min_score: float) -> Findings:
     """Label map and instances of a model that finds several people; see ``build_result``."""
     painted, instances = find_instances(views, config, min_score)
-    labels = classify_pixels(views, config)[0] if painted is None else painted
+    labels = classify_pixels(views, config) if painted is None else painted
     if config.human_scores == "label_map":
         instances = weigh_people(instances, labels, config.labels.human_id, min_score)
     return Findings(labels, instances)

@@ -128,7 +128,7 @@ class ReferenceParser:
             sums = semantic_sums(model, raw, self.config)
             highest, label = sums.max(dim=0)
             labels: LabelMap = label.to(torch.uint8).numpy()
-            instances = label_instances(labels, highest)
+            instances = label_instances(labels, highest.numpy())
             finder = joint_finder(image_bgr, labels.shape)
             return assemble_result(
                 self.config.labels, labels, instances, single_human=True, find_joints=finder

@@ -8,9 +8,10 @@ from m2fp_cli.agnostic.mask import build_mask
 from m2fp_cli.arrays import ByteArray
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, NamedFiles
 from m2fp_cli.imaging.encoding import encode_png
+from m2fp_cli.records.results import Person
 
-FilesOf = Callable[[ExportedPhoto, str, ByteArray], NamedFiles]
-"""The files of a person: their photo, their name, and the mask, 255 repaint and 0 keep."""
+FilesOf = Callable[[ExportedPhoto, Person, str, ByteArray], NamedFiles]
+"""The files of a person: photo, person, name in the data set, mask (255 repaint, 0 keep)."""
 
 
 def encode_masks(files_of: FilesOf) -> Callable[[ExportedPhoto, ExportSettings], Encoded]:
@@ -21,14 +22,14 @@ def encode_masks(files_of: FilesOf) -> Callable[[ExportedPhoto, ExportSettings],
         people = []
         for name, person in photo.named_people(settings.people):
             made = build_mask(photo.result, person, settings.mask)
-            files |= files_of(photo, name, made.mask)
+            files |= files_of(photo, person, name, made.mask)
             people.append({"name": name, "person_id": person.person_id, "category": made.category})
         return Encoded(files, {"people": people})
 
     return encode
 
 
-def files_of(_photo: ExportedPhoto, name: str, mask: ByteArray) -> NamedFiles:
+def files_of(_photo: ExportedPhoto, _person: Person, name: str, mask: ByteArray) -> NamedFiles:
     """The mask as a gray PNG."""
     return {f"{name}.png": encode_png(mask)}
 

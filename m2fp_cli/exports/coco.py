@@ -1,8 +1,9 @@
-"""COCO: people and parts as instances, exact as run lengths, and once more as polygons.
+"""COCO: people and parts as instances, people's keypoints; exact, and once more as polygons.
 
-Two files, since readers differ: ``annotations/`` holds run lengths, which keep holes;
-``annotations_polygons/`` is for those that read polygons only. Beside COCO's own fields each
-annotation has ``person_id``, which people and their parts share, and ``score``.
+Two folders, since readers differ: ``annotations/`` holds run lengths, which keep holes;
+``annotations_polygons/`` is for those that read polygons only. As in COCO, ``instances_`` and
+``person_keypoints_`` are files of their own, in which a person has one id. Beside COCO's own fields
+each annotation has ``person_id``, which people and their parts share, and ``score``.
 """
 
 from __future__ import annotations
@@ -23,21 +24,32 @@ from m2fp_cli.exports.format import (
 )
 from m2fp_cli.exports.outlines import bridge, find_outlines
 from m2fp_cli.exports.parts import label_photo, photo_file
+from m2fp_cli.exports.poses import COCO_17
+from m2fp_cli.exports.seen_joints import UNKNOWN, SeenJoints, see_joints
+from m2fp_cli.records.joints import JOINT_NAMES
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, encode_rle
 
 PERSON = 1  # category of people; a part's is its label id + 1, and label ids start from 1
-_DIGITS = 2  # of a pixel, in polygons
+_DIGITS = 2  # of a pixel, in polygons and keypoints
+_SKELETON = (
+    (16, 14), (14, 12), (17, 15), (15, 13), (12, 13), (6, 12), (7, 13), (6, 7), (6, 8), (7, 9),
+    (8, 10), (9, 11), (2, 3), (1, 2), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7),
+)  # fmt: skip
+_POSED_PERSON = {"keypoints": list(COCO_17), "skeleton": [list(limb) for limb in _SKELETON]}
+_KEYPOINTS = ("keypoints", "num_keypoints")
 
 
 def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
     """The photo's file; its annotations go to the files of the whole data set."""
     suffix, data = photo_file(photo)
     labelled = label_photo(photo, settings)
+    joints = {one.person_id: see_joints(photo.result, one) for one in photo.result.people}
     found = []
     for person in labelled.people:
         if person.mask is not None:
-            found.append(_annotation(PERSON, person.mask, person.person_id, person.score))
+            shape = _annotation(PERSON, person.mask, person.person_id, person.score)
+            found.append({**shape, **_keypoints(joints[person.person_id])})
         found += [
             _annotation(part.label_id + 1, part.mask, person.person_id, part.score)
             for part in person.parts
@@ -72,8 +84,19 @@ def _annotation(category: int, mask: Mask, person_id: int, score: float) -> dict
     }
 
 
+def _keypoints(joints: SeenJoints | None) -> dict[str, Any]:
+    """COCO's 17 joints as x, y and whether they are seen (2) or hidden (1); zeros are unknown."""
+    flat: list[float] = []
+    for index in (JOINT_NAMES.index(name) for name in COCO_17):
+        if joints is None or joints.seen[index] == UNKNOWN:
+            flat += (0, 0, UNKNOWN)
+        else:
+            flat += (*joints.points[index].round(_DIGITS).tolist(), int(joints.seen[index]))
+    return {"keypoints": flat, "num_keypoints": sum(seen > 0 for seen in flat[2::3])}
+
+
 def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
-    """Both files of annotations, with ids that count from 1."""
+    """The files of annotations, with ids that count from 1."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
     categories: list[dict[str, Any]] = []
@@ -88,30 +111,44 @@ def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
         "info": {"description": "people and their parts, found by m2fp"},
         "licenses": [],
         "images": images,
-        "categories": categories,
     }
+    posed = [{**categories[0], **_POSED_PERSON}] if categories else []
+    people = [one for one in annotations if one["category_id"] == PERSON]
     files = {}
     for folder, kind, other in (
         ("annotations", "rle", "polygons"),
         ("annotations_polygons", "polygons", "rle"),
     ):
-        shown = [
-            {
-                **{name: value for name, value in one.items() if name not in (kind, other)},
-                "segmentation": one[kind],
-            }
-            for one in annotations
-        ]
-        name = f"{folder}/instances_{settings.split}.json"
-        files[name] = to_json({**shared, "annotations": shown})
+        instances = _shown(annotations, kind, (kind, other, *_KEYPOINTS))
+        keypoints = _shown(people, kind, (kind, other))
+        for name, kinds, shown in (
+            ("instances", categories, instances),
+            ("person_keypoints", posed, keypoints),
+        ):
+            document = {**shared, "categories": kinds, "annotations": shown}
+            files[f"{folder}/{name}_{settings.split}.json"] = to_json(document)
     return files
+
+
+def _shown(
+    annotations: Sequence[dict[str, Any]], kind: str, left_out: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Annotations without some fields, with one kind of segmentation."""
+    return [
+        {
+            **{name: value for name, value in one.items() if name not in left_out},
+            "segmentation": one[kind],
+        }
+        for one in annotations
+    ]
 
 
 FORMAT = Format(
     name="coco",
-    summary="COCO instances of people and parts: pycocotools, FiftyOne, Datumaro, Detectron2",
+    summary="COCO: people, parts, keypoints; pycocotools, FiftyOne, Datumaro, Detectron2",
     encode=encode,
     finish=finish,
     split="train",
+    joints=True,
     takes_labels=True,
 )

@@ -49,12 +49,14 @@ class ExportedPhoto:
         result: what the parser says of it.
         file: suffix and bytes of the photo's file, where every reader sees ``image_bgr`` in it: an
             upright JPEG or PNG in sRGB, at its full size; else None.
+        has_joints: whether joints were looked for; older versions of m2fp did not.
     """
 
     name: str
     image_bgr: Picture
     result: ParsingResult
     file: tuple[str, bytes] | None = None
+    has_joints: bool = True
 
     def named_people(self, people: str | tuple[int, ...]) -> list[tuple[str, Person]]:
         """Each chosen person with a name in the data set.
@@ -94,11 +96,13 @@ class Item:
         name: as in ``ExportedPhoto``.
         source: path of the photo, as it was found below its input folder.
         record: what ``Format.encode`` gave.
+        without_joints: how many of its people have no joints, by the reason.
     """
 
     name: str
     source: str
     record: dict[str, Any]
+    without_joints: Mapping[str, int] = field(default_factory=dict)
 
 
 def no_files(_items: Sequence[Item], _settings: ExportSettings) -> NamedFiles:
@@ -118,6 +122,7 @@ class Format:
         people: whom ``--person`` means by default.
         split: part of the data set, unless another is asked for.
         masks: whether it has agnostic masks.
+        joints: whether it holds people's joints.
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
         mirrors: whether its files lie in folders like the photos'; else all lie side by side.
         hyphens: whether names hold no underscores, which its readers take apart.
@@ -135,6 +140,7 @@ class Format:
     people: str = "all"
     split: str = "test"
     masks: bool = False
+    joints: bool = False
     scales: bool = False
     mirrors: bool = False
     hyphens: bool = False

@@ -87,6 +87,11 @@ class Frame:
         out[inside] = ids[np.ix_(y[inside[0].ravel()], x[inside[1].ravel()])]
         return out
 
+    def to_picture(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points of the photo, (P, 2) x and y, where they are in the picture."""
+        x0, y0, x1, y1 = self.window_xyxy
+        return np.asarray((points - (x0, y0)) * np.divide(self.size_wh, (x1 - x0, y1 - y0)))
+
     def put_back(self, picture: Picture, image_bgr: Picture, mask: NDArray[np.uint8]) -> Picture:
         """A picture of the frame's size back into its photo.
 

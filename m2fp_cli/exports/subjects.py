@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,8 @@ from m2fp_cli.agnostic.mask import build_mask
 from m2fp_cli.arrays import BoolArray, ByteArray, Picture
 from m2fp_cli.exports.format import ExportedPhoto, ExportSettings
 from m2fp_cli.exports.framing import Frame, frame_person, frame_whole
+from m2fp_cli.exports.poses import Pose, find_pose
+from m2fp_cli.exports.seen_joints import SEEN, SeenJoints, see_joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.mapping import LabelMapping, map_labels
 from m2fp_cli.records.results import LabelMap, Person
@@ -33,6 +35,7 @@ class Subject:
         mask: (h, w) uint8, 255 where a pipeline paints.
         kept: (h, w) bool, hands and bare feet, which stay although their label does not.
         category: what the mask was made for.
+        joints: in pixels of the photo; None where they are not known.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Subject:
     mask: ByteArray
     kept: BoolArray
     category: str
+    joints: SeenJoints | None
 
     def mapped(self, mapping: LabelMapping) -> LabelMap:
         """The person's label map with the ids of another set, (h, w) uint8."""
@@ -69,12 +73,17 @@ class Subject:
         mixed = self.picture_bgr * (1 - weight) + color * weight
         return np.asarray(np.rint(mixed), np.uint8)
 
+    def pose(self, order: Sequence[str]) -> Pose:
+        """The joints that are seen in the picture, in its pixels; see ``poses.find_pose``."""
+        return find_pose(self.joints, order).framed(self.frame)
+
     def record(self) -> dict[str, Any]:
         """For the manifest."""
         return {
             "name": self.name,
             "person_id": self.person_id,
             "category": self.category,
+            "joints": 0 if self.joints is None else int((self.joints.seen == SEEN).sum()),
             "painted": round(float(np.count_nonzero(self.mask)) / self.mask.size, 4),
             **self.frame.record(),
         }
@@ -104,6 +113,7 @@ def _subject(photo: ExportedPhoto, name: str, person: Person, settings: ExportSe
         mask=_framed_mask(frame, made.mask),
         kept=frame.map(made.hands.astype(np.uint8)) > 0,
         category=made.category,
+        joints=see_joints(result, person),
     )
 
 

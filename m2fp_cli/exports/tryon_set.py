@@ -25,8 +25,6 @@ NOT_MADE = {
     "cloth": "pictures of the garments to put on, one for each name in the list of pairs",
     "cloth-mask": "their masks, white on the garment",
     "image-densepose": "DensePose of detectron2 on image/",
-    "openpose_json": "OpenPose (BODY_25) on image/",
-    "openpose_img": "OpenPose (BODY_25) on image/",
 }
 """What no parser can make, by the names that VITON-HD has for it."""
 

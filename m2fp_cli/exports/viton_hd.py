@@ -1,12 +1,15 @@
-"""VITON-HD and HR-VITON: picture, parse, agnostic picture and parse, mask, list of pairs.
+"""VITON-HD and HR-VITON: picture, parse, agnostic picture and parse, mask, pose, list of pairs.
 
 Folders, names and modes are those that the loaders of shadow2496/VITON-HD (datasets.py) and
-sangyun884/HR-VITON (cp_dataset_test.py) read; StableVITON and LaDI-VTON read the same tree.
+sangyun884/HR-VITON (cp_dataset_test.py) read; StableVITON and LaDI-VTON read the same tree. Poses
+have the form of the data set's own files, which OpenPose wrote.
 """
 
 from __future__ import annotations
 
-from m2fp_cli.exports.format import JPEG_QUALITY, ExportSettings, Format, NamedFiles
+from m2fp_cli.exports.format import JPEG_QUALITY, ExportSettings, Format, NamedFiles, to_json
+from m2fp_cli.exports.poses import BODY_25, openpose_document
+from m2fp_cli.exports.skeletons import BODY_25_STYLE, draw_skeleton
 from m2fp_cli.exports.subjects import Subject
 from m2fp_cli.exports.tryon_set import NOT_MADE, colored, encode_people, picture_of, write_pairs
 from m2fp_cli.imaging.encoding import encode_jpeg, encode_png
@@ -20,6 +23,8 @@ def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
     root, name = settings.split, subject.name
     mapping = settings.mapping or load_mapping("cihp")
     fill = settings.fill_rgb or (GREY, GREY, GREY)
+    pose = subject.pose(BODY_25)
+    skeleton = draw_skeleton(pose, settings.size_wh, BODY_25_STYLE)
     agnostic = encode_jpeg(subject.agnostic_picture(fill), quality=JPEG_QUALITY)
     return {
         f"{root}/image/{name}.jpg": picture_of(subject),
@@ -29,6 +34,8 @@ def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
         ),
         f"{root}/agnostic-v3.2/{name}.jpg": agnostic,
         f"{root}/agnostic-mask/{name}_mask.png": encode_png(subject.mask),
+        f"{root}/openpose_json/{name}_keypoints.json": to_json(openpose_document(pose)),
+        f"{root}/openpose_img/{name}_rendered.png": encode_png(skeleton),
     }
 
 
@@ -40,6 +47,7 @@ FORMAT = Format(
     people="largest",
     takes_labels=True,
     masks=True,
+    joints=True,
     scales=True,
     fill=GREY,
     not_made=NOT_MADE,

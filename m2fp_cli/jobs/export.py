@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -12,6 +13,7 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, to_json
+from m2fp_cli.exports.seen_joints import why_unknown
 from m2fp_cli.imaging.unchanged import read_unchanged
 from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.export_names import plain_name
@@ -24,7 +26,7 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 
 MOST_FILES = 100_000  # that a record may name
-_EXPORT_VERSION = "1"  # part of the signature: raise it when the same settings give other files
+_EXPORT_VERSION = "2"  # part of the signature: raise it when the same settings give other files
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class ExportWorker:
             image_bgr=decoded.image_bgr,
             result=stored.result,
             file=read_unchanged(task.source, decoded),
+            has_joints=stored.has_joints,
         )
         return _Loaded(photo, sha256, time.perf_counter() - started)
 
@@ -176,6 +179,7 @@ class ExportWorker:
             "source": source,
             "files": sorted(encoded.files),
             "record": encoded.record,
+            "without_joints": self._without_joints(loaded.photo),
         }
         files = [(export_record_name(folder, task.key), to_json(record))]
         files += [(f"{folder}/{name}", data) for name, data in encoded.files.items()]
@@ -195,3 +199,11 @@ class ExportWorker:
             loaded.sha256,
             sure_people=result.sure_people,
         )
+
+    def _without_joints(self, photo: ExportedPhoto) -> dict[str, int]:
+        """How many of the exported people have no joints, by the reason, if the format has any."""
+        if not self._format.joints:
+            return {}
+        people = photo.named_people(self._job.settings.people)
+        why = (why_unknown(person, looked_for=photo.has_joints) for _, person in people)
+        return Counter(reason for reason in why if reason is not None)

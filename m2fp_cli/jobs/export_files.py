@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports.format import Item, to_json
 from m2fp_cli.jobs.export import MOST_FILES, ExportJob
-from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of
+from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.layout import export_record_name, state_name
+from m2fp_cli.records.document import MAX_PEOPLE
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign, write_group
@@ -23,13 +25,20 @@ from m2fp_cli.version import __version__
 MANIFEST = "manifest.json"
 
 
-def finish_export(job: ExportJob, tasks: Sequence[ImageTask], *, overwrite: bool = False) -> Path:
+def finish_export(
+    job: ExportJob,
+    tasks: Sequence[ImageTask],
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> Path:
     """Write the files of the whole data set, from what was noted of each photo.
 
     Args:
         job: the export.
         tasks: all photos of the data set; those that failed are left out.
         overwrite: replace files that no export wrote.
+        tell: takes a line about what the data set lacks, if it lacks anything that others have.
 
     Returns:
         the manifest, which says where each file comes from.
@@ -45,6 +54,9 @@ def finish_export(job: ExportJob, tasks: Sequence[ImageTask], *, overwrite: bool
         files[MANIFEST] = _manifest(job, items)
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
         _write_owned(tree, job, named, overwrite=overwrite)
+    if tell is not None and (lacking := _without_joints(items)):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in lacking.items())
+        tell(f"people without joints: {reasons}")
     return job.folder / MANIFEST
 
 
@@ -64,7 +76,9 @@ def read_items(tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask]) -> 
         try:
             document = parse_object(tree.read(name))
             source, record = text_of(document, "source"), object_of(document, "record")
-            items.append(Item(text_of(document, "name"), source, record))
+            lacking = object_of({"without_joints": {}, **document}, "without_joints")
+            counts = {reason: whole_of(lacking, reason, 0, MAX_PEOPLE) for reason in lacking}
+            items.append(Item(text_of(document, "name"), source, record, counts))
         except (ImageError, ValueError) as error:
             raise OutputError(
                 f"{job.output / name} {error}; export again with --rerun all"
@@ -79,11 +93,20 @@ def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
         "m2fp": __version__,
         "settings": dict(job.signature()),
         "not_made": dict(job.format.not_made),
+        **({"without_joints": _without_joints(items)} if job.format.joints else {}),
         "photos": [
             {"name": item.name, "source": item.source, **_shown(item.record)} for item in items
         ],
     }
     return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def _without_joints(items: Sequence[Item]) -> dict[str, int]:
+    """How many of all people have no joints, by the reason, the most frequent first."""
+    total: Counter[str] = Counter()
+    for item in items:
+        total.update(item.without_joints)
+    return dict(total.most_common())
 
 
 def _shown(record: dict[str, Any]) -> dict[str, Any]:

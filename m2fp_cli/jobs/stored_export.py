@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
@@ -24,7 +24,12 @@ def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[
 
 
 def finish_stored(
-    job: ExportJob, tasks: Sequence[ImageTask], output: Mirror, *, overwrite: bool = False
+    job: ExportJob,
+    tasks: Sequence[ImageTask],
+    output: Mirror,
+    *,
+    overwrite: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Write the files of the whole data set, from what was noted of each photo.
 
@@ -35,6 +40,7 @@ def finish_stored(
         tasks: all photos of the data set.
         output: stands for the output.
         overwrite: replace files that no export wrote.
+        tell: as in ``finish_export``.
 
     Raises:
         ConflictError: a file of that name is there that no export wrote.
@@ -45,7 +51,7 @@ def finish_stored(
     state = files_name(job)
     is_known = output.fetch(state)
     own = read_owned(output.tree, job)
-    finish_export(job, tasks)
+    finish_export(job, tasks, tell=tell)
     made = [name for name in read_owned(output.tree, job) if output.tree.has_file(name)]
     for name in made:  # before the state says that they are ours
         if not overwrite and name not in own and output.head(name) is not None:

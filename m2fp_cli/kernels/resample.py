@@ -130,27 +130,30 @@ def horizontal_pass(cells: FloatArray, rows: Taps, columns: Taps) -> FloatArray:
 
 
 def argmax_planes(
-    cells: FloatArray, rows: Taps, columns: Taps
-) -> tuple[NDArray[np.uint8], FloatArray]:
+    cells: FloatArray, rows: Taps, columns: Taps, highest: FloatArray | None = None
+) -> NDArray[np.uint8]:
     """Argmax over K interpolated planes at every pixel; the first plane on a tie.
 
     Args:
         cells: (K, h, w) float32, K at most 256.
         rows: taps of the H output rows.
         columns: taps of the W output columns.
+        highest: (H, W) float32 to write the highest plane's value to, or None: at the size of a
+            large photo it is the largest array of all.
 
     Returns:
-        (H, W) uint8 number of the highest plane, (H, W) float32 its value.
+        (H, W) uint8 number of the highest plane.
     """
     size_hw = (len(rows), len(columns))
     wide = np.empty((*cells.shape[:2], size_hw[1]), dtype=np.float32)
     for plane, target in zip(cells, wide, strict=True):
         interpolate_columns(plane, *columns.arrays, 0, cells.shape[1], target)
-    number, value = np.zeros(size_hw, dtype=np.uint8), np.empty(size_hw, dtype=np.float32)
+    number = np.zeros(size_hw, dtype=np.uint8)
+    value = np.empty((0, size_hw[1]), dtype=np.float32) if highest is None else highest
     parallel_rows(
         *size_hw, lambda span: _argmax_rows(wide, *rows[span].arrays, number[span], value[span])
     )
-    return number, value
+    return number
 
 
 @compiled
@@ -208,7 +211,7 @@ def _argmax_rows(
     number: NDArray[np.uint8],
     value: FloatArray,
 ) -> None:
-    """Row by row: interpolate every plane's row and keep the highest."""
+    """Row by row: interpolate every plane's row and keep the highest; no ``value`` of no rows."""
     width = wide.shape[2]
     line, best = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
     chosen = np.empty(width, dtype=np.int32)  # as wide as float32: chosen with the same vectors
@@ -222,6 +225,8 @@ def _argmax_rows(
                 higher = mixed > best[x]
                 best[x] = mixed if higher else best[x]
                 chosen[x] = np.int32(plane) if higher else chosen[x]
-        number_row, value_row = number[y], value[y]
+        number_row = number[y]
         for x in range(width):
-            number_row[x], value_row[x] = np.uint8(chosen[x]), best[x]
+            number_row[x] = np.uint8(chosen[x])
+        if value.shape[0]:
+            value[y] = best

@@ -32,6 +32,7 @@ from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
 from m2fp_cli.terminal import displayable
 
 FORMAT_VERSION = "1.2"  # 1.1: size and digest of the photo; 1.2: joints
+_WITHOUT_JOINTS = ("1.0", "1.1")
 SCORE_DIGITS = 6  # after the point
 MAX_PEOPLE = 65535  # ids of a 16-bit person map
 _MAX_INSTANCES = 65535
@@ -134,10 +135,12 @@ class StoredResult:
         result: the result.
         provenance: what it was made from; of a document of version 1.0 without the photo's size
             and digest.
+        has_joints: whether joints were looked for, which documents before version 1.2 do not hold.
     """
 
     result: ParsingResult
     provenance: Provenance
+    has_joints: bool
 
 
 def load_result(
@@ -180,10 +183,12 @@ def read_document(
     """
     document = parse_object(data)
     try:
-        _check_version(text_of(document, "format_version", most=32))
+        version = text_of(document, "format_version", most=32)
+        _check_version(version)
         return StoredResult(
             _read_result(document, instances=instances, max_pixels=max_pixels),
             _read_provenance(document),
+            version not in _WITHOUT_JOINTS,
         )
     except ValueError as error:
         raise ValueError(f"is not a result of m2fp parse ({error}); parse again") from error

@@ -13,6 +13,7 @@ from typing import Any
 
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import Palette
+from m2fp_cli.records.results import count_sure
 from m2fp_cli.render.previews import Preview, ShownPerson
 from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
@@ -36,7 +37,7 @@ class ShownPhoto:
         block: number of its data block; -1 if it has none.
         label_set: index of its label set.
         labels: ids of the labels in it.
-        people: number of people.
+        people: number of people with a score of at least ``SURE_SCORE``.
         seconds: time that its parse took; None if that is not known.
         reason: class of its failure; empty if it was parsed.
         message: the failure in a sentence.
@@ -147,7 +148,7 @@ class PageBuilder:
                 block=len(self._blocks),
                 label_set=label_set,
                 labels=preview.label_ids,
-                people=sum(1 for person in preview.people if person.id),
+                people=count_sure(person.score for person in preview.people if person.id),
                 seconds=None if seconds is None else round(seconds, 3),
             )
         )

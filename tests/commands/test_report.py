@@ -91,6 +91,14 @@ def test_preview_keeps_ids_apart_and_scores_whole(tmp_path):
     assert preview.people[0].parts[0] == (HAIR, HAIR / 100)
 
 
+def test_the_page_counts_people_who_are_surely_there(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    first, second, *rest = preview_of(output).people
+    page = page_of(output, people=(first, replace(second, score=0.49), *rest))
+    (photo,) = page.index["photos"]
+    assert photo["people"] == 1
+
+
 def test_preview_of_a_moved_photo_has_none(tmp_path):
     photos, output = make_tree(tmp_path, ("a",))
     (photos / "a.png").unlink()

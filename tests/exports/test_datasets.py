@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 
 from m2fp_cli.evaluation.dataset import find_labelled, read_truth
 from m2fp_cli.exports.outlines import fill_rings
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.mapping import load_mapping
 from tests.support.exporting import drawn_photo, export_to
+from tests.support.posed import at, posed_photo
 
 FACE = CIHP.id_of("Face")
 
@@ -64,6 +66,53 @@ def test_coco_polygons_are_near_and_boxes_are_x_y_width_height(tmp_path, photo):
         np.ptp(columns) + 1,
         np.ptp(rows) + 1,
     )
+
+
+def test_coco_keypoints_agree_with_themselves_in_every_file(tmp_path):
+    export_to(tmp_path, "coco", posed_photo(people=2), posed_photo("b"))
+    for folder in ("annotations", "annotations_polygons"):
+        coco = COCO(str(tmp_path / folder / "person_keypoints_test.json"))
+        posed = [{**one} for one in coco.dataset["annotations"] if one["num_keypoints"]]
+        assert [one["num_keypoints"] for one in coco.dataset["annotations"]] == [17, 0, 17]
+        wrong = [{**one, "keypoints": [n + 60 for n in one["keypoints"]]} for one in posed]
+        for answers, precision in ((posed, 1), (wrong, 0)):
+            judge = COCOeval(coco, coco.loadRes(answers), "keypoints")
+            judge.evaluate()
+            judge.accumulate()
+            judge.summarize()
+            assert judge.stats[0] == precision
+
+
+def test_coco_keypoints_are_seen_hidden_or_unknown_and_named(tmp_path):
+    scores = {"left_wrist": 0.3, "right_wrist": 0.1}
+    export_to(tmp_path, "coco", posed_photo(scores=scores, nose=(700, 9)))
+    coco = COCO(str(tmp_path / "annotations/person_keypoints_test.json"))
+    (person,), (category,) = coco.dataset["annotations"], coco.dataset["categories"]
+    places = np.reshape(person["keypoints"], (17, 3)).tolist()
+    found = dict(zip(category["keypoints"], places, strict=True))
+    assert found["left_shoulder"] == [*at("left_shoulder"), 2]
+    assert found["left_wrist"] == [*at("left_wrist"), 1]
+    assert found["right_wrist"] == found["nose"] == [0, 0, 0]
+    assert person["num_keypoints"] == 15
+    names = [[category["keypoints"][end - 1] for end in limb] for limb in category["skeleton"]]
+    assert ["left_knee", "left_hip"] in names
+    assert category["id"] == person["category_id"] == 1
+
+
+def test_coco_has_the_same_people_in_both_files(tmp_path, photo):
+    export_to(tmp_path, "coco", photo)
+    files = [
+        json.loads((tmp_path / f"annotations/{name}_test.json").read_text())
+        for name in ("instances", "person_keypoints")
+    ]
+    plain = [
+        [(one["id"], one["bbox"], one["segmentation"]) for one in file["annotations"]
+         if one["category_id"] == 1]
+        for file in files
+    ]  # fmt: skip
+    assert plain[0] == plain[1]
+    assert len(plain[0]) == 2
+    assert not any("keypoints" in one for one in files[0]["annotations"])
 
 
 def test_a_photo_is_carried_as_it_is_unless_it_lies_on_its_side(tmp_path, photo):

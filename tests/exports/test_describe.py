@@ -18,6 +18,7 @@ from m2fp_cli.exports.format import ExportSettings, Item
 from m2fp_cli.records.labels import CIHP
 from tests.support.dressed import label_mask
 from tests.support.exporting import drawn_photo
+from tests.support.posed import posed_photo
 
 EVERYWHERE = np.ones((60, 60), bool)
 
@@ -162,6 +163,30 @@ def test_hair_without_a_face_is_a_back():
     facing = head((0, 1), (40, 80), face=False)
     assert facing.word == "back"
     assert facing.confidence < 0.5
+
+
+@pytest.mark.parametrize(
+    ("left_eye", "right_eye", "word"),
+    [((8, 24), (-8, 24), "front"), ((3, 24), (1, 24), "side"), ((-8, 24), (8, 24), "back")],
+)
+@pytest.mark.parametrize("quarters", [0, 1, 2])
+def test_eyes_say_which_way_somebody_faces_however_the_head_is_held(
+    left_eye, right_eye, word, quarters
+):
+    turn = np.linalg.matrix_power(np.array(((0, -1), (1, 0))), quarters)
+    face = {"left_eye": left_eye, "right_eye": right_eye, "mouth_left": (4, 42)}
+    face |= {"mouth_right": (-4, 42)}
+    photo = posed_photo(**{name: turn @ place + (150, 12) for name, place in face.items()})
+    facing = find_facing(photo.image_bgr, photo.result, photo.result.people[0])
+    assert facing.word == word
+    assert facing.confidence >= 0.7
+
+
+def test_joints_of_nobody_leave_it_to_the_labels():
+    photo = posed_photo(score=0.2, left_eye=(142, 36), right_eye=(158, 36))
+    found = find_facing(photo.image_bgr, photo.result, photo.result.people[0])
+    plain = drawn_photo()
+    assert found == find_facing(plain.image_bgr, plain.result, plain.result.people[0])
 
 
 def test_nothing_of_a_head_says_nothing():

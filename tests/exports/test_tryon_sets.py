@@ -15,6 +15,7 @@ from m2fp_cli.records.mapping import load_mapping
 from m2fp_cli.records.palette import SCHEMES
 from tests.support.exporting import drawn_photo, export_to
 from tests.support.loaders import load_dresscode, load_inpainting, load_viton_hd
+from tests.support.posed import at, posed_photo
 
 UPPER, HAIR, FACE, ARM, SKIN = (
     CIHP.id_of(name) for name in ("UpperClothes", "Hair", "Face", "Left-arm", "Torso-skin")
@@ -94,6 +95,52 @@ def test_nobody_in_a_photo_is_nothing_in_the_data_set(tmp_path):
     assert load_viton_hd(tmp_path) == []
 
 
+def test_arms_of_the_pose_lie_on_the_arms_of_the_parse(tmp_path):
+    export_to(tmp_path, "viton-hd", posed_photo())
+    (sample,) = load_viton_hd(tmp_path)
+    assert sample.pose.shape == (25, 2)
+    for label, joints in (("Left-arm", (6, 7)), ("Right-arm", (3, 4))):
+        x, y = sample.pose[list(joints)].mean(axis=0).astype(int)
+        assert sample.parse[y, x] == CIHP.id_of(label)
+        assert sample.skeleton[y, x].any()
+    assert sample.pose[12, 0] > sample.pose[9, 0]  # hips, which HR-VITON's agnostic picture needs
+    assert (sample.skeleton.any(axis=2) & (sample.parse == 0)).mean() < 0.01
+
+
+@pytest.mark.parametrize("size", [(768, 1024), (384, 512)])
+def test_poses_are_in_pixels_of_the_picture(tmp_path, size):
+    photo = posed_photo()
+    (done,) = export_to(tmp_path, "viton-hd", photo, fit="crop", size_wh=size)
+    (sample,) = load_viton_hd(tmp_path, size=size)
+    frame = frame_of(done.record["people"][0])
+    assert np.abs(sample.pose[0] - frame.to_picture(np.array([at("nose")]))).max() < 0.001
+
+
+def test_joints_in_the_white_around_the_photo_are_missing(tmp_path):
+    export_to(tmp_path, "viton-hd", posed_photo(left_wrist=(200, 430)))
+    (sample,) = load_viton_hd(tmp_path)
+    assert sample.pose[7].tolist() == [0, 0]
+
+
+def test_somebody_without_joints_is_nobody_for_openpose(tmp_path):
+    (done,) = export_to(tmp_path, "viton-hd", drawn_photo())
+    (sample,) = load_viton_hd(tmp_path)
+    assert sample.pose is None
+    assert not sample.skeleton.any()
+    assert done.record["people"][0]["joints"] == 0
+
+
+def test_openpose_files_have_the_fields_of_openpose(tmp_path):
+    export_to(tmp_path, "viton-hd", posed_photo())
+    document = json.loads((tmp_path / "test/openpose_json/a_keypoints.json").read_text())
+    (person,) = document["people"]
+    assert document["version"] == 1.3
+    assert person.pop("person_id") == [-1]
+    assert len(person.pop("pose_keypoints_2d")) == 75
+    kinds = {f"{part}_keypoints_{n}d" for part in ("face", "hand_left", "hand_right") for n in "23"}
+    assert person == {name: [] for name in (*kinds, "pose_keypoints_3d")}
+
+
 def test_idm_vton_finds_picture_mask_pairs_and_tags(tmp_path):
     export_to(tmp_path, "idm-vton", drawn_photo())
     (sample,) = load_inpainting(tmp_path, "test_pairs.txt")
@@ -118,6 +165,19 @@ def test_dresscode_has_atr_ids_in_the_folder_of_the_category(tmp_path):
     assert sample.mask[sample.parse == atr.id_of("Pants")].all()
 
 
+def test_dresscode_has_joints_in_pixels_of_384x512(tmp_path):
+    photo = posed_photo(scores={"left_ear": 0.1})
+    export_to(tmp_path, "dresscode", photo, drawn_photo("b"))
+    first, second = load_dresscode(tmp_path, "upper_body")
+    assert first.pose.shape == (18, 4)
+    x, y = (first.pose[4, :2] * 768 / 384).astype(int)  # right wrist
+    assert first.parse[y, x] == LABEL_SETS["atr"].id_of("Right-arm")
+    assert first.skeleton[y, x].max() > 100
+    assert first.pose[17].tolist() == [-1, -1, 0, -1]
+    assert (second.pose[:, :2] <= 1).all()
+    assert not second.skeleton.any()
+
+
 def test_other_labels_and_another_grey_can_be_asked_for(tmp_path):
     mapping = load_mapping("viton13")
     export_to(tmp_path, "viton-hd", drawn_photo(), mapping=mapping, fill_rgb=(10, 10, 10))
@@ -135,6 +195,16 @@ def test_comfyui_takes_the_mask_from_what_is_transparent(tmp_path):
         mask = np.asarray(image.convert("RGBA"))[..., 0] / 255
     assert (1 - rgba[..., 3] / 255 == mask).all()  # LoadImage against LoadImageMask on red
     assert (rgba[..., 2::-1] == photo.image_bgr).all()
+
+
+def test_comfyui_has_the_pose_of_those_whose_joints_are_known(tmp_path):
+    export_to(tmp_path, "comfyui", posed_photo(people=2), people="all")
+    with Image.open(tmp_path / "a_p1_pose.png") as image:
+        pose = np.asarray(image)
+    assert pose.shape == (420, 600, 3)
+    x, y = at("right_wrist")
+    assert pose[y, x].tolist() == [170, 255, 0]  # as ControlNet draws it
+    assert not (tmp_path / "a_p2_pose.png").exists()
 
 
 def test_a_feathered_mask_never_reaches_the_face_in_a_smaller_frame(tmp_path):

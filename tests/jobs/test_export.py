@@ -53,6 +53,30 @@ def test_the_manifest_says_where_everything_is_from(tmp_path):
     assert (job.folder / "test_pairs.txt").read_text() == "a.jpg a.jpg\nsub__b.jpg sub__b.jpg\n"
 
 
+def test_people_without_joints_are_counted_by_the_reason(tmp_path):
+    job, tasks = export_all(tmp_path, "coco")
+    path = job.output / "results" / "a.json"
+    older = json.loads(path.read_text()) | {"format_version": "1.1"}
+    path.write_text(json.dumps(older))
+    run(job, tasks)
+    said: list[str] = []
+    document = json.loads(finish_export(job, tasks, tell=said.append).read_text())
+    assert document["without_joints"] == {
+        "parsed by an older m2fp (parse again)": 2,
+        "too small": 2,
+    }
+    assert said == ["people without joints: 2 parsed by an older m2fp (parse again), 2 too small"]
+
+
+def test_formats_without_joints_say_nothing_about_them(tmp_path):
+    job, tasks = export_all(tmp_path, "yolo")
+    run(job, tasks)
+    said: list[str] = []
+    document = json.loads(finish_export(job, tasks, tell=said.append).read_text())
+    assert "without_joints" not in document
+    assert said == []
+
+
 def test_photos_that_are_not_done_are_left_out(tmp_path):
     job, tasks = export_all(tmp_path)
     run(job, tasks[:1])

@@ -52,9 +52,12 @@ def test_argmax_takes_the_first_plane_on_ties(threads):
     cells = RNG.integers(-2, 3, (4, 5, 8)).astype(np.float32)
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    number, value = argmax_planes(cells, taps_of(rows), taps_of(columns))
+    value = np.full((len(rows), len(columns)), np.nan, np.float32)
+    number = argmax_planes(cells, taps_of(rows), taps_of(columns), value)
+    alone = argmax_planes(cells, taps_of(rows), taps_of(columns))
     torch.set_num_threads(before)
     planes = np.stack([interpolate_plane(c, taps_of(rows), taps_of(columns)) for c in cells])
     assert np.array_equal(value, planes.max(0))
     assert np.array_equal(number, planes.argmax(0))
+    assert np.array_equal(number, alone)
     assert len(np.unique(number)) == 4

@@ -6,6 +6,7 @@ import { onLanguage, text } from "/page/language.js";
 
 const AT_ONCE = 2;
 const REMEMBERED = "m2fp.photos";
+const SURE_SCORE = 0.5; // from which on a person counts; all are listed
 
 export const photos = []; // { file, name, id, block, state, percent, message, card, wearing, ... }
 let running = 0;
@@ -65,7 +66,7 @@ const remember = () => sessionStorage.setItem(REMEMBERED, JSON.stringify(
 
 const accept = (photo, block) => {
   photo.block = block;
-  photo.people = block.people.filter(({ id }) => id).length;
+  photo.people = block.people.filter(({ id, score }) => id && score >= SURE_SCORE).length;
   const image = make("img", { className: "thumb", alt: "", src: block.thumbnail });
   photo.card.querySelector(".thumb").replaceWith(image);
   show(photo, "done");
