@@ -180,8 +180,7 @@ def read_head(
     if window is None:
         return None
     figure = build_figure(result, person, window, head_stride(window))
-    # Profiles are refused by the yaw, which is to be learned here: without joints it is.
-    frame = fit_head(photo[figure.window], replace(figure, joints=None))
+    frame = fit_head(photo[figure.window], figure)
     if not isinstance(frame, HeadFrame):
         return None
     label = result.labels.names.index("Face")

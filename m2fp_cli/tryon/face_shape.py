@@ -1,15 +1,21 @@
-"""What the mask of a face says by itself: its size, its ends, and where its eyes should be."""
+"""What the mask of a face says: its size, its ends, and where its eyes should be.
+
+Joints say better where the eyes are, without meeting them. Of 317 heads of COCO photos whose eyes
+are annotated, 54 are found more than 0.6 U beside them with joints and 93 without; the median
+error is 0.18 U (0.26) and that of nine of ten 0.79 (0.96).
+"""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.eyes import Prior
 from m2fp_cli.tryon.figure import Figure
+from m2fp_cli.tryon.head_joints import SURE_PRESENCE, find_eyes
 from m2fp_cli.tryon.morphology import open_mask
 
 UNITS_PER_WIDTH = 0.43  # U / width of the face without ears; ANSUR II 0.46, CelebAMask 0.459
@@ -26,6 +32,11 @@ BELOW_HAIR, BELOW_HAT = 0.95, 0.7  # of a bare face, and of one that a hat ends
 MIN_BY_CHIN = 0.25  # what the lower end says at least ...
 MAX_EXCESS = 0.8  # ... and at most more than the upper end
 UPPER_WEIGHT, LOWER_WEIGHT = 0.85, 0.15  # of what the two ends say
+
+# Where the joints expect them. Chosen on photos with an even number.
+JOINTS_WEIGHT = 0.8  # against what the mask says
+JOINTS_SPREAD = 0.4  # of the prior's standard deviations, which are those of masks
+JOINTS_REACH = 1.5  # from where the mask expects them, U; farther ones are somebody else's
 
 
 @dataclass(frozen=True)
@@ -106,3 +117,26 @@ def prior_from_masks(shape: FaceShape, figure: Figure) -> Prior:
     by_lower = max(shape.lower_y - EYES_TO_CHIN * unit, shape.upper_y + MIN_BY_CHIN * unit)
     y = UPPER_WEIGHT * by_upper + LOWER_WEIGHT * min(by_lower, by_upper + MAX_EXCESS * unit)
     return Prior((shape.middle_x, y), unit, ends_y=(shape.upper_y, shape.lower_y))
+
+
+def prior_with_joints(prior: Prior, figure: Figure) -> Prior:
+    """Move where masks expect the eyes to where the joints have them.
+
+    Args:
+        prior: of the masks.
+        figure: the person.
+
+    Returns:
+        the prior itself where the joints are unknown, in doubt, or far from the face.
+    """
+    joints = figure.joints
+    if joints is None or joints.score < SURE_PRESENCE:
+        return prior
+    eyes, mask = find_eyes(joints), prior.center_xy
+    x, y = ((e - o) / figure.stride for e, o in zip(eyes, figure.origin_xy, strict=True))
+    if math.hypot(x - mask[0], y - mask[1]) > JOINTS_REACH * prior.unit:
+        return prior
+    share = JOINTS_WEIGHT
+    center = share * x + (1 - share) * mask[0], share * y + (1 - share) * mask[1]
+    across, along = (JOINTS_SPREAD * sigma for sigma in prior.sigma_xy)
+    return replace(prior, center_xy=center, sigma_xy=(across, along))

@@ -1,9 +1,9 @@
 """The head frame: where a head is, how large, how it leans and turns, and how sure that is.
 
-Masks give a first guess and the yaw (``head_yaw``), the gray pixels inside the face the rest
-(``eyes``). Everything that is put on a head is placed in this frame. U is the distance between the
-pupils; ratios to it are from anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U) and
-from labelled faces (CelebAMask).
+Masks and joints give a first guess and the yaw (``head_yaw``), the gray pixels inside the face the
+rest (``eyes``). Everything that is put on a head is placed in this frame. U is the distance between
+the pupils; ratios to it are from anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U)
+and from labelled faces (CelebAMask).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from m2fp_cli.tryon.face_shape import (
     FaceShape,
     measure_face,
     prior_from_masks,
+    prior_with_joints,
 )
 from m2fp_cli.tryon.figure import HAIR, Figure, face_region
 from m2fp_cli.tryon.head_turn import is_turned
@@ -186,7 +187,7 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
         return SkipReason.CUT
     if is_turned(figure, face):
         return SkipReason.TURNED
-    prior = prior_from_masks(shape, figure)
+    prior = prior_with_joints(prior_from_masks(shape, figure), figure)
     behind_glasses = find_eyes_behind(face & figure.mask("Sunglasses"), figure.mask("Face"))
     if behind_glasses is not None:
         prior = prior_behind(prior, behind_glasses)

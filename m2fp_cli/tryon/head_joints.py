@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from m2fp_cli.arrays import Point
 from m2fp_cli.records.joints import JOINT_NAMES, Joints
 
 NOSE = JOINT_NAMES.index("nose")
 EYES = JOINT_NAMES.index("left_eye"), JOINT_NAMES.index("right_eye")
 EARS = JOINT_NAMES.index("left_ear"), JOINT_NAMES.index("right_ear")
+
+SURE_PRESENCE = 0.5  # of a person, from which their joints are believed
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,9 @@ def measure_head(joints: Joints, tilt: float) -> HeadJoints:
     left, right = (float(along[ear]) for ear in EARS)
     eyes = float(along[list(EYES)].mean())
     return HeadJoints(float(along[NOSE]), eyes, (left + right) / 2, left - right)
+
+
+def find_eyes(joints: Joints) -> Point:
+    """Middle between the eyes, pixels of the photo."""
+    x, y = joints.points[list(EYES)].mean(axis=0)
+    return float(x), float(y)
