@@ -9,8 +9,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from m2fp_cli.engine.joint_sides import Chain, distance_to_chain
-from m2fp_cli.records.joints import Points
+from m2fp_cli.engine.joint_sides import Chain
+from m2fp_cli.records.joints import Points, distance_to_chain
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.training.dataset import IGNORE, Bytes
 

@@ -1,6 +1,6 @@
 """The agnostic mask of one person: 255 where a generative model paints, 0 where the photo stays.
 
-Made from the parsing result alone: it needs no pose and no second network.
+Made from the parsing result alone: labels, and joints where it has them.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import cv2
 import numpy as np
 
 from m2fp_cli.agnostic.categories import BEHIND_A_HEM, CATEGORIES, SHOES, Category, find_category
+from m2fp_cli.agnostic.hand_joints import find_hands_by_joints
 from m2fp_cli.agnostic.hands import find_hands
 from m2fp_cli.agnostic.limbs import face_height, find_bare_feet, find_shod_feet
 from m2fp_cli.agnostic.pieces import find_strays
 from m2fp_cli.agnostic.rules import PERSON_HEIGHT, SEAM, Regions, filled, find_rule
 from m2fp_cli.arrays import BoolArray, ByteArray
 from m2fp_cli.errors import UsageError
+from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.figure import FACE, Figure, build_figure
 from m2fp_cli.tryon.morphology import dilate, erode
@@ -123,11 +125,12 @@ class _Ends:
     feet: BoolArray
 
     @classmethod
-    def of(cls, figure: Figure, category: Category) -> _Ends:
+    def of(cls, figure: Figure, category: Category, joints: Joints | None) -> _Ends:
         feet = np.zeros(figure.label_map.shape, np.bool_)
         if "Left-leg" in category.skin:
             feet = find_bare_feet(figure) | find_shod_feet(figure)
-        return cls(find_hands(figure), feet)
+        hands = find_hands(figure)
+        return cls(hands if joints is None else find_hands_by_joints(figure, joints, hands), feet)
 
 
 def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) -> AgnosticMask:
@@ -145,7 +148,7 @@ def build_mask(result: ParsingResult, person: Person, settings: MaskSettings) ->
     window = (x0 - margin, y0 - margin, x1 + margin, y1 + margin)
     figure = build_figure(result, person, window)
     name = _worn(figure, settings.category)
-    ends = _Ends.of(figure, CATEGORIES[name])
+    ends = _Ends.of(figure, CATEGORIES[name], person.joints)
     regions = _regions(figure, CATEGORIES[name], ends, _claimed(result, figure, name), scale)
     full = AgnosticMask(
         np.zeros(result.image_hw, np.uint8),

@@ -8,14 +8,13 @@ body that a limb lies on, 84 % by joints; where no face is seen (96 joints) 50, 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.records.joints import Joints, Points
+from m2fp_cli.records.joints import Joints, Points, distance_to_chain
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import LabelMap
@@ -106,24 +105,3 @@ def _lead_of_left(
     left, right = (distance_to_chain(points, joints[list(chain)]) for chain in chains)
     lead = (right - left).reshape(cells[::-1]).astype(np.float32)
     return np.asarray(cv2.resize(lead, size_wh, interpolation=cv2.INTER_LINEAR), np.float32)
-
-
-def distance_to_chain(pixels: Points, chain: Points) -> NDArray[np.float64]:
-    """Distance of every pixel to the nearest segment of a chain of joints.
-
-    Args:
-        pixels: (P, 2) x, y.
-        chain: (J, 2) x, y; segments with an end that is nan do not count.
-
-    Returns:
-        (P,) in pixels; inf without a segment.
-    """
-    least = np.full(len(pixels), np.inf)
-    for start, end in itertools.pairwise(chain):
-        if np.isnan(start).any() or np.isnan(end).any():
-            continue
-        along = end - start
-        share = ((pixels - start) @ along / max(float(along @ along), 1e-9)).clip(0, 1)
-        nearest = start + share[:, None] * along
-        least = np.minimum(least, np.linalg.norm(pixels - nearest, axis=1))
-    return least

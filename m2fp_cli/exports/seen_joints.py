@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.records.joints import JOINT_NAMES, Joints, Points
 from m2fp_cli.records.masks import Mask
-from m2fp_cli.records.results import SURE_SCORE, ParsingResult, Person
+from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.figure import FACE
 
 SEEN, HIDDEN, UNKNOWN = 2, 1, 0
@@ -93,8 +93,6 @@ def why_unknown(person: Person, *, looked_for: bool) -> str | None:
     """
     if person.joints is not None:
         return "not seen by the joint network" if known_joints(person) is None else None
-    if person.score < SURE_SCORE:
-        return f"with a score below {SURE_SCORE}"
     return "too small" if looked_for else "parsed by an older m2fp (parse again)"
 
 

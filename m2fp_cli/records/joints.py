@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,3 +76,24 @@ def read_joints(document: Mapping[str, Any]) -> Joints:
         points[index] = numbers_of(values, ("x", "y"), -_FARTHEST, _FARTHEST)
         scores[index] = number_of(values, "score", 0, 1)
     return Joints(points, scores, number_of(document, "score", 0, 1))
+
+
+def distance_to_chain(pixels: Points, chain: Points) -> NDArray[np.float64]:
+    """Distance of every pixel to the nearest segment of a chain of joints.
+
+    Args:
+        pixels: (P, 2) x, y.
+        chain: (J, 2) x, y; segments with an end that is nan do not count.
+
+    Returns:
+        (P,) in pixels; inf without a segment.
+    """
+    least = np.full(len(pixels), np.inf)
+    for start, end in itertools.pairwise(chain):
+        if np.isnan(start).any() or np.isnan(end).any():
+            continue
+        along = end - start
+        share = ((pixels - start) @ along / max(float(along @ along), 1e-9)).clip(0, 1)
+        nearest = start + share[:, None] * along
+        least = np.minimum(least, np.linalg.norm(pixels - nearest, axis=1))
+    return least

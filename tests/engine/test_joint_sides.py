@@ -6,11 +6,10 @@ import numpy as np
 
 from m2fp_cli.engine.joint_sides import (
     assign_sides_by_joints,
-    distance_to_chain,
     limb_chains,
     sides_by_joints,
 )
-from m2fp_cli.records.joints import Joints
+from m2fp_cli.records.joints import Joints, distance_to_chain
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.masks import Mask
 

@@ -92,6 +92,5 @@ def test_why_somebody_has_no_joints_is_said():
         (unseen, True, "not seen by the joint network"),
         (without, False, "parsed by an older m2fp (parse again)"),
         (without, True, "too small"),
-        (replace(without, score=0.3), True, "with a score below 0.5"),
     ):
         assert why_unknown(one, looked_for=looked_for) == reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from m2fp_cli.engine.joint_sides import distance_to_chain
+from m2fp_cli.records.joints import distance_to_chain
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.training.dataset import IGNORE, LabelledPhoto
 from training.joint_sides import sides_by_joints
