@@ -14,9 +14,9 @@ from m2fp_cli.tryon.figure import FACE, HAIR, Figure, build_figure, head_stride,
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 
 # Without joints: measured on 219 people of at least 120 rows in COCO photos whose keypoints say
-# which way they face (both eyes and the nose: front; one eye or ear: side; neither: back),
-# parsed by the starter. The confidence is the share of them for whom the word was right: 145
-# front, 25 side, 16 back.
+# which way they face (both eyes and the nose: front; one eye or ear: side; neither: back), parsed
+# by the starter. The confidence is the share of them for whom the word was right: 145 front, 25
+# side, 16 back.
 _FRONT, _SIDE, _FAR_SIDE, _BACK = 0.8, 0.55, 0.7, 0.4
 _LITTLE_FACE, _SOME_FACE = 0.12, 0.25  # of a head: below the first it is seen from behind
 _LEAST_HAIR = 0.02  # of a person, to call what has no face a back of a head
