@@ -9,8 +9,9 @@ points of a head, the teacher's (``face_teacher``), or the mean of both; heads o
 not agree are left out. DATA holds ``photos/`` and annotated ``labels/``, one person each; only the
 teacher knows their yaw, and photos with an odd number are kept to judge on.
 
-Ridge regression on what ``sample_sides`` gives. The printed errors are those of heads in photos
-that were not learned from: COCO's in five folds, those of the street photos with an odd number.
+Ridge regression on what ``sample_sides`` gives, and once more on that and the joints of those whose
+joints are known. The printed errors are those of heads in photos that were not learned from: COCO's
+in five folds, those of the street photos with an odd number.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.engine.joints import find_joints
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.records.document import load_result
@@ -32,12 +34,13 @@ from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.figure import build_figure, face_region, head_stride, head_window
 from m2fp_cli.tryon.head import HeadFrame, fit_head
-from m2fp_cli.tryon.head_yaw import sample_sides
+from m2fp_cli.tryon.head_yaw import sample_joints, sample_sides
 from training.face_teacher import FaceTeacher
 from training.tryon_benchmark import read_labelled
 
 Array = NDArray[np.float64]
 RIDGE = 60.0
+JOINTS_SCALE = 4.0  # the joints are so much less penalized than one of the many points of the sides
 FOLDS = 5
 LEAST_SCORE = 0.5  # of a person
 LEAST_EYE_DISTANCE = 7.0  # pixels between annotated eyes; closer ones say little
@@ -62,12 +65,14 @@ class KnownHead:
         street: whether it is one of the street photos.
         yaw: degrees.
         sides: what ``sample_sides`` gives.
+        joints: what ``sample_joints`` gives, None where the joints are unknown.
     """
 
     photo: int
     street: bool
     yaw: float
     sides: NDArray[np.float32]
+    joints: NDArray[np.float32] | None
 
 
 def main() -> None:
@@ -83,18 +88,45 @@ def main() -> None:
     pairs = list(zip(options.data[::2], options.data[1::2], strict=True))
     heads = [head for people, results in pairs for head in read_found(people, results, teacher)]
     heads += read_labelled_heads(options.street, teacher)
-    sides = np.stack([head.sides for head in heads]).astype(np.float64)
+    known = [head for head in heads if head.joints is not None]
+    print(f"{len(known)} of {len(heads)} heads with joints")
+    weights = learn_and_judge("all, sides", heads, [head.sides for head in heads])
+    learn_and_judge("with joints, sides", known, [head.sides for head in known])
+    both = [
+        np.append(head.sides, JOINTS_SCALE * head.joints)
+        for head in known
+        if head.joints is not None
+    ]
+    with_joints = learn_and_judge("with joints, sides and joints", known, both)
+    with_joints[len(weights) :] *= JOINTS_SCALE
+    rounded = (np.round(each, 3).astype(np.float32) for each in (weights, with_joints))
+    np.savez(options.output, **dict(zip(("weights", "with_joints"), rounded, strict=True)))
+
+
+def learn_and_judge(
+    title: str, heads: list[KnownHead], features: list[NDArray[np.float32]]
+) -> Array:
+    """Print what heads of other photos get, and learn from all but the street photos kept.
+
+    Args:
+        title: what is printed before the errors.
+        heads: those whose yaw is known.
+        features: (P,) of each head; of a mirror image the opposite.
+
+    Returns:
+        (P,) the weights.
+    """
+    sides = np.stack(features).astype(np.float64)
     yaws = np.array([head.yaw for head in heads])
     photos = np.array([head.photo for head in heads])
     street = np.array([head.street for head in heads])
     kept = street & (photos % 2 == 1)
     learned = ~kept
-    print_errors(
-        "people", judge(sides, yaws, photos, street & learned, kept)[~street], yaws[~street]
-    )
+    found = judge(sides, yaws, photos, street & learned, kept)
+    print_errors(f"{title}: people", found[~street], yaws[~street])
     weights = learn(sides[learned], yaws[learned])
-    print_errors("street", sides[kept] @ weights, yaws[kept])
-    np.savez(options.output, weights=np.round(weights, 3).astype(np.float32))
+    print_errors(f"{title}: street", sides[kept] @ weights, yaws[kept])
+    return weights
 
 
 def print_errors(title: str, found: Array, yaws: Array) -> None:
@@ -129,7 +161,9 @@ def read_labelled_heads(street: Path, teacher: FaceTeacher) -> Iterator[KnownHea
         photo, labels = read_labelled(street, path.stem)
         result = result_from_maps(CIHP, labels)
         if result.people:
-            head = read_head(photo, result, result.people[0], [], teacher)
+            person = result.people[0]
+            joints = find_joints(photo, result.image_hw, [person.box_xyxy])[0]
+            head = read_head(photo, result, replace(person, joints=joints), [], teacher)
             if head is not None:
                 yield KnownHead(int(path.stem), True, *head)
 
@@ -140,13 +174,14 @@ def read_head(
     person: Person,
     known: list[Array],
     teacher: FaceTeacher,
-) -> tuple[float, NDArray[np.float32]] | None:
-    """Yaw and sides of the head of a person; None if its yaw is not known."""
+) -> tuple[float, NDArray[np.float32], NDArray[np.float32] | None] | None:
+    """Yaw, sides and joints of the head of a person; None if its yaw is not known."""
     window = head_window(result, person)
     if window is None:
         return None
     figure = build_figure(result, person, window, head_stride(window))
-    frame = fit_head(photo[figure.window], figure)
+    # Profiles are refused by the yaw, which is to be learned here: without joints it is.
+    frame = fit_head(photo[figure.window], replace(figure, joints=None))
     if not isinstance(frame, HeadFrame):
         return None
     label = result.labels.names.index("Face")
@@ -158,7 +193,10 @@ def read_head(
         by_points if left < WORST_FIT else None,
         teacher.find_yaw(photo, frame.eyes_xy, frame.unit, tilt),
     )
-    return None if yaw is None else (yaw, sample_sides(figure, face_region(figure), tilt))
+    if yaw is None:
+        return None
+    face = face_region(figure)
+    return yaw, sample_sides(figure, face, tilt), sample_joints(figure, face, tilt)
 
 
 def combine(by_points: float | None, by_teacher: float | None) -> float | None:

@@ -29,6 +29,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.engine.joints import find_joints
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.reading import read_bytes
@@ -64,6 +65,7 @@ def main() -> None:
     parser.add_argument("--odd", action="store_true", help="photos with an odd number: held out")
     parser.add_argument("--even", action="store_true", help="photos with an even number")
     parser.add_argument("--only", default="hat,glasses,necklace", help="these; also eyes")
+    parser.add_argument("--joints", action="store_true", help="with the joints of the people")
     parser.add_argument("--list", action="store_true", help="print every error")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -72,7 +74,8 @@ def main() -> None:
         held_out = is_held_out(path.stem)
         if (options.odd and not held_out) or (options.even and held_out):
             continue
-        for item, row in compare_all(options.data, path.stem, options.only.split(",")):
+        wanted = options.only.split(",")
+        for item, row in compare_all(options.data, path.stem, wanted, options.joints):
             rows[item].append(row)
             if options.list:
                 print(item, row, flush=True)
@@ -81,7 +84,7 @@ def main() -> None:
 
 
 def compare_all(
-    data: Path, name: str, wanted: Sequence[str]
+    data: Path, name: str, wanted: Sequence[str], joints: bool
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """What one photo says about each kind of accessory that is worn in it, and about bare eyes."""
     path = data / "worn" / f"{name}.png"
@@ -91,7 +94,7 @@ def compare_all(
     for item, ids in WORN.items():
         real = main_piece(np.isin(items, ids))
         if item in wanted and np.count_nonzero(real) >= 20:
-            yield item, {"photo": name, **compare(data, name, item, real)}
+            yield item, {"photo": name, **compare(data, name, item, real, joints)}
     if "eyes" in wanted and not np.isin(items, WORN["glasses"]).any():
         row = compare_eyes(data, name)
         if row is not None:
@@ -112,16 +115,21 @@ def main_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.isin(pieces, 1 + np.flatnonzero(areas >= 0.1 * areas.max()))
 
 
-def compare(data: Path, name: str, item: str, real: NDArray[np.bool_]) -> dict[str, Any]:
+def compare(
+    data: Path, name: str, item: str, real: NDArray[np.bool_], joints: bool
+) -> dict[str, Any]:
     """Errors of our place against the real one, in U, or why nothing was placed."""
     photo, labels = read_labelled(data, name)
     result = result_from_maps(CIHP, hide(labels, real, item))
     if not result.people:
         return {"skip": "nobody"}
-    window = head_window(result, result.people[0])
+    person = result.people[0]
+    if joints:
+        person = replace(person, joints=find_joints(photo, result.image_hw, [person.box_xyxy])[0])
+    window = head_window(result, person)
     if window is None:
         return {"skip": SkipReason.NO_FACE.value}
-    figure = build_figure(result, result.people[0], window)
+    figure = build_figure(result, person, window)
     frame = fit_head(photo[figure.window], figure)
     if isinstance(frame, SkipReason):
         return {"skip": frame.value}

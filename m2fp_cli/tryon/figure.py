@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box
+from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.morphology import close_mask, dilate
@@ -54,6 +55,7 @@ class Figure:
         image_hw: size of the photo.
         label_set: names of the ids.
         stride: pixels of the photo per pixel of the maps; those in between are left out.
+        joints: of the person, pixels of the photo; None where they are unknown.
     """
 
     person_id: int
@@ -63,6 +65,7 @@ class Figure:
     image_hw: tuple[int, int]
     label_set: LabelSet
     stride: int = 1
+    joints: Joints | None = None
 
     def mask(self, *names: str) -> BoolArray:
         """Pixels of the person with one of some labels.
@@ -157,6 +160,7 @@ def build_figure(
         result.image_hw,
         result.labels,
         stride,
+        person.joints,
     )
 
 

@@ -1,15 +1,16 @@
 """How far a head is turned to a side, by where hair, neck and clothes lie around its face.
 
 A linear function of masks sampled on a grid around the face: hair is seen beside the averted
-cheek, and the face moves off the middle of neck and shoulders. Only what is unlike left and right
-counts, so that a mirror image has the opposite yaw. The pair of eyes is not asked but for its tilt,
-as on turned heads an eye and an ear are taken for one.
+cheek, and the face moves off the middle of neck and shoulders. Where the joints of the person are
+known, it also takes how far nose and eyes lie off the middle between the ears. Only what is unlike
+left and right counts, so that a mirror image has the opposite yaw. The pair of eyes found in the
+photo is not asked but for its tilt, as on turned heads an eye and an ear are taken for one.
 
-``training/head_yaw.py`` makes the weights. Of 254 heads of COCO photos that something is put on,
-judged in five folds, the error is 7.6 degrees in the median and 22.5 in nine of ten; of 411 heads
-of street photos, from which nothing was learned, 4.6 and 13.2. To call all of them frontal would
-miss by 34.8 and 21.8 in nine of ten. True profiles are the rest: the label map often shows
-their face as wide and as central as one that looks ahead. On COCO photos annotated points and a
+``training/head_yaw.py`` makes the weights. Of 305 heads of COCO photos, judged in five folds, the
+error is 7.0 degrees in the median and 22.2 in nine of ten (without joints 8.4 and 25.1); of 410
+heads of street photos, from which nothing was learned, 3.9 and 10.6 (4.8 and 13.4). To call all of
+them frontal would miss by 36.0 and 20.9 in nine of ten. Most of the rest are heads turned by more
+than 40 degrees, which are called less turned than they are. On COCO photos annotated points and a
 face mesh network, which are the truth, agree within 9 degrees for nine of ten.
 """
 
@@ -24,6 +25,7 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray
 from m2fp_cli.tryon.figure import HAIR, TOPS, Figure
+from m2fp_cli.tryon.head_joints import measure_head
 
 # The grid around the middle of the face, in sides of a square as large as the face.
 STEP = 0.13
@@ -33,13 +35,26 @@ BLUR = 0.065  # of the masks before they are sampled
 LABELS = (("Face", "Sunglasses"), HAIR, ("Torso-skin",), TOPS)
 MAX_YAW = 75.0  # degrees
 
+# Joints.
+UNIT = 0.43  # about the distance between the pupils, in sides of the face
+NARROWEST = 0.17  # distance between the ears that is divided by at least, in sides of the face
+FARTHEST = 2.0  # units
+
 
 @cache
-def load_weights() -> FloatArray:
-    """The weights that come with the package, (N,) float32, see ``sample_sides``."""
+def load_weights(with_joints: bool) -> FloatArray:
+    """The weights that come with the package, float32.
+
+    Args:
+        with_joints: for heads whose joints are known.
+
+    Returns:
+        (N,) of what ``sample_sides`` gives, with joints (N + 3,) of that and of what
+        ``sample_joints`` gives.
+    """
     with np.load(Path(__file__).with_name("head_yaw.npz")) as arrays:
-        weights: FloatArray = arrays["weights"].astype(np.float32)
-        return weights
+        weights: FloatArray = arrays["with_joints" if with_joints else "weights"]
+        return weights.astype(np.float32)
 
 
 def sample_sides(figure: Figure, face: BoolArray, tilt: float) -> FloatArray:
@@ -73,6 +88,29 @@ def sample_sides(figure: Figure, face: BoolArray, tilt: float) -> FloatArray:
     return np.asarray(np.stack(sides), dtype=np.float32).ravel()
 
 
+def sample_joints(figure: Figure, face: BoolArray, tilt: float) -> FloatArray | None:
+    """How far nose and eyes lie from the middle between the ears.
+
+    Args:
+        figure: the person in a window around the head.
+        face: (h, w) bool, the face region, not empty.
+        tilt: roll of the head in radians, positive = it leans to the image's right.
+
+    Returns:
+        (3,) float32, -2..2, positive to the image's right: nose and eyes, in about the distance
+        between the pupils, and the nose in distances between the ears; None where the joints are
+        unknown. Of the mirror image the opposite.
+    """
+    if figure.joints is None:
+        return None
+    head = measure_head(figure.joints, tilt)
+    side = figure.stride * math.sqrt(np.count_nonzero(face))
+    unit, apart = UNIT * side, max(head.ears_apart, NARROWEST * side)
+    nose, eyes = head.nose - head.ears, head.eyes - head.ears
+    values = np.array((nose / unit, eyes / unit, nose / apart), dtype=np.float32)
+    return np.clip(values, -FARTHEST, FARTHEST)
+
+
 def estimate_yaw(figure: Figure, face: BoolArray, tilt: float) -> float:
     """Yaw of a head in degrees, positive = the face looks to the image's right.
 
@@ -81,5 +119,8 @@ def estimate_yaw(figure: Figure, face: BoolArray, tilt: float) -> float:
         face: (h, w) bool, the face region, not empty.
         tilt: roll of the head in radians.
     """
-    yaw = float(sample_sides(figure, face, tilt) @ load_weights())
+    sides = sample_sides(figure, face, tilt)
+    joints = sample_joints(figure, face, tilt)
+    seen = sides if joints is None else np.append(sides, joints)
+    yaw = float(seen @ load_weights(with_joints=joints is not None))
     return min(max(yaw, -MAX_YAW), MAX_YAW)

@@ -39,6 +39,9 @@ MIN_HEAD, MIN_ARMS = 0.008, 0.03
 # Legs alone, such as a photo that shows trousers: 6 (4) people more, no animal and no thing.
 MIN_FEET, MIN_LEGS, MIN_LABELLED_LEGS = 0.03, 0.1, 0.6
 
+# Score and the presence that the joints' network gives, of those whose face is not clearly seen.
+PRESENCE_SHARE, MIN_SUM = 0.2, 0.8
+
 # What has a label at all: things are found as a person, and the label map says background.
 # 5 (10) people have less and no face that is clearly seen, and 16 (6) things.
 MIN_LABELLED = 0.3
@@ -65,7 +68,7 @@ def why_left_alone(
     Returns:
         the reason in words, empty for somebody who can be dressed.
     """
-    if person.score < SURE_SCORE:
+    if person.score < SURE_SCORE or not (_is_present(person) or _has_face(frame)):
         return "the network is not sure that this is a person"
     labelled = _share(person, labels, labels.names)
     if not _has_body(person, labels, labelled):
@@ -95,6 +98,13 @@ def is_animal(
         return False
     colors = (to_lab(window[mask][:, None])[:, 0] for mask in (hair, skin))
     return bhattacharyya(*colors) > ALIKE
+
+
+def _is_present(person: Person) -> bool:
+    """Whether score and joints together say that there is a person; without joints they do."""
+    if person.joints is None:
+        return True
+    return person.score + PRESENCE_SHARE * person.joints.score >= MIN_SUM
 
 
 def _has_face(frame: HeadFrame | SkipReason) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from m2fp_cli.tryon.face_seen import is_face_seen
 from m2fp_cli.tryon.fitting import try_on
+from tests.support.drawn_joints import BEHIND, FRONT, joints_at
 from tests.support.drawn_people import FACE, HAIR, draw_person, make_wearer
 
 
@@ -30,3 +32,22 @@ def test_a_whole_face_whose_eyes_are_in_doubt_is_one():
         unsure = replace(wearer.frame, confidence=0.3)
         assert is_face_seen(wearer.figure, unsure, 0.8)
         assert not is_face_seen(wearer.figure, unsure, 0.7)
+
+
+@pytest.mark.parametrize("roll", [0, -25])
+@pytest.mark.parametrize(
+    ("points", "presence", "confidence", "label", "seen"),
+    [
+        (FRONT, 1.0, 0.3, 0.1, True),  # the same eyes
+        (BEHIND, 1.0, 1.0, 1.0, False),  # ears on the wrong sides
+        (FRONT, 0.2, 0.3, 0.1, False),  # the joints are not to be believed
+        (BEHIND, 0.2, 1.0, 1.0, True),
+    ],
+)
+def test_ears_and_eyes_of_the_joints_say_whether_a_face_is_seen(
+    points, presence, confidence, label, seen, roll
+):
+    wearer = make_wearer(draw_person(roll=roll))
+    joints = joints_at({name: wearer.frame.point(*xy) for name, xy in points.items()}, presence)
+    figure = replace(wearer.figure, joints=joints)
+    assert is_face_seen(figure, replace(wearer.frame, confidence=confidence), label) is seen

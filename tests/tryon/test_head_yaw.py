@@ -11,7 +11,8 @@ from m2fp_cli.arrays import BoolArray
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.figure import Figure, build_figure
-from m2fp_cli.tryon.head_yaw import estimate_yaw, load_weights, sample_sides
+from m2fp_cli.tryon.head_yaw import estimate_yaw, load_weights, sample_joints, sample_sides
+from tests.support.drawn_joints import FRONT, joints_at
 from tests.support.drawn_people import FACE, HAIR, TOP
 
 
@@ -48,5 +49,37 @@ def test_a_head_that_leans_is_turned_no_further(tilt):
     assert estimate_yaw(*draw_head(9, tilt), tilt) == pytest.approx(upright, abs=6)
 
 
-def test_there_is_a_weight_for_every_point():
-    assert load_weights().shape == sample_sides(*draw_head(0), 0.0).shape
+def with_joints(figure: Figure, shift: float, tilt: float = 0.0) -> Figure:
+    """Joints of a head of which nose and eyes lie off the middle, U; the face has U = 30."""
+    points = {}
+    for name, (x, y) in FRONT.items():
+        x += 0.0 if "ear" in name else shift
+        across, down = x * np.cos(tilt) - y * np.sin(tilt), x * np.sin(tilt) + y * np.cos(tilt)
+        points[name] = (119.5 + 30 * across, 110 + 30 * down)
+    return replace(figure, joints=joints_at(points))
+
+
+def test_a_nose_that_lies_nearer_to_one_ear_looks_there():
+    figure, face = draw_head(0)
+    yaws = [estimate_yaw(with_joints(figure, shift), face, 0.0) for shift in (-0.5, 0, 0.5)]
+    assert yaws[0] + 10 < yaws[1] < yaws[2] - 10
+    assert -10 < yaws[1] < 10
+
+
+@pytest.mark.parametrize("tilt", [0.0, 0.4])
+def test_joints_of_a_mirror_image_are_the_opposite_and_a_lean_changes_nothing(tilt):
+    figure, face = draw_head(0)
+    seen = sample_joints(with_joints(figure, 0.4, tilt), face, tilt)
+    mirrored = sample_joints(with_joints(figure, -0.4, -tilt), face, -tilt)
+    assert seen is not None
+    assert seen == pytest.approx(sample_joints(with_joints(figure, 0.4), face, 0.0), abs=1e-5)
+    assert mirrored == pytest.approx(-seen, abs=1e-5)
+    assert sample_joints(figure, face, tilt) is None
+
+
+def test_there_is_a_weight_for_every_value():
+    figure, face = draw_head(0)
+    sides, joints = sample_sides(figure, face, 0.0), sample_joints(with_joints(figure, 0), face, 0)
+    assert joints is not None
+    assert load_weights(with_joints=False).shape == sides.shape
+    assert load_weights(with_joints=True).shape == (sides.size + joints.size,)

@@ -9,7 +9,19 @@ import pytest
 
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.tryon.fitting import try_on
-from tests.support.drawn_people import FACE, HAIR, TOP, changed, draw_person, record_of, wear
+from m2fp_cli.tryon.head import SkipReason
+from m2fp_cli.tryon.recognized import why_left_alone
+from tests.support.drawn_joints import joints_at
+from tests.support.drawn_people import (
+    FACE,
+    HAIR,
+    TOP,
+    changed,
+    draw_person,
+    make_wearer,
+    record_of,
+    wear,
+)
 from tests.support.dressed import draw_dressed, dressed_result, label_mask
 
 LIMBS = ("Left-arm", "Right-arm", "Left-leg", "Right-leg", "Torso-skin")
@@ -32,6 +44,20 @@ def test_what_may_not_be_a_person_is_left_alone(score, reason):
     person = replace(drawn.result.people[0], score=score)
     doubted = replace(drawn, result=replace(drawn.result, people=(person,)))
     assert record_of(wear(doubted, {"top": "#a01830"})).reason == reason
+
+
+@pytest.mark.parametrize(("score", "presence", "face", "dressed"), [
+    (0.7, 0.0, False, False), (0.7, 0.6, False, True), (0.81, 0.0, False, True),
+    (0.7, 0.0, True, True), (0.7, None, False, True),
+])  # fmt: skip
+def test_where_joints_see_nobody_a_higher_score_or_a_face_is_needed(score, presence, face, dressed):
+    result = dressed_result(draw_dressed())
+    joints = None if presence is None else joints_at({}, presence)
+    person = replace(result.people[0], score=score, joints=joints)
+    reason = "" if dressed else "the network is not sure that this is a person"
+    frame = replace(make_wearer(draw_person()).frame, confidence=0.9)
+    found = why_left_alone(person, result.labels, frame if face else SkipReason.NO_FACE)
+    assert found == reason
 
 
 def test_who_is_found_where_nearly_nothing_has_a_label_is_left_alone():
