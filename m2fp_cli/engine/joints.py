@@ -24,6 +24,12 @@ from m2fp_cli.records.joints import Joints
 # sides of 568 joints in 188 COCO photos, 1.1 gives 82.7, 1.3 84.2, 1.4 83.6; the mean of two looks,
 # one of them mirrored, gives 85.0 in twice the time.
 _MARGIN = 1.3
+# The network expects a whole person in its square, and folds the legs of one who is cut off into
+# the photo. Who touches the lower edge is therefore taken to be so many times as high as wide: of
+# the joints of 78 such people in COCO photos 67 % are then right, 58 before (2.0: 66, 2.5: 64), of
+# 21 in photos that this was not chosen on 65, 44 before; of sides 84 and 89 %, 82 and 74 before.
+_HIGH_FOR_WIDE = 2.25
+_LOWER_EDGE = 0.995  # of the photo's height; masks often miss the last row
 _LEAST_SIDE = 64  # pixels: of smaller people in COCO photos half of the joints and more are wrong
 _BATCH = 4  # squares at once; one alone takes a fifth longer, and 8 leave the cache
 _WEIGHTS = Path(__file__).parents[1] / "models" / "joints"
@@ -34,7 +40,8 @@ def find_joints(
 ) -> list[Joints | None]:
     """Joints of people, None of those too small for it.
 
-    Every person is looked at once, in a square around their box.
+    Every person is looked at once, in a square around their box, or around what the box would be
+    if the photo did not end at its lower edge.
 
     Args:
         picture_bgr: (h, w, 3) uint8, upright; the photo or a reduced copy of it.
@@ -50,7 +57,8 @@ def find_joints(
     found: list[Joints | None] = [None] * len(corners)
     for start in range(0, len(large), _BATCH):
         people = large[start : start + _BATCH]
-        squares = [_cut_out(picture_bgr, corners[person]) for person in people]
+        whole = [_with_what_is_cut(corners[person], picture_bgr.shape[0]) for person in people]
+        squares = [_cut_out(picture_bgr, each) for each in whole]
         pixels = np.stack([square.pixels for square in squares])
         with torch.inference_mode():
             seen = load_joint_network()(torch.from_numpy(pixels).movedim(3, 1))
@@ -106,6 +114,14 @@ class _Square:
     pixels: NDArray[np.float32]
     larger: NDArray[np.float64]
     shift: NDArray[np.float64]
+
+
+def _with_what_is_cut(corners: NDArray[np.float64], height: int) -> NDArray[np.float64]:
+    """The box of a person, (2, 2) x, y of two corners, with what lies below the picture."""
+    (left, top), (right, bottom) = corners
+    if bottom < _LOWER_EDGE * height:
+        return corners
+    return np.array(((left, top), (right, max(bottom, top + _HIGH_FOR_WIDE * (right - left)))))
 
 
 def _cut_out(picture_bgr: Picture, corners: NDArray[np.float64]) -> _Square:

@@ -1,9 +1,9 @@
 """Which joints of a person are seen, from the joint network and the parse together.
 
 The network alone calls the nose of somebody seen from behind visible, the far ear of a profile,
-and hands that lie outside the person. Of 223 people of at least 100 rows in COCO photos it sees
-65 % of the joints that COCO leaves out, with the rules below 43 %; 68 % of COCO's own joints are
-where COCO has them (object keypoint similarity of at least 0.5), with the rules 67 %.
+and hands that lie outside the person. Of 228 people of at least 100 rows in COCO photos it sees
+58 % of the joints that COCO leaves out, with the rules below 37 %; 70 % of COCO's own joints are
+where COCO has them (object keypoint similarity of at least 0.5), with the rules 68 %.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from m2fp_cli.tryon.figure import FACE
 SEEN, HIDDEN, UNKNOWN = 2, 1, 0
 """As COCO marks joints: seen, hidden but in the photo, and neither."""
 
-# Of people with a presence below 0.5, 12 to 41 % of the joints are right, of others 41 to 76 %.
+# Of people with a presence below 0.5, 14 to 41 % of the joints are right, of others 49 to 77 %.
 _LEAST_PRESENCE = 0.5
-# Of joints with a score of 0.5 to 0.8 that COCO has, 56 % are right, with 0.2 to 0.5 44 %, below
-# 32 %. F1 is best with 0.4 to 0.7.
+# Of joints with a score of 0.5 to 0.8 that COCO has, 59 % are right, with 0.2 to 0.5 45 %, below
+# 36 %. F1 is best with 0.3 to 0.6.
 _LEAST_SEEN, _LEAST_HIDDEN = 0.5, 0.2
-# In roots of the person's area: farther from the person than the first 33 % of COCO's joints are
-# right; COCO has 90 % of the noses that are nearer to a face than the second, of the others 26 %.
+# In roots of the person's area: farther from the person than the first 31 % of COCO's joints are
+# right; COCO has 90 % of the noses that are nearer to a face than the second, of the others 27 %.
 _NEAR_PERSON, _NEAR_FACE = 0.1, 0.05
-# Of the way from ear to ear, across the head: COCO has 16 % of the ears that are nearer to the
-# nose, and 78 % of the others.
+# Of the way from ear to ear, across the head: COCO has 12 % of the ears that are nearer to the
+# nose, and 73 % of the others.
 _NEAR_NOSE = 0.3
 
 

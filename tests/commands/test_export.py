@@ -52,6 +52,14 @@ def test_a_data_set_goes_to_a_folder_of_its_own_and_is_not_made_twice(tmp_path):
     assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*.jpg")}
 
 
+def test_people_without_joints_are_said_once_unless_quiet(tmp_path):
+    _, output = make_tree(tmp_path)
+    command = ["export", str(output), "--to", "coco", "-o", str(tmp_path / "sets")]
+    loud, quiet = (CliRunner().invoke(app, [*command, *more]).stderr for more in ((), ("-q",)))
+    assert loud.count("people without joints: 4 too small\n") == 1
+    assert "joints" not in quiet
+
+
 def test_other_settings_replace_the_files_of_the_old_ones(tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     run("export", output, "--to", "comfyui", "-q")

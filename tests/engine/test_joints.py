@@ -51,14 +51,28 @@ def test_a_person_in_a_panorama_has_the_joints_of_the_same_person_alone(photo):
     height, width = photo.shape[:2]
     panorama = np.zeros((height, 40_000, 3), np.uint8)  # wider than OpenCV warps
     panorama[:, 30_000 : 30_000 + width] = photo
-    alone = points_of(photo, (height, width), (0, 0, width, height))
-    box = (30_000, 0, 30_000 + width, height)
+    lowest = height - 4  # not cut off by the lower edge, which would make the square larger
+    alone = points_of(photo, (height, width), (0, 0, width, lowest))
+    box = (30_000, 0, 30_000 + width, lowest)
     there = points_of(panorama, (height, 40_000), box)
     assert (
         np.abs(there - (30_000, 0) - alone)[:25].max() < 0.02 * height
     )  # a pixel of the square or two
     for box in ((0, 0, 40_000, height), (39_999, 0, 40_000, height)):
         assert np.isfinite(points_of(panorama, (height, 40_000), box)).all()
+
+
+def test_somebody_whom_the_lower_edge_cuts_off_has_hips_below_the_photo(photo):
+    height, width = photo.shape[:2]
+    cut, above = (
+        points_of(photo, (height, width), (0, 0, width, bottom)) for bottom in (height, height - 4)
+    )
+    hips = [23, 24]
+    assert (cut[hips, 1] > height).all()  # she is seen to the waist
+    assert (above[hips, 1] < height).all()  # the network folds the whole person into its square
+    tall = points_of(photo, (height, width), (150, 0, 300, height))
+    same = points_of(photo, (height, width), (150, 0, 300, height - 1))
+    assert np.abs(tall - same).max() < 0.02 * height  # high enough as it is
 
 
 def test_only_people_that_are_large_in_the_picture_are_looked_at(photo):
