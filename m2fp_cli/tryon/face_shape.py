@@ -33,7 +33,7 @@ MIN_BY_CHIN = 0.25  # what the lower end says at least ...
 MAX_EXCESS = 0.8  # ... and at most more than the upper end
 UPPER_WEIGHT, LOWER_WEIGHT = 0.85, 0.15  # of what the two ends say
 
-# Where the joints expect them. Chosen on photos with an even number.
+# Where the joints expect them.
 JOINTS_WEIGHT = 0.8  # against what the mask says
 JOINTS_SPREAD = 0.4  # of the prior's standard deviations, which are those of masks
 JOINTS_REACH = 1.5  # from where the mask expects them, U; farther ones are somebody else's

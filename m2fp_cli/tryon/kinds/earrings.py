@@ -44,7 +44,7 @@ MIN_PIXELS = 5  # of the face in those rows
 MIN_CONFIDENCE = 0.3  # of the head frame
 # Chosen on COCO photos with an even number. On those with an odd one 33 hang where no ear is marked
 # and 89 where one is, with 20 degrees 43 and 93 (yaw learned from even ones for that); with the yaw
-# by joints 26 and 90.
+# and eyes by joints 18 and 86.
 MAX_YAW = 10.0  # degrees away from the ear's side
 HIDDEN_DISC = 0.17  # radius around the hook that is looked at, U
 MAX_HIDDEN = 0.45  # share of that disc under hair, hat, scarf or somebody else
