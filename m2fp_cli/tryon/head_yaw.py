@@ -6,9 +6,9 @@ known, it also takes how far nose and eyes lie off the middle between the ears. 
 left and right counts, so that a mirror image has the opposite yaw. The pair of eyes found in the
 photo is not asked but for its tilt, as on turned heads an eye and an ear are taken for one.
 
-``training/head_yaw.py`` makes the weights. Of 298 heads of COCO photos, judged in five folds, the
-error is 7.2 degrees in the median and 21.9 in nine of ten (without joints 8.8 and 24.4); of 410
-heads of street photos, from which nothing was learned, 4.0 and 11.2 (5.0 and 13.3). To call all of
+``training/head_yaw.py`` makes the weights. Of 297 heads of COCO photos, judged in five folds, the
+error is 7.0 degrees in the median and 20.0 in nine of ten (without joints 8.3 and 23.2); of 411
+heads of street photos, from which nothing was learned, 4.0 and 11.2 (5.0 and 13.4). To call all of
 them frontal would miss by 33.0 and 21.4 in nine of ten. Most of the rest are heads turned by more
 than 40 degrees, which are called less turned than they are. On COCO photos annotated points and a
 face mesh network, which are the truth, agree within 9 degrees for nine of ten.
