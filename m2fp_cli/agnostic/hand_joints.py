@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from m2fp_cli.agnostic.limbs import face_height
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.records.joints import JOINT_NAMES, Joints, Points, distance_to_chain
+from m2fp_cli.records.joints import JOINT_NAMES, SURE_PRESENCE, Joints, Points, distance_to_chain
 from m2fp_cli.tryon.figure import ARMS, Figure
 
-_SURE_PERSON = 0.5  # of the joints as a whole; with less they say nothing
 _SURE_HAND = 0.8  # of a wrist and its knuckles; hands in pockets have less
 # Lengths in heights of a face, which is as high as a hand is long.
 _BEFORE_WRIST, _BEYOND_WRIST = 0.1, 1.0  # a hand goes from the first to the second
@@ -35,7 +34,7 @@ def find_hands_by_joints(figure: Figure, joints: Joints, by_labels: BoolArray) -
         by_labels: (h, w) bool, hands as ``find_hands`` finds them; of these, those stay that lie
             where a hand should be.
     """
-    if joints.score < _SURE_PERSON:
+    if joints.score < SURE_PRESENCE:
         return by_labels
     arms = figure.mask(*ARMS)
     rows, columns = np.nonzero(arms | by_labels)

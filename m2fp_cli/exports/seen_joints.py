@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.records.joints import JOINT_NAMES, Joints, Points
+from m2fp_cli.records.joints import JOINT_NAMES, SURE_PRESENCE, Joints, Points
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.figure import FACE
@@ -24,8 +24,6 @@ from m2fp_cli.tryon.figure import FACE
 SEEN, HIDDEN, UNKNOWN = 2, 1, 0
 """As COCO marks joints: seen, hidden but in the photo, and neither."""
 
-# Of people with a presence below 0.5, 14 to 41 % of the joints are right, of others 49 to 77 %.
-_LEAST_PRESENCE = 0.5
 # Of joints with a score of 0.5 to 0.8 that COCO has, 59 % are right, with 0.2 to 0.5 45 %, below
 # 36 %. F1 is best with 0.3 to 0.6.
 _LEAST_SEEN, _LEAST_HIDDEN = 0.5, 0.2
@@ -66,7 +64,7 @@ class SeenJoints:
 def known_joints(person: Person) -> Joints | None:
     """All joints of a person; None where they are not known or the network sees nobody."""
     joints = person.joints
-    return None if joints is None or joints.score < _LEAST_PRESENCE else joints
+    return None if joints is None or joints.score < SURE_PRESENCE else joints
 
 
 def see_joints(result: ParsingResult, person: Person) -> SeenJoints | None:

@@ -24,6 +24,9 @@ JOINT_NAMES = (
     "left_ankle", "right_ankle", "left_heel", "right_heel", "left_foot_index", "right_foot_index",
 )  # fmt: skip
 NUM_JOINTS = len(JOINT_NAMES)
+# Score of a person's joints from which on these are believed: of people in COCO photos with a
+# lower one 14 to 41 % of the joints are right, of others 49 to 77 %.
+SURE_PRESENCE = 0.5
 _POINT_DIGITS, _SCORE_DIGITS = 1, 4  # the network is not that exact
 _FARTHEST = 1e9  # pixels from the photo's corner
 

@@ -32,9 +32,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray
+from m2fp_cli.records.joints import SURE_PRESENCE
 from m2fp_cli.tryon.figure import HAIR, Figure, face_region
 from m2fp_cli.tryon.head import HeadFrame
-from m2fp_cli.tryon.head_joints import SURE_PRESENCE, find_eyes, measure_head
+from m2fp_cli.tryon.head_joints import find_eyes, measure_head
 from m2fp_cli.tryon.morphology import dilate
 
 SURE = 0.95  # confidence of a head frame from which a face is believed

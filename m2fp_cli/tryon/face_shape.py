@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray
+from m2fp_cli.records.joints import SURE_PRESENCE
 from m2fp_cli.tryon.eyes import Prior
 from m2fp_cli.tryon.figure import Figure
-from m2fp_cli.tryon.head_joints import SURE_PRESENCE, find_eyes
+from m2fp_cli.tryon.head_joints import find_eyes
 from m2fp_cli.tryon.morphology import open_mask
 
 UNITS_PER_WIDTH = 0.43  # U / width of the face without ears; ANSUR II 0.46, CelebAMask 0.459

@@ -14,8 +14,6 @@ NOSE = JOINT_NAMES.index("nose")
 EYES = JOINT_NAMES.index("left_eye"), JOINT_NAMES.index("right_eye")
 EARS = JOINT_NAMES.index("left_ear"), JOINT_NAMES.index("right_ear")
 
-SURE_PRESENCE = 0.5  # of a person, from which their joints are believed
-
 
 @dataclass(frozen=True)
 class HeadJoints:
