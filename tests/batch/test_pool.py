@@ -290,6 +290,7 @@ def check_storm(trial: Trial, reports: list[ImageReport]) -> None:
     assert len(history_of(trial.output).entries) == len(trial.photos)
 
 
+@pytest.mark.slow
 def test_a_storm_loses_no_photo(tmp_path):
     trial = Trial(tmp_path, ["await raged"] + ["ok"] * 29, stage_seconds=0.02)
     reports, kills = storm(trial, 0.3, seed=1)

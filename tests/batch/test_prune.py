@@ -100,6 +100,7 @@ def test_a_manifest_owns_no_other_photos_files_and_none_outside(tmp_path):
     assert (photos / "a.png").exists()
 
 
+@pytest.mark.slow
 def test_every_job_and_every_shard_is_pruned(tmp_path):
     photos, output = make_tree(tmp_path, ("a", "b"))
     assert CliRunner().invoke(app, ["colorize", str(output), "-q"]).exit_code == 0

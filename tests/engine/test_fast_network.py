@@ -45,6 +45,7 @@ DOCUMENTS = {
     "single human": single_human_document(),
     "lite": small_document(backbone={"kind": "efficientnet_lite2"}),
 }
+USUAL = ("usual", "single human", "lite")  # what the models that everybody has are like
 
 
 def sampling_inputs(spread: float) -> dict[str, Any]:
@@ -77,7 +78,9 @@ def test_threads_change_nothing():
     assert np.array_equal(alone, sample_fused(**inputs, threads=3))
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@pytest.mark.parametrize(
+    "name", [n if n in USUAL else pytest.param(n, marks=pytest.mark.slow) for n in DOCUMENTS]
+)
 def test_rearranged_network_gives_the_same_output(name):
     photo = photo_of_size(120, 170)
     network = build_sharpened(DOCUMENTS[name], photo)
