@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.agnostic.limbs import face_height
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.records.joints import JOINT_NAMES, SURE_PRESENCE, Joints, Points, distance_to_chain
+from m2fp_cli.records.joints import SURE_PRESENCE, Joints, Points, distance_to_chain, joint_indices
 from m2fp_cli.tryon.figure import ARMS, Figure
 
 _SURE_HAND = 0.8  # of a wrist and its knuckles; hands in pockets have less
@@ -54,9 +54,8 @@ def find_hands_by_joints(figure: Figure, joints: Joints, by_labels: BoolArray) -
 
 def _hand_axis(points: Points, side: str, face: float) -> NDArray[np.float64]:
     """Two ends of a hand, (2, 2) x, y; along the lower arm where the hand tells no direction."""
-    elbow, wrist, index, pinky = (
-        points[JOINT_NAMES.index(f"{side}_{name}")] for name in ("elbow", "wrist", "index", "pinky")
-    )
+    names = (f"{side}_{name}" for name in ("elbow", "wrist", "index", "pinky"))
+    elbow, wrist, index, pinky = points[joint_indices(*names)]
     along = (index + pinky) / 2 - wrist
     if np.linalg.norm(along) < _SHORTEST * face:
         along = wrist - elbow
@@ -66,4 +65,4 @@ def _hand_axis(points: Points, side: str, face: float) -> NDArray[np.float64]:
 
 def _score(joints: Joints, side: str) -> float:
     names = (f"{side}_{name}" for name in ("wrist", "index", "pinky"))
-    return min(float(joints.scores[JOINT_NAMES.index(name)]) for name in names)
+    return float(joints.scores[joint_indices(*names)].min())

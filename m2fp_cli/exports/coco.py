@@ -26,7 +26,7 @@ from m2fp_cli.exports.outlines import bridge, find_outlines
 from m2fp_cli.exports.parts import label_photo, photo_file
 from m2fp_cli.exports.poses import COCO_17
 from m2fp_cli.exports.seen_joints import UNKNOWN, SeenJoints, see_joints
-from m2fp_cli.records.joints import JOINT_NAMES
+from m2fp_cli.records.joints import joint_indices
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, encode_rle
 
@@ -87,7 +87,7 @@ def _annotation(category: int, mask: Mask, person_id: int, score: float) -> dict
 def _keypoints(joints: SeenJoints | None) -> dict[str, Any]:
     """COCO's 17 joints as x, y and whether they are seen (2) or hidden (1); zeros are unknown."""
     flat: list[float] = []
-    for index in (JOINT_NAMES.index(name) for name in COCO_17):
+    for index in joint_indices(*COCO_17):
         if joints is None or joints.seen[index] == UNKNOWN:
             flat += (0, 0, UNKNOWN)
         else:

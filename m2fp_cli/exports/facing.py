@@ -8,7 +8,7 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.exports.seen_joints import across_face, known_joints
-from m2fp_cli.records.joints import JOINT_NAMES, Points
+from m2fp_cli.records.joints import Points, joint_indices
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.figure import FACE, HAIR, Figure, build_figure, head_stride, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
@@ -89,7 +89,7 @@ def _eyes_apart(points: Points) -> float:
 
     About 1 for a face that looks at us, 0 for a profile, below 0 for a head seen from behind.
     """
-    left, right = points[[JOINT_NAMES.index(name) for name in ("left_eye", "right_eye")]]
+    left, right = points[joint_indices("left_eye", "right_eye")]
     across = across_face(points)
     return float((left - right) @ across / max(float(across @ across), 1e-9))
 

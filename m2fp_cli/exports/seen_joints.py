@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.records.joints import JOINT_NAMES, SURE_PRESENCE, Joints, Points
+from m2fp_cli.records.joints import JOINT_NAMES, SURE_PRESENCE, Joints, Points, joint_indices
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.figure import FACE
@@ -35,15 +35,11 @@ _NEAR_PERSON, _NEAR_FACE = 0.1, 0.05
 _NEAR_NOSE = 0.3
 
 
-def _indices(*names: str) -> list[int]:
-    return [JOINT_NAMES.index(name) for name in names]
-
-
 _FACE_JOINTS = [i for i, n in enumerate(JOINT_NAMES) if n.startswith(("nose", "mouth"))] + [
     i for i, name in enumerate(JOINT_NAMES) if "eye" in name
 ]
-_EARS = _indices("left_ear", "right_ear")
-_NOSE, *_DOWN_THE_FACE = _indices("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
+_EARS = joint_indices("left_ear", "right_ear")
+_NOSE, *_DOWN_THE_FACE = joint_indices("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
 
 
 @dataclass(frozen=True, eq=False)

@@ -31,6 +31,11 @@ _POINT_DIGITS, _SCORE_DIGITS = 1, 4  # the network is not that exact
 _FARTHEST = 1e9  # pixels from the photo's corner
 
 
+def joint_indices(*names: str) -> list[int]:
+    """Where joints of some names stand in ``JOINT_NAMES``."""
+    return [JOINT_NAMES.index(name) for name in names]
+
+
 @dataclass(frozen=True, eq=False)
 class Joints:
     """The joints of one person, in the order of ``JOINT_NAMES``.

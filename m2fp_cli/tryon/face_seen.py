@@ -44,9 +44,8 @@ SURE = 0.95  # confidence of a head frame from which a face is believed
 MIN_SCORE = 0.75  # of the label
 
 # Joints.
-MIN_EARS_APART = (
-    0.2  # from the right ear to the left one, U; less is a head from behind or the side
-)
+# From the right ear to the left one, U; less is a head from behind or the side.
+MIN_EARS_APART = 0.2
 SAME_EYES = 0.25  # between the eyes that both have found, U; a face is believed
 MIN_EARS_OF_FACE = 0.4  # ... and no less from ear to ear, U
 

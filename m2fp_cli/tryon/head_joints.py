@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2fp_cli.arrays import Point
-from m2fp_cli.records.joints import JOINT_NAMES, Joints
+from m2fp_cli.records.joints import Joints, joint_indices
 
-NOSE = JOINT_NAMES.index("nose")
-EYES = JOINT_NAMES.index("left_eye"), JOINT_NAMES.index("right_eye")
-EARS = JOINT_NAMES.index("left_ear"), JOINT_NAMES.index("right_ear")
+(NOSE,) = joint_indices("nose")
+EYES = joint_indices("left_eye", "right_eye")
+EARS = joint_indices("left_ear", "right_ear")
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,11 @@ def measure_head(joints: Joints, tilt: float) -> HeadJoints:
     """
     along = joints.points @ np.array([math.cos(tilt), math.sin(tilt)])
     left, right = (float(along[ear]) for ear in EARS)
-    eyes = float(along[list(EYES)].mean())
+    eyes = float(along[EYES].mean())
     return HeadJoints(float(along[NOSE]), eyes, (left + right) / 2, left - right)
 
 
 def find_eyes(joints: Joints) -> Point:
     """Middle between the eyes, pixels of the photo."""
-    x, y = joints.points[list(EYES)].mean(axis=0)
+    x, y = joints.points[EYES].mean(axis=0)
     return float(x), float(y)
