@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from m2fp_cli.batch.resources import CGROUP_ROOT, cpu_quota, look_at_machine
-from m2fp_cli.kernels.cpu import cpu_flags
+from m2fp_cli.kernels.cpu import cpu_flags, cpu_name
 from m2fp_cli.version import __version__
 
 PACKAGES = (
@@ -84,7 +84,7 @@ def describe_environment() -> Environment:
         python=platform.python_version(),
         versions={name: version for name in PACKAGES if (version := _version(name))},
         kernel=platform.release(),
-        cpu=_cpu_name() or platform.processor(),
+        cpu=cpu_name() or platform.processor(),
         flags=sorted(flag for flag in cpu_flags() if _FLAGS.fullmatch(flag)),
         sockets=_sockets(),
         logical_cpus=os.cpu_count() or 1,
@@ -155,12 +155,6 @@ def _commit() -> str:
             command, capture_output=True, text=True, timeout=10, check=True
         ).stdout.strip()
     return ""
-
-
-def _cpu_name() -> str:
-    lines = _text(Path("/proc/cpuinfo")).splitlines()
-    values = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(values, "")
 
 
 def _sockets() -> int:

@@ -11,15 +11,28 @@ INT8 = "int8"
 @functools.cache
 def cpu_flags() -> frozenset[str]:
     """Feature flags of the first CPU as Linux lists them; empty on other systems."""
+    return frozenset(_first_cpu().get("flags", "").split())
+
+
+def cpu_vendor() -> str:
+    """Who made the first CPU, as it says itself: ``GenuineIntel``; empty on other systems."""
+    return _first_cpu().get("vendor_id", "")
+
+
+def cpu_name() -> str:
+    """What the first CPU is sold as; empty on other systems."""
+    return _first_cpu().get("model name", "")
+
+
+@functools.cache
+def _first_cpu() -> dict[str, str]:
+    """What Linux says about the first CPU, by name."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
-        return frozenset()
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "flags":
-            return frozenset(value.split())
-    return frozenset()
+        return {}
+    lines = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    return {name.strip(): value.strip() for name, _, value in lines}
 
 
 def supports_bfloat16() -> bool:

@@ -9,6 +9,7 @@ from m2fp_cli.engine.fast.backbones import fold_backbone
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
 from m2fp_cli.engine.fast.products import pack_layers
+from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
 
@@ -29,6 +30,7 @@ class FastM2FP(nn.Module):
                 still be replaced, and ``pack_layers`` is left to the caller.
         """
         super().__init__()
+        choose_mkl_code()
         self.config, self.dtype = network.config, dtype
         self.format_name = str(dtype).removeprefix("torch.")
         head = network.sem_seg_head

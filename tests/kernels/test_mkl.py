@@ -1,0 +1,50 @@
+"""The code that MKL takes is chosen by the CPU, and its products are right."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from m2fp_cli.kernels import mkl
+
+AVX512 = {"avx2", "fma", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "wanted"),
+    [
+        ("AuthenticAMD", AVX512, "7"),
+        ("AuthenticAMD", AVX512 - {"avx512bw"}, "5"),
+        ("HygonGenuine", {"avx2", "fma"}, "5"),
+        ("AuthenticAMD", {"sse4_2"}, None),
+        ("GenuineIntel", AVX512, None),
+        ("", set(), None),
+    ],
+)
+def test_only_cpus_that_mkl_does_not_know_get_a_code(monkeypatch, vendor, flags, wanted):
+    monkeypatch.setattr(os, "environ", {})
+    monkeypatch.setattr(mkl, "cpu_vendor", lambda: vendor)
+    monkeypatch.setattr(mkl, "cpu_flags", lambda: frozenset(flags))
+    mkl.choose_mkl_code()
+    assert os.environ.get(mkl.VARIABLE) == wanted
+
+
+def test_what_the_user_has_set_stays(monkeypatch):
+    monkeypatch.setattr(mkl, "cpu_vendor", lambda: "AuthenticAMD")
+    monkeypatch.setattr(mkl, "cpu_flags", lambda: frozenset(AVX512))
+    monkeypatch.setenv(mkl.VARIABLE, "4")
+    mkl.choose_mkl_code()
+    assert os.environ[mkl.VARIABLE] == "4"
+
+
+def test_products_with_the_chosen_code_are_right():
+    program = (
+        "import torch; from m2fp_cli.kernels.mkl import choose_mkl_code; choose_mkl_code()\n"
+        "a, b = torch.randn(70, 300), torch.randn(300, 130)\n"
+        "assert torch.allclose(a @ b, (a.double() @ b.double()).float(), atol=1e-4)"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != mkl.VARIABLE}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True)
