@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from m2fp_cli.batch.processes import worker_environment
@@ -36,8 +37,17 @@ class Child:
         order: dict[str, Any],
         threads: int,
         timeout: float = START_SECONDS,
+        variables: Mapping[str, str] | None = None,
     ) -> None:
         """Start it and wait until it is ready.
+
+        Args:
+            name: of what it measures, for messages.
+            module: to run.
+            order: what it is told at its start.
+            threads: cores that it may use.
+            timeout: seconds to wait.
+            variables: of its environment, over those of ``worker_environment``.
 
         Raises:
             EngineError: it says why it cannot, ends, or takes too long.
@@ -49,6 +59,7 @@ class Child:
                 [sys.executable, "-m", module, json.dumps(order)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
+                env={**os.environ, **(variables or {})},
             )
         try:
             self.ready = self._read(timeout)

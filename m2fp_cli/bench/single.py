@@ -18,10 +18,14 @@ from m2fp_cli.bench.photos import Photo
 from m2fp_cli.bench.rounds import Patience, Rounds
 from m2fp_cli.bench.statistics import Ratio, Summary, paired_ratio, summarise
 from m2fp_cli.errors import EngineError
+from m2fp_cli.kernels.mkl import MKL_VARIABLE
 
 OURS = "m2fp"
 PROBE = "m2fp_cli.bench.probe"
 StartChild = Callable[[str, ProbeOrder], Child]
+
+# ModelScope does not choose the code that MKL takes.
+_AS_USERS_RUN_IT = {MKL_VARIABLE: ""}
 
 
 @dataclass(frozen=True)
@@ -130,7 +134,8 @@ def start_probe(name: str, order: ProbeOrder) -> Child:
     Raises:
         EngineError: it does not start.
     """
-    return Child(name, PROBE, asdict(order), order.threads)
+    variables = _AS_USERS_RUN_IT if order.engine == "reference" else {}
+    return Child(name, PROBE, asdict(order), order.threads, variables=variables)
 
 
 class SingleScenario:

@@ -74,7 +74,9 @@ def calibrate(
     import torch
 
     from m2fp_cli.engine.int8.calibrate import calibrate_model
+    from m2fp_cli.kernels.mkl import choose_mkl_code
 
+    choose_mkl_code()
     torch.set_num_threads(cores)
     warn(f"calibrating {found.name} on {len(ranged)} photos, comparing on {len(others)}")
     calibration = calibrate_model(found.folder, _Shown(ranged), _Shown(others))

@@ -26,6 +26,7 @@ from m2fp_cli.engine.preprocess import mirror_input, prepare_image
 from m2fp_cli.engine.tiles.passes import find_in_tiles
 from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.kernels.cpu import INT8
+from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
@@ -133,6 +134,7 @@ class HumanParser:
         from m2fp_cli.models.registry import resolve_model
 
         folder = resolve_model(None if model is None else str(model)).folder
+        choose_mkl_code()
         if threads is not None:
             torch.set_num_threads(threads)
         config = read_config(folder)

@@ -2,7 +2,8 @@
 
 MKL 2020.0, which torch 1.13.1 contains, takes code without AVX2 on them: 92 GFLOP/s on two cores of
 a Zen 5 CPU. The variable makes it take the code for AVX2 (225) or AVX-512 (440). MKL reads it once,
-at its first product. Releases from 2020.1 on ignore it; they have code for these CPUs.
+at its first product or when torch's threads are set. Releases from 2020.1 on ignore it; they have
+code for these CPUs.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 
 from m2fp_cli.kernels.cpu import cpu_flags, cpu_vendor
 
-VARIABLE = "MKL_DEBUG_CPU_TYPE"
+MKL_VARIABLE = "MKL_DEBUG_CPU_TYPE"
 _VENDORS = frozenset({"AuthenticAMD", "HygonGenuine"})
 # What the code uses, the name that MKL has for it; the first that fits.
 _CODE = (
@@ -20,13 +21,19 @@ _CODE = (
 )
 
 
+def mkl_variables() -> dict[str, str]:
+    """Environment variables with which MKL takes the right code on this CPU."""
+    if cpu_vendor() not in _VENDORS:
+        return {}
+    codes = [code for needed, code in _CODE if needed <= cpu_flags()]
+    return {MKL_VARIABLE: codes[0]} if codes else {}
+
+
 def choose_mkl_code() -> None:
     """Choose MKL's code for this CPU, for this process and those that it starts.
 
-    Call it before torch's first product. What the user has set stays.
+    Call it before the first product and before torch's threads are set. What the user has set
+    stays.
     """
-    if cpu_vendor() in _VENDORS:
-        for needed, code in _CODE:
-            if needed <= cpu_flags():
-                os.environ.setdefault(VARIABLE, code)
-                return
+    for name, value in mkl_variables().items():
+        os.environ.setdefault(name, value)

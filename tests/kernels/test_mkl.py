@@ -8,6 +8,9 @@ import sys
 
 import pytest
 
+from m2fp_cli.batch import processes
+from m2fp_cli.bench import single
+from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.kernels import mkl
 
 AVX512 = {"avx2", "fma", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
@@ -29,15 +32,26 @@ def test_only_cpus_that_mkl_does_not_know_get_a_code(monkeypatch, vendor, flags,
     monkeypatch.setattr(mkl, "cpu_vendor", lambda: vendor)
     monkeypatch.setattr(mkl, "cpu_flags", lambda: frozenset(flags))
     mkl.choose_mkl_code()
-    assert os.environ.get(mkl.VARIABLE) == wanted
+    assert os.environ.get(mkl.MKL_VARIABLE) == wanted
 
 
 def test_what_the_user_has_set_stays(monkeypatch):
     monkeypatch.setattr(mkl, "cpu_vendor", lambda: "AuthenticAMD")
     monkeypatch.setattr(mkl, "cpu_flags", lambda: frozenset(AVX512))
-    monkeypatch.setenv(mkl.VARIABLE, "4")
+    monkeypatch.setenv(mkl.MKL_VARIABLE, "4")
     mkl.choose_mkl_code()
-    assert os.environ[mkl.VARIABLE] == "4"
+    assert os.environ[mkl.MKL_VARIABLE] == "4"
+
+
+def test_workers_get_the_code_and_the_reference_does_not(monkeypatch):
+    monkeypatch.delenv(mkl.MKL_VARIABLE, raising=False)
+    monkeypatch.setattr(processes, "mkl_variables", lambda: {mkl.MKL_VARIABLE: "7"})
+    with processes.worker_environment(1):
+        assert os.environ[mkl.MKL_VARIABLE] == "7"
+    seen = {}
+    monkeypatch.setattr(single, "Child", lambda *_, variables: seen.update(variables))
+    single.start_probe("reference", ProbeOrder("reference", "m2fp", "fp32", 1))
+    assert seen == {mkl.MKL_VARIABLE: ""}
 
 
 def test_products_with_the_chosen_code_are_right():
@@ -46,5 +60,5 @@ def test_products_with_the_chosen_code_are_right():
         "a, b = torch.randn(70, 300), torch.randn(300, 130)\n"
         "assert torch.allclose(a @ b, (a.double() @ b.double()).float(), atol=1e-4)"
     )
-    environment = {k: v for k, v in os.environ.items() if k != mkl.VARIABLE}
+    environment = {k: v for k, v in os.environ.items() if k != mkl.MKL_VARIABLE}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True)
