@@ -58,13 +58,13 @@ def _product(one: Tensor, other: Tensor, dtype: str) -> Callable[[], Tensor]:
         one, other = one.to(kind), other.to(kind)
         return lambda: torch.mm(one, other)
     from m2fp_cli.engine.fast.products import PackedLinear
-    from m2fp_cli.engine.int8.calibration import Range
+    from m2fp_cli.engine.int8.calibration import LayerRanges, Range
     from m2fp_cli.engine.int8.layers import Int8Linear
     from m2fp_cli.engine.int8.rounding import steps_of
 
     values, sums = Range(-4.0, 4.0), Range(-4.0 * len(one) ** 0.5, 4.0 * len(one) ** 0.5)
     plain = PackedLinear(other.T, None, torch.float32, chained=True)
-    layer = Int8Linear(plain, values, sums)
+    layer = Int8Linear(plain, LayerRanges(values, sums))
     rows = torch.quantize_per_tensor(one, *steps_of(values), torch.quint8)
     return lambda: cast("Tensor", layer(rows))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from operator import methodcaller
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import torch.nn.functional as F
 from m2fp_cli.engine.fast.convolution import ResidualSum
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
-from m2fp_cli.engine.int8 import calibration
+from m2fp_cli.engine.int8 import calibration, layers, saturation
 from m2fp_cli.engine.int8.calibrate import calibrate_model, compare_results, small_input
 from m2fp_cli.engine.int8.calibration import (
     Agreement,
@@ -25,13 +26,15 @@ from m2fp_cli.engine.int8.calibration import (
     store_calibration,
 )
 from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers, kind_of
-from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum, most_weight
+from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum, int8_twin, most_weight
 from m2fp_cli.engine.int8.rounding import (
     MOST_WEIGHT,
+    MOST_WEIGHT_IN_16_BITS,
     choose_range,
     quantize_weights,
     steps_of,
 )
+from m2fp_cli.engine.int8.torch_int8 import PackedWeights
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import ModelError, UsageError
 from m2fp_cli.kernels import cpu
@@ -83,7 +86,7 @@ def test_a_convolution_equals_its_whole_number_twin(channels, kernel, stride, gr
     values = torch.full((1, channels, 9, 11), 3.0) + random(1, channels, 9, 11)
     x = quantized(values.contiguous(memory_format=torch.channels_last), SOURCE)
     span = Range(-20.0 * channels, 30.0 * channels)
-    found = Int8Conv(plain, SOURCE, span)(x).int_repr()
+    found = Int8Conv(plain, LayerRanges(SOURCE, span))(x).int_repr()
     wanted = whole_number_twin(x, plain, steps_of(SOURCE), steps_of(span))
     assert (x.int_repr() == 255).float().mean() > 0.3
     assert (found - wanted).abs().max() <= 1  # a value in the middle of two steps
@@ -96,32 +99,80 @@ def test_a_layer_reads_and_gives_what_its_neighbors_need():
     wanted = linear(x.clamp(*SOURCE)).detach()
     for chained in (False, True):
         plain = PackedLinear.of(linear, torch.float32, chained=chained)
-        layer = Int8Linear(plain, SOURCE, Range(-4.0, 4.0))
-        out = layer(x)
-        assert out.is_quantized == chained
-        assert torch.equal(layer(quantized(x, SOURCE)).dequantize(), out.dequantize())
-        assert (out.dequantize() - wanted).abs().max() < 0.1
+        layer = Int8Linear(plain, LayerRanges(SOURCE, Range(-4.0, 4.0)))
+        for given in (x.clamp(*SOURCE), quantized(x, SOURCE)):
+            out = layer(given)
+            assert out.is_quantized == chained
+            assert (out.dequantize() - wanted).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_layer_between_floats_uses_the_range_of_its_input(relu):
+    plain = PackedLinear(random(24, 64), random(24), torch.float32, relu=relu)
+    layer = Int8Linear(plain, LayerRanges(Range(-1e3, 1e3), Range(-1e3, 1e3)))  # far too wide
+    rows = random(50, 64)
+    wanted = plain(rows)
+    assert (layer(rows) - wanted).norm() < 0.02 * wanted.norm()
+
+
+def test_a_dense_layer_of_a_map_keeps_the_pixels_in_place():
+    plain = PackedConv(random(24, 16, 1, 1), None, ((1, 1), (0, 0), (1, 1), 1), torch.float32)
+    x = random(1, 16, 5, 7).contiguous(memory_format=torch.channels_last)
+    out = int8_twin(plain, LayerRanges(SOURCE, TARGET))(x)
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    assert (out - plain(x)).norm() < 0.02 * plain(x).norm()
+
+
+def test_the_bias_makes_up_for_what_rounding_adds_to_the_mean():
+    plain = PackedLinear(random(24, 64), random(24), torch.float32)
+    rows = random(4000, 64).abs() + 5.0
+    wanted = plain(rows).mean(0)
+    means = tuple(rows.mean(0).tolist())
+    ranges = LayerRanges(SOURCE, TARGET)
+    errors = [
+        (Int8Linear(plain, one)(rows).mean(0) - wanted).abs().mean()
+        for one in (ranges, ranges._replace(means=means))
+    ]
+    assert errors[1] < 0.1 * errors[0]
 
 
 @pytest.mark.parametrize("relu", [False, True])
 def test_sums_are_rounded_once(relu):
     one, other = random(1, 8, 5, 6), random(1, 8, 5, 6)
     pair = quantized(one, SOURCE), quantized(other, Range(-3.0, 2.0))
-    layer = Int8Sum(ResidualSum(relu=relu), TARGET)
+    layer = Int8Sum(ResidualSum(relu=relu), LayerRanges(SOURCE, TARGET))
     exact = pair[0].dequantize() + pair[1].dequantize()
     wanted = quantized(exact.relu() if relu else exact, TARGET)
     assert (layer(*pair).int_repr() - wanted.int_repr().long()).abs().max() <= 1
     assert torch.equal(layer(pair[0], pair[1].dequantize()).int_repr(), wanted.int_repr())
 
 
-def test_no_pair_of_products_can_saturate_16_bits():
-    assert np.iinfo(np.int16).max >= 2 * 255 * MOST_WEIGHT
+@pytest.mark.parametrize(
+    ("most", "least_error"), [(MOST_WEIGHT_IN_16_BITS, 0.02), (MOST_WEIGHT, 0.01)]
+)
+def test_weights_have_a_scale_for_each_channel(most, least_error):
     weight = random(6, 40, 3, 3) * torch.logspace(-4, 4, 6)[:, None, None, None]
-    found = quantize_weights(weight)
-    assert found.int_repr().abs().max() == MOST_WEIGHT
+    found = quantize_weights(weight, most)
+    assert found.int_repr().abs().max() == most
     exact = weight.flatten(1)
     error = (found.dequantize().flatten(1) - exact).norm(dim=1) / exact.norm(dim=1)
-    assert error.max() < 0.02  # each channel has a scale of its own
+    assert error.max() < least_error
+
+
+def test_no_pair_of_products_can_saturate_16_bits(monkeypatch):
+    assert np.iinfo(np.int16).max >= 2 * 255 * MOST_WEIGHT_IN_16_BITS
+    dense = PackedLinear(random(8, 16), None, torch.float32)
+    for exact, most in ((False, MOST_WEIGHT_IN_16_BITS), (True, MOST_WEIGHT)):
+        monkeypatch.setattr(layers, "sums_are_exact", lambda exact=exact: exact)
+        assert most_weight(dense) == most
+
+
+def test_sums_are_tried_on_the_cpu_itself(monkeypatch):
+    monkeypatch.setattr(saturation, "MOST_WEIGHT", MOST_WEIGHT_IN_16_BITS)  # fits on every CPU
+    monkeypatch.setattr(saturation, "multiplies_int8", lambda: True)
+    assert saturation.sums_are_exact.__wrapped__()
+    monkeypatch.setattr(saturation, "multiplies_int8", lambda: False)
+    assert not saturation.sums_are_exact.__wrapped__()
 
 
 def test_a_range_cuts_rare_values_off_and_holds_zero():
@@ -134,8 +185,11 @@ def test_a_range_cuts_rare_values_off_and_holds_zero():
 
 
 def small_calibration(**changes):
-    layers = {"backbone.stem.conv": LayerRanges(Range(-2.0, 2.5), Range(0.0, 6.0))}
-    one = Calibration("a" * 64, 7, Agreement(3, 0.995, 1.0, 0.01), layers)
+    ranges = {
+        "backbone.stem.conv": LayerRanges(Range(-2.0, 2.5), Range(0.0, 6.0), (0.5, -1.25, 3e-05)),
+        "backbone.stages.res2.0.sum": LayerRanges(Range(0.0, 6.0), Range(0.0, 6.0)),
+    }
+    one = Calibration("a" * 64, 7, Agreement(3, 0.995, 1.0, 0.01), ranges)
     return dataclasses.replace(one, **changes)
 
 
@@ -154,8 +208,11 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path, monkeypatch):
     ("change", "reason"),
     [
         ({"format": "m2fp-int8/9"}, "is not of the format"),
-        ({"layers": {"x": [0, 1, 2]}}, '"x" must be a list of 4 numbers'),
-        ({"layers": {"x": [1, 2, 0, 3]}}, '"x" must be a number from'),
+        ({"format": "m2fp-int8/1"}, "run m2fp models calibrate again"),
+        ({"layers": {"x": {"ranges": [0, 1, 2]}}}, '"ranges" must be a list of 4 numbers'),
+        ({"layers": {"x": {"ranges": [1, 2, 0, 3]}}}, '"ranges" must be a number from'),
+        ({"layers": {"x": {"ranges": [0, 1, 0, 3], "means": [1e9]}}}, '"means" must be a number'),
+        ({"layers": {"x": [0, 1, 0, 3]}}, '"x" must be an object'),
         ({"photos": 0}, '"photos" must be a whole number'),
         ({"agreement": {"photos": 1, "labels": 2}}, '"labels" must be a number from 0 to 1'),
     ],
@@ -228,3 +285,40 @@ def test_the_starter_comes_calibrated(monkeypatch, tmp_path):
     assert found.agreement is not None
     assert found.agreement.labels > 0.99
     assert candidates(found.layers) == [*found.layers]
+
+
+class OneSize:
+    """Packed weights that serve one size of input only."""
+
+    def __init__(self, weight, bias):
+        self.weight, self.size = weight, None
+
+    def unpack(self):
+        return self.weight, None
+
+    def compute(self, x):
+        self.size = self.size or len(x)
+        if len(x) != self.size:
+            raise RuntimeError("could not create a primitive descriptor")
+        return self.weight * x.sum()
+
+
+def test_weights_are_packed_again_once_for_each_layout():
+    made: list[OneSize] = []
+
+    def pack(weight, bias):
+        made.append(OneSize(weight, bias))
+        return made[-1]
+
+    weights = PackedWeights(pack, torch.ones(1), None)
+    for given in map(torch.ones, (1, 2, 1, 2, 2, 1)):
+        assert weights.run(methodcaller("compute", given)) == len(given)
+    assert len(made) == 2
+
+
+def test_a_strided_convolution_takes_photos_of_all_sizes():
+    plain = PackedConv(random(512, 256, 1, 1), None, ((2, 2), (0, 0), (1, 1), 1), torch.float32)
+    layer = int8_twin(plain, LayerRanges(Range(-4.0, 4.0), Range(-80.0, 80.0)))
+    for height, width in ((48, 64), (32, 24), (48, 64)):  # with AVX-512, of two layouts
+        x = random(1, 256, height, width).contiguous(memory_format=torch.channels_last)
+        assert (layer(x) - plain(x)).norm() < 0.05 * plain(x).norm()

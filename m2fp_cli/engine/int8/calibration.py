@@ -19,12 +19,13 @@ from m2fp_cli.models.cache import cache_root
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.writing import write_file
 
-FORMAT = "m2fp-int8/1"
+FORMAT = "m2fp-int8/2"
 FILE_NAME = "int8.json"
 LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calibration is refused
 _CACHE_FOLDER = "m2fp-int8"
 _LARGEST = 1e6  # of an activation
 _MOST_PHOTOS = 10**6
+_MOST_CHANNELS = 1 << 16
 
 
 class Range(NamedTuple):
@@ -40,15 +41,17 @@ class Range(NamedTuple):
 
 
 class LayerRanges(NamedTuple):
-    """Ranges of what a layer reads and gives.
+    """What a layer reads and gives.
 
     Attributes:
-        source: of its input.
-        target: of its output.
+        source: range of its input.
+        target: range of its output.
+        means: mean of each channel of its input; empty where nothing is corrected by them.
     """
 
     source: Range
     target: Range
+    means: tuple[float, ...] = ()
 
 
 class Agreement(NamedTuple):
@@ -98,14 +101,15 @@ class Calibration:
             head["agreement"] = self.agreement._asdict()
         lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
         layers = [
-            f"  {json.dumps(name)}: {json.dumps([*one.source, *one.target])}"
+            f"  {json.dumps(name)}: {json.dumps(_layer_document(one))}"
             for name, one in self.layers.items()
         ]
         return "\n".join(["{", *lines, ' "layers": {', ",\n".join(layers), " }", "}", ""])
 
     def digest(self) -> str:
         """Changes with anything that changes an answer."""
-        text = json.dumps([self.weights, [[k, *map(list, v)] for k, v in self.layers.items()]])
+        layers = [[name, _layer_document(one)] for name, one in self.layers.items()]
+        text = json.dumps([FORMAT, self.weights, layers])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -185,12 +189,21 @@ def _parse_agreement(document: Mapping[str, Any]) -> Agreement | None:
     return Agreement(whole_of(found, "photos", 1, _MOST_PHOTOS), *shares)
 
 
+def _layer_document(one: LayerRanges) -> dict[str, list[float]]:
+    ranges = [*one.source, *one.target]
+    return {"ranges": ranges, "means": [*one.means]} if one.means else {"ranges": ranges}
+
+
 def _parse_layer(layers: Mapping[str, Any], name: str) -> LayerRanges:
-    values = list_of(layers, name, most=4)
+    layer = object_of(layers, name)
+    values = list_of(layer, "ranges", most=4)
     if len(values) != 4:
-        raise ValueError(f'"{name}" must be a list of 4 numbers')
+        raise ValueError('"ranges" must be a list of 4 numbers')
     bounds = [(-_LARGEST, 0), (0, _LARGEST)] * 2
     source_low, source_high, target_low, target_high = (
-        number_of({name: value}, name, *bound) for value, bound in zip(values, bounds, strict=True)
+        number_of({"ranges": value}, "ranges", *bound)
+        for value, bound in zip(values, bounds, strict=True)
     )
-    return LayerRanges(Range(source_low, source_high), Range(target_low, target_high))
+    found = list_of(layer, "means", most=_MOST_CHANNELS) if "means" in layer else []
+    means = tuple(number_of({"means": value}, "means", -_LARGEST, _LARGEST) for value in found)
+    return LayerRanges(Range(source_low, source_high), Range(target_low, target_high), means)

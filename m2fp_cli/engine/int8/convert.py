@@ -32,7 +32,7 @@ def quantize_network(network: M2FP, ranges: Mapping[str, LayerRanges]) -> FastM2
                 f"the int8 calibration is of another network (this one has no {name!r}); "
                 "run m2fp models calibrate again"
             )
-        put_layer(fast, name, int8_twin(plain[name], *one))
+        put_layer(fast, name, int8_twin(plain[name], one))
         del plain[name]  # the last to hold its float weights
     pack_layers(fast)
     fast.format_name = "int8"

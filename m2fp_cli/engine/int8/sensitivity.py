@@ -48,7 +48,7 @@ def replaced(
     """Compute some layers of a network, which are not packed, in int8 inside."""
     plain = {name: network.get_submodule(name) for name in names}
     for name, layer in plain.items():
-        put_layer(network, name, int8_twin(layer, *ranges[name]))
+        put_layer(network, name, int8_twin(layer, ranges[name]))
     try:
         yield
     finally:
