@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, overload
 import typer
 
 from m2fp_cli.commands import options
-from m2fp_cli.commands.help import FAILURES, INPUT
+from m2fp_cli.commands.help import FAILURES, INPUT, SPEED
+from m2fp_cli.engine.int8.choice import MOST_ERROR
 from m2fp_cli.errors import ExitCode, ImageError, ModelError, NoImagesError, UsageError
 from m2fp_cli.terminal import displayable, say, warn
 
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 ShowPhoto = Callable[[], "Picture"]
 """Gives a photo, (H, W, 3) uint8 BGR."""
 
-EXAMPLES = "m2fp models calibrate photos\nm2fp models calibrate photos --model starter"
+EXAMPLES = (
+    "m2fp models calibrate photos\nm2fp models calibrate photos --model starter --max-error 0.02"
+)
 _CHECK_ONE_OF = 4  # photos of so many are kept for comparing answers
 _DRAWN_SIZES = ((480, 640), (640, 480), (720, 1280))
 _DRAWN = 12
@@ -43,6 +46,18 @@ def calibrate(
             min=2, metavar="N", help="Most photos to take from the folder.", rich_help_panel=INPUT
         ),
     ] = 64,
+    max_error: Annotated[
+        float,
+        typer.Option(
+            "--max-error",
+            min=0.001,
+            max=1.0,
+            metavar="SHARE",
+            help="How much int8 may change the features that masks are made of, relative to their "
+            "size. A larger one is faster: more layers compute in int8; with 1 all do.",
+            rich_help_panel=SPEED,
+        ),
+    ] = MOST_ERROR,
     threads: options.Threads = "auto",
     force: Annotated[
         bool,
@@ -55,10 +70,11 @@ def calibrate(
 ) -> None:
     """Calibrate a model for --precision int8.
 
-    Measures the ranges of the network's values on photos, compares the answers in int8 and fp32 on
-    other photos, and stores the ranges beside the model cache, for these weights only. A
-    calibration with which less than 98.5 % of the pixels keep their label is refused. A photo that
-    cannot be read costs a line, and exit code 3.
+    Measures the ranges of the network's values on photos, leaves the layers in fp32 that change
+    most for least work, compares the answers in int8 and fp32 on other photos, and stores the
+    ranges beside the model cache, for these weights only. The default of --max-error is about what
+    bfloat16 changes. A calibration with which less than 98.5 % of the pixels keep their label is
+    refused. A photo that cannot be read costs a line, and exit code 3.
     """
     from m2fp_cli.batch.resources import look_at_machine
     from m2fp_cli.commands.option_groups import read_count
@@ -79,14 +95,17 @@ def calibrate(
     choose_mkl_code()
     torch.set_num_threads(cores)
     warn(f"calibrating {found.name} on {len(ranged)} photos, comparing on {len(others)}")
-    calibration = calibrate_model(found.folder, _Shown(ranged), _Shown(others))
+    calibration = calibrate_model(
+        found.folder, _Shown(ranged), _Shown(others), most_error=max_error
+    )
     agreement = calibration.agreement
     assert agreement is not None
     say(agreement.line())
     if agreement.labels < LEAST_AGREEMENT and not force:
         raise ModelError(
             f"int8 changes too many labels: less than {LEAST_AGREEMENT:.1%} are the same; give "
-            "more photos of the kind you parse, use another precision, or store it with --force"
+            "more photos of the kind you parse or a smaller --max-error, use another precision, or "
+            "store it with --force"
         )
     say(f"stored in {displayable(store_calibration(calibration))}")
     raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)

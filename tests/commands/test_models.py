@@ -177,8 +177,9 @@ def calibration_with(labels):
     """A stand-in that notes what it was asked for."""
     asked = []
 
-    def calibrate(folder, photos, others):
-        asked.append((folder, [one.shape for one in photos], [one.shape for one in others]))
+    def calibrate(folder, photos, others, most_error):
+        shapes = [[one.shape for one in given] for given in (photos, others)]
+        asked.append((folder, *shapes, most_error))
         layers = {"backbone.stem.conv": LayerRanges(Range(-1.0, 1.0), Range(0.0, 1.0))}
         return Calibration("a" * 64, len(photos), Agreement(1, labels, 1.0, 0.0), layers)
 
@@ -188,9 +189,10 @@ def calibration_with(labels):
 def test_calibrating_keeps_some_photos_for_comparing(photos, tmp_path, monkeypatch):
     calibrate, asked = calibration_with(0.99)
     monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
-    answer = run("calibrate", str(photos), "--model", "starter", "--threads", "1")
+    words = ("--model", "starter", "--threads", "1", "--max-error", "0.02")
+    answer = run("calibrate", str(photos), *words)
     stored = tmp_path / "cache" / "m2fp-int8" / f"{'a' * 64}.json"
-    assert asked == [(STARTER_FOLDER, [(48, 64, 3)] * 3, [(48, 64, 3)])]
+    assert asked == [(STARTER_FOLDER, [(48, 64, 3)] * 3, [(48, 64, 3)], 0.02)]
     assert "same labels on 99.00% of pixels" in answer.stdout
     assert read_calibration(stored).photos == 3
 

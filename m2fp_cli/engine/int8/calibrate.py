@@ -12,7 +12,7 @@ from torch import Tensor
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.int8.calibration import Agreement, Calibration, LayerRanges
-from m2fp_cli.engine.int8.choice import candidates, choose_layers
+from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers
 from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.int8.ranges import RangeRecorder
 from m2fp_cli.engine.int8.sensitivity import measure_errors
@@ -33,6 +33,7 @@ def calibrate_model(
     photos: Sequence[Picture],
     others: Iterable[Picture] = (),
     *,
+    most_error: float = MOST_ERROR,
     tried_on: int = SENSITIVITY_PHOTOS,
 ) -> Calibration:
     """Calibrate a model: measure ranges, choose layers, compare answers.
@@ -42,6 +43,7 @@ def calibrate_model(
         photos: to measure ranges on, (H, W, 3) uint8 BGR each; at least one. They may be read when
             they are asked for; the first are asked for twice.
         others: to compare the answers in int8 and float32 on.
+        most_error: that all layers in int8 together may cause; see ``choose_layers``.
         tried_on: so many of the photos are used to choose the layers.
 
     Raises:
@@ -52,7 +54,7 @@ def calibrate_model(
     ranges, operations = measure_ranges(exact, photos)
     inputs = [small_input(photo, exact.config) for photo in photos[:tried_on]]
     errors = measure_errors(exact.network, ranges, inputs)
-    chosen = {name: ranges[name] for name in choose_layers(errors, operations)}
+    chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
     rough = HumanParser.from_fast(quantize_network(network, chosen))
     pairs = [(rough.parse(photo), exact.parse(photo)) for photo in others]
     agreement = compare_results(pairs) if pairs else None

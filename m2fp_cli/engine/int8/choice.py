@@ -10,7 +10,8 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 
-# Error of the pixel decoder's output that all layers may cause together, relative to its norm.
+# Error of the pixel decoder's output that all layers may cause together, relative to its norm. In
+# bfloat16 it is 0.007 to 0.014 (starter) and 0.009 to 0.010 (R101, random weights).
 MOST_ERROR = 0.01
 # Kind of layer by name in ``FastM2FP``; the first that matches.
 KINDS = {
@@ -46,7 +47,7 @@ def candidates(names: Iterable[str]) -> list[str]:
 
 
 def choose_layers(
-    errors: Mapping[str, float], operations: Mapping[str, int], most_error: float = MOST_ERROR
+    errors: Mapping[str, float], operations: Mapping[str, int], most_error: float
 ) -> list[str]:
     """The layers that compute in int8.
 
