@@ -22,6 +22,8 @@ from m2fp_cli.tryon.eyes import CENTER, Prior, load_templates, score_poses, stan
 from m2fp_cli.tryon.figure import HEAD, Figure
 
 REACH = 1.5  # from where the mask expects the eyes, U; a farther face is somebody else's
+SIZE_RATIO = (0.3, 3.3)  # of its size to what the mask expects; others are somebody else's, too
+MAX_YAW = 75.0  # degrees; nobody who is seen is turned farther
 SCORE = 0.8  # of eyes that are seen, at least
 MAX_ROLL = 50.0  # degrees from upright
 # Of 83 heads on COCO photos whose seen face is turned by more than this, 20 have an eye that lies
@@ -42,13 +44,15 @@ def find_seen_face(figure: Figure, prior: Prior) -> Face | None:
         prior: where the masks expect the eyes.
 
     Returns:
-        None where it is unknown, in doubt, or far from the mask of the face.
+        None where it is unknown, in doubt, or not where and as large as the mask has it.
     """
     face = figure.face
     if face is None or face.score < SURE_FACE:
         return None
     apart = math.dist(_eyes_in_window(face, figure), prior.center_xy)
-    return face if apart < REACH * prior.unit else None
+    ratio = face.unit / figure.stride / prior.unit
+    fits = apart < REACH * prior.unit and SIZE_RATIO[0] < ratio < SIZE_RATIO[1]
+    return face if fits else None
 
 
 def is_from_side(face: Face, figure: Figure) -> bool:
@@ -58,6 +62,8 @@ def is_from_side(face: Face, figure: Figure) -> bool:
     """
     if abs(face.yaw) < FROM_SIDE_YAW:
         return False
+    if abs(face.yaw) > MAX_YAW:
+        return True
     way = 1 if face.yaw > 0 else -1
     x, y = max((face.point(eye) for eye in ("left_eye", "right_eye")), key=lambda xy: way * xy[0])
     head = figure.dilate(figure.mask(*HEAD), FROM_SIDE * face.unit)

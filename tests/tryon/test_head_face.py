@@ -10,6 +10,7 @@ import pytest
 
 from m2fp_cli.records.face import Face
 from m2fp_cli.tryon.face_seen import is_face_seen
+from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from tests.support.drawn_face import face_at
 from tests.support.drawn_people import DrawnPerson, draw_person, make_wearer
@@ -68,6 +69,28 @@ def test_a_head_is_where_its_face_is_seen(yaw, roll, times):
 def test_a_face_in_doubt_or_beside_the_head_is_as_none(away):
     drawn = draw_person()
     assert head_of(drawn, drawn_face(drawn, yaw=30, **away)) == head_of(drawn, None)
+
+
+@pytest.mark.parametrize("apart", [0.0, 1e-9, 1e3, 1e9])
+def test_a_face_of_another_size_is_as_none(apart):
+    drawn = draw_person()
+    x, y = drawn.eyes_xy
+    far = dict.fromkeys(("chin", "left_cheek", "right_cheek"), (x + 1e9, y - 1e9))
+    eyes = {"left_eye": (x + apart, y), "right_eye": (x - apart, y)}
+    assert head_of(drawn, face_at({**far, **eyes})) == head_of(drawn, None)
+
+
+@pytest.mark.parametrize("angles", [{"yaw": 180.0}, {"roll": -180.0}, {"pitch": 180.0}])
+def test_absurd_faces_are_dressed_or_left_alone(angles):
+    drawn = draw_person()
+    (person,) = drawn.result.people
+    x, y = drawn.eyes_xy
+    points = dict.fromkeys(POINTS, (x + 1e9, y + 1e9))
+    points |= {"left_eye": (x + 15, y), "right_eye": (x - 15, y)}
+    result = replace(drawn.result, people=(replace(person, face=face_at(points, **angles)),))
+    outfit = {"hat": "fedora", "glasses": "round", "necklace": "pearls"}
+    done = try_on(drawn.photo_bgr, result, outfit)
+    assert done.image_bgr.shape == drawn.photo_bgr.shape
 
 
 @pytest.mark.parametrize("yaw", [-40.0, 40.0])
