@@ -148,8 +148,9 @@ def read_found(people: Path, results: Path, teacher: FaceTeacher) -> Iterator[Kn
         result = load_result(path)
         photo = read_image(next((people / "photos").glob(f"{path.stem}.*"))).image_bgr
         number = int(path.stem.rsplit("_", 1)[-1])
-        for person in result.people:
+        for person in result.people:  # where a face is seen, try-on does not ask these weights
             if person.score >= LEAST_SCORE:
+                person = replace(person, face=None)
                 head = read_head(photo, result, person, [p for p in points if are_seen(p)], teacher)
                 if head is not None:
                     yield KnownHead(number, False, *head)

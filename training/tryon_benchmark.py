@@ -20,7 +20,7 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,11 +29,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.engine.faces import find_faces
 from m2fp_cli.engine.joints import find_joints
 from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
+from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.compositing import to_gray
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("--even", action="store_true", help="photos with an even number")
     parser.add_argument("--only", default="hat,glasses,necklace", help="these; also eyes")
     parser.add_argument("--joints", action="store_true", help="with the joints of the people")
+    parser.add_argument("--faces", action="store_true", help="with their faces, too")
     parser.add_argument("--list", action="store_true", help="print every error")
     options = parser.parse_args()
     cv2.setNumThreads(1)
@@ -75,7 +78,8 @@ def main() -> None:
         if (options.odd and not held_out) or (options.even and held_out):
             continue
         wanted = options.only.split(",")
-        for item, row in compare_all(options.data, path.stem, wanted, options.joints):
+        looks = Looks(options.joints or options.faces, options.faces)
+        for item, row in compare_all(options.data, path.stem, wanted, looks):
             rows[item].append(row)
             if options.list:
                 print(item, row, flush=True)
@@ -83,8 +87,28 @@ def main() -> None:
         print_table(item, found)
 
 
+@dataclass(frozen=True)
+class Looks:
+    """Which of the bundled networks look at people."""
+
+    joints: bool
+    faces: bool
+
+    def look(self, photo: Map, result: ParsingResult) -> Person:
+        """The first person of a result, with what the networks see."""
+        person = result.people[0]
+        if self.joints:
+            joints = find_joints(photo, result.image_hw, [person.box_xyxy])
+            person = replace(person, joints=joints[0])
+        if self.faces:
+            masks = [part.mask for part in person.parts if part.label_id == FACE]
+            faces = find_faces(photo, result.image_hw, [person.joints], [*masks, None][:1])
+            person = replace(person, face=faces[0])
+        return person
+
+
 def compare_all(
-    data: Path, name: str, wanted: Sequence[str], joints: bool
+    data: Path, name: str, wanted: Sequence[str], looks: Looks
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """What one photo says about each kind of accessory that is worn in it, and about bare eyes."""
     path = data / "worn" / f"{name}.png"
@@ -94,9 +118,9 @@ def compare_all(
     for item, ids in WORN.items():
         real = main_piece(np.isin(items, ids))
         if item in wanted and np.count_nonzero(real) >= 20:
-            yield item, {"photo": name, **compare(data, name, item, real, joints)}
+            yield item, {"photo": name, **compare(data, name, item, real, looks)}
     if "eyes" in wanted and not np.isin(items, WORN["glasses"]).any():
-        row = compare_eyes(data, name)
+        row = compare_eyes(data, name, looks)
         if row is not None:
             yield "eyes", {"photo": name, **row}
 
@@ -116,16 +140,14 @@ def main_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def compare(
-    data: Path, name: str, item: str, real: NDArray[np.bool_], joints: bool
+    data: Path, name: str, item: str, real: NDArray[np.bool_], looks: Looks
 ) -> dict[str, Any]:
     """Errors of our place against the real one, in U, or why nothing was placed."""
     photo, labels = read_labelled(data, name)
     result = result_from_maps(CIHP, hide(labels, real, item))
     if not result.people:
         return {"skip": "nobody"}
-    person = result.people[0]
-    if joints:
-        person = replace(person, joints=find_joints(photo, result.image_hw, [person.box_xyxy])[0])
+    person = looks.look(photo, result)
     window = head_window(result, person)
     if window is None:
         return {"skip": SkipReason.NO_FACE.value}
@@ -147,14 +169,14 @@ def read_labelled(data: Path, name: str) -> tuple[Map, Map]:
     return photo, np.where(labels == 255, 0, labels).astype(np.uint8)
 
 
-def compare_eyes(data: Path, name: str) -> dict[str, Any] | None:
+def compare_eyes(data: Path, name: str, looks: Looks) -> dict[str, Any] | None:
     """Errors of the head frame's eyes against those the teacher finds; None if it finds none."""
     photo, labels = read_labelled(data, name)
     result = result_from_maps(CIHP, labels)
     window = head_window(result, result.people[0]) if result.people else None
     if window is None:
         return None
-    figure = build_figure(result, result.people[0], window)
+    figure = build_figure(result, looks.look(photo, result), window)
     face = face_region(figure)
     shape = measure_face(face, figure)
     if shape.side < MIN_FACE_SIDE or shape.width < 5:

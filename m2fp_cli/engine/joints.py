@@ -11,10 +11,9 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from m2fp_cli.arrays import Box, Picture
-from m2fp_cli.engine.fast.products import PackedConv, pack_layers
+from m2fp_cli.engine.packed_layers import pack_convolutions
 from m2fp_cli.models.weights import load_weights
 from m2fp_cli.network.build import assign_weights
 from m2fp_cli.network.joint_network import INPUT_SIDE, JointNetwork
@@ -78,27 +77,8 @@ def load_joint_network() -> JointNetwork:
     """
     network = JointNetwork()
     assign_weights(network, load_weights(_WEIGHTS))
-    _replace_convolutions(network)
-    pack_layers(network)
-    return network.requires_grad_(False).eval()
-
-
-def _replace_convolutions(module: nn.Module) -> None:
-    """Compute a module's convolutions as the fast network does: half of torch's own time."""
-    for name, layer in module.named_children():
-        if isinstance(layer, nn.Conv2d):
-            padding = layer.padding
-            assert isinstance(padding, tuple)
-            geometry = (
-                (layer.stride[0], layer.stride[1]),
-                (padding[0], padding[1]),
-                (1, 1),
-                layer.groups,
-            )
-            packed = PackedConv(layer.weight, layer.bias, geometry, torch.float32)
-            setattr(module, name, packed)
-        else:
-            _replace_convolutions(layer)
+    pack_convolutions(network)
+    return network
 
 
 @dataclass(frozen=True, eq=False)

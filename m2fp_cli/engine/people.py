@@ -15,6 +15,7 @@ import numpy as np
 
 from m2fp_cli.arrays import Box
 from m2fp_cli.engine.sides import occurring_ids
+from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, mask_overlap
@@ -23,6 +24,8 @@ from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Pe
 MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
 
 JointFinder = Callable[[Sequence[Box]], Sequence[Joints | None]]  # boxes of people
+# Joints of people, and masks of what is labelled as their face.
+FaceFinder = Callable[[Sequence[Joints | None], Sequence[Mask | None]], Sequence[Face | None]]
 # Label map, disjoint masks of people, and their joints as far as they are known.
 SideRule = Callable[[LabelMap, Sequence[Mask], Sequence[Joints | None]], LabelMap]
 
@@ -34,6 +37,7 @@ def assemble_result(
     *,
     single_human: bool = False,
     find_joints: JointFinder | None = None,
+    find_faces: FaceFinder | None = None,
     assign_sides: SideRule | None = None,
 ) -> ParsingResult:
     """Join instances and label map into one result.
@@ -44,6 +48,7 @@ def assemble_result(
         instances: parts and humans in any order.
         single_human: the photo shows one person, who is all that is not background.
         find_joints: sees the joints of people in the photo; None leaves them unknown.
+        find_faces: sees the faces of people in the photo; None leaves them unknown.
         assign_sides: gives the limbs and shoes of the people in the label map their side; None
             leaves those that the network gave them.
 
@@ -61,11 +66,18 @@ def assemble_result(
         joints = find_joints([mask.box_xyxy for mask in masks])
     if assign_sides is not None:
         semantic_map = assign_sides(semantic_map, masks, joints)
-    people = []
-    for person_id, ((human, mask), seen) in enumerate(zip(visible, joints, strict=True), start=1):
+    cuts = []
+    for human, mask in visible:
         own = semantic_map[mask.slices] * mask.inside
-        cut = cut_parts(own, mask.box_xyxy[:2], mask.image_hw, parts, human.score)
-        people.append(Person(person_id, human.score, mask, cut, seen))
+        cuts.append(cut_parts(own, mask.box_xyxy[:2], mask.image_hw, parts, human.score))
+    faces: Sequence[Face | None] = [None] * len(masks)
+    if find_faces is not None:
+        faces = find_faces(joints, [_face_mask(labels, cut) for cut in cuts])
+    found = zip(visible, cuts, joints, faces, strict=True)
+    people = [
+        Person(person_id, human.score, mask, cut, seen, face)
+        for person_id, ((human, mask), cut, seen, face) in enumerate(found, start=1)
+    ]
     nobody = semantic_map * (person_map == 0)
     image_hw = (semantic_map.shape[0], semantic_map.shape[1])
     unassigned = cut_parts(nobody, (0, 0), image_hw, parts, 0.0)
@@ -73,6 +85,11 @@ def assemble_result(
     return ParsingResult(
         image_hw, labels, semantic_map, person_map, tuple(people), unassigned, kept
     )
+
+
+def _face_mask(labels: LabelSet, parts: Sequence[Part]) -> Mask | None:
+    """The mask of what is labelled as a face."""
+    return next((part.mask for part in parts if labels.names[part.label_id] == "Face"), None)
 
 
 def sorted_instances(instances: Iterable[Instance]) -> list[Instance]:

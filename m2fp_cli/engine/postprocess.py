@@ -18,11 +18,12 @@ from m2fp_cli.engine.candidates import (
     is_reported,
     score_pairs,
 )
+from m2fp_cli.engine.faces import find_faces
 from m2fp_cli.engine.joint_sides import assign_sides_by_joints
 from m2fp_cli.engine.joints import find_joints
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
-from m2fp_cli.engine.people import JointFinder, SideRule, assemble_result
+from m2fp_cli.engine.people import FaceFinder, JointFinder, SideRule, assemble_result
 from m2fp_cli.engine.sides import assign_sides_by_body
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.model_config import ModelConfig
@@ -61,9 +62,13 @@ def build_result(
         highest = np.empty(views[0].geometry.image_hw, np.float32)
         labels = classify_pixels(views, config, highest)
         instances = label_instances(labels, highest)
-        finder = joint_finder(picture_bgr, labels.shape)
         return assemble_result(
-            config.labels, labels, instances, single_human=True, find_joints=finder
+            config.labels,
+            labels,
+            instances,
+            single_human=True,
+            find_joints=joint_finder(picture_bgr, labels.shape),
+            find_faces=face_finder(picture_bgr, labels.shape),
         )
     found = build_findings(views, config, min_score)
     return assemble_findings(found, config, picture_bgr)
@@ -113,13 +118,14 @@ def assemble_findings(
         found: label map and instances.
         config: the model; it says how limbs get their sides.
         picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it; without it people's joints
-            stay unknown.
+            and faces stay unknown.
     """
     return assemble_result(
         config.labels,
         found.semantic_map,
         found.instances,
         find_joints=joint_finder(picture_bgr, found.semantic_map.shape),
+        find_faces=face_finder(picture_bgr, found.semantic_map.shape),
         assign_sides=side_rule(config),
     )
 
@@ -129,6 +135,13 @@ def joint_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> Join
     if picture_bgr is None:
         return None
     return partial(find_joints, picture_bgr, (image_hw[0], image_hw[1]))
+
+
+def face_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> FaceFinder | None:
+    """What sees faces in a photo of a size; see ``assemble_findings``."""
+    if picture_bgr is None:
+        return None
+    return partial(find_faces, picture_bgr, (image_hw[0], image_hw[1]))
 
 
 def side_rule(config: ModelConfig) -> SideRule | None:

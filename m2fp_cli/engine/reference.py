@@ -26,7 +26,7 @@ from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
 from m2fp_cli.engine.people import assemble_result
-from m2fp_cli.engine.postprocess import joint_finder, side_rule, weigh_people
+from m2fp_cli.engine.postprocess import face_finder, joint_finder, side_rule, weigh_people
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
@@ -129,9 +129,13 @@ class ReferenceParser:
             highest, label = sums.max(dim=0)
             labels: LabelMap = label.to(torch.uint8).numpy()
             instances = label_instances(labels, highest.numpy())
-            finder = joint_finder(image_bgr, labels.shape)
             return assemble_result(
-                self.config.labels, labels, instances, single_human=True, find_joints=finder
+                self.config.labels,
+                labels,
+                instances,
+                single_human=True,
+                find_joints=joint_finder(image_bgr, labels.shape),
+                find_faces=face_finder(image_bgr, labels.shape),
             )
         parsing = model.postprocess(raw)["eval_result"][0]["parsing"]
         if self.config.label_map == "instances":
@@ -154,6 +158,7 @@ class ReferenceParser:
             labels,
             instances,
             find_joints=joint_finder(image_bgr, labels.shape),  # a step of ours, at the end
+            find_faces=face_finder(image_bgr, labels.shape),
             assign_sides=side_rule(self.config),  # another
         )
 

@@ -25,13 +25,14 @@ from m2fp_cli.jsonio import (
     text_of,
     whole_of,
 )
+from m2fp_cli.records.face import read_face
 from m2fp_cli.records.joints import read_joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
 from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
 from m2fp_cli.terminal import displayable
 
-FORMAT_VERSION = "1.2"  # 1.1: size and digest of the photo; 1.2: joints
+FORMAT_VERSION = "1.3"  # 1.1: size and digest of the photo; 1.2: joints; 1.3: faces
 _WITHOUT_JOINTS = ("1.0", "1.1")
 SCORE_DIGITS = 6  # after the point
 MAX_PEOPLE = 65535  # ids of a 16-bit person map
@@ -85,6 +86,7 @@ def to_document(result: ParsingResult, provenance: Provenance) -> dict[str, Any]
             **_scored_mask(person.score, person.mask),
             "parts": [_labelled(labels, part) for part in person.parts],
             **({} if person.joints is None else {"joints": person.joints.as_json()}),
+            **({} if person.face is None else {"face": person.face.as_json()}),
         }
         for person in result.people
     ]
@@ -250,8 +252,9 @@ def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: in
         parts = tuple(Part(*reader.labelled(part)) for part in objects_of(item, "parts", most=256))
         person_id = whole_of(item, "id", 1, MAX_PEOPLE)
         joints = read_joints(object_of(item, "joints")) if item.get("joints") is not None else None
+        face = read_face(object_of(item, "face")) if item.get("face") is not None else None
         score = number_of(item, "score", 0, 1)
-        person = Person(person_id, score, reader.mask(item), parts, joints)
+        person = Person(person_id, score, reader.mask(item), parts, joints, face)
         person_map[person.mask.slices][person.mask.inside] = person.person_id
         people.append(person)
     others = objects_of(document, "unassigned", most=256)

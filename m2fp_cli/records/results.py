@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Box
+from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
@@ -76,6 +77,8 @@ class Person:
         parts: by ascending label id.
         joints: as a second network sees them; None where they are unknown, as those of people who
             are small in the picture that the model saw.
+        face: as a third network sees it; None where it is unknown, as that of people without joints
+            and of heads that are small in the picture that the model saw.
     """
 
     person_id: int
@@ -83,6 +86,7 @@ class Person:
     mask: Mask
     parts: tuple[Part, ...]
     joints: Joints | None = None
+    face: Face | None = None
 
     @property
     def box_xyxy(self) -> Box:

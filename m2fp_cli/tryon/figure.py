@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box
+from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult, Person
@@ -56,6 +57,7 @@ class Figure:
         label_set: names of the ids.
         stride: pixels of the photo per pixel of the maps; those in between are left out.
         joints: of the person, pixels of the photo; None where they are unknown.
+        face: of the person, pixels of the photo; None where it is unknown.
     """
 
     person_id: int
@@ -66,6 +68,7 @@ class Figure:
     label_set: LabelSet
     stride: int = 1
     joints: Joints | None = None
+    face: Face | None = None
 
     def mask(self, *names: str) -> BoolArray:
         """Pixels of the person with one of some labels.
@@ -161,6 +164,7 @@ def build_figure(
         result.labels,
         stride,
         person.joints,
+        person.face,
     )
 
 

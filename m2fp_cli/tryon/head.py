@@ -1,7 +1,8 @@
 """The head frame: where a head is, how large, how it leans and turns, and how sure that is.
 
-Masks and joints give a first guess and the yaw (``head_yaw``), the gray pixels inside the face the
-rest (``eyes``). Everything that is put on a head is placed in this frame. U is the distance between
+The face that the face network saw gives all of it (``head_face``). Where it saw none, masks and
+joints give a first guess and the yaw (``head_yaw``), the gray pixels inside the face the rest
+(``eyes``). Everything that is put on a head is placed in this frame. U is the distance between
 the pupils; ratios to it are from anthropometry (ANSUR II: head breadth 2.40 U, eyes to chin 1.83 U)
 and from labelled faces (CelebAMask).
 """
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, FloatArray, Point
+from m2fp_cli.records.face import Face
 from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
 from m2fp_cli.tryon.face_shape import (
@@ -28,6 +30,15 @@ from m2fp_cli.tryon.face_shape import (
     prior_with_joints,
 )
 from m2fp_cli.tryon.figure import HAIR, Figure, face_region
+from m2fp_cli.tryon.head_ends import EYES_TO_CROWN, correct_unit, find_chin, find_crown
+from m2fp_cli.tryon.head_face import (
+    MAX_ROLL,
+    find_seen_face,
+    fit_by_face,
+    is_from_side,
+    measure_chin,
+    measure_width,
+)
 from m2fp_cli.tryon.head_turn import is_turned
 from m2fp_cli.tryon.head_yaw import estimate_yaw
 from m2fp_cli.tryon.worn_glasses import choose_fit, find_eyes_behind, prior_behind
@@ -47,21 +58,11 @@ SCORE_NONE, SCORE_SPAN = 0.1, 0.7  # score of no confidence, and from there to a
 LEAST_BY_SCORE, LEAST_BY_YAW = 0.05, 0.2  # what is left of the confidence at worst
 YAW_FREE, YAW_SPAN = 0.3, 60.0  # of the span no confidence is lost; over it, degrees, all of it
 
-# U of a turned head, and of a high one.
+# U of a turned head.
 YAW_SHARE = 0.8  # of the yaw that brings the eyes closer together
 MIN_FORESHORTENING = 0.8
-HAIR_HALF = 0.9  # half the width in which the hair's height is taken, U
-MAX_CORRECTION = 1.15  # buns and voluminous hair also make heads high
 
-# Ends of the head, U from the eyes.
-EYES_TO_CROWN = 1.67  # median of 967 faces of CelebAMask
-EYES_TO_BALD_CROWN = 1.55
-CROWN_RANGE = (1.45, 2.1)
-CROWN_HALF = 0.72  # half the width in which the crown is looked for
-CHIN_RANGE = (1.5, 2.2)  # 95 % of CelebAMask lie in 1.60 to 2.18; below that it is the neck
-CHIN_HALF = 0.7  # half the width in which the chin is looked for
-MIN_HAIR_PIXELS = 20
-HEAD_BEHIND_EYES = 0.8  # how far the middle of a hat lies behind the eyes
+HEAD_BEHIND_EYES = 0.8  # how far the middle of a hat lies behind the eyes, U
 MIN_HAT_AREA = 0.1  # of the label that is a hat, share of the square of the face's side
 
 
@@ -95,6 +96,7 @@ class HeadFrame:
         dark_lenses: dark glasses are worn.
         has_hat: the masks hold a hat on this head.
         reasons: what lowers the confidence, in words.
+        by_face: the face network has seen the face.
     """
 
     eyes_xy: tuple[float, float]
@@ -111,6 +113,7 @@ class HeadFrame:
     dark_lenses: bool
     has_hat: bool
     reasons: tuple[str, ...] = ()
+    by_face: bool = False
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         """Photo coordinates of a point of the head.
@@ -185,13 +188,19 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
         return SkipReason.SMALL
     if shape.cut_share > MAX_CUT_SHARE:
         return SkipReason.CUT
-    if is_turned(figure, face):
+    gray = to_gray(figure.downsample(window_bgr))
+    prior = prior_from_masks(shape, figure)
+    seen = find_seen_face(figure, prior)
+    if is_turned(figure, face) if seen is None else abs(seen.roll) > MAX_ROLL:
         return SkipReason.TURNED
-    prior = prior_with_joints(prior_from_masks(shape, figure), figure)
+    if seen is not None and is_from_side(seen, figure):
+        return SkipReason.PROFILE
+    if seen is not None:
+        return _build_frame(fit_by_face(gray, face, figure, seen), face, shape, figure, seen)
+    prior = prior_with_joints(prior, figure)
     behind_glasses = find_eyes_behind(face & figure.mask("Sunglasses"), figure.mask("Face"))
     if behind_glasses is not None:
         prior = prior_behind(prior, behind_glasses)
-    gray = to_gray(figure.downsample(window_bgr))
     fit = fit_eyes(gray, face, figure.mask(*HAIR), prior)
     if behind_glasses is not None:
         fit = choose_fit(fit, behind_glasses)
@@ -199,7 +208,7 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
 
 
 def _build_frame(
-    fit: EyeFit, face: BoolArray, shape: FaceShape, figure: Figure
+    fit: EyeFit, face: BoolArray, shape: FaceShape, figure: Figure, seen: Face | None = None
 ) -> HeadFrame | SkipReason:
     """Add yaw, width and crown to the eyes, and judge how sure all of it is."""
     right = (math.cos(fit.tilt), math.sin(fit.tilt))
@@ -216,12 +225,17 @@ def _build_frame(
         math.degrees(fit.tilt), 0.0, 1.0, fit.dark_lenses, has_hat,
     )  # fmt: skip
     along, below = window_units(frame, figure)
-    yaw = estimate_yaw(figure, face, fit.tilt)
+    yaw = estimate_yaw(figure, face, fit.tilt) if seen is None else seen.yaw
     if _is_profile(fit, shape, yaw):
         return SkipReason.PROFILE
-    # The eyes of a turned head appear closer together than they are.
-    foreshortening = max(math.cos(math.radians(YAW_SHARE * yaw)), MIN_FORESHORTENING)
-    unit *= 1.0 / foreshortening * _unit_correction(figure, along, below)
+    if seen is None:
+        # The eyes of a turned head appear closer together than they are.
+        foreshortening = max(math.cos(math.radians(YAW_SHARE * yaw)), MIN_FORESHORTENING)
+        unit *= 1.0 / foreshortening * correct_unit(figure, along, below)
+        chin = find_chin(face, along * frame.unit / unit, below * frame.unit / unit)
+        width = frame.face_width
+    else:
+        chin, width = measure_chin(seen), measure_width(seen)
     reasons = []
     if fit.score < SURE_SCORE:
         reasons.append("the eyes are not clearly seen")
@@ -232,12 +246,14 @@ def _build_frame(
     return replace(
         frame,
         unit=unit,
-        crown=_find_crown(figure, along * frame.unit / unit, below * frame.unit / unit),
-        chin=_find_chin(face, along * frame.unit / unit, below * frame.unit / unit),
+        crown=find_crown(figure, along * frame.unit / unit, below * frame.unit / unit),
+        chin=chin,
+        face_width=width,
         middle=-HEAD_BEHIND_EYES * math.sin(math.radians(yaw)),
         yaw=yaw,
         confidence=round(_confidence(fit.score, yaw), 3),
         reasons=tuple(reasons),
+        by_face=seen is not None,
     )
 
 
@@ -268,28 +284,3 @@ def window_units(frame: HeadFrame, figure: Figure) -> tuple[FloatArray, FloatArr
         (h, w) float32 along the eye line to the image's right, and below it, U from the eyes.
     """
     return frame.box_units(figure.window_xyxy, figure.stride)
-
-
-def _unit_correction(figure: Figure, along: FloatArray, below: FloatArray) -> float:
-    """Factor for a U that is small for the height of the head above the eyes, at least 1."""
-    hair = below[figure.mask("Hair") & (np.abs(along) < HAIR_HALF)]
-    if hair.size < MIN_HAIR_PIXELS or figure.mask("Hat").any():
-        return 1.0
-    return float(np.clip(-np.percentile(hair, 2) / CROWN_RANGE[1], 1.0, MAX_CORRECTION))
-
-
-def _find_crown(figure: Figure, along: FloatArray, below: FloatArray) -> float:
-    """Upper end of the head above the eyes by the hair over its middle, U."""
-    hair = below[figure.mask("Hair") & (np.abs(along) < CROWN_HALF)]
-    if figure.mask("Hat").any():
-        return EYES_TO_CROWN
-    if hair.size < MIN_HAIR_PIXELS:
-        return EYES_TO_BALD_CROWN
-    return float(np.clip(-np.percentile(hair, 1), *CROWN_RANGE))
-
-
-def _find_chin(face: BoolArray, along: FloatArray, below: FloatArray) -> float:
-    """Lower end of the face below the eyes, U; a mask that runs down the neck is not believed."""
-    middle = below[face & (np.abs(along) < CHIN_HALF)]
-    low = float(np.percentile(middle, 99.5)) if face.any() else 0.0
-    return low if CHIN_RANGE[0] <= low <= CHIN_RANGE[1] else EYES_TO_CHIN

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
@@ -33,16 +34,25 @@ def drawn_joints() -> Joints:
     return Joints(points, np.linspace(0, 1, 33).round(3), 0.75)
 
 
+def drawn_face() -> Face:
+    points = np.random.default_rng(1).uniform(-2, 12, (15, 2)).round(1)
+    return Face(points, 12.5, -8.0, 3.5, 0.75)
+
+
 def two_people() -> ParsingResult:
     """A person with a higher score on the right overlaps one on the left by two columns.
 
-    The joints of the right one are known.
+    Joints and face of the right one are known.
     """
     left = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 6)))
     right = Instance(HUMAN, 0.9, region(slice(0, 8), slice(4, 9)))
     hair = Instance(HAIR, 0.8, region(slice(0, 2), slice(0, 3)))
     return assemble_result(
-        LABELS, label_map(), [left, right, hair], find_joints=lambda _: [drawn_joints(), None]
+        LABELS,
+        label_map(),
+        [left, right, hair],
+        find_joints=lambda _: [drawn_joints(), None],
+        find_faces=lambda *_: [drawn_face(), None],
     )
 
 
@@ -67,6 +77,22 @@ def test_joints_are_those_of_the_people_by_their_visible_boxes():
     assert first.joints is None
     assert second.joints is not None
     assert (second.joints.points == drawn_joints().points).all()
+
+
+def test_faces_are_those_of_the_people_by_their_joints_and_labelled_faces():
+    def find(joints, masks):
+        assert [seen is not None for seen in joints] == [True, False]
+        assert [mask.box_xyxy for mask in masks] == [(4, 0, 9, 2), (0, 0, 4, 2)]
+        return [None, drawn_face()]
+
+    labels = LabelSet(("Background", "Face", "Coat", "Human"), HUMAN)
+    left = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 4)))
+    right = Instance(HUMAN, 0.9, region(slice(0, 8), slice(4, 9)))
+    found = assemble_result(
+        labels, label_map(), [left, right], find_joints=lambda _: [drawn_joints(), None],
+        find_faces=find,
+    )  # fmt: skip
+    assert [person.face is not None for person in found.people] == [False, True]
 
 
 def test_sides_are_given_with_the_joints_of_each_person():

@@ -15,7 +15,7 @@ from m2fp_cli.records.document import Provenance, load_result, read_document, to
 from m2fp_cli.records.masks import decode_rle
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
-from tests.engine.test_people import drawn_joints, two_people
+from tests.engine.test_people import drawn_face, drawn_joints, two_people
 
 PROVENANCE = Provenance("a/b.jpg", 3, "1" * 64, 1, "starter", "0" * 64, "fast", False, 0.1)
 
@@ -61,7 +61,7 @@ def test_result_is_read_back_whole(tmp_path):
     assert_equal(load_result(path), two_people())
 
 
-def test_joints_are_read_back_for_those_who_have_them(tmp_path):
+def test_joints_and_faces_are_read_back_for_those_who_have_them(tmp_path):
     path = tmp_path / "b.json"
     path.write_bytes(written(tmp_path)["results/a/b.json"])
     right, left = load_result(path).people
@@ -70,6 +70,9 @@ def test_joints_are_read_back_for_those_who_have_them(tmp_path):
     assert (right.joints.scores == drawn_joints().scores).all()
     assert right.joints.score == 0.75
     assert left.joints is None
+    assert right.face is not None
+    assert right.face.as_json() == drawn_face().as_json()
+    assert left.face is None
 
 
 @pytest.mark.parametrize(
@@ -89,6 +92,13 @@ def test_damaged_joints_are_refused(key, value, named):
     document = to_document(two_people(), PROVENANCE)
     document["people"][0]["joints"][key] = value
     with pytest.raises(ValueError, match=named):
+        read_document(json.dumps(document).encode())
+
+
+def test_damaged_faces_are_refused():
+    document = to_document(two_people(), PROVENANCE)
+    document["people"][0]["face"]["points"].pop()
+    with pytest.raises(ValueError, match="14 points of a face"):
         read_document(json.dumps(document).encode())
 
 
