@@ -58,9 +58,8 @@ _OF_MASK, _ABOVE_MIDDLE = 0.45, 0.16  # that distance, and the eyes above the mi
 _LEAST_UNIT = 5.0  # pixels between the eyes; of 39 smaller faces in COCO photos 5 are seen
 _BESIDE = 2  # pixels around a square that are cut out with it
 _LEAST_PRESENCE = 0.1  # with less no second look is taken
-_APART = (
-    0.12  # distances between the eyes by which two looks may differ; 97 % of right ones do less
-)
+# Distances between the eyes by which two looks may differ; 97 % of right ones do less.
+_APART = 0.12
 _WEIGHTS = Path(__file__).parents[1] / "models" / "faces"
 
 
