@@ -28,7 +28,6 @@ from typing import Any, Protocol
 
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.home import is_writable
-from m2fp_cli.kernels.mkl import mkl_variables
 
 WorkerMain = Callable[[Connection, Any, int], None]
 """What a worker process runs: takes its end of the pipe, a job, and the cores it may use."""
@@ -143,7 +142,6 @@ def worker_environment(threads: int) -> Iterator[None]:
         "LRU_CACHE_CAPACITY": "128",
         "MALLOC_ARENA_MAX": "2",  # glibc keeps freed pages per arena, and arenas per thread
         "GLIBC_TUNABLES": _LARGE_BLOCKS,
-        **mkl_variables(),
     }
     missing = [name for name in wanted if name not in os.environ]
     os.environ.update({name: wanted[name] for name in missing})

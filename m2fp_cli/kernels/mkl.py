@@ -21,19 +21,12 @@ _CODE = (
 )
 
 
-def mkl_variables() -> dict[str, str]:
-    """Environment variables with which MKL takes the right code on this CPU."""
-    if cpu_vendor() not in _VENDORS:
-        return {}
-    codes = [code for needed, code in _CODE if needed <= cpu_flags()]
-    return {MKL_VARIABLE: codes[0]} if codes else {}
-
-
 def choose_mkl_code() -> None:
     """Choose MKL's code for this CPU, for this process and those that it starts.
 
     Call it before the first product and before torch's threads are set. What the user has set
     stays.
     """
-    for name, value in mkl_variables().items():
-        os.environ.setdefault(name, value)
+    codes = [code for needed, code in _CODE if needed <= cpu_flags()]
+    if codes and cpu_vendor() in _VENDORS:
+        os.environ.setdefault(MKL_VARIABLE, codes[0])

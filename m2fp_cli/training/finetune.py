@@ -22,6 +22,7 @@ from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.evaluation.dataset import LabelledPhoto, check_label_ids, find_labelled
 from m2fp_cli.jsonio import list_of, parse_object, read_json, whole_of
+from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.models.weights import weights_digest
@@ -226,10 +227,12 @@ def refuse_others(tree: OutputTree) -> None:
 
 
 def prepare_process() -> None:
-    """Use all cores, and let glibc keep freed memory: giving it back takes half of a step's time.
+    """Use all cores and fast products, and let glibc keep freed memory.
 
-    For a process that only trains; it stays so to its end.
+    Giving it back takes half of a step's time. For a process that only trains; it stays so to its
+    end.
     """
+    choose_mkl_code()
     torch.set_num_threads(usable_cores())
     try:
         mallopt = ctypes.CDLL(None).mallopt

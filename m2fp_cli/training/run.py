@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.errors import ModelError, OutputError
+from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.terminal import displayable
@@ -47,6 +48,7 @@ class Run:
 
 def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
     """Fresh weights from the recipe's seed."""
+    choose_mkl_code()
     torch.manual_seed(recipe.seed)
     model = M2FP(config).train()
     if recipe.pretrained:

@@ -8,7 +8,6 @@ import sys
 
 import pytest
 
-from m2fp_cli.batch import processes
 from m2fp_cli.bench import single
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.kernels import mkl
@@ -43,11 +42,28 @@ def test_what_the_user_has_set_stays(monkeypatch):
     assert os.environ[mkl.MKL_VARIABLE] == "4"
 
 
-def test_workers_get_the_code_and_the_reference_does_not(monkeypatch):
-    monkeypatch.delenv(mkl.MKL_VARIABLE, raising=False)
-    monkeypatch.setattr(processes, "mkl_variables", lambda: {mkl.MKL_VARIABLE: "7"})
-    with processes.worker_environment(1):
-        assert os.environ[mkl.MKL_VARIABLE] == "7"
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [
+        ("m2fp_cli.engine.parser", "HumanParser('starter', threads=1)"),
+        ("m2fp_cli.training.finetune", "prepare_process()"),
+    ],
+)
+def test_the_code_is_chosen_before_threads_are_set(module, call):
+    program = (
+        f"import os, torch; from {module} import *; import {module} as m\n"
+        "from m2fp_cli.kernels import mkl\n"
+        "mkl.cpu_vendor, mkl.cpu_flags = lambda: 'AuthenticAMD', lambda: {'avx2', 'fma'}\n"
+        "torch.set_num_threads = lambda n: print(os.environ.get(mkl.MKL_VARIABLE))\n"
+        f"m.{call}"
+    )
+    environment = {k: v for k, v in os.environ.items() if k != mkl.MKL_VARIABLE}
+    command = [sys.executable, "-c", program]
+    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert said.stdout.split()[0] == "5"
+
+
+def test_the_reference_does_not_get_the_code(monkeypatch):
     seen = {}
     monkeypatch.setattr(single, "Child", lambda *_, variables: seen.update(variables))
     single.start_probe("reference", ProbeOrder("reference", "m2fp", "fp32", 1))
