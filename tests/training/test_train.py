@@ -87,9 +87,11 @@ def first_loss(recipe: Recipe, data: Path, out: Path) -> float:
 
 
 def test_a_step_in_bfloat16_has_about_the_loss_of_float32(trained, tmp_path, monkeypatch):
-    exact = first_loss(trained.recipe, trained.data, tmp_path / "float32")
-    monkeypatch.setattr(run, "choose_dtype", lambda _: torch.bfloat16)
-    rough = first_loss(trained.recipe, trained.data, tmp_path / "bfloat16")
+    def loss_in(dtype: torch.dtype) -> float:
+        monkeypatch.setattr(run, "choose_dtype", lambda _: dtype)  # a recipe says auto
+        return first_loss(trained.recipe, trained.data, tmp_path / str(dtype))
+
+    exact, rough = loss_in(torch.float32), loss_in(torch.bfloat16)
     assert rough != exact
     assert rough == pytest.approx(exact, rel=0.05)
 
