@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import Box
+from m2fp_cli.engine.own_faces import keep_own_faces
 from m2fp_cli.engine.sides import occurring_ids
 from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
@@ -72,7 +73,8 @@ def assemble_result(
         cuts.append(cut_parts(own, mask.box_xyxy[:2], mask.image_hw, parts, human.score))
     faces: Sequence[Face | None] = [None] * len(masks)
     if find_faces is not None:
-        faces = find_faces(joints, [_face_mask(labels, cut) for cut in cuts])
+        seen_faces = find_faces(joints, [_face_mask(labels, cut) for cut in cuts])
+        faces = keep_own_faces(seen_faces, masks)
     found = zip(visible, cuts, joints, faces, strict=True)
     people = [
         Person(person_id, human.score, mask, cut, seen, face)

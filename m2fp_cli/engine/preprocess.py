@@ -49,7 +49,8 @@ def prepare_image(
     Raises:
         ValueError: the array is not (H, W, 3) uint8.
     """
-    if image_bgr.dtype != np.uint8 or image_bgr.ndim != 3 or image_bgr.shape[2] != 3:
+    is_color = image_bgr.ndim == 3 and image_bgr.shape[2] == 3
+    if image_bgr.dtype != np.uint8 or not is_color or not image_bgr.size:
         raise ValueError(
             f"a photo must be uint8 (H, W, 3) BGR, got {image_bgr.dtype} {image_bgr.shape}"
         )

@@ -48,7 +48,8 @@ class Face:
         yaw: degrees in [-180, 180], positive = it looks to the image's right.
         pitch: degrees in [-180, 180], positive = it looks up.
         roll: degrees in [-180, 180], positive = clockwise in the image, of the eye line.
-        score: probability that there is a face at all, in [0, 1]; 0 where two looks at it differ.
+        score: probability that there is a face at all, in [0, 1]; 0 where two looks at it
+            differ, or where it is another person's.
     """
 
     points: Points

@@ -1,0 +1,51 @@
+"""A face belongs to one person, who is where it is."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from m2fp_cli.engine.own_faces import keep_own_faces
+from m2fp_cli.records.face import FACE_POINT_NAMES, Face
+from m2fp_cli.records.masks import Mask
+
+
+def face_at(x, y, score=1.0):
+    points = np.tile((float(x), float(y)), (len(FACE_POINT_NAMES), 1))
+    points[FACE_POINT_NAMES.index("left_eye"), 0] += 5
+    points[FACE_POINT_NAMES.index("right_eye"), 0] -= 5
+    return Face(points, 0.0, 0.0, 0.0, score)
+
+
+def masks_of(*boxes):
+    masks = []
+    for x0, y0, x1, y1 in boxes:
+        full = np.zeros((200, 200), np.bool_)
+        full[y0:y1, x0:x1] = True
+        masks.append(Mask.from_full(full))
+    return masks
+
+
+def scores(faces, masks):
+    return [None if one is None else one.score for one in keep_own_faces(faces, masks)]
+
+
+def test_a_face_far_outside_its_persons_box_is_nobodys():
+    masks = masks_of((0, 0, 60, 200), (0, 0, 60, 200), (0, 0, 60, 200))
+    assert scores([face_at(30, 20), face_at(150, 20), face_at(65, 90)], masks) == [1.0, 0.0, 1.0]
+
+
+def test_a_shared_face_belongs_to_whose_mask_has_it():
+    masks = masks_of((0, 100, 100, 200), (0, 0, 100, 100))
+    faces = [face_at(50, 95), face_at(51, 95)]
+    assert scores(faces, masks) == [0.0, 1.0]
+    assert scores(faces[::-1], masks[::-1]) == [1.0, 0.0]
+
+
+def test_of_two_without_it_in_their_masks_the_first_keeps_it():
+    masks = masks_of((0, 100, 100, 200), (0, 99, 100, 200))
+    assert scores([face_at(50, 95), face_at(51, 95)], masks) == [1.0, 0.0]
+
+
+def test_unknown_and_doubtful_faces_stay_as_they_are():
+    masks = masks_of((0, 0, 9, 9), (0, 0, 9, 9))
+    assert scores([None, face_at(150, 20, 0.2)], masks) == [None, 0.2]
