@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from operator import methodcaller
 
 import numpy as np
@@ -26,6 +27,7 @@ from m2fp_cli.engine.int8.calibration import (
     store_calibration,
 )
 from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers, kind_of
+from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum, int8_twin, most_weight
 from m2fp_cli.engine.int8.rounding import (
     MOST_WEIGHT,
@@ -41,6 +43,8 @@ from m2fp_cli.kernels import cpu
 from m2fp_cli.kernels.threads import single_thread_up_to
 from m2fp_cli.models.registry import STARTER_FOLDER
 from m2fp_cli.models.weights import weights_digest
+from m2fp_cli.network.build import build_network
+from m2fp_cli.network.config import read_config
 from tests.support.family import photo_of_size
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -234,6 +238,34 @@ def test_a_calibration_of_other_weights_does_not_count(tiny_model, tmp_path, mon
     store_calibration(small_calibration(weights=weights_digest(tiny_model)))
     with pytest.raises(ModelError, match="calibration is of another network"):
         HumanParser(tiny_model, precision="int8")
+
+
+def test_means_of_another_width_are_refused(tiny_model):
+    network = build_network(tiny_model, read_config(tiny_model))
+    ranges = LayerRanges(Range(-1.0, 1.0), Range(-1.0, 1.0), (0.0,) * 3)
+    with pytest.raises(ModelError, match="reads 3 channels, not"):
+        quantize_network(network, {"pixel_decoder.mask_features": ranges})
+
+
+def test_the_users_own_calibration_comes_before_the_models(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "cache"))
+    model = tmp_path / "model"
+    shutil.copytree(tiny_model, model)
+    shipped = small_calibration(weights=weights_digest(model))
+    (model / "int8.json").write_text(shipped.dump())
+    assert find_calibration(model) == shipped
+    own = dataclasses.replace(shipped, photos=9)
+    store_calibration(own)
+    assert find_calibration(model) == own
+    (model / "int8.json").write_text("damaged")
+    assert find_calibration(model) == own
+
+
+def test_a_calibration_of_an_older_format_is_replaced(tmp_path, monkeypatch):
+    monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path))
+    path = store_calibration(small_calibration())
+    path.write_text(path.read_text().replace("m2fp-int8/2", "m2fp-int8/1"))
+    assert read_calibration(store_calibration(small_calibration())) == small_calibration()
 
 
 @pytest.mark.slow

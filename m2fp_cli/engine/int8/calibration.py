@@ -20,6 +20,7 @@ from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.writing import write_file
 
 FORMAT = "m2fp-int8/2"
+_MARK = b'"format": "m2fp-int8/'  # of every version
 FILE_NAME = "int8.json"
 LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calibration is refused
 _CACHE_FOLDER = "m2fp-int8"
@@ -114,7 +115,7 @@ class Calibration:
 
 
 def find_calibration(folder: Path) -> Calibration:
-    """The calibration of a model's weights.
+    """The calibration of a model's weights: the user's own in the cache, else the model's.
 
     Args:
         folder: model folder.
@@ -123,7 +124,7 @@ def find_calibration(folder: Path) -> Calibration:
         ModelError: there is none for these weights, or its file is damaged.
     """
     weights = weights_digest(folder)
-    for path in (folder / FILE_NAME, _cached_path(weights)):
+    for path in (_cached_path(weights), folder / FILE_NAME):
         if path is not None and path.exists():
             calibration = read_calibration(path)
             if calibration.weights == weights:
@@ -142,7 +143,7 @@ def store_calibration(calibration: Calibration) -> Path:
         OutputError: it cannot be written.
     """
     path = cache_root() / _CACHE_FOLDER / f"{calibration.weights}.json"
-    write_file(path, calibration.dump().encode(), mark=f'"format": "{FORMAT}"'.encode())
+    write_file(path, calibration.dump().encode(), mark=_MARK)
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.fast.products import pack_layers
+from m2fp_cli.engine.fast.products import PackedConv, pack_layers
 from m2fp_cli.engine.int8.calibration import LayerRanges
 from m2fp_cli.engine.int8.layers import int8_twin
 from m2fp_cli.engine.int8.ranges import quantizable_layers
@@ -28,12 +28,20 @@ def quantize_network(network: M2FP, ranges: Mapping[str, LayerRanges]) -> FastM2
     plain = quantizable_layers(fast)
     for name, one in ranges.items():
         if name not in plain:
-            raise ModelError(
-                f"the int8 calibration is of another network (this one has no {name!r}); "
-                "run m2fp models calibrate again"
-            )
-        put_layer(fast, name, int8_twin(plain[name], one))
-        del plain[name]  # the last to hold its float weights
+            raise _other_network(f"this one has no {name!r}")
+        layer = plain[name]
+        if one.means and isinstance(layer, PackedConv):
+            width = layer.weight.shape[1] * layer.geometry[3]
+            if len(one.means) != width:
+                raise _other_network(f"its {name!r} reads {len(one.means)} channels, not {width}")
+        put_layer(fast, name, int8_twin(layer, one))
+        del plain[name], layer  # the last to hold its float weights
     pack_layers(fast)
     fast.format_name = "int8"
     return fast
+
+
+def _other_network(why: str) -> ModelError:
+    return ModelError(
+        f"the int8 calibration is of another network ({why}); run m2fp models calibrate again"
+    )
