@@ -14,9 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Picture
-from m2fp_cli.engine.packed_layers import pack_convolutions
-from m2fp_cli.models.weights import load_weights
-from m2fp_cli.network.build import assign_weights
+from m2fp_cli.engine.packed_layers import load_packed
 from m2fp_cli.network.face_network import INPUT_SIDE, FaceNetwork
 from m2fp_cli.records.face import FACE_POINT_NAMES, SURE_FACE, Face, mirrored_name
 from m2fp_cli.records.joints import Joints, joint_indices
@@ -128,10 +126,7 @@ def load_face_network() -> FaceNetwork:
     Raises:
         ModelError: the installation lacks its weights, or they are damaged.
     """
-    network = FaceNetwork()
-    assign_weights(network, load_weights(_WEIGHTS))
-    pack_convolutions(network)
-    return network
+    return load_packed(FaceNetwork(), _WEIGHTS)
 
 
 def _find_face(picture_bgr: Picture, places: Sequence[_Place], scale: Array) -> Face | None:

@@ -13,9 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Box, Picture
-from m2fp_cli.engine.packed_layers import pack_convolutions
-from m2fp_cli.models.weights import load_weights
-from m2fp_cli.network.build import assign_weights
+from m2fp_cli.engine.packed_layers import load_packed
 from m2fp_cli.network.joint_network import INPUT_SIDE, JointNetwork
 from m2fp_cli.records.joints import Joints
 
@@ -75,10 +73,7 @@ def load_joint_network() -> JointNetwork:
     Raises:
         ModelError: the installation lacks its weights, or they are damaged.
     """
-    network = JointNetwork()
-    assign_weights(network, load_weights(_WEIGHTS))
-    pack_convolutions(network)
-    return network
+    return load_packed(JointNetwork(), _WEIGHTS)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TypeVar
+
 import torch
 from torch import nn
 
 from m2fp_cli.engine.fast.products import PackedConv, pack_layers
+from m2fp_cli.models.weights import load_weights
+from m2fp_cli.network.build import assign_weights
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def load_packed(network: Network, folder: Path) -> Network:
+    """Give a small network its weights and pack its convolutions.
+
+    Args:
+        network: just built; changed in place.
+        folder: that holds ``model.safetensors``.
+
+    Returns:
+        the network.
+
+    Raises:
+        ModelError: the weights are missing or damaged.
+    """
+    assign_weights(network, load_weights(folder))
+    pack_convolutions(network)
+    return network
 
 
 def pack_convolutions(network: nn.Module) -> nn.Module:
