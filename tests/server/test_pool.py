@@ -164,7 +164,7 @@ def test_a_worker_that_grows_is_replaced(make_pool):
 
 def test_killed_at_random_it_goes_on(make_pool):
     pool = make_pool(workers=2, queue=100)
-    futures = submit(pool, *["sleep 0.05"] * 40)
+    futures = submit(pool, *["sleep 0.05"] * 80)  # two seconds: longer than the killing
     for _ in range(4):
         time.sleep(0.3)
         victim = pool._handles[0].process.pid
