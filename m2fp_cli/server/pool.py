@@ -1,8 +1,10 @@
 """WorkerHandle processes that take requests: a bounded queue in, a future for each request out.
 
 Built from the batch's parts: its processes, its members with their limits and deaths. What differs
-is the supply: requests come at any time, each has one worker for itself, and none is tried twice,
-because somebody is waiting. A worker that dies costs the one request it worked on, and is replaced.
+is the supply: requests come at any time, each has one worker for itself, and none is worked on
+twice, because somebody is waiting. A worker that dies costs the one request it worked on, and is
+replaced. It says when it begins: a request that it had not begun keeps its place, and is given to
+another worker, once, because it may be what kills those who read it.
 
 One thread supervises all workers. Any thread may call ``submit``, ``ask`` and ``figures``.
 """
@@ -23,11 +25,11 @@ from typing import Any
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
-from m2fp_cli.batch.messages import GaveUp, Stage
+from m2fp_cli.batch.messages import GaveUp, Moved, Stage
 from m2fp_cli.batch.processes import Preloading, WorkerMain
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.wake import WakePipe
-from m2fp_cli.batch.worker_handle import WorkerHandle
+from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.server.figures import PoolFigures
 from m2fp_cli.server.messages import (
@@ -46,6 +48,7 @@ _PING_SECONDS = 5.0  # between two rounds of pings
 _PING_GAP_SECONDS = 0.05  # the same when somebody asks: anybody may, as often as they like
 _SILENCE_SECONDS = 30.0  # an idle worker that has not answered for so long is replaced
 _LATEST = 50  # requests whose times are averaged
+_MOST_HANDED = 2  # how often a request is handed to a worker that dies before it begins
 _PIPE_SECONDS = 5.0  # a worker that stops reading or writing in the middle of a message is dead
 
 
@@ -195,19 +198,21 @@ class ServicePool:
 
     def _hand_out(self) -> None:
         for member in self._handles:
-            if not member.can_start:
+            if not member.can_start or member.connection.poll():  # it may be its end
                 continue
             ticket = self._line.next()
             if ticket is None:
                 return
-            number = next(self._numbers)
-            ticket.started = time.monotonic()
-            if member.assign(number, ticket.request, is_retry=True):
-                member.held[number].move(Stage.COMPUTE)  # it waits for nothing else
-                self._given[number] = ticket
-            else:
-                member.kill()
-                self._line.put_back(ticket)
+            self._hand(ticket, member)
+
+    def _hand(self, ticket: Ticket, member: WorkerHandle[WorkRequest]) -> None:
+        number = next(self._numbers)
+        ticket.started, ticket.handed = time.monotonic(), ticket.handed + 1
+        if not member.assign(number, ticket.request, is_retry=True):
+            member.kill()
+            member.held[number] = HeldTask(ticket.request, is_retry=True)
+        member.held[number].move(Stage.COMPUTE)  # its clock runs: it waits for nothing else
+        self._given[number] = ticket
 
     def _ping(self) -> None:
         now = time.monotonic()
@@ -249,6 +254,8 @@ class ServicePool:
     def _handle_message(self, member: WorkerHandle[WorkRequest], message: object) -> None:
         if isinstance(message, Answered | Refused):
             self._finish(member, message)
+        elif isinstance(message, Moved):
+            self._given[message.ticket].has_begun = True
         elif isinstance(message, Pong):
             self._heard[member] = (time.monotonic(), message.resident_bytes)
             self._resolve_asks(message.number)
@@ -309,12 +316,20 @@ class ServicePool:
         when = "" if member.is_ready else " while it started"
         self._note(f"worker {pid} died{when}: {error}")
         for number in member.held:
-            self._given.pop(number).future.set_exception(error)
+            self._give_again(self._given.pop(number), error)
         self._start_after = time.monotonic() + self._deaths.record(member)
         # A service that has worked once goes on for ever: nobody may end it by sending photos.
         if self.card is None:
             verdict = self._deaths.verdict(error, self._plan.workers, ever_ready=False)
             self.failure = self.failure or verdict
+
+    def _give_again(self, ticket: Ticket, error: ImageError) -> None:
+        """Queue a request that its dead worker had not begun; let all others fail."""
+        is_late = error.reason == "timeout"
+        if ticket.has_begun or is_late or ticket.handed >= _MOST_HANDED:
+            ticket.future.set_exception(error)
+        else:
+            self._line.put_back(ticket)
 
     def _enforce_time(self) -> None:
         for member, why in self._clock.too_late(self._handles):

@@ -1,7 +1,7 @@
 """Inside a worker process of the service: one thread listens, the main thread works.
 
-One request at a time, so that the front knows which one killed the process. The listener answers
-pings also while a photo is worked on.
+One request at a time, so that the front knows which one killed the process, and not before the
+front has been told. The listener answers pings also while a photo is worked on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import threading
 from dataclasses import replace
 from multiprocessing.connection import Connection
 
-from m2fp_cli.batch.messages import Assignment, GaveUp
+from m2fp_cli.batch.messages import Assignment, GaveUp, Moved, Stage
 from m2fp_cli.batch.resources import resident_bytes
 from m2fp_cli.batch.worker_line import WorkerLine, as_image_error, as_own_error, settle_process
 from m2fp_cli.errors import UsageError
@@ -40,6 +40,7 @@ def run_service_worker(connection: Connection, job: ServiceJob, threads: int) ->
         if isinstance(assignment, ShowAccessories):
             line.say(worker.show_accessories())
         else:
+            line.say(Moved(assignment.ticket, Stage.COMPUTE))
             line.say(_work(worker, assignment))
         del assignment  # not to keep one photo until the next one comes
 

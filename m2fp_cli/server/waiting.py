@@ -36,12 +36,16 @@ class Ticket:
         future: of its answer.
         since: monotonic time at which it came.
         started: monotonic time at which a worker got it; 0 until then.
+        handed: how many workers have got it.
+        has_begun: a worker has said that it works on it.
     """
 
     request: WorkRequest
     future: Future[Delivered] = field(default_factory=Future)
     since: float = field(default_factory=time.monotonic)
     started: float = 0.0
+    handed: int = 0
+    has_begun: bool = False
 
     def claim(self) -> bool:
         """Whether somebody still waits for it; from then on it cannot be cancelled."""
@@ -93,9 +97,10 @@ class WaitingLine:
         return ticket
 
     def put_back(self, ticket: Ticket) -> None:
-        """Queue a ticket in front of all others."""
+        """Queue a ticket where it was: before all that came later."""
         with self._lock:
-            self._queue.appendleft(ticket)
+            place = sum(other.since < ticket.since for other in self._queue)
+            self._queue.insert(place, ticket)
 
     def next(self) -> Ticket | None:
         """Take the oldest ticket for which somebody still waits; None if there is none."""

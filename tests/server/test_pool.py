@@ -162,6 +162,75 @@ def test_a_worker_that_grows_is_replaced(make_pool):
     assert pool.figures().deaths == 0
 
 
+def kill_who_got_it(pool, gone=None):
+    """Wait until a worker other than ``gone`` has a request in its hands, and kill it."""
+    while True:
+        for member in list(pool._handles):
+            if member.held and member.process.pid != gone:
+                os.kill(member.process.pid, signal.SIGKILL)
+                return member.process.pid
+        time.sleep(0.01)
+
+
+def stop_all(pool):
+    for member in pool._handles:
+        os.kill(member.process.pid, signal.SIGSTOP)
+
+
+def test_a_request_that_was_not_begun_goes_to_another(make_pool):
+    pool = make_pool()
+    stop_all(pool)
+    first, second = submit(pool, "sleep 0.1", "ok")
+    order: list[object] = []
+    for future in (first, second):
+        future.add_done_callback(order.append)
+    kill_who_got_it(pool)
+    assert [future.result(60).answer.body for future in (first, second)] == [b"{}"] * 2
+    assert order == [first, second]  # the first kept its place
+    assert pool.figures().deaths == 1
+
+
+def test_a_large_request_that_was_not_begun_goes_to_another(make_pool, monkeypatch):
+    monkeypatch.setattr("m2fp_cli.server.pool._PIPE_SECONDS", 1.0)
+    pool = make_pool()
+    stop_all(pool)  # more than the pipe takes: handing it over ends in an error
+    photo = bytes(5_000_000) + photo_file()
+    future = pool.submit(WorkRequest(photo, "photo", Asked("json", "application/json")))
+    assert future.result(60).answer.body == b"{}"
+    assert pool.figures().deaths == 1
+
+
+def test_a_request_that_was_begun_is_not_tried_again(make_pool):
+    pool = make_pool(workers=2)
+    doomed = submit(pool, "sleep 60")[0]
+    while not any(ticket.has_begun for ticket in list(pool._given.values())):
+        time.sleep(0.01)
+    kill_who_got_it(pool)
+    assert failure_of(doomed) == "crash"
+    assert pool.figures().deaths == 1
+
+
+def test_a_request_is_given_again_only_once(make_pool):
+    pool = make_pool(workers=2)
+    stop_all(pool)
+    doomed = submit(pool, "ok")[0]
+    kill_who_got_it(pool, gone=kill_who_got_it(pool))
+    with pytest.raises(ImageError, match="ended with SIGKILL"):
+        doomed.result(60)
+    assert submit(pool, "ok")[0].result(60)
+
+
+def test_given_again_it_keeps_its_deadline(make_pool):
+    pool = make_pool(seconds=1.0, boot="sleep 2")
+    while not pool.figures().ready:
+        time.sleep(0.01)
+    stop_all(pool)
+    doomed = submit(pool, "ok")[0]
+    kill_who_got_it(pool)
+    with pytest.raises(ImageError, match="waited longer than 1 s"):
+        doomed.result(60)
+
+
 def test_killed_at_random_it_goes_on(make_pool):
     pool = make_pool(workers=2, queue=100)
     futures = submit(pool, *["sleep 0.05"] * 80)  # two seconds: longer than the killing
