@@ -1,7 +1,7 @@
 """Inside a worker process of the service: one thread listens, the main thread works.
 
-One request at a time, so that the front knows which one killed the process, and not before the
-front has been told. The listener answers pings also while a photo is worked on.
+One request at a time, and it is announced before it is touched, so that the front knows which
+request killed the process. The listener answers pings also while a photo is worked on.
 """
 
 from __future__ import annotations
