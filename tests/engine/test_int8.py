@@ -13,10 +13,16 @@ import torch
 import torch.nn.functional as F
 
 from m2fp_cli.engine.fast.convolution import ResidualSum
+from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.int8 import calibration, layers, saturation
-from m2fp_cli.engine.int8.calibrate import calibrate_model, compare_results, small_input
+from m2fp_cli.engine.int8.calibrate import (
+    calibrate_model,
+    compare_results,
+    measure_ranges,
+    small_input,
+)
 from m2fp_cli.engine.int8.calibration import (
     Agreement,
     Calibration,
@@ -217,6 +223,9 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path, monkeypatch):
         ({"layers": {"x": {"ranges": [1, 2, 0, 3]}}}, '"ranges" must be a number from'),
         ({"layers": {"x": {"ranges": [0, 1, 0, 3], "means": [1e9]}}}, '"means" must be a number'),
         ({"layers": {"x": [0, 1, 0, 3]}}, '"x" must be an object'),
+        ({"layers": {"x": {"ranges": [0, 0, 0, 0]}}}, "gives x an empty range.*calibrate again"),
+        ({"layers": {"x": {"ranges": [-1, 1, 0, 0]}}}, "gives x an empty range"),
+        ({"layers": {"x": {"ranges": [-1e-9, 0, 0, 1]}}}, "gives x an empty range"),
         ({"photos": 0}, '"photos" must be a whole number'),
         ({"agreement": {"photos": 1, "labels": 2}}, '"labels" must be a number from 0 to 1'),
     ],
@@ -229,6 +238,18 @@ def test_a_damaged_calibration_is_refused(tmp_path, change, reason):
     path.write_text("{")
     with pytest.raises(ModelError, match="is not valid JSON"):
         read_calibration(path)
+
+
+def test_a_layer_that_gives_only_zero_stays_in_float(tiny_model):
+    network = build_network(tiny_model, read_config(tiny_model))
+    parser = HumanParser.from_fast(FastM2FP(network, pack=False))
+    with torch.no_grad():
+        parser.network.get_submodule("pixel_decoder.mask_features").weight.zero_()
+        parser.network.get_submodule("pixel_decoder.mask_features").bias.zero_()
+    ranges, _ = measure_ranges(parser, [photo_of_size(70, 90)])
+    assert ranges
+    assert "pixel_decoder.mask_features" not in ranges
+    assert not any(one.is_empty for one in ranges.values())
 
 
 def test_a_calibration_of_other_weights_does_not_count(tiny_model, tmp_path, monkeypatch):

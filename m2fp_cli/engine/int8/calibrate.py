@@ -74,6 +74,8 @@ def measure_ranges(
 ) -> tuple[dict[str, LayerRanges], dict[str, int]]:
     """Ranges and operations of the layers that may compute in int8.
 
+    A layer that saw or gave only zero has no range, and stays in float32.
+
     Args:
         parser: computes in float32, its layers not packed.
         photos: (H, W, 3) uint8 BGR each; at least one.
@@ -83,7 +85,8 @@ def measure_ranges(
         for photo in photos:
             parser.parse(photo)
     ranges = recorder.ranges()
-    return {name: ranges[name] for name in candidates(ranges)}, recorder.operations
+    names = [name for name in candidates(ranges) if not ranges[name].is_empty]
+    return {name: ranges[name] for name in names}, recorder.operations
 
 
 def compare_results(pairs: list[tuple[ParsingResult, ParsingResult]]) -> Agreement:

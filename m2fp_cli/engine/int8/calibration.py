@@ -18,6 +18,7 @@ from m2fp_cli.jsonio import list_of, number_of, object_of, read_json, text_of, w
 from m2fp_cli.models.cache import cache_root
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.writing import write_file
+from m2fp_cli.terminal import displayable
 
 FORMAT = "m2fp-int8/2"
 _MARK = b'"format": "m2fp-int8/'  # of every version
@@ -25,6 +26,7 @@ FILE_NAME = "int8.json"
 LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calibration is refused
 _CACHE_FOLDER = "m2fp-int8"
 _LARGEST = 1e6  # of an activation
+_NARROWEST = 1e-6  # a range below this leaves nothing of its values but zero
 _MOST_PHOTOS = 10**6
 _MOST_CHANNELS = 1 << 16
 
@@ -40,6 +42,11 @@ class Range(NamedTuple):
     low: float
     high: float
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether zero is all that fits into it."""
+        return self.high - self.low < _NARROWEST
+
 
 class LayerRanges(NamedTuple):
     """What a layer reads and gives.
@@ -53,6 +60,11 @@ class LayerRanges(NamedTuple):
     source: Range
     target: Range
     means: tuple[float, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether a layer with these ranges could read or give nothing but zero."""
+        return self.source.is_empty or self.target.is_empty
 
 
 class Agreement(NamedTuple):
@@ -205,6 +217,9 @@ def _parse_layer(layers: Mapping[str, Any], name: str) -> LayerRanges:
         number_of({"ranges": value}, "ranges", *bound)
         for value, bound in zip(values, bounds, strict=True)
     )
-    found = list_of(layer, "means", most=_MOST_CHANNELS) if "means" in layer else []
-    means = tuple(number_of({"means": value}, "means", -_LARGEST, _LARGEST) for value in found)
-    return LayerRanges(Range(source_low, source_high), Range(target_low, target_high), means)
+    listed = list_of(layer, "means", most=_MOST_CHANNELS) if "means" in layer else []
+    means = tuple(number_of({"means": value}, "means", -_LARGEST, _LARGEST) for value in listed)
+    found = LayerRanges(Range(source_low, source_high), Range(target_low, target_high), means)
+    if found.is_empty:
+        raise ValueError(f"gives {displayable(name)} an empty range, in which all values become 0")
+    return found
