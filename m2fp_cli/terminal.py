@@ -63,6 +63,17 @@ def displayable(path: str | os.PathLike[str]) -> str:
     return "".join(_shown(character) for character in text)
 
 
+def counted(count: int, one: str, more: str = "") -> str:
+    """A number with its noun: ``1 photo``, ``2 photos``.
+
+    Args:
+        count: the number.
+        one: the noun for one.
+        more: for any other number; empty for ``one`` with an s.
+    """
+    return f"{count} {one if count == 1 else more or f'{one}s'}"
+
+
 def _in_encoding_of(stream: TextIO, text: str) -> str:
     """The text with escapes for what a stream cannot hold: a terminal may not be one of UTF-8."""
     if text.isascii():

@@ -9,7 +9,7 @@ import pytest
 
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.terminal import displayable, say, say_lines, say_pieces
+from m2fp_cli.terminal import counted, displayable, say, say_lines, say_pieces
 
 HOSTILE = "a\x1b[2Jb\x07\r\u202ec\x9b31m"
 
@@ -60,3 +60,8 @@ def test_no_error_carries_a_control_character(error):
 def test_no_label_carries_a_control_character():
     with pytest.raises(ValueError, match="printable"):
         LabelSet(("Background", HOSTILE))
+
+
+def test_one_of_a_kind_has_no_plural():
+    assert [counted(number, "photo") for number in (0, 1, 2)] == ["0 photos", "1 photo", "2 photos"]
+    assert [counted(number, "person", "people") for number in (1, 2)] == ["1 person", "2 people"]

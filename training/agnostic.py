@@ -30,7 +30,7 @@ from m2fp_cli.imaging.codec import decode_image, decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult
-from m2fp_cli.terminal import say
+from m2fp_cli.terminal import counted, say
 from m2fp_cli.training.dataset import IGNORE, find_names, split_names
 
 PARTS = {"judge": 1, "tune": 0, "all": None}  # numbers of held-out photos, over 8, modulo 2
@@ -112,7 +112,8 @@ def summarize(found: Sequence[Covered]) -> str:
     )
     worst = min(found, key=lambda one: one.garment)
     return (
-        f"{len(found)} photos: garment mean {worn.mean():.2f}, median {np.median(worn):.2f}, "
+        f"{counted(len(found), 'photo')}: garment mean {worn.mean():.2f}, "
+        f"median {np.median(worn):.2f}, "
         f"worst {worn.min():.1f} ({worst.name}); face mean {np.nanmean(face):.3f}, "
         f"most {np.nanmax(face):.1f}; hair {np.nanmean(hair):.1f}, shoes {np.nanmean(shoes):.1f}; "
         f"mask over person {np.mean([one.area for one in found]):.2f}"

@@ -26,7 +26,7 @@ from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult
-from m2fp_cli.terminal import say
+from m2fp_cli.terminal import counted, say
 from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import TOPS, build_figure, head_stride, head_window
@@ -204,7 +204,8 @@ def main() -> None:
         high = np.percentile(values[:, 1], 90)
         low = np.percentile(values[:, 0], 10)
         say(
-            f"{name}: {len(found)} people, IoU {iou:.3f} (10th percentile {low:.3f}), "
+            f"{name}: {counted(len(found), 'person', 'people')}, IoU {iou:.3f} "
+            f"(10th percentile {low:.3f}), "
             f"color {color:.1f} (90th {high:.1f}), place {place:.2f} U"
         )
     for words, count in why.most_common():

@@ -23,6 +23,7 @@ from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.engine.sides import assign_sides
+from m2fp_cli.terminal import counted
 from m2fp_cli.training.dataset import IGNORE, Bytes
 
 _LARGEST_OTHER = 0.15  # of the largest person's pixels; more is a second person, not a scrap
@@ -132,7 +133,7 @@ def main() -> None:
     arguments = parser.parse_args()
     network = HumanParser(arguments.model, precision="auto").network
     kept, dropped = label_folder(network, arguments.photos, arguments.out, arguments.min_share)
-    print(f"{kept} photos labelled, {dropped} left out (nobody, or several people)")
+    print(f"{counted(kept, 'photo')} labelled, {dropped} left out (nobody, or several people)")
 
 
 if __name__ == "__main__":

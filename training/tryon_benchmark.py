@@ -36,6 +36,7 @@ from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
+from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.compositing import to_gray
@@ -287,7 +288,7 @@ def print_table(item: str, rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if "skip" in row:
             skips[row["skip"]] += 1
-    print(f"\n{item}: {len(rows)} photos, {len(placed)} placed, skipped {dict(skips)}")
+    print(f"\n{item}: {counted(len(rows), 'photo')}, {len(placed)} placed, skipped {dict(skips)}")
     for title, group in (
         ("all", placed),
         ("face over 48 px", [r for r in placed if r["side"] > 48]),

@@ -43,6 +43,7 @@ from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import counted
 
 MAX_ATTEMPTS = 2
 """How often a photo is tried over which workers die: the second time alone, at the end."""
@@ -259,7 +260,7 @@ class Pool:
         others = [one for one in self._handles if one is not member]
         if message.booting and self._workers > 1 and (self._ever_ready or others):
             self._workers -= 1
-            self._note(f"going on with {self._workers} workers: {message.error}")
+            self._note(f"going on with {counted(self._workers, 'worker')}: {message.error}")
         else:
             self._fatal = message.error
 
@@ -313,7 +314,8 @@ class Pool:
         times = self._deaths.out_of_memory
         if times >= 2 and self._workers > 1:
             self._workers -= 1
-            self._note(f"memory was used up {times} times; {self._workers} workers go on")
+            left = counted(self._workers, "worker")
+            self._note(f"memory was used up {times} times; going on with {left}")
 
     def _kill_late_workers(self) -> None:
         for member, why in self._clock.too_late(self._handles):

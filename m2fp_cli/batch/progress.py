@@ -13,7 +13,7 @@ import time
 from typing import Any, Protocol
 
 from m2fp_cli.batch.report import ImageReport
-from m2fp_cli.terminal import displayable, warn
+from m2fp_cli.terminal import counted, displayable, warn
 
 LINE_SECONDS = 30.0
 
@@ -86,8 +86,7 @@ def failure_line(report: ImageReport) -> str:
 
 def done_line(report: ImageReport) -> str:
     """One line about a parsed photo."""
-    people = report.shown_people
-    count = "1 person" if people == 1 else f"{people} people"
+    count = counted(report.shown_people, "person", "people")
     return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s"
 
 
@@ -147,7 +146,7 @@ class PlainProgress:
             self._shown_at = now
             left = (now - self._started) / max(1, self._count) * (self._total - self._count)
             time_left = f", about {_duration(left)} left" if self._count else ""
-            warn(f"{self._count} of {self._total} photos{time_left}")
+            warn(f"{self._count} of {counted(self._total, 'photo')}{time_left}")
 
     def close(self) -> None:
         """Show nothing more."""

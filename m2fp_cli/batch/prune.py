@@ -19,7 +19,7 @@ from m2fp_cli.batch.manifest import forget
 from m2fp_cli.layout import JOBS
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 
 @dataclass
@@ -41,8 +41,8 @@ class Pruned:
     def lines(self) -> list[str]:
         """What was done, for a person."""
         count = len(self.photos)
-        files = f", {len(self.removed)} files removed" if self.removed else ""
-        lines = [f"{count} {'photo that is' if count == 1 else 'photos that are'} gone{files}"]
+        files = f", {counted(len(self.removed), 'file')} removed" if self.removed else ""
+        lines = [f"{counted(count, 'photo that is', 'photos that are')} gone{files}"]
         lines += [f"  forgotten {displayable(photo)}" for photo in self.photos]
         lines += [f"  cannot be removed: {displayable(name)}" for name in self.stuck]
         lines += [

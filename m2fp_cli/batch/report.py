@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ExitCode, ImageError
 from m2fp_cli.storage.spool import Spool
+from m2fp_cli.terminal import counted
 
 
 class Status(str, Enum):
@@ -203,7 +204,8 @@ class RunReport:
         if not self.done:
             return ", ".join(parts)
         seconds = self.wall_seconds / self.done
-        return f"{', '.join(parts)}; {self._people} people, {seconds:.2f} s a photo"
+        people = counted(self._people, "person", "people")
+        return f"{', '.join(parts)}; {people}, {seconds:.2f} s a photo"
 
     def counts_as_json(self) -> dict[str, Any]:
         """The run without its photos; ``failed`` includes the quarantined ones."""

@@ -15,6 +15,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2fp_cli.terminal import counted
+
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
 _USABLE_SHARE = 0.8  # of the memory; the rest is for the page cache and for others
@@ -51,9 +53,8 @@ class PoolPlan:
 
     def line(self) -> str:
         """One line for a person."""
-        workers = "1 worker" if self.workers == 1 else f"{self.workers} workers"
-        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
-        return f"{workers} x {threads} ({self.why})"
+        shape = f"{counted(self.workers, 'worker')} x {counted(self.threads, 'thread')}"
+        return f"{shape} ({self.why})"
 
 
 def plan_pool(

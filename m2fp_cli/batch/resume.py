@@ -26,7 +26,7 @@ from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.writing import refuse_foreign
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 
 class Why(str, Enum):
@@ -103,7 +103,7 @@ class ResumePlan:
             parts.append(f"{len(self.known_failures)} failed before (not tried again)")
         if self.conflicts:
             parts.append(f"{len(self.conflicts)} in conflict with other files")
-        return f"{total} {'photo' if total == 1 else 'photos'}: {', '.join(parts)}"
+        return f"{counted(total, 'photo')}{': ' * bool(parts)}{', '.join(parts)}"
 
     def old_reports(self) -> Iterator[ImageReport]:
         """Reports of what is not worked on: up to date, or failed as before."""

@@ -39,7 +39,7 @@ from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import STATE_FOLDER, is_collected
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 _Item = TypeVar("_Item")
 
@@ -287,7 +287,8 @@ class _Run:
         self._show(report, **memory)
         cap = self._options.max_failures
         if cap is not None and cap.is_exceeded(self._failures, photos):
-            self._switch.drain(f"stopped after {self._failures} failures (--max-failures)")
+            failures = counted(self._failures, "failure")
+            self._switch.drain(f"stopped after {failures} (--max-failures)")
         return report
 
     def _show(self, report: ImageReport, **worker: int) -> ImageReport:

@@ -8,6 +8,7 @@ from typing import Any
 
 from m2fp_cli.batch.history import History, find_manifests
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class SliceStatus:
 
     def line(self) -> str:
         """The record for a person."""
-        parts = [f"{self.finished} of {self.count} slices finished"]
+        parts = [f"{self.finished} of {counted(self.count, 'slice')} finished"]
         if self.unfinished:
             parts.append(f"not finished: {as_ranges(self.unfinished)}")
         if self.not_begun:

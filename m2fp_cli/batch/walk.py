@@ -18,7 +18,7 @@ from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.spool import sorted_on_disk
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 SYSTEM_FOLDERS = frozenset(
     ("@eaDir", "#recycle", "#snapshot", "$RECYCLE.BIN", "System Volume Information", "lost+found")
@@ -129,7 +129,8 @@ class Walk:
         """What was left out, the system's folders summed up in one sentence."""
         notes = list(self.notes[:_MOST_NOTES])
         if len(self.notes) > _MOST_NOTES:
-            notes.append(f"... and {len(self.notes) - _MOST_NOTES} more such notes")
+            more = counted(len(self.notes) - _MOST_NOTES, "more such note")
+            notes.append(f"... and {more}")
         if self._system:
             notes.append(f"{first_of(self._system)}: left out: the system's own")
         return notes

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,9 @@ class Agreement:
     def line(self) -> str:
         """One line for a person."""
         return (
-            f"same labels on {self.label_map:.2%} of pixels, {self.matched} of {self.instances[1]} "
-            f"instances, scores within {self.score_difference:.0e}, masks at least "
+            f"same labels on {self.label_map:.2%} of pixels, {self.matched} of "
+            f"{counted(self.instances[1], 'instance')}, scores within "
+            f"{self.score_difference:.0e}, masks at least "
             f"{self.mask_agreement:.2%} equal"
         )
 

@@ -14,6 +14,7 @@ from m2fp_cli.bench.roofline import RooflineFigures
 from m2fp_cli.bench.service import ServiceFigures
 from m2fp_cli.bench.single import EngineFacts, EngineFigures, PhotoFigures
 from m2fp_cli.bench.statistics import doubts, summarise
+from m2fp_cli.terminal import counted
 
 FORMAT = "m2fp-bench/1"
 
@@ -109,11 +110,15 @@ class Document:
                 found += doubts(f"{name} {photo.name}", one.seconds)
             if photo.is_cut_short:
                 count = max(len(one.seconds) for one in photo.engines.values())
-                found.append(f"{photo.name}: {_samples(count)} in the time given; raise --budget")
+                found.append(
+                    f"{photo.name}: {counted(count, 'sample')} in the time given; raise --budget"
+                )
             found += [f"{photo.name}: {why}" for why in photo.failures.values()]
         for pool in self.offline:
             if pool.is_cut_short:
-                found.append(f"offline {pool.name}: {_samples(pool.photos)}; raise --budget")
+                found.append(
+                    f"offline {pool.name}: {counted(pool.photos, 'sample')}; raise --budget"
+                )
         return found
 
     def as_json(self) -> dict[str, Any]:
@@ -153,7 +158,3 @@ def _photo_json(photo: PhotoFigures) -> dict[str, Any]:
 def _engine_json(one: EngineFigures) -> dict[str, Any]:
     medians = one.stage_medians()
     return {**asdict(one), "summary": asdict(one.summary), "stage_medians": medians}
-
-
-def _samples(count: int) -> str:
-    return "1 sample" if count == 1 else f"{count} samples"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from m2fp_cli.batch.resources import CGROUP_ROOT, cpu_quota, look_at_machine
 from m2fp_cli.kernels.cpu import cpu_flags, cpu_name
+from m2fp_cli.terminal import counted
 from m2fp_cli.version import __version__
 
 PACKAGES = (
@@ -70,7 +71,7 @@ class Environment:
 
     def line(self) -> str:
         """The machine in one line."""
-        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        cores = counted(self.cores, "core")
         fast = [f for f in ("amx_bf16", "avx512_bf16", "avx512f", "avx2") if f in self.flags][:1]
         return ", ".join([self.cpu or "unknown CPU", cores, *fast, f"load {self.load_average[0]}"])
 
@@ -110,13 +111,14 @@ def machine_doubts(environment: Environment, throttled_since: int = 0) -> list[s
     found = []
     load, cores = environment.load_average[0], environment.cores
     if load > cores / 2:
-        found.append(f"the machine was busy at the start: load {load} on {_cores(cores)}")
+        found.append(f"the machine was busy at the start: load {load} on {counted(cores, 'core')}")
     if environment.governor not in ("", "performance"):
         found.append(f"the CPU's governor is {environment.governor}; its clock moves")
     if environment.swap_used_mib > 100:
         found.append(f"{environment.swap_used_mib} MiB of swap were in use at the start")
     if throttled_since:
-        found.append(f"the control group was held back {throttled_since} times meanwhile")
+        times = counted(throttled_since, "time")
+        found.append(f"the control group was held back {times} meanwhile")
     return found
 
 
@@ -131,10 +133,6 @@ def count_throttled() -> int:
     """How often control groups have held this process back since they exist."""
     files = (CGROUP_ROOT / "cpu.stat", CGROUP_ROOT / "cpu" / "cpu.stat")
     return max(_numbers(path).get("nr_throttled", 0) for path in files)
-
-
-def _cores(count: int) -> str:
-    return "1 core" if count == 1 else f"{count} cores"
 
 
 def _version(name: str) -> str:

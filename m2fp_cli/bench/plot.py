@@ -10,6 +10,7 @@ from m2fp_cli.bench.document import Document
 from m2fp_cli.bench.single import PhotoFigures
 from m2fp_cli.errors import EngineError, UsageError
 from m2fp_cli.storage.writing import write_file
+from m2fp_cli.terminal import counted
 
 # Blue, orange, green of Okabe and Ito's palette: apart for every kind of colour vision.
 _COLORS = {"preprocess": "#009e73", "network": "#0072b2", "postprocess": "#e69f00"}
@@ -110,6 +111,6 @@ def _format(document: Document, name: str) -> str:
 
 def _title(document: Document) -> str:
     settings, machine = document.settings, document.environment
-    threads = "1 thread" if settings.threads == 1 else f"{settings.threads} threads"
+    threads = counted(settings.threads, "thread")
     torch = machine.versions.get("torch", "")
     return f"{machine.cpu}, {threads}, torch {torch}, model: {Path(settings.model).name}"

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.errors import NoImagesError
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import counted, displayable, say
 
 CORES = (10, 100, 1_000, 10_000)
 SLICE_SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000)
@@ -143,7 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     scale = Scale(**given)
     for name, value in given.items():
         say(f"{name.replace('_', ' ')}: {value:,}")
-    say(f"spread of times: {shape.std() / shape.mean():.2f} of their mean, {len(shape)} photos")
+    photos = counted(len(shape), "photo")
+    say(f"spread of times: {shape.std() / shape.mean():.2f} of their mean, {photos}")
     say("| cores | photos a slice | hours | of them the end | efficiency | core-hours a million |")
     say("| --- | --- | --- | --- | --- | --- |")
     for cores in CORES:

@@ -19,6 +19,7 @@ from m2fp_cli.bench.rounds import Patience, Rounds
 from m2fp_cli.bench.statistics import Ratio, Summary, paired_ratio, summarise
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.mkl import MKL_VARIABLE
+from m2fp_cli.terminal import counted
 
 OURS = "m2fp"
 PROBE = "m2fp_cli.bench.probe"
@@ -209,7 +210,7 @@ class SingleScenario:
     def _ensure(self, name: str, order: ProbeOrder) -> None:
         if name in self._children:
             return
-        self._say(f"{name}: starting with {order.threads} threads")
+        self._say(f"{name}: starting with {counted(order.threads, 'thread')}")
         child = self._children[name] = self._start(name, order)
         known = {k: child.ready[k] for k in ("load_seconds", "dtype", "onednn", "openmp")}
         self.facts.setdefault(name, EngineFacts(start_seconds=child.start_seconds, **known))

@@ -16,6 +16,7 @@ from m2fp_cli.bench.roofline import TOTAL, RooflineFigures
 from m2fp_cli.bench.service import ServiceFigures
 from m2fp_cli.bench.single import EngineFigures, PhotoFigures
 from m2fp_cli.bench.statistics import Ratio, percentile, summarise
+from m2fp_cli.terminal import counted
 
 _PLAIN_WIDTH = 130
 
@@ -39,8 +40,7 @@ def print_document(document: Document, stream: TextIO) -> None:
             beside = f" {name}" if len(photo.versus) > 1 else ""
             console.print(f"{photo.name}{beside}: {versus.agreement.line()}", soft_wrap=True)
     versions = " ".join(f"{k} {v}" for k, v in document.environment.versions.items())
-    threads = document.settings.threads
-    asked = "1 thread" if threads == 1 else f"{threads} threads"
+    asked = counted(document.settings.threads, "thread")
     console.print(f"{document.environment.line()}; {asked} a photo; {versions}", soft_wrap=True)
     for name, facts in document.engines.items():
         console.print(f"{name}: {facts.dtype}, started in {facts.start_seconds:.1f} s")

@@ -8,6 +8,7 @@ from typing import ClassVar
 from m2fp_cli.batch.executor import PhotoPool, PoolOrder
 from m2fp_cli.cluster.pool import ClusterPool
 from m2fp_cli.cluster.ray_calls import RayCluster, check_cluster
+from m2fp_cli.terminal import counted
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class RayExecutor:
         """Connect; see ``Executor``."""
         cluster = RayCluster(self.address)
         pool = ClusterPool(cluster, order)
-        threads = "1 thread" if pool.threads == 1 else f"{pool.threads} threads"
+        threads = counted(pool.threads, "thread")
         room = cluster.room(pool.threads, pool.memory_bytes)
         wanted = f"{order.workers} asked for, " if order.workers else ""
         line = f"cluster {self.address}: {wanted}room for {room} x {threads}"

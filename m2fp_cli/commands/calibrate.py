@@ -13,7 +13,7 @@ from m2fp_cli.commands import options
 from m2fp_cli.commands.help import FAILURES, INPUT, SPEED
 from m2fp_cli.engine.int8.choice import MOST_ERROR
 from m2fp_cli.errors import ExitCode, ImageError, ModelError, NoImagesError, UsageError
-from m2fp_cli.terminal import displayable, say, warn
+from m2fp_cli.terminal import counted, displayable, say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.arrays import Picture
@@ -94,7 +94,8 @@ def calibrate(
 
     choose_mkl_code()
     torch.set_num_threads(cores)
-    warn(f"calibrating {found.name} on {len(ranged)} photos, comparing on {len(others)}")
+    shown_name, photo_count = displayable(found.name), counted(len(ranged), "photo")
+    warn(f"calibrating {shown_name} on {photo_count}, comparing on {len(others)}")
     calibration = calibrate_model(
         found.folder, _Shown(ranged), _Shown(others), most_error=max_error
     )

@@ -12,7 +12,7 @@ import typer
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ExitCode, UsageError
-from m2fp_cli.terminal import say
+from m2fp_cli.terminal import counted, say
 
 EXAMPLES = """\
 m2fp eval dataset --model starter
@@ -131,11 +131,12 @@ def _check_alone(context: typer.Context, names: tuple[str, ...]) -> None:
 
 
 def _summary(document: dict[str, Any]) -> str:
-    parts = [f"{document['photos']} photos judged"]
+    parts = [f"{counted(document['photos'], 'photo')} judged"]
     if document["failed"]:
         parts.append(f"{len(document['failed'])} failed")
     if people := document.get("people"):
-        parts.append(f"{people['people']} people in {people['photos']} of them")
+        count = counted(people["people"], "person", "people")
+        parts.append(f"{count} in {people['photos']} of them")
     if document["seconds_a_photo"] is not None:
         parts.append(f"{document['seconds_a_photo']:.2f} s a photo")
     return ", ".join(parts)

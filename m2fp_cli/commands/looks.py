@@ -12,7 +12,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import counted, displayable, say
 
 if TYPE_CHECKING:
     from m2fp_cli.tryon.profile import Profile
@@ -82,7 +82,7 @@ def add(
         numbers = opened.add(customer, tried)
         if favorite:
             opened.mark(numbers, favorite=True)
-    say(f"{displayable(customer)}: {_count(len(numbers))}")
+    say(f"{displayable(customer)}: {counted(len(numbers), 'look')}")
 
 
 @app.command(
@@ -175,14 +175,10 @@ def remove(
             count = opened.remove_customer(customer)
         else:
             count = opened.remove(numbers or ())
-    say(f"{_count(count)} forgotten")
+    say(f"{counted(count, 'look')} forgotten")
 
 
 def _open(file: Path | None, *, create: bool = False) -> Profile:
     from m2fp_cli.tryon.profile import Profile, default_profile
 
     return Profile(default_profile() if file is None else file, create=create)
-
-
-def _count(looks: int) -> str:
-    return f"{looks} {'look' if looks == 1 else 'looks'}"

@@ -16,7 +16,7 @@ import typer
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, WEAR
 from m2fp_cli.errors import UsageError
-from m2fp_cli.terminal import displayable, warn
+from m2fp_cli.terminal import counted, displayable, warn
 from m2fp_cli.tryon.kinds import KIND_NAMES, KINDS
 
 if TYPE_CHECKING:
@@ -264,7 +264,7 @@ def tryon(
         shown = variants if each else None
         path, pages = make_sheet(source.output, results, source.scan.tasks, shown)
         if pages and not batch.quiet:
-            more = f" and {pages - 1} more pages" if pages > 1 else ""
+            more = f" and {counted(pages - 1, 'more page')}" if pages > 1 else ""
             warn(f"contact sheet in {displayable(path)}{more}")
 
     run_and_exit(

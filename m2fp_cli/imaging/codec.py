@@ -235,7 +235,7 @@ def _end_jpeg(
     missing = count_missing_rows(plain.data, decode)
     notes = plain.notes
     if missing:
-        rows = f"{missing} of its {header.height} rows are missing"
+        rows = f"{missing} of its {header.height} rows {'is' if missing == 1 else 'are'} missing"
         if not allow_truncated:
             raise MissingRowsError("corrupt", f"is truncated: {rows}; copy or download it again")
         notes = (*notes, rows)

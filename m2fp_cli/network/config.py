@@ -26,6 +26,7 @@ from m2fp_cli.network.model_config import (
     ModelConfig,
 )
 from m2fp_cli.records.labels import HUMAN, LabelSet
+from m2fp_cli.terminal import counted
 
 CONFIGURATION_FILE = "configuration.json"
 
@@ -163,7 +164,8 @@ def _labels(model: Mapping[str, Any], num_classes: int) -> tuple[LabelSet, int]:
         names = [*names, HUMAN]
     if len(names) != num_classes:
         raise ModelError(
-            f'"classes" lists {len(names)} names, but "decoder.num_classes" is {num_classes}'
+            f'"classes" lists {counted(len(names), "name")}, but "decoder.num_classes" is '
+            f"{num_classes}"
         )
     human_id = count if num_parsing is not None and count < len(names) else None
     try:

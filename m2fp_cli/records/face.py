@@ -12,6 +12,7 @@ import numpy as np
 from m2fp_cli.arrays import Point
 from m2fp_cli.jsonio import list_of, number_of, numbers_of
 from m2fp_cli.records.joints import Points
+from m2fp_cli.terminal import counted
 
 # Left is the person's own left. An eye is the middle between its corners, a cheek the edge of the
 # face before the ear, a jaw its corner below that, the forehead the upper end of its middle.
@@ -65,7 +66,8 @@ class Face:
             ValueError: it has other points.
         """
         if self.points.shape != (NUM_FACE_POINTS, 2):
-            raise ValueError(f"has {len(self.points)} points of a face, not {NUM_FACE_POINTS}")
+            points = counted(len(self.points), "point")
+            raise ValueError(f"has {points} of a face, not {NUM_FACE_POINTS}")
 
     def point(self, name: str) -> Point:
         """A point by its name, x and y in pixels of the photo."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.jsonio import list_of, number_of, numbers_of
+from m2fp_cli.terminal import counted
 
 Points = NDArray[np.float64]  # (J, 2) x, y
 
@@ -59,7 +60,7 @@ class Joints:
             ValueError: an array has another shape.
         """
         if self.points.shape != (NUM_JOINTS, 2) or self.scores.shape != (NUM_JOINTS,):
-            raise ValueError(f"has {len(self.points)} joints, not {NUM_JOINTS}")
+            raise ValueError(f"has {counted(len(self.points), 'joint')}, not {NUM_JOINTS}")
 
     def as_json(self) -> dict[str, Any]:
         """The joints as ``schemas/result.schema.json`` describes them."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, ByteArray
 from m2fp_cli.jsonio import whole_of
+from m2fp_cli.terminal import counted
 
 EMPTY_BOX: Box = (0, 0, 0, 0)
 _MAX_SIDE = 1 << 20  # pixels; of a mask that is read
@@ -201,7 +202,8 @@ def decode_rle(rle: dict[str, Any]) -> Mask:
     runs = _decompress(counts) if isinstance(counts, str) else _plain_counts(counts)
     # Sums of damaged counts can overflow: each is compared before they are added.
     if ((runs < 0) | (runs > height * width)).any() or runs.sum() != height * width:
-        raise ValueError(f"run lengths do not add up to the {height * width} pixels of the mask")
+        pixels = counted(height * width, "pixel")
+        raise ValueError(f"run lengths do not add up to the {pixels} of the mask")
     bounds = np.concatenate(([0], runs.cumsum()))
     ones = np.flatnonzero(runs[1::2]) * 2 + 1
     if not ones.size:

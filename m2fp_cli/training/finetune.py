@@ -29,7 +29,7 @@ from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 from m2fp_cli.training.compose import SceneOdds
 from m2fp_cli.training.display import Display
 from m2fp_cli.training.losses import LossWeights
@@ -105,8 +105,8 @@ def finetune(plan: Plan, display: Display, stop: Callable[[], bool], workers: in
     require_family(plan.origin)
     if len(photos) < FEWEST:
         raise UsageError(
-            f"{displayable(plan.data)} has {len(photos)} labelled photos; fine-tuning needs at "
-            f"least {FEWEST}"
+            f"{displayable(plan.data)} has {counted(len(photos), 'labelled photo')}; fine-tuning "
+            f"needs at least {FEWEST}"
         )
     with OutputTree(plan.out, create=True) as tree:
         refuse_others(tree)

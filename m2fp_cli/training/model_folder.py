@@ -16,6 +16,7 @@ from m2fp_cli.models.folder import CONFIGURATION_NAME
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import NamedBytes, write_group
+from m2fp_cli.terminal import counted
 from m2fp_cli.training.dataset import hash_files
 from m2fp_cli.training.own_photos import OwnPhotos
 from m2fp_cli.training.weights import export_weights
@@ -131,6 +132,7 @@ def write_card(
     }
     rows = [f"| {k} | {_percent(was)} | {_percent(now)} |" for k, (was, now) in shares.items()]
     carries = f" See {' and '.join(carried)} for its data and licenses." if carried else ""
+    held_out = counted(len(photos.held_out), "other, which was", "others, which were")
     return f"""# Fine-tuned from {origin}
 
     m2fp parse photos --model FOLDER
@@ -138,7 +140,7 @@ def write_card(
 FOLDER is the path of this folder. `m2fp finetune` of m2fp {__version__} wrote it.
 
 * It learned for {learned.steps} steps from {len(photos.learned)} labelled photos.
-* It was judged on {len(photos.held_out)} others, which were held out. Which step is taken was
+* It was judged on {held_out} held out. Which step is taken was
   decided on them too, and photos of one session resemble each other, so expect a little less
   elsewhere.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.garment import MIN_AREA, Recolored, rank_correlation
 from m2fp_cli.tryon.morphology import erode
 from m2fp_cli.tryon.records import Check, check_limits
@@ -33,7 +34,8 @@ def notes_of(done: Recolored) -> tuple[str, ...]:
     if done.patterned:
         notes = ("the old cloth is patterned, its detail was left out",)
     if done.beyond_px:
-        notes += (f"{done.beyond_px} pixels beside the label were taken for the garment",)
+        one, more = "pixel beside the label was", "pixels beside the label were"
+        notes += (f"{counted(done.beyond_px, one, more)} taken for the garment",)
     return notes
 
 

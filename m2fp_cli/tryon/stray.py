@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray
+from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.wearer import Body
 
@@ -50,4 +51,6 @@ def near_person(
     person = body.result.person_map[figure.window] == body.person.person_id
     kept = drop_stray(garment, person)
     rest = int(np.count_nonzero(garment) - np.count_nonzero(kept))
-    return kept, (f"{rest} pixels far from the person were left as they are",) if rest else ()
+    one = "pixel far from the person was left as it is"
+    more = "pixels far from the person were left as they are"
+    return kept, (counted(rest, one, more),) if rest else ()

@@ -10,7 +10,7 @@ def test_a_person_is_told_of_people_who_are_surely_there():
     report = RunReport(total=2)
     for name, sure in (("a", 1), ("b", 0)):
         report.add(ImageReport(name, name, Status.DONE, people=18, sure_people=sure))
-    assert "2 done; 1 people, " in report.summary()
+    assert "2 done; 1 person, " in report.summary()
     assert "a: 1 person, " in done_line(next(iter(report.photos)))
 
 

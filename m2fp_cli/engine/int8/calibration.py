@@ -18,7 +18,7 @@ from m2fp_cli.jsonio import list_of, number_of, object_of, read_json, text_of, w
 from m2fp_cli.models.cache import cache_root
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.writing import write_file
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 FORMAT = "m2fp-int8/2"
 _MARK = b'"format": "m2fp-int8/'  # of every version
@@ -84,7 +84,7 @@ class Agreement(NamedTuple):
 
     def line(self) -> str:
         """One line for a person."""
-        photos = "1 photo" if self.photos == 1 else f"{self.photos} photos"
+        photos = counted(self.photos, "photo")
         return (
             f"{photos} not calibrated on: same labels on {self.labels:.2%} of pixels, as many "
             f"people in {self.people:.0%} of photos, scores differ by {self.scores:.3f}"

@@ -12,6 +12,7 @@ from m2fp_cli.engine.int8.ranges import quantizable_layers
 from m2fp_cli.engine.int8.sensitivity import put_layer
 from m2fp_cli.errors import ModelError
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.terminal import counted
 
 
 def quantize_network(network: M2FP, ranges: Mapping[str, LayerRanges]) -> FastM2FP:
@@ -33,7 +34,8 @@ def quantize_network(network: M2FP, ranges: Mapping[str, LayerRanges]) -> FastM2
         if one.means and isinstance(layer, PackedConv):
             width = layer.weight.shape[1] * layer.geometry[3]
             if len(one.means) != width:
-                raise _other_network(f"its {name!r} reads {len(one.means)} channels, not {width}")
+                channels = counted(len(one.means), "channel")
+                raise _other_network(f"its {name!r} reads {channels}, not {width}")
         put_layer(fast, name, int8_twin(layer, one))
         del plain[name], layer  # the last to hold its float weights
     pack_layers(fast)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from m2fp_cli.errors import UsageError
+from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.catalog import load_accessory
@@ -142,7 +143,8 @@ def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
     notes = stray + notes_of(done)
     others = int(np.count_nonzero(joined & ~labelled))
     if others:
-        notes += (f"{others} pixels labelled as another top are the same garment",)
+        one, more = "pixel labelled as another top is", "pixels labelled as another top are"
+        notes += (f"{counted(others, one, more)} the same garment",)
     checks = tuple(check_cloth(done))
     return ItemRecord("top", cloth.name, "", {"garment": label}, checks, notes)
 

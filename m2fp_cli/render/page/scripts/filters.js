@@ -46,7 +46,7 @@ export const applyFilters = () => {
   cards.forEach((card) => { card.tabIndex = -1; });
   if (shown.length) shown[0].tabIndex = 0;
   $("count").value = shown.length === photos.length
-    ? counted(photos.length, "photo", "photos") : `${shown.length} of ${photos.length} photos`;
+    ? counted(photos.length, "photo", "photos") : `${shown.length} of ${counted(photos.length, "photo", "photos")}`;
 };
 $("filters").addEventListener("input", applyFilters);
 $("filters").addEventListener("reset", () => setTimeout(applyFilters));
