@@ -4,7 +4,8 @@
 
     M2fpError                 1   could not start, or an internal error
     |- UsageError             2   an option or argument is wrong
-    |- NoImagesError         66   nothing to parse was found
+    |- NoInputError          66   an input is not there, or cannot be read
+    |  `- NoImagesError      66   it is there, and holds nothing to work on
     |- OutputError           73   the output cannot be written
     |- OutputLockedError     75   another run holds the output
     |- ModelError             1   weights are missing, damaged or of another architecture
@@ -53,10 +54,14 @@ class UsageError(M2fpError):
     exit_code = ExitCode.USAGE
 
 
-class NoImagesError(M2fpError):
-    """None of the inputs holds a photo."""
+class NoInputError(M2fpError):
+    """An input, a folder or a file, is not there or cannot be read."""
 
     exit_code = ExitCode.NO_INPUT
+
+
+class NoImagesError(NoInputError):
+    """None of the inputs holds a photo."""
 
 
 class OutputError(M2fpError):

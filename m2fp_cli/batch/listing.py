@@ -34,7 +34,7 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import FileStamp
 from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.batch.walk import ScanRules
-from m2fp_cli.errors import NoImagesError, OutputError, UsageError
+from m2fp_cli.errors import NoImagesError, NoInputError, OutputError, UsageError
 from m2fp_cli.jsonio import parse_object, texts_of, whole_of
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.remote.address import is_address, shown_place
@@ -64,7 +64,7 @@ def open_list(path: Path) -> Iterator[PhotoList]:
     What is not a regular file is copied into an unnamed temporary file first.
 
     Raises:
-        UsageError: it cannot be read.
+        NoInputError: it cannot be read.
         OutputError: there is no room for the copy.
     """
     with contextlib.ExitStack() as stack:
@@ -77,7 +77,9 @@ def open_list(path: Path) -> Iterator[PhotoList]:
                 file = stack.enter_context(_copy(file))
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise UsageError(f"cannot read the list {displayable(path)}: {reason}") from error
+            raise NoInputError(
+                f"cannot read the list {displayable(path)}: {reason}; name a list of photos"
+            ) from error
         yield PhotoList(path, file, os.fstat(file.fileno()).st_size)
 
 

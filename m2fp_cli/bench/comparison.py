@@ -10,7 +10,7 @@ from typing import Any
 
 from m2fp_cli.bench.document import FORMAT, Series
 from m2fp_cli.bench.statistics import Ratio, ratio_of_medians
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import NoInputError, UsageError
 from m2fp_cli.jsonio import read_json
 from m2fp_cli.terminal import displayable
 
@@ -88,7 +88,8 @@ def load_run(path: Path) -> StoredRun:
     """Read what ``m2fp bench`` wrote.
 
     Raises:
-        UsageError: there is no such file, or it is something else.
+        NoInputError: there is no such file, or it cannot be read.
+        UsageError: it is something else.
     """
     name = displayable(path)
     try:
@@ -101,7 +102,9 @@ def load_run(path: Path) -> StoredRun:
         series = [Series(**entry) for entry in document["series"]]
         return StoredRun(path, str(settings["photos_sha256"]), told, series)
     except OSError as error:
-        raise UsageError(f"{name}: cannot be read ({error.strerror})") from error
+        raise NoInputError(
+            f"{name}: cannot be read ({error.strerror}); name a file of m2fp bench --json or -o"
+        ) from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{name}: was not written by m2fp bench --json or -o") from error
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.errors import NoImagesError
-from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.inputs import open_earlier
 from m2fp_cli.terminal import counted, displayable, say
 
 CORES = (10, 100, 1_000, 10_000)
@@ -122,7 +122,7 @@ def read_shape(output: Path) -> NDArray[np.float64]:
         NoImagesError: there are fewer than two.
         OutputError: its manifest cannot be read.
     """
-    with OutputTree(output) as tree:
+    with open_earlier(output) as tree:
         entries = read_history(tree).entries
         reports = (entry.report for entry in entries.each())
         seconds = [one.seconds.total for one in reports if one.status.is_good]

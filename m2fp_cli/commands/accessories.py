@@ -116,12 +116,12 @@ def check(
     Exits with 1 if something is wrong.
     """
     from m2fp_cli.imaging.encoding import encode_png, tag_png
+    from m2fp_cli.storage.inputs import require_file
     from m2fp_cli.storage.writing import write_file
     from m2fp_cli.tryon.catalog import load_accessory
     from m2fp_cli.tryon.inspection import draw_anchors, find_faults
 
-    if not file.is_file():
-        raise UsageError(f"there is no file {displayable(file)}; name a PNG with transparency")
+    require_file(file, "name a PNG with transparency")
     item = load_accessory(str(file), _kind_of(file, kind))
     faults = find_faults(item)
     target = output or file.with_name(f"{file.stem}-anchors.png")

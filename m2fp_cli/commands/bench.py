@@ -308,13 +308,14 @@ def _precisions(text: str) -> tuple[str, ...]:
 
 
 def _folder(words: list[str]) -> Path | None:
+    from m2fp_cli.storage.inputs import require_folder
+
     if len(words) > 1:
         raise UsageError("m2fp bench takes one folder, or the word compare and two files")
     if not words:
         return None
     folder = Path(words[0])
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder; name one that holds photos")
+    require_folder(folder, "name one that holds photos")
     return folder
 
 

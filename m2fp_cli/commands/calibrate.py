@@ -12,7 +12,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import FAILURES, INPUT, SPEED
 from m2fp_cli.engine.int8.choice import MOST_ERROR
-from m2fp_cli.errors import ExitCode, ImageError, ModelError, NoImagesError, UsageError
+from m2fp_cli.errors import ExitCode, ImageError, ModelError, NoImagesError
 from m2fp_cli.terminal import counted, displayable, say, warn
 
 if TYPE_CHECKING:
@@ -144,9 +144,9 @@ def _stored(folder: Path, limit: int) -> tuple[list[ShowPhoto], int]:
     the memory.
     """
     from m2fp_cli.batch.scan import find_images
+    from m2fp_cli.storage.inputs import require_folder
 
-    if not folder.is_dir():
-        raise UsageError(f"{displayable(folder)} is not a folder; name one that holds photos")
+    require_folder(folder, "name one that holds photos")
     tasks = find_images([folder], output=folder / "m2fp-out").tasks
     count = min(limit, len(tasks))
     chosen = [tasks[index * len(tasks) // count].source for index in range(count)]

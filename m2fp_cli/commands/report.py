@@ -139,6 +139,7 @@ def make_report(
 
     Raises:
         NoImagesError: there are neither results nor failures.
+        NoInputError: the results, or the folder of the photos, are not there.
         OutputError: nothing can be written.
         UsageError: ``output`` is a folder.
     """
@@ -148,6 +149,7 @@ def make_report(
     from m2fp_cli.jobs.preview import PreviewJob
     from m2fp_cli.jobs.stored_report import StoredReport, page_address, put_page
     from m2fp_cli.render.report import PAGE_MARK
+    from m2fp_cli.storage.inputs import open_earlier
     from m2fp_cli.storage.remote.address import names_store
     from m2fp_cli.storage.tree import OutputTree
     from m2fp_cli.storage.writing import write_file
@@ -160,7 +162,7 @@ def make_report(
     path = (output or results / REPORT_PAGE).absolute()
     if address is None and path.is_dir():
         raise UsageError(f"{displayable(path)} is a folder; give --output the name of a file")
-    with OutputTree(results) as tree:
+    with open_earlier(results) as tree:
         history = read_history(tree)
     look = stored.look if stored else None
     scan, left_out = _find_shown(results, photos, history, limit, look)

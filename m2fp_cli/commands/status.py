@@ -148,18 +148,16 @@ def _open_state(output: Path, *, prune: bool) -> Iterator[tuple[OutputTree, str]
     """The manifests of an output, and who works on it now.
 
     Raises:
-        NoImagesError: it is not there.
+        NoInputError: it is not there.
         UsageError: something in a store is to be pruned.
         StoreError: the store cannot be asked.
     """
     from m2fp_cli.batch.lock import who_holds
+    from m2fp_cli.storage.inputs import open_earlier
     from m2fp_cli.storage.remote.address import names_store
-    from m2fp_cli.storage.tree import OutputTree
 
     if not names_store(output):
-        if not output.is_dir():
-            raise NoImagesError(f"{displayable(output.absolute())} is not a folder")
-        with OutputTree(output) as tree:
+        with open_earlier(output) as tree:
             yield tree, who_holds(tree)
         return
     from m2fp_cli.batch.remote.lease import who_holds_stored

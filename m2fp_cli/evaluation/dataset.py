@@ -16,12 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.errors import ImageError, NoImagesError, NoInputError, UsageError
 from m2fp_cli.evaluation.annotations import read_colored_map, read_label_colors, read_shapes
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.layout import IMAGE_SUFFIXES
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet
+from m2fp_cli.storage.inputs import require_folder
 from m2fp_cli.terminal import displayable
 
 _LAYOUTS = (("photos", "labels", "people"), ("Images", "Category_ids", "Human_ids"))
@@ -68,9 +69,11 @@ def find_labelled(folder: Path) -> list[LabelledPhoto]:
     """Photos that have a label map, by name.
 
     Raises:
-        UsageError: the folder has not the layout of a data set.
+        NoInputError: the folder is not there.
+        UsageError: it has not the layout of a data set.
         NoImagesError: no photo has a label map.
     """
+    require_folder(folder, "name a folder of labelled photos")
     for names in _LAYOUTS:
         photos, labels, people = (folder / name for name in names)
         if photos.is_dir() and labels.is_dir():
@@ -129,7 +132,8 @@ def choose_photos(
         limit: then the first so many.
 
     Raises:
-        UsageError: the list cannot be read, or names a photo that is not there.
+        NoInputError: the list cannot be read.
+        UsageError: it names a photo that is not there.
     """
     if names is not None:
         wanted = _read_names(names)
@@ -142,8 +146,14 @@ def choose_photos(
 def _read_names(path: Path) -> set[str]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{displayable(path)}: cannot be read ({error})") from error
+    except OSError as error:
+        raise NoInputError(
+            f"{displayable(path)} cannot be read ({error.strerror}); name a list of ids"
+        ) from error
+    except ValueError as error:
+        raise UsageError(
+            f"{displayable(path)} is not a list of ids ({error}); give one id a line"
+        ) from error
     return {line.strip() for line in lines if line.strip()}
 
 

@@ -13,6 +13,7 @@ from m2fp_cli.batch.tasks import ImageTask, Scan, make_task
 from m2fp_cli.errors import ImageError, NoImagesError
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
 from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.inputs import open_earlier, require_folder
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
@@ -36,9 +37,12 @@ def find_parsed(
 
     Raises:
         NoImagesError: there are no results.
-        OutputError: the folder or its manifest cannot be read.
+        NoInputError: one of the folders is not there.
+        OutputError: the manifest cannot be read.
     """
-    with OutputTree(folder) as tree:
+    if photos is not None:
+        require_photos(photos)
+    with open_earlier(folder) as tree:
         found = _tasks(tree, look or tree, folder.absolute(), photos and photos.absolute())
         stored: list[bool] = []
         tasks = Spool(_noting(found, stored))
@@ -48,6 +52,15 @@ def find_parsed(
             "parse), or name photos or another output"
         )
     return Scan(tasks, is_stored=bool(stored))
+
+
+def require_photos(folder: Path) -> None:
+    """Check that the folder that ``--photos`` names is there.
+
+    Raises:
+        NoInputError: it is not.
+    """
+    require_folder(folder, "name the folder that the photos are in with --photos")
 
 
 def _noting(tasks: Iterator[ImageTask], stored: list[bool]) -> Iterator[ImageTask]:

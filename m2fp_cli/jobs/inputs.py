@@ -24,7 +24,7 @@ from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, is_same_stamp, stamp_f
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, UsageError
-from m2fp_cli.jobs.earlier import find_parsed
+from m2fp_cli.jobs.earlier import find_parsed, require_photos
 from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
 from m2fp_cli.storage.remote.address import names_store, parse_address, shown_place
 from m2fp_cli.storage.spool import Spool
@@ -69,6 +69,7 @@ class PhotoInputs:
         Raises:
             UsageError: nothing is named, or both a list and inputs, or the list is wrong.
             NoImagesError: there is no photo.
+            NoInputError: the list is not there.
         """
         if self.files_from is None:
             if not self.inputs:
@@ -129,6 +130,7 @@ def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -
     Raises:
         UsageError: the inputs are of different kinds.
         NoImagesError: there is nothing to work on.
+        NoInputError: the folder of the photos, or the list of them, is not there.
         OutputError: nothing can be written.
         ModelError: photos must be parsed and the model is not there.
     """
@@ -138,6 +140,8 @@ def find_photos(asked: PhotoInputs, make_parse_job: MakeParseJob, run: RunJob) -
     output = asked.output or DEFAULT_OUTPUT
     if asked.remote is not None:
         output = asked.remote.output_folder(output)
+    if asked.photos is not None:
+        require_photos(asked.photos)
     if asked.label_set is not None:
         scan = asked.scan(output)
         photos = asked.photos.absolute() if asked.photos else None

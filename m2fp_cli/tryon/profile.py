@@ -17,7 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.errors import NoInputError, OutputError, UsageError
 from m2fp_cli.home import user_data
 from m2fp_cli.jsonio import is_whole, parse_json, parse_object, read_bounded, text_of
 from m2fp_cli.layout import PICTURE_SUFFIXES
@@ -99,6 +99,7 @@ def read_tried(path: Path) -> list[TriedLook]:
         looks; pictures in which nothing was put on are left out.
 
     Raises:
+        NoInputError: nothing is there.
         UsageError: try-on has left no record there.
     """
     if path.is_dir():
@@ -108,6 +109,8 @@ def read_tried(path: Path) -> list[TriedLook]:
             return [look for looks in tried for look in looks]
     record = path.parent / f"{path.stem}.json"
     document = _read_record(record) if path.suffix in PICTURE_SUFFIXES else None
+    if document is None and not path.exists():
+        raise NoInputError(f"{displayable(path)} is not there; name a picture of m2fp tryon")
     if document is None:
         raise UsageError(
             f"{displayable(path)}: has no record of m2fp tryon; name a picture in tryon/ or "

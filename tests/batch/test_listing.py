@@ -13,7 +13,7 @@ from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.batch.walk import ScanRules
-from m2fp_cli.errors import NoImagesError, OutputError, UsageError
+from m2fp_cli.errors import NoImagesError, NoInputError, OutputError, UsageError
 from tests.support.hostile_folders import AWKWARD_NAMES, make_awkward_photos
 
 OUTPUT = Path("/out")
@@ -142,7 +142,7 @@ def test_what_no_list_settles_is_refused(tmp_path):
     path = write_list(tmp_path / "photos.jsonl", numbered(1))
     with pytest.raises(UsageError, match="to m2fp scan"):
         read(path, rules=ScanRules(recursive=True))
-    with pytest.raises(UsageError, match="cannot read the list"):
+    with pytest.raises(NoInputError, match=r"cannot read the list .*; name a list of photos"):
         read(tmp_path / "missing")
     (tmp_path / "empty").touch()
     with pytest.raises(NoImagesError, match="is empty"):

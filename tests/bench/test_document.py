@@ -11,7 +11,7 @@ from m2fp_cli.bench.comparison import compare_runs, load_run
 from m2fp_cli.bench.document import FORMAT
 from m2fp_cli.bench.roofline import TOTAL
 from m2fp_cli.bench.tables import print_comparison, print_document
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import NoInputError, UsageError
 from tests.support.bench_document import roofline_figures, small_document
 
 
@@ -83,7 +83,7 @@ def test_other_files_are_refused(tmp_path, text):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"none\.json: cannot be read"):
+    with pytest.raises(NoInputError, match=r"none\.json: cannot be read"):
         load_run(tmp_path / "none.json")
 
 

@@ -139,10 +139,8 @@ def test_two_runs_are_compared(m2fp, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nowhere"], "is not a folder"),
         (["a", "b"], "takes one folder"),
         (["compare", "a.json"], "takes two files"),
-        (["compare", "a.json", "b.json"], "cannot be read"),
         (["--scenario", "paint", "--against", "reference"], "--against needs"),
         (["--scenario", "offline", "--plot", "x.png"], "--plot needs"),
         (["--sizes", "huge"], "--sizes takes"),
@@ -152,6 +150,19 @@ def test_two_runs_are_compared(m2fp, tmp_path):
 def test_wrong_usage_is_told_before_anything_is_measured(m2fp, words, message):
     answer = m2fp("bench", *words)
     assert answer.code == 2
+    assert message in answer.err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nowhere"], "is not there; name one that holds photos"),
+        (["compare", "a.json", "b.json"], "cannot be read"),
+    ],
+)
+def test_a_missing_input_is_told_before_anything_is_measured(m2fp, words, message):
+    answer = m2fp("bench", *words)
+    assert answer.code == 66
     assert message in answer.err
 
 

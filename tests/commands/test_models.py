@@ -16,7 +16,13 @@ from m2fp_cli.engine.int8.calibration import (
     Range,
     read_calibration,
 )
-from m2fp_cli.errors import ModelError, ModelUnavailableError, NoImagesError, UsageError
+from m2fp_cli.errors import (
+    ModelError,
+    ModelUnavailableError,
+    NoImagesError,
+    NoInputError,
+    UsageError,
+)
 from m2fp_cli.imaging.encoding import encode_jpeg
 from m2fp_cli.models import progress
 from m2fp_cli.models.registry import STARTER_FOLDER
@@ -224,5 +230,5 @@ def test_calibrating_takes_two_photos(photos, tmp_path):
         (photos / name).unlink()
     with pytest.raises(NoImagesError, match="holds one photo that can be read; calibrating"):
         run("calibrate", str(photos), "--model", "starter")
-    with pytest.raises(UsageError, match="is not a folder"):
+    with pytest.raises(NoInputError, match="none is not there; name one that holds photos"):
         run("calibrate", str(tmp_path / "none"), "--model", "starter")

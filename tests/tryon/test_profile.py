@@ -158,6 +158,7 @@ def test_a_folder_of_variants_tells_of_all_that_were_put_on(tmp_path):
     [(None, "has no record"), ("[", "is not a record"), ('{"people": 3}', "is not a record")],
 )
 def test_what_is_no_picture_of_ours_is_said(tmp_path, record, message):
+    (tmp_path / "anna.png").touch()
     if record is not None:
         (tmp_path / "anna.json").write_text(record)
     with pytest.raises(UsageError, match=message):

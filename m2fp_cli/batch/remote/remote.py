@@ -22,7 +22,7 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.batch.walk import ScanRules
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import NoInputError, UsageError
 from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.remote.address import StoreAddress, parse_address
 from m2fp_cli.storage.remote.file import open_object
@@ -122,7 +122,7 @@ class Remote:
         """Open a list of photos, here or in a store; see ``batch.listing.open_list``.
 
         Raises:
-            UsageError: it cannot be read.
+            NoInputError: it cannot be read.
             OutputError: there is no room for a copy of what is piped in.
             StoreError: the store cannot be asked.
         """
@@ -133,7 +133,10 @@ class Remote:
             return
         found = open_object(self.open_bucket(address), address.name)
         if found is None:
-            raise UsageError(f"cannot read the list {displayable(str(address))}: it is not there")
+            raise NoInputError(
+                f"cannot read the list {displayable(str(address))}: it is not there; name a list "
+                "of photos"
+            )
         with found[0] as file:
             yield PhotoList(path, file, found[1])
 

@@ -1,0 +1,72 @@
+"""Folders and files that a command was told to read: what is missing is said before any work."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+from m2fp_cli.errors import NoInputError, OutputError
+from m2fp_cli.storage.remote.address import names_store
+from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import displayable
+
+
+def require_folder(path: Path, advice: str) -> None:
+    """Check that a folder is there.
+
+    Args:
+        path: as the user named it.
+        advice: what to do if it is not, such as ``name one that holds photos``.
+
+    Raises:
+        NoInputError: it is not.
+    """
+    reason = _why_missing(path)
+    if not reason and not path.is_dir():
+        reason = "is not a folder"
+    if reason:
+        raise NoInputError(f"{displayable(path)} {reason}; {advice}")
+
+
+def require_file(path: Path, advice: str) -> None:
+    """Check that a regular file is there; see ``require_folder``.
+
+    Raises:
+        NoInputError: it is not.
+    """
+    reason = _why_missing(path)
+    if not reason and not stat.S_ISREG(path.stat().st_mode):
+        reason = "is not a file"
+    if reason:
+        raise NoInputError(f"{displayable(path)} {reason}; {advice}")
+
+
+def open_earlier(path: Path) -> OutputTree:
+    """Open the output of an earlier run, to read it.
+
+    Raises:
+        NoInputError: it is not there, or cannot be read.
+        UsageError: it is an address in an object store.
+    """
+    if not names_store(path):
+        require_folder(path, "name the output of a run, such as m2fp-out")
+    try:
+        return OutputTree(path)
+    except OutputError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise NoInputError(
+            f"{displayable(path)} cannot be read ({reason}); check its permissions"
+        ) from error
+
+
+def _why_missing(path: Path) -> str:
+    """Why nothing can be read at a path; empty if something is there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return "is not there"
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
+    except ValueError as error:  # a null byte in it
+        return f"cannot be read ({error})"
+    return ""

@@ -1,0 +1,96 @@
+"""What a command was told to read and is not there: one line, exit code 66, nothing written."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from m2fp_cli.cli import app
+from m2fp_cli.errors import ExitCode, NoInputError
+from tests.support.object_store import BUCKET
+from tests.support.parsed_tree import make_tree
+
+COMMANDS = (
+    "scan nothere",
+    "parse nothere",
+    "parse --files-from nothere",
+    "colorize nothere",
+    "colorize nothere --label-set lip",
+    "colorize --files-from nothere",
+    "tryon nothere --hat cap",
+    "tryon --files-from nothere --hat cap",
+    "masks nothere",
+    "export nothere --to coco",
+    "describe nothere",
+    "report nothere",
+    "status nothere",
+    "eval nothere",
+    "finetune nothere -o made",
+    "bench nothere",
+    "models calibrate nothere --model starter",
+    "bench compare nothere nothere",
+    "accessories check nothere.png --kind hat",
+    "looks add Anna nothere.png --profile profile.sqlite",
+)
+ABOUT_PHOTOS = (
+    "colorize m2fp-out --photos nothere -o made",
+    "tryon m2fp-out --photos nothere -o made --hat cap",
+    "describe m2fp-out --photos nothere -o made",
+    "report m2fp-out --photos nothere -o page.html",
+    "eval data --ids nothere --model starter",
+    "colorize maps --label-set lip --photos nothere -o made",
+)
+OF_ANOTHER_KIND = (
+    "report file",
+    "status file",
+    "eval file",
+    "bench file",
+    "models calibrate file --model starter",
+    "accessories check folder --kind hat",
+    "parse --files-from folder",
+)
+
+
+def run(line):
+    return CliRunner().invoke(app, line.split()).exception
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_what_is_not_there_ends_with_66(here, line):
+    error = run(line)
+    assert isinstance(error, NoInputError)
+    assert error.exit_code is ExitCode.NO_INPUT
+    assert "nothere" in str(error)
+    assert list(here.iterdir()) == []
+
+
+@pytest.mark.parametrize("line", ABOUT_PHOTOS)
+def test_folders_and_lists_that_options_name_are_inputs_too(here, line):
+    make_tree(here)
+    for folder in ("data/photos", "data/labels", "maps"):
+        (here / folder).mkdir(parents=True)
+    for name in ("data/photos/a.jpg", "data/labels/a.png", "maps/a.png"):
+        (here / name).touch()
+    error = run(line)
+    assert isinstance(error, NoInputError)
+    assert "nothere" in str(error)
+    assert not (here / "made").exists()
+
+
+@pytest.mark.parametrize("line", OF_ANOTHER_KIND)
+def test_a_file_is_no_folder_and_a_folder_no_file(here, line):
+    (here / "file").touch()
+    (here / "folder").mkdir()
+    assert isinstance(run(line), NoInputError)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["report", "status", "tryon --hat cap", "parse --files-from"])
+def test_a_store_has_nothing_there(store_server, here, line):
+    assert isinstance(run(f"{line} s3://{BUCKET}/nothere"), NoInputError)
