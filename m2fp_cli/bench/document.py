@@ -17,6 +17,7 @@ from m2fp_cli.bench.statistics import doubts, summarise
 from m2fp_cli.terminal import counted
 
 FORMAT = "m2fp-bench/1"
+RUN_MARK = f'"format": "{FORMAT}"'.encode()  # says that a file may be replaced
 
 
 @dataclass(frozen=True)

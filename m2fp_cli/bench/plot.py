@@ -9,6 +9,7 @@ from typing import Any
 from m2fp_cli.bench.document import Document
 from m2fp_cli.bench.single import PhotoFigures
 from m2fp_cli.errors import EngineError, UsageError
+from m2fp_cli.storage.beforehand import check_file
 from m2fp_cli.storage.writing import write_file
 from m2fp_cli.terminal import counted
 
@@ -20,12 +21,20 @@ _NAMES = {"preprocess": "prepare", "network": "network", "postprocess": "post-pr
 _BAR, _GAP = 0.8, 0.7
 
 
-def require_matplotlib() -> None:
-    """Find out before anything is measured.
+def check_plot(path: Path) -> None:
+    """Find out before anything is measured whether the picture can be drawn and written.
 
     Raises:
         EngineError: matplotlib is not installed.
+        OutputError: the file cannot be written.
+        UsageError: the suffix means nothing.
     """
+    _require_matplotlib()
+    _format_of(path)
+    check_file(path, _MARK.encode())
+
+
+def _require_matplotlib() -> None:
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -42,15 +51,13 @@ def plot_document(document: Document, path: Path) -> None:
         OutputError: the file cannot be written.
         UsageError: there is nothing to plot, or the suffix means nothing.
     """
-    require_matplotlib()
+    _require_matplotlib()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     if not document.single:
         raise UsageError("--plot shows the scenario single; it was not measured")
-    suffix = path.suffix.lower().removeprefix(".") or "png"
-    if suffix not in ("png", "svg", "pdf"):
-        raise UsageError(f"--plot writes png, svg or pdf, got {path.name!r}")
+    suffix = _format_of(path)
     rows = sum(len(photo.engines) for photo in document.single)
     height = 1.5 + 0.42 * rows + 0.25 * len(document.single)
     figure = Figure(figsize=(9, height), dpi=150, layout="constrained")
@@ -64,6 +71,13 @@ def plot_document(document: Document, path: Path) -> None:
     data = io.BytesIO()
     figure.savefig(data, format=suffix, metadata={_MARK_FIELDS[suffix]: _MARK})
     write_file(path, data.getvalue(), mark=_MARK.encode())
+
+
+def _format_of(path: Path) -> str:
+    suffix = path.suffix.lower().removeprefix(".") or "png"
+    if suffix not in ("png", "svg", "pdf"):
+        raise UsageError(f"--plot writes png, svg or pdf, got {path.name!r}")
+    return suffix
 
 
 def _draw(axes: Any, document: Document) -> None:

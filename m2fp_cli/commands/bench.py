@@ -213,8 +213,11 @@ def bench(
     if inputs and inputs[0] == COMPARE:
         _compare(inputs[1:], as_json=as_json)
         return
-    from m2fp_cli.bench.plot import plot_document, require_matplotlib
+    from m2fp_cli.bench.document import RUN_MARK
+    from m2fp_cli.bench.plot import check_plot, plot_document
     from m2fp_cli.bench.run import SCENARIOS, BenchPlan, run_bench
+    from m2fp_cli.storage.beforehand import check_file
+    from m2fp_cli.storage.writing import write_file
 
     scenarios = _scenarios(scenario, SCENARIOS, sweep=sweep)
     precisions = _precisions(precision)
@@ -225,7 +228,9 @@ def bench(
     if plot is not None and "single" not in scenarios:
         raise UsageError("--plot needs --scenario single or all")
     if plot is not None:
-        require_matplotlib()
+        check_plot(plot)
+    if output is not None:
+        check_file(output, RUN_MARK)
     counts = {"--workers": workers, "--threads": threads}
     worker_count, thread_count = (option_groups.read_count(*item) for item in counts.items())
     folder = _folder(inputs or [])
@@ -249,10 +254,7 @@ def bench(
 
     def store(document: Document) -> None:
         if output is not None:
-            from m2fp_cli.bench.document import FORMAT
-            from m2fp_cli.storage.writing import write_file
-
-            write_file(output, document.dump().encode(), mark=f'"format": "{FORMAT}"'.encode())
+            write_file(output, document.dump().encode(), mark=RUN_MARK)
 
     document = run_bench(plan, say, store)
     store(document)

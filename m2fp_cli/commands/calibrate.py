@@ -78,15 +78,19 @@ def calibrate(
     """
     from m2fp_cli.batch.resources import look_at_machine
     from m2fp_cli.commands.option_groups import read_count
-    from m2fp_cli.engine.int8.calibration import LEAST_AGREEMENT, store_calibration
+    from m2fp_cli.engine.int8.calibration import LEAST_AGREEMENT, check_place, store_calibration
     from m2fp_cli.models.progress import show_download
     from m2fp_cli.models.registry import resolve_model
+    from m2fp_cli.storage.inputs import require_folder
 
     cores = read_count("--threads", threads) or look_at_machine().cores
-    shown, failed = (_drawn(), 0) if photos is None else _stored(photos, limit)
-    ranged, others = _split(shown)
+    if photos is not None:
+        require_folder(photos, "name one that holds photos")
     with show_download(quiet=False) as progress:
         found = resolve_model(model, progress=progress)
+    check_place(found.folder)
+    shown, failed = (_drawn(), 0) if photos is None else _stored(photos, limit)
+    ranged, others = _split(shown)
     import torch
 
     from m2fp_cli.engine.int8.calibrate import calibrate_model
@@ -144,9 +148,7 @@ def _stored(folder: Path, limit: int) -> tuple[list[ShowPhoto], int]:
     the memory.
     """
     from m2fp_cli.batch.scan import find_images
-    from m2fp_cli.storage.inputs import require_folder
 
-    require_folder(folder, "name one that holds photos")
     tasks = find_images([folder], output=folder / "m2fp-out").tasks
     count = min(limit, len(tasks))
     chosen = [tasks[index * len(tasks) // count].source for index in range(count)]

@@ -20,12 +20,14 @@ from m2fp_cli.terminal import displayable, say
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.history import History
+    from m2fp_cli.batch.remote.remote import Remote
     from m2fp_cli.batch.report import RunReport
     from m2fp_cli.batch.run_options import RunOptions
     from m2fp_cli.batch.tasks import Scan
     from m2fp_cli.jobs.stored_report import StoredReport
     from m2fp_cli.render.report import ParseFacts
     from m2fp_cli.storage.look import Look
+    from m2fp_cli.storage.remote.address import StoreAddress
     from m2fp_cli.storage.tree import OutputTree
 
 EXAMPLES = """\
@@ -169,6 +171,7 @@ def make_report(
     count = len(scan.tasks)
     side = preview or next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
     progress = choose_progress(quiet=quiet, verbose=verbose)
+    _check_page(path, address, stored, run_options.remote)
     with _place_for_previews(results, path, stored) as place, OutputTree(place) as tree:
         run = run_batch(scan, PreviewJob(place, results, side), run_options, progress)
         if run.ended_by:
@@ -187,6 +190,22 @@ def make_report(
         write_file(path, page.encode("utf-8"), mark=PAGE_MARK)
     progress.say(f"{displayable(shown)}: {len(page) / 1e6:.1f} MB, open it in a browser")
     return shown, run
+
+
+def _check_page(
+    path: Path, address: StoreAddress | None, stored: StoredReport | None, remote: Remote | None
+) -> None:
+    """Find out before the previews are made whether the page can be written."""
+    from m2fp_cli.jobs.stored_report import check_page
+    from m2fp_cli.render.report import PAGE_MARK
+    from m2fp_cli.storage.beforehand import check_file
+
+    if stored is not None and stored.keeps:
+        stored.check_page(PAGE_MARK)
+    elif address is not None and remote is not None:
+        check_page(remote.open_bucket(address), address, PAGE_MARK)
+    else:
+        check_file(path, PAGE_MARK)
 
 
 def _title_of(results: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -23,8 +24,11 @@ from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
 from m2fp_cli.network.model_config import ModelConfig
+from m2fp_cli.storage.beforehand import check_folder
+from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import NamedBytes, write_group
+from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
 CELL = 4  # pixels of the input per cell of a mask: the decoder's stride
@@ -37,6 +41,8 @@ _START = {
 }
 _PACKAGES = {"onnx": "onnxruntime", "openvino": "openvino"}
 FORMATS = tuple(_START)
+_NETWORKS = {"onnx": ("model.onnx",), "openvino": ("model.xml", "model.bin")}
+_DESCRIPTION, _EXAMPLE, _README = "model.json", "parse.py", "README.md"
 
 
 @dataclass(frozen=True)
@@ -88,8 +94,11 @@ def deploy_model(
             not be written; or the runtime gives other answers.
         ModelError: the model is damaged.
         ConflictError: a file of one of the names is there already.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written; both are said before the work.
     """
+    _check_target(target, fmt)
+    if fmt == "openvino":
+        _import_openvino()
     config = read_config(model.folder)
     size_hw = input_hw or default_input_hw(config)
     with tempfile.TemporaryDirectory(prefix="m2fp-deploy-") as text:
@@ -128,13 +137,33 @@ def describe_network(
     }
 
 
-def _convert_to_openvino(onnx: Path) -> list[Path]:
+def _check_target(target: Path, fmt: str) -> None:
+    """Find out before the minutes of work whether all files can be written.
+
+    Raises:
+        OutputError: they cannot, or one of their names is taken.
+    """
+    check_folder(target)
+    names = (*_NETWORKS[fmt], _DESCRIPTION, _EXAMPLE, _README)
+    taken = next((target / name for name in names if os.path.lexists(target / name)), None)
+    if taken is not None:
+        raise ConflictError(
+            f"{displayable(taken)} is there already; remove it, or choose another folder with -o"
+        )
+
+
+def _import_openvino() -> Any:
     try:
         import openvino
     except ImportError as error:
         raise EngineError(
             f"openvino is not installed ({error}); pip install 'm2fp[openvino]'"
         ) from error
+    return openvino
+
+
+def _convert_to_openvino(onnx: Path) -> list[Path]:
+    openvino = _import_openvino()
     target = onnx.with_suffix(".xml")
     openvino.save_model(openvino.convert_model(onnx), target, compress_to_fp16=False)
     return [target, target.with_suffix(".bin")]
@@ -201,9 +230,9 @@ def _texts(
     )  # fmt: skip
     example = (templates / "parse.txt").read_text(encoding="utf-8").format(runtime=_START[fmt])
     return [
-        ("model.json", json.dumps(info, indent=1).encode("ascii") + b"\n"),
-        ("parse.py", example.encode()),
-        ("README.md", readme.encode()),
+        (_DESCRIPTION, json.dumps(info, indent=1).encode("ascii") + b"\n"),
+        (_EXAMPLE, example.encode()),
+        (_README, readme.encode()),
     ]
 
 

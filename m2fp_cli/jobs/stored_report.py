@@ -57,6 +57,10 @@ class StoredReport:
         if self.keeps:
             self._mirror.fetch_all(map(preview_name, keys))
 
+    def check_page(self, mark: bytes) -> None:
+        """Check before the work that ``put_page`` can put the page; see ``check_page``."""
+        check_page(self._mirror.bucket, self._mirror.address.below(REPORT_PAGE), mark)
+
     def put_page(self, page: bytes, *, mark: bytes) -> str:
         """Put the page into the output; its address, see ``put_page``."""
         return put_page(self._mirror.bucket, self._mirror.address.below(REPORT_PAGE), page, mark)
@@ -87,14 +91,24 @@ def put_page(bucket: Bucket, address: StoreAddress, page: bytes, mark: bytes) ->
         OutputError: another's file is in its place.
         M2fpError: the store does not take it.
     """
+    if check_page(bucket, address, mark):
+        bucket.put(address.name, page)
+    else:
+        bucket.put_new(address.name, page)
+    return str(address)
+
+
+def check_page(bucket: Bucket, address: StoreAddress, mark: bytes) -> bool:
+    """Whether there is an earlier page of ours in the place of a page.
+
+    Raises:
+        OutputError: something else is there.
+        M2fpError: the store cannot be read.
+    """
     there = bucket.read(address.name)
     if there is not None and mark not in there[0]:
         raise OutputError(
             f"{displayable(str(address))} is there already and m2fp did not write it; remove it or "
             "give --output another name"
         )
-    if there is None:
-        bucket.put_new(address.name, page)
-    else:
-        bucket.put(address.name, page)
-    return str(address)
+    return there is not None

@@ -15,6 +15,7 @@ _ADVICE = {
     errno.EACCES: f"no permission to write there; {_ELSEWHERE}",
     errno.EPERM: f"writing there is not permitted; {_ELSEWHERE}",
     errno.ENOENT: f"the output folder was removed; run again, or {_ELSEWHERE}",
+    errno.EEXIST: f"a file has this name; remove it or {_ELSEWHERE}",
     errno.ENOTDIR: f"a part of this path is a file or a link, not a folder; {_ELSEWHERE}",
     errno.ELOOP: f"it is a link, and links in an output are not followed; {_ELSEWHERE}",
     errno.EISDIR: f"a folder has this name; remove it or {_ELSEWHERE}",

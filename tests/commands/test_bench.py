@@ -166,6 +166,18 @@ def test_a_missing_input_is_told_before_anything_is_measured(m2fp, words, messag
     assert message in answer.err
 
 
+@pytest.mark.parametrize("option", ["-o", "--plot"])
+def test_a_file_of_somebody_else_is_told_before_anything_is_measured(m2fp, tmp_path, option):
+    if option == "--plot":
+        pytest.importorskip("matplotlib")
+    mine = tmp_path / "mine.png"
+    mine.write_text("mine")
+    answer = m2fp("bench", option, mine)
+    assert answer.code == 73
+    assert "mine.png is there already and m2fp did not write it" in answer.err
+    assert "s]" not in answer.err
+
+
 def test_a_folder_and_sizes_exclude_each_other(m2fp, tmp_path):
     answer = m2fp("bench", tmp_path, "--sizes", "480p")
     assert (answer.code, answer.out) == (2, "")

@@ -21,6 +21,7 @@ from m2fp_cli.errors import (
     ModelUnavailableError,
     NoImagesError,
     NoInputError,
+    OutputError,
     UsageError,
 )
 from m2fp_cli.imaging.encoding import encode_jpeg
@@ -223,6 +224,30 @@ def test_a_photo_that_cannot_be_read_is_left_out_of_calibrating(photos, tmp_path
     assert f"failed {photos}/1.jpg: is truncated: " in answer.stderr
     assert len(asked[0][1]) + len(asked[0][2]) == 3
     assert any((tmp_path / "cache" / "m2fp-int8").iterdir())
+
+
+@pytest.mark.parametrize("place", ["cache", "cache/m2fp-int8"])
+def test_a_cache_that_cannot_be_written_is_said_before_photos_are_read(
+    photos, tmp_path, monkeypatch, place
+):
+    calibrate, asked = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    (photos / "1.jpg").write_bytes(b"no photo")
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).touch()
+    answer = CliRunner().invoke(app, ["calibrate", str(photos), "--model", "starter"])
+    assert isinstance(answer.exception, OutputError)
+    assert f"{place}: a part of this path is a file" in str(answer.exception)
+    assert "set MODELSCOPE_CACHE to a folder that can be written" in str(answer.exception)
+    assert "1.jpg" not in answer.stderr
+    assert not asked
+
+
+def test_a_missing_model_is_said_before_photos_are_read(photos):
+    (photos / "1.jpg").write_bytes(b"no photo")
+    answer = CliRunner().invoke(app, ["calibrate", str(photos), "--model", "./none"])
+    assert "there is no model folder ./none" in str(answer.exception)
+    assert "1.jpg" not in answer.stderr
 
 
 def test_calibrating_takes_two_photos(photos, tmp_path):

@@ -193,6 +193,18 @@ def test_facts_are_those_of_the_latest_run_and_the_mean_of_all_photos(tmp_path):
     assert means["network"] == pytest.approx((0.2 + 0.3) / 2)
 
 
+def test_a_page_of_somebody_else_is_told_before_the_work(tmp_path):
+    _, output = make_tree(tmp_path)
+    (output / "report.html").write_text("mine")
+    lines = (["report", output], ["tryon", output, "--hat", "cap", "--report"])
+    for line in lines:
+        error = CliRunner().invoke(app, list(map(str, line))).exception
+        assert isinstance(error, OutputError)
+        assert "report.html is there already and m2fp did not write it" in str(error)
+    assert not (output / "tryon").exists()
+    assert history_of(output, "report").is_empty
+
+
 def test_limit_is_said(tmp_path):
     _, output = make_tree(tmp_path, ("a", "b", "c"))
     CliRunner().invoke(app, ["report", str(output), "-q", "--limit", "1"])

@@ -13,6 +13,7 @@ from PIL import Image
 
 from m2fp_cli.deploy import package
 from m2fp_cli.deploy.package import default_input_hw, deploy_model
+from m2fp_cli.errors import EngineError, OutputError
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.network.config import read_config
 from m2fp_cli.storage.errors import ConflictError
@@ -63,6 +64,28 @@ def test_the_folder_has_all_that_is_needed(written, tiny_model):
 def test_nothing_is_replaced(written, tiny_model):
     with pytest.raises(ConflictError, match=r"model\.onnx"):
         deploy_model(resolve_model(str(tiny_model)), written.folder, "onnx", name="tiny")
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("out/README.md", r"out/README\.md is there already; remove it"),
+        ("out", "out: a part of this path is a file"),
+    ],
+)
+def test_what_is_in_the_way_is_said_before_the_work(tiny_model, tmp_path, monkeypatch, place, said):
+    monkeypatch.setattr(package, "write_onnx_elsewhere", lambda *_: pytest.fail("worked"))
+    (tmp_path / place).parent.mkdir(exist_ok=True)
+    (tmp_path / place).touch()
+    with pytest.raises(OutputError, match=said):
+        deploy_model(resolve_model(str(tiny_model)), tmp_path / "out", "onnx", name="tiny")
+
+
+def test_openvino_is_asked_for_before_the_work(tiny_model, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(package, "write_onnx_elsewhere", lambda *_: pytest.fail("worked"))
+    with pytest.raises(EngineError, match="openvino is not installed"):
+        deploy_model(resolve_model(str(tiny_model)), tmp_path / "out", "openvino", name="tiny")
 
 
 def test_the_example_parses_with_numpy_and_a_runtime_alone(written, tmp_path):

@@ -6,17 +6,19 @@ of the model cache, under the digest of the weights it was measured with. Torch 
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from m2fp_cli.errors import ModelError, ModelUnavailableError
+from m2fp_cli.errors import ModelError, ModelUnavailableError, OutputError
 from m2fp_cli.jsonio import list_of, number_of, object_of, read_json, text_of, whole_of
 from m2fp_cli.models.cache import cache_root
 from m2fp_cli.models.weights import weights_digest
+from m2fp_cli.storage.beforehand import check_file
 from m2fp_cli.storage.writing import write_file
 from m2fp_cli.terminal import counted, displayable
 
@@ -154,9 +156,38 @@ def store_calibration(calibration: Calibration) -> Path:
         ModelUnavailableError: there is no cache.
         OutputError: it cannot be written.
     """
-    path = cache_root() / _CACHE_FOLDER / f"{calibration.weights}.json"
-    write_file(path, calibration.dump().encode(), mark=_MARK)
+    path = _path_of(calibration.weights)
+    with _advising():
+        write_file(path, calibration.dump().encode(), mark=_MARK)
     return path
+
+
+def check_place(folder: Path) -> None:
+    """Find out before the minutes of work whether a model's calibration can be stored.
+
+    Args:
+        folder: model folder.
+
+    Raises:
+        ModelError: it has no weights.
+        ModelUnavailableError: there is no cache.
+        OutputError: it cannot be written.
+    """
+    path = _path_of(weights_digest(folder))
+    with _advising():
+        check_file(path, _MARK)
+
+
+@contextlib.contextmanager
+def _advising() -> Iterator[None]:
+    """Say where else a calibration can be stored: there is no option for it."""
+    try:
+        yield
+    except OutputError as error:
+        reason = str(error).partition(";")[0]
+        raise OutputError(
+            f"{reason}; change that, or set MODELSCOPE_CACHE to a folder that can be written"
+        ) from error
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -179,9 +210,13 @@ def read_calibration(path: Path) -> Calibration:
 
 def _cached_path(weights: str) -> Path | None:
     try:
-        return cache_root() / _CACHE_FOLDER / f"{weights}.json"
+        return _path_of(weights)
     except ModelUnavailableError:
         return None
+
+
+def _path_of(weights: str) -> Path:
+    return cache_root() / _CACHE_FOLDER / f"{weights}.json"
 
 
 def _parse(document: Mapping[str, Any]) -> Calibration:

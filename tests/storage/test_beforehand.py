@@ -1,0 +1,33 @@
+"""What cannot be written is found out before the work, and looking makes nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from m2fp_cli.errors import OutputError
+from m2fp_cli.storage.beforehand import check_file, check_folder
+
+MARK = b"made by m2fp"
+
+
+def test_a_place_that_can_be_written_stays_as_it_is(tmp_path):
+    check_folder(tmp_path / "new" / "inner")
+    check_file(tmp_path / "new" / "page.html", MARK)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_own_file_may_be_replaced_and_that_of_others_not(tmp_path):
+    (tmp_path / "page.html").write_bytes(b"<html> made by m2fp")
+    check_file(tmp_path / "page.html", MARK)
+    (tmp_path / "page.html").write_bytes(b"mine")
+    with pytest.raises(OutputError, match="is there already and m2fp did not write it"):
+        check_file(tmp_path / "page.html", MARK)
+
+
+def test_a_file_in_the_way_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    said = "file: a part of this path is a file or a link"
+    with pytest.raises(OutputError, match=said):
+        check_folder(tmp_path / "file" / "inner")
+    with pytest.raises(OutputError, match=said):
+        check_file(tmp_path / "file" / "page.html", MARK)
