@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from m2fp_cli.errors import NoImagesError, UsageError
+from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.tasks import ImageTask, Scan
+from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.terminal import displayable
 
 SIZES = {"480p": (480, 640), "720p": (720, 1280), "1080p": (1080, 1920), "4k": (2160, 3840)}
 
@@ -51,21 +56,56 @@ def synthetic_photo(height: int, width: int, seed: int = 0) -> NDArray[np.uint8]
     return np.clip(total, 0, 255).astype(np.uint8)
 
 
-def load_photos(folder: Path, limit: int) -> list[Photo]:
-    """The first photos of a folder.
+def load_photos(folder: Path, limit: int, fail: Callable[[str], None]) -> list[Photo]:
+    """The first photos of a folder that can be read.
+
+    Args:
+        folder: that holds them.
+        limit: most photos.
+        fail: takes a line about each that cannot be read.
 
     Raises:
         NoImagesError: there is none.
-        ImageError: one of them is broken.
     """
-    from m2fp_cli.batch.scan import find_images
+    scan = scan_folder(folder, fail)
+    photos = list(itertools.islice(readable_photos(scan.tasks, fail), limit))
+    if not photos:
+        raise NoImagesError(
+            f"{displayable(folder)} holds no photo that can be read; name another folder"
+        )
+    return photos
+
+
+def scan_folder(folder: Path, fail: Callable[[str], None]) -> Scan:
+    """The photos of a folder; ``fail`` takes a line about what cannot be looked at.
+
+    Raises:
+        NoImagesError: there is none.
+    """
+    scan = find_images([folder], output=folder / "m2fp-out")
+    for failure in scan.failures:
+        fail(f"failed {displayable(failure.source)}: {failure.message}")
+    return scan
+
+
+def readable_photos(tasks: Iterable[ImageTask], fail: Callable[[str], None]) -> Iterator[Photo]:
+    """Those of some photos that can be read, read one at a time as they are asked for.
+
+    Args:
+        tasks: the photos.
+        fail: takes a line about each that cannot be read.
+    """
+    return filter(None, (_read(task, fail) for task in tasks))
+
+
+def _read(task: ImageTask, fail: Callable[[str], None]) -> Photo | None:
     from m2fp_cli.imaging.codec import read_image
 
-    scan = find_images([folder], output=folder / "m2fp-out")
-    if not scan.tasks:
-        raise NoImagesError(f"{folder}: holds no photo that can be read")
-    tasks = scan.tasks[:limit]
-    return [Photo(task.key, read_image(task.source).image_bgr, task.source) for task in tasks]
+    try:
+        return Photo(task.key, read_image(task.source).image_bgr, task.source)
+    except ImageError as error:
+        fail(f"failed {displayable(task.source)}: {error}")
+        return None
 
 
 def make_photos(sizes: str) -> list[Photo]:

@@ -14,7 +14,7 @@ import typer
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES, SPEED
 from m2fp_cli.commands.serve import missing_modules, require_extra
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import ExitCode, UsageError
 from m2fp_cli.jobs.model_files import int8_caution
 from m2fp_cli.kernels.cpu import supports_bfloat16
 from m2fp_cli.terminal import say, warn
@@ -95,7 +95,7 @@ def bench(
         typer.Option(
             min=1,
             metavar="N",
-            help="Most photos to take from a folder.",
+            help="Most photos to take from a folder: the first that can be read.",
             rich_help_panel=INPUT,
         ),
     ] = 10,
@@ -207,6 +207,7 @@ def bench(
     Prints seconds of each stage, photos per second and peak memory. With --against, both engines
     run in processes of their own and take turns, so that a busy machine slows both; ratios are
     medians over pairs, with a 95 % interval, and the answers are compared. Progress goes to stderr.
+    A photo that cannot be read costs a line, and exit code 3; another takes its place.
 
     m2fp bench compare A.json B.json prints what changed between two runs that --output stored.
     """
@@ -234,7 +235,8 @@ def bench(
     counts = {"--workers": workers, "--threads": threads}
     worker_count, thread_count = (option_groups.read_count(*item) for item in counts.items())
     folder = _folder(inputs or [])
-    photos = _photos(folder, sizes, limit, quick=quick)
+    failed: list[str] = []
+    photos = _photos(folder, sizes, limit, failed, quick=quick)
     plan = BenchPlan(
         photos=photos,
         photos_name="synthetic" if folder is None else folder.resolve().name,
@@ -261,6 +263,7 @@ def bench(
     if plot is not None:
         plot_document(document, plot)
     _print(document, as_json=as_json)
+    raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
 class _Clock:
@@ -321,14 +324,22 @@ def _folder(words: list[str]) -> Path | None:
     return folder
 
 
-def _photos(folder: Path | None, sizes: str | None, limit: int, *, quick: bool) -> list[Photo]:
+def _photos(
+    folder: Path | None, sizes: str | None, limit: int, failed: list[str], *, quick: bool
+) -> list[Photo]:
+    """What is measured with; a line about each photo that cannot be read is shown and noted."""
     from m2fp_cli.bench.photos import load_photos, make_photos
 
     if folder is None:
         return make_photos(sizes or ("480p,1080p" if quick else "480p,720p,1080p"))
     if sizes is not None:
         raise UsageError("--sizes is for synthetic photos; leave out --sizes or the folder")
-    return load_photos(folder, limit)
+
+    def fail(line: str) -> None:
+        warn(line)
+        failed.append(line)
+
+    return load_photos(folder, limit, fail)
 
 
 def _patience(

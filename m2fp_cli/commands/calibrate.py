@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, overload
@@ -17,6 +18,7 @@ from m2fp_cli.terminal import counted, displayable, say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.arrays import Picture
+    from m2fp_cli.batch.tasks import ImageTask
 
 ShowPhoto = Callable[[], "Picture"]
 """Gives a photo, (H, W, 3) uint8 BGR."""
@@ -43,7 +45,10 @@ def calibrate(
     limit: Annotated[
         int,
         typer.Option(
-            min=2, metavar="N", help="Most photos to take from the folder.", rich_help_panel=INPUT
+            min=2,
+            metavar="N",
+            help="Most photos to take from the folder, spread over it, of those that can be read.",
+            rich_help_panel=INPUT,
         ),
     ] = 64,
     max_error: Annotated[
@@ -74,7 +79,7 @@ def calibrate(
     most for least work, compares the answers in int8 and fp32 on other photos, and stores the
     ranges beside the model cache, for these weights only. The default of --max-error is about what
     bfloat16 changes. A calibration with which less than 98.5 % of the pixels keep their label is
-    refused. A photo that cannot be read costs a line, and exit code 3.
+    refused. A photo that cannot be read costs a line, and exit code 3; another takes its place.
     """
     from m2fp_cli.batch.resources import look_at_machine
     from m2fp_cli.commands.option_groups import read_count
@@ -147,25 +152,30 @@ def _stored(folder: Path, limit: int) -> tuple[list[ShowPhoto], int]:
     Each is read once before the minutes of work, and again when it is shown: all would not fit into
     the memory.
     """
-    from m2fp_cli.batch.scan import find_images
+    from m2fp_cli.bench.photos import readable_photos, scan_folder
 
-    tasks = find_images([folder], output=folder / "m2fp-out").tasks
-    count = min(limit, len(tasks))
-    chosen = [tasks[index * len(tasks) // count].source for index in range(count)]
-    good = [source for source in chosen if _is_readable(source)]
+    failed: list[str] = []
+
+    def fail(line: str) -> None:
+        warn(line)
+        failed.append(line)
+
+    tasks = scan_folder(folder, fail).tasks
+    found = itertools.islice(readable_photos(spread_first(tasks, limit), fail), limit)
+    # In the order of the folder again: every fourth is compared, wherever others took a place.
+    good = sorted(photo.source for photo in found if photo.source is not None)
     if len(good) < 2:
         few = f"{displayable(folder)} holds {'one photo' if good else 'no photo'}"
         raise NoImagesError(f"{few} that can be read; calibrating takes two, better fifty")
-    return [partial(_read, source) for source in good], len(chosen) - len(good)
+    return [partial(_read, source) for source in good], len(failed)
 
 
-def _is_readable(source: Path) -> bool:
-    try:
-        _read(source)
-    except ImageError as error:
-        warn(f"failed {error}")
-        return False
-    return True
+def spread_first(tasks: Sequence[ImageTask], limit: int) -> Iterator[ImageTask]:
+    """All photos of a folder: first so many that are spread evenly over it, then the others."""
+    count = min(limit, len(tasks))
+    chosen = {index * len(tasks) // count for index in range(count)}
+    yield from (tasks[index] for index in sorted(chosen))
+    yield from (task for index, task in enumerate(tasks) if index not in chosen)
 
 
 def _read(source: Path) -> Picture:

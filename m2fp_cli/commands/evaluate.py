@@ -67,7 +67,7 @@ def evaluate(
         typer.Option(
             min=1,
             metavar="N",
-            help="Judge at most N photos.",
+            help="Judge the first N photos only; those that cannot be judged are among them.",
             show_default=False,
             rich_help_panel=INPUT,
         ),

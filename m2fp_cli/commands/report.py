@@ -79,7 +79,7 @@ def report(
         typer.Option(
             min=1,
             metavar="N",
-            help="Most photos to show; failures are all shown.",
+            help="Most photos to show, the first by name; what failed to parse is all shown.",
             rich_help_panel=CONTENT,
         ),
     ] = DEFAULT_LIMIT,

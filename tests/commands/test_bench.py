@@ -126,6 +126,28 @@ def test_every_scenario_from_a_folder(m2fp, tiny_model, tmp_path):
     assert "photos/s" in answer.err
 
 
+def test_a_broken_photo_costs_a_line_and_another_takes_its_place(m2fp, tmp_path, monkeypatch):
+    plans = []
+
+    def measure(plan, say, shown):
+        plans.append(plan)
+        return small_document()
+
+    monkeypatch.setattr("m2fp_cli.bench.run.run_bench", measure)
+    (tmp_path / "a.jpg").write_bytes(b"broken")
+    for name in ("b", "c", "d"):
+        (tmp_path / f"{name}.jpg").write_bytes(encode_jpeg(synthetic_photo(48, 64)))
+    answer = m2fp("bench", tmp_path, "--limit", "2")
+    assert answer.code == 3
+    assert f"failed {tmp_path}/a.jpg: is not a picture" in answer.err
+    assert [photo.name for photo in plans[0].photos] == ["b", "c"]
+    for name in ("b", "c", "d"):
+        (tmp_path / f"{name}.jpg").write_bytes(b"broken")
+    answer = m2fp("bench", tmp_path)
+    assert answer.code == 66
+    assert "holds no photo that can be read" in answer.err
+
+
 def test_two_runs_are_compared(m2fp, tmp_path):
     first, second = stored(tmp_path / "a"), stored(tmp_path / "b", factor=0.5)
     answer = m2fp("bench", "compare", first, second)

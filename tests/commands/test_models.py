@@ -7,7 +7,9 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.bench.photos import synthetic_photo
+from m2fp_cli.commands.calibrate import spread_first
 from m2fp_cli.commands.models import app, parse_input_size
 from m2fp_cli.engine.int8.calibration import (
     Agreement,
@@ -248,6 +250,32 @@ def test_a_missing_model_is_said_before_photos_are_read(photos):
     answer = CliRunner().invoke(app, ["calibrate", str(photos), "--model", "./none"])
     assert "there is no model folder ./none" in str(answer.exception)
     assert "1.jpg" not in answer.stderr
+
+
+def test_another_photo_takes_the_place_of_one_that_cannot_be_read(photos, monkeypatch):
+    calibrate, asked = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    (photos / "0.jpg").write_bytes(b"\xff\xd8\xff no photo")
+    words = ["calibrate", str(photos), "--model", "starter", "--limit", "3"]
+    answer = CliRunner().invoke(app, words)
+    assert answer.exit_code == 3
+    assert "calibrating starter on 2 photos, comparing on 1" in answer.stderr
+    assert [len(given) for given in asked[0][1:3]] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("limit", "keys"), [(1, "01234567"), (2, "04123567"), (3, "02513467"), (9, "01234567")]
+)
+def test_photos_that_are_spread_over_the_folder_come_first(limit, keys):
+    tasks = [ImageTask(f"/photos/{number}.jpg", str(number)) for number in range(8)]
+    assert "".join(task.key for task in spread_first(tasks, limit)) == keys
+
+
+def test_one_photo_is_no_plural(photos, monkeypatch):
+    calibrate, _ = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    answer = run("calibrate", str(photos), "--model", "starter", "--limit", "2")
+    assert "calibrating starter on 1 photo, comparing on 1" in answer.stderr
 
 
 def test_calibrating_takes_two_photos(photos, tmp_path):
