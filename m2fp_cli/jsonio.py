@@ -9,13 +9,14 @@ import json
 import math
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 MAX_BYTES = 1 << 24  # of a file that people write
 _BLANKS = " \t\n\r"  # of JSON
 _NUMBER = (int, float)  # int | float would be made anew for each value
+Read = TypeVar("Read")
 
 
 def read_json(path: Path, *, most_bytes: int = MAX_BYTES) -> Any:
@@ -145,6 +146,55 @@ def objects_of(document: Mapping[str, Any], key: str, *, most: int) -> list[dict
     if not all(isinstance(item, dict) for item in items):
         raise ValueError(f'"{key}" must hold objects')
     return items
+
+
+class PlacedError(ValueError):
+    """A wrong value, and where in its document it is, such as ``people[0].face``."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        """Say both."""
+        super().__init__(f"{place}: {reason}")
+        self.place, self.reason = place, reason
+
+
+def placed(place: str, error: ValueError) -> PlacedError:
+    """An error with the place of the object that it is about in front of its own."""
+    if isinstance(error, PlacedError):
+        return PlacedError(f"{place}.{error.place}", error.reason)
+    return PlacedError(place, str(error))
+
+
+def read_inside(
+    document: Mapping[str, Any], key: str, read: Callable[[dict[str, Any]], Read]
+) -> Read:
+    """What a function makes of an object inside an object; its errors say where they are.
+
+    Raises:
+        ValueError: it is no object, or what ``read`` raises.
+    """
+    value = object_of(document, key)
+    try:
+        return read(value)
+    except ValueError as error:
+        raise placed(key, error) from error
+
+
+def read_each(
+    document: Mapping[str, Any], key: str, read: Callable[[Any], Read], *, most: int
+) -> list[Read]:
+    """What a function makes of each item of a list; its errors say where they are.
+
+    Raises:
+        ValueError: it is no list of at most so many items, or what ``read`` raises.
+    """
+    items, found = list_of(document, key, most=most), []
+    index = 0
+    try:
+        for index, item in enumerate(items):  # noqa: B007 - which one it was
+            found.append(read(item))
+    except ValueError as error:
+        raise placed(f"{key}[{index}]", error) from error
+    return found
 
 
 def _parse(text: str) -> Any:

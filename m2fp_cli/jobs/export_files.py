@@ -15,7 +15,7 @@ from m2fp_cli.exports.format import Item, to_json
 from m2fp_cli.jobs.export import MOST_FILES, ExportJob
 from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.layout import export_record_name, state_name
-from m2fp_cli.records.document import MAX_PEOPLE
+from m2fp_cli.records.stored_people import MAX_PEOPLE
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign, write_group

@@ -14,7 +14,8 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.layout import result_name, result_path
 from m2fp_cli.numerals import read_whole
-from m2fp_cli.records.document import MAX_PEOPLE, read_document
+from m2fp_cli.records.document import read_document
+from m2fp_cli.records.stored_people import MAX_PEOPLE
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.tryon.look import Look, Wish
 

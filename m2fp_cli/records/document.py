@@ -17,27 +17,24 @@ from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import (
-    list_of,
     number_of,
-    object_of,
-    objects_of,
     parse_object,
+    read_each,
+    read_inside,
     text_of,
     whole_of,
 )
-from m2fp_cli.records.face import read_face
-from m2fp_cli.records.joints import read_joints
+from m2fp_cli.numerals import read_whole
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.records.masks import Mask, decode_rle, encode_rle
-from m2fp_cli.records.results import Instance, ParsingResult, Part, Person
+from m2fp_cli.records.masks import Mask, encode_rle
+from m2fp_cli.records.results import Instance, ParsingResult, Part
+from m2fp_cli.records.stored_people import MAX_PEOPLE, PeopleReader
 from m2fp_cli.terminal import displayable
 
 FORMAT_VERSION = "1.3"  # 1.1: size and digest of the photo; 1.2: joints; 1.3: faces
 _WITHOUT_JOINTS = ("1.0", "1.1")
 SCORE_DIGITS = 6  # after the point
-MAX_PEOPLE = 65535  # ids of a 16-bit person map
 _MAX_INSTANCES = 65535
-_MAX_MASK_PIXELS = 1 << 32  # of all masks of a photo: 512 MiB as bits
 
 
 @dataclass(frozen=True)
@@ -183,17 +180,27 @@ def read_document(
         ValueError: it is not a result, or not one that this version reads; the message fits behind
             the file's name.
     """
-    document = parse_object(data)
+    try:
+        document = parse_object(data)
+    except ValueError as error:
+        raise ValueError(f"{error}; parse again") from error
     try:
         version = text_of(document, "format_version", most=32)
-        _check_version(version)
+    except ValueError as error:
+        raise _no_result(error) from error
+    _check_version(version)
+    try:
         return StoredResult(
             _read_result(document, instances=instances, max_pixels=max_pixels),
             _read_provenance(document),
             version not in _WITHOUT_JOINTS,
         )
     except ValueError as error:
-        raise ValueError(f"is not a result of m2fp parse ({error}); parse again") from error
+        raise _no_result(error) from error
+
+
+def _no_result(error: ValueError) -> ValueError:
+    return ValueError(f"is not a result of m2fp parse ({error}); parse again")
 
 
 def labels_of(document: Mapping[str, Any]) -> LabelSet:
@@ -202,92 +209,81 @@ def labels_of(document: Mapping[str, Any]) -> LabelSet:
     Raises:
         ValueError: it has none.
     """
-    names = list_of(document, "labels", most=256)
+    names = read_each(document, "labels", _read_label, most=256)
     human_id = document.get("human_id")
     if human_id is not None:
         human_id = whole_of(document, "human_id", 0, 255)
-    return LabelSet(tuple(text_of({"label": n}, "label", most=200) for n in names), human_id)
+    return LabelSet(tuple(names), human_id)
+
+
+def _read_label(name: Any) -> str:
+    return text_of({"label": name}, "label", most=200)
 
 
 def _check_version(version: str) -> None:
-    if version.split(".")[0] != FORMAT_VERSION.split(".")[0]:
-        raise ValueError(
-            f"has format version {displayable(version)}, this m2fp reads {FORMAT_VERSION}; update "
-            "m2fp"
-        )
+    known, found = int(FORMAT_VERSION.split(".")[0]), read_whole(version.split(".")[0], 10**6)
+    if found == known:
+        return
+    advice = "update m2fp, or parse again" if found and found > known else "parse again"
+    raise ValueError(
+        f"has format version {displayable(version)} and this m2fp reads {known}.x; {advice}"
+    )
 
 
 def _read_provenance(document: Mapping[str, Any]) -> Provenance:
-    photo = {"bytes": 0, "sha256": "", "notes": [], **_optional_object(document, "photo")}
-    image, model = object_of(document, "image"), object_of(document, "model")
+    photo = document if document.get("photo") is not None else {"photo": {}}
     return Provenance(
         source=text_of(document, "source"),
-        bytes=whole_of(photo, "bytes", 0, 2**62),
-        sha256=text_of(photo, "sha256", most=64),
-        notes=tuple(text_of({"note": n}, "note") for n in list_of(photo, "notes", most=100)),
-        orientation=whole_of(image, "orientation", 1, 8),
-        model=text_of(model, "name"),
-        weights=text_of(model, "weights_sha256", most=64),
-        engine=text_of(model, "engine", most=32),
-        flip=bool(model.get("flip")),
-        tiles=text_of({"tiles": "off", **model}, "tiles", most=8),
-        min_score=number_of(model, "min_score", 0, 1),
+        orientation=read_inside(document, "image", lambda one: whole_of(one, "orientation", 1, 8)),
+        **read_inside(photo, "photo", _read_photo),
+        **read_inside(document, "model", _read_model),
     )
 
 
-def _optional_object(document: Mapping[str, Any], key: str) -> dict[str, Any]:
-    return object_of(document, key) if document.get(key) is not None else {}
+def _read_photo(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document says of the photo's file, by the names of ``Provenance``."""
+    photo = {"bytes": 0, "sha256": "", "notes": [], **document}
+    notes = read_each(photo, "notes", lambda note: text_of({"note": note}, "note"), most=100)
+    return {
+        "bytes": whole_of(photo, "bytes", 0, 2**62),
+        "sha256": text_of(photo, "sha256", most=64),
+        "notes": tuple(notes),
+    }
+
+
+def _read_model(document: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document says of the model, by the names of ``Provenance``."""
+    return {
+        "model": text_of(document, "name"),
+        "weights": text_of(document, "weights_sha256", most=64),
+        "engine": text_of(document, "engine", most=32),
+        "flip": bool(document.get("flip")),
+        "tiles": text_of({"tiles": "off", **document}, "tiles", most=8),
+        "min_score": number_of(document, "min_score", 0, 1),
+    }
 
 
 def _read_result(document: Mapping[str, Any], *, instances: bool, max_pixels: int) -> ParsingResult:
-    labels, image = labels_of(document), object_of(document, "image")
-    height, width = (whole_of(image, side, 1, max_pixels) for side in ("height", "width"))
+    labels = labels_of(document)
+    height, width = read_inside(
+        document,
+        "image",
+        lambda image: [whole_of(image, side, 1, max_pixels) for side in ("height", "width")],
+    )
     if height * width > max_pixels:
         raise ValueError(f"is of a photo of {height * width / 1e6:.0f} megapixels")
-    reader = _MaskReader((height, width), len(labels.names))
+    reader = PeopleReader((height, width), len(labels.names))
     semantic_map = np.zeros((height, width), dtype=np.uint8)
     person_map = np.zeros((height, width), dtype=np.uint16)
-    people = []
-    for item in objects_of(document, "people", most=MAX_PEOPLE):
-        parts = tuple(Part(*reader.labelled(part)) for part in objects_of(item, "parts", most=256))
-        person_id = whole_of(item, "id", 1, MAX_PEOPLE)
-        joints = read_joints(object_of(item, "joints")) if item.get("joints") is not None else None
-        face = read_face(object_of(item, "face")) if item.get("face") is not None else None
-        score = number_of(item, "score", 0, 1)
-        person = Person(person_id, score, reader.mask(item), parts, joints, face)
+    people = tuple(read_each(document, "people", reader.person, most=MAX_PEOPLE))
+    for person in people:
         person_map[person.mask.slices][person.mask.inside] = person.person_id
-        people.append(person)
-    others = objects_of(document, "unassigned", most=256)
-    unassigned = tuple(Part(*reader.labelled(part)) for part in others)
+    unassigned = tuple(read_each(document, "unassigned", reader.part, most=256))
     for part in (*unassigned, *(part for person in people for part in person.parts)):
         semantic_map[part.mask.slices][part.mask.inside] = part.label_id
-    listed = objects_of(document, "instances", most=_MAX_INSTANCES) if instances else []
-    found = tuple(Instance(*reader.labelled(one)) for one in listed)
+    found: list[Instance] = []
+    if instances:
+        found = read_each(document, "instances", reader.instance, most=_MAX_INSTANCES)
     return ParsingResult(
-        (height, width), labels, semantic_map, person_map, tuple(people), unassigned, found
+        (height, width), labels, semantic_map, person_map, people, unassigned, tuple(found)
     )
-
-
-class _MaskReader:
-    """Reads masks of one photo, and stops where they take too much memory together."""
-
-    def __init__(self, image_hw: tuple[int, int], labels: int) -> None:
-        self._image_hw, self._labels = image_hw, labels
-        self._pixels_left = _MAX_MASK_PIXELS
-
-    def labelled(self, item: Mapping[str, Any]) -> tuple[int, float, Mask]:
-        """Label id, score and mask."""
-        label_id = whole_of(item, "label_id", 0, self._labels - 1)
-        return label_id, number_of(item, "score", 0, 1), self.mask(item)
-
-    def mask(self, item: Mapping[str, Any]) -> Mask:
-        """The mask alone."""
-        rle = object_of(item, "rle")
-        if rle.get("size") != list(self._image_hw):
-            raise ValueError('"rle" is of another size than the photo')
-        mask = decode_rle(rle)
-        x0, y0, x1, y1 = mask.box_xyxy
-        self._pixels_left -= (x1 - x0) * (y1 - y0)
-        if self._pixels_left < 0:
-            raise ValueError("holds more masks than a photo can have")
-        return mask

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from m2fp_cli.arrays import Point
-from m2fp_cli.jsonio import list_of, number_of, numbers_of
+from m2fp_cli.jsonio import list_of, number_of, numbers_of, read_each
 from m2fp_cli.records.joints import Points
 from m2fp_cli.terminal import counted
 
@@ -103,11 +103,13 @@ def read_face(document: Mapping[str, Any]) -> Face:
         ValueError: it does not hold 15 points and three angles; the message fits behind the file's
             name.
     """
-    rows = list_of(document, "points", most=NUM_FACE_POINTS)
-    points = np.empty((len(rows), 2))
-    for index, row in enumerate(rows):
-        listed = list_of({"points": row}, "points", most=2)
-        values = dict(zip(("x", "y"), listed, strict=False))  # those that lack are named
-        points[index] = numbers_of(values, ("x", "y"), -_FARTHEST, _FARTHEST)
+    rows = read_each(document, "points", _read_point, most=NUM_FACE_POINTS)
+    points = np.array(rows, dtype=np.float64).reshape(-1, 2)
     yaw, pitch, roll = (number_of(document, name, -180, 180) for name in ANGLE_NAMES)
     return Face(points, yaw, pitch, roll, number_of(document, "score", 0, 1))
+
+
+def _read_point(row: Any) -> list[float]:
+    listed = list_of({"point": row}, "point", most=2)
+    values = dict(zip(("x", "y"), listed, strict=False))  # those that lack are named
+    return numbers_of(values, ("x", "y"), -_FARTHEST, _FARTHEST)

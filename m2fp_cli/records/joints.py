@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.jsonio import list_of, number_of, numbers_of
+from m2fp_cli.jsonio import list_of, number_of, numbers_of, read_each
 from m2fp_cli.terminal import counted
 
 Points = NDArray[np.float64]  # (J, 2) x, y
@@ -77,14 +77,16 @@ def read_joints(document: Mapping[str, Any]) -> Joints:
     Raises:
         ValueError: it does not hold 33 joints; the message fits behind the file's name.
     """
-    rows = list_of(document, "points", most=NUM_JOINTS)
-    points, scores = np.empty((len(rows), 2)), np.empty(len(rows))
-    for index, row in enumerate(rows):
-        listed = list_of({"points": row}, "points", most=3)
-        values = dict(zip(("x", "y", "score"), listed, strict=False))  # those that lack are named
-        points[index] = numbers_of(values, ("x", "y"), -_FARTHEST, _FARTHEST)
-        scores[index] = number_of(values, "score", 0, 1)
-    return Joints(points, scores, number_of(document, "score", 0, 1))
+    rows = read_each(document, "points", _read_point, most=NUM_JOINTS)
+    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return Joints(table[:, :2], table[:, 2], number_of(document, "score", 0, 1))
+
+
+def _read_point(row: Any) -> list[float]:
+    listed = list_of({"point": row}, "point", most=3)
+    values = dict(zip(("x", "y", "score"), listed, strict=False))  # those that lack are named
+    place = numbers_of(values, ("x", "y"), -_FARTHEST, _FARTHEST)
+    return [*place, number_of(values, "score", 0, 1)]
 
 
 def distance_to_chain(pixels: Points, chain: Points) -> NDArray[np.float64]:

@@ -23,9 +23,10 @@ from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.encoding import encode_png, encode_webp
 from m2fp_cli.jsonio import list_of, number_of, objects_of, parse_object, text_of, whole_of
 from m2fp_cli.layout import composite_names, preview_name, result_name
-from m2fp_cli.records.document import MAX_PEOPLE, labels_of
+from m2fp_cli.records.document import labels_of
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import Palette
+from m2fp_cli.records.stored_people import MAX_PEOPLE
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import paint_map, paint_over
 from m2fp_cli.storage.tree import OutputTree

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from importlib import resources
 
 import numpy as np
@@ -98,8 +99,59 @@ def test_damaged_joints_are_refused(key, value, named):
 def test_damaged_faces_are_refused():
     document = to_document(two_people(), PROVENANCE)
     document["people"][0]["face"]["points"].pop()
-    with pytest.raises(ValueError, match="14 points of a face"):
+    with pytest.raises(ValueError, match=r"people\[0\].face: has 14 points of a face"):
         read_document(json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "named"),
+    [
+        (("people", 0, "face", "yaw"), 999, 'people[0].face: "yaw" must be a number from'),
+        (("people", 0, "face", "points", 3), [1], 'people[0].face.points[3]: "y" must be a number'),
+        (("people", 0, "face"), 1, 'people[0]: "face" must be an object'),
+        (("people", 0, "joints", "points", 7), [1, 2, 3], 'people[0].joints.points[7]: "score"'),
+        (("people", 1, "parts", 0, "score"), "x", 'people[1].parts[0]: "score" must be a number'),
+        (("people", 1, "rle", "counts"), "zz", 'people[1]: "counts" is not'),
+        (("people", 1), 7, "people[1]: must be an object"),
+        (("unassigned", 0, "label_id"), 99, 'unassigned[0]: "label_id" must be'),
+        (("instances", 0, "score"), 3, 'instances[0]: "score" must be'),
+        (("labels", 2), 3, 'labels[2]: "label" must be a text'),
+        (("image", "width"), 0, 'image: "width" must be'),
+        (("photo", "notes"), [3], 'photo.notes[0]: "note" must be'),
+        (("model", "min_score"), 5, 'model: "min_score" must be'),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_place(path, value, named):
+    document = to_document(two_people(), PROVENANCE)
+    inner = document
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(ValueError, match=re.escape(named)) as caught:
+        read_document(json.dumps(document).encode())
+    assert str(caught.value).startswith("is not a result of m2fp parse (")
+    assert str(caught.value).endswith("); parse again")
+
+
+@pytest.mark.parametrize("text", ['{"score": NaN}', '{"a": 1, "a": 2}', "{", "[1]", "", "[" * 9999])
+def test_what_is_no_document_is_to_be_parsed_again(text):
+    with pytest.raises(ValueError, match=r"; parse again$"):
+        read_document(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("version", "advice"),
+    [
+        ("2.0", "has format version 2.0 and this m2fp reads 1.x; update m2fp, or parse again"),
+        ("0.9", "has format version 0.9 and this m2fp reads 1.x; parse again"),
+        ("new", "has format version new and this m2fp reads 1.x; parse again"),
+    ],
+)
+def test_another_format_says_one_thing(version, advice):
+    document = to_document(two_people(), PROVENANCE) | {"format_version": version}
+    with pytest.raises(ValueError, match="format version") as caught:
+        read_document(json.dumps(document).encode())
+    assert str(caught.value) == advice
 
 
 def test_instances_can_be_left_out(tmp_path):
