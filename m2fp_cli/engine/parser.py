@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from m2fp_cli.arrays import Picture
+from m2fp_cli.arrays import Picture, require_photo
 from m2fp_cli.engine.candidates import SCORE_FLOOR, View, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype
@@ -222,8 +222,10 @@ class HumanParser:
             Label map, person map and people with their parts, all at the photo's size.
 
         Raises:
+            TypeError: the photo is no array.
             ValueError: the array is not (H, W, 3) uint8.
         """
+        require_photo(image_bgr)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
         lowest = self.min_score if min_score is None else min_score
         if self.tiles == "off" or not self.config.parsing_on:

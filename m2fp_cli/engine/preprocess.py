@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from m2fp_cli.arrays import Picture
+from m2fp_cli.arrays import Picture, require_photo
 from m2fp_cli.engine.geometry import InputGeometry
 from m2fp_cli.network.model_config import InputConfig
 
@@ -47,13 +47,10 @@ def prepare_image(
         photo_hw: size of the photo if the picture is a reduced copy; None: the picture's own.
 
     Raises:
+        TypeError: the photo is no array.
         ValueError: the array is not (H, W, 3) uint8.
     """
-    is_color = image_bgr.ndim == 3 and image_bgr.shape[2] == 3
-    if image_bgr.dtype != np.uint8 or not is_color or not image_bgr.size:
-        raise ValueError(
-            f"a photo must be uint8 (H, W, 3) BGR, got {image_bgr.dtype} {image_bgr.shape}"
-        )
+    require_photo(image_bgr)
     height, width = photo_hw or image_bgr.shape[:2]
     if config.crop_hw is None:
         scaled = _resize(image_bgr, shortest_edge_hw((height, width), config))

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from m2fp_cli.arrays import Picture
+from m2fp_cli.arrays import Picture, require_photo
 from m2fp_cli.engine.candidates import SCORE_FLOOR
 from m2fp_cli.engine.label_map import label_instances, weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
@@ -103,6 +103,7 @@ class ReferenceParser:
 
     def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
         """Parse one photo; see ``HumanParser.parse``. It takes no reduced copies."""
+        require_photo(image_bgr)
         sizes = {"min_size": self.config.input.min_size, "max_size": self.config.input.max_size}
         model = self._pipeline.model
         with torch.no_grad(), _quiet():

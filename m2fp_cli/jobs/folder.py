@@ -49,15 +49,30 @@ def parse_folder(
         which they end. ``load_result(output / "results" / (report.key + ".json"))`` reads one back.
 
     Raises:
+        TypeError: an input is no path.
         NoImagesError: there is no photo.
         ModelError: the model is missing, damaged or does not fit.
         OutputLockedError: another run holds the output.
         OutputError: the output cannot be written.
         M2fpError: the worker processes cannot start.
     """
-    named = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
     root = Path(output).absolute()
-    scan = find_images([Path(path) for path in named], output=root, rules=rules)
+    scan = find_images(_paths_of(inputs), output=root, rules=rules)
     found = find_model(None if model is None else os.fspath(model))
     job = ParseJob(root, found, settings or ParseSettings())
     return iterate_batch(scan, job, options or RunOptions())
+
+
+def _paths_of(inputs: PathLike | Iterable[PathLike]) -> list[Path]:
+    """The inputs as paths.
+
+    Raises:
+        TypeError: one of them is none.
+    """
+    named = [inputs] if isinstance(inputs, (str, os.PathLike)) else inputs
+    try:
+        return [Path(path) for path in named]
+    except TypeError as error:
+        raise TypeError(
+            f"inputs must be a path or several (str or os.PathLike), got {inputs!r:.60}"
+        ) from error

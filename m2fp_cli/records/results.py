@@ -99,6 +99,19 @@ def count_sure(scores: Iterable[float]) -> int:
     return sum(score >= SURE_SCORE for score in scores)
 
 
+def require_result(result: object) -> None:
+    """Check what a program gives as a result.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if not isinstance(result, ParsingResult):
+        raise TypeError(
+            "a result must be a ParsingResult, as HumanParser.parse and load_result give it, got "
+            f"{type(result).__name__}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class ParsingResult:
     """Everything that the parser says about one photo.

@@ -10,12 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m2fp_cli.arrays import Ids, Picture
+from m2fp_cli.arrays import Ids, Picture, require_photo
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import ColorScheme, Palette, load_scheme
-from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.records.results import ParsingResult, require_result
 from m2fp_cli.render.contours import (
     SoftLines,
     antialias,
@@ -136,7 +136,12 @@ def colorize(
     Raises:
         UsageError: no such palette, or it does not fit the labels.
         ImageError: the photo has another size, or there is no such label.
+        TypeError: the result or the photo is something else.
+        ValueError: the photo is not (H, W, 3) uint8.
     """
+    require_result(result)
+    if image_bgr is not None:
+        require_photo(image_bgr)
     maps = PhotoMaps(result.labels, result.semantic_map, result.person_map, len(result.people))
     settings = PaintSettings(
         scheme=load_scheme(str(palette), result.labels),

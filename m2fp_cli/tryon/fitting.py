@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.arrays import BoolArray, Box, Picture
+from m2fp_cli.arrays import BoolArray, Box, Picture, require_photo
 from m2fp_cli.errors import UsageError
-from m2fp_cli.records.results import ParsingResult, Person
+from m2fp_cli.records.results import ParsingResult, Person, require_result
 from m2fp_cli.tryon.catalog import load_item
 from m2fp_cli.tryon.face_seen import is_face_seen
 from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window, label_score
@@ -92,21 +92,39 @@ def load_outfit(
         picture: ``garment`` or ``fabric``: what the picture of a top shows; ``auto`` looks.
 
     Raises:
+        TypeError: it is no mapping, or an item is something else.
         UsageError: there is no such kind or layer, or something cannot be worn.
     """
+    if not isinstance(worn, Mapping):
+        raise TypeError(
+            'what is worn must be a mapping such as {"hat": "fedora"}, or an outfit, got '
+            f"{type(worn).__name__}"
+        )
     unknown = [kind for kind in worn if kind not in KIND_NAMES]
     if unknown:
         raise UsageError(f"there is no kind {unknown[0]!r}; kinds are {', '.join(KIND_NAMES)}")
     if picture not in list(PictureSort):
         raise UsageError(f"picture must be auto, garment or fabric, got {picture!r}")
     items = [
-        load_item(item, kind, PictureSort(picture)) if isinstance(item, str) else item
+        _load(item, kind, PictureSort(picture))
         for kind in KIND_NAMES
         if (item := worn.get(kind)) is not None
     ]
     if layer not in list(TopLayer):
         raise UsageError(f"layer must be outer or inner, got {layer!r}")
     return Outfit(tuple(items), match_light, shadow, TopLayer(layer))
+
+
+def _load(item: str | Item, kind: str, picture: PictureSort) -> Item:
+    """An item that is loaded, or that a text names."""
+    if isinstance(item, str):
+        return load_item(item, kind, picture)
+    if getattr(item, "kind", None) is None:  # what every item has
+        raise TypeError(
+            f"{kind} must be a text (a name, a file or a color) or a loaded item, got "
+            f"{type(item).__name__}"
+        )
+    return item
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,8 +160,11 @@ def try_on(
 
     Raises:
         UsageError: something cannot be worn.
-        ValueError: photo and result are of different sizes.
+        TypeError: the photo, the result or the outfit is something else.
+        ValueError: the photo is not (H, W, 3) uint8, or the result is of another size.
     """
+    require_photo(photo_bgr)
+    require_result(result)
     worn = outfit if isinstance(outfit, Outfit) else load_outfit(outfit)
     ids = [person.person_id for person in choose_people(result, people)]
     return FittingRoom(photo_bgr, result).dress(dict.fromkeys(ids, worn))

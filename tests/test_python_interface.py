@@ -1,0 +1,94 @@
+"""What a program gives to the public functions by mistake is named, with what they take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2fp_cli import HumanParser, colorize, parse_folder, try_on
+from tests.support.parsed_tree import two_people
+
+PHOTO = np.zeros((60, 80, 3), dtype=np.uint8)
+NO_ARRAYS = [None, "a.jpg", Path("a.jpg"), b"\xff\xd8", [[1, 2, 3]], Image.new("RGB", (8, 6)), 3]
+NO_PHOTOS = [
+    PHOTO[:, :, 0],
+    np.dstack([PHOTO, PHOTO[:, :, :1]]),
+    PHOTO[None],
+    PHOTO.astype(np.float32),
+    PHOTO.astype(np.uint16),
+    PHOTO > 3,
+    PHOTO[:0],
+]
+
+
+@pytest.fixture(scope="module", params=["off", "auto"])
+def parser(request, tiny_model):
+    return HumanParser(tiny_model, tiles=request.param)
+
+
+def ways_in(parser):
+    """What is done with a photo, by name."""
+    result = two_people((60, 80))
+    return {
+        "parse": parser.parse,
+        "colorize": lambda photo: colorize(result, photo),
+        "try on": lambda photo: try_on(photo, result, {"hat": "cap"}),
+    }
+
+
+@pytest.mark.parametrize("given", NO_ARRAYS, ids=lambda one: str(type(one)))
+def test_what_is_no_array_is_no_photo(parser, given):
+    for name, take in ways_in(parser).items():
+        if given is None and name == "colorize":
+            continue  # it paints on black
+        with pytest.raises(TypeError, match=r"must be a NumPy array, uint8 \(H, W, 3\) BGR") as one:
+            take(given)
+        assert type(given).__name__ in str(one.value)
+
+
+def test_a_photo_that_opencv_could_not_read_is_explained(parser):
+    with pytest.raises(TypeError, match=r"NoneType; cv2\.imread gives None for a file"):
+        parser.parse(None)
+
+
+@pytest.mark.parametrize("given", NO_PHOTOS, ids=lambda one: f"{one.dtype} {one.shape}")
+def test_an_array_of_another_kind_is_no_photo(parser, given):
+    for take in ways_in(parser).values():
+        with pytest.raises(ValueError, match=r"a photo must be uint8 \(H, W, 3\) BGR, got"):
+            take(given)
+
+
+@pytest.mark.parametrize("given", [None, "result.json", [], PHOTO], ids=lambda one: str(type(one)))
+def test_what_is_no_result_is_named(given):
+    for take in (
+        lambda: colorize(given),
+        lambda: colorize(given, PHOTO),
+        lambda: try_on(PHOTO, given, {"hat": "cap"}),
+    ):
+        with pytest.raises(TypeError, match="a result must be a ParsingResult, as HumanParser"):
+            take()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (None, "a mapping such as .*, or an outfit, got NoneType"),
+        ("fedora", "a mapping such as .*, or an outfit, got str"),
+        (["hat"], "a mapping such as .*, or an outfit, got list"),
+        ({"hat": 3}, r"hat must be a text \(a name, a file or a color\) or a loaded item, got int"),
+        ({"hat": Path("cap.png")}, "hat must be a text .* got PosixPath"),
+    ],
+)
+def test_what_cannot_be_worn_at_all_is_named(given, said):
+    with pytest.raises(TypeError, match=said):
+        try_on(PHOTO, two_people((60, 80)), given)
+
+
+@pytest.mark.parametrize("given", [None, 3, [3], [None], b"photos"], ids=repr)
+def test_inputs_are_paths(tmp_path, given):
+    with pytest.raises(TypeError, match=r"inputs must be a path or several \(str or os.PathLike\)"):
+        list(parse_folder(given, tmp_path / "out", model="starter"))
+    assert not (tmp_path / "out").exists()
