@@ -16,7 +16,7 @@ from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
-from m2fp_cli.terminal import displayable, say
+from m2fp_cli.terminal import counted, displayable, say
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.history import History
@@ -188,7 +188,8 @@ def make_report(
         shown = put_page(bucket, address, page.encode("utf-8"), PAGE_MARK)
     else:
         write_file(path, page.encode("utf-8"), mark=PAGE_MARK)
-    progress.say(f"{displayable(shown)}: {len(page) / 1e6:.1f} MB, open it in a browser")
+    lacks = f", {counted(len(run.failures), 'photo')} not shown" if run.failures else ""
+    progress.say(f"{displayable(shown)}: {len(page) / 1e6:.1f} MB{lacks}, open it in a browser")
     return shown, run
 
 

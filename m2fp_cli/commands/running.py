@@ -18,7 +18,7 @@ from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.number_formats import check_precision
 from m2fp_cli.commands.option_groups import BatchOptions
-from m2fp_cli.errors import M2fpError
+from m2fp_cli.errors import ExitCode, M2fpError
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
@@ -77,21 +77,41 @@ def run_and_exit(
             report.add(failure)
         report.total += len(parsing.failures)
     say_how_it_went(report, progress, where)
+    if page_of is not None and trouble is None and not report.ended_by:
+        trouble = _make_page(report, page_of, photos, run_options, batch)
     if batch.as_json:
         say_pieces(report.json_text())
     if trouble is not None:
         raise trouble
-    if page_of is not None and not report.ended_by:
-        from m2fp_cli.commands.report import make_report
-
-        make_report(
-            page_of,
-            RunOptions(workers=run_options.workers, remote=Remote()),
-            photos=photos,
-            quiet=batch.quiet,
-            verbose=batch.verbose,
-        )
     raise typer.Exit(report.exit_code)
+
+
+def _make_page(
+    report: RunReport,
+    results: Path,
+    photos: Path | None,
+    run_options: RunOptions,
+    batch: BatchOptions,
+) -> M2fpError | None:
+    """Make the report's page; what it cannot show counts in the run's exit code.
+
+    Returns:
+        why there is no page; None if there is one.
+    """
+    from m2fp_cli.commands.report import make_report
+
+    options = RunOptions(workers=run_options.workers, remote=Remote())
+    try:
+        _, previews = make_report(
+            results, options, photos=photos, quiet=batch.quiet, verbose=batch.verbose
+        )
+        report.unfinished = previews.exit_code
+    except typer.Exit as ended:  # by a signal
+        report.unfinished = ExitCode(ended.exit_code)
+    except M2fpError as error:
+        report.unfinished = error.exit_code
+        return error
+    return None
 
 
 def say_how_it_went(report: RunReport, progress: Progress, where: str) -> None:

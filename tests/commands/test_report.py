@@ -282,6 +282,37 @@ def test_parse_makes_the_page_when_asked(tmp_path, monkeypatch):
     assert len(Page((output / "report.html").read_text()).index["photos"]) == 2
 
 
+def test_what_the_page_cannot_show_counts_in_the_runs_exit_code(tmp_path, monkeypatch, capsys):
+    photos, output = make_tree(tmp_path)
+    (photos / "a.png").write_bytes((photos / "sub" / "b.png").read_bytes())
+    report = RunReport(total=0)
+    monkeypatch.setattr("m2fp_cli.commands.running.run_batch", lambda *_, **__: report)
+    job, batch = PreviewJob(output, output, 64), BatchOptions(as_json=True)
+    with pytest.raises(typer.Exit) as ended:
+        run_and_exit(Scan(()), job, RunOptions(), batch, where="results", page_of=output)
+    shown = capsys.readouterr()
+    assert ended.value.exit_code == json.loads(shown.out)["exit_code"] == 3
+    assert f"failed {photos}/a.png: was changed after it was parsed" in shown.err
+    assert ", 1 photo not shown, open it in a browser" in shown.err
+
+
+def test_a_page_that_cannot_be_written_costs_no_summary(tmp_path, monkeypatch, capsys):
+    _, output = make_tree(tmp_path)
+    report = RunReport(total=0)
+    monkeypatch.setattr("m2fp_cli.commands.running.run_batch", lambda *_, **__: report)
+    monkeypatch.setattr("m2fp_cli.commands.report.make_report", refuse)
+    job, batch = PreviewJob(output, output, 64), BatchOptions(as_json=True)
+    with pytest.raises(OutputError):
+        run_and_exit(Scan(()), job, RunOptions(), batch, where="results", page_of=output)
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["exit_code"] == 73
+    assert "0 done; results" in shown.err
+
+
+def refuse(*_, **__):
+    raise OutputError("the disk is full; make room")
+
+
 def test_status_tells_of_every_job_that_ran_on_an_output(tmp_path):
     _, output = make_tree(tmp_path, ("a", "b"), failed=("torn",))
     (output / "results" / "b.json").write_text("{")
