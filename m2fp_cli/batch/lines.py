@@ -155,17 +155,16 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         tuple([_own_name(key, name) for name in list_of(document, "files", most=_MAX_FILES)]),
         whole_of(document, "attempts", 0, 1000),
         photo,
-        _sure_people(document),
+        _count_or_none(document, "sure_people"),
+        _count_or_none(document, "failed_checks"),
     )
     stamp = tuple([_read_stamp(one) for one in list_of(document, "input", most=100)])
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
 
 
-def _sure_people(document: Mapping[str, Any]) -> int | None:
-    """Those that are surely there; older manifests do not say."""
-    if document.get("sure_people") is None:
-        return None
-    return whole_of(document, "sure_people", 0, _LARGEST)
+def _count_or_none(document: Mapping[str, Any], name: str) -> int | None:
+    """A number that older manifests do not have."""
+    return None if document.get(name) is None else whole_of(document, name, 0, _LARGEST)
 
 
 def _own_name(key: str, name: Any) -> str:

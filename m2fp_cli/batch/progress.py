@@ -87,7 +87,8 @@ def failure_line(report: ImageReport) -> str:
 def done_line(report: ImageReport) -> str:
     """One line about a parsed photo."""
     count = counted(report.shown_people, "person", "people")
-    return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s"
+    failed = ", failed checks" if report.failed_checks else ""
+    return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s{failed}"
 
 
 class QuietProgress(SilentProgress):

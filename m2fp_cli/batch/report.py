@@ -63,6 +63,8 @@ class ImageReport(NamedTuple):
         photo: SHA-256 of the photo's bytes in hexadecimal; empty if it is not known.
         sure_people: those of the people found that are surely there, see
             ``records.results.SURE_SCORE``; None where that is not asked, and in older manifests.
+        failed_checks: things in its outputs whose checks failed: they are there, and somebody
+            should look at them; None where nothing is checked, and in older manifests.
     """
 
     source: str
@@ -77,6 +79,7 @@ class ImageReport(NamedTuple):
     attempts: int = 1
     photo: str = ""
     sure_people: int | None = None
+    failed_checks: int | None = None
 
     @property
     def shown_people(self) -> int:
@@ -99,6 +102,7 @@ def done_report(
     photo: str,
     *,
     sure_people: int | None = None,
+    failed_checks: int | None = None,
 ) -> ImageReport:
     """Report of a photo whose outputs are written.
 
@@ -110,6 +114,7 @@ def done_report(
         seconds: time per stage.
         photo: SHA-256 of the photo's bytes; empty if it is not known.
         sure_people: those of the people found that are surely there.
+        failed_checks: things in the outputs whose checks failed.
     """
     return ImageReport(
         task.where,
@@ -121,6 +126,7 @@ def done_report(
         files=tuple(name for name, _ in files),
         photo=photo,
         sure_people=sure_people,
+        failed_checks=failed_checks,
     )
 
 
@@ -153,6 +159,7 @@ class RunReport:
     _counts: Counter[Status] = field(default_factory=Counter)
     _failures: Spool[ImageReport] = field(default_factory=Spool)
     _people: int = 0
+    _to_look_at: int = 0
 
     def add(self, report: ImageReport) -> None:
         """Count one photo."""
@@ -160,7 +167,10 @@ class RunReport:
         self._counts[report.status] += 1
         if not report.status.is_good:
             self._failures.append(report)
-        elif report.status is Status.DONE:
+            return
+        if report.failed_checks:
+            self._to_look_at += 1
+        if report.status is Status.DONE:
             self._people += report.shown_people
 
     def count(self, status: Status) -> int:
@@ -201,11 +211,13 @@ class RunReport:
             parts.append(f"{len(self._failures)} failed ({listed})")
         if left := self.total - len(self.photos):
             parts.append(f"{left} left")
-        if not self.done:
-            return ", ".join(parts)
-        seconds = self.wall_seconds / self.done
-        people = counted(self._people, "person", "people")
-        return f"{', '.join(parts)}; {people}, {seconds:.2f} s a photo"
+        line = ", ".join(parts)
+        if self.done:
+            people = counted(self._people, "person", "people")
+            line += f"; {people}, {self.wall_seconds / self.done:.2f} s a photo"
+        if self._to_look_at:
+            line += f"; {self._to_look_at} with failed checks"
+        return line
 
     def counts_as_json(self) -> dict[str, Any]:
         """The run without its photos; ``failed`` includes the quarantined ones."""
@@ -216,6 +228,7 @@ class RunReport:
             "failed": len(self._failures),
             "quarantined": self.count(Status.QUARANTINED),
             "left": self.total - len(self.photos),
+            "with_failed_checks": self._to_look_at,
             "exit_code": int(self.exit_code),
             "wall_seconds": round(self.wall_seconds, 3),
         }

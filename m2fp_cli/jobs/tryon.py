@@ -115,5 +115,12 @@ class FittingWorker:
             postprocess=computed.seconds,
             write=time.perf_counter() - started,
         )
-        people = len(done.people)
-        return done_report(task, files, photo.image_hw, people, seconds, photo.sha256)
+        return done_report(
+            task,
+            files,
+            photo.image_hw,
+            len(done.people),
+            seconds,
+            photo.sha256,
+            failed_checks=done.failed_checks,
+        )

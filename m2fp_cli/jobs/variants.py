@@ -122,7 +122,7 @@ class VariantsWorker:
         from m2fp_cli.tryon.fitting import FittingRoom, changed_box
         from m2fp_cli.tryon.records import to_variant_document
 
-        started, writing = time.perf_counter(), 0.0
+        started, writing, failed_checks = time.perf_counter(), 0.0, 0
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
         source = (PurePosixPath(task.key).parent / task.name).as_posix()
@@ -130,6 +130,7 @@ class VariantsWorker:
             for variant in self._job.variants:
                 done = room.dress(self._fitter.outfits(variant.look, task.key, result))
                 begun = time.perf_counter()
+                failed_checks += done.failed_checks
                 names = self._job.names_of(task.key, variant)
                 document = to_variant_document(
                     source,
@@ -157,6 +158,7 @@ class VariantsWorker:
             seconds=seconds,
             files=self._job.targets(task),
             photo=photo.sha256,
+            failed_checks=failed_checks,
         )
 
     def _write(

@@ -140,6 +140,12 @@ class TryOn:
     image_bgr: Picture
     people: tuple[PersonRecord, ...]
 
+    @property
+    def failed_checks(self) -> int:
+        """How many things are in the picture and did not pass their checks."""
+        items = (item for person in self.people for item in person.items)
+        return sum(item.placed and not item.passed for item in items)
+
 
 def try_on(
     photo_bgr: Picture,

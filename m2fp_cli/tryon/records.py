@@ -78,6 +78,11 @@ class ItemRecord:
         """Whether it is in the picture."""
         return not self.reason
 
+    @property
+    def passed(self) -> bool:
+        """Whether it is in the picture and all checks are good."""
+        return self.placed and all(check.ok for check in self.checks)
+
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into the document."""
         return {
@@ -87,7 +92,7 @@ class ItemRecord:
             "reason": self.reason or None,
             "placement": {key: _rounded(value) for key, value in self.numbers.items()},
             "checks": [check.as_json() for check in self.checks],
-            "passed": self.placed and all(check.ok for check in self.checks),
+            "passed": self.passed,
             "notes": list(self.notes),
         }
 

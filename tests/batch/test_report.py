@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from m2fp_cli.batch.progress import done_line
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.errors import ExitCode
 
 
 def test_a_person_is_told_of_people_who_are_surely_there():
@@ -18,3 +19,25 @@ def test_where_nobody_asks_who_is_sure_all_count():
     report = RunReport(total=1)
     report.add(ImageReport("a", "a", Status.DONE, people=3))
     assert "1 done; 3 people, " in report.summary()
+
+
+def test_photos_with_failed_checks_are_counted_also_where_nothing_was_to_do():
+    report = RunReport(total=4)
+    for name, status, failed in (
+        ("a", Status.DONE, 2),
+        ("b", Status.UP_TO_DATE, 1),
+        ("c", Status.DONE, 0),
+        ("d", Status.UP_TO_DATE, None),
+    ):
+        report.add(ImageReport(name, name, status, people=1, failed_checks=failed))
+    assert report.summary().endswith(" s a photo; 2 with failed checks")
+    assert report.as_json()["with_failed_checks"] == 2
+    assert report.exit_code is ExitCode.OK
+    lines = [done_line(photo) for photo in report.photos]
+    assert [line.endswith(", failed checks") for line in lines] == [True, True, False, False]
+
+
+def test_a_run_without_checks_says_nothing_of_them():
+    report = RunReport(total=1)
+    report.add(ImageReport("a", "a", Status.UP_TO_DATE, people=3))
+    assert report.summary() == "0 done, 1 up to date"

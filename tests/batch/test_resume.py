@@ -234,19 +234,20 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path):
     assert history.left() == 0
 
 
+@pytest.mark.parametrize("field", ["sure_people", "failed_checks"])
 @pytest.mark.parametrize("counted", [0, 1])
-def test_a_manifest_may_say_who_is_surely_there_or_not(tmp_path, counted):
+def test_a_manifest_may_say_what_older_ones_do_not(tmp_path, counted, field):
     path = manifest_path(tmp_path, "parse")
-    report = ImageReport("/p/a.jpg", "a", Status.DONE, people=2, sure_people=counted)
+    report = ImageReport("/p/a.jpg", "a", Status.DONE, people=2, **{field: counted})
     with OutputTree(tmp_path) as tree:
         writer = ManifestWriter(tree, path.relative_to(tmp_path).as_posix())
         writer.add(report, (), "sig")
         writer.close()
     assert history_of(tmp_path).entries["a"].report == report
-    line = path.read_text().replace(f', "sure_people": {counted}', "")
-    path.write_text(line.replace(f',"sure_people":{counted}', ""))
-    assert "sure_people" not in path.read_text()
-    assert history_of(tmp_path).entries["a"].report.sure_people is None
+    line = path.read_text().replace(f', "{field}": {counted}', "")
+    path.write_text(line.replace(f',"{field}":{counted}', ""))
+    assert field not in path.read_text()
+    assert getattr(history_of(tmp_path).entries["a"].report, field) is None
 
 
 @pytest.mark.parametrize("cut", range(1, 60, 7))

@@ -12,9 +12,9 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon import cloth_checks
 from m2fp_cli.tryon.catalog import list_accessories, load_accessory
-from m2fp_cli.tryon.fitting import Outfit, load_outfit, try_on
-from m2fp_cli.tryon.head import HeadFrame
-from m2fp_cli.tryon.records import to_document
+from m2fp_cli.tryon.fitting import Outfit, TryOn, load_outfit, try_on
+from m2fp_cli.tryon.head import HeadFrame, SkipReason
+from m2fp_cli.tryon.records import Check, ItemRecord, PersonRecord, to_document
 from tests.support.drawn_people import HAIR, changed, draw_person, record_of, values_of, wear
 
 
@@ -43,6 +43,18 @@ def test_what_is_under_the_rest_is_put_on_first():
     worn = {"hat": "cap", "glasses": "round", "necklace": "chain", "top": "denim"}
     kinds = [item.kind for item in wear(drawn, worn).people[0].items]
     assert kinds == ["top", "necklace", "glasses", "hat"]
+
+
+def test_what_is_there_and_did_not_pass_its_checks_is_counted():
+    good, bad = Check("gap", 0.1, 0.0, 1.0), Check("gap", 2.0, 0.0, 1.0)
+    items = [
+        ItemRecord("hat", "cap", checks=(good,)),
+        ItemRecord("hat", "cap", checks=(good, bad)),
+        ItemRecord("hat", "cap", reason="no face is visible", checks=(bad,)),
+    ]
+    people = tuple(PersonRecord(1, SkipReason.NO_FACE, (one,)) for one in items)
+    assert TryOn(np.zeros((2, 2, 3), np.uint8), people).failed_checks == 1
+    assert [one.passed for one in items] == [True, False, False]
 
 
 def test_a_tiny_face_is_skipped_with_a_reason_and_left_as_it_is():
