@@ -128,7 +128,7 @@ def test_filters_by_name_state_people_and_label(page):
     page.fill("#filter-name", "P03")
     assert shown_names(page) == ["p03"]
     page.click("button[type=reset]")
-    # No wait_for_function: the page's policy forbids eval, which that needs from its second look on.
+    # No wait_for_function: from its second look on it needs eval, which the page's policy forbids.
     page.locator(".card").nth(13).wait_for()
     assert len(shown_names(page)) == 14
     page.select_option("#filter-state", "failed")
