@@ -21,6 +21,8 @@ from pathlib import Path
 DEFAULT_OUTPUT = Path("m2fp-out")
 STATE_FOLDER = ".m2fp"
 REPORT_PAGE = "report.html"
+PAGE_MARK = b'<meta name="generator" content="m2fp'
+"""In every page of a report: says that it may be replaced."""
 SHEET_MARK = b"contact sheet by m2fp"
 """In every contact sheet, within its first bytes: says that it may be replaced."""
 PICTURE_SUFFIXES = (".png", ".jpg", ".webp")

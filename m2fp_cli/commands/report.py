@@ -15,7 +15,7 @@ import typer
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
 from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.layout import DEFAULT_OUTPUT, REPORT_PAGE
+from m2fp_cli.layout import DEFAULT_OUTPUT, PAGE_MARK, REPORT_PAGE
 from m2fp_cli.terminal import counted, displayable, say
 
 if TYPE_CHECKING:
@@ -150,7 +150,6 @@ def make_report(
     from m2fp_cli.batch.run import run_batch
     from m2fp_cli.jobs.preview import PreviewJob
     from m2fp_cli.jobs.stored_report import StoredReport, page_address, put_page
-    from m2fp_cli.render.report import PAGE_MARK
     from m2fp_cli.storage.inputs import open_earlier
     from m2fp_cli.storage.remote.address import names_store
     from m2fp_cli.storage.tree import OutputTree
@@ -198,7 +197,6 @@ def _check_page(
 ) -> None:
     """Find out before the previews are made whether the page can be written."""
     from m2fp_cli.jobs.stored_report import check_page
-    from m2fp_cli.render.report import PAGE_MARK
     from m2fp_cli.storage.beforehand import check_file
 
     if stored is not None and stored.keeps:

@@ -23,9 +23,8 @@ from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels.code_cache import NO_CODE_CACHE, choose_code_cache
-from m2fp_cli.layout import REPORT_PAGE
+from m2fp_cli.layout import PAGE_MARK, REPORT_PAGE
 from m2fp_cli.models.progress import show_download
-from m2fp_cli.render.report import PAGE_MARK
 from m2fp_cli.storage.beforehand import check_file
 from m2fp_cli.storage.remote.address import names_store
 from m2fp_cli.terminal import displayable, say_pieces

@@ -24,10 +24,6 @@ _CSP = (
 )
 
 
-PAGE_MARK = b'<meta name="generator" content="m2fp'
-"""In every page: says that it may be replaced."""
-
-
 @dataclass(frozen=True)
 class ShownPhoto:
     """One photo in the page's index.
