@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -13,8 +13,8 @@ import torch
 from m2fp_cli.arrays import Picture, require_photo
 from m2fp_cli.engine.candidates import SCORE_FLOOR, View, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.fast.precision import choose_dtype
-from m2fp_cli.engine.int8.calibration import LayerRanges, find_calibration
+from m2fp_cli.engine.fast.precision import choose_dtype, rest_dtype
+from m2fp_cli.engine.int8.calibration import Calibration, find_calibration
 from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.postprocess import (
     Findings,
@@ -82,11 +82,11 @@ class Engine(Protocol):
         """Stage times of the latest ``parse``; zeros before the first."""
 
 
-def _rearrange(network: M2FP, precision: str, ranges: Mapping[str, LayerRanges]) -> FastM2FP:
-    """The network as ``precision`` computes it; ``ranges`` are for int8."""
-    if precision == INT8:
-        return quantize_network(network, ranges)
-    return FastM2FP(network, choose_dtype(precision))
+def _rearrange(network: M2FP, precision: str, calibration: Calibration | None) -> FastM2FP:
+    """The network as ``precision`` computes it; int8 has a calibration."""
+    if calibration is None:
+        return FastM2FP(network, choose_dtype(precision))
+    return quantize_network(network, calibration.layers, rest_dtype(calibration.rest))
 
 
 class HumanParser:
@@ -138,8 +138,8 @@ class HumanParser:
         if threads is not None:
             torch.set_num_threads(threads)
         config = read_config(folder)
-        ranges = find_calibration(folder).layers if precision == INT8 else {}
-        network = _rearrange(build_network(folder, config), precision, ranges)
+        calibration = find_calibration(folder) if precision == INT8 else None
+        network = _rearrange(build_network(folder, config), precision, calibration)
         self._setup(network, min_score, flip, tiles)
 
     @classmethod

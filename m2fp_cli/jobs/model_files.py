@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2fp_cli.engine.int8.calibration import find_calibration
+from m2fp_cli.engine.int8.calibration import BF16, find_calibration
 from m2fp_cli.kernels.cpu import INT8, multiplies_int8, settle_precision
 from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
@@ -60,7 +60,8 @@ def describe_precision(model: ModelFiles, precision: str) -> str:
         precision: ``fp32``, ``bf16``, ``int8`` or ``auto``.
 
     Returns:
-        ``fp32``, ``bf16``, or ``int8`` with the digest of the calibration, which decides answers.
+        ``fp32``, ``bf16``, or ``int8`` with the digest of the calibration and, if the other layers
+        compute in bfloat16, ``bf16``; both decide answers.
 
     Raises:
         ModelError: the model is not calibrated for int8.
@@ -68,7 +69,11 @@ def describe_precision(model: ModelFiles, precision: str) -> str:
     settled = settle_precision(precision)
     if settled != INT8:
         return settled
-    return f"{INT8} {find_calibration(model.folder).digest()}"
+    calibration = find_calibration(model.folder)
+    # The layers that stay in float decide answers as well, and where there are no units, they
+    # compute in float32 whatever the calibration says.
+    rest = " bf16" if calibration.rest == BF16 == settle_precision("auto") else ""
+    return f"{INT8} {calibration.digest()}{rest}"
 
 
 def int8_caution(precision: str) -> str | None:

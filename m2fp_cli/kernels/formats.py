@@ -1,8 +1,8 @@
-"""Number formats in compiled loops: float32 as it is, bfloat16 as its bits in uint16.
+"""Number formats in compiled loops: float32, bfloat16 as its bits in uint16, quantized as uint8.
 
 numba has no bfloat16. It is the upper half of a float32, so a shift converts it. A loop that reads
-and writes its arrays through ``load`` and ``store`` is compiled once for each format, without a
-branch inside.
+and writes its arrays through ``load`` and ``store``, or ``load_scaled`` and ``store_scaled`` where
+they may be quantized, is compiled once for each format, without a branch inside.
 """
 
 from __future__ import annotations
@@ -20,17 +20,25 @@ from torch import Tensor
 
 from m2fp_cli.arrays import FloatArray
 
-RawArray = NDArray[np.float32] | NDArray[np.uint16]
+RawArray = NDArray[np.float32] | NDArray[np.uint16] | NDArray[np.uint8]
 
 # The exponential of a float32, here and in ``kernels.softmax``.
 EXP_LOWEST = -87.0  # e ** -87 is close to the smallest normal float32
 LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 EXP_TERMS = (1 / 720, 1 / 120, 1 / 24, 1 / 6, 0.5, 1.0, 1.0)  # Taylor, highest power first
 EXPONENT_BIAS, FRACTION_BITS = 127, 23  # of a float32
+_ROUNDER = 1.5 * 2**FRACTION_BITS  # a float32 sum with it ends in the nearest whole number's bits
+_ROUNDER_BITS = 0x4B400000
 
 
 def as_array(tensor: Tensor) -> RawArray:
-    """The memory of a float32 or bfloat16 tensor as an array; bfloat16 becomes uint16."""
+    """The memory of a float32, bfloat16 or quint8 tensor as an array: float32, uint16 or uint8."""
+    if tensor.is_quantized:
+        numbers = torch.empty(0, dtype=torch.uint8)
+        memory = tensor.storage().untyped()
+        numbers.set_(memory, tensor.storage_offset(), tensor.size(), tensor.stride())
+        whole: NDArray[np.uint8] = numbers.numpy()
+        return whole
     if tensor.dtype is torch.bfloat16:
         return tensor.view(torch.int16).numpy().view(np.uint16)
     array: FloatArray = tensor.numpy()
@@ -52,6 +60,19 @@ def load(value: Any) -> Any:
 def store(array: Any, index: Any, value: Any) -> Any:
     """Write a float32 into a ``RawArray`` of one dimension; only in compiled code."""
     raise NotImplementedError(array, index, value)
+
+
+def load_scaled(value: Any, scale: Any, zero: Any) -> Any:
+    """As ``load``; a uint8 stands for ``(value - zero) * scale``, both float32."""
+    raise NotImplementedError(value, scale, zero)
+
+
+def store_scaled(array: Any, index: Any, value: Any, per_step: Any, zero: Any) -> Any:
+    """As ``store``; into uint8 goes the nearest to ``value * per_step + zero`` that fits.
+
+    As in torch, ties go to the even number before a whole ``zero`` is added.
+    """
+    raise NotImplementedError(array, index, value, per_step, zero)
 
 
 @numba.njit(fastmath=True)
@@ -125,3 +146,35 @@ def _store(array: Any, index: Any, value: Any) -> Any:
         array[index] = value
 
     return to_bfloat16 if array.dtype == types.uint16 else to_float32
+
+
+@numba.njit
+def _nearest_whole(value: Any) -> Any:
+    """The nearest int32, ties to even, to a float32 within 2 ** 22; it vectorizes."""
+    return np.int32(_bits_of_float(value + np.float32(_ROUNDER))) - np.int32(_ROUNDER_BITS)
+
+
+@overload(load_scaled)
+def _load_scaled(value: Any, scale: Any, zero: Any) -> Any:
+    def from_number(value: Any, scale: Any, zero: Any) -> Any:
+        return (np.float32(value) - zero) * scale
+
+    def from_float(value: Any, scale: Any, zero: Any) -> Any:
+        return load(value)
+
+    return from_number if value == types.uint8 else from_float
+
+
+@overload(store_scaled)
+def _store_scaled(array: Any, index: Any, value: Any, per_step: Any, zero: Any) -> Any:
+    def to_number(array: Any, index: Any, value: Any, per_step: Any, zero: Any) -> Any:
+        lowest, highest = -zero, np.float32(255.0) - zero
+        steps = value * per_step
+        steps = steps if steps > lowest else lowest
+        steps = steps if steps < highest else highest
+        array[index] = np.uint8(_nearest_whole(steps) + np.int32(zero))
+
+    def to_float(array: Any, index: Any, value: Any, per_step: Any, zero: Any) -> Any:
+        store(array, index, value)
+
+    return to_number if array.dtype == types.uint8 else to_float

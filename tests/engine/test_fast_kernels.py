@@ -12,6 +12,7 @@ import torch.nn.functional as F
 
 from m2fp_cli.engine.fast import products
 from m2fp_cli.engine.fast.attention import blocked_positions, softmax_numerators_
+from m2fp_cli.engine.fast.elementwise import Steps, add_maps, convert, empty_like
 from m2fp_cli.engine.fast.mask_decoder import scale_features
 from m2fp_cli.engine.fast.norms import add_and_normalize_, normalize_groups
 from m2fp_cli.engine.fast.pooling import max_pool
@@ -51,6 +52,9 @@ def test_raw_memory_is_shared_and_becomes_a_tensor_again():
     as_array(tensor)[1, 2] = 0
     assert tensor[1, 2] == 0
     assert torch.equal(as_tensor(as_array(tensor)), tensor)
+    numbers = torch.quantize_per_tensor(random(6, 4), 0.1, 7, torch.quint8)
+    as_array(numbers[2:5])[1, 2] = 99
+    assert numbers.int_repr()[3, 2] == 99
 
 
 def test_exponential_is_exact_to_float32():
@@ -71,10 +75,60 @@ def test_sum_and_layer_norm(dtype, located):
     torch.nn.init.normal_(norm.weight)
     norm.requires_grad_(False)
     wanted = norm(x + change.float())
-    plain, second = add_and_normalize_(x, change, norm, positions if located else None)
+    plain, second = torch.empty(2, 131, 40, dtype=dtype)
+    add_and_normalize_(x, change, norm, plain, *((second, positions) if located else ()))
     assert torch.allclose(x, wanted, atol=1e-5)
     assert torch.equal(plain, x.to(dtype))
-    assert torch.allclose(second.float(), x + positions * located, rtol=FORMATS[dtype], atol=1e-6)
+    if located:
+        assert torch.allclose(second.float(), x + positions, rtol=FORMATS[dtype], atol=1e-6)
+
+
+def test_layer_norm_reads_and_writes_whole_numbers():
+    x, norm = random(131, 40), torch.nn.LayerNorm(40).requires_grad_(False)
+    change = torch.quantize_per_tensor(random(131, 40, seed=1), 0.02, 130, torch.quint8)
+    wanted = norm(x + change.dequantize())
+    plain = empty_like(x, Steps(0.03, 120))
+    add_and_normalize_(x, change, norm, plain)
+    assert torch.allclose(x, wanted, atol=1e-5)
+    assert torch.equal(plain, torch.quantize_per_tensor(x, 0.03, 120, torch.quint8))
+
+
+QUANTIZED = Steps(0.04, 101)
+HELD = (torch.float32, torch.bfloat16, QUANTIZED)
+
+
+def held(values, form):
+    if isinstance(form, Steps):
+        return torch.quantize_per_tensor(values, *form, torch.quint8)
+    return values.to(form)
+
+
+def plain_values(x):
+    return x.dequantize() if x.is_quantized else x.float()
+
+
+@pytest.mark.parametrize("target", HELD)
+@pytest.mark.parametrize("source", HELD)
+@pytest.mark.parametrize("shape", [(37, 24), (1, 8, 5, 6)])
+def test_values_change_their_format(source, target, shape):
+    x = held(random(*shape).mul(4), source)
+    x = x.contiguous(memory_format=torch.channels_last) if len(shape) == 4 else x
+    found, wanted = convert(x, target), held(plain_values(x), target)
+    assert found.stride() == x.stride()
+    assert found.dtype == wanted.dtype
+    assert torch.equal(plain_values(found), plain_values(wanted))
+
+
+@pytest.mark.parametrize("target", HELD)
+@pytest.mark.parametrize("formats", [(QUANTIZED, torch.bfloat16), (torch.float32, QUANTIZED)])
+@pytest.mark.parametrize("relu", [False, True])
+def test_maps_of_two_formats_are_added(target, formats, relu):
+    one, other = (held(channels_last(1, 8, 5, 6, seed=i), form) for i, form in enumerate(formats))
+    exact = plain_values(one) + plain_values(other)
+    wanted = plain_values(held(exact.relu() if relu else exact, target))
+    found = add_maps(one, other, target, relu=relu)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(plain_values(found), wanted, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("dtype", FORMATS)

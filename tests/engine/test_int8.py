@@ -12,9 +12,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.fast.convolution import ResidualSum
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.fast.precision import choose_dtype
+from m2fp_cli.engine.fast.precision import choose_dtype, rest_dtype
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.int8 import calibration, layers, saturation
 from m2fp_cli.engine.int8.calibrate import (
@@ -32,7 +33,13 @@ from m2fp_cli.engine.int8.calibration import (
     read_calibration,
     store_calibration,
 )
-from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers, kind_of
+from m2fp_cli.engine.int8.choice import (
+    BETWEEN_FLOATS,
+    MOST_ERROR,
+    candidates,
+    choose_layers,
+    kind_of,
+)
 from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum, int8_twin, most_weight
 from m2fp_cli.engine.int8.rounding import (
@@ -51,6 +58,7 @@ from m2fp_cli.models.registry import STARTER_FOLDER
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
+from tests.support.bfloat16 import PRODUCT_FORMATS
 from tests.support.family import photo_of_size
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -150,7 +158,7 @@ def test_the_bias_makes_up_for_what_rounding_adds_to_the_mean():
 def test_sums_are_rounded_once(relu):
     one, other = random(1, 8, 5, 6), random(1, 8, 5, 6)
     pair = quantized(one, SOURCE), quantized(other, Range(-3.0, 2.0))
-    layer = Int8Sum(ResidualSum(relu=relu), LayerRanges(SOURCE, TARGET))
+    layer = Int8Sum(ResidualSum(torch.float32, relu=relu), LayerRanges(SOURCE, TARGET))
     exact = pair[0].dequantize() + pair[1].dequantize()
     wanted = quantized(exact.relu() if relu else exact, TARGET)
     assert (layer(*pair).int_repr() - wanted.int_repr().long()).abs().max() <= 1
@@ -212,6 +220,9 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path, monkeypatch):
     store_calibration(small_calibration(agreement=None))
     assert read_calibration(path).digest() == wanted.digest()
     assert small_calibration(weights="b").digest() != wanted.digest()
+    beside = small_calibration(rest="bf16")
+    assert read_calibration(store_calibration(beside)) == beside
+    assert beside.digest() != wanted.digest()
 
 
 @pytest.mark.parametrize(
@@ -227,6 +238,7 @@ def test_a_calibration_is_read_as_it_was_written(tmp_path, monkeypatch):
         ({"layers": {"x": {"ranges": [-1, 1, 0, 0]}}}, "gives x an empty range"),
         ({"layers": {"x": {"ranges": [-1e-9, 0, 0, 1]}}}, "gives x an empty range"),
         ({"photos": 0}, '"photos" must be a whole number'),
+        ({"rest": "int8"}, '"rest" must be fp32 or bf16'),
         ({"agreement": {"photos": 1, "labels": 2}}, '"labels" must be a number from 0 to 1'),
     ],
 )
@@ -310,6 +322,36 @@ def test_a_calibrated_model_computes_what_it_did(tiny_model, tmp_path, monkeypat
             one.network.pixel_decoder(one.network.backbone(image))[0] for one in (parser, exact)
         ]
     assert (features[0] - features[1]).norm() < 2 * MOST_ERROR * features[1].norm()
+
+
+@pytest.mark.parametrize("dtype", PRODUCT_FORMATS)
+def test_layers_in_int8_stand_beside_any_float(tiny_model, dtype):
+    network = build_network(tiny_model, read_config(tiny_model))
+    exact = FastM2FP(network, pack=False)
+    photo = photo_of_size(70, 90)
+    ranges, _ = measure_ranges(HumanParser.from_fast(exact), [photo])
+    # Every second layer, so that whole numbers and floats meet in both orders.
+    some = {name: one for i, (name, one) in enumerate(ranges.items()) if i % 2}
+    mixed = quantize_network(network, some, dtype)
+    kinds = {type(layer) for layer in mixed.modules()}
+    assert {Int8Conv, Int8Linear, Int8Sum} <= kinds
+    whole = {name for name, layer in mixed.named_modules() if isinstance(layer, Int8Linear)}
+    between = {name for name in some if kind_of(name) in BETWEEN_FLOATS}
+    assert whole & between == (between if dtype is torch.float32 else set())
+    image = small_input(photo, exact.config)
+    with torch.inference_mode():
+        (wanted, *_), (found, *_) = (
+            one.pixel_decoder(one.backbone(image)) for one in (exact, mixed)
+        )
+    assert found.dtype is dtype
+    assert (found - wanted).norm() < 0.1 * wanted.norm()
+
+
+def test_bfloat16_beside_int8_needs_its_units(monkeypatch):
+    for units, beside in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(precision, "has_fast_bfloat16", lambda units=units: units)
+        assert rest_dtype("bf16") is beside
+        assert rest_dtype("fp32") is torch.float32
 
 
 def test_layers_that_cost_much_for_little_work_stay_in_float():

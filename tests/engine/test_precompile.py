@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from m2fp_cli.engine import label_votes, mask_edges, thresholding
-from m2fp_cli.engine.fast import attention, norms, pooling, sampling
+from m2fp_cli.engine.fast import attention, elementwise, norms, pooling, sampling
 from m2fp_cli.engine.precompile import compile_ahead, thin_document
 from m2fp_cli.engine.random_model import published_document
 from m2fp_cli.kernels import horizontal, resample
@@ -29,7 +29,17 @@ def compiled():
 
 @pytest.mark.parametrize(
     "module",
-    [mask_edges, horizontal, resample, label_votes, thresholding, attention, norms, pooling],
+    [
+        mask_edges,
+        horizontal,
+        resample,
+        label_votes,
+        thresholding,
+        attention,
+        norms,
+        pooling,
+        elementwise,
+    ],
 )
 def test_every_cached_loop_is_compiled(compiled, module):
     loops = [f for f in vars(module).values() if getattr(f, "targetoptions", {}).get("nogil")]

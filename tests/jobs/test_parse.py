@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,7 +11,8 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.int8.calibration import find_calibration
 from m2fp_cli.errors import ImageError, ModelError
-from m2fp_cli.jobs.model_files import ModelFiles, int8_caution
+from m2fp_cli.jobs import model_files
+from m2fp_cli.jobs.model_files import ModelFiles, describe_precision, int8_caution
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings, ParseWorker
 from m2fp_cli.kernels import cpu
 from m2fp_cli.models.registry import STARTER_FOLDER
@@ -45,14 +47,24 @@ def test_signature_and_engine_mean_the_same_by_auto(monkeypatch, flags, meant):
     precision.has_fast_bfloat16.cache_clear()
 
 
-def test_int8_is_signed_with_its_calibration(tiny_model):
+@pytest.mark.parametrize(("flags", "beside"), [({"avx512_bf16"}, " bf16"), ({"avx2"}, "")])
+def test_int8_is_signed_with_the_float_beside_it(monkeypatch, flags, beside):
+    calibration = replace(find_calibration(STARTER_FOLDER), rest="bf16")
+    monkeypatch.setattr(model_files, "find_calibration", lambda _: calibration)
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset(flags))
+    files = ModelFiles("m", STARTER_FOLDER, "w", 1, "c")
+    assert describe_precision(files, "int8") == f"int8 {calibration.digest()}{beside}"
+
+
+def test_int8_is_signed_with_its_calibration(tiny_model, monkeypatch):
+    monkeypatch.setattr(cpu, "cpu_flags", lambda: frozenset({"avx2"}))
     settings = ParseSettings(precision="int8")
     starter, other = (
         ParseJob(Path("out"), ModelFiles("m", folder, "w", 1, "c"), settings)
         for folder in (STARTER_FOLDER, tiny_model)
     )
-    digest = find_calibration(STARTER_FOLDER).digest()
-    assert starter.signature()["precision"] == f"int8 {digest}"
+    calibration = find_calibration(STARTER_FOLDER)
+    assert starter.signature()["precision"] == f"int8 {calibration.digest()}"
     with pytest.raises(ModelError, match="is not calibrated for int8"):
         other.signature()
 

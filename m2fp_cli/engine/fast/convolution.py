@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.engine.fast.elementwise import add_maps
 from m2fp_cli.engine.fast.norms import normalize_groups
-from m2fp_cli.engine.fast.products import PackedConv, as_float
+from m2fp_cli.engine.fast.products import PackedConv
 from m2fp_cli.network.convolution import ConvNorm
 
 
@@ -55,14 +56,16 @@ class FoldedConv(nn.Module):
 class ResidualSum(nn.Module):
     """The sum of a block's output and its shortcut, with ReLU if the block ends in one."""
 
-    def __init__(self, *, relu: bool) -> None:
-        """Build the step; it has no weights."""
+    def __init__(self, dtype: torch.dtype, *, relu: bool) -> None:
+        """Build the step, which has no weights; ``dtype`` is the format of the sum."""
         super().__init__()
-        self.relu = relu
+        self.dtype, self.relu = dtype, relu
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        """Add ``shortcut`` to ``x``, which is changed; both (N, C, H, W)."""
-        out = as_float(x).add_(as_float(shortcut))
+        """Add (1, C, H, W) ``shortcut`` to ``x``, which may be changed; each float or quantized."""
+        if x.is_quantized or shortcut.is_quantized:
+            return add_maps(x, shortcut, self.dtype, relu=self.relu)
+        out = x.add_(shortcut)
         return F.relu_(out) if self.relu else out
 
 

@@ -10,42 +10,56 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
+from m2fp_cli.engine.fast.elementwise import scale_and_zero
 from m2fp_cli.kernels.compiled import compiled
-from m2fp_cli.kernels.formats import as_array, load, store
+from m2fp_cli.kernels.formats import as_array, load, load_scaled, store, store_scaled
 from m2fp_cli.kernels.threads import parallel_rows
 
 _CHUNK_ROWS = 64  # rows that are added up in float32 before their sum joins a float64
 
 
 def add_and_normalize_(
-    x: Tensor, change: Tensor, norm: nn.LayerNorm, positions: Tensor | None = None
-) -> tuple[Tensor, Tensor]:
-    """Layer norm of ``x + change``, written to ``x`` and in the format of the next products.
+    x: Tensor,
+    change: Tensor,
+    norm: nn.LayerNorm,
+    plain: Tensor,
+    located: Tensor | None = None,
+    positions: Tensor | None = None,
+) -> None:
+    """Layer norm of ``x + change``, written to ``x`` and in the formats of the next products.
 
     Args:
         x: (S, C) float32, changed.
-        change: (S, C) float32 or bfloat16, changed.
+        change: (S, C) float32, bfloat16 or quantized.
         norm: the layer norm.
-        positions: (S, C) float32, added to the second result; None = no second result is wanted.
-
-    Returns:
-        (S, C) normalized, and (S, C) normalized plus positions, both in the format of ``change``.
-        In float32 the first is ``x`` itself; without positions the second is the first.
+        plain: (S, C) in any of these formats, gets the result; ``x`` itself if that is enough.
+        located: (S, C) float32 or bfloat16, gets the result plus positions; None = not wanted.
+        positions: (S, C) float32, wanted with ``located``.
     """
-    plain = x if change.dtype is torch.float32 else change
-    located = plain if positions is None else torch.empty_like(change)
-    added = x if positions is None else positions
-    weights = (as_array(norm.weight), as_array(norm.bias))
-    arrays = (as_array(x), as_array(change), *weights, as_array(added), as_array(located))
+    rows, step = as_array(x), scale_and_zero(plain)
+    locate, write = located is not None, plain.data_ptr() != x.data_ptr()
+    assert locate == (positions is not None)
+    second = rows if located is None else as_array(located)
+    added = rows if positions is None else as_array(positions)
+    weights = as_array(norm.weight), as_array(norm.bias)
+    change_steps = scale_and_zero(change)
+    arrays = (
+        rows,
+        as_array(change),
+        *change_steps,
+        *weights,
+        as_array(plain),
+        *step,
+        second,
+        added,
+    )
 
-    def work(rows: slice) -> None:
-        _normalize_rows(*arrays, norm.eps, positions is not None, rows.start, rows.stop)
+    def work(span: slice) -> None:
+        _normalize_rows(*arrays, norm.eps, write, locate, span.start, span.stop)
 
     parallel_rows(len(x), x.shape[1], work)
-    return plain, located
 
 
 def normalize_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) -> Tensor:
@@ -83,15 +97,16 @@ def normalize_groups(rows: Tensor, norm: nn.GroupNorm, *, relu: bool = False) ->
 
 @compiled
 def _normalize_rows(
-    x: Any, change: Any, weight: Any, bias: Any, positions: Any, located: Any,
-    eps: float, locate: bool, start: int, stop: int,
+    x: Any, change: Any, change_scale: Any, change_zero: Any, weight: Any, bias: Any, plain: Any,
+    plain_scale: Any, plain_zero: Any, located: Any, positions: Any, eps: float, write: bool,
+    locate: bool, start: int, stop: int,
 ) -> None:  # fmt: skip
     channels = x.shape[1]
-    row = np.empty(channels, np.float32)
+    row, per_step = np.empty(channels, np.float32), np.float32(1.0) / plain_scale
     for r in range(start, stop):
         total = np.float32(0.0)
         for c in range(channels):
-            row[c] = x[r, c] + load(change[r, c])
+            row[c] = x[r, c] + load_scaled(change[r, c], change_scale, change_zero)
             total += row[c]
         mean = total / np.float32(channels)
         total = np.float32(0.0)
@@ -102,13 +117,14 @@ def _normalize_rows(
         for c in range(channels):
             row[c] = row[c] * scale * weight[c] + bias[c]
             x[r, c] = row[c]
-        plain = change[r]
-        for c in range(channels):
-            store(plain, c, row[c])
-        if locate:
-            target = located[r]
+        if write:
+            target = plain[r]
             for c in range(channels):
-                store(target, c, row[c] + positions[r, c])
+                store_scaled(target, c, row[c], per_step, plain_zero)
+        if locate:
+            second = located[r]
+            for c in range(channels):
+                store(second, c, row[c] + positions[r, c])
 
 
 @compiled

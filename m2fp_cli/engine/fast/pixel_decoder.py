@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv
+from m2fp_cli.engine.fast.elementwise import empty_like
 from m2fp_cli.engine.fast.norms import add_and_normalize_, normalize_groups
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.engine.fast.sampling import IntArray, add_padding_head, sample_fused
@@ -39,7 +40,7 @@ class EncoderPlan:
 
 @dataclass(frozen=True, eq=False)
 class Stream:
-    """The features that pass from layer to layer, one row a position.
+    """The features that every layer reads and overwrites, one row a position.
 
     Attributes:
         exact: (S, C) float32.
@@ -77,22 +78,25 @@ class FastDeformableLayer(nn.Module):
         self.value = PackedLinear(weight, bias, dtype)
         self.output = PackedLinear.of(attention.output_proj, dtype)
         self.linear1 = PackedLinear.of(layer.linear1, dtype, relu=True, chained=True)
-        self.linear2 = PackedLinear.of(layer.linear2, dtype)
+        self.linear2 = PackedLinear.of(layer.linear2, dtype, chained=True)
         self.norm1, self.norm2 = layer.norm1, layer.norm2
 
-    def forward(self, stream: Stream, plan: EncoderPlan) -> Stream:
-        """Run the layer; ``stream.exact`` is changed."""
+    def forward(self, stream: Stream, plan: EncoderPlan) -> None:
+        """Run the layer on the stream, whose tensors are changed."""
         value, points = self.value(stream.plain), torch.mm(self.points, stream.located.T)
         sampled = sample_fused(
             as_array(value), as_array(points), self.points_bias.numpy(), plan.reference.numpy(),
             plan.shapes, self.heads_depth, torch.get_num_threads(),
         )  # fmt: skip
         change = self.output(as_tensor(sampled))
-        plain, _ = add_and_normalize_(stream.exact, change, self.norm1)
-        parts = [self.linear2(self.linear1(rows)) for rows in plain.split(CHUNK_ROWS)]
-        change = torch.cat(parts)
-        plain, located = add_and_normalize_(stream.exact, change, self.norm2, plan.positions)
-        return Stream(stream.exact, plain, located)
+        reads = self.linear1.reads
+        fed = stream.plain if reads is stream.plain.dtype else empty_like(stream.exact, reads)
+        add_and_normalize_(stream.exact, change, self.norm1, fed)
+        tensors = (fed, stream.exact, stream.plain, stream.located, plan.positions)
+        chunks = zip(*(t.split(CHUNK_ROWS) for t in tensors), strict=True)
+        for part, exact, plain, located, positions in chunks:
+            change = self.linear2(self.linear1(part))
+            add_and_normalize_(exact, change, self.norm2, plain, located, positions)
 
 
 class FastPixelDecoder(nn.Module):
@@ -143,7 +147,7 @@ class FastPixelDecoder(nn.Module):
         located = (plain + plan.positions).to(self.dtype)
         stream = Stream(plain.float(), plain, located)
         for layer in self.layers:
-            stream = layer(stream, plan)
+            layer(stream, plan)
         sizes = [h * w for h, w in shapes]
         levels = stream.exact.split(sizes)
         fine = stream.plain.split(sizes)[-1].view(1, *shapes[-1], -1).permute(0, 3, 1, 2)

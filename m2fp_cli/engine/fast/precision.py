@@ -39,6 +39,11 @@ def choose_dtype(precision: str) -> torch.dtype:
     return torch.bfloat16 if has_fast_bfloat16() else torch.float32
 
 
+def rest_dtype(rest: str) -> torch.dtype:
+    """Number format of what stays in float beside int8: as asked for, or float32 without units."""
+    return choose_dtype("auto") if rest == "bf16" else torch.float32
+
+
 @functools.cache
 def has_fast_bfloat16() -> bool:
     """Whether this CPU has bfloat16 units and torch's products with them are right."""

@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from m2fp_cli.engine.fast.elementwise import Format, convert
+
 Geometry = tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
 _DENSE: Geometry = ((1, 1), (0, 0), (1, 1), 1)
 _ANY_SIZE = (64, 64)  # only a hint; the layout is the same for all sizes that occur
@@ -41,6 +43,7 @@ class PackedConv(nn.Module):
         """
         super().__init__()
         self.dtype, self.geometry, self.relu = dtype, geometry, relu
+        self.reads: Format = dtype  # the format of input that needs no conversion
         self.ceiling, self.chained = ceiling, chained
         # Copies: oneDNN may keep a tensor as it is, and with it the whole mapped checkpoint.
         weight = weight.detach().to(dtype, copy=True, memory_format=torch.channels_last)
@@ -56,8 +59,8 @@ class PackedConv(nn.Module):
             self.weight = self.bias = None  # type: ignore[assignment]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C_in, H, W) in ``dtype``, channels last, to (N, C_out, H', W') likewise."""
-        x = as_float(x)
+        """Map (1, C_in, H, W) in ``dtype`` or quantized, channels last, to (1, C_out, H', W')."""
+        x = convert(x, self.dtype)
         if self._packed is not None:
             out: Tensor = _prepacked().conv2d_run(x, self._packed)
         else:
@@ -101,11 +104,6 @@ def rows_as_map(rows: Tensor) -> Tensor:
 def map_as_rows(map_: Tensor) -> Tensor:
     """The inverse of ``rows_as_map``."""
     return map_.permute(0, 2, 3, 1)[0, 0]
-
-
-def as_float(x: Tensor) -> Tensor:
-    """A tensor's values, whether they are quantized or not."""
-    return x.dequantize() if x.is_quantized else x
 
 
 def pack_layers(module: nn.Module) -> None:

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.int8.calibration import Agreement, Calibration, LayerRanges
+from m2fp_cli.engine.fast.precision import has_fast_bfloat16, rest_dtype
+from m2fp_cli.engine.int8.calibration import (
+    BF16,
+    FP32,
+    Agreement,
+    Calibration,
+    LayerRanges,
+)
 from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers
 from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.int8.ranges import RangeRecorder
@@ -55,10 +62,11 @@ def calibrate_model(
     inputs = [small_input(photo, exact.config) for photo in photos[:tried_on]]
     errors = measure_errors(exact.network, ranges, inputs)
     chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
-    rough = HumanParser.from_fast(quantize_network(network, chosen))
+    rest = BF16 if has_fast_bfloat16() else FP32
+    rough = HumanParser.from_fast(quantize_network(network, chosen, rest_dtype(rest)))
     pairs = [(rough.parse(photo), exact.parse(photo)) for photo in others]
     agreement = compare_results(pairs) if pairs else None
-    return Calibration(weights_digest(folder), len(photos), agreement, chosen)
+    return Calibration(weights_digest(folder), len(photos), agreement, chosen, rest)
 
 
 def small_input(photo: Picture, config: ModelConfig) -> Tensor:

@@ -23,6 +23,7 @@ from m2fp_cli.storage.writing import write_file
 from m2fp_cli.terminal import counted, displayable
 
 FORMAT = "m2fp-int8/2"
+FP32, BF16 = "fp32", "bf16"
 _MARK = b'"format": "m2fp-int8/'  # of every version
 FILE_NAME = "int8.json"
 LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calibration is refused
@@ -102,16 +103,21 @@ class Calibration:
         photos: how many photos it was measured on.
         agreement: with the float network; None = not measured.
         layers: ranges of the layers that compute in int8, by their name in ``FastM2FP``.
+        rest: number format of the other layers where the CPU has units for it, ``fp32`` or
+            ``bf16``; the agreement was measured with it.
     """
 
     weights: str
     photos: int
     agreement: Agreement | None
     layers: Mapping[str, LayerRanges]
+    rest: str = FP32
 
     def dump(self) -> str:
         """The file's text, a line a layer."""
-        head = {"format": FORMAT, "weights": self.weights, "photos": self.photos}
+        head: dict[str, Any] = {"format": FORMAT, "weights": self.weights, "photos": self.photos}
+        if self.rest != FP32:
+            head["rest"] = self.rest
         if self.agreement is not None:
             head["agreement"] = self.agreement._asdict()
         lines = [f" {json.dumps(key)}: {json.dumps(value)}," for key, value in head.items()]
@@ -124,7 +130,8 @@ class Calibration:
     def digest(self) -> str:
         """Changes with anything that changes an answer."""
         layers = [[name, _layer_document(one)] for name, one in self.layers.items()]
-        text = json.dumps([FORMAT, self.weights, layers])
+        rest = [] if self.rest == FP32 else [self.rest]
+        text = json.dumps([FORMAT, self.weights, layers, *rest])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -226,7 +233,15 @@ def _parse(document: Mapping[str, Any]) -> Calibration:
         photos=whole_of(document, "photos", 1, _MOST_PHOTOS),
         agreement=_parse_agreement(document),
         layers={name: _parse_layer(layers, name) for name in layers},
+        rest=_parse_rest(document),
     )
+
+
+def _parse_rest(document: Mapping[str, Any]) -> str:
+    rest = document.get("rest", FP32)
+    if rest not in (FP32, BF16):
+        raise ValueError(f'"rest" must be {FP32} or {BF16}')
+    return str(rest)
 
 
 def _parse_agreement(document: Mapping[str, Any]) -> Agreement | None:

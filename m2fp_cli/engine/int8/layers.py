@@ -1,7 +1,8 @@
 """Layers that compute in int8, made from layers of ``engine.fast``.
 
 They run torch's quantized operators. What they read may be quantized or not, and what they give
-stays quantized where the next reader takes that, so that nothing is converted between them.
+stays quantized where the next reader takes that, so that nothing is converted between them. What
+they give to a layer in float has that layer's format, float32 or bfloat16.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import ResidualSum
+from m2fp_cli.engine.fast.elementwise import Format, add_maps, convert
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.int8.calibration import LayerRanges
 from m2fp_cli.engine.int8.rounding import (
@@ -26,15 +28,18 @@ from m2fp_cli.engine.int8.torch_int8 import PackedWeights, int8_operators
 class Int8Conv(nn.Module):
     """A convolution in int8 with the bias and the limits of its float twin."""
 
-    def __init__(self, plain: PackedConv, ranges: LayerRanges) -> None:
+    def __init__(
+        self, plain: PackedConv, ranges: LayerRanges, dtype: torch.dtype = torch.float32
+    ) -> None:
         """Quantize the weights of a layer that has not been packed.
 
         Args:
             plain: the layer; its weights are float32.
             ranges: what it reads and gives.
+            dtype: what it gives where that is not quantized.
         """
         super().__init__()
-        self.chained = plain.chained
+        self.chained, self.dtype = plain.chained, dtype
         self.source, self.target = steps_of(ranges.source), steps_of(ranges.target)
         run = int8_operators()
         self._run = run.conv2d_relu if is_limited(plain) else run.conv2d
@@ -46,11 +51,10 @@ class Int8Conv(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, C_in, H, W), channels last, float32 or quantized, to (N, C_out, H', W')."""
-        if not x.is_quantized:
-            x = torch.quantize_per_tensor(x, *self.source, torch.quint8)
-        out = self._weights.run(lambda packed: self._run(x, packed, *self.target))
-        return out if self.chained else out.dequantize()
+        """Map (N, C_in, H, W), channels last, in float or quantized, to (N, C_out, H', W')."""
+        numbers = x if x.is_quantized else convert(x, self.source)
+        out = self._weights.run(lambda packed: self._run(numbers, packed, *self.target))
+        return out if self.chained else convert(out, self.dtype)
 
 
 class Int8Linear(nn.Module):
@@ -61,12 +65,16 @@ class Int8Linear(nn.Module):
     (Zen 5, two threads), and has a third of the error.
     """
 
-    def __init__(self, plain: PackedConv, ranges: LayerRanges) -> None:
+    def __init__(
+        self, plain: PackedConv, ranges: LayerRanges, dtype: torch.dtype = torch.float32
+    ) -> None:
         """Quantize the weights of a layer that has not been packed; see ``Int8Conv``."""
         super().__init__()
         self.chained, self.takes_maps = plain.chained, not isinstance(plain, PackedLinear)
+        self.dtype = dtype
         self.source, self.target = steps_of(ranges.source), steps_of(ranges.target)
         run, limited = int8_operators(), is_limited(plain)
+        self.reads: Format = self.source if self.chained else dtype
         self._run = run.linear_relu if limited else run.linear
         self._run_float = run.linear_relu_dynamic if limited else run.linear_dynamic
         weight, bias = quantize_layer(plain, ranges)
@@ -81,37 +89,42 @@ class Int8Linear(nn.Module):
 
     def _multiply(self, rows: Tensor) -> Tensor:
         if not rows.is_quantized and not self.chained:
-            return self._weights.run(lambda packed: self._run_float(rows, packed, False))
-        if not rows.is_quantized:
-            rows = torch.quantize_per_tensor(rows, *self.source, torch.quint8)
-        out = self._weights.run(lambda packed: self._run(rows, packed, *self.target))
-        return out if self.chained else out.dequantize()
+            exact = rows.float()
+            out = self._weights.run(lambda packed: self._run_float(exact, packed, False))
+            return out.to(self.dtype)
+        numbers = rows if rows.is_quantized else convert(rows, self.source)
+        out = self._weights.run(lambda packed: self._run(numbers, packed, *self.target))
+        return out if self.chained else convert(out, self.dtype)
 
 
 class Int8Sum(nn.Module):
-    """A residual sum of quantized maps."""
+    """A residual sum that gives a quantized map."""
 
     def __init__(self, plain: ResidualSum, ranges: LayerRanges) -> None:
         """Take the place of a sum whose output has a range."""
         super().__init__()
-        self.plain, self.target = plain, steps_of(ranges.target)
-        self._run = int8_operators().add_relu if plain.relu else int8_operators().add
+        self.relu, self.target = plain.relu, steps_of(ranges.target)
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
-        """Add two maps of one shape, quantized or not; the sum is quantized."""
-        if x.is_quantized and shortcut.is_quantized:
-            out: Tensor = self._run(x, shortcut, *self.target)
-            return out
-        return torch.quantize_per_tensor(self.plain(x, shortcut), *self.target, torch.quint8)
+        """Add two maps of one shape, each in float or quantized; the sum is quantized."""
+        return add_maps(x, shortcut, self.target, relu=self.relu)
 
 
-def int8_twin(plain: nn.Module, ranges: LayerRanges) -> nn.Module:
-    """The int8 layer that takes the place of one of ``engine.fast``."""
+def int8_twin(
+    plain: nn.Module, ranges: LayerRanges, dtype: torch.dtype = torch.float32
+) -> nn.Module:
+    """The int8 layer that takes the place of one of ``engine.fast``.
+
+    Args:
+        plain: the layer in float32, not packed.
+        ranges: what it reads and gives.
+        dtype: what it gives where that is not quantized.
+    """
     if isinstance(plain, ResidualSum):
         return Int8Sum(plain, ranges)
     assert isinstance(plain, PackedConv)
     is_dense = isinstance(plain, PackedLinear) or (not plain.chained and _is_pointwise(plain))
-    return Int8Linear(plain, ranges) if is_dense else Int8Conv(plain, ranges)
+    return (Int8Linear if is_dense else Int8Conv)(plain, ranges, dtype)
 
 
 def quantize_layer(plain: PackedConv, ranges: LayerRanges) -> tuple[Tensor, Tensor | None]:

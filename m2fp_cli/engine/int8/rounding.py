@@ -9,13 +9,13 @@ CPU, so their weights take all 8.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from m2fp_cli.arrays import FloatArray
+from m2fp_cli.engine.fast.elementwise import Steps
 from m2fp_cli.engine.int8.calibration import Range
 
 LEVELS = 255  # the largest quantized activation
@@ -24,18 +24,6 @@ MOST_WEIGHT_IN_16_BITS = 64  # where two products are added in 16 bits
 # Shares of the largest value to cut off at. Cutting a few large values makes all steps finer.
 _ACTIVATION_SHARES = np.linspace(0.4, 1.0, 25)
 _WEIGHT_SHARES = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75)
-
-
-class Steps(NamedTuple):
-    """How whole numbers from 0 to ``LEVELS`` stand for real ones: ``(number - zero) * scale``.
-
-    Attributes:
-        scale: size of a step.
-        zero: the number that stands for 0.
-    """
-
-    scale: float
-    zero: int
 
 
 def steps_of(span: Range) -> Steps:

@@ -23,7 +23,7 @@ class FoldedInvertedResidual(nn.Module):
         )
         self.depthwise = FoldedConv(block.depthwise, dtype, ceiling=_CEILING)
         self.project = FoldedConv(block.project, dtype)
-        self.sum = ResidualSum(relu=False) if block.keeps_shape else None
+        self.sum = ResidualSum(dtype, relu=False) if block.keeps_shape else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W')."""

@@ -22,7 +22,7 @@ class FoldedBottleneck(nn.Module):
             FoldedConv(conv, dtype, relu=True) for conv in (block.conv1, block.conv2)
         )
         self.conv3 = FoldedConv(block.conv3, dtype)
-        self.sum = ResidualSum(relu=True)
+        self.sum = ResidualSum(dtype, relu=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H', W')."""
