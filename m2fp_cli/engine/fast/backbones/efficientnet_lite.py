@@ -10,6 +10,9 @@ from m2fp_cli.network.backbones.efficientnet_lite import EfficientNetLite, Inver
 from m2fp_cli.network.backbones.stages import walk_stages
 
 _CEILING = 6.0  # of ReLU6
+# The stem and the depthwise convolution behind it take little time, but cause most of bfloat16's
+# error: 0.0100 of the features' norm with them in it, 0.0054 without (starter, street photos).
+_FIRST_LAYERS = torch.float32
 
 
 class FoldedInvertedResidual(nn.Module):
@@ -21,7 +24,10 @@ class FoldedInvertedResidual(nn.Module):
         self.expand = (
             None if block.expand is None else FoldedConv(block.expand, dtype, ceiling=_CEILING)
         )
-        self.depthwise = FoldedConv(block.depthwise, dtype, ceiling=_CEILING)
+        follows_stem = block.expand is None
+        self.depthwise = FoldedConv(
+            block.depthwise, _FIRST_LAYERS if follows_stem else dtype, ceiling=_CEILING
+        )
         self.project = FoldedConv(block.project, dtype)
         self.sum = ResidualSum(dtype, relu=False) if block.keeps_shape else None
 
@@ -38,8 +44,8 @@ class FoldedEfficientNetLite(nn.Module):
     def __init__(self, backbone: EfficientNetLite, dtype: torch.dtype) -> None:
         """Fold all stages."""
         super().__init__()
-        self.dtype, self.out_features = dtype, backbone.out_features
-        self.stem = FoldedConv(backbone.stem, dtype, ceiling=_CEILING)
+        self.out_features = backbone.out_features
+        self.stem = FoldedConv(backbone.stem, _FIRST_LAYERS, ceiling=_CEILING)
         self.stages = nn.ModuleDict(
             {
                 name: nn.Sequential(
@@ -54,7 +60,7 @@ class FoldedEfficientNetLite(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Feature maps by stage name, in the backbone's number format, channels last."""
-        x = self.stem(images.to(self.dtype).contiguous(memory_format=torch.channels_last))
+        x = self.stem(images.contiguous(memory_format=torch.channels_last))
         return walk_stages(x, self.stages.items(), self.out_features)
 
 
