@@ -84,7 +84,11 @@ def parallel_rows(
             rows are the same for any number of threads.
     """
     threads = torch.get_num_threads() if height * width > PARALLEL_PIXELS else 1
-    chunks = 1 if threads == 1 else CHUNKS_PER_THREAD * threads
+    if threads == 1:
+        if height:
+            work(slice(0, height))  # the chunks below take 15 us to make
+        return
+    chunks = CHUNKS_PER_THREAD * threads
     groups = np.linspace(0, -(-height // multiple_of), chunks + 1).astype(int)
     bounds = np.minimum(groups * multiple_of, height)
     spans = [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds) if a < b]
