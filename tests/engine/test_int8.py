@@ -17,7 +17,7 @@ from m2fp_cli.engine.fast.convolution import ResidualSum
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype, rest_dtype
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
-from m2fp_cli.engine.int8 import calibration, layers, saturation
+from m2fp_cli.engine.int8 import calibrate, calibration, layers, saturation
 from m2fp_cli.engine.int8.calibrate import (
     calibrate_model,
     compare_results,
@@ -345,6 +345,19 @@ def test_layers_in_int8_stand_beside_any_float(tiny_model, dtype):
         )
     assert found.dtype is dtype
     assert (found - wanted).norm() < 0.1 * wanted.norm()
+
+
+@pytest.mark.parametrize(("least", "rest"), [(0.0, "bf16"), (1.1, "fp32")])
+def test_float32_stands_beside_int8_where_bfloat16_is_too_rough(
+    tiny_model, monkeypatch, least, rest
+):
+    monkeypatch.setattr(calibrate, "has_fast_bfloat16", lambda: True)
+    monkeypatch.setattr(calibrate, "LEAST_AGREEMENT", least)
+    photo = photo_of_size(40, 48)
+    with single_thread_up_to(64):
+        made = calibrate_model(tiny_model, [photo], [photo], most_error=0.0)
+    assert made.rest == rest
+    assert made.agreement is not None
 
 
 def test_bfloat16_beside_int8_needs_its_units(monkeypatch):

@@ -15,6 +15,7 @@ from m2fp_cli.engine.fast.precision import has_fast_bfloat16, rest_dtype
 from m2fp_cli.engine.int8.calibration import (
     BF16,
     FP32,
+    LEAST_AGREEMENT,
     Agreement,
     Calibration,
     LayerRanges,
@@ -38,7 +39,7 @@ _SENSITIVITY_SIDE = 256  # pixels; errors of a layer hardly depend on the size
 def calibrate_model(
     folder: Path,
     photos: Sequence[Picture],
-    others: Iterable[Picture] = (),
+    others: Sequence[Picture] = (),
     *,
     most_error: float = MOST_ERROR,
     tried_on: int = SENSITIVITY_PHOTOS,
@@ -49,7 +50,7 @@ def calibrate_model(
         folder: model folder.
         photos: to measure ranges on, (H, W, 3) uint8 BGR each; at least one. They may be read when
             they are asked for; the first are asked for twice.
-        others: to compare the answers in int8 and float32 on.
+        others: to compare the answers in int8 and float32 on; asked for twice or three times.
         most_error: that all layers in int8 together may cause; see ``choose_layers``.
         tried_on: so many of the photos are used to choose the layers.
 
@@ -62,11 +63,16 @@ def calibrate_model(
     inputs = [small_input(photo, exact.config) for photo in photos[:tried_on]]
     errors = measure_errors(exact.network, ranges, inputs)
     chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
-    rest = BF16 if has_fast_bfloat16() else FP32
-    rough = HumanParser.from_fast(quantize_network(network, chosen, rest_dtype(rest)))
-    pairs = [(rough.parse(photo), exact.parse(photo)) for photo in others]
-    agreement = compare_results(pairs) if pairs else None
-    return Calibration(weights_digest(folder), len(photos), agreement, chosen, rest)
+    made = Calibration(weights_digest(folder), len(photos), None, chosen)
+    wanted = [exact.parse(photo) for photo in others]
+    for rest in (BF16, FP32) if has_fast_bfloat16() else (FP32,):
+        rough = HumanParser.from_fast(quantize_network(network, chosen, rest_dtype(rest)))
+        pairs = [(rough.parse(photo), one) for photo, one in zip(others, wanted, strict=True)]
+        agreement = compare_results(pairs) if pairs else None
+        made = replace(made, rest=rest, agreement=agreement)
+        if agreement is None or agreement.labels >= LEAST_AGREEMENT:
+            break  # float32 is slower beside int8, and tried only where bfloat16 is too rough
+    return made
 
 
 def small_input(photo: Picture, config: ModelConfig) -> Tensor:
