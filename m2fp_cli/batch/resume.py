@@ -47,6 +47,7 @@ _PASSING = frozenset(
      "internal")
 )  # fmt: skip
 _ABOUT_THE_PROGRAM = frozenset(("timeout", "crash"))
+_LONG_WORD, _LONG_VALUE = 32, 60  # characters of a setting that are shown
 
 
 @dataclass(frozen=True)
@@ -278,5 +279,7 @@ def _keep(plan: ResumePlan, task: ImageTask, entry: Entry) -> None:
 
 
 def _short(value: str | None) -> str:
-    text = "nothing" if value is None else value
-    return f"{text[:12]}..." if len(text) > 32 else text
+    """A value whose long words, such as digests, are cut: what follows them may be what differs."""
+    words = ("nothing" if value is None else value).split(" ")
+    text = " ".join(f"{word[:12]}..." if len(word) > _LONG_WORD else word for word in words)
+    return f"{text[:_LONG_VALUE]}..." if len(text) > _LONG_VALUE else text

@@ -208,6 +208,14 @@ def test_a_difference_of_settings_is_short():
     before: Mapping[str, str] = {"weights": "0" * 64, "flip": "False", "model": "m"}
     now = {"weights": "1" * 64, "flip": "False", "model": "m"}
     assert describe_difference(before, now) == f"weights {'0' * 12}... -> {'1' * 12}..."
+    assert len(describe_difference({"people": "1 " * 99}, {})) < 90
+
+
+def test_a_difference_shows_what_follows_a_digest():
+    before = {"precision": f"int8 {'0' * 64}"}
+    now = {"precision": f"int8 {'0' * 64} bf16"}
+    shown = f"int8 {'0' * 12}..."
+    assert describe_difference(before, now) == f"precision {shown} -> {shown} bf16"
 
 
 # ------------------------------------------------------------------------------------ the manifest
