@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -161,7 +162,7 @@ def make_report(
         results = stored.folder
     results = results.absolute()
     path = (output or results / REPORT_PAGE).absolute()
-    if address is None and path.is_dir():
+    if address is None and _is_folder(path):
         raise UsageError(f"{displayable(path)} is a folder; give --output the name of a file")
     with open_earlier(results) as tree:
         history = read_history(tree)
@@ -190,6 +191,13 @@ def make_report(
     lacks = f", {counted(len(run.failures), 'photo')} not shown" if run.failures else ""
     progress.say(f"{displayable(shown)}: {len(page) / 1e6:.1f} MB{lacks}, open it in a browser")
     return shown, run
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return stat.S_ISDIR(path.stat().st_mode)
+    except OSError:  # its name may be too long; _check_page says so
+        return False
 
 
 def _check_page(

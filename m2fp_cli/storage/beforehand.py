@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
+from m2fp_cli.errors import UsageError
+from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable, refuse_unmarked
 
@@ -28,9 +30,27 @@ def check_folder(path: Path) -> None:
 
     Raises:
         OutputError: they cannot.
+        UsageError: it is an address in an object store.
     """
+    if names_store(path):
+        raise UsageError(only_here(path))
     here = path.absolute()
-    while not os.path.lexists(here) and here != here.parent:
+    while not _is_there(here) and here != here.parent:
         here = here.parent
     with OutputTree(here) as tree:
         check_writable(tree)
+
+
+def _is_there(path: Path) -> bool:
+    """Whether something, perhaps a link, has a path.
+
+    Raises:
+        OutputError: nothing can have it: a part of it is too long, or it cannot be looked at.
+    """
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise as_output_error(str(path), error) from error
+    return True

@@ -9,8 +9,8 @@ from m2fp_cli.terminal import displayable
 
 _ELSEWHERE = "choose another folder with -o"
 _ADVICE = {
-    errno.ENOSPC: "the disk is full; make room and run again, finished photos are kept",
-    errno.EDQUOT: "the disk quota is used up; make room and run again, finished photos are kept",
+    errno.ENOSPC: "the disk is full; make room and run again",
+    errno.EDQUOT: "the disk quota is used up; make room and run again",
     errno.EROFS: f"the file system is read-only; {_ELSEWHERE}",
     errno.EACCES: f"no permission to write there; {_ELSEWHERE}",
     errno.EPERM: f"writing there is not permitted; {_ELSEWHERE}",
@@ -21,6 +21,7 @@ _ADVICE = {
     errno.EISDIR: f"a folder has this name; remove it or {_ELSEWHERE}",
     errno.ENAMETOOLONG: "the path is too long; choose a shorter one with -o",
 }
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What one file's name or place brings about; other photos may well be written. The rest, a full
 # disk above all, would meet every photo.
 _ABOUT_ONE_FILE = frozenset(
@@ -49,12 +50,13 @@ class ConflictError(TargetError):
     """A file is there already that this photo may not replace."""
 
 
-def as_output_error(name: str, error: OSError) -> OutputError:
+def as_output_error(name: str, error: OSError, *, alone: bool = False) -> OutputError:
     """The failure of a file of an output, from what the system said about it.
 
     Args:
         name: of the file, relative to the output or whole.
         error: what the system said.
+        alone: the file is not one of a run over photos.
 
     Returns:
         a ``TargetError`` where only this file's name or place is the trouble.
@@ -64,6 +66,8 @@ def as_output_error(name: str, error: OSError) -> OutputError:
         advice = _explain_name(name)
     else:
         advice = _ADVICE.get(number) or error.strerror or type(error).__name__
+        if number in _FULL and not alone:
+            advice += ", finished photos are kept"
     kind = TargetError if number in _ABOUT_ONE_FILE else OutputError
     return kind(f"cannot write {displayable(name)}: {advice}")
 

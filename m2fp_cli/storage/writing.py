@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from m2fp_cli.errors import OutputError
-from m2fp_cli.storage.errors import as_output_error, conflict
+from m2fp_cli.storage.errors import ConflictError, as_output_error, conflict
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -188,7 +188,12 @@ def write_file(path: Path, data: bytes, *, mark: bytes) -> None:
     refuse_unmarked(path, mark)
     with OutputTree(path.parent, create=True) as tree:
         may_replace = (path.name,) if tree.status(path.name) is not None else ()
-        write_group(tree, [(path.name, data)], may_replace)
+        try:
+            write_group(tree, [(path.name, data)], may_replace)
+        except OutputError as error:
+            if isinstance(error, ConflictError) or not isinstance(error.__cause__, OSError):
+                raise
+            raise as_output_error(str(path), error.__cause__, alone=True) from error
 
 
 def refuse_unmarked(path: Path, mark: bytes) -> None:
@@ -199,13 +204,15 @@ def refuse_unmarked(path: Path, mark: bytes) -> None:
         mark: as ``write_file`` takes it.
 
     Raises:
-        OutputError: something is there that m2fp did not write.
+        OutputError: something is there that m2fp did not write, or that cannot be looked at.
     """
-    try:
-        status = path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    if not (stat.S_ISREG(status.st_mode) and mark in path.read_bytes()):
+    with _as_output_error(str(path)):
+        try:
+            status = path.lstat()
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        is_own = stat.S_ISREG(status.st_mode) and mark in path.read_bytes()
+    if not is_own:
         raise OutputError(
             f"{displayable(path)} is there already and m2fp did not write it; remove it or "
             "choose another name"

@@ -114,7 +114,7 @@ def finetune(plan: Plan, display: Display, stop: Callable[[], bool], workers: in
             try:
                 return _finetune(plan, tree, photos, display, stop, workers)
             except OSError as error:
-                raise as_output_error(str(tree.path), error) from error
+                raise as_output_error(str(tree.path), error, alone=True) from error
 
 
 def _finetune(

@@ -205,6 +205,15 @@ def test_a_page_of_somebody_else_is_told_before_the_work(tmp_path):
     assert history_of(output, "report").is_empty
 
 
+def test_a_page_whose_name_is_too_long_is_told_before_the_work(tmp_path):
+    _, output = make_tree(tmp_path)
+    page = tmp_path / f"{'a' * 300}.html"
+    error = CliRunner().invoke(app, ["report", str(output), "-o", str(page)]).exception
+    assert isinstance(error, OutputError)
+    assert "html: the path is too long" in str(error)
+    assert history_of(output, "report").is_empty
+
+
 def test_limit_is_said(tmp_path):
     _, output = make_tree(tmp_path, ("a", "b", "c"))
     CliRunner().invoke(app, ["report", str(output), "-q", "--limit", "1"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from m2fp_cli.errors import OutputError
+from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.storage.beforehand import check_file, check_folder
 
 MARK = b"made by m2fp"
@@ -31,3 +33,17 @@ def test_a_file_in_the_way_is_named(tmp_path):
         check_folder(tmp_path / "file" / "inner")
     with pytest.raises(OutputError, match=said):
         check_file(tmp_path / "file" / "page.html", MARK)
+
+
+def test_a_name_that_no_file_can_have_is_named(tmp_path):
+    long = "a" * 300
+    for path in (tmp_path / f"{long}.html", tmp_path / long / "page.html"):
+        with pytest.raises(OutputError, match=r"a.*: the path is too long"):
+            check_file(path, MARK)
+    with pytest.raises(OutputError, match="aaa: the path is too long"):
+        check_folder(tmp_path / long)
+
+
+def test_an_address_is_no_folder_of_this_machine():
+    with pytest.raises(UsageError, match=r"^s3://bucket/cache is in an object store"):
+        check_file(Path("s3://bucket/cache/x.json"), MARK)

@@ -103,6 +103,31 @@ def test_a_single_file_says_whose_it_is(tmp_path: Path, mark: bytes, replaced: b
     assert path.read_bytes() == (b"<new by m2fp>" if replaced else b"<old by m2fp>")
 
 
+def test_a_single_file_on_a_full_disk_is_named_with_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing, "_write_temporary", fail)
+    with pytest.raises(OutputError) as caught:
+        write_file(tmp_path / "page.html", b"<new by m2fp>", mark=b"by m2fp")
+    said = f"cannot write {tmp_path}/page.html: the disk is full; make room and run again"
+    assert str(caught.value) == said
+
+
+def test_a_file_that_cannot_be_looked_at_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    (tmp_path / "page.html").touch()
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(OutputError, match=r"page\.html: no permission to write there"):
+        write_file(tmp_path / "page.html", b"<new by m2fp>", mark=b"by m2fp")
+
+
 def test_files_get_the_rights_that_the_umask_allows(tree: OutputTree) -> None:
     before = os.umask(0o027)
     try:

@@ -84,8 +84,15 @@ def only_here(place: str | PurePath, what: str = "here m2fp") -> str:
         place: the address, or a path that was made of it.
         what: the command or option that takes no addresses.
     """
-    shown = displayable(str(parse_address(place) or place))
+    shown = displayable(str(_address_in(place) or place))
     return f"{shown} is in an object store; {what} takes folders and files of this machine only"
+
+
+def _address_in(place: str | PurePath) -> StoreAddress | None:
+    """The address that a place was made of, perhaps as a path below the current folder."""
+    parts = PurePath(place).parts
+    first = next((i for i, part in enumerate(parts) if part in _FIRST_PARTS), 0)
+    return parse_address("/".join(parts[first:]))
 
 
 def shown_place(path: PurePath) -> str:
