@@ -184,18 +184,19 @@ class Profile:
                 )
             self._base = sqlite3.connect(self._path, timeout=_LOCK_SECONDS, isolation_level=None)
             try:
-                self._set_up()
+                self._set_up(create=create)
             except BaseException:
                 self._base.close()
                 raise
 
-    def _set_up(self) -> None:
+    def _set_up(self, *, create: bool) -> None:
+        """Make the table in a new file if that is asked for; else refuse what has none."""
         self._base.execute("PRAGMA secure_delete=ON")
         with self._changing():
             (application,) = self._base.execute("PRAGMA application_id").fetchone()
             (version,) = self._base.execute("PRAGMA user_version").fetchone()
             (tables,) = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            if not tables and not application:
+            if create and not tables and not application:
                 self._base.execute(_TABLE)
                 self._base.execute(f"PRAGMA application_id={_APPLICATION}")
                 self._base.execute(f"PRAGMA user_version={_VERSION}")

@@ -114,6 +114,13 @@ def test_a_database_of_another_program_is_left_alone(path):
         Profile(path, create=True)
 
 
+def test_an_empty_file_is_no_profile_to_read(tmp_path):
+    (tmp_path / "mine").touch()
+    with pytest.raises(UsageError, match="is not a profile of this m2fp"):
+        Profile(tmp_path / "mine")
+    assert (tmp_path / "mine").read_bytes() == b""
+
+
 def test_a_profile_that_is_not_there_is_said_and_not_made(path):
     with pytest.raises(UsageError, match="there is no profile; `m2fp looks add` makes one"):
         Profile(path)
