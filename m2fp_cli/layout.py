@@ -220,4 +220,7 @@ def result_path(output: Path, key: str) -> Path:
 
 def is_output(folder: Path) -> bool:
     """Whether a folder is the output of a run."""
-    return (folder / "results").is_dir() or (folder / STATE_FOLDER).is_dir()
+    try:
+        return (folder / "results").is_dir() or (folder / STATE_FOLDER).is_dir()
+    except OSError:  # it may not be looked into, or no folder can have its name
+        return False

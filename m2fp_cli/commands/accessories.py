@@ -86,7 +86,14 @@ def show(
     "m2fp accessories check drop.png --kind earrings -o anchors.png",
 )
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="PNG with transparency.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="PNG with transparency.",
+            readable=False,
+        ),
+    ],
     kind: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +114,7 @@ def check(
             "-anchors.png]",
             show_default=False,
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ] = None,
 ) -> None:

@@ -172,6 +172,7 @@ def bench(
             help="Draw the times of scenario single as a png, svg or pdf (extra: plot).",
             show_default=False,
             rich_help_panel=CONTENT,
+            readable=False,
         ),
     ] = None,
     quick: Annotated[
@@ -191,6 +192,7 @@ def bench(
             help="Write the results as JSON, with every sample.",
             show_default=False,
             rich_help_panel=CONTENT,
+            readable=False,
         ),
     ] = None,
     as_json: Annotated[

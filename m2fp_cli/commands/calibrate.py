@@ -39,6 +39,7 @@ def calibrate(
             help="Folder of photos like those that will be parsed; three quarters are calibrated "
             "on, the others compared. [default: drawn pictures]",
             show_default=False,
+            readable=False,
         ),
     ] = None,
     model: options.Model = None,

@@ -56,6 +56,7 @@ def colorize(
             "after parsing.",
             show_default=False,
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ] = None,
     model: options.Model = None,

@@ -24,6 +24,7 @@ DatasetFolder = Annotated[
         metavar="DATASET",
         help="Folder with photos/ID.jpg, labels/ID.png (255 = unknown) and, to judge people, "
         "people/ID.png; or as CIHP, CVAT (Segmentation mask 1.1) or LabelMe have it.",
+        readable=False,
     ),
 ]
 
@@ -39,6 +40,7 @@ def evaluate(
             help="Judge the results of `m2fp parse DATASET/photos -o DIR` instead of parsing now.",
             show_default=False,
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ] = None,
     engine: options.Engine = options.EngineName.FAST,
@@ -54,6 +56,7 @@ def evaluate(
             help="Judge only the photos whose ids this file lists, one on each line.",
             show_default=False,
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ] = None,
     every: Annotated[

@@ -132,6 +132,7 @@ def export(
             "the results' folder]",
             show_default=False,
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ] = None,
     photos: options.MovedPhotos = None,

@@ -26,6 +26,7 @@ def finetune(
             metavar="DATA",
             help="Labelled photos: what CVAT exports (Segmentation mask 1.1, with the photos in "
             "images), photos with LabelMe's files, CIHP's folders, or photos and labels.",
+            readable=False,
         ),
     ],
     output: Annotated[
@@ -36,6 +37,7 @@ def finetune(
             metavar="FOLDER",
             help="Model folder to write. The same command again goes on with a stopped run.",
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ],
     origin: Annotated[

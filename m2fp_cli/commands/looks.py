@@ -39,6 +39,7 @@ ProfileFile = Annotated[
         "XDG_DATA_HOME]",
         show_default=False,
         rich_help_panel=INPUT,
+        readable=False,
     ),
 ]
 Numbers = Annotated[
@@ -59,6 +60,7 @@ def add(
         typer.Argument(
             metavar="PICTURE...",
             help="Pictures that m2fp tryon made, or folders of a photo's variants.",
+            readable=False,
         ),
     ],
     favorite: Annotated[

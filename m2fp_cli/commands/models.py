@@ -165,6 +165,7 @@ def export_model(
             metavar="DIR",
             help="Folder for the files; made if it is missing. Nothing in it is replaced.",
             rich_help_panel=CONTENT,
+            readable=False,
         ),
     ],
     name: ModelName = None,

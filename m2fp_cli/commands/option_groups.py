@@ -162,6 +162,7 @@ class BatchOptions:
             help="Append a JSON line for each event of the run to this file.",
             show_default=False,
             rich_help_panel=MESSAGES,
+            readable=False,
         ),
     ] = None
     quiet: Quiet = False

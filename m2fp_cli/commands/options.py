@@ -45,6 +45,7 @@ Photos = Annotated[
         metavar="INPUT",
         help="Photos and folders of photos, also s3://, gs:// and az://.",
         show_default=False,
+        readable=False,
     ),
 ]
 PhotosUnlessListed = Annotated[
@@ -53,6 +54,7 @@ PhotosUnlessListed = Annotated[
         metavar="INPUT",
         help="Photos and folders of photos, also s3://, gs://, az://; none with --files-from.",
         show_default=False,
+        readable=False,
     ),
 ]
 FilesFrom = Annotated[
@@ -65,6 +67,7 @@ FilesFrom = Annotated[
         "m2fp scan into slices.",
         show_default=False,
         rich_help_panel=INPUT,
+        readable=False,
     ),
 ]
 ParsedOrPhotos = Annotated[
@@ -74,6 +77,7 @@ ParsedOrPhotos = Annotated[
         help="Output of an earlier parse, or photos, also s3://, gs:// and az://; photos that are "
         f"not parsed yet are parsed first. [default: ./{DEFAULT_OUTPUT}]",
         show_default=False,
+        readable=False,
     ),
 ]
 Output = Annotated[
@@ -84,6 +88,7 @@ Output = Annotated[
         metavar="DIR",
         help="Folder for the results, made if it is missing; or s3://, gs://, az://.",
         rich_help_panel=INPUT,
+        readable=False,
     ),
 ]
 PicturesOutput = Annotated[
@@ -95,6 +100,7 @@ PicturesOutput = Annotated[
         help="Folder for what is made, or s3://, gs://, az://. [default: the results' folder]",
         show_default=False,
         rich_help_panel=INPUT,
+        readable=False,
     ),
 ]
 MovedPhotos = Annotated[
@@ -105,6 +111,7 @@ MovedPhotos = Annotated[
         help="Where the photos are now, if they were moved after parsing.",
         show_default=False,
         rich_help_panel=INPUT,
+        readable=False,
     ),
 ]
 Model = Annotated[

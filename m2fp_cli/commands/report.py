@@ -49,6 +49,7 @@ def report(
             help="Output of a parse: a folder, or s3://, gs:// or az://. [default: "
             f"./{DEFAULT_OUTPUT}]",
             show_default=False,
+            readable=False,
         ),
     ] = DEFAULT_OUTPUT,
     output: Annotated[
@@ -60,6 +61,7 @@ def report(
             help="File of the page, or s3://, gs:// or az://. [default: DIR/report.html]",
             show_default=False,
             rich_help_panel=INPUT,
+            readable=False,
         ),
     ] = None,
     photos: options.MovedPhotos = None,

@@ -100,6 +100,7 @@ def serve(
             "Needed unless the address is a loopback one.",
             show_default=False,
             rich_help_panel=ACCESS,
+            readable=False,
         ),
     ] = None,
     no_token: Annotated[

@@ -83,6 +83,7 @@ def status(
             help="Output of a run: a folder, or s3://, gs:// or az://. [default: "
             f"./{DEFAULT_OUTPUT}]",
             show_default=False,
+            readable=False,
         ),
     ] = DEFAULT_OUTPUT,
     prune: Annotated[

@@ -134,6 +134,7 @@ def tryon(
             "wears; of a list, each person wears one by chance.",
             show_default=False,
             rich_help_panel=WEAR,
+            readable=False,
         ),
     ] = None,
     each: Annotated[

@@ -5,12 +5,13 @@ Colouring, try-on and reports start here when no photo is named.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.tasks import ImageTask, Scan, make_task
-from m2fp_cli.errors import ImageError, NoImagesError
+from m2fp_cli.errors import ImageError, NoImagesError, NoInputError
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
 from m2fp_cli.records.document import read_document
 from m2fp_cli.storage.inputs import open_earlier, require_folder
@@ -37,7 +38,7 @@ def find_parsed(
 
     Raises:
         NoImagesError: there are no results.
-        NoInputError: one of the folders is not there.
+        NoInputError: one of the folders is not there, or cannot be read.
         OutputError: the manifest cannot be read.
     """
     if photos is not None:
@@ -47,11 +48,24 @@ def find_parsed(
         stored: list[bool] = []
         tasks = Spool(_noting(found, stored))
     if not tasks:
+        _refuse_closed(folder / "results")
         raise NoImagesError(
             f"there are no results in {displayable(shown or folder)}; parse photos first (m2fp "
             "parse), or name photos or another output"
         )
     return Scan(tasks, is_stored=bool(stored))
+
+
+def _refuse_closed(results: Path) -> None:
+    """Check that results that seem to be missing do not lie in a folder that cannot be read."""
+    try:
+        os.scandir(results).close()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise NoInputError(
+            f"{displayable(results)} cannot be read ({error.strerror}); check its permissions"
+        ) from error
 
 
 def require_photos(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from m2fp_cli.terminal import displayable
 
 
 def require_folder(path: Path, advice: str) -> None:
-    """Check that a folder is there.
+    """Check that a folder is there and can be read.
 
     Args:
         path: as the user named it.
@@ -22,21 +23,21 @@ def require_folder(path: Path, advice: str) -> None:
         NoInputError: it is not.
     """
     reason = _why_missing(path)
-    if not reason and not path.is_dir():
-        reason = "is not a folder"
+    if not reason:
+        reason = _why_closed(path) if path.is_dir() else "is not a folder"
     if reason:
         raise NoInputError(f"{displayable(path)} {reason}; {advice}")
 
 
 def require_file(path: Path, advice: str) -> None:
-    """Check that a regular file is there; see ``require_folder``.
+    """Check that a regular file is there and can be read; see ``require_folder``.
 
     Raises:
         NoInputError: it is not.
     """
     reason = _why_missing(path)
-    if not reason and not stat.S_ISREG(path.stat().st_mode):
-        reason = "is not a file"
+    if not reason:
+        reason = _why_closed(path) if stat.S_ISREG(path.stat().st_mode) else "is not a file"
     if reason:
         raise NoInputError(f"{displayable(path)} {reason}; {advice}")
 
@@ -69,4 +70,15 @@ def _why_missing(path: Path) -> str:
         return f"cannot be read ({error.strerror})"
     except ValueError as error:  # a null byte in it
         return f"cannot be read ({error})"
+    return ""
+
+
+def _why_closed(path: Path) -> str:
+    """Why a folder or file that is there cannot be read; empty if it can."""
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+        if path.is_dir():
+            (path / "x").exists()  # names in it can be listed, but can they be looked at?
+    except OSError as error:
+        return f"cannot be read ({error.strerror})"
     return ""

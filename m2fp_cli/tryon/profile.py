@@ -99,10 +99,16 @@ def read_tried(path: Path) -> list[TriedLook]:
         looks; pictures in which nothing was put on are left out.
 
     Raises:
-        NoInputError: nothing is there.
+        NoInputError: nothing is there, or it cannot be read.
         UsageError: try-on has left no record there.
     """
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:
+        raise NoInputError(
+            f"{displayable(path)} cannot be read ({error.strerror}); name a picture of m2fp tryon"
+        ) from error
+    if is_folder:
         found = [_read_variant(record) for record in sorted(path.glob("*.json"))]
         tried = [looks for looks in found if looks is not None]
         if tried:

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from m2fp_cli.cli import app
 from m2fp_cli.errors import ExitCode, NoInputError
+from tests.support.hostile_folders import without_rights
 from tests.support.object_store import BUCKET
 from tests.support.parsed_tree import make_tree
 
@@ -94,3 +95,52 @@ def test_a_file_is_no_folder_and_a_folder_no_file(here, line):
 @pytest.mark.parametrize("line", ["report", "status", "tryon --hat cap", "parse --files-from"])
 def test_a_store_has_nothing_there(store_server, here, line):
     assert isinstance(run(f"{line} s3://{BUCKET}/nothere"), NoInputError)
+
+
+CLOSED = (
+    "parse closed",
+    "report closed",
+    "status closed",
+    "describe closed",
+    "eval closed",
+    "finetune closed -o made",
+    "bench closed",
+    "models calibrate closed --model starter",
+    "parse --files-from secret",
+    "accessories check secret --kind hat",
+    "describe m2fp-out --photos closed",
+    "looks add Anna closed/a.png --profile profile.sqlite",
+)
+
+
+# Where names can be listed and no more, photos fail one by one.
+@pytest.mark.parametrize(
+    ("line", "rights"),
+    [
+        *((line, 0) for line in CLOSED),
+        *((line, 0o444) for line in CLOSED if "e closed" not in line),
+    ],
+)
+def test_what_may_not_be_read_is_no_wrong_usage(monkeypatch, line, rights):
+    with without_rights() as here:
+        monkeypatch.chdir(here)
+        make_tree(here)
+        (here / "closed").mkdir()
+        (here / "closed" / "a.png").touch()
+        (here / "secret").touch()
+        (here / "closed").chmod(rights)
+        (here / "secret").chmod(0)
+        error = run(line)
+        assert isinstance(error, NoInputError)
+        assert "cannot be read" in str(error) or "cannot read" in str(error)
+
+
+@pytest.mark.parametrize("command", ["report", "describe", "tryon --hat cap"])
+def test_results_that_may_not_be_read_are_not_said_to_be_missing(monkeypatch, command):
+    with without_rights() as here:
+        monkeypatch.chdir(here)
+        _, output = make_tree(here)
+        (output / "results").chmod(0)
+        error = run(f"{command} {output}")
+        assert isinstance(error, NoInputError)
+        assert "results cannot be read (Permission denied); check its permissions" in str(error)
