@@ -34,7 +34,11 @@ TOO_DEEP = "lies too deep for its results; shorten its path or -o"
 
 
 def find_images(
-    inputs: Sequence[Path], *, output: Path | None, rules: ScanRules | None = None
+    inputs: Sequence[Path],
+    *,
+    output: Path | None,
+    rules: ScanRules | None = None,
+    deeper: str = "add -r to parse those too",
 ) -> Scan:
     """Find the photos of some files and folders.
 
@@ -55,6 +59,7 @@ def find_images(
         inputs: files and folders; order and repetition do not matter.
         output: the run's output folder, which need not exist; None if it is not known yet.
         rules: what is taken, and how it is named; None for the defaults.
+        deeper: what to do where only sub-folders hold photos.
 
     Raises:
         NoImagesError: not one photo; says where it looked and what may help.
@@ -68,7 +73,7 @@ def find_images(
         found = _each_once(found, repeated)
     scan = name_photos((image for image, _ in found), output=walk.output)
     if not scan.tasks and not scan.failures:
-        raise NoImagesError(_nothing_found(inputs, folders, walk))
+        raise NoImagesError(_nothing_found(inputs, folders, walk, deeper))
     notes = walk.all_notes()
     if repeated:
         notes.append(f"{first_of(repeated)}: named by more than one input, parsed once")
@@ -219,14 +224,14 @@ def _file_prefixes(files: list[Path]) -> list[tuple[Path, str]]:
     return prefixes
 
 
-def _nothing_found(inputs: Sequence[Path], folders: list[Path], walk: Walk) -> str:
+def _nothing_found(inputs: Sequence[Path], folders: list[Path], walk: Walk, deeper: str) -> str:
     shown = [displayable(path) for path in inputs[:5]]
     more = f" and {len(inputs) - 5} more" if len(inputs) > 5 else ""
     message = f"no photo found in {', '.join(shown)}{more}"
     for failure in walk.failures[:5]:
         message += f"; {displayable(failure.source)} {failure.message}"
     if not walk.rules.recursive and any(walk.holds_photos_below(folder) for folder in folders):
-        message += "; sub-folders hold photos, add -r to parse those too"
+        message += f"; sub-folders hold photos, {deeper}"
     return message
 
 

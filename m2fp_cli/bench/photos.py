@@ -82,7 +82,7 @@ def scan_folder(folder: Path, fail: Callable[[str], None]) -> Scan:
     Raises:
         NoImagesError: there is none.
     """
-    scan = find_images([folder], output=folder / "m2fp-out")
+    scan = find_images([folder], output=folder / "m2fp-out", deeper="name one of them")
     for failure in scan.failures:
         fail(f"failed {displayable(failure.source)}: {failure.message}")
     return scan

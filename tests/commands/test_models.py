@@ -285,3 +285,8 @@ def test_calibrating_takes_two_photos(photos, tmp_path):
         run("calibrate", str(photos), "--model", "starter")
     with pytest.raises(NoInputError, match="none is not there; name one that holds photos"):
         run("calibrate", str(tmp_path / "none"), "--model", "starter")
+
+
+def test_photos_in_sub_folders_are_to_be_named(photos):
+    with pytest.raises(NoImagesError, match=r"sub-folders hold photos, name one of them$"):
+        run("calibrate", str(photos.parent), "--model", "starter")
