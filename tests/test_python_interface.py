@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from m2fp_cli import HumanParser, colorize, parse_folder, try_on
+from m2fp_cli import HumanParser, ParseSettings, colorize, parse_folder, try_on
+from m2fp_cli.errors import UsageError
 from tests.support.parsed_tree import two_people
 
 PHOTO = np.zeros((60, 80, 3), dtype=np.uint8)
@@ -92,3 +94,53 @@ def test_inputs_are_paths(tmp_path, given):
     with pytest.raises(TypeError, match=r"inputs must be a path or several \(str or os.PathLike\)"):
         list(parse_folder(given, tmp_path / "out", model="starter"))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("given", "error"), [("x", TypeError), (2, ValueError), (-0.1, ValueError)]
+)
+def test_scores_are_from_0_to_1(parser, tiny_model, given, error):
+    for take in (
+        lambda: parser.parse(PHOTO, min_score=given),
+        lambda: HumanParser(tiny_model, min_score=given),
+        lambda: HumanParser.from_fast(parser.network, min_score=given),
+        lambda: ParseSettings(min_score=given),
+    ):
+        with pytest.raises(error, match="min_score must be a number from 0 to 1, got"):
+            take()
+
+
+def test_a_score_that_is_no_number_finds_nobody_by_mistake(parser):
+    with pytest.raises(ValueError, match="from 0 to 1, got nan"):
+        parser.parse(PHOTO, min_score=float("nan"))
+
+
+@pytest.mark.parametrize(("given", "error"), [("2", TypeError), (1.5, TypeError), (0, ValueError)])
+def test_threads_are_a_whole_number(tiny_model, given, error):
+    with pytest.raises(error, match="threads must be"):
+        HumanParser(tiny_model, threads=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "said"),
+    [
+        ("labels", TypeError, "save must be a tuple of some of .*labels.*, got str"),
+        (("labels", "map"), ValueError, "save must hold some of .*, got 'map'"),
+        ((), ValueError, "save must hold some of"),
+    ],
+)
+def test_what_is_saved_is_known(given, error, said):
+    with pytest.raises(error, match=said):
+        ParseSettings(save=given)
+
+
+def test_settings_and_options_are_what_they_are_called(tmp_path):
+    wrong: Any = {}
+    for name, kind in (("settings", "ParseSettings"), ("options", "RunOptions")):
+        with pytest.raises(TypeError, match=f"{name} must be {kind}, got dict"):
+            parse_folder(tmp_path, tmp_path / "out", model="starter", **{name: wrong})
+
+
+def test_an_address_is_shown_as_it_was_given(tmp_path):
+    with pytest.raises(UsageError, match=r"^s3://bucket/out is in an object store; parse_folder"):
+        parse_folder(tmp_path, "s3://bucket/out", model="starter")

@@ -32,6 +32,7 @@ from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.network.model_config import ModelConfig
+from m2fp_cli.numerals import require_count, require_share
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
 
@@ -125,6 +126,8 @@ class HumanParser:
                 one person.
 
         Raises:
+            TypeError: a number is none.
+            ValueError: ``min_score`` or ``threads`` is out of bounds.
             UsageError: the model's or the precision's name is unknown, or ``tiles`` is none of
                 these.
             ModelError: the model is missing, damaged, unsafe, of another architecture, or not
@@ -133,6 +136,9 @@ class HumanParser:
         """
         from m2fp_cli.models.registry import resolve_model
 
+        if threads is not None:
+            require_count(threads, "threads")
+        require_share(min_score, "min_score")
         folder = resolve_model(None if model is None else str(model)).folder
         choose_mkl_code()
         if threads is not None:
@@ -180,6 +186,7 @@ class HumanParser:
 
     def _setup(self, network: FastM2FP, min_score: float, flip: bool, tiles: Tiles) -> None:
         self.network, self.config = network, network.config
+        require_share(min_score, "min_score")
         self.min_score, self.flip, self.tiles = min_score, flip, check_tiles(tiles)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
 
@@ -222,12 +229,13 @@ class HumanParser:
             Label map, person map and people with their parts, all at the photo's size.
 
         Raises:
-            TypeError: the photo is no array.
-            ValueError: the array is not (H, W, 3) uint8.
+            TypeError: the photo is no array, or ``min_score`` no number.
+            ValueError: the array is not (H, W, 3) uint8, or ``min_score`` is out of bounds.
         """
         require_photo(image_bgr)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
         lowest = self.min_score if min_score is None else min_score
+        require_share(lowest, "min_score")
         if self.tiles == "off" or not self.config.parsing_on:
             views = self._look(image_bgr, result_hw)
             return self._timed(lambda: build_result(views, self.config, lowest, image_bgr))

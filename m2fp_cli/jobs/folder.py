@@ -11,9 +11,11 @@ from m2fp_cli.batch.run import iterate_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.errors import UsageError
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.layout import DEFAULT_OUTPUT
+from m2fp_cli.storage.remote.address import names_store, only_here
 
 PathLike = str | os.PathLike[str]
 
@@ -49,18 +51,28 @@ def parse_folder(
         which they end. ``load_result(output / "results" / (report.key + ".json"))`` reads one back.
 
     Raises:
-        TypeError: an input is no path.
+        TypeError: an input is no path; or ``settings`` or ``options`` are something else.
+        UsageError: the output is an address in an object store.
         NoImagesError: there is no photo.
         ModelError: the model is missing, damaged or does not fit.
         OutputLockedError: another run holds the output.
         OutputError: the output cannot be written.
         M2fpError: the worker processes cannot start.
     """
+    if names_store(Path(output)):
+        raise UsageError(only_here(Path(output), "parse_folder"))
+    _require_kind(settings, ParseSettings, "settings")
+    _require_kind(options, RunOptions, "options")
     root = Path(output).absolute()
     scan = find_images(_paths_of(inputs), output=root, rules=rules)
     found = find_model(None if model is None else os.fspath(model))
     job = ParseJob(root, found, settings or ParseSettings())
     return iterate_batch(scan, job, options or RunOptions())
+
+
+def _require_kind(value: object, kind: type, name: str) -> None:
+    if value is not None and not isinstance(value, kind):
+        raise TypeError(f"{name} must be {kind.__name__}, got {type(value).__name__}")
 
 
 def _paths_of(inputs: PathLike | Iterable[PathLike]) -> list[Path]:

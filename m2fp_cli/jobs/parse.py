@@ -18,7 +18,8 @@ from m2fp_cli.imaging.errors import MissingRowsError, TooManyPixelsError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles, describe_precision
-from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS
+from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS, SAVE_OPTIONS
+from m2fp_cli.numerals import require_share
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
 from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
@@ -63,14 +64,18 @@ class ParseSettings:
     tiles: str = "off"
 
     def __post_init__(self) -> None:
-        """Refuse what does not go together.
+        """Refuse what cannot be, or does not go together.
 
         Raises:
+            TypeError: ``save`` is a text, or ``min_score`` no number.
+            ValueError: ``min_score`` is out of bounds, or ``save`` names something else or nothing.
             UsageError: the reference engine is asked to flip, for tiles, or for another number
                 format than its own; ``tiles`` is none of its values; or relabeled maps are asked
                 for without a label set.
         """
         check_tiles(self.tiles)
+        require_share(self.min_score, "min_score")
+        _require_outputs(self.save)
         if "relabeled" in self.save and self.mapping is None:
             raise UsageError("--save relabeled needs the label set: --label-set atr, for example")
         if self.engine == "fast":
@@ -81,6 +86,21 @@ class ParseSettings:
             raise UsageError("--tiles works with --engine fast only; leave one of them out")
         if self.precision != "fp32":
             raise UsageError("--precision is for --engine fast; the reference computes in fp32")
+
+
+def _require_outputs(save: object) -> None:
+    """Check what is to be written: a wrong word would be passed over, and nothing written for it.
+
+    Raises:
+        TypeError: it is no tuple or list.
+        ValueError: it is empty, or a member is unknown.
+    """
+    known = ", ".join(SAVE_OPTIONS)
+    if not isinstance(save, (tuple, list)):
+        raise TypeError(f"save must be a tuple of some of {known}, got {type(save).__name__}")
+    unknown = [one for one in save if one not in SAVE_OPTIONS]
+    if unknown or not save:
+        raise ValueError(f"save must hold some of {known}, got {unknown[0] if unknown else ()!r}")
 
 
 @dataclass(frozen=True)
