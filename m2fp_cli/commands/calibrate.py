@@ -76,9 +76,10 @@ def calibrate(
 ) -> None:
     """Calibrate a model for --precision int8.
 
-    Measures the ranges of the network's values on photos, leaves the layers in fp32 that change
-    most for least work, compares the answers in int8 and fp32 on other photos, and stores the
-    ranges beside the model cache, for these weights only. The default of --max-error is about what
+    Measures the ranges of the network's values on photos, leaves the layers in float that change
+    most for least work (in bf16 on CPUs with units for it, else in fp32), compares the answers in
+    int8 and fp32 on other photos, and stores the ranges beside the model cache, for these weights
+    only. The default of --max-error is about what
     bfloat16 changes. A calibration with which less than 98.5 % of the pixels keep their label is
     refused. A photo that cannot be read costs a line, and exit code 3; another takes its place.
     """

@@ -40,7 +40,14 @@ def choose_dtype(precision: str) -> torch.dtype:
 
 
 def rest_dtype(rest: str) -> torch.dtype:
-    """Number format of what stays in float beside int8: as asked for, or float32 without units."""
+    """Number format of the layers that stay in float beside int8.
+
+    Args:
+        rest: as a calibration names it, ``fp32`` or ``bf16``.
+
+    Returns:
+        bfloat16 if that is named and this CPU has units for it, else float32.
+    """
     return choose_dtype("auto") if rest == "bf16" else torch.float32
 
 
