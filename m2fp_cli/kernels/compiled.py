@@ -25,6 +25,11 @@ def compiled(loop: Loop) -> Loop:
     """Compile a loop over arrays; it runs without the interpreter lock.
 
     With fast math: sums may be taken in any order, and a division by zero gives infinity.
+
+    A loop that adds up many numbers must not store into an array as well, unless it reads from that
+    array only. Otherwise LLVM compiles it twice, as vectors and number by number, and takes the
+    second where the arrays lie within 256 bytes of each other. The two add up in different orders,
+    so the last digits would depend on where memory happens to lie.
     """
     return _compile(loop, fastmath=True)
 

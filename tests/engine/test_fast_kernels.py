@@ -14,7 +14,7 @@ from m2fp_cli.engine.fast import products
 from m2fp_cli.engine.fast.attention import blocked_positions, softmax_numerators_
 from m2fp_cli.engine.fast.elementwise import Steps, add_maps, convert, empty_like
 from m2fp_cli.engine.fast.mask_decoder import scale_features
-from m2fp_cli.engine.fast.norms import add_and_normalize_, normalize_groups
+from m2fp_cli.engine.fast.norms import _normalize_rows, add_and_normalize_, normalize_groups
 from m2fp_cli.engine.fast.pooling import max_pool
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.fast.sampling import _sampler, sample_fused
@@ -91,6 +91,29 @@ def test_layer_norm_reads_and_writes_whole_numbers():
     add_and_normalize_(x, change, norm, plain)
     assert torch.allclose(x, wanted, atol=1e-5)
     assert torch.equal(plain, torch.quantize_per_tensor(x, 0.03, 120, torch.quint8))
+
+
+@numba.njit
+def normalized_far_and_near(row, change, ones, zeros):
+    """The same row in two places: the second time, the loop's own memory lies right behind it."""
+    one, zero = np.float32(1), np.float32(0)
+    far = np.empty((1, len(row)), np.float32)
+    held = [np.empty((1, len(row)), np.float32) for _ in range(400)]  # fills the heap's holes
+    for x in (far, held[-1]):
+        x[0] = row
+        _normalize_rows(
+            x, change, one, zero, ones, zeros, x, one, zero, x, x, 1e-5, False, False, 0, 1
+        )
+    return far[0], held[-1][0]
+
+
+@pytest.mark.slow
+def test_a_norm_does_not_depend_on_where_memory_lies():
+    ones, zeros = np.ones(24, np.float32), np.zeros(24, np.float32)
+    for seed in range(50):
+        row, change = random(2, 1, 24, seed=seed).numpy()
+        far, near = normalized_far_and_near(row[0], change, ones, zeros)
+        assert np.array_equal(far, near)
 
 
 QUANTIZED = Steps(0.04, 101)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import runpy
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from m2fp_cli.engine.thresholding import _threshold_rows
 from m2fp_cli.kernels import compiled
 from m2fp_cli.kernels.compiled import source_digest, source_stamp
 
+PACKAGE = Path(compiled.__file__).parents[1]
 LOOP = """
 from m2fp_cli.kernels.compiled import compiled
 
@@ -59,3 +61,27 @@ def test_the_digest_changes_with_every_kernel(tmp_path: Path):
     (tmp_path / "kernel.py").write_text("import json")
     source_digest.cache_clear()
     assert source_digest(tmp_path) != before
+
+
+def loops_that_sum_and_store(source: str) -> list[int]:
+    """Lines of innermost loops that add to a variable and store into one array of several."""
+    lines = []
+    for loop in (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.For)):
+        inside = [node for line in loop.body for node in ast.walk(line)]
+        arrays = [node for node in inside if isinstance(node, ast.Subscript)]
+        stored = {ast.dump(one.value) for one in arrays if isinstance(one.ctx, ast.Store)}
+        adds = any(isinstance(n, ast.AugAssign) and isinstance(n.target, ast.Name) for n in inside)
+        if stored and adds and not any(isinstance(node, ast.For) for node in inside):
+            lines += [loop.lineno] * (len({ast.dump(one.value) for one in arrays}) > 1)
+    return lines
+
+
+def test_no_loop_of_the_engine_sums_and_stores():
+    mixed = "for c in range(9):\n    out[c] = x[c]\n    total += out[c]\n"
+    assert loops_that_sum_and_store(mixed) == [1]
+    assert loops_that_sum_and_store(mixed.replace("x[c]", "2 * out[c]")) == []
+    paths = [path for room in ("engine", "kernels") for path in (PACKAGE / room).rglob("*.py")]
+    sources = {path: path.read_text() for path in paths}
+    rooms = [path for path, text in sources.items() if "@compiled" in text or "njit" in text]
+    assert len(rooms) > 10
+    assert not any(loops_that_sum_and_store(sources[path]) for path in rooms)

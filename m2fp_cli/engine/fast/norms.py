@@ -104,9 +104,10 @@ def _normalize_rows(
     channels = x.shape[1]
     row, per_step = np.empty(channels, np.float32), np.float32(1.0) / plain_scale
     for r in range(start, stop):
-        total = np.float32(0.0)
         for c in range(channels):
             row[c] = x[r, c] + load_scaled(change[r, c], change_scale, change_zero)
+        total = np.float32(0.0)
+        for c in range(channels):  # a loop of its own; see ``compiled``
             total += row[c]
         mean = total / np.float32(channels)
         total = np.float32(0.0)
