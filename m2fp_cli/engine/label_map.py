@@ -26,6 +26,7 @@ from m2fp_cli.records.results import Instance, LabelMap
 
 PENDING_BYTES = 1 << 24  # of logits that are kept until their votes are added
 BAND_VALUES = 1 << 22  # values of one band in semantic inference: 16 MiB of float32
+CACHED_VALUES = 1 << 20  # sigmoids at a time: all of 70 masks at once take a third longer
 
 
 class LabelPainter:
@@ -156,7 +157,7 @@ def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
 
     def from_masks(box: Box) -> Tensor:
         masks = view.mask_geometry.resample(view.mask_logits, box).sigmoid_()
-        return (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
+        return _weigh(weights, masks)
 
     return from_masks
 
@@ -164,17 +165,23 @@ def _sum_source(view: View, config: ModelConfig) -> Callable[[Box], Tensor]:
 def _input_sums(view: View, config: ModelConfig) -> Tensor:
     """Class sums (K, H, W) at the network's input size, with the photo as it is, not mirrored."""
     size_hw, masks = view.geometry.padded_hw, view.mask_logits
+    weights = view.class_probabilities[:, : config.num_parsing].T
     if masks.shape[1:] == size_hw:
-        masks = masks.sigmoid()  # not in place: the instances still need the logits
+        rows = max(1, CACHED_VALUES // (len(masks) * masks.shape[2]))
+        bands = masks.split(rows, dim=1)
+        sums = torch.cat([_weigh(weights, band.sigmoid()) for band in bands], dim=1)
     else:
         up = F.interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)
-        masks = up[0].sigmoid_()
-    weights = view.class_probabilities[:, : config.num_parsing].T
-    sums = (weights @ masks.flatten(1)).unflatten(1, masks.shape[1:])
+        sums = _weigh(weights, up[0].sigmoid_())
     if view.mirrored:  # within the photo's box, as ``mirror_input`` did
         x0, _, x1, _ = view.geometry.content_xyxy
         sums[:, :, x0:x1] = sums[:, :, x0:x1].flip(2)
     return sums
+
+
+def _weigh(weights: Tensor, shares: Tensor) -> Tensor:
+    """Sums (K, h, w) of (Q, h, w) shares by (K, Q) weights."""
+    return (weights @ shares.flatten(1)).unflatten(1, shares.shape[1:])
 
 
 def label_instances(labels: LabelMap, highest: NDArray[np.float32]) -> list[Instance]:
