@@ -228,7 +228,8 @@ def check_necklace(
     face = figure.mask("Face") & (below < frame.chin)
     total = max(float(alpha.sum()), 1e-6)
     measured = {
-        "on_body": float(alpha[body].sum()) / total,
+        # Not the sum of what is on it: rounded, that may be more than all.
+        "on_body": 1 - float(alpha[~body].sum()) / total,
         "on_face": float(alpha[face].sum()) / total,
         "ends_to_edge_u": _ends_to_edge(frame, place, along, below),
         "seen": total * (figure.stride / frame.unit) ** 2 / max(whole_area, 1e-6),

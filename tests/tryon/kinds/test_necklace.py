@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from m2fp_cli.tryon.compositing import Layer
 from m2fp_cli.tryon.kinds.necklace import (
     NecklacePlacement,
+    check_necklace,
     find_region,
     guess_ends,
     place_necklace,
@@ -107,6 +109,17 @@ def test_a_chain_does_not_begin_on_the_cloth_of_a_wide_collar(collar):
     labels[beside & (labels == 0)] = TOP
     record = record_of(wear(drawn.with_labels(labels), {"necklace": "chain"}))
     assert (record.reason == "the neck is covered") is collar
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_more_of_a_chain_than_all_of_it_is_on_the_body(seed):
+    drawn = draw_person()
+    wearer = make_wearer(drawn)
+    (y, x), side = drawn.pixel(-0.4, 2.2), 24
+    alpha = np.random.default_rng(seed).random((side, side), np.float32)
+    layer = Layer(np.zeros((side, side, 3), np.float32), alpha, (x, y, x + side, y + side))
+    checks = check_necklace(wearer.frame, wearer.figure, place_of(wearer, chain()), layer, 1.0)
+    assert {check.name: check.value for check in checks}["on_body"] == 1
 
 
 def test_ends_of_a_picture_are_its_upper_corners():
