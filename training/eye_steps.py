@@ -37,7 +37,8 @@ from m2fp_cli.tryon.head import NARROWEST_FACE
 from m2fp_cli.tryon.worn_glasses import eyes_from_glasses
 from training.eye_teacher import KnownEyes, find_known_eyes
 from training.eye_templates import pose_of_eyes, read_command_line
-from training.tryon_benchmark import WORN, hide, main_piece, read_labelled
+from training.tryon_benchmark import WORN, read_labelled
+from training.worn_masks import hide, main_piece
 
 Array = NDArray[np.float32]
 Pose = NDArray[np.float64]

@@ -5,7 +5,8 @@
 DATA holds ``photos/NNNN.jpg``, ``labels/NNNN.png`` (CIHP ids) and ``worn/NNNN.png`` (1 hat,
 2 sunglasses, 3 glasses, 4 necklace). The label of the worn item is replaced by what is beneath
 it, ours is placed from the rest, and the two places are compared. ``--only eyes`` compares the eyes
-of bare faces with those that OpenCV's cascades find.
+of bare faces with those that OpenCV's cascades find, ``--only marks`` necklaces with those that
+were marked by eye (``training/necklace_marks.py``); by the masks they cannot be judged.
 
 A hat's ``height`` flatters: the face ends where the hidden hat began, and hats are pulled down to
 there; ``own`` is the error of its own height. ``crown`` is the middle of the part above the brim.
@@ -41,12 +42,14 @@ from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
-from m2fp_cli.tryon.figure import build_figure, face_region, head_window
+from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kinds import hat as hats
 from m2fp_cli.tryon.kinds.glasses import place_glasses
 from m2fp_cli.tryon.kinds.necklace import place_necklace
 from training.eye_teacher import find_known_eyes
+from training.necklace_marks import Marks, compare_marks, read_marks
+from training.worn_masks import hide, main_piece
 
 Map = NDArray[np.uint8]
 
@@ -57,7 +60,7 @@ def worn(name: str, kind: str) -> Accessory:
     return load_accessory(name, kind)
 
 
-HAT, HAIR, SUNGLASSES, FACE = 1, 2, 4, 13
+FACE = 13  # id of CIHP
 WORN = {"hat": (1,), "glasses": (2, 3), "necklace": (4,)}
 
 
@@ -67,7 +70,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--odd", action="store_true", help="photos with an odd number: held out")
     parser.add_argument("--even", action="store_true", help="photos with an even number")
-    parser.add_argument("--only", default="hat,glasses,necklace", help="these; also eyes")
+    parser.add_argument("--only", default="hat,glasses,necklace", help="these; also eyes and marks")
     parser.add_argument("--joints", action="store_true", help="with the joints of the people")
     parser.add_argument("--faces", action="store_true", help="with their faces, too")
     parser.add_argument("--list", action="store_true", help="print every error")
@@ -120,6 +123,10 @@ def compare_all(
         real = main_piece(np.isin(items, ids))
         if item in wanted and np.count_nonzero(real) >= 20:
             yield item, {"photo": name, **compare(data, name, item, real, looks)}
+    marks = read_marks().get(name) if "marks" in wanted else None
+    if marks is not None:
+        errors = compare_with_marks(data, name, np.isin(items, WORN["necklace"]), marks, looks)
+        yield f"marks ({'chosen' if marks.chosen else 'judged'})", {"photo": name, **errors}
     if "eyes" in wanted and not np.isin(items, WORN["glasses"]).any():
         row = compare_eyes(data, name, looks)
         if row is not None:
@@ -131,36 +138,54 @@ def is_held_out(stem: str) -> bool:
     return int(stem) % 2 == 1
 
 
-def main_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The largest component and those at least a tenth as large: both lenses, the rim."""
-    count, pieces, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
-    if count < 2:
-        return mask
-    areas = stats[1:, cv2.CC_STAT_AREA]
-    return np.isin(pieces, 1 + np.flatnonzero(areas >= 0.1 * areas.max()))
-
-
 def compare(
     data: Path, name: str, item: str, real: NDArray[np.bool_], looks: Looks
 ) -> dict[str, Any]:
     """Errors of our place against the real one, in U, or why nothing was placed."""
+    found = find_head(data, name, item, real, looks)
+    if isinstance(found, str):
+        return {"skip": found}
+    frame, figure = found
+    y, x = np.nonzero(real)
+    along, below = frame.units(x + 0.5, y + 0.5)
+    return {**describe(frame, figure), **MEASURES[item](frame, figure, along, below)}
+
+
+def compare_with_marks(
+    data: Path, name: str, real: NDArray[np.bool_], marks: Marks, looks: Looks
+) -> dict[str, Any]:
+    """Errors of our necklace against one marked by eye, in U, or why nothing was placed."""
+    found = find_head(data, name, "necklace", real, looks)
+    if isinstance(found, str):
+        return {"skip": found}
+    frame, figure = found
+    place = place_necklace(frame, figure, worn("pendant", "necklace"))
+    if isinstance(place, str):
+        return {"skip": place}
+    return {**describe(frame, figure), **compare_marks(place, marks, frame.unit)}
+
+
+def find_head(
+    data: Path, name: str, item: str, real: NDArray[np.bool_], looks: Looks
+) -> tuple[HeadFrame, Figure] | str:
+    """The head of a photo's person without what is worn, or why there is none."""
     photo, labels = read_labelled(data, name)
     result = result_from_maps(CIHP, hide(labels, real, item))
     if not result.people:
-        return {"skip": "nobody"}
+        return "nobody"
     person = looks.look(photo, result)
     window = head_window(result, person)
     if window is None:
-        return {"skip": SkipReason.NO_FACE.value}
+        return SkipReason.NO_FACE.value
     figure = build_figure(result, person, window)
     frame = fit_head(photo[figure.window], figure)
-    if isinstance(frame, SkipReason):
-        return {"skip": frame.value}
+    return frame.value if isinstance(frame, SkipReason) else (frame, figure)
+
+
+def describe(frame: HeadFrame, figure: Figure) -> dict[str, float]:
+    """What rows are grouped by."""
     side = float(np.sqrt(np.count_nonzero(figure.mask("Face"))))
-    base = {"side": side, "yaw": frame.yaw, "confidence": frame.confidence}
-    y, x = np.nonzero(real)
-    along, below = frame.units(x + 0.5, y + 0.5)
-    return {**base, **MEASURES[item](frame, figure, along, below)}
+    return {"side": side, "yaw": frame.yaw, "confidence": frame.confidence}
 
 
 def read_labelled(data: Path, name: str) -> tuple[Map, Map]:
@@ -198,20 +223,6 @@ def compare_eyes(data: Path, name: str, looks: Looks) -> dict[str, Any] | None:
         "dy": float(miss[1]),
         "roll": frame.roll - float(np.degrees(known.tilt)),
     }
-
-
-def hide(labels: Map, real: NDArray[np.bool_], item: str) -> Map:
-    """Label map without the item: glasses become face, a hat what lies below each column of it."""
-    out = labels.copy()
-    if item == "glasses":
-        out[real | (labels == SUNGLASSES)] = FACE
-    if item == "hat":
-        hat = real | (labels == HAT)
-        for column in np.flatnonzero(hat.any(axis=0)):
-            rows = np.flatnonzero(hat[:, column])
-            below = labels[min(rows[-1] + 1, len(labels) - 1), column]
-            out[rows, column] = HAIR if below in (HAIR, FACE) else 0
-    return out
 
 
 def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.figure import build_figure, head_window
 from m2fp_cli.tryon.head import HeadFrame
-from tests.support.drawn_people import draw_person, find_head
-from training.tryon_benchmark import MEASURES, hide, is_held_out, main_piece
+from tests.support.drawn_people import NECK, TOP, draw_person, find_head
+from training.tryon_benchmark import MEASURES, is_held_out
+from training.worn_masks import hide, main_piece
 
 
 def place_of(along, below):
@@ -41,3 +42,15 @@ def test_hidden_things_leave_what_is_beneath():
     assert not (hidden == 1).any()
     assert (hidden[labels != 1] == labels[labels != 1]).all()
     assert result_from_maps(CIHP, hidden).people
+
+
+def test_a_hidden_necklace_leaves_the_skin_and_the_clothes_beside_it():
+    drawn = draw_person()
+    labels = drawn.labels
+    hole = np.zeros_like(labels, dtype=np.bool_)
+    hole[drawn.box(0.3, 2.9, 1.1, 3.5)] = True
+    holed = np.where(hole, 0, labels).astype(np.uint8)
+    hidden = hide(holed, hole, "necklace")
+    assert (hidden[~hole] == holed[~hole]).all()
+    assert set(np.unique(hidden[hole])) == {NECK, TOP}
+    assert (hidden == labels).mean() > 0.99
