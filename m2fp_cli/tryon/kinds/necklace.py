@@ -16,6 +16,7 @@ from m2fp_cli.tryon.compositing import Inverse, Layer, affine_inverse, alpha_in_
 from m2fp_cli.tryon.figure import SKIN, TOPS, Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
+from m2fp_cli.tryon.neck import find_neck, measure_half_width
 from m2fp_cli.tryon.occlusion import mask_in_layer, upsample_mask
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
@@ -33,19 +34,12 @@ ON_CLOTHES_MM = 500.0  # a chain that is as long lies on clothes as well
 MIN_DROP = 0.05  # of the lowest point below the neck's base, U
 
 # Where it lies, below the chin unless said otherwise.
-ENDS_BELOW_CHIN = 0.5  # where it goes around the neck, U
-BASE_BELOW_CHIN = 0.95  # the neck's base in front, U
+ENDS_ABOVE_MIDDLE = 0.57  # of the neck: where it goes around the neck, U
+BASE_BELOW_MIDDLE = 0.11  # of the neck: the neck's base in front, U
 SKIN_FROM, CLOTHES_FROM = 0.12, 0.3  # where skin and clothes may carry it, U
 WIDEST = 2.2  # distance from the middle, U
 FACE_WIDEST = 1.1  # ... of what the network calls face down there
-ENDS_ROWS = 0.15  # above and below its ends, where the neck's edges are looked for, U
-USUAL_HALF = 0.92  # half the width of the neck where it is not seen, U; ANSUR II 0.85 to 0.95
-NECK_HALF = (0.6, 1.15)  # of a row of skin that is a neck's, U
 LAID_HALF = (0.75, 1.0)  # half the width that a chain is laid at, U
-MAX_OFFSET = 0.6  # of the neck's middle from the eyes, U
-SKIN_WEIGHT = 0.4  # of the middle of the skin below, against that of the eyes
-EDGES_WEIGHT = 0.5  # of the middle between the neck's edges where they are seen, against that
-MIN_PIXELS = 8  # of a row of the neck
 
 # When it is left out.
 SKIN_ROWS = 2.0  # down to which skin counts, U
@@ -169,13 +163,12 @@ def place_necklace(
     left, right = (float(v) for v in np.percentile(along[neck], (3, 97)))
     if right - left < MIN_NECK_WIDTH:
         return "the neck is covered"
-    middle, half = _neck_at_ends(along, below, skin, under, frame.chin)
-    x, y = frame.point(middle, frame.chin)
+    x, y = find_neck(frame, figure, under)
     # Gravity and shoulders, not the head, decide which way is down.
     unit = frame.unit
-    ends_y = y + ENDS_BELOW_CHIN * unit
-    lowest_y = y + (BASE_BELOW_CHIN + max(drop, MIN_DROP)) * unit
-    half *= unit
+    ends_y = y - ENDS_ABOVE_MIDDLE * unit
+    lowest_y = y + (BASE_BELOW_MIDDLE + max(drop, MIN_DROP)) * unit
+    half = unit * float(np.clip(measure_half_width(figure, unit, (x, ends_y)), *LAID_HALF))
     source_left, source_right = necklace.anchors["left_end"], necklace.anchors["right_end"]
     lowest = necklace.anchors["lowest"]
     half_source = 0.5 * (source_right[0] - source_left[0])
@@ -191,23 +184,6 @@ def place_necklace(
         region,
         matrix,
     )
-
-
-def _neck_at_ends(
-    along: FloatArray, below: FloatArray, skin: BoolArray, under: BoolArray, chin: float
-) -> tuple[float, float]:
-    """Middle and half the width of the neck where a necklace goes around it, U.
-
-    Both edges of the skin there, where they are a neck's; else the chin and the skin below it.
-    """
-    row = along[skin & (np.abs(below - chin - ENDS_BELOW_CHIN) < ENDS_ROWS)]
-    low, high = np.percentile(row, (2, 98)) if row.size >= MIN_PIXELS else (0.0, 0.0)
-    middle = SKIN_WEIGHT * float(np.clip(along[under].mean(), -MAX_OFFSET, MAX_OFFSET))
-    half = float(high - low) / 2
-    if NECK_HALF[0] <= half <= NECK_HALF[1] and abs(low + high) / 2 < MAX_OFFSET:
-        between = (1 - EDGES_WEIGHT) * middle + EDGES_WEIGHT / 2 * (low + high)
-        return float(between), float(np.clip(half, *LAID_HALF))
-    return middle, USUAL_HALF
 
 
 def check_necklace(

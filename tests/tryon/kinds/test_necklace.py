@@ -13,6 +13,7 @@ from m2fp_cli.tryon.kinds.necklace import (
     guess_ends,
     place_necklace,
 )
+from tests.support.drawn_joints import joints_at
 from tests.support.drawn_people import (
     NECK,
     TOP,
@@ -52,12 +53,12 @@ def test_a_necklace_lies_below_the_chin(name):
     assert not changed(drawn, done)[: drawn.pixel(0, 1.7)[0]].any()
 
 
-def test_a_chain_goes_around_the_neck_half_a_unit_below_the_chin():
+def test_a_chain_goes_around_the_neck_a_quarter_of_a_unit_below_the_chin():
     wearer = make_wearer(draw_person())
     place = place_of(wearer, chain())
     frame, (left, right) = wearer.frame, place.ends_xy
     chin_y = frame.point(0, frame.chin)[1]
-    assert left[1] == right[1] == pytest.approx(chin_y + 0.5 * frame.unit, abs=0.1)
+    assert left[1] == right[1] == pytest.approx(chin_y + 0.27 * frame.unit, abs=0.1)
     assert (right[0] - left[0]) / 2 / frame.unit == pytest.approx(0.8, abs=0.1)
     assert (left[0] + right[0]) / 2 == pytest.approx(frame.eyes_xy[0], abs=0.1 * frame.unit)
     for point, name in ((left, "left_end"), (place.lowest_xy, "lowest")):
@@ -109,6 +110,32 @@ def test_a_chain_does_not_begin_on_the_cloth_of_a_wide_collar(collar):
     labels[beside & (labels == 0)] = TOP
     record = record_of(wear(drawn.with_labels(labels), {"necklace": "chain"}))
     assert (record.reason == "the neck is covered") is collar
+
+
+def test_a_chain_that_begins_on_bare_skin_fails_its_check():
+    drawn = draw_person()
+    labels = drawn.labels
+    beside = np.zeros_like(labels, dtype=np.bool_)
+    beside[drawn.box(-1.4, 1.95, 1.4, 3.1)] = True
+    labels[beside & (labels == 0)] = NECK
+    record = record_of(wear(drawn.with_labels(labels), {"necklace": "pearls"}))
+    assert record.placed
+    assert "ends_to_edge_u" in failed_checks(record)
+
+
+def test_a_chain_hangs_below_the_middle_between_chin_and_shoulders():
+    wearer = make_wearer(draw_person())
+    frame = wearer.frame
+    left, right = (frame.point(0.8 + side * 2.5, frame.chin + 1.6) for side in (-1, 1))
+    joints = joints_at({"right_shoulder": left, "left_shoulder": right})
+    place = place_necklace(frame, replace(wearer.figure, joints=joints), chain())
+    assert isinstance(place, NecklacePlacement)
+    (x0, y0), (x1, y1) = place.ends_xy
+    assert place.lowest_xy[0] == (x0 + x1) / 2
+    assert y0 == y1
+    middle = frame.point(0.4, frame.chin + 0.8)
+    assert place.lowest_xy[0] == pytest.approx(middle[0], abs=0.02 * frame.unit)
+    assert y0 == pytest.approx(middle[1] - 0.57 * frame.unit, abs=0.02 * frame.unit)
 
 
 @pytest.mark.parametrize("seed", range(8))
