@@ -31,6 +31,7 @@ from m2fp_cli.tryon.wearer import (
 NECK_BASE_MM = 371.0  # circumference of the neck's base, ANSUR II
 MM_PER_UNIT = 63.0  # distance between the pupils, Dodgson 2004
 ON_CLOTHES_MM = 500.0  # a chain that is as long lies on clothes as well
+CARRIES = ("UpperClothes", "Dress", "Jumpsuits")  # the clothes that it lies on: it is below coats
 MIN_DROP = 0.05  # of the lowest point below the neck's base, U
 
 # Where it lies, below the chin unless said otherwise.
@@ -102,7 +103,7 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     layer, _ = warp_accessory(wearer, necklace, place.matrix, place.inverse, SHADOW_REACH)
     whole_area = float(layer.alpha.sum()) / frame.unit**2
     detail = wearer.figure_in(layer.box_xyxy)
-    clothes = TOPS if necklace.numbers["length_mm"] >= ON_CLOTHES_MM else ()
+    clothes = CARRIES if necklace.numbers["length_mm"] >= ON_CLOTHES_MM else ()
     region = detail.mask(*SKIN, *clothes) & upsample_mask(place.region, figure, layer.box_xyxy)
     keep = mask_in_layer(region, detail, layer, wearer.edge_sigma)
     layer = hide_behind(wearer, layer.masked(keep))
@@ -116,7 +117,7 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
 
 
 def find_region(frame: HeadFrame, figure: Figure, on_clothes: bool) -> BoolArray:
-    """What a chain may lie on: skin of neck and chest below the chin, for a long one clothes too.
+    """What a chain may lie on: skin below the chin, for a long one clothes too, but no coat.
 
     Args:
         frame: the head.
@@ -132,7 +133,7 @@ def find_region(frame: HeadFrame, figure: Figure, on_clothes: bool) -> BoolArray
     skin = figure.mask("Torso-skin") | (figure.mask("Face") & (np.abs(along) < FACE_WIDEST))
     region = skin & low & near
     if on_clothes:
-        region |= figure.mask(*TOPS) & near & (below > frame.chin + CLOTHES_FROM)
+        region |= figure.mask(*CARRIES) & near & (below > frame.chin + CLOTHES_FROM)
     return region
 
 

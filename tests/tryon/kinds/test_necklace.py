@@ -26,6 +26,8 @@ from tests.support.drawn_people import (
     wear,
 )
 
+COAT = 7  # id of CIHP
+
 
 def chain(length_mm=457.0):
     """A red ribbon along the lower half of an ellipse, 400 wide and 200 high."""
@@ -79,6 +81,17 @@ def test_only_a_long_chain_lies_on_clothes(length_mm, on_clothes):
     red = changed(drawn, done) & (done.image_bgr.argmax(axis=2) == 2)
     assert red[drawn.labels == NECK].any()
     assert red[drawn.labels == TOP].any() == on_clothes
+
+
+def test_a_long_chain_lies_below_a_coat():
+    drawn = draw_person()
+    labels = drawn.labels
+    labels[drawn.box(0.2, 1.9, 9, 99)] = COAT
+    coat = drawn.with_labels(labels)
+    done = wear(coat, {"necklace": chain(560.0)})
+    red = changed(coat, done) & (done.image_bgr.argmax(axis=2) == 2)
+    assert red[drawn.box(-2, 1.9, 0.1, 99)].any()
+    assert not red[drawn.box(0.3, 1.9, 9, 99)].any()
 
 
 def test_what_the_network_calls_face_far_beside_the_neck_carries_no_chain():
