@@ -7,11 +7,11 @@ from m2fp_cli.tryon.compositing import affine_inverse
 from m2fp_cli.tryon.kinds.necklace import NecklacePlacement
 from training.necklace_marks import Marks, compare_marks, read_marks
 
+SKIN = np.ones((1, 1), np.bool_)
 IDENTITY = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 PLACE = NecklacePlacement(
-    affine_inverse(IDENTITY), ((80.0, 50.0), (120.0, 50.0)), (100.0, 90.0), np.ones((1, 1)) > 0,
-    IDENTITY,
-)  # fmt: skip
+    affine_inverse(IDENTITY), ((80.0, 50.0), (120.0, 50.0)), (100.0, 90.0), SKIN, SKIN, IDENTITY
+)
 
 
 def test_marks_are_of_different_photos_with_what_is_seen():

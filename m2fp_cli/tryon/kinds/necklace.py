@@ -49,6 +49,7 @@ NECK_ROWS = (0.15, 0.9)  # of the neck, U
 MIN_NECK = 0.15  # area of its skin, U^2
 MIN_NECK_WIDTH = 0.85  # U
 MIN_SEEN = 0.3  # share of the chain that must be seen
+FRONT, MIN_FRONT = 0.3, 0.3  # U around its lowest point, and share that must be seen there
 MAX_FREE_END = 0.6  # how far from the neck's edge it may begin, U; else it hangs in the air
 
 # How it looks.
@@ -76,6 +77,7 @@ class NecklacePlacement:
         ends_xy: where it goes around the neck, photo pixels, left and right.
         lowest_xy: its lowest point.
         region: (h, w) bool in the figure's window: what it may lie on.
+        beside: ... and what it must not begin on: of a long one all clothes.
         matrix: (2, 3) picture to photo.
     """
 
@@ -83,6 +85,7 @@ class NecklacePlacement:
     ends_xy: tuple[Point, Point]
     lowest_xy: Point
     region: BoolArray
+    beside: BoolArray
     matrix: NDArray[np.float64]
 
 
@@ -106,14 +109,26 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     clothes = CARRIES if necklace.numbers["length_mm"] >= ON_CLOTHES_MM else ()
     region = detail.mask(*SKIN, *clothes) & upsample_mask(place.region, figure, layer.box_xyxy)
     keep = mask_in_layer(region, detail, layer, wearer.edge_sigma)
-    layer = hide_behind(wearer, layer.masked(keep))
+    whole, layer = layer, hide_behind(wearer, layer.masked(keep))
     checks = check_necklace(frame, figure, place, layer, whole_area)
     by_name = {check.name: check.value for check in checks}
-    if by_name["seen"] < MIN_SEEN or by_name["ends_to_edge_u"] > MAX_FREE_END:
+    # A chain whose front is under a tie or a collar looks like two ends beside it.
+    covered = by_name["seen"] < MIN_SEEN or _front_seen(whole, layer, place, frame) < MIN_FRONT
+    if covered or by_name["ends_to_edge_u"] > MAX_FREE_END:
         return ItemRecord("necklace", necklace.name, "the neck is covered")
     checks += wearer.blend(layer, necklace.name, cast_shadow(wearer, layer, keep, SHADOW))
     numbers = {"ends_px": place.ends_xy, "lowest_px": place.lowest_xy}
     return ItemRecord("necklace", necklace.name, "", numbers, tuple(checks), necklace.notes)
+
+
+def _front_seen(whole: Layer, seen: Layer, place: NecklacePlacement, frame: HeadFrame) -> float:
+    """Share that is seen of a chain around its lowest point, 1 where that is not in the photo."""
+    x0, y0, x1, y1 = whole.box_xyxy
+    x, y = place.lowest_xy
+    rows, columns = np.ogrid[y0:y1, x0:x1]
+    near = np.hypot(columns - x, rows - y) < FRONT * frame.unit
+    all_of_it = float(whole.alpha[near].sum())
+    return float(seen.alpha[near].sum()) / all_of_it if all_of_it > 0 else 1.0
 
 
 def find_region(frame: HeadFrame, figure: Figure, on_clothes: bool) -> BoolArray:
@@ -152,7 +167,8 @@ def place_necklace(
     """
     length_mm = necklace.numbers["length_mm"]
     drop = (length_mm - NECK_BASE_MM) / 2 / MM_PER_UNIT
-    region = find_region(frame, figure, length_mm >= ON_CLOTHES_MM)
+    on_clothes = length_mm >= ON_CLOTHES_MM
+    region = find_region(frame, figure, on_clothes)
     skin = find_region(frame, figure, False)
     along, below = window_units(frame, figure)
     under = skin & (below < frame.chin + SKIN_ROWS)
@@ -183,6 +199,7 @@ def place_necklace(
         ((x - half, ends_y), (x + half, ends_y)),
         (x, lowest_y),
         region,
+        region | (figure.mask(*TOPS) & (np.abs(along) < WIDEST)) if on_clothes else region,
         matrix,
     )
 
@@ -221,7 +238,7 @@ def _ends_to_edge(
     farthest = 0.0
     for (x, y), side in zip(place.ends_xy, (-1, 1), strict=True):
         u, v = frame.units(np.array([x]), np.array([y]))
-        row = side * along[place.region & (np.abs(below - v[0]) < EDGE_ROWS)]
+        row = side * along[place.beside & (np.abs(below - v[0]) < EDGE_ROWS)]
         if row.size:
             farthest = max(farthest, float(np.percentile(row, 98)) - side * float(u[0]))
     return farthest

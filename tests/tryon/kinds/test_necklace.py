@@ -86,12 +86,41 @@ def test_only_a_long_chain_lies_on_clothes(length_mm, on_clothes):
 def test_a_long_chain_lies_below_a_coat():
     drawn = draw_person()
     labels = drawn.labels
-    labels[drawn.box(0.2, 1.9, 9, 99)] = COAT
+    labels[drawn.box(0.2, 2.7, 9, 99)] = COAT
     coat = drawn.with_labels(labels)
     done = wear(coat, {"necklace": chain(560.0)})
     red = changed(coat, done) & (done.image_bgr.argmax(axis=2) == 2)
     assert red[drawn.box(-2, 1.9, 0.1, 99)].any()
-    assert not red[drawn.box(0.3, 1.9, 9, 99)].any()
+    assert not red[drawn.box(0.3, 2.8, 9, 99)].any()
+
+
+def test_a_long_chain_does_not_begin_beside_the_collar_of_a_coat():
+    drawn = draw_person()
+    labels = drawn.labels
+    beside = np.zeros_like(labels, dtype=np.bool_)
+    beside[drawn.box(-2, 2, 2, 99)] = True
+    labels[beside & (labels == 0)] = COAT
+    record = record_of(wear(drawn.with_labels(labels), {"necklace": chain(560.0)}))
+    assert record.reason == "the neck is covered"
+
+
+def test_a_chain_whose_front_is_under_a_tie_is_left_out():
+    drawn = draw_person()
+    labels = drawn.labels
+    tied = labels.copy()
+    tied[drawn.box(-0.4, 2.5, 0.4, 99)] = TOP
+    for given, reason in ((labels, ""), (tied, "the neck is covered")):
+        record = record_of(wear(drawn.with_labels(given), {"necklace": chain(420.0)}))
+        assert record.reason == reason
+
+
+def test_a_chain_may_end_below_the_photo():
+    drawn = draw_person()
+    wearer = make_wearer(drawn)
+    lowest_y = place_of(wearer, chain()).lowest_xy[1]
+    rows = round(lowest_y - 0.4 * wearer.frame.unit)
+    cut = replace(drawn, photo_bgr=drawn.photo_bgr[:rows]).with_labels(drawn.labels[:rows])
+    assert record_of(wear(cut, {"necklace": chain()})).placed
 
 
 def test_what_the_network_calls_face_far_beside_the_neck_carries_no_chain():
