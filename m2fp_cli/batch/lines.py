@@ -13,7 +13,7 @@ from typing import Any
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.stamps import GONE, FileStamp
-from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.errors import ImageError
 from m2fp_cli.jsonio import (
     is_whole,
     list_of,
@@ -26,7 +26,7 @@ from m2fp_cli.jsonio import (
     whole_of,
 )
 from m2fp_cli.layout import is_plain_result_of, is_result_of
-from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.errors import as_unreadable
 from m2fp_cli.storage.tree import OutputTree, parts_of
 from m2fp_cli.terminal import displayable
 
@@ -62,20 +62,29 @@ def read_lines(tree: OutputTree, name: str) -> Iterator[dict[str, Any]]:
     """The whole lines of a manifest; what is torn, too long or of a newer version is left out.
 
     Raises:
-        OutputError: it cannot be read, or is not a regular file.
+        UnreadableError: it cannot be read, or is not a regular file.
+    """
+    for line in _read_whole_lines(tree, name):
+        try:
+            document = parse_object(line)
+        except ValueError:
+            continue
+        if document.get("v") == VERSION:
+            yield document
+
+
+def _read_whole_lines(tree: OutputTree, name: str) -> Iterator[bytes]:
+    """The lines of a file; one that is too long comes in pieces.
+
+    Raises:
+        UnreadableError: it cannot be read, or is not a regular file.
     """
     try:
-        descriptor = tree.open_file(name, os.O_RDONLY)
+        with os.fdopen(tree.open_file(name, os.O_RDONLY), "rb") as file:
+            while line := file.readline(_LINE_BYTES):
+                yield line
     except OSError as error:
-        raise OutputError(str(as_output_error(name, error)).replace("write", "read")) from error
-    with os.fdopen(descriptor, "rb") as file:
-        while line := file.readline(_LINE_BYTES):
-            try:
-                document = parse_object(line)
-            except ValueError:
-                continue
-            if document.get("v") == VERSION:
-                yield document
+        raise as_unreadable(str(tree.path / name), error) from error
 
 
 def entry_line(entry: Entry) -> dict[str, Any]:

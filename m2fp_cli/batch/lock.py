@@ -105,7 +105,7 @@ def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shar
     if not free:
         raise OutputLockedError(
             f"{displayable(tree.path)} is in use by another run ({_signature(descriptor)}); wait "
-            "for it, or choose another folder with -o"
+            "for it, or name another folder"
         )
     return descriptor
 

@@ -16,6 +16,7 @@ from m2fp_cli.batch.tasks import ScanFailure
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import STATE_FOLDER
+from m2fp_cli.storage.errors import UnreadableError
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.spool import sorted_on_disk
 from m2fp_cli.terminal import counted, displayable
@@ -140,6 +141,11 @@ class Walk:
         image_error = as_image_error(error)
         self.failures.append(ScanFailure(source, image_error.reason, str(image_error)))
 
+    def _leave_out(self, output: Path, error: UnreadableError) -> None:
+        """Record an output of which nobody can say which of its pictures are results."""
+        message = f"is left out, an output whose photos and results cannot be told apart: {error}"
+        self.failures.append(ScanFailure(output, "unreadable", message))
+
     def holds_photos_below(self, root: Path) -> bool:
         """Whether sub-folders hold photos; looks into a bounded number of them."""
         below = Walk(self.output, ScanRules(recursive=True))
@@ -168,7 +174,11 @@ class Walk:
                 self.fail(root / place.path, error)
                 continue
             if STATE_FOLDER in folders:
-                written = written_files(root / place.path)
+                try:
+                    written = written_files(root / place.path)
+                except UnreadableError as error:
+                    self._leave_out(root / place.path, error)
+                    continue
                 place = replace(place, outputs=(*place.outputs, (place.path, written)))
             yield place, (file for file in files if not place.is_result(file.name))
             if recursive:

@@ -18,12 +18,17 @@ def written_files(output: Path) -> NameSet:
     """Names of all files that runs have written into an output; none where it is not one.
 
     The files of a run that was cut short count by their photo's key.
+
+    Raises:
+        UnreadableError: what is written there cannot be read.
+        OutputError: there is no room for temporary files.
     """
     try:
-        with OutputTree(output) as tree:
-            return NameSet(_names(tree))
+        tree = OutputTree(output)
     except OutputError:
         return NameSet()
+    with tree:
+        return NameSet(_names(tree))
 
 
 def _names(tree: OutputTree) -> Iterator[str]:
@@ -50,8 +55,11 @@ def sheets_in(tree: OutputTree, first: int = 1) -> Iterator[str]:
 
 
 def is_sheet(tree: OutputTree, name: str) -> bool:
-    """Whether a file of an output is a page of a contact sheet of ours."""
+    """Whether a file of an output is a page of a contact sheet of ours; not if it is closed."""
     if not tree.has_file(name):
         return False
-    with os.fdopen(tree.open_file(name, os.O_RDONLY), "rb") as file:
-        return SHEET_MARK in file.read(len(SHEET_MARK) + 8)
+    try:
+        with os.fdopen(tree.open_file(name, os.O_RDONLY), "rb") as file:
+            return SHEET_MARK in file.read(len(SHEET_MARK) + 8)
+    except OSError:
+        return False

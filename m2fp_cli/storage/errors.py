@@ -1,4 +1,4 @@
-"""What goes wrong when files are written, in words a person can act on."""
+"""What goes wrong when files of an output are written or read, in words a person can act on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,11 @@ _ADVICE = {
     errno.ELOOP: f"it is a link, and links in an output are not followed; {_ELSEWHERE}",
     errno.EISDIR: f"a folder has this name; remove it or {_ELSEWHERE}",
     errno.ENAMETOOLONG: "the path is too long; choose a shorter one with -o",
+}
+_READ_ADVICE = {
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.ELOOP: "links in an output are not followed; remove it",
 }
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 # What one file's name or place brings about; other photos may well be written. The rest, a full
@@ -50,6 +55,10 @@ class ConflictError(TargetError):
     """A file is there already that this photo may not replace."""
 
 
+class UnreadableError(OutputError):
+    """What is needed to go on with an output, its manifest above all, cannot be read."""
+
+
 def as_output_error(name: str, error: OSError, *, alone: bool = False) -> OutputError:
     """The failure of a file of an output, from what the system said about it.
 
@@ -70,6 +79,22 @@ def as_output_error(name: str, error: OSError, *, alone: bool = False) -> Output
             advice += ", finished photos are kept"
     kind = TargetError if number in _ABOUT_ONE_FILE else OutputError
     return kind(f"cannot write {displayable(name)}: {advice}")
+
+
+def as_unreadable(place: str, error: OSError) -> UnreadableError:
+    """The failure to read a file or folder of an output, from what the system said about it.
+
+    The advice fits commands that only read, too, and have no ``-o``.
+
+    Args:
+        place: path of the file or folder.
+        error: what the system said.
+    """
+    reason = error.strerror or type(error).__name__
+    if error.errno == errno.ELOOP:
+        reason = "it is a link"
+    advice = _READ_ADVICE.get(error.errno or 0, "check the disk that it is on")
+    return UnreadableError(f"{displayable(place)} cannot be read ({reason}); {advice}")
 
 
 def conflict(name: str) -> ConflictError:

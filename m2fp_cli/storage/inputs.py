@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from m2fp_cli.errors import NoInputError, OutputError
+from m2fp_cli.storage.errors import UnreadableError, as_unreadable
 from m2fp_cli.storage.remote.address import names_store
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -42,22 +45,30 @@ def require_file(path: Path, advice: str) -> None:
         raise NoInputError(f"{displayable(path)} {reason}; {advice}")
 
 
-def open_earlier(path: Path) -> OutputTree:
+@contextlib.contextmanager
+def open_earlier(path: Path) -> Iterator[OutputTree]:
     """Open the output of an earlier run, to read it.
 
     Raises:
-        NoInputError: it is not there, or cannot be read.
+        NoInputError: it is not there, or cannot be read; neither can what is read of it meanwhile.
         UsageError: it is an address in an object store.
     """
     if not names_store(path):
         require_folder(path, "name the output of a run, such as m2fp-out")
+    with _open_tree(path) as tree:
+        try:
+            yield tree
+        except UnreadableError as error:
+            raise NoInputError(str(error)) from error
+
+
+def _open_tree(path: Path) -> OutputTree:
     try:
         return OutputTree(path)
     except OutputError as error:
-        reason = getattr(error.__cause__, "strerror", None) or error
-        raise NoInputError(
-            f"{displayable(path)} cannot be read ({reason}); check its permissions"
-        ) from error
+        if not isinstance(error.__cause__, OSError):
+            raise NoInputError(str(error)) from error
+        raise NoInputError(str(as_unreadable(str(path), error.__cause__))) from error
 
 
 def _why_missing(path: Path) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path, PurePosixPath
 
 from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
-from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.errors import UnreadableError, as_output_error, as_unreadable
 from m2fp_cli.storage.look import StatusLook
 from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.terminal import displayable
@@ -28,6 +28,7 @@ from m2fp_cli.terminal import displayable
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class OutputTree(StatusLook):
@@ -117,13 +118,10 @@ class OutputTree(StatusLook):
         with self.folder_of(name, create=create) as (folder, last):
             descriptor = os.open(last, flags | _FILE, 0o666, dir_fd=folder)
         status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode) or (flags & os.O_ACCMODE and status.st_nlink > 1):
+        is_written = bool(flags & os.O_ACCMODE)
+        if not stat.S_ISREG(status.st_mode) or (is_written and status.st_nlink > 1):
             os.close(descriptor)
-            kind = "not a regular file" if not stat.S_ISREG(status.st_mode) else "hard-linked"
-            raise OutputError(
-                f"{displayable(self.path / name)} is {kind}; m2fp does not write through it: "
-                "remove it, or choose another folder with -o"
-            )
+            raise _not_plain(displayable(self.path / name), status, is_written=is_written)
         return descriptor
 
     def read(self, name: str, *, max_bytes: int = MAX_FILE_BYTES) -> bytes:
@@ -175,13 +173,19 @@ class OutputTree(StatusLook):
             parts = parts[:-1]
 
     def names_in(self, name: str) -> list[str]:
-        """Names of everything in a folder, sorted; none where it is no folder."""
+        """Names of everything in a folder, sorted; none where it is no folder.
+
+        Raises:
+            UnreadableError: the folder is there and cannot be read.
+        """
         try:
             with self.folder_of(f"{name}/x") as (folder, _):
                 entries = os.listdir(folder)  # noqa: PTH208 - of an open folder
                 return sorted(f"{name}/{entry}" for entry in entries)
-        except OSError:
-            return []
+        except OSError as error:
+            if error.errno in _NO_FOLDER:
+                return []
+            raise as_unreadable(str(self.path / name), error) from error
 
     def walk(self, name: str, *, below: bool = True) -> Iterator[str]:
         """Names of all regular files in a folder, in no order; none where it is no folder.
@@ -218,6 +222,17 @@ def parts_of(name: str) -> tuple[str, ...]:
     if not parts or parts[0] == "/" or ".." in parts or "\0" in name:
         raise OutputError(f"{displayable(name)} is not a name inside an output")
     return parts
+
+
+def _not_plain(shown: str, status: os.stat_result, *, is_written: bool) -> OutputError:
+    """The error of what is something else than a regular file of a single name."""
+    kind = "hard-linked" if stat.S_ISREG(status.st_mode) else "not a regular file"
+    if not is_written:
+        return UnreadableError(f"{shown} is {kind}; m2fp does not read it: remove it")
+    return OutputError(
+        f"{shown} is {kind}; m2fp does not write through it: remove it, or choose another folder "
+        "with -o"
+    )
 
 
 def _enter(folder: int, name: str, *, create: bool) -> int:
