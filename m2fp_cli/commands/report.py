@@ -273,7 +273,7 @@ def _build_page(
     from m2fp_cli.render.report import PageBuilder
 
     builder = PageBuilder(title)
-    broken = {photo.key: photo for photo in run.failures}
+    broken = {photo.key: photo for photo in run.failures if photo.key}
     for task in scan.tasks:
         if task.key in broken:
             failure = broken[task.key]
@@ -282,6 +282,8 @@ def _build_page(
             entry = history.entries.get(task.key)
             seconds = entry.report.seconds.total if entry else None
             builder.add_photo(task.key, read_preview(tree, task.key), seconds)
+    for folder in (failure for failure in run.failures if not failure.key):
+        builder.add_failure(folder.source, folder.reason, folder.message)
     shown = {task.key for task in scan.tasks}
     for entry in history.entries.each(failed_only=True):
         if entry.report.key not in shown:

@@ -5,17 +5,18 @@ Colouring, try-on and reports start here when no photo is named.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from m2fp_cli.batch.history import read_history
-from m2fp_cli.batch.tasks import ImageTask, Scan, make_task
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.errors import ImageError, NoImagesError, NoInputError
+from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
 from m2fp_cli.records.document import read_document
+from m2fp_cli.storage.errors import as_unreadable
 from m2fp_cli.storage.inputs import open_earlier, require_folder
-from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.look import ClosedFolder, Look, OnClosed
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -34,7 +35,8 @@ def find_parsed(
 
     Returns:
         a task per result, sorted by key. Its source is the photo as the manifest knows it, or in
-        ``photos``; where neither knows it, the result's own JSON document.
+        ``photos``; where neither knows it, the result's own JSON document. Folders of results that
+        cannot be read are failures.
 
     Raises:
         NoImagesError: there are no results.
@@ -43,29 +45,28 @@ def find_parsed(
     """
     if photos is not None:
         require_photos(photos)
+    closed: list[ClosedFolder] = []
     with open_earlier(folder) as tree:
-        found = _tasks(tree, look or tree, folder.absolute(), photos and photos.absolute())
+        keys = sorted_on_disk(_result_keys(look or tree, closed.append))
+        found = _tasks(tree, keys, folder.absolute(), photos and photos.absolute())
         stored: list[bool] = []
         tasks = Spool(_noting(found, stored))
+    if not tasks and closed:
+        raise NoInputError(str(as_unreadable(str(folder / closed[0].name), closed[0].error)))
     if not tasks:
-        _refuse_closed(folder / "results")
         raise NoImagesError(
             f"there are no results in {displayable(shown or folder)}; parse photos first (m2fp "
             "parse), or name photos or another output"
         )
-    return Scan(tasks, is_stored=bool(stored))
+    failures = tuple(_closed(folder.absolute(), one) for one in sorted(closed))
+    return Scan(tasks, failures, is_stored=bool(stored))
 
 
-def _refuse_closed(results: Path) -> None:
-    """Check that results that seem to be missing do not lie in a folder that cannot be read."""
-    try:
-        os.scandir(results).close()
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise NoInputError(
-            f"{displayable(results)} cannot be read ({error.strerror}); check its permissions"
-        ) from error
+def _closed(output: Path, folder: ClosedFolder) -> ScanFailure:
+    """The failure of a folder of results that cannot be read."""
+    error = as_image_error(folder.error)
+    message = f"{error}; its results are left out"
+    return ScanFailure(output / folder.name, error.reason, message)
 
 
 def require_photos(folder: Path) -> None:
@@ -85,9 +86,11 @@ def _noting(tasks: Iterator[ImageTask], stored: list[bool]) -> Iterator[ImageTas
         yield task
 
 
-def _tasks(tree: OutputTree, look: Look, folder: Path, photos: Path | None) -> Iterator[ImageTask]:
+def _tasks(
+    tree: OutputTree, keys: Iterator[str], folder: Path, photos: Path | None
+) -> Iterator[ImageTask]:
     entries = read_history(tree).entries
-    for key in sorted_on_disk(_result_keys(look)):
+    for key in keys:
         entry = entries.get(key)
         task = ImageTask(str(result_path(folder, key)), key)
         name = None
@@ -115,8 +118,8 @@ def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
     return next((path for path in found if path.is_file()), None)
 
 
-def _result_keys(look: Look) -> Iterator[str]:
-    for name in look.walk("results"):
+def _result_keys(look: Look, closed: OnClosed) -> Iterator[str]:
+    for name in look.walk("results", closed=closed):
         if name.endswith(".json") and not name.rpartition("/")[2].startswith(".m2fp-"):
             yield name.removeprefix("results/").removesuffix(".json")
 

@@ -5,8 +5,23 @@ from __future__ import annotations
 import os
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+
+class ClosedFolder(NamedTuple):
+    """A folder of an output that cannot be read.
+
+    Attributes:
+        name: of the folder.
+        error: what the system said.
+    """
+
+    name: str
+    error: OSError
+
+
+OnClosed = Callable[[ClosedFolder], object]
 
 
 class Look(Protocol):
@@ -24,8 +39,11 @@ class Look(Protocol):
     def names_in(self, name: str) -> list[str]:
         """Names of what is in a folder, sorted; none where it is no folder."""
 
-    def walk(self, name: str) -> Iterator[str]:
-        """Names of all regular files below a folder, in no order."""
+    def walk(self, name: str, *, closed: OnClosed = ...) -> Iterator[str]:
+        """Names of all regular files below a folder, in no order.
+
+        ``closed`` is told of each folder that cannot be read.
+        """
 
 
 class StatusLook(ABC):

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 from m2fp_cli.storage.errors import as_output_error
-from m2fp_cli.storage.look import StatusLook
+from m2fp_cli.storage.look import OnClosed, StatusLook
 from m2fp_cli.storage.tree import OutputTree
 
 _MOST_FOLDERS = 64
@@ -52,12 +52,12 @@ class SteadyLook(StatusLook):
             raise as_output_error(name, error) from error
 
     def names_in(self, name: str) -> list[str]:
-        """Names of everything in a folder, sorted; none where it is no folder."""
+        """Names of everything in a folder, sorted; see ``OutputTree.names_in``."""
         return self._tree.names_in(name)
 
-    def walk(self, name: str) -> Iterator[str]:
-        """Names of all regular files below a folder, in no order."""
-        return self._tree.walk(name)
+    def walk(self, name: str, *, closed: OnClosed = lambda _: None) -> Iterator[str]:
+        """Names of all regular files below a folder, in no order; see ``OutputTree.walk``."""
+        return self._tree.walk(name, closed=closed)
 
     def _open(self, folder: str) -> int:
         with self._tree.folder_of(f"{folder}/x") as (descriptor, _):

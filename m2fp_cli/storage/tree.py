@@ -21,7 +21,7 @@ from pathlib import Path, PurePosixPath
 from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import UnreadableError, as_output_error, as_unreadable
-from m2fp_cli.storage.look import StatusLook
+from m2fp_cli.storage.look import ClosedFolder, OnClosed, StatusLook
 from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.terminal import displayable
 
@@ -187,7 +187,9 @@ class OutputTree(StatusLook):
                 return []
             raise as_unreadable(str(self.path / name), error) from error
 
-    def walk(self, name: str, *, below: bool = True) -> Iterator[str]:
+    def walk(
+        self, name: str, *, below: bool = True, closed: OnClosed = lambda _: None
+    ) -> Iterator[str]:
         """Names of all regular files in a folder, in no order; none where it is no folder.
 
         Links and other file systems' oddities are left out.
@@ -195,19 +197,21 @@ class OutputTree(StatusLook):
         Args:
             name: of the folder.
             below: those of its sub-folders, too.
+            closed: is told of each folder that cannot be read, whose files are left out.
         """
-        inner: list[str] = []
-        try:
-            with self.folder_of(f"{name}/x") as (folder, _), os.scandir(folder) as listing:
-                for entry in listing:
-                    if entry.is_file(follow_symlinks=False):
-                        yield f"{name}/{entry.name}"
-                    elif entry.is_dir(follow_symlinks=False):
-                        inner.append(f"{name}/{entry.name}")
-        except OSError:
-            return
-        for one in inner if below else ():
-            yield from self.walk(one)
+        pending = [name]
+        while pending:
+            place = pending.pop()
+            try:
+                with self.folder_of(f"{place}/x") as (folder, _), os.scandir(folder) as listing:
+                    for entry in listing:
+                        if entry.is_file(follow_symlinks=False):
+                            yield f"{place}/{entry.name}"
+                        elif below and entry.is_dir(follow_symlinks=False):
+                            pending.append(f"{place}/{entry.name}")
+            except OSError as error:
+                if error.errno not in _NO_FOLDER:
+                    closed(ClosedFolder(place, error))
 
 
 def parts_of(name: str) -> tuple[str, ...]:

@@ -107,3 +107,21 @@ def test_a_folder_in_use_is_told_of_without_an_option_that_is_not_there(output):
         for line in ("status --prune", "report"):
             error = run(f"{line} {output}").exception
             assert str(error).endswith("; wait for it, or name another folder")
+
+
+@pytest.mark.parametrize("line", ["describe", "report", "colorize", "export --to coco"])
+def test_a_closed_folder_of_results_is_a_failure_and_the_rest_is_done(output, close, line):
+    close("closed")
+    answer = run(f"{line} {output} --workers 1 --json")
+    assert answer.exit_code == 3
+    assert f"{output}/results/closed" in answer.stderr
+    assert "permission denied; check its permissions; its results are left out" in answer.stderr
+    document = json.loads(answer.stdout)
+    document = document.get("previews", document)
+    assert [one["key"] for one in document["photos"]] == ["", "a"]
+
+
+def test_the_page_shows_closed_folders(output, close):
+    close("closed")
+    run(f"report {output} --workers 1")
+    assert "its results are left out" in (output / "report.html").read_text()

@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterable, Iterator
 
 from m2fp_cli.storage.index import as_index_error, open_index
+from m2fp_cli.storage.look import OnClosed
 from m2fp_cli.storage.remote.objects import StoredObject
 
 _ROWS_AT_ONCE = 1000
@@ -62,8 +63,8 @@ class Listing:
         """Names of the objects directly in a folder, sorted."""
         return [one for one in self.walk(name) if "/" not in one[len(name) + 1 :]]
 
-    def walk(self, name: str) -> Iterator[str]:
-        """Names of all objects below a folder, sorted."""
+    def walk(self, name: str, *, closed: OnClosed = lambda _: None) -> Iterator[str]:
+        """Names of all objects below a folder, sorted; what was listed has been read."""
         query = "SELECT name FROM objects WHERE name>? AND name<? ORDER BY name"
         bounds = (_text(f"{name}/"), _text(f"{name}0"))  # 0 comes after /
         return (found for (found,) in self._index.execute(query, bounds))
