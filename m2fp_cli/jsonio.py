@@ -29,16 +29,22 @@ def read_json(path: Path, *, most_bytes: int = MAX_BYTES) -> Any:
     return parse_json(read_bounded(path, most_bytes=most_bytes))
 
 
-def read_bounded(path: Path, *, most_bytes: int = MAX_BYTES) -> bytes:
-    """The bytes of a file that people write; never waits for a pipe or a device.
+def read_bounded(path: Path, *, most_bytes: int = MAX_BYTES, pipes: bool = False) -> bytes:
+    """The bytes of a file that people write.
+
+    Args:
+        path: of the file.
+        most_bytes: the largest file.
+        pipes: take what is no regular file, too, and wait for it: a shell's ``<(...)`` is a pipe.
 
     Raises:
         OSError: it cannot be read.
         ValueError: it is not a regular file, or too large.
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC
+    descriptor = os.open(path, flags if pipes else flags | os.O_NONBLOCK)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if not (pipes or stat.S_ISREG(os.fstat(descriptor).st_mode)):
             raise ValueError("is not a regular file")
         data = file.read(most_bytes + 1)
     if len(data) > most_bytes:

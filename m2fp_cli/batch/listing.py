@@ -19,7 +19,6 @@ import hashlib
 import itertools
 import json
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -64,6 +63,7 @@ def open_list(path: Path) -> Iterator[PhotoList]:
     What is not a regular file is copied into an unnamed temporary file first.
 
     Raises:
+        UsageError: what is copied has a line without an end in sight.
         NoInputError: it cannot be read.
         OutputError: there is no room for the copy.
     """
@@ -74,12 +74,9 @@ def open_list(path: Path) -> Iterator[PhotoList]:
             else:
                 file = stack.enter_context(path.open("rb"))
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                file = stack.enter_context(_copy(file))
+                file = stack.enter_context(_copy(file, displayable(path)))
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise NoInputError(
-                f"cannot read the list {displayable(path)}: {reason}; name a list of photos"
-            ) from error
+            raise _unreadable(displayable(path), error) from error
         yield PhotoList(path, file, os.fstat(file.fileno()).st_size)
 
 
@@ -103,9 +100,16 @@ class PhotoList:
 
     @property
     def has_keys(self) -> bool:
-        """Whether it was made by ``m2fp scan``."""
-        self.file.seek(0)
-        return self.file.read(1) == b"{"
+        """Whether it was made by ``m2fp scan``.
+
+        Raises:
+            NoInputError: it cannot be read.
+        """
+        try:
+            self.file.seek(0)
+            return self.file.read(1) == b"{"
+        except OSError as error:
+            raise _unreadable(self._shown, error) from error
 
     def identity(self) -> str:
         """What tells this list from others: a digest of its size and of samples of its bytes.
@@ -129,6 +133,7 @@ class PhotoList:
 
         Raises:
             NoImagesError: the list is empty.
+            NoInputError: it cannot be read.
             UsageError: a line is wrong, or the rules do not fit a list with keys.
         """
         if not self.has_keys:
@@ -214,9 +219,12 @@ class PhotoList:
             place += len(line)
 
     def _line(self, place: int) -> bytes:
-        line = self.file.readline(_LINE_BYTES)
+        try:
+            line = self.file.readline(_LINE_BYTES)
+        except OSError as error:
+            raise _unreadable(self._shown, error) from error
         if len(line) == _LINE_BYTES:
-            raise UsageError(f"{self._shown}: the line at byte {place} is too long")
+            raise _too_long(self._shown, place)
         return line
 
 
@@ -240,15 +248,49 @@ def _read_line(line: bytes) -> ImageTask:
     return make_task(photo, key, listed)
 
 
-def _copy(source: BinaryIO) -> BinaryIO:
-    try:
-        copy: Any = tempfile.TemporaryFile(prefix="m2fp-")  # noqa: SIM115 - the caller closes it
-        shutil.copyfileobj(source, copy, 1 << 20)
+def _copy(source: BinaryIO, shown: str) -> BinaryIO:
+    """The lines of what has no size, in an unnamed temporary file.
+
+    Raises:
+        UsageError: a line has no end in sight, as in a device or a picture.
+        OutputError: there is no room for the copy.
+        OSError: the source cannot be read.
+    """
+    place = 0
+    copy = _make_temporary()
+    while line := source.readline(_LINE_BYTES):
+        if len(line) == _LINE_BYTES:
+            raise _too_long(shown, place)
+        with _as_no_room():
+            copy.write(line)
+        place += len(line)
+    with _as_no_room():
         copy.flush()
+    return copy
+
+
+def _make_temporary() -> BinaryIO:
+    with _as_no_room():
+        made: Any = tempfile.TemporaryFile(prefix="m2fp-")  # noqa: SIM115 - the caller closes it
+    result: BinaryIO = made
+    return result
+
+
+@contextlib.contextmanager
+def _as_no_room() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise OutputError(
             f"cannot copy the list to {tempfile.gettempdir()}: {error.strerror}; make room there, "
             "or set TMPDIR to another folder"
         ) from error
-    result: BinaryIO = copy
-    return result
+
+
+def _unreadable(shown: str, error: OSError | ValueError) -> NoInputError:
+    reason = getattr(error, "strerror", None) or error
+    return NoInputError(f"cannot read the list {shown}: {reason}; name a list of photos")
+
+
+def _too_long(shown: str, place: int) -> UsageError:
+    return UsageError(f"{shown}: the line at byte {place} is too long; name a list of photos")

@@ -12,6 +12,7 @@ import typer
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import ACCESS, FAILURES, INPUT, MESSAGES, SPEED
 from m2fp_cli.errors import EngineError, UsageError
+from m2fp_cli.jsonio import read_bounded
 from m2fp_cli.terminal import warn
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ m2fp serve --model starter
 m2fp serve --host 0.0.0.0 --token-file token.txt --port 8080"""
 
 _MODULES = ("starlette", "uvicorn", "prometheus_client")
+_TOKEN_FILE_BYTES = 1 << 16
 _TOKEN_LENGTHS = (16, 512)  # characters; 16 random ones cannot be guessed
 _QUEUE_PER_WORKER = 4
 
@@ -229,9 +231,11 @@ def read_token(path: Path) -> bytes:
         UsageError: the file cannot be read, or holds no token that is worth the name.
     """
     try:
-        token = path.read_bytes().strip()
+        token = read_bounded(path, most_bytes=_TOKEN_FILE_BYTES, pipes=True).strip()
     except OSError as error:
         raise UsageError(f"--token-file {path}: cannot be read ({error.strerror})") from error
+    except ValueError:
+        token = b""  # a file of such a size is none of a token
     least, most = _TOKEN_LENGTHS
     if not (least <= len(token) <= most and token.isascii() and token.decode().isprintable()):
         raise UsageError(

@@ -21,7 +21,7 @@ from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.exports.outlines import fill_rings
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.limits import MAX_PIXELS
-from m2fp_cli.jsonio import list_of, read_json, text_of, whole_of
+from m2fp_cli.jsonio import list_of, read_bounded, read_json, text_of, whole_of
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet, folded
 from m2fp_cli.terminal import displayable
 
@@ -55,7 +55,7 @@ def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
     """
     colors = {}
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in read_bounded(path).decode("utf-8").splitlines():
             if not line.strip() or line.startswith("#"):
                 continue
             name, color, *_ = line.split(":")

@@ -20,6 +20,7 @@ from m2fp_cli.errors import ImageError, NoImagesError, NoInputError, UsageError
 from m2fp_cli.evaluation.annotations import read_colored_map, read_label_colors, read_shapes
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
+from m2fp_cli.jsonio import read_bounded
 from m2fp_cli.layout import IMAGE_SUFFIXES
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 from m2fp_cli.storage.inputs import require_folder
@@ -145,7 +146,7 @@ def choose_photos(
 
 def _read_names(path: Path) -> set[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_bounded(path, pipes=True).decode("utf-8").splitlines()
     except OSError as error:
         raise NoInputError(
             f"{displayable(path)} cannot be read ({error.strerror}); name a list of ids"

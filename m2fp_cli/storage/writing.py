@@ -31,6 +31,7 @@ from m2fp_cli.terminal import displayable
 TEMPORARY = re.compile(r"\.m2fp-[0-9a-f]{8}\.tmp")
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 _ATTEMPTS = 16
+_PORTION_BYTES = 1 << 20
 _RENAME_NOREPLACE = 1  # linux/fs.h
 _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK)
 
@@ -211,12 +212,23 @@ def refuse_unmarked(path: Path, mark: bytes) -> None:
             status = path.lstat()
         except (FileNotFoundError, NotADirectoryError):
             return
-        is_own = stat.S_ISREG(status.st_mode) and mark in path.read_bytes()
+        is_own = stat.S_ISREG(status.st_mode) and _holds(path, mark)
     if not is_own:
         raise OutputError(
             f"{displayable(path)} is there already and m2fp did not write it; remove it or "
             "choose another name"
         )
+
+
+def _holds(path: Path, mark: bytes) -> bool:
+    """Whether a file, which may be larger than the memory, has a mark in it."""
+    end = b""
+    with path.open("rb") as file:
+        while portion := file.read(_PORTION_BYTES):
+            if mark in end + portion:
+                return True
+            end = portion[-len(mark) :]
+    return False
 
 
 def _write_temporary(folder: int, portions: Iterable[bytes], *, fsync: bool) -> str:

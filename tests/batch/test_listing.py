@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -171,3 +172,23 @@ def test_no_room_for_the_copy_of_a_pipe_is_said(tmp_path, monkeypatch):
     with pytest.raises(OutputError, match="TMPDIR"):
         read(tmp_path / "pipe")
     writer.join()
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_endless_input_without_lines_is_not_copied(tmp_path, monkeypatch):
+    made = []
+    temporary = tempfile.TemporaryFile
+
+    def watched(*args, **more):
+        made.append(temporary(*args, **more))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", watched)
+    with pytest.raises(UsageError, match="/dev/zero: the line at byte 0 is too long; name a list"):
+        read(Path("/dev/zero"))
+    assert [os.fstat(file.fileno()).st_size for file in made] == [0]
+
+
+def test_a_list_that_cannot_be_read_is_no_full_disk(tmp_path):
+    with pytest.raises(NoInputError, match="cannot read the list /proc/self/mem: Input/output"):
+        read(Path("/proc/self/mem"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -105,6 +107,18 @@ def test_a_part_of_a_data_set(dataset, tmp_path):
     names.write_text("zebra\n")
     with pytest.raises(UsageError, match="no labelled 'zebra'"):
         choose_photos(photos, names=names)
+
+
+def test_ids_come_through_a_pipe_and_have_an_end(dataset):
+    photos = find_labelled(dataset[0])
+    reading, writing = os.pipe()
+    os.write(writing, b"b\n")
+    os.close(writing)
+    chosen = choose_photos(photos, names=Path(f"/dev/fd/{reading}"))
+    os.close(reading)
+    assert [p.name for p in chosen] == ["b"]
+    with pytest.raises(UsageError, match="is larger than 16 MB"):
+        choose_photos(photos, names=Path("/dev/zero"))
 
 
 def test_ids_that_the_model_lacks_are_an_error_before_any_work(dataset):

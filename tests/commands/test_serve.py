@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +56,16 @@ def test_tokens_that_are_none(tmp_path, text):
         read_token(path)
     with pytest.raises(UsageError, match="cannot be read"):
         read_token(tmp_path / "none")
+
+
+def test_a_token_comes_through_a_pipe_and_has_an_end():
+    reading, writing = os.pipe()
+    os.write(writing, b"0123456789abcdef\n")
+    os.close(writing)
+    assert read_token(Path(f"/dev/fd/{reading}")) == b"0123456789abcdef"
+    os.close(reading)
+    with pytest.raises(UsageError, match="openssl rand"):
+        read_token(Path("/dev/zero"))
 
 
 def test_a_missing_extra_is_named(m2fp, monkeypatch):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -91,6 +91,13 @@ def test_everything_is_replaced_only_when_that_is_said(tree: OutputTree) -> None
     assert (tree.path / "x").read_bytes() == b"new"
 
 
+def test_a_mark_is_found_wherever_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "page.html"
+    path.write_bytes(b"-" * ((1 << 20) - 3) + b"by m2fp" + b"-" * 10)
+    write_file(path, b"<new by m2fp>", mark=b"by m2fp")
+    assert path.read_bytes() == b"<new by m2fp>"
+
+
 @pytest.mark.parametrize(("mark", "replaced"), [(b"by m2fp", True), (b"by others", False)])
 def test_a_single_file_says_whose_it_is(tmp_path: Path, mark: bytes, replaced: bool) -> None:
     path = tmp_path / "page.html"
@@ -119,11 +126,11 @@ def test_a_single_file_on_a_full_disk_is_named_with_its_folder(
 def test_a_file_that_cannot_be_looked_at_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(_: Path) -> bytes:
+    def refuse(_: Path, mode: str) -> NoReturn:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
     (tmp_path / "page.html").touch()
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(OutputError, match=r"page\.html: no permission to write there"):
         write_file(tmp_path / "page.html", b"<new by m2fp>", mark=b"by m2fp")
 
