@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from m2fp_cli.commands.help import CONTENT, INPUT, MESSAGES, SPEED
+from m2fp_cli.kernels import cpu
 from m2fp_cli.layout import DEFAULT_OUTPUT
 
 if TYPE_CHECKING:
@@ -25,10 +26,10 @@ class EngineName(str, Enum):
 class PrecisionName(str, Enum):
     """Number formats by the names users give them."""
 
-    FP32 = "fp32"
-    BF16 = "bf16"
-    INT8 = "int8"
-    AUTO = "auto"
+    FP32 = cpu.FP32
+    BF16 = cpu.BF16
+    INT8 = cpu.INT8
+    AUTO = cpu.AUTO
 
 
 class PictureFormat(str, Enum):

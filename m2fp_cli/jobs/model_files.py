@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from m2fp_cli.engine.int8.calibration import BF16, find_calibration
-from m2fp_cli.kernels.cpu import INT8, multiplies_int8, settle_precision
+from m2fp_cli.engine.int8.calibration import find_calibration
+from m2fp_cli.kernels.cpu import AUTO, BF16, INT8, multiplies_int8, settle_precision
 from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
 
@@ -72,7 +72,7 @@ def describe_precision(model: ModelFiles, precision: str) -> str:
     calibration = find_calibration(model.folder)
     # The layers that stay in float decide answers as well, and where there are no units, they
     # compute in float32 whatever the calibration says.
-    rest = " bf16" if calibration.rest == BF16 == settle_precision("auto") else ""
+    rest = " bf16" if calibration.rest == BF16 == settle_precision(AUTO) else ""
     return f"{INT8} {calibration.digest()}{rest}"
 
 

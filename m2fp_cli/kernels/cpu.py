@@ -5,7 +5,11 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-INT8 = "int8"
+FP32, BF16, INT8 = "fp32", "bf16", "int8"
+"""Names of number formats; INT8 is for calibrated models."""
+AUTO = "auto"
+PRECISIONS = (AUTO, FP32, BF16, INT8)
+"""What a precision may be; see ``settle_precision``."""
 
 
 @functools.cache
@@ -55,9 +59,9 @@ def settle_precision(precision: str) -> str:
     Returns:
         ``fp32``, ``bf16`` or ``int8``.
     """
-    if precision != "auto":
+    if precision != AUTO:
         return precision
-    return "bf16" if cpu_flags() & {"amx_bf16", "avx512_bf16"} else "fp32"
+    return BF16 if cpu_flags() & {"amx_bf16", "avx512_bf16"} else FP32
 
 
 def multiplies_int8() -> bool:

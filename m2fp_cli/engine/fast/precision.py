@@ -7,9 +7,9 @@ import functools
 import torch
 
 from m2fp_cli.errors import EngineError, UsageError
-from m2fp_cli.kernels.cpu import settle_precision, supports_bfloat16
+from m2fp_cli.kernels.cpu import AUTO, BF16, FP32, settle_precision, supports_bfloat16
 
-CHOICES = ("auto", "fp32", "bf16")
+CHOICES = (AUTO, FP32, BF16)
 
 
 def choose_dtype(precision: str) -> torch.dtype:
@@ -28,9 +28,9 @@ def choose_dtype(precision: str) -> torch.dtype:
             f"precision must be one of {', '.join(CHOICES)}, or int8 for a calibrated model's "
             f"folder, got {precision!r}"
         )
-    if precision == "fp32":
+    if precision == FP32:
         return torch.float32
-    if precision == "bf16":
+    if precision == BF16:
         if not supports_bfloat16():
             raise EngineError(
                 "this CPU has no AVX-512, which torch needs for bfloat16; use --precision fp32"
@@ -48,13 +48,13 @@ def rest_dtype(rest: str) -> torch.dtype:
     Returns:
         bfloat16 if that is named and this CPU has units for it, else float32.
     """
-    return choose_dtype("auto") if rest == "bf16" else torch.float32
+    return choose_dtype(AUTO) if rest == BF16 else torch.float32
 
 
 @functools.cache
 def has_fast_bfloat16() -> bool:
     """Whether this CPU has bfloat16 units and torch's products with them are right."""
-    return settle_precision("auto") == "bf16" and _products_agree()
+    return settle_precision(AUTO) == BF16 and _products_agree()
 
 
 def _products_agree() -> bool:

@@ -13,8 +13,6 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import has_fast_bfloat16, rest_dtype
 from m2fp_cli.engine.int8.calibration import (
-    BF16,
-    FP32,
     LEAST_AGREEMENT,
     Agreement,
     Calibration,
@@ -26,6 +24,7 @@ from m2fp_cli.engine.int8.ranges import RangeRecorder
 from m2fp_cli.engine.int8.sensitivity import measure_errors
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
+from m2fp_cli.kernels.cpu import BF16, FP32
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from m2fp_cli.errors import ModelError, ModelUnavailableError, OutputError
 from m2fp_cli.jsonio import list_of, number_of, object_of, read_json, text_of, whole_of
+from m2fp_cli.kernels.cpu import BF16, FP32
 from m2fp_cli.models.cache import cache_root
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.beforehand import check_file
@@ -23,7 +24,6 @@ from m2fp_cli.storage.writing import write_file
 from m2fp_cli.terminal import counted, displayable
 
 FORMAT = "m2fp-int8/2"
-FP32, BF16 = "fp32", "bf16"
 _MARK = b'"format": "m2fp-int8/'  # of every version
 FILE_NAME = "int8.json"
 LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calibration is refused
