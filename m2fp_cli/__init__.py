@@ -16,6 +16,7 @@ from m2fp_cli.version import __version__
 
 if TYPE_CHECKING:
     from m2fp_cli.batch.run_options import RunOptions
+    from m2fp_cli.batch.walk import ScanRules
     from m2fp_cli.engine.parser import HumanParser
     from m2fp_cli.jobs.folder import parse_folder
     from m2fp_cli.jobs.parse import ParseSettings
@@ -29,6 +30,7 @@ __all__ = [
     "ParseSettings",
     "ParsingResult",
     "RunOptions",
+    "ScanRules",
     "TryOn",
     "__version__",
     "colorize",
@@ -43,6 +45,7 @@ _HOMES = {
     "ParseSettings": "m2fp_cli.jobs.parse",
     "ParsingResult": "m2fp_cli.records.results",
     "RunOptions": "m2fp_cli.batch.run",
+    "ScanRules": "m2fp_cli.batch.walk",
     "TryOn": "m2fp_cli.tryon.fitting",
     "colorize": "m2fp_cli.render.pictures",
     "load_result": "m2fp_cli.records.document",

@@ -9,11 +9,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from m2fp_cli import HumanParser, ParseSettings, colorize, parse_folder, try_on
-from m2fp_cli.errors import UsageError
+from m2fp_cli import (
+    HumanParser,
+    ParseSettings,
+    ScanRules,
+    colorize,
+    parse_folder,
+    try_on,
+)
+from m2fp_cli.errors import NoImagesError, UsageError
 from tests.support.parsed_tree import two_people
 
 PHOTO = np.zeros((60, 80, 3), dtype=np.uint8)
+KINDS_OF_OPTIONS = (
+    ("rules", "ScanRules"),
+    ("settings", "ParseSettings"),
+    ("options", "RunOptions"),
+)
 NO_ARRAYS = [None, "a.jpg", Path("a.jpg"), b"\xff\xd8", [[1, 2, 3]], Image.new("RGB", (8, 6)), 3]
 NO_PHOTOS = [
     PHOTO[:, :, 0],
@@ -134,9 +146,20 @@ def test_what_is_saved_is_known(given, error, said):
         ParseSettings(save=given)
 
 
+def test_sub_folders_are_told_of_in_words_of_python(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "a.jpg").touch()
+    with pytest.raises(NoImagesError, match=r"give rules=ScanRules\(recursive=True\) to parse"):
+        parse_folder(tmp_path, tmp_path / "out", model="starter")
+    found = parse_folder(
+        tmp_path, tmp_path / "out", model="starter", rules=ScanRules(recursive=True)
+    )
+    found.close()
+
+
 def test_settings_and_options_are_what_they_are_called(tmp_path):
     wrong: Any = {}
-    for name, kind in (("settings", "ParseSettings"), ("options", "RunOptions")):
+    for name, kind in KINDS_OF_OPTIONS:
         with pytest.raises(TypeError, match=f"{name} must be {kind}, got dict"):
             parse_folder(tmp_path, tmp_path / "out", model="starter", **{name: wrong})
 

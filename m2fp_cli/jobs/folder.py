@@ -20,6 +20,9 @@ from m2fp_cli.storage.remote.address import names_store, only_here
 PathLike = str | os.PathLike[str]
 
 
+_DEEPER = "give rules=ScanRules(recursive=True) to parse those too"
+
+
 def parse_folder(
     inputs: PathLike | Iterable[PathLike],
     output: PathLike = DEFAULT_OUTPUT,
@@ -51,7 +54,8 @@ def parse_folder(
         which they end. ``load_result(output / "results" / (report.key + ".json"))`` reads one back.
 
     Raises:
-        TypeError: an input is no path; or ``settings`` or ``options`` are something else.
+        TypeError: an input is no path; or ``rules``, ``settings`` or ``options`` are something
+            else.
         UsageError: the output is an address in an object store.
         NoImagesError: there is no photo.
         ModelError: the model is missing, damaged or does not fit.
@@ -61,10 +65,11 @@ def parse_folder(
     """
     if names_store(Path(output)):
         raise UsageError(only_here(Path(output), "parse_folder"))
+    _require_kind(rules, ScanRules, "rules")
     _require_kind(settings, ParseSettings, "settings")
     _require_kind(options, RunOptions, "options")
     root = Path(output).absolute()
-    scan = find_images(_paths_of(inputs), output=root, rules=rules)
+    scan = find_images(_paths_of(inputs), output=root, rules=rules, deeper=_DEEPER)
     found = find_model(None if model is None else os.fspath(model))
     job = ParseJob(root, found, settings or ParseSettings())
     return iterate_batch(scan, job, options or RunOptions())
