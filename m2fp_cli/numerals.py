@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 
 
@@ -44,3 +45,42 @@ def require_count(value: object, name: str) -> None:
         raise TypeError(f"{name} must be a whole number, got {type(value).__name__}")
     if int(value) < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+
+
+def require_hw(value: object, name: str) -> tuple[int, int]:
+    """The height and width that a program gives, each a whole number of at least 1.
+
+    Raises:
+        TypeError: it is no pair of whole numbers.
+        ValueError: it has more or fewer numbers, or one is less than 1.
+    """
+    numbers: tuple[object, ...] = tuple(value) if isinstance(value, Iterable) else ()
+    if not numbers or any(isinstance(n, bool) or not isinstance(n, Integral) for n in numbers):
+        raise TypeError(f"{name} must be height and width, two whole numbers, got {value!r:.60}")
+    whole = [int(n) for n in numbers if isinstance(n, Integral)]
+    if len(whole) != 2 or min(whole) < 1:
+        raise ValueError(f"{name} must be height and width, each at least 1, got {value!r:.60}")
+    return whole[0], whole[1]
+
+
+def require_seconds(value: object, name: str) -> None:
+    """Check a time that a program gives.
+
+    Raises:
+        TypeError: it is no number.
+        ValueError: it is NaN, zero or negative.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be a number of seconds, got {type(value).__name__}")
+    if not float(value) > 0:
+        raise ValueError(f"{name} must be more than 0 seconds, got {value}")
+
+
+def require_one_of(value: object, known: tuple[str, ...], name: str) -> None:
+    """Check a word that a program gives.
+
+    Raises:
+        ValueError: it is none of the known ones.
+    """
+    if value not in known:
+        raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.60}")

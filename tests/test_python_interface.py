@@ -12,6 +12,7 @@ from PIL import Image
 from m2fp_cli import (
     HumanParser,
     ParseSettings,
+    RunOptions,
     ScanRules,
     colorize,
     parse_folder,
@@ -21,6 +22,9 @@ from m2fp_cli.errors import NoImagesError, UsageError
 from tests.support.parsed_tree import two_people
 
 PHOTO = np.zeros((60, 80, 3), dtype=np.uint8)
+RESULT = two_people((60, 80))
+NAN = float("nan")
+WORD: Any = "2"
 KINDS_OF_OPTIONS = (
     ("rules", "ScanRules"),
     ("settings", "ParseSettings"),
@@ -144,6 +148,54 @@ def test_threads_are_a_whole_number(tiny_model, given, error):
 def test_what_is_saved_is_known(given, error, said):
     with pytest.raises(error, match=said):
         ParseSettings(save=given)
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ((0, 0), ValueError),
+        ((60, -80), ValueError),
+        ((60,), ValueError),
+        ((60, 80, 3), ValueError),
+        ((60.5, 80), TypeError),
+        ((True, 80), TypeError),
+        (60, TypeError),
+        ("ab", TypeError),
+        ((), TypeError),
+        ((float("nan"), 80), TypeError),
+    ],
+)
+def test_a_size_is_height_and_width(parser, given, error):
+    with pytest.raises(error, match="result_hw must be height and width, "):
+        parser.parse(PHOTO, given)
+
+
+@pytest.mark.parametrize("given", [(120, 160), [120, 160], np.array([120, 160])])
+def test_sizes_of_any_kind_are_taken(parser, given):
+    assert parser.parse(PHOTO, given).image_hw == (120, 160)
+
+
+@pytest.mark.parametrize(
+    ("take", "error", "said"),
+    [
+        (lambda: ParseSettings(max_pixels=0), ValueError, "max_pixels must be at least 1, got 0"),
+        (lambda: ParseSettings(max_pixels=WORD), TypeError, "max_pixels must be a whole number"),
+        (lambda: RunOptions(workers=0), ValueError, "workers must be at least 1"),
+        (lambda: RunOptions(threads=WORD), TypeError, "threads must be a whole number, got str"),
+        (lambda: RunOptions(photo_seconds=0), ValueError, "photo_seconds must be more than 0"),
+        (lambda: RunOptions(photo_seconds=NAN), ValueError, "photo_seconds must be more than 0"),
+        (lambda: RunOptions(photo_seconds=WORD), TypeError, "photo_seconds must be a number of"),
+        (lambda: ParseSettings(precision="int4"), ValueError, "precision must be one of auto, fp"),
+        (lambda: ParseSettings(engine="slow"), ValueError, "engine must be one of fast, refer"),
+        (lambda: colorize(RESULT, opacity=NAN), ValueError, "opacity must be a number from 0"),
+        (lambda: colorize(RESULT, opacity=WORD), TypeError, "opacity must be a number from 0"),
+        (lambda: colorize(RESULT, by="part"), ValueError, "by must be one of label, person"),
+        (lambda: try_on(PHOTO, RESULT, {}, "biggest"), ValueError, "people must be one of all"),
+    ],
+)
+def test_numbers_and_words_are_within_their_bounds(take, error, said):
+    with pytest.raises(error, match=said):
+        take()
 
 
 def test_sub_folders_are_told_of_in_words_of_python(tmp_path):

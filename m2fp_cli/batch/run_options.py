@@ -11,6 +11,7 @@ from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import require_count, require_seconds
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,20 @@ class RunOptions:
     log_file: Path | None = None
     remote: Remote | None = None
     executor: Executor = field(default_factory=LocalExecutor)
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that cannot be.
+
+        Raises:
+            TypeError: ``workers``, ``threads`` or ``photo_seconds`` is no number.
+            ValueError: one of them is out of bounds.
+        """
+        if self.workers is not None:
+            require_count(self.workers, "workers")
+        if self.threads is not None:
+            require_count(self.threads, "threads")
+        if self.photo_seconds is not None:
+            require_seconds(self.photo_seconds, "photo_seconds")
 
     def uses_stores(self, scan: Scan) -> bool:
         """Whether photos, an earlier parse or the output are in an object store."""

@@ -32,7 +32,7 @@ from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.network.model_config import ModelConfig
-from m2fp_cli.numerals import require_count, require_share
+from m2fp_cli.numerals import require_count, require_hw, require_share
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
 
@@ -229,17 +229,19 @@ class HumanParser:
             Label map, person map and people with their parts, all at the photo's size.
 
         Raises:
-            TypeError: the photo is no array, or ``min_score`` no number.
-            ValueError: the array is not (H, W, 3) uint8, or ``min_score`` is out of bounds.
+            TypeError: the photo is no array, ``min_score`` no number, or ``result_hw`` no two whole
+                numbers.
+            ValueError: the array is not (H, W, 3) uint8, or a number is out of bounds.
         """
         require_photo(image_bgr)
+        hw = None if result_hw is None else require_hw(result_hw, "result_hw")
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
         lowest = self.min_score if min_score is None else min_score
         require_share(lowest, "min_score")
         if self.tiles == "off" or not self.config.parsing_on:
-            views = self._look(image_bgr, result_hw)
+            views = self._look(image_bgr, hw)
             return self._timed(lambda: build_result(views, self.config, lowest, image_bgr))
-        photo_hw = result_hw or (image_bgr.shape[0], image_bgr.shape[1])
+        photo_hw = hw or (image_bgr.shape[0], image_bgr.shape[1])
         found = find_in_tiles(self._find, image_bgr, photo_hw, self.config, self.tiles, lowest)
         return self._timed(lambda: assemble_findings(found, self.config, image_bgr))
 

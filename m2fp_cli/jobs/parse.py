@@ -18,8 +18,9 @@ from m2fp_cli.imaging.errors import MissingRowsError, TooManyPixelsError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles, describe_precision
+from m2fp_cli.kernels.cpu import PRECISIONS
 from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS, SAVE_OPTIONS
-from m2fp_cli.numerals import require_share
+from m2fp_cli.numerals import require_count, require_one_of, require_share
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
 from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from m2fp_cli.engine.parser import Engine, StageSeconds
     from m2fp_cli.records.results import ParsingResult
 
+ENGINES = ("fast", "reference")
 # Other commands parse photos too, but only `m2fp parse` has these options.
 _LIFTED_BY: dict[type[ImageError], str] = {
     MissingRowsError: "parse what is there: m2fp parse --allow-truncated",
@@ -67,14 +69,18 @@ class ParseSettings:
         """Refuse what cannot be, or does not go together.
 
         Raises:
-            TypeError: ``save`` is a text, or ``min_score`` no number.
-            ValueError: ``min_score`` is out of bounds, or ``save`` names something else or nothing.
+            TypeError: ``save`` is a text, or a number is none.
+            ValueError: a number is out of bounds, ``save`` names something else or nothing, or the
+                engine or the precision is unknown.
             UsageError: the reference engine is asked to flip, for tiles, or for another number
                 format than its own; ``tiles`` is none of its values; or relabeled maps are asked
                 for without a label set.
         """
         check_tiles(self.tiles)
         require_share(self.min_score, "min_score")
+        require_count(self.max_pixels, "max_pixels")
+        require_one_of(self.engine, ENGINES, "engine")
+        require_one_of(self.precision, PRECISIONS, "precision")
         _require_outputs(self.save)
         if "relabeled" in self.save and self.mapping is None:
             raise UsageError("--save relabeled needs the label set: --label-set atr, for example")

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from m2fp_cli.arrays import Ids, Picture, require_photo
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
+from m2fp_cli.numerals import require_one_of, require_share
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import ColorScheme, Palette, load_scheme
 from m2fp_cli.records.results import ParsingResult, require_result
@@ -28,6 +29,7 @@ from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.paint import paint_clear, paint_map, paint_over
 
 _PERSON_COLORS = 255  # more people share them: a map of 8 bits is painted and stored faster
+PAINTED_BY = ("label", "person")
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,13 @@ def colorize(
     Raises:
         UsageError: no such palette, or it does not fit the labels.
         ImageError: the photo has another size, or there is no such label.
-        TypeError: the result or the photo is something else.
-        ValueError: the photo is not (H, W, 3) uint8.
+        TypeError: the result, the photo or the opacity is something else.
+        ValueError: the photo is not (H, W, 3) uint8, the opacity is out of bounds, or there is no
+            such ``by``.
     """
     require_result(result)
+    require_share(opacity, "opacity")
+    require_one_of(by, PAINTED_BY, "by")
     if image_bgr is not None:
         require_photo(image_bgr)
     maps = PhotoMaps(result.labels, result.semantic_map, result.person_map, len(result.people))

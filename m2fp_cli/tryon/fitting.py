@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, Picture, require_photo
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import require_one_of
 from m2fp_cli.records.results import ParsingResult, Person, require_result
 from m2fp_cli.tryon.catalog import load_item
 from m2fp_cli.tryon.face_seen import is_face_seen
@@ -167,7 +168,8 @@ def try_on(
     Raises:
         UsageError: something cannot be worn.
         TypeError: the photo, the result or the outfit is something else.
-        ValueError: the photo is not (H, W, 3) uint8, or the result is of another size.
+        ValueError: the photo is not (H, W, 3) uint8, the result is of another size, or ``people``
+            is another word.
     """
     require_photo(photo_bgr)
     require_result(result)
@@ -202,7 +204,12 @@ def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Pe
 
     Returns:
         the people, the farthest (who end highest in the photo) first.
+
+    Raises:
+        ValueError: it is another word.
     """
+    if isinstance(people, str):
+        require_one_of(people, ("all", "largest"), "people")
     chosen = list(result.people)
     if people == "largest":
         chosen = sorted(chosen, key=lambda person: -person.mask.area)[:1]
