@@ -9,10 +9,11 @@ import threading
 import warnings
 from collections.abc import Iterator
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.record import ImageHeader
+from m2fp_cli.imaging.headers.tiff import stores_ycbcr
 from m2fp_cli.imaging.native_messages import capture_stderr
 
 # Formats that Pillow reads only with another package: its modules, and the function to call.
@@ -42,6 +43,7 @@ def opened(
     try:
         with (
             _strict_pillow(),
+            _whole_libtiff() if talks and stores_ycbcr(data) else contextlib.nullcontext(),
             capture_stderr(lines) if talks else contextlib.nullcontext(),
             Image.open(io.BytesIO(data), formats=[header.format]) as image,
         ):
@@ -87,6 +89,19 @@ def _strict_pillow() -> Iterator[None]:
             yield
         finally:
             Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES = limit, tolerant
+
+
+@contextlib.contextmanager
+def _whole_libtiff() -> Iterator[None]:
+    """Have libtiff read TIFF files without compression, too; inside ``_strict_pillow``.
+
+    Pillow reads those itself otherwise, and takes YCbCr for RGB with four bytes to the pixel.
+    """
+    TiffImagePlugin.READ_LIBTIFF = True
+    try:
+        yield
+    finally:
+        TiffImagePlugin.READ_LIBTIFF = False
 
 
 def _require_decoder(fmt: str) -> None:

@@ -13,10 +13,21 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 
 SUBFILE_TYPE, WIDTH, HEIGHT, ORIENTATION = 254, 256, 257, 274
-TILE_WIDTH, TILE_HEIGHT, XMP, DNG_VERSION = 322, 323, 700, 50706
+TILE_WIDTH, TILE_HEIGHT, XMP, DNG_VERSION, PHOTOMETRIC = 322, 323, 700, 50706, 262
 _TAGS = frozenset(
-    (SUBFILE_TYPE, WIDTH, HEIGHT, ORIENTATION, TILE_WIDTH, TILE_HEIGHT, XMP, DNG_VERSION)
+    (
+        SUBFILE_TYPE,
+        WIDTH,
+        HEIGHT,
+        PHOTOMETRIC,
+        ORIENTATION,
+        TILE_WIDTH,
+        TILE_HEIGHT,
+        XMP,
+        DNG_VERSION,
+    )
 )
+_YCBCR = 6
 _BYTE, _SHORT, _LONG, _UNDEFINED, _LONG8 = 1, 3, 4, 7, 16
 _FORMAT = {_SHORT: "H", _LONG: "I", _LONG8: "Q"}
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
@@ -43,6 +54,11 @@ def read_header(data: bytes) -> ImageHeader:
             "too_large", f"has tiles of {tile_pixels / 1e6:.0f} megapixels; export it without tiles"
         )
     return ImageHeader("TIFF", width, height, _orientation(tags))
+
+
+def stores_ycbcr(data: bytes) -> bool:
+    """Whether the first page of a file with a good header holds luma and chroma, not colours."""
+    return _read_directory(data).get(PHOTOMETRIC) == _YCBCR
 
 
 def exif_orientation(block: bytes) -> int | None:
