@@ -35,6 +35,7 @@ from m2fp_cli.commands import (
 from m2fp_cli.commands.help import HelpCommand, HelpGroup
 from m2fp_cli.commands.option_groups import with_groups
 from m2fp_cli.errors import ExitCode, M2fpError
+from m2fp_cli.streams import StreamError, drop_output, guard_streams
 from m2fp_cli.terminal import say, warn
 from m2fp_cli.version import __version__
 
@@ -98,6 +99,7 @@ def root(
 
 def main() -> None:
     """Run the command line and leave the process with an honest exit code."""
+    guard_streams()
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # cron may have it ignored
         signal.signal(signal.SIGINT, _interrupt)
@@ -109,6 +111,10 @@ def main() -> None:
         else:
             warn(f"m2fp: {error}")
         sys.exit(error.exit_code)
+    except StreamError as error:
+        drop_output()
+        warn(f"m2fp: {error}")
+        sys.exit(ExitCode.CANNOT_WRITE)
     except _Terminated:
         warn("m2fp: terminated; finished photos are complete")
         sys.exit(ExitCode.TERMINATED)

@@ -14,8 +14,8 @@ PACKAGE = Path(m2fp_cli.__file__).parent
 
 # The house from the ground up: a room imports only from rooms before it. A new one gets its place.
 ROOMS = (
-    *("version", "terminal", "errors", "arrays", "home"),  # known to all, as those that follow
-    *("jsonio", "layout", "numerals"),
+    *("version", "terminal", "streams", "errors", "arrays"),  # known to all, as those that follow
+    *("home", "jsonio", "layout", "numerals"),
     "imaging",  # bytes to arrays and back
     "storage",  # files of an output
     "records",  # what flows: labels, palettes, masks, results

@@ -1,0 +1,52 @@
+"""Standard streams that are closed or full: no traceback, and an honest exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import m2fp_cli
+from m2fp_cli.errors import ExitCode
+from tests.support.parsed_tree import make_tree
+
+M2FP = f"'{sys.executable}' -m m2fp_cli"
+COMMANDS = ("status", "status --json", "scan photos", "labels", "--version")
+
+
+def run(here, line):
+    env = os.environ | {"PYTHONPATH": str(Path(m2fp_cli.__file__).parent.parent)}
+    words = ["sh", "-c", line]
+    return subprocess.run(words, cwd=here, env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def here(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("streams")
+    make_tree(folder)
+    return folder
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("stream", "why"), [(">/dev/full", "No space left on device"), (">&-", "Bad file descriptor")]
+)
+def test_data_that_cannot_be_written_is_an_error(here, command, stream, why):
+    done = run(here, f"{M2FP} {command} {stream}")
+    assert done.stderr == f"m2fp: cannot write to standard output: {why}\n"
+    assert done.returncode == ExitCode.CANNOT_WRITE
+
+
+@pytest.mark.parametrize("stream", ["2>/dev/full", "2>&-", "2>&- <&-"])
+def test_nobody_has_to_read_along(here, stream):
+    done = run(here, f"{M2FP} colorize --workers 1 --json {stream}")
+    assert '"total": 2' in done.stdout
+    assert done.returncode == ExitCode.OK
+
+
+def test_a_reader_that_has_seen_enough_is_no_error_to_tell_of(here):
+    done = run(here, f"{M2FP} status | true")
+    assert done.stderr == ""
