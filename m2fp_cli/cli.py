@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -111,6 +112,11 @@ def main() -> None:
         else:
             warn(f"m2fp: {error}")
         sys.exit(error.exit_code)
+    except FileNotFoundError:
+        if _is_somewhere():
+            raise
+        warn("m2fp: the folder that you are in was removed; go to another one and run again")
+        sys.exit(ExitCode.NO_INPUT)
     except StreamError as error:
         drop_output()
         warn(f"m2fp: {error}")
@@ -121,6 +127,15 @@ def main() -> None:
     except _Interrupted:
         warn("m2fp: interrupted; finished photos are complete")
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def _is_somewhere() -> bool:
+    """Whether relative paths mean anything."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 class _Terminated(BaseException):

@@ -1,4 +1,4 @@
-"""Standard streams that are closed or full: no traceback, and an honest exit code."""
+"""Streams that are closed or full, a folder that is gone: one line, an honest exit code."""
 
 from __future__ import annotations
 
@@ -50,3 +50,11 @@ def test_nobody_has_to_read_along(here, stream):
 def test_a_reader_that_has_seen_enough_is_no_error_to_tell_of(here):
     done = run(here, f"{M2FP} status | true")
     assert done.stderr == ""
+
+
+def test_a_folder_that_is_gone_is_told_of(here):
+    away = "mkdir gone && cd gone && rmdir ../gone"
+    done = run(here, f"{away} && {M2FP} scan photos")
+    assert done.stderr.startswith("m2fp: the folder that you are in was removed; go to another")
+    assert done.returncode == ExitCode.NO_INPUT
+    assert run(here, f"{away} && {M2FP} status '{here}/m2fp-out'").returncode == ExitCode.OK
