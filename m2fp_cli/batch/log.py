@@ -11,6 +11,8 @@ from typing import Any, TextIO
 from m2fp_cli.errors import OutputError
 from m2fp_cli.terminal import displayable
 
+_START = b'{"time":"'  # of every log
+
 
 class RunLog:
     """Appends events to a file; without a path it does nothing."""
@@ -19,13 +21,14 @@ class RunLog:
         """Open the file, at its end.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: it cannot be written, or is somebody's file that is no log.
         """
         self._file: TextIO | None = None
         self._path = path
         if path is not None:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
+                _refuse_foreign(path)
                 self._file = path.open("a", encoding="ascii", buffering=1)
             except OSError as error:
                 raise self._error(error) from error
@@ -53,3 +56,21 @@ class RunLog:
     def _error(self, error: OSError) -> OutputError:
         name = displayable(self._path or "")
         return OutputError(f"cannot write the log {name}: {error.strerror}")
+
+
+def _refuse_foreign(path: Path) -> None:
+    """Check that a regular file holds nothing, or a log: lines at a photo's end would harm it.
+
+    Raises:
+        OSError: it cannot be read.
+        OutputError: it holds something else.
+    """
+    if not path.is_file():  # a pipe, or nothing
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_START))
+    if start not in (b"", _START):
+        raise OutputError(
+            f"{displayable(path)} is there already and is no log of m2fp; give --log-file another "
+            "name"
+        )

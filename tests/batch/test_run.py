@@ -271,6 +271,16 @@ def test_the_log_file_holds_one_json_object_per_line(tmp_path):
     assert events[-1]["exit_code"] == ExitCode.SOME_FAILED
 
 
+def test_a_log_is_not_written_into_a_photo(tmp_path):
+    photos = write_photos(tmp_path / "photos", {"a.jpg": "ok"})
+    before = photos[0].read_bytes()
+    with pytest.raises(OutputError, match=r"a\.jpg is there already and is no log of m2fp; give"):
+        run(tmp_path, log_file=photos[0])
+    assert photos[0].read_bytes() == before
+    (tmp_path / "empty").touch()
+    assert run(tmp_path, log_file=tmp_path / "empty").done == 1
+
+
 def test_a_log_gets_a_line_per_half_minute_and_one_per_failure(capsys, monkeypatch):
     clock = iter(range(0, 10_000, 10))
     monkeypatch.setattr(time, "monotonic", lambda: float(next(clock)))
