@@ -230,6 +230,8 @@ def _nothing_found(inputs: Sequence[Path], folders: list[Path], walk: Walk, deep
     message = f"no photo found in {', '.join(shown)}{more}"
     for failure in walk.failures[:5]:
         message += f"; {displayable(failure.source)} {failure.message}"
+    if any(walk.holds_excluded_photos(folder) for folder in folders):
+        message += "; what is to be excluded fits all that are there"
     if not walk.rules.recursive and any(walk.holds_photos_below(folder) for folder in folders):
         message += f"; sub-folders hold photos, {deeper}"
     return message

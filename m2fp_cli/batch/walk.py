@@ -148,9 +148,20 @@ class Walk:
 
     def holds_photos_below(self, root: Path) -> bool:
         """Whether sub-folders hold photos; looks into a bounded number of them."""
-        below = Walk(self.output, ScanRules(recursive=True))
+        below = Walk(self.output, replace(self.rules, recursive=True))
         places = below._folders(root, real_path(root), recursive=True)
         return any(
+            has_image_suffix(file.name) and not self.rules.excludes(join_key(place.path, file.name))
+            for place, files in itertools.islice(places, _HINT_FOLDERS)
+            for file in files
+        )
+
+    def holds_excluded_photos(self, root: Path) -> bool:
+        """Whether a folder has photos that are excluded; looks into a bounded number of them."""
+        everything = Walk(self.output, replace(self.rules, exclude=()))
+        recursive = self.rules.recursive
+        places = everything._folders(root, real_path(root), recursive=recursive)
+        return bool(self.rules.exclude) and any(
             has_image_suffix(file.name)
             for _, files in itertools.islice(places, _HINT_FOLDERS)
             for file in files

@@ -224,7 +224,9 @@ def read_count(option: str, text: str) -> int | None:
         return None
     count = read_whole(text, _MOST_COUNT)
     if not count:
-        raise UsageError(f"{option} takes auto or a number from 1, got {text[:40]!r}")
+        raise UsageError(
+            f"{option} takes auto or a number from 1 to {_MOST_COUNT}, got {text[:40]!r}"
+        )
     return count
 
 

@@ -101,6 +101,14 @@ def test_the_hint_does_not_count_the_own_results(tmp_path: Path) -> None:
     assert "add -r" not in str(caught.value)
 
 
+@pytest.mark.parametrize("recursive", [False, True])
+def test_what_is_excluded_is_not_looked_for_in_sub_folders(tmp_path: Path, recursive: bool) -> None:
+    touch(tmp_path, ["a.jpg", "sub/b.jpg"] if recursive else ["a.jpg", "sub/c.txt"])
+    rules = ScanRules(recursive=recursive, exclude=("*.jpg",))
+    with pytest.raises(NoImagesError, match=r"excluded fits all that are there$"):
+        find_images([tmp_path], output=tmp_path / "out", rules=rules)
+
+
 def test_only_missing_inputs_are_nothing_found(tmp_path: Path) -> None:
     with pytest.raises(NoImagesError, match=r"no photo found .* is not there"):
         scan(tmp_path / "none")
