@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -67,10 +68,20 @@ class InvertedResidual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (N, C_in, H, W) to (N, C_out, H/stride, W/stride)."""
-        out = x if self.expand is None else F.hardtanh(self.expand(x), 0.0, 6.0, inplace=True)
-        out = F.hardtanh(self.depthwise(out), 0.0, 6.0, inplace=True)
+        out = x if self.expand is None else _relu6(self.expand(x))
+        out = _relu6(self.depthwise(out))
         out = self.project(out)
         return out + x if self.keeps_shape else out
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """Cut to 0..6, in place where it can be.
+
+    torch 1.13 has no gradient of ``hardtanh`` for bfloat16 on CPUs; at 0 this one's is 0, too.
+    """
+    if x.dtype == torch.bfloat16 and x.requires_grad:
+        return F.relu(x, inplace=True).clamp(max=6.0)
+    return F.hardtanh(x, 0.0, 6.0, inplace=True)
 
 
 class EfficientNetLite(nn.Module):
@@ -91,7 +102,7 @@ class EfficientNetLite(nn.Module):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """Feature maps by stage name; see ``DeepLabResNet.forward``."""
-        x = F.hardtanh(self.stem(x), 0.0, 6.0, inplace=True)
+        x = _relu6(self.stem(x))
         stages = ((name, self.get_submodule(name)) for name in self.stage_names)
         return walk_stages(x, stages, self.out_features)
 
