@@ -12,7 +12,7 @@ from typing import Any
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
-from m2fp_cli.batch.stamps import GONE, FileStamp
+from m2fp_cli.batch.stamps import GONE, MOST_NS, FileStamp
 from m2fp_cli.errors import ImageError
 from m2fp_cli.jsonio import (
     is_whole,
@@ -191,7 +191,7 @@ def _read_stamp(values: Any) -> FileStamp:
     if not isinstance(values, list) or len(values) != 3:
         raise ValueError('"input" must hold size, time and digest')
     size, mtime_ns, sha256 = values
-    if not (is_whole(size, GONE, _LARGEST) and is_whole(mtime_ns, -_LARGEST, _LARGEST)):
+    if not (is_whole(size, GONE, _LARGEST) and is_whole(mtime_ns, -MOST_NS, MOST_NS)):
         raise ValueError('"input" must hold whole numbers')
     if not isinstance(sha256, str) or len(sha256) > 64:
         raise ValueError('"input" must hold a digest')

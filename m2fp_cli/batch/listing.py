@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 from m2fp_cli.batch.keys import room_for_keys
 from m2fp_cli.batch.scan import TOO_DEEP, find_images
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.stamps import FileStamp
+from m2fp_cli.batch.stamps import MOST_NS, FileStamp
 from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import NoImagesError, NoInputError, OutputError, UsageError
@@ -243,7 +243,7 @@ def _read_line(line: bytes) -> ImageTask:
         raise ValueError('"photo" must be an absolute path, or an address')
     listed = None
     if "size" in document:
-        times = whole_of(document, "mtime_ns", -_LARGEST, _LARGEST)
+        times = whole_of(document, "mtime_ns", -MOST_NS, MOST_NS)
         listed = FileStamp(whole_of(document, "size", 0, _LARGEST), times)
     return make_task(photo, key, listed)
 

@@ -12,6 +12,9 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.reading import read_bytes
 
 GONE = -1
+MOST_NS = 2**63 * 10**9
+"""No file's time of change is farther from 1970: systems count its seconds in 64 bits. A clock that
+was set wrong may write the year 2400, whose nanoseconds 64 bits do not hold."""
 
 
 class FileStamp(NamedTuple):

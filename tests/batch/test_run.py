@@ -10,6 +10,7 @@ import pytest
 
 from m2fp_cli.batch import resume
 from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.listing import list_lines, open_list
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import PlainProgress, QuietProgress, SilentProgress
@@ -269,6 +270,23 @@ def test_the_log_file_holds_one_json_object_per_line(tmp_path):
     assert {photo["status"] for photo in photos} == {"done", "failed"}
     assert events[-1]["event"] == "end"
     assert events[-1]["exit_code"] == ExitCode.SOME_FAILED
+
+
+@pytest.mark.parametrize("second", [13_569_465_600, -(2**31)])  # the years 2400, 1901
+def test_a_photo_of_a_clock_that_was_set_wrong_is_known_again(tmp_path, second):
+    (photo,) = write_photos(tmp_path / "photos", {"a.jpg": "ok"})
+    os.utime(photo, (second, second))
+    if photo.stat().st_mtime != second:
+        pytest.skip("the file system does not hold such times")
+    assert run(tmp_path).done == 1
+    assert run(tmp_path).count(Status.UP_TO_DATE) == 1
+    listed = tmp_path / "photos.jsonl"
+    lines = list_lines(find_images([photo], output=None, rules=ScanRules(stamps=True)).tasks)
+    listed.write_text("\n".join(lines))
+    with open_list(listed) as photos:
+        (task,) = photos.scan(None, output=tmp_path / "out", rules=ScanRules()).tasks
+    assert task.listed is not None
+    assert task.listed.mtime_ns == second * 10**9
 
 
 def test_a_log_is_not_written_into_a_photo(tmp_path):
