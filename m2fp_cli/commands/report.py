@@ -259,7 +259,7 @@ def _find_shown(
     try:
         scan = find_parsed(results, photos=photos, look=look)
     except NoImagesError:
-        if history.is_empty:
+        if next(history.entries.each(failed_only=True), None) is None:
             raise
         return Scan(()), 0  # all failed: the page says why
     shown = replace(scan, tasks=scan.tasks[:limit])

@@ -5,6 +5,8 @@ Colouring, try-on and reports start here when no photo is named.
 
 from __future__ import annotations
 
+import errno
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
 from m2fp_cli.records.document import read_document
 from m2fp_cli.storage.errors import as_unreadable
 from m2fp_cli.storage.inputs import open_earlier, require_folder
-from m2fp_cli.storage.look import ClosedFolder, Look, OnClosed
+from m2fp_cli.storage.look import ClosedPlace, Look, OnClosed
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -36,7 +38,7 @@ def find_parsed(
     Returns:
         a task per result, sorted by key. Its source is the photo as the manifest knows it, or in
         ``photos``; where neither knows it, the result's own JSON document. Folders of results that
-        cannot be read are failures.
+        cannot be read, and links, are failures.
 
     Raises:
         NoImagesError: there are no results.
@@ -45,8 +47,9 @@ def find_parsed(
     """
     if photos is not None:
         require_photos(photos)
-    closed: list[ClosedFolder] = []
+    closed: list[ClosedPlace] = []
     with open_earlier(folder) as tree:
+        _refuse_linked(tree)
         keys = sorted_on_disk(_result_keys(look or tree, closed.append))
         found = _tasks(tree, keys, folder.absolute(), photos and photos.absolute())
         stored: list[bool] = []
@@ -62,11 +65,22 @@ def find_parsed(
     return Scan(tasks, failures, is_stored=bool(stored))
 
 
-def _closed(output: Path, folder: ClosedFolder) -> ScanFailure:
-    """The failure of a folder of results that cannot be read."""
-    error = as_image_error(folder.error)
-    message = f"{error}; its results are left out"
-    return ScanFailure(output / folder.name, error.reason, message)
+def _refuse_linked(tree: OutputTree) -> None:
+    """Check that results that seem to be missing do not lie behind a link."""
+    status = tree.status("results")
+    if status is not None and stat.S_ISLNK(status.st_mode):
+        raise NoInputError(
+            f"{displayable(tree.path / 'results')} is a link, and links in an output are not "
+            "followed; move the folder to its place"
+        )
+
+
+def _closed(output: Path, place: ClosedPlace) -> ScanFailure:
+    """The failure of a folder of results that cannot be read, or of a link to some."""
+    error = as_image_error(place.error)
+    if place.error.errno == errno.ELOOP:
+        error = ImageError("unsupported", "is a link, and links in an output are not followed")
+    return ScanFailure(output / place.name, error.reason, f"{error}; its results are left out")
 
 
 def require_photos(folder: Path) -> None:

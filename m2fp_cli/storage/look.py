@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 
-class ClosedFolder(NamedTuple):
-    """A folder of an output that cannot be read.
+class ClosedPlace(NamedTuple):
+    """A folder of an output that cannot be read, or a link, which is not followed.
 
     Attributes:
-        name: of the folder.
-        error: what the system said.
+        name: of the folder or link.
+        error: what the system said; ``ELOOP`` for a link.
     """
 
     name: str
     error: OSError
 
 
-OnClosed = Callable[[ClosedFolder], object]
+OnClosed = Callable[[ClosedPlace], object]
 
 
 class Look(Protocol):
@@ -42,7 +42,7 @@ class Look(Protocol):
     def walk(self, name: str, *, closed: OnClosed = ...) -> Iterator[str]:
         """Names of all regular files below a folder, in no order.
 
-        ``closed`` is told of each folder that cannot be read.
+        ``closed`` is told of each folder that cannot be read, and of each link.
         """
 
 

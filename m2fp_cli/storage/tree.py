@@ -21,13 +21,14 @@ from pathlib import Path, PurePosixPath
 from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import UnreadableError, as_output_error, as_unreadable
-from m2fp_cli.storage.look import ClosedFolder, OnClosed, StatusLook
+from m2fp_cli.storage.look import ClosedPlace, OnClosed, StatusLook
 from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.terminal import displayable
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+_IS_LINK = (errno.ELOOP, "it is a link")
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -197,7 +198,8 @@ class OutputTree(StatusLook):
         Args:
             name: of the folder.
             below: those of its sub-folders, too.
-            closed: is told of each folder that cannot be read, whose files are left out.
+            closed: is told of each folder that cannot be read, whose files are left out, and of
+                each link.
         """
         pending = [name]
         while pending:
@@ -209,9 +211,11 @@ class OutputTree(StatusLook):
                             yield f"{place}/{entry.name}"
                         elif below and entry.is_dir(follow_symlinks=False):
                             pending.append(f"{place}/{entry.name}")
+                        elif entry.is_symlink():
+                            closed(ClosedPlace(f"{place}/{entry.name}", OSError(*_IS_LINK)))
             except OSError as error:
                 if error.errno not in _NO_FOLDER:
-                    closed(ClosedFolder(place, error))
+                    closed(ClosedPlace(place, error))
 
 
 def parts_of(name: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 
 import pytest
 from typer.testing import CliRunner
@@ -125,3 +126,31 @@ def test_the_page_shows_closed_folders(output, close):
     close("closed")
     run(f"report {output} --workers 1")
     assert "its results are left out" in (output / "report.html").read_text()
+
+
+@pytest.mark.parametrize("line", ["describe", "report", "colorize"])
+def test_links_among_the_results_are_told_of(output, line):
+    moved = output.parent / "moved"
+    (output / "results" / "closed").rename(moved)
+    (output / "results" / "closed").symlink_to(moved)
+    answer = run(f"{line} {output} --workers 1")
+    assert answer.exit_code == 3
+    said = "results/closed: is a link, and links in an output are not followed; its results are"
+    assert said in answer.stderr
+
+
+@pytest.mark.parametrize("line", ["describe", "report", "colorize"])
+def test_results_behind_a_link_are_not_missing(output, line):
+    (output / "results").rename(output / "moved")
+    (output / "results").symlink_to("moved")
+    error = run(f"{line} {output}").exception
+    assert isinstance(error, NoInputError)
+    assert f"{output}/results is a link, and links in an output are not followed" in str(error)
+
+
+def test_a_page_of_nothing_is_not_made(output):
+    shutil.rmtree(output / "results")
+    error = run(f"report {output}").exception
+    assert isinstance(error, NoInputError)
+    assert "there are no results in" in str(error)
+    assert not (output / "report.html").exists()
