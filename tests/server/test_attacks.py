@@ -315,6 +315,13 @@ def test_two_lengths_are_not_smuggled(service):
     assert b"m2fp_requests" not in reply
 
 
+def test_a_photo_in_another_field_is_told_where_it_belongs(service):
+    body = form({"img": ("a.jpg", b"\xff\xd8" + bytes(5000))})
+    reply = service.ask("POST", "/parse", body, FORM)
+    assert reply.status == 400
+    assert b"no file is taken as 'img'; the photo's field is 'image'" in reply.body
+
+
 def test_names_of_files_stay_names(service):
     evil = '../../etc/"pass\\wd\u202e<x>;\u4e2d\u6587.jpg'
     reply = service.ask(
