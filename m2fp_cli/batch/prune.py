@@ -16,9 +16,11 @@ from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import History, find_manifests, read_history
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import forget
+from m2fp_cli.errors import OutputError
 from m2fp_cli.layout import JOBS
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import check_writable
 from m2fp_cli.terminal import counted, displayable
 
 
@@ -71,6 +73,7 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
         OutputError: it cannot be read or written.
     """
     pruned = Pruned()
+    _require_writable(tree)
     with hold_output(tree):
         histories = {job: read_history(tree, job) for job in JOBS}
         gone, pruned.absent = _find_gone(histories.values())
@@ -83,6 +86,17 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
             forgotten = {e.report.source for e in entries if e.report.key in keys}
             pruned.photos = sorted({*pruned.photos, *forgotten})
     return pruned
+
+
+def _require_writable(tree: OutputTree) -> None:
+    """Check that the output can be changed; unlike a run, this has no other place to go to."""
+    try:
+        check_writable(tree)
+    except OutputError as error:
+        reason = getattr(error.__cause__, "strerror", None) or error
+        raise OutputError(
+            f"{displayable(tree.path)} cannot be changed ({reason}); --prune rewrites its manifests"
+        ) from error
 
 
 def _find_gone(histories: Iterable[History]) -> tuple[NameSet, dict[str, int]]:

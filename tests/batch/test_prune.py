@@ -12,7 +12,7 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.prune import Pruned, prune_output
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.cli import app
-from m2fp_cli.errors import OutputLockedError
+from m2fp_cli.errors import OutputError, OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import without_rights
 from tests.support.outputs import history_of, manifest_path
@@ -84,6 +84,17 @@ def test_a_file_that_cannot_be_removed_keeps_its_photo_known():
         assert (pruned.photos, pruned.stuck) == ([], ["labels/b.png"])
         (output / "labels").chmod(0o777)
         assert prune(output, remove=True).photos == [str(photos / "b.png")]
+
+
+def test_an_output_that_cannot_be_changed_is_told_of_without_another_place():
+    with without_rights() as folder:
+        photos, output = make_tree(folder, ("a", "b"))
+        (photos / "b.png").unlink()
+        output.chmod(0o555)
+        with pytest.raises(OutputError) as caught:
+            prune(output, remove=False)
+        said = f"{output} cannot be changed (Permission denied); --prune rewrites its manifests"
+        assert str(caught.value) == said
 
 
 def test_a_manifest_owns_no_other_photos_files_and_none_outside(tmp_path):
