@@ -93,9 +93,9 @@ def _require_writable(tree: OutputTree) -> None:
     try:
         check_writable(tree)
     except OutputError as error:
-        reason = getattr(error.__cause__, "strerror", None) or error
+        reason = str(getattr(error.__cause__, "strerror", None) or error).lower()
         raise OutputError(
-            f"{displayable(tree.path)} cannot be changed ({reason}); --prune rewrites its manifests"
+            f"{displayable(tree.path)} cannot be changed: {reason}; --prune rewrites its manifests"
         ) from error
 
 

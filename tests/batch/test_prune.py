@@ -93,7 +93,7 @@ def test_an_output_that_cannot_be_changed_is_told_of_without_another_place():
         output.chmod(0o555)
         with pytest.raises(OutputError) as caught:
             prune(output, remove=False)
-        said = f"{output} cannot be changed (Permission denied); --prune rewrites its manifests"
+        said = f"{output} cannot be changed: permission denied; --prune rewrites its manifests"
         assert str(caught.value) == said
 
 
