@@ -166,6 +166,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         photo,
         _count_or_none(document, "sure_people"),
         _count_or_none(document, "failed_checks"),
+        _count_or_none(document, "dressed"),
     )
     stamp = tuple([_read_stamp(one) for one in list_of(document, "input", most=100)])
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))

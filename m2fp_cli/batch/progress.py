@@ -86,9 +86,9 @@ def failure_line(report: ImageReport) -> str:
 
 def done_line(report: ImageReport) -> str:
     """One line about a parsed photo."""
-    count = counted(report.shown_people, "person", "people")
     failed = ", failed checks" if report.failed_checks else ""
-    return f"done {displayable(report.source)}: {count}, {report.seconds.total:.2f} s{failed}"
+    seconds = f"{report.seconds.total:.2f} s"
+    return f"done {displayable(report.source)}: {report.people_text}, {seconds}{failed}"
 
 
 class QuietProgress(SilentProgress):

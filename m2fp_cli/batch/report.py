@@ -65,6 +65,8 @@ class ImageReport(NamedTuple):
             ``records.results.SURE_SCORE``; None where that is not asked, and in older manifests.
         failed_checks: things in its outputs whose checks failed: they are there, and somebody
             should look at them; None where nothing is checked, and in older manifests.
+        dressed: people on whom something was put; None where nothing is put on anybody, and in
+            older manifests.
     """
 
     source: str
@@ -80,11 +82,17 @@ class ImageReport(NamedTuple):
     photo: str = ""
     sure_people: int | None = None
     failed_checks: int | None = None
+    dressed: int | None = None
 
     @property
     def shown_people(self) -> int:
         """What a person is told: many that are found with a low score are not there."""
         return self.people if self.sure_people is None else self.sure_people
+
+    @property
+    def people_text(self) -> str:
+        """How many people there are, or how many of them something was put on."""
+        return _people_text(self.people, self.shown_people, self.dressed)
 
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into ``--json`` and logs."""
@@ -103,6 +111,7 @@ def done_report(
     *,
     sure_people: int | None = None,
     failed_checks: int | None = None,
+    dressed: int | None = None,
 ) -> ImageReport:
     """Report of a photo whose outputs are written.
 
@@ -115,6 +124,7 @@ def done_report(
         photo: SHA-256 of the photo's bytes; empty if it is not known.
         sure_people: those of the people found that are surely there.
         failed_checks: things in the outputs whose checks failed.
+        dressed: people on whom something was put.
     """
     return ImageReport(
         task.where,
@@ -127,6 +137,7 @@ def done_report(
         photo=photo,
         sure_people=sure_people,
         failed_checks=failed_checks,
+        dressed=dressed,
     )
 
 
@@ -159,6 +170,8 @@ class RunReport:
     _counts: Counter[Status] = field(default_factory=Counter)
     _failures: Spool[ImageReport] = field(default_factory=Spool)
     _people: int = 0
+    _shown_people: int = 0
+    _dressed: int | None = None
     _to_look_at: int = 0
 
     def add(self, report: ImageReport) -> None:
@@ -171,7 +184,10 @@ class RunReport:
         if report.failed_checks:
             self._to_look_at += 1
         if report.status is Status.DONE:
-            self._people += report.shown_people
+            self._people += report.people
+            self._shown_people += report.shown_people
+            if report.dressed is not None:
+                self._dressed = (self._dressed or 0) + report.dressed
 
     def count(self, status: Status) -> int:
         """Number of photos that ended so."""
@@ -213,7 +229,7 @@ class RunReport:
             parts.append(f"{left} left")
         line = ", ".join(parts)
         if self.done:
-            people = counted(self._people, "person", "people")
+            people = _people_text(self._people, self._shown_people, self._dressed)
             line += f"; {people}, {self.wall_seconds / self.done:.2f} s a photo"
         if self._to_look_at:
             line += f"; {self._to_look_at} with failed checks"
@@ -243,3 +259,10 @@ class RunReport:
         for number, photo in enumerate(self.photos):
             yield (", " if number else "") + json.dumps(photo.as_json())
         yield "]}"
+
+
+def _people_text(people: int, shown: int, dressed: int | None) -> str:
+    if dressed is not None:
+        return f"put on {dressed} of {counted(people, 'person', 'people')}"
+    text = counted(shown, "person", "people")
+    return f"{text} and {people - shown} doubtful" if people > shown else text

@@ -189,16 +189,9 @@ class ExportWorker:
             postprocess=computed.seconds,
             write=time.perf_counter() - started,
         )
-        result = loaded.photo.result
-        return done_report(
-            task,
-            files,
-            result.image_hw,
-            len(result.people),
-            seconds,
-            loaded.sha256,
-            sure_people=result.sure_people,
-        )
+        photo = loaded.photo
+        people = photo.named_people(self._job.settings.people)
+        return done_report(task, files, photo.result.image_hw, len(people), seconds, loaded.sha256)
 
     def _without_joints(self, photo: ExportedPhoto) -> dict[str, int]:
         """How many of the exported people have no joints, by the reason, if the format has any."""

@@ -123,4 +123,5 @@ class FittingWorker:
             seconds,
             photo.sha256,
             failed_checks=done.failed_checks,
+            dressed=len(done.dressed),
         )

@@ -123,6 +123,7 @@ class VariantsWorker:
         from m2fp_cli.tryon.records import to_variant_document
 
         started, writing, failed_checks = time.perf_counter(), 0.0, 0
+        dressed: set[int] = set()
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
         source = (PurePosixPath(task.key).parent / task.name).as_posix()
@@ -131,6 +132,7 @@ class VariantsWorker:
                 done = room.dress(self._fitter.outfits(variant.look, task.key, result))
                 begun = time.perf_counter()
                 failed_checks += done.failed_checks
+                dressed |= done.dressed
                 names = self._job.names_of(task.key, variant)
                 document = to_variant_document(
                     source,
@@ -159,6 +161,7 @@ class VariantsWorker:
             files=self._job.targets(task),
             photo=photo.sha256,
             failed_checks=failed_checks,
+            dressed=len(dressed),
         )
 
     def _write(

@@ -147,6 +147,12 @@ class TryOn:
         items = (item for person in self.people for item in person.items)
         return sum(item.placed and not item.passed for item in items)
 
+    @property
+    def dressed(self) -> set[int]:
+        """Ids of the people on whom something was put."""
+        people = self.people
+        return {one.person_id for one in people if any(item.placed for item in one.items)}
+
 
 def try_on(
     photo_bgr: Picture,

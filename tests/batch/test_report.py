@@ -11,14 +11,23 @@ def test_a_person_is_told_of_people_who_are_surely_there():
     report = RunReport(total=2)
     for name, sure in (("a", 1), ("b", 0)):
         report.add(ImageReport(name, name, Status.DONE, people=18, sure_people=sure))
-    assert "2 done; 1 person, " in report.summary()
-    assert "a: 1 person, " in done_line(next(iter(report.photos)))
+    assert "2 done; 1 person and 35 doubtful, " in report.summary()
+    assert "a: 1 person and 17 doubtful, " in done_line(next(iter(report.photos)))
 
 
 def test_where_nobody_asks_who_is_sure_all_count():
     report = RunReport(total=1)
     report.add(ImageReport("a", "a", Status.DONE, people=3))
     assert "1 done; 3 people, " in report.summary()
+
+
+def test_a_try_on_says_on_how_many_people_something_was_put():
+    report = RunReport(total=2)
+    for name, dressed in (("a", 2), ("b", 0)):
+        report.add(ImageReport(name, name, Status.DONE, people=3, dressed=dressed))
+    assert "2 done; put on 2 of 6 people, " in report.summary()
+    assert "a: put on 2 of 3 people, " in done_line(next(iter(report.photos)))
+    assert report.as_json()["photos"][0]["dressed"] == 2
 
 
 def test_photos_with_failed_checks_are_counted_also_where_nothing_was_to_do():

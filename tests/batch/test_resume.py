@@ -242,7 +242,7 @@ def test_a_manifest_comes_back_as_it_was_written(tmp_path):
     assert history.left() == 0
 
 
-@pytest.mark.parametrize("field", ["sure_people", "failed_checks"])
+@pytest.mark.parametrize("field", ["sure_people", "failed_checks", "dressed"])
 @pytest.mark.parametrize("counted", [0, 1])
 def test_a_manifest_may_say_what_older_ones_do_not(tmp_path, counted, field):
     path = manifest_path(tmp_path, "parse")

@@ -53,6 +53,14 @@ def test_the_manifest_says_where_everything_is_from(tmp_path):
     assert (job.folder / "test_pairs.txt").read_text() == "a.jpg a.jpg\nsub__b.jpg sub__b.jpg\n"
 
 
+@pytest.mark.parametrize(("name", "people"), [("viton-hd", 1), ("coco", 2)])
+def test_a_report_counts_the_people_who_are_exported(tmp_path, name, people):
+    job, tasks = export_all(tmp_path, name)
+    worker = job.build_worker(1)
+    report = worker.save(tasks[0], worker.compute(tasks[0], worker.load(tasks[0])))
+    assert report.people_text == ("1 person" if people == 1 else f"{people} people")
+
+
 def test_people_without_joints_are_counted_by_the_reason(tmp_path):
     job, tasks = export_all(tmp_path, "coco")
     path = job.output / "results" / "a.json"

@@ -46,7 +46,7 @@ def names_in(out):
 def test_each_picture_is_as_if_its_item_were_worn_alone(tmp_path):
     photo, out = parse_drawn(tmp_path)
     report = run(photo, out)
-    assert (report.status, report.people) == (Status.DONE, 1)
+    assert (report.status, report.people, report.dressed) == (Status.DONE, 1, 1)
     assert sorted(report.files) == [f"variants/anna/{name}" for name in NAMES]
     image, result = read_image(photo).image_bgr, load_result(out / "results/anna.json")
     for name in ("round", "wide"):

@@ -52,8 +52,11 @@ def test_what_is_there_and_did_not_pass_its_checks_is_counted():
         ItemRecord("hat", "cap", checks=(good, bad)),
         ItemRecord("hat", "cap", reason="no face is visible", checks=(bad,)),
     ]
-    people = tuple(PersonRecord(1, SkipReason.NO_FACE, (one,)) for one in items)
-    assert TryOn(np.zeros((2, 2, 3), np.uint8), people).failed_checks == 1
+    people = tuple(
+        PersonRecord(number, SkipReason.NO_FACE, (one,)) for number, one in enumerate(items, 1)
+    )
+    done = TryOn(np.zeros((2, 2, 3), np.uint8), people)
+    assert (done.failed_checks, done.dressed) == (1, {1, 2})
     assert [one.passed for one in items] == [True, False, False]
 
 
