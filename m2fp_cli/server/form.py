@@ -39,8 +39,10 @@ class Part:
         """The content of a text field.
 
         Raises:
-            Problem: 400, it is not UTF-8 or too long.
+            Problem: 400, it is not UTF-8 or too long; most often a photo under another name.
         """
+        if len(self.content) > bounds.FIELD_BYTES and self.filename is not None:
+            raise _damaged(f"the field {self.name!r} holds a file; send the photo as 'image'")
         if len(self.content) > bounds.FIELD_BYTES:
             raise _damaged(f"the field {self.name!r} is longer than {bounds.FIELD_BYTES} bytes")
         try:

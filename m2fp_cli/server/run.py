@@ -77,7 +77,7 @@ def run_service(plan: ServicePlan) -> None:
         config = http_config(build_app(parts, (log,)))
         pool.start()
         address = _address(listener)
-        log.say(f"m2fp serve: {address}", model=job.model.name, workers=plan.pool.line())
+        log.say(f"m2fp serve: {address} with {plan.pool.line()}", model=job.model.name)
         try:
             ServiceServer(config, pool, log).run([listener])
         finally:

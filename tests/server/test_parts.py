@@ -93,6 +93,15 @@ def test_a_form_is_split():
     assert (parts[0].content, parts[1].text) == (b"\r\n--ed\r\n\0", "fedora")
 
 
+def test_a_photo_in_a_field_of_another_name_is_told_where_to_go():
+    (part,) = split_form(form({"photo": ("anna.jpg", bytes(1000))}), b"edge")
+    with pytest.raises(Problem, match="'photo' holds a file; send the photo as 'image'"):
+        _ = part.text
+    (text,) = split_form(form({"hat": "x" * 1000}), b"edge")
+    with pytest.raises(Problem, match="'hat' is longer than 256 bytes"):
+        _ = text.text
+
+
 def test_a_form_with_preamble_and_padding():
     body = (
         b"hello\r\n--edge  \r\nContent-Disposition: form-data; name=a\r\n\r\n1\r\n--edge--\r\nbye"
