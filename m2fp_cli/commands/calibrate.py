@@ -35,7 +35,7 @@ def calibrate(
     photos: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[PHOTOS]",
+            metavar="PHOTOS",
             help="Folder of photos like those that will be parsed; three quarters are calibrated "
             "on, the others compared. [default: drawn pictures]",
             show_default=False,

@@ -43,7 +43,7 @@ ProfileFile = Annotated[
     ),
 ]
 Numbers = Annotated[
-    list[int], typer.Argument(metavar="NUMBER...", help="Numbers from `m2fp looks list`.")
+    list[int], typer.Argument(metavar="NUMBER", help="Numbers from `m2fp looks list`.")
 ]
 
 
@@ -58,7 +58,7 @@ def add(
     pictures: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PICTURE...",
+            metavar="PICTURE",
             help="Pictures that m2fp tryon made, or folders of a photo's variants.",
             readable=False,
         ),
@@ -155,7 +155,7 @@ def favorite(
 def remove(
     numbers: Annotated[
         list[int] | None,
-        typer.Argument(metavar="NUMBER...", help="Numbers from `m2fp looks list`."),
+        typer.Argument(metavar="NUMBER", help="Numbers from `m2fp looks list`."),
     ] = None,
     customer: Annotated[
         str | None,

@@ -59,6 +59,8 @@ def test_arguments_are_in_brackets_only_where_they_may_be_left_out():
     assert "scan [OPTIONS] INPUT...\n" in show_help("scan")
     assert "colorize [OPTIONS] [INPUT]...\n" in show_help("colorize")
     assert "status [OPTIONS] [DIR]\n" in show_help("status")
+    assert "calibrate [OPTIONS] [PHOTOS]\n" in show_help("models calibrate")
+    assert "add [OPTIONS] CUSTOMER PICTURE...\n" in show_help("looks add")
 
 
 @pytest.mark.parametrize(
