@@ -286,7 +286,8 @@ def run_export(
 
 def _without(wanted: Format) -> str:
     """What a data set lacks, for the summary."""
-    return f" (without {', '.join(wanted.not_made)}, which no parse holds)" * bool(wanted.not_made)
+    missing = ", ".join(wanted.not_made)
+    return f" (without {missing}: see its manifest.json)" if missing else ""
 
 
 def parse_fill(text: str) -> tuple[int, int, int]:
