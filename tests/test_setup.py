@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -8,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import tomli
 
 SETUP = Path(__file__).parent.parent / "setup"
 FIND_PYTHON = SETUP / "find_python.sh"
@@ -58,6 +60,12 @@ def write_script(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/bin/bash\n{text}\n")
     path.chmod(0o755)
+
+
+def test_pip_in_the_environment_is_its_own():
+    project = tomli.loads((SETUP.parent / "pyproject.toml").read_text())["project"]
+    tools = project["optional-dependencies"]["dev"]
+    assert any(re.match(r"pip\b", tool) for tool in tools)  # else extras go to another Python
 
 
 def test_a_shim_that_refuses_to_run_is_passed_over(tmp_path):
