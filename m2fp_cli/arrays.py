@@ -12,6 +12,7 @@ BoolArray = NDArray[np.bool_]
 ByteArray = NDArray[np.uint8]
 Ids = NDArray[np.integer[Any]]
 Picture = NDArray[np.uint8]  # (H, W, 3) BGR unless said otherwise
+Given = NDArray[Any]  # a photo as a program gives it; OpenCV's own types do not say uint8
 Point = tuple[float, float]  # x, y
 Rgb = tuple[int, int, int]
 Box = tuple[int, int, int, int]  # x0, y0, x1, y1, half-open

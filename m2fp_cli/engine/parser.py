@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 import torch
 
-from m2fp_cli.arrays import Picture, require_photo
+from m2fp_cli.arrays import Given, Picture, require_photo
 from m2fp_cli.engine.candidates import SCORE_FLOOR, View, make_view
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype, rest_dtype
@@ -71,7 +71,7 @@ class Engine(Protocol):
 
     config: ModelConfig
 
-    def parse(self, image_bgr: Picture, result_hw: tuple[int, int] | None = None) -> ParsingResult:
+    def parse(self, image_bgr: Given, result_hw: tuple[int, int] | None = None) -> ParsingResult:
         """Parse one photo; see ``HumanParser.parse``."""
 
     @property
@@ -212,7 +212,7 @@ class HumanParser:
 
     def parse(
         self,
-        image_bgr: Picture,
+        image_bgr: Given,
         result_hw: tuple[int, int] | None = None,
         *,
         min_score: float | None = None,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from m2fp_cli.arrays import Ids, Picture, require_photo
+from m2fp_cli.arrays import Given, Ids, Picture, require_photo
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
 from m2fp_cli.numerals import require_one_of, require_share
@@ -111,7 +111,7 @@ class Pictures:
 
 def colorize(
     result: ParsingResult,
-    image_bgr: Picture | None = None,
+    image_bgr: Given | None = None,
     *,
     palette: str | Path = "m2fp",
     by: str = "label",

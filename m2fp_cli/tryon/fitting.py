@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.arrays import BoolArray, Box, Picture, require_photo
+from m2fp_cli.arrays import BoolArray, Box, Given, Picture, require_photo
 from m2fp_cli.errors import UsageError
 from m2fp_cli.numerals import require_one_of
 from m2fp_cli.records.results import ParsingResult, Person, require_result
@@ -155,7 +155,7 @@ class TryOn:
 
 
 def try_on(
-    photo_bgr: Picture,
+    photo_bgr: Given,
     result: ParsingResult,
     outfit: Outfit | Mapping[str, str | Item],
     people: str | Sequence[int] = "all",
