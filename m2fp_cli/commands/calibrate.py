@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -106,9 +107,9 @@ def calibrate(
     choose_mkl_code()
     torch.set_num_threads(cores)
     shown_name, photo_count = displayable(found.name), counted(len(ranged), "photo")
-    warn(f"calibrating {shown_name} on {photo_count}, comparing on {len(others)}")
+    warn(f"calibrating {shown_name} on {photo_count}, comparing on {len(others)}; takes minutes")
     calibration = calibrate_model(
-        found.folder, _Shown(ranged), _Shown(others), most_error=max_error
+        found.folder, _Shown(ranged), _Shown(others), most_error=max_error, tell=_now_and_then()
     )
     agreement = calibration.agreement
     assert agreement is not None
@@ -121,6 +122,21 @@ def calibrate(
         )
     say(f"stored in {displayable(store_calibration(calibration))}")
     raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
+
+
+def _now_and_then() -> Callable[[str], None]:
+    """Shows the newest line every half minute, as a run does without a terminal."""
+    from m2fp_cli.batch.progress import LINE_SECONDS
+
+    shown_at = time.monotonic()
+
+    def show(line: str) -> None:
+        nonlocal shown_at
+        if time.monotonic() - shown_at >= LINE_SECONDS:
+            shown_at = time.monotonic()
+            warn(line)
+
+    return show
 
 
 class _Shown(Sequence["Picture"]):

@@ -186,9 +186,10 @@ def calibration_with(labels):
     """A stand-in that notes what it was asked for."""
     asked = []
 
-    def calibrate(folder, photos, others, most_error):
+    def calibrate(folder, photos, others, most_error, tell):
         shapes = [[one.shape for one in given] for given in (photos, others)]
         asked.append((folder, *shapes, most_error))
+        tell("layers tried: 1 of 2")
         layers = {"backbone.stem.conv": LayerRanges(Range(-1.0, 1.0), Range(0.0, 1.0))}
         return Calibration("a" * 64, len(photos), Agreement(1, labels, 1.0, 0.0), layers)
 
@@ -275,7 +276,16 @@ def test_one_photo_is_no_plural(photos, monkeypatch):
     calibrate, _ = calibration_with(0.99)
     monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
     answer = run("calibrate", str(photos), "--model", "starter", "--limit", "2")
-    assert "calibrating starter on 1 photo, comparing on 1" in answer.stderr
+    assert "calibrating starter on 1 photo, comparing on 1; takes minutes" in answer.stderr
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
+def test_calibrating_says_how_far_it_is_now_and_then(photos, monkeypatch, seconds):
+    calibrate, _ = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    monkeypatch.setattr("m2fp_cli.batch.progress.LINE_SECONDS", seconds)
+    answer = run("calibrate", str(photos), "--model", "starter")
+    assert ("layers tried: 1 of 2" in answer.stderr) == (seconds == 0.0)
 
 
 def test_calibrating_takes_two_photos(photos, tmp_path):

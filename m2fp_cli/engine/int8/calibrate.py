@@ -21,7 +21,7 @@ from m2fp_cli.engine.int8.calibration import (
 from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers
 from m2fp_cli.engine.int8.convert import quantize_network
 from m2fp_cli.engine.int8.ranges import RangeRecorder
-from m2fp_cli.engine.int8.sensitivity import measure_errors
+from m2fp_cli.engine.int8.sensitivity import Tell, measure_errors, told
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.kernels.cpu import BF16, FP32
@@ -42,6 +42,7 @@ def calibrate_model(
     *,
     most_error: float = MOST_ERROR,
     tried_on: int = SENSITIVITY_PHOTOS,
+    tell: Tell = lambda _: None,
 ) -> Calibration:
     """Calibrate a model: measure ranges, choose layers, compare answers.
 
@@ -52,21 +53,23 @@ def calibrate_model(
         others: to compare the answers in int8 and float32 on; asked for twice or three times.
         most_error: that all layers in int8 together may cause; see ``choose_layers``.
         tried_on: so many of the photos are used to choose the layers.
+        tell: hears how far the work is, after each photo and layer.
 
     Raises:
         ModelError: the model is damaged.
     """
     network = build_network(folder, read_config(folder))
     exact = HumanParser.from_fast(FastM2FP(network, pack=False))
-    ranges, operations = measure_ranges(exact, photos)
+    ranges, operations = measure_ranges(exact, told(photos, tell, "photos measured"))
     inputs = [small_input(photo, exact.config) for photo in photos[:tried_on]]
-    errors = measure_errors(exact.network, ranges, inputs)
+    errors = measure_errors(exact.network, ranges, inputs, tell)
     chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
     made = Calibration(weights_digest(folder), len(photos), None, chosen)
-    wanted = [exact.parse(photo) for photo in others]
+    wanted = [exact.parse(photo) for photo in told(others, tell, "photos parsed in float32")]
     for rest in (BF16, FP32) if has_fast_bfloat16() else (FP32,):
         rough = HumanParser.from_fast(quantize_network(network, chosen, rest_dtype(rest)))
-        pairs = [(rough.parse(photo), one) for photo, one in zip(others, wanted, strict=True)]
+        compared = told(others, tell, f"photos compared in int8 beside {rest}")
+        pairs = [(rough.parse(photo), one) for photo, one in zip(compared, wanted, strict=True)]
         agreement = compare_results(pairs) if pairs else None
         made = replace(made, rest=rest, agreement=agreement)
         if agreement is None or agreement.labels >= LEAST_AGREEMENT:

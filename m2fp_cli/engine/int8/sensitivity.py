@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,11 +14,16 @@ from m2fp_cli.engine.int8.calibration import LayerRanges
 from m2fp_cli.engine.int8.layers import int8_twin
 
 Layers = Mapping[str, nn.Module]
+Tell = Callable[[str], None]  # is given a line about how far the work is
+One = TypeVar("One")
 
 
 @torch.inference_mode()
 def measure_errors(
-    network: FastM2FP, ranges: Mapping[str, LayerRanges], inputs: Sequence[Tensor]
+    network: FastM2FP,
+    ranges: Mapping[str, LayerRanges],
+    inputs: Sequence[Tensor],
+    tell: Tell = lambda _: None,
 ) -> dict[str, float]:
     """Relative errors of the pixel decoder's output.
 
@@ -28,17 +34,24 @@ def measure_errors(
         network: in float32, its layers not packed.
         ranges: of the layers to try.
         inputs: (1, 3, H, W) float32 each.
+        tell: hears of each layer.
     """
     exact = [_context(network, one) for one in inputs]
     errors = dict.fromkeys(ranges, 0.0)
-    for name in ranges:
-        if name.startswith("mask_decoder."):
-            continue
+    tried = [name for name in ranges if not name.startswith("mask_decoder.")]
+    for name in told(tried, tell, "layers tried"):
         with replaced(network, [name], ranges):
             changed = [_context(network, one) for one in inputs]
         parts = [float((a - b).norm() / b.norm()) for a, b in zip(changed, exact, strict=True)]
         errors[name] = sum(parts) / len(parts)
     return errors
+
+
+def told(items: Sequence[One], tell: Tell, what: str) -> Iterator[One]:
+    """The items, and a word after each, such as ``layers tried: 3 of 90``."""
+    for number in range(len(items)):
+        yield items[number]
+        tell(f"{what}: {number + 1} of {len(items)}")
 
 
 @contextmanager

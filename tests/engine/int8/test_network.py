@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 import torch
 
@@ -61,9 +63,12 @@ def test_means_of_another_width_are_refused(tiny_model):
 def test_a_calibrated_model_computes_what_it_did(tiny_model, tmp_path, monkeypatch):
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path))
     photo = photo_of_size(70, 90)
+    lines: list[str] = []
     with single_thread_up_to(64):  # a layer here is too small to share
-        made = calibrate_model(tiny_model, [photo], [photo])
+        made = calibrate_model(tiny_model, [photo], [photo], tell=lines.append)
     assert made.photos == 1
+    assert lines[0] == "photos measured: 1 of 1"
+    assert any(re.fullmatch(r"layers tried: (\d+) of \1", line) for line in lines)
     assert made.agreement is not None
     assert {kind_of(name) for name in made.layers} >= {"res5", "encoder linear1", "decoder value"}
     assert not {kind_of(name) for name in made.layers} & {"decoder query"}
