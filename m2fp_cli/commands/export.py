@@ -140,7 +140,7 @@ def export(
     fill: Annotated[
         str | None,
         typer.Option(
-            metavar="GREY|RGB",
+            metavar="GRAY|RGB",
             help="Colour behind masks in agnostic pictures: a gray of 0 to 255, or #rrggbb. "
             "[default: 128]",
             show_default=False,
