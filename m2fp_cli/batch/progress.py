@@ -16,6 +16,7 @@ from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.terminal import counted, displayable, warn
 
 LINE_SECONDS = 30.0
+_UNKNOWN = "-:--:--"
 
 
 class Progress(Protocol):
@@ -145,8 +146,8 @@ class PlainProgress:
         now = time.monotonic()
         if self._total and now - self._shown_at >= self._every:
             self._shown_at = now
-            left = (now - self._started) / max(1, self._count) * (self._total - self._count)
-            time_left = f", about {_duration(left)} left" if self._count else ""
+            left = _time_left(now - self._started, self._count, self._total)
+            time_left = f", about {left} left" if left else ""
             warn(f"{self._count} of {counted(self._total, 'photo')}{time_left}")
 
     def close(self) -> None:
@@ -214,7 +215,6 @@ class RichProgress:
             Progress,
             TextColumn,
             TimeElapsedColumn,
-            TimeRemainingColumn,
         )
 
         self._verbose = verbose
@@ -224,15 +224,14 @@ class RichProgress:
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            TextColumn("left {task.fields[left]}"),
             console=self._console,
         )
         self._task: Any = None
 
     def start(self, total: int) -> None:
         """Show the bar."""
-        self._task = self._bar.add_task("photos", total=total)
+        self._task = self._bar.add_task("photos", total=total, left=_UNKNOWN)
         self._bar.start()
 
     def advance(self, report: ImageReport) -> None:
@@ -242,6 +241,7 @@ class RichProgress:
         elif self._verbose:
             self._console.print(displayable(done_line(report)), soft_wrap=True)
         self._bar.advance(self._task)
+        self.tick()
 
     def say(self, line: str) -> None:
         """Show a line above the bar."""
@@ -257,11 +257,23 @@ class RichProgress:
         self.say(line)
 
     def tick(self) -> None:
-        """Nothing to do: rich keeps its own clock."""
+        """Say how much time is left.
+
+        By the mean since the start: rich's own guess is that of the last photos alone, so two
+        workers that end their first photos together would promise the end within seconds.
+        """
+        for task in self._bar.tasks:
+            left = _time_left(task.elapsed or 0.0, int(task.completed), int(task.total or 0))
+            self._bar.update(task.id, left=left or _UNKNOWN)
 
     def close(self) -> None:
         """Leave the bar as it is."""
         self._bar.stop()
+
+
+def _time_left(elapsed: float, count: int, total: int) -> str:
+    """How long the rest will take; empty before the first photo has ended."""
+    return _duration(elapsed / count * (total - count)) if count else ""
 
 
 def _duration(seconds: float) -> str:
