@@ -75,7 +75,13 @@ def show(
     if as_json:
         say(json.dumps(document))
         return
-    for key, value in document.items():
+    anchors = (f"{key} at {x:.1f}, {y:.1f}" for key, (x, y) in item.anchors.items())
+    shown = document | {
+        "size": f"{width} x {height}",
+        "anchors": "; ".join(anchors) or "none",
+        "notes": "; ".join(item.notes) or "none",
+    }
+    for key, value in shown.items():
         say(f"{key}: {value}")
 
 

@@ -76,6 +76,9 @@ def test_wrong_people_are_said(text):
 def test_accessories_are_listed_and_checked(tmp_path):
     listed = CliRunner().invoke(app, ["accessories", "list", "--json"])
     assert {"name": "fedora", "kind": "hat"} in json.loads(listed.stdout)
+    plain = CliRunner().invoke(app, ["accessories", "show", "fedora"]).stdout
+    assert "size: 1280 x 720\n" in plain
+    assert "anchors: band_left at 246." in plain
     shown = CliRunner().invoke(app, ["accessories", "show", "fedora", "--json"])
     path, target = json.loads(shown.stdout)["file"], tmp_path / "anchors.png"
     checked = CliRunner().invoke(app, ["accessories", "check", path, "-o", str(target)])
