@@ -13,6 +13,7 @@ from m2fp_cli.arrays import Point
 from m2fp_cli.tryon.compositing import premultiply
 
 VISIBLE_ALPHA = 8  # of 255, above which a pixel is visible content
+_OPAQUE = 250  # of 255, above which a pixel hides what is behind it
 _CONTENT_MARGIN = 2  # pixels around the content that are warped with it, so that its edge is soft
 
 
@@ -47,6 +48,11 @@ class Accessory:
         """
         if self.bgra.ndim != 3 or self.bgra.shape[2] != 4 or self.bgra.dtype != np.uint8:
             raise ValueError(f"an accessory is uint8 (H, W, 4), got {self.bgra.shape}")
+
+    @property
+    def is_cut_out(self) -> bool:
+        """Whether something of the picture is transparent."""
+        return bool((self.bgra[..., 3] <= _OPAQUE).any())
 
     @cached_property
     def content_xyxy(self) -> tuple[int, int, int, int]:

@@ -99,7 +99,7 @@ def load_item(reference: str, kind_name: str, sort: PictureSort = PictureSort.AU
     kind = kind_of(kind_name)
     if isinstance(kind, BodyKind):
         return kind.load(reference, sort)
-    return load_accessory(reference, kind_name)
+    return _cut_out(load_accessory(reference, kind_name), reference)
 
 
 def load_accessory(reference: str, kind_name: str) -> Accessory:
@@ -133,7 +133,19 @@ def read_item(data: bytes, kind_name: str) -> Item:
     """
     kind = kind_of(kind_name)
     accessory = _build_accessory(data, {}, kind_name, Path(kind_name))
-    return kind.from_picture(accessory) if isinstance(kind, BodyKind) else accessory
+    if isinstance(kind, BodyKind):
+        return kind.from_picture(accessory)
+    return _cut_out(accessory, kind_name)
+
+
+def _cut_out(accessory: Accessory, named: str) -> Accessory:
+    """The accessory, if it may be put on a head: a photo of one would hide the head as a box."""
+    if not accessory.is_cut_out:
+        raise UsageError(
+            f"{displayable(named)}: has no transparency; cut the {accessory.kind} out of its "
+            "background and save it as a PNG"
+        )
+    return accessory
 
 
 def _build_accessory(

@@ -10,7 +10,7 @@ from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
 from m2fp_cli.tryon.kind import BodyKind, HeadKind
 from m2fp_cli.tryon.kinds import kind_of
 
-OPAQUE, SOLID = 250, 247  # of 255: above one a picture is opaque, from the other a pixel is solid
+SOLID = 247  # of 255: from which a pixel is solid
 MAX_BORDER = 0.05  # share of the picture's border that may be visible content
 MIN_EDGE = 0.5  # of half-transparent pixels, times the square root of the number of solid ones
 ANCHOR_MARGIN = 0.15  # that an anchor may lie outside the content, share of its longer side
@@ -40,7 +40,7 @@ def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:
     faults = []
     alpha = item.bgra[..., 3]
     x0, y0, x1, y1 = content_box(item.bgra)
-    if (alpha > OPAQUE).all():
+    if not item.is_cut_out:
         faults.append("it has no transparency; cut the accessory out of its background")
     if max(x1 - x0, y1 - y0) < kind.min_side:
         faults.append(f"what is visible is only {x1 - x0} x {y1 - y0} pixels; it will be blurred")

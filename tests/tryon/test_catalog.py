@@ -8,7 +8,13 @@ import pytest
 from PIL import Image
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.catalog import find_accessory, list_accessories, load_accessory, load_item
+from m2fp_cli.tryon.catalog import (
+    find_accessory,
+    list_accessories,
+    load_accessory,
+    load_item,
+    read_item,
+)
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds import KIND_NAMES
 from tests.support.picture_bytes import png_chunk, png_ihdr, png_of
@@ -108,6 +114,15 @@ def test_a_picture_in_which_nothing_is_visible_is_not_worn_as_black(tmp_path, ki
     clear = save_png(tmp_path / "clear.png", np.zeros((50, 50, 4), np.uint8))
     with pytest.raises(UsageError, match=r"clear\.png: is fully transparent"):
         load_item(clear, kind)
+
+
+@pytest.mark.parametrize("kind", ["hat", "glasses", "earrings", "necklace"])
+def test_a_photo_is_not_worn_on_a_head_as_a_box(tmp_path, kind):
+    photo = save_png(tmp_path / "photo.png", np.full((400, 400, 4), 255, np.uint8))
+    with pytest.raises(UsageError, match=rf"photo\.png: has no transparency; cut the {kind} out"):
+        load_item(photo, kind)
+    with pytest.raises(UsageError, match=f"^{kind}: has no transparency"):
+        read_item((tmp_path / "photo.png").read_bytes(), kind)
 
 
 def test_an_empty_color_is_named():
