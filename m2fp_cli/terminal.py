@@ -24,6 +24,13 @@ def say(text: str, *, stream: TextIO | None = None) -> None:
     print(_in_encoding_of(stream, shown), file=stream, flush=True)
 
 
+def say_row(cells: Iterable[str]) -> None:
+    """Print one row of a table for programs on standard output: tabs between its cells."""
+    row = "\t".join(displayable(cell) for cell in cells)
+    sys.stdout.write(f"{_in_encoding_of(sys.stdout, row)}\n")
+    sys.stdout.flush()
+
+
 def say_pieces(pieces: Iterable[str]) -> None:
     """Print one line, which may be too long for the memory, on standard output."""
     for piece in pieces:

@@ -12,7 +12,7 @@ from m2fp_cli.commands import options
 from m2fp_cli.commands.help import INPUT
 from m2fp_cli.errors import ModelError, UsageError
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
-from m2fp_cli.terminal import say
+from m2fp_cli.terminal import say, say_row
 
 EXAMPLES = """\
 m2fp labels --model starter
@@ -50,7 +50,7 @@ def labels(
         _print_table(rows)
         return
     for label_id, name, color in rows:
-        say(f"{label_id}\t{name}\t{_hex(color)}")
+        say_row((str(label_id), name, _hex(color)))
 
 
 def _numbered(shown: LabelSet, colors: list[list[int]]) -> list[tuple[int, str, list[int]]]:
