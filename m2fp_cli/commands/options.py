@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from m2fp_cli.commands.completion import complete_model
 from m2fp_cli.commands.help import CONTENT, INPUT, MESSAGES, SPEED
 from m2fp_cli.kernels import cpu
 from m2fp_cli.layout import DEFAULT_OUTPUT
@@ -122,6 +123,7 @@ Model = Annotated[
         "-m",
         metavar="NAME",
         envvar="M2FP_MODEL",
+        autocompletion=complete_model,
         help="Model that finds the parts: m2fp, m2fp-single, starter (bundled), a ModelScope id or "
         "a folder. [default: m2fp]",
         show_default=False,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from m2fp_cli.commands import option_groups, options
+from m2fp_cli.commands.completion import complete_worn
 from m2fp_cli.commands.help import CONTENT, WEAR
 from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import counted, displayable, warn
@@ -101,16 +102,20 @@ def _refuse_single(variants: Sequence[Variant], *, page: bool) -> None:
         raise UsageError("--report shows one picture of each photo; give --sheet with --each")
 
 
-def _worn_type(help_text: str) -> Any:
+def _worn_type(kind_name: str, help_text: str) -> Any:
     option = typer.Option(
-        metavar="FILE|NAME", help=help_text, show_default=False, rich_help_panel=WEAR
+        metavar="FILE|NAME",
+        help=help_text,
+        show_default=False,
+        rich_help_panel=WEAR,
+        autocompletion=complete_worn(kind_name),
     )
     return Annotated[str | None, option]
 
 
 Worn = make_dataclass(
     "Worn",
-    [(line.name, _worn_type(line.help), field(default=None)) for line in KINDS],
+    [(line.name, _worn_type(line.name, line.help), field(default=None)) for line in KINDS],
     bases=(WornOptions,),
     frozen=True,
 )
