@@ -232,7 +232,7 @@ class RunReport:
             people = _people_text(self._people, self._shown_people, self._dressed)
             line += f"; {people}, {self.wall_seconds / self.done:.2f} s a photo"
         if self._to_look_at:
-            line += f"; {self._to_look_at} with failed checks"
+            line += f"; {counted(self._to_look_at, 'photo')} with failed checks"
         return line
 
     def counts_as_json(self) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def test_photos_with_failed_checks_are_counted_also_where_nothing_was_to_do():
         ("d", Status.UP_TO_DATE, None),
     ):
         report.add(ImageReport(name, name, status, people=1, failed_checks=failed))
-    assert report.summary().endswith(" s a photo; 2 with failed checks")
+    assert report.summary().endswith(" s a photo; 2 photos with failed checks")
     assert report.as_json()["with_failed_checks"] == 2
     assert report.exit_code is ExitCode.OK
     lines = [done_line(photo) for photo in report.photos]
