@@ -123,10 +123,19 @@ def test_somebody_wears_a_hat(service, result):
     photo = decode_image(PHOTO).image_bgr
     alone = try_on(photo, result, {"hat": "fedora"}, people="largest").image_bgr
     assert record["changed"] == list(changed_box(photo, alone) or ())
-    own = io.BytesIO()
-    Image.new("RGBA", (300, 100), (20, 20, 20, 255)).save(own, "PNG")
-    record = tryon(service, "?as=json", glasses=("mine.png", own.getvalue())).document
-    assert "guessed" in str(record["people"][0]["items"][0]["notes"])
+
+
+def test_somebody_wears_an_upload_that_is_cut_out(service):
+    drawn = Image.new("RGBA", (300, 100), (20, 20, 20, 255))
+    for margin, status in ((10, 200), (0, 400)):
+        framed = Image.new("RGBA", (300 + 2 * margin, 100 + 2 * margin))
+        framed.paste(drawn, (margin, margin))
+        own = io.BytesIO()
+        framed.save(own, "PNG")
+        answer = tryon(service, "?as=json", glasses=("mine.png", own.getvalue()))
+        assert answer.status == status
+        notes = "guessed" if status == 200 else "has no transparency"
+        assert notes in str(answer.document)
 
 
 def test_everybody_may_wear_something_else(service):
