@@ -122,8 +122,6 @@ class Receiver:
                 upload.worn.append(Worn(kind, part.content, person))
                 if len(upload.worn) > bounds.PICTURES or pixels > bounds.PICTURE_PIXELS:
                     raise _too_many_pictures()
-            elif part.filename is not None and len(part.content) > bounds.FIELD_BYTES:
-                raise bad_form(f"no file is taken as {part.name!r}; the photo's field is 'image'")
             else:
                 upload.texts.append((part.name, part.text))
         return upload

@@ -319,7 +319,7 @@ def test_a_photo_in_another_field_is_told_where_it_belongs(service):
     body = form({"img": ("a.jpg", b"\xff\xd8" + bytes(5000))})
     reply = service.ask("POST", "/parse", body, FORM)
     assert reply.status == 400
-    assert b"no file is taken as 'img'; the photo's field is 'image'" in reply.body
+    assert b"the field 'img' holds a file; send the photo as 'image'" in reply.body
 
 
 def test_names_of_files_stay_names(service):
