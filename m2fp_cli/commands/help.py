@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import Any
 
+from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
 
 from m2fp_cli.errors import M2fpError, UsageError
@@ -24,6 +25,7 @@ FAILURES = "Failures and repeats"
 ACCESS = "Access"
 MESSAGES = "Messages"
 _STORE = "s3://"  # in the help of every argument and option that takes places in object stores
+_PYDANTICS_OWN = "Value error, "  # typer 0.29 asks pydantic, which begins its messages so
 PANELS = (INPUT, WEAR, MEASURE, CONTENT, MASK, SPEED, FAILURES, ACCESS, MESSAGES)
 
 
@@ -34,6 +36,7 @@ class HelpCommand(TyperCommand):
         """Read the words of the command line.
 
         Raises:
+            BadParameter: a value does not fit its option.
             UsageError: an address in an object store has no bucket, or stands where folders and
                 files only are taken.
         """
@@ -41,7 +44,11 @@ class HelpCommand(TyperCommand):
             value = word.partition("=")[2] if word.startswith("--") else word
             if names_no_bucket(value):
                 raise UsageError(f"{displayable(value)} names no bucket: s3://BUCKET/FOLDER")
-        parsed: list[str] = super().parse_args(ctx, args)
+        try:
+            parsed: list[str] = super().parse_args(ctx, args)
+        except BadParameter as error:
+            error.message = error.message.removeprefix(_PYDANTICS_OWN)
+            raise
         for parameter in self.get_params(ctx):
             if _STORE not in (getattr(parameter, "help", None) or ""):
                 _refuse_addresses(ctx, parameter)

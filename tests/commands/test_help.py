@@ -100,3 +100,11 @@ def test_what_takes_addresses_says_so_in_its_help():
         ("report", "output"),
         ("status", "output"),
     }
+
+
+def test_a_value_that_is_no_choice_is_answered_with_the_choices():
+    answer = CliRunner().invoke(app, ["parse", "photos", "--engine", "FAST"])
+    assert answer.exit_code == 2
+    assert (
+        "Invalid value for '--engine': 'FAST' is not one of 'fast', 'reference'." in answer.output
+    )
