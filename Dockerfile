@@ -4,7 +4,7 @@
 #   docker run -p 127.0.0.1:5000:5000 --read-only --tmpfs /tmp m2fp serve --host 0.0.0.0 --no-token
 #   docker run -v "$PWD:/work" --user "$(id -u):$(id -g)" m2fp parse photos -o results --model starter
 #
-# The bundled model is in it; the published weights are not, because their licence is not ours to pass on. They are fetched
+# The bundled model is in it; the published weights are not, because their license is not ours to pass on. They are fetched
 # into /models when they are asked for.
 
 ARG BASE=debian:12-slim

@@ -2,7 +2,7 @@
 
     python docs/contact_sheet.py PICTURE PHOTO... [--people] [--columns N] [--height PIXELS]
 
-Each photo is shown beside its colour map and its overlay (with --people: its people's colours).
+Each photo is shown beside its color map and its overlay (with --people: its people's colors).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def run(*arguments: str) -> None:
 
 
 def paint(photos: list[Path], folder: Path, people: bool) -> None:
-    """Parse with the bundled model and paint; people's colours into `people`."""
+    """Parse with the bundled model and paint; people's colors into `people`."""
     inputs = [str(path) for path in photos]
     run("parse", *inputs, "-q", "--model", "starter", "-o", str(folder / "parsed"))
     run("colorize", str(folder / "parsed"), "-q", "-o", str(folder / "labels"))

@@ -77,7 +77,7 @@ def main() -> None:
     sheet = Image.new("RGB", (2 * width + GAP, 2 * height + GAP), "white")
     for index, one in enumerate(tiles):
         sheet.paste(one, (index % 2 * (width + GAP), index // 2 * (height + GAP)))
-    # A palette makes the file a third as large; with dithering, 256 colours are enough here.
+    # A palette makes the file a third as large; with dithering, 256 colors are enough here.
     palette = sheet.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=3)
     drawn = sheet.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG)
     drawn.save(sys.argv[1], optimize=True)

@@ -54,7 +54,7 @@ def warn(text: str) -> None:
 def displayable(path: str | os.PathLike[str]) -> str:
     r"""A path, or another text from outside, as one line of valid Unicode; for messages and logs.
 
-    Bytes that are not UTF-8 become U+FFFD. Characters that would move the cursor, colour the
+    Bytes that are not UTF-8 become U+FFFD. Characters that would move the cursor, color the
     terminal or reverse the reading direction become escapes (``\n``, ``\x1b``, ``\u202e``). Square
     brackets stay as they are, so switch off rich's markup when you print the text through it.
 

@@ -13,7 +13,7 @@ from m2fp_cli.training.recipe import Recipe, read_recipe
 from m2fp_cli.training.sources import describe_sources
 from m2fp_cli.training.weights import export_weights
 
-_LICENCE = "Apache-2.0"
+_LICENSE = "Apache-2.0"
 
 
 def export_configuration(
@@ -28,7 +28,7 @@ def export_configuration(
     if min_size is not None:
         configuration["preprocessor"]["min_size"] = min_size
     configuration["m2fp"] = {
-        "license": _LICENCE,
+        "license": _LICENSE,
         "training": {
             "steps": progress.get("before", 0) + progress["step"],
             "decay_from": progress["decay_from"],

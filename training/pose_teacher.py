@@ -66,8 +66,8 @@ class PoseTeacher:
     def _look_twice(self, rgb: Bytes, box_xyxy: tuple[int, int, int, int]) -> Joints | None:
         """Joints (33, 2): first in a square around the box, then in the one this asks for."""
         left, top, right, bottom = box_xyxy
-        centre = ((left + right) / 2, (top + bottom) / 2)
-        points = self._look(rgb, _square(centre, _MARGIN * max(right - left, bottom - top), 0.0))
+        center = ((left + right) / 2, (top + bottom) / 2)
+        points = self._look(rgb, _square(center, _MARGIN * max(right - left, bottom - top), 0.0))
         if points is None:
             return None
         reach = points[_RIM] - points[_MIDDLE]
@@ -88,9 +88,9 @@ class PoseTeacher:
         return np.asarray(points @ inverse[:, :2].T + inverse[:, 2])
 
 
-def _square(centre: tuple[float, float], side: float, degrees: float) -> Matrix:
+def _square(center: tuple[float, float], side: float, degrees: float) -> Matrix:
     """(2, 3) map of a turned square of the photo to the network's input."""
     scale = _INPUT / max(side, 1.0)
-    matrix = np.asarray(cv2.getRotationMatrix2D(centre, degrees, scale), np.float64)
-    matrix[:, 2] += _INPUT / 2 - np.asarray(centre)
+    matrix = np.asarray(cv2.getRotationMatrix2D(center, degrees, scale), np.float64)
+    matrix[:, 2] += _INPUT / 2 - np.asarray(center)
     return matrix

@@ -11,8 +11,8 @@ from pictures import save
 DRAWERS = (
     ("hats", "draw_hats", 1280),
     ("glasses", "draw_glasses", 1280),
-    ("jewellery", "draw_earrings", 1024),
-    ("jewellery", "draw_necklaces", 1280),
+    ("jewelry", "draw_earrings", 1024),
+    ("jewelry", "draw_necklaces", 1280),
     ("fabrics", "draw_fabrics", 1024),
     ("garments", "draw_garments", 960),
 )

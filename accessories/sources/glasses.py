@@ -1,6 +1,6 @@
 """The glasses: clear, round, sunglasses and wide; rims are solids, lenses are painted.
 
-The origin is the bridge; U is the distance between the pupils, so that lens centres lie near
+The origin is the bridge; U is the distance between the pupils, so that lens centers lie near
 x = -0.5 and 0.5. A pair is 2.2 to 2.45 U wide.
 """
 
@@ -21,13 +21,13 @@ class Pair:
     """Shape of a pair of glasses, in U.
 
     Attributes:
-        center: distance of a lens centre from the bridge.
+        center: distance of a lens center from the bridge.
         half_wh: half the width and height of a lens.
         corner: exponent of the lens outline: 2 = ellipse, larger = squarer.
         rim: half the thickness of the rim seen from the front.
         depth: half the thickness of the rim from front to back.
         lift: how far the outer upper corner is drawn up.
-        bridge_y: height of the bridge above the lens centres.
+        bridge_y: height of the bridge above the lens centers.
         bridge: half the thickness of the bridge.
         hinge_x: where the pair ends at the side.
     """

@@ -144,7 +144,7 @@ def shade(
 
 
 def reflect(hits: NDArray[np.float32], tint: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Polished metal or pearl: the colour times what a studio looks like in the mirror."""
+    """Polished metal or pearl: the color times what a studio looks like in the mirror."""
     n = hits[..., 3:6]
     mirror = 2 * n[..., 2:3] * n - np.asarray([0, 0, 1], dtype=np.float32)
     up, across = mirror[..., 1], mirror[..., 0]

@@ -110,7 +110,7 @@ def find_ends(piece: BoolArray) -> Ends:
 def distance_inside(region: BoolArray, start: BoolArray) -> NDArray[np.float32]:
     """Length of the shortest way inside a region from ``start``, (h, w) float32.
 
-    The way goes a pixel at a time, by turns to 4 and to 8 neighbours, so that what is as far away
+    The way goes a pixel at a time, by turns to 4 and to 8 neighbors, so that what is as far away
     lies on an octagon. Infinite outside the region and where no way leads.
     """
     away = np.full(region.shape, np.inf, np.float32)

@@ -1,6 +1,6 @@
 """What a command asks of the batch engine: a job, and the worker it builds in each process.
 
-The engine (``run.run_batch``) knows nothing of parsing, colouring or try-on. It gets photos
+The engine (``run.run_batch``) knows nothing of parsing, coloring or try-on. It gets photos
 (``ImageTask``) and a job, and gives a report per photo. Everything it offers (processes, retries,
 resume, lock, log, exit codes) is the same for every job.
 

@@ -1,4 +1,4 @@
-"""How fast results are painted: colour maps and overlays, without decoding and encoding.
+"""How fast results are painted: color maps and overlays, without decoding and encoding.
 
 Run as a module it is one of the processes that paint; the batch engine, too, has one per core.
 """
@@ -106,7 +106,7 @@ def synthetic_maps(hw: tuple[int, int], seed: int = 0) -> PhotoMaps:
 
 
 def settings_of(kind: str) -> PaintSettings:
-    """What ``m2fp colorize`` paints by itself, colour map and overlay, or with all on top."""
+    """What ``m2fp colorize`` paints by itself, color map and overlay, or with all on top."""
     everything = kind != KINDS[0]
     return PaintSettings(SCHEMES[DEFAULT_SCHEME], contours=everything, legend=everything)
 

@@ -13,7 +13,7 @@ from m2fp_cli.storage.beforehand import check_file
 from m2fp_cli.storage.writing import write_file
 from m2fp_cli.terminal import counted
 
-# Blue, orange, green of Okabe and Ito's palette: apart for every kind of colour vision.
+# Blue, orange, green of Okabe and Ito's palette: apart for every kind of color vision.
 _COLORS = {"preprocess": "#009e73", "network": "#0072b2", "postprocess": "#e69f00"}
 _MARK = "drawn by m2fp bench --plot"  # in the file: says that it may be replaced
 _MARK_FIELDS = {"png": "Software", "svg": "Description", "pdf": "Subject"}

@@ -1,4 +1,4 @@
-"""The bench's figures as tables: coloured on a terminal, plain text elsewhere."""
+"""The bench's figures as tables: colored on a terminal, plain text elsewhere."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def bench(
         typer.Option(
             help="What to do: single, one photo after another; offline, a folder through the pool, "
             "with decoding and writing; serve, clients that ask m2fp serve at once (extra: serve); "
-            "paint, colour maps and overlays, without encoding; all.",
+            "paint, color maps and overlays, without encoding; all.",
             rich_help_panel=MEASURE,
         ),
     ] = Scenario.SINGLE,

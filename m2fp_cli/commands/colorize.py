@@ -18,14 +18,14 @@ m2fp colorize results -o pictures --by person --contours --legend"""
 
 
 class By(str, Enum):
-    """What a colour stands for."""
+    """What a color stands for."""
 
     LABEL = "label"
     PERSON = "person"
 
 
 class Background(str, Enum):
-    """What is behind the colours of a colour map."""
+    """What is behind the colors of a color map."""
 
     BLACK = "black"
     PHOTO = "photo"
@@ -64,14 +64,14 @@ def colorize(
         bool | None,
         typer.Option(
             "--overlay/--no-overlay",
-            help="Also write the colours over the photo. [default: where there is a photo]",
+            help="Also write the colors over the photo. [default: where there is a photo]",
             show_default=False,
             rich_help_panel=CONTENT,
         ),
     ] = None,
     by: Annotated[
         By,
-        typer.Option(help="Give a colour to each label, or each person.", rich_help_panel=CONTENT),
+        typer.Option(help="Give a color to each label, or each person.", rich_help_panel=CONTENT),
     ] = By.LABEL,
     labels: Annotated[
         str,
@@ -84,7 +84,7 @@ def colorize(
     ] = "",
     palette: options.PaletteName = "m2fp",
     background: Annotated[
-        Background, typer.Option(help="What a colour map has behind it.", rich_help_panel=CONTENT)
+        Background, typer.Option(help="What a color map has behind it.", rich_help_panel=CONTENT)
     ] = Background.BLACK,
     opacity: Annotated[
         float,
@@ -92,7 +92,7 @@ def colorize(
             min=0.0,
             max=1.0,
             metavar="SHARE",
-            help="Opacity of the colours over a photo.",
+            help="Opacity of the colors over a photo.",
             rich_help_panel=CONTENT,
         ),
     ] = 0.6,
@@ -110,16 +110,16 @@ def colorize(
         options.PictureFormat | None,
         typer.Option(
             "--format",
-            help="File format of the pictures. [default: png for colour maps, jpg for overlays]",
+            help="File format of the pictures. [default: png for color maps, jpg for overlays]",
             show_default=False,
             rich_help_panel=CONTENT,
         ),
     ] = None,
     cluster: options.Cluster = None,
 ) -> None:
-    """Paint results: colour maps, and colours over the photos.
+    """Paint results: color maps, and colors over the photos.
 
-    Colour maps go to colors/, the colours over the photos to overlays/. Without an input it paints
+    Color maps go to colors/, the colors over the photos to overlays/. Without an input it paints
     what an earlier parse left in ./m2fp-out.
     """
     fmt = picture_format.value if picture_format else None

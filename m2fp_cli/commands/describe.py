@@ -19,11 +19,11 @@ def describe(
     photos: options.MovedPhotos = None,
     model: options.Model = None,
 ) -> None:
-    """Make a table of people, their garments and colours.
+    """Make a table of people, their garments and colors.
 
-    A line for each person: place and size, parts that are seen, garments with their colours, how
+    A line for each person: place and size, parts that are seen, garments with their colors, how
     much bare skin is seen, and which way they face, with a confidence. What the labels do not know
-    (belts, bags, jewellery) is not in it. It goes to describe/ as people.csv and people.jsonl, and
+    (belts, bags, jewelry) is not in it. It goes to describe/ as people.csv and people.jsonl, and
     as people.parquet if pyarrow is installed. Without an input it takes what an
     earlier parse left in ./m2fp-out.
     """

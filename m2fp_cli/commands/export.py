@@ -141,7 +141,7 @@ def export(
         str | None,
         typer.Option(
             metavar="GRAY|RGB",
-            help="Colour behind masks in agnostic pictures: a gray of 0 to 255, or #rrggbb. "
+            help="Color behind masks in agnostic pictures: a gray of 0 to 255, or #rrggbb. "
             "[default: 128]",
             show_default=False,
             rich_help_panel=MASK,

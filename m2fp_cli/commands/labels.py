@@ -1,4 +1,4 @@
-"""``m2fp labels``: id, name and colour of every label."""
+"""``m2fp labels``: id, name and color of every label."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def labels(
     palette: options.PaletteName = "m2fp",
     as_json: options.JsonAnswer = False,
 ) -> None:
-    """Print id, name and colour of every label.
+    """Print id, name and color of every label.
 
     The labels are those of a model, or of another tool's label maps. Those of the default model are
     known even where its weights are not on this machine.
@@ -94,7 +94,7 @@ def _print_table(rows: list[tuple[int, str, tuple[int, int, int]]]) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("id", justify="right")
-    for heading in ("label", "colour", ""):
+    for heading in ("label", "color", ""):
         table.add_column(heading)
     for label_id, name, color in rows:
         swatch = Text("      ", Style(bgcolor=_hex(color)))

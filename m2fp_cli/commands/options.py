@@ -137,7 +137,7 @@ PaletteName = Annotated[
     typer.Option(
         "--palette",
         metavar="FILE|NAME",
-        help="Colours of the labels: m2fp, voc, cihp, or a JSON file that gives labels RGB values.",
+        help="Colors of the labels: m2fp, voc, cihp, or a JSON file that gives labels RGB values.",
         rich_help_panel=CONTENT,
     ),
 ]

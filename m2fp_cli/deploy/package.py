@@ -118,12 +118,12 @@ def describe_network(
     model: ModelFolder, config: ModelConfig, size_hw: tuple[int, int], name: str
 ) -> dict[str, Any]:
     """What a program must know to use the network: the content of ``model.json``."""
-    licences = {one.name: one.license for one in KNOWN_MODELS}
+    licenses = {one.name: one.license for one in KNOWN_MODELS}
     return {
         "name": name,
         "m2fp": __version__,
         "weights_sha256": weights_digest(model.folder),
-        "licence": licences.get(name, "see the model's own card"),
+        "license": licenses.get(name, "see the model's own card"),
         "input_hw": list(size_hw),
         "mean": list(PIXEL_MEAN),
         "std": list(PIXEL_STD),
@@ -219,7 +219,7 @@ def _texts(
     human = info["human_id"]
     readme = (templates / "readme.txt").read_text(encoding="utf-8").format(
         **{key: info[key] for key in ("name", "mean", "std", "queries", "num_labels")},
-        weights=info["weights_sha256"], licence=info["licence"], version=__version__,
+        weights=info["weights_sha256"], license=info["license"], version=__version__,
         runtime={"onnx": "ONNX Runtime", "openvino": "OpenVINO"}[fmt],
         network=", ".join(name for name, _ in contents), package=package,
         height=info["input_hw"][0], width=info["input_hw"][1], classes=len(info["labels"]) + 1,

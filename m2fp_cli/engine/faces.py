@@ -254,7 +254,7 @@ def cut_square(
         wanted = (int(reduced[0]), int(reduced[1]))
         window = np.asarray(cv2.resize(window, wanted, interpolation=cv2.INTER_AREA), np.uint8)
     centers = np.column_stack((turn, start - low + turn @ (0.5, 0.5))) * smaller[:, None]
-    centers[:, 2] -= 0.5  # OpenCV's whole numbers are the centres of pixels
+    centers[:, 2] -= 0.5  # OpenCV's whole numbers are the centers of pixels
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     square = cv2.warpAffine(
         window, centers, (INPUT_SIDE, INPUT_SIDE), flags=flags, borderMode=cv2.BORDER_REPLICATE

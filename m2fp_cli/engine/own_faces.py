@@ -1,6 +1,6 @@
 """Which person a seen face belongs to.
 
-Who has no head in the photo still has joints for one, and these may lie on a neighbour's face.
+Who has no head in the photo still has joints for one, and these may lie on a neighbor's face.
 """
 
 from __future__ import annotations

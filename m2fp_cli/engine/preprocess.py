@@ -116,7 +116,7 @@ def _normalize(image_bgr: Picture) -> Tensor:
 def _fit_into(
     image_bgr: Picture, size_hw: tuple[int, int], crop_hw: tuple[int, int]
 ) -> tuple[Picture, tuple[int, int, int, int]]:
-    """Scale a photo to a size that fits into a fixed one, then centre it on gray.
+    """Scale a photo to a size that fits into a fixed one, then center it on gray.
 
     Returns:
         The (crop_h, crop_w, 3) uint8 picture, and the photo's box in it.

@@ -122,7 +122,7 @@ def write_model(folder: Path, network: M2FP, document: dict[str, Any]) -> None:
 
 @torch.no_grad()
 def sharpen(network: M2FP, photo_bgr: NDArray[np.uint8]) -> None:
-    """Centre and scale random weights, in place, so that the network finds instances in a photo.
+    """Center and scale random weights, in place, so that the network finds instances in a photo.
 
     Batch statistics are taken from the photo. Mask features, class head and mask head are centered
     on their outputs for it, then scaled.

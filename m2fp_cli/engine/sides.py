@@ -49,7 +49,7 @@ def assign_sides(
     pairs: Sequence[tuple[int, int]],
     bridged: Collection[tuple[int, int]] = (),
 ) -> LabelMap:
-    """Give each connected limb or shoe the side of the body that its centre lies on.
+    """Give each connected limb or shoe the side of the body that its center lies on.
 
     The body's middle is the median column of its pixels. People are taken to face the camera: what
     lies right in the photo is the person's left.

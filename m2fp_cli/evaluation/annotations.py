@@ -1,4 +1,4 @@
-"""What annotators export: maps by colour from CVAT, polygons from LabelMe, read by label names.
+"""What annotators export: maps by color from CVAT, polygons from LabelMe, read by label names.
 
 CVAT's "Segmentation mask 1.1" is Pascal VOC's layout with a ``labelmap.txt`` of
 ``name:red,green,blue::`` lines. LabelMe keeps a JSON file of shapes beside each photo; later
@@ -48,7 +48,7 @@ def label_id(name: str, labels: LabelSet) -> int:
 
 
 def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
-    """Label id by colour (red * 65536 + green * 256 + blue) from CVAT's ``labelmap.txt``.
+    """Label id by color (red * 65536 + green * 256 + blue) from CVAT's ``labelmap.txt``.
 
     Raises:
         UsageError: it cannot be read, or names a label that the model lacks.
@@ -67,14 +67,14 @@ def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
 
 
 def read_colored_map(path: Path, colors: Mapping[int, int]) -> NDArray[np.uint8]:
-    """A map whose colours are labels, (H, W) uint8 ids.
+    """A map whose colors are labels, (H, W) uint8 ids.
 
     Args:
         path: picture of CVAT's ``SegmentationClass``.
         colors: see ``read_label_colors``.
 
     Raises:
-        ImageError: it cannot be read, or holds a colour without a label.
+        ImageError: it cannot be read, or holds a color without a label.
     """
     bgr = read_image(path).image_bgr.astype(np.int32)
     packed = (bgr[..., 2] << 16) + (bgr[..., 1] << 8) + bgr[..., 0]
@@ -83,7 +83,7 @@ def read_colored_map(path: Path, colors: Mapping[int, int]) -> NDArray[np.uint8]
         if int(color) not in colors:
             rgb = ",".join(str(int(color) >> shift & 255) for shift in (16, 8, 0))
             raise ImageError(
-                "unsupported", f"its map has the colour {rgb}, which labelmap.txt does not name"
+                "unsupported", f"its map has the color {rgb}, which labelmap.txt does not name"
             )
     ids = np.asarray([colors[int(color)] for color in found], np.uint8)
     return ids[places].reshape(packed.shape)

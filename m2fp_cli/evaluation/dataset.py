@@ -41,9 +41,9 @@ class LabelledPhoto:
     Attributes:
         name: file name without its ending.
         photo: the photo.
-        labels: PNG of label ids, CVAT's of colours, or LabelMe's JSON.
+        labels: PNG of label ids, CVAT's of colors, or LabelMe's JSON.
         people: PNG of person ids; None where nobody has told people apart, or LabelMe's file does.
-        colors: CVAT's list of colours; None where the map holds ids.
+        colors: CVAT's list of colors; None where the map holds ids.
     """
 
     name: str
@@ -167,7 +167,7 @@ def read_truth(photo: LabelledPhoto, names: LabelSet) -> Truth:
 
     Raises:
         ImageError: a map cannot be read, or they differ in size; the message names the file.
-        UsageError: CVAT's list of colours is wrong.
+        UsageError: CVAT's list of colors is wrong.
     """
     if photo.colors is not None:
         return Truth(read_colored_map(photo.labels, read_label_colors(photo.colors, names)), None)

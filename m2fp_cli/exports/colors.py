@@ -1,4 +1,4 @@
-"""Which colours a garment has: a few of them, each with a name, a share and its CIE Lab."""
+"""Which colors a garment has: a few of them, each with a name, a share and its CIE Lab."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture, Rgb
 
-# Words a shopper uses, with the colour each stands for. Greys apart, they are those of CSS where
+# Words a shopper uses, with the color each stands for. Grays apart, they are those of CSS where
 # CSS has the word (w3.org/TR/css-color-4), else what a garment of that name usually has.
 _NAMES: dict[str, Rgb] = {
     "black": (22, 22, 24),
@@ -52,7 +52,7 @@ NAMES = tuple(_NAMES)
 
 _MOST_PIXELS = 4000  # that are looked at in a garment
 _CENTERS, _ROUNDS = 5, 12  # of k-means
-# Colours nearer than this are one: folds and shade of one cloth. Shade counts for less than hue.
+# Colors nearer than this are one: folds and shade of one cloth. Shade counts for less than hue.
 _SAME = 16.0
 _LIGHTNESS_WEIGHT = 0.6
 _LEAST_SHARE = 0.08  # of the garment; what is less is print, shadow or a fault of the mask
@@ -61,7 +61,7 @@ _LEAST_PIXELS = 30
 
 @dataclass(frozen=True)
 class GarmentColor:
-    """One colour of a garment.
+    """One color of a garment.
 
     Attributes:
         name: one of ``NAMES``.
@@ -77,7 +77,7 @@ class GarmentColor:
 
 
 def find_colors(image_bgr: Picture, mask: BoolArray) -> list[GarmentColor]:
-    """The colours of a garment, largest share first; none where too little of it is seen.
+    """The colors of a garment, largest share first; none where too little of it is seen.
 
     Args:
         image_bgr: (h, w, 3) uint8.
@@ -106,7 +106,7 @@ def find_colors(image_bgr: Picture, mask: BoolArray) -> list[GarmentColor]:
 
 
 def _join_names(colors: list[GarmentColor]) -> list[GarmentColor]:
-    """Colours of one name as one: that with the larger share, and both shares."""
+    """Colors of one name as one: that with the larger share, and both shares."""
     joined: dict[str, GarmentColor] = {}
     for color in sorted(colors, key=lambda one: -one.share):
         first = joined.get(color.name, color)
@@ -147,12 +147,12 @@ def _cluster(lab: FloatArray) -> tuple[FloatArray, FloatArray]:
     nearest = np.argmin(((points[:, None] - centers[None]) ** 2).sum(axis=2), axis=1)
     kept = np.unique(nearest)
     shares = np.asarray([np.mean(nearest == i) for i in kept], np.float32)
-    # The median, since highlights and seams pull a mean away from what is seen as the colour.
+    # The median, since highlights and seams pull a mean away from what is seen as the color.
     return np.stack([np.median(lab[nearest == i], axis=0) for i in kept]), shares
 
 
 def _merge(centers: FloatArray, shares: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Join the two nearest colours until all are apart."""
+    """Join the two nearest colors until all are apart."""
     while len(centers) > 1:
         points = _weighted(centers)
         apart = np.linalg.norm(points[:, None] - points[None], axis=2)
@@ -172,7 +172,7 @@ _NAMED_LAB = _to_lab(np.asarray([rgb[::-1] for rgb in _NAMES.values()], np.uint8
 
 
 def _name_of(lab: list[float]) -> str:
-    """The nearest word by CIE94, which counts differences of strong colours for less."""
+    """The nearest word by CIE94, which counts differences of strong colors for less."""
     point = np.asarray(lab, np.float32)
     delta = _NAMED_LAB - point
     chroma, own = (np.hypot(one[..., 1], one[..., 2]) for one in (_NAMED_LAB, point))

@@ -1,6 +1,6 @@
 """ComfyUI: a photo whose transparency is the mask, the mask by itself, and the pose.
 
-``LoadImage`` gives MASK = 1 - alpha, so what is to be painted is transparent; the colours below
+``LoadImage`` gives MASK = 1 - alpha, so what is to be painted is transparent; the colors below
 stay. ``LoadImageMask`` on the channel red gives white = painted. The pose is what a ControlNet for
 OpenPose poses takes; a person whose joints are not known has none.
 """

@@ -1,4 +1,4 @@
-"""CVAT's "Segmentation mask 1.1": colours of labels and of instances, to correct a parse by hand.
+"""CVAT's "Segmentation mask 1.1": colors of labels and of instances, to correct a parse by hand.
 
 ``images/`` makes the task; ``labelmap.txt``, ``ImageSets``, ``SegmentationClass`` and
 ``SegmentationObject``, zipped, are uploaded as its annotations. Each part of each person is one
@@ -25,7 +25,7 @@ from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import SCHEMES, Palette, voc_colors
 from m2fp_cli.records.results import LabelMap
 
-_MOST_OBJECTS = 255  # VOC's colours of objects end there
+_MOST_OBJECTS = 255  # VOC's colors of objects end there
 
 
 def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
@@ -66,7 +66,7 @@ def _objects(labelled: LabelledPhoto) -> LabelMap:
 
 
 def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
-    """Colours of the labels, and the list of photos."""
+    """Colors of the labels, and the list of photos."""
     labels = items[0].record["labels"] if items else []
     lines = ["# label:color_rgb:parts:actions"]
     for number, (name, red, green, blue) in enumerate(labels):

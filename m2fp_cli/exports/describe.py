@@ -1,6 +1,6 @@
-"""A table of people: where they are, what they wear in which colours, which way they face.
+"""A table of people: where they are, what they wear in which colors, which way they face.
 
-It says what the labels can tell. CIHP has none for belts, bags, ties and jewellery, so a table
+It says what the labels can tell. CIHP has none for belts, bags, ties and jewelry, so a table
 never says that somebody wears none of them.
 """
 
@@ -89,7 +89,7 @@ def _garment(name: str) -> str:
 
 
 def _garments(image_bgr: Picture, person: Person, names: Sequence[str]) -> list[dict[str, Any]]:
-    """What a person wears: share of the person, colours with their shares."""
+    """What a person wears: share of the person, colors with their shares."""
     masks: dict[str, list[Mask]] = {}
     for part in person.parts:
         if name := _garment(names[part.label_id]):
@@ -166,8 +166,8 @@ def _valid_text(name: str) -> str:
 
 FORMAT = Format(
     name="describe",
-    summary="a table of people, their garments and colours: CSV, JSON lines, Parquet",
+    summary="a table of people, their garments and colors: CSV, JSON lines, Parquet",
     encode=encode,
     finish=finish,
-    not_made={"belt, bag, tie, jewellery": "no label that is parsed tells of them"},
+    not_made={"belt, bag, tie, jewelry": "no label that is parsed tells of them"},
 )

@@ -67,7 +67,7 @@ class Subject:
         return ids
 
     def agnostic_picture(self, fill_rgb: tuple[int, int, int]) -> Picture:
-        """The picture with one colour over the mask, (h, w, 3) uint8."""
+        """The picture with one color over the mask, (h, w, 3) uint8."""
         weight = self.mask[..., None].astype(np.float32) / 255
         color = np.asarray(fill_rgb[::-1], np.float32)
         mixed = self.picture_bgr * (1 - weight) + color * weight

@@ -70,5 +70,5 @@ def picture_of(subject: Subject) -> bytes:
 
 
 def colored(ids: LabelMap, mapping: LabelMapping) -> bytes:
-    """A label map as a palette PNG in the colours that CIHP's tools draw with."""
+    """A label map as a palette PNG in the colors that CIHP's tools draw with."""
     return encode_palette_png(ids, Palette.for_labels(mapping.labels, SCHEMES["cihp"]).colors_rgb)

@@ -46,7 +46,7 @@ class DecodedImage:
         sha256: of these bytes, in hexadecimal.
         photo_hw: size of the upright photo; larger than the array where that was reduced.
         notes: what was changed or left out on the way, a clause each.
-        original: the photo in its own colours; None where those are sRGB, or were not asked for.
+        original: the photo in its own colors; None where those are sRGB, or were not asked for.
     """
 
     image_bgr: npt.NDArray[np.uint8]
@@ -118,7 +118,7 @@ def decode_image(
     """Decode a photo to what the eye sees: upright, in sRGB, on white.
 
     For an opaque sRGB photo this equals ModelScope's ``exif_transpose(Image.open(...))
-    .convert("RGB")``. It differs where that would be wrong: colour profiles are converted to sRGB,
+    .convert("RGB")``. It differs where that would be wrong: color profiles are converted to sRGB,
     what is transparent is laid on white, and 16-bit gray keeps its high byte, where Pillow's
     conversion would clip nearly all to white. Of an animation or several pages the first is
     decoded. Damaged metadata are left out.
@@ -133,7 +133,7 @@ def decode_image(
             of more than ``REDUCED_ABOVE`` pixels is then reduced by 2, 4 or 8 while it is decoded,
             which takes a fraction of the time and memory. None: not reduced.
         allow_truncated: decode a JPEG although rows are missing at its end; they are gray.
-        keep_original: also keep the photo in its own colours, if they are not sRGB.
+        keep_original: also keep the photo in its own colors, if they are not sRGB.
 
     Returns:
         The upright photo.
@@ -269,7 +269,7 @@ def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArr
 
 
 def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.integer[Any]]:
-    """Decode a label or person map to ids, without colour conversion and EXIF orientation.
+    """Decode a label or person map to ids, without color conversion and EXIF orientation.
 
     Reads what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
     (the index is the id), gray PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG
@@ -284,7 +284,7 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
 
     Raises:
         ImageError: as ``decode_image``; also ``unsupported`` if the file is not a PNG or its pixels
-            are colours.
+            are colors.
     """
     header = inspect_image(data, max_pixels=max_pixels)
     if header.format != "PNG":
@@ -297,7 +297,7 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     if mode == "RGB" and (samples == samples[..., :1]).all():
         return np.ascontiguousarray(samples[..., 0])
     if mode not in ("1", "L", "P"):
-        raise ImageError("unsupported", "is a colour picture; ids need a palette or gray PNG")
+        raise ImageError("unsupported", "is a color picture; ids need a palette or gray PNG")
     # Pillow scales gray of 2 and 4 bits to 0..255; the stored sample is the id.
     depth = bit_depth(data) if mode == "L" else 8
     return samples.astype(np.uint8) // np.uint8(255 // (2**depth - 1))

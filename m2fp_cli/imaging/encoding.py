@@ -25,17 +25,17 @@ _MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}  # pixels that the formats can hold
 
 
 def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
-    """Encode a map of ids; viewers show its colours, readers get the ids.
+    """Encode a map of ids; viewers show its colors, readers get the ids.
 
     Args:
         ids: (H, W) integers from 0 to 65535.
-        palette_rgb: (N, 3) colour of each id, 0..255, N at most 256.
+        palette_rgb: (N, 3) color of each id, 0..255, N at most 256.
 
     Returns:
-        An 8-bit palette PNG, or a 16-bit gray PNG without colours if an id is above 255.
+        An 8-bit palette PNG, or a 16-bit gray PNG without colors if an id is above 255.
 
     Raises:
-        ValueError: an id is negative, above 65535 or without a colour, or a shape is wrong.
+        ValueError: an id is negative, above 65535 or without a color, or a shape is wrong.
     """
     if ids.ndim != 2 or not np.issubdtype(ids.dtype, np.integer):
         raise ValueError(f"a map of ids has shape (H, W) and integers, got {ids.shape} {ids.dtype}")
@@ -48,9 +48,9 @@ def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
     if palette.ndim != 2 or palette.shape[1] != 3 or len(palette) > 256:
         raise ValueError(f"a palette has shape (N, 3), N up to 256, got {palette.shape}")
     if highest >= len(palette):
-        raise ValueError(f"id {highest} has no colour in a palette of {len(palette)}")
+        raise ValueError(f"id {highest} has no color in a palette of {len(palette)}")
     image = Image.fromarray(ids.astype(np.uint8))
-    # With a palette of at most 16 colours, Pillow packs 2 to 8 pixels into a byte. Whether bits=8
+    # With a palette of at most 16 colors, Pillow packs 2 to 8 pixels into a byte. Whether bits=8
     # prevents that changed in release 13.0; a longer palette always does.
     unused = bytes(3 * max(0, 17 - len(palette)))
     image.putpalette(palette.astype(np.uint8).tobytes() + unused)
@@ -111,7 +111,7 @@ def _packed(profile: bytes) -> bytes:
 
 
 def encode_jpeg(image_bgr: Picture, *, quality: int = 92, profile: bytes | None = None) -> bytes:
-    """Encode a picture as baseline JPEG, without chroma subsampling, which blurs coloured edges.
+    """Encode a picture as baseline JPEG, without chroma subsampling, which blurs colored edges.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR, or (H, W) uint8 gray.

@@ -1,7 +1,7 @@
 """Takes metadata off a picture file, so that damaged metadata cannot cost the pixels.
 
 Decoders read EXIF, text, physical size and thumbnails before they come to the pixels, and refuse
-the file if one of them is wrong. The orientation is read by ``headers``; the colour profile is
+the file if one of them is wrong. The orientation is read by ``headers``; the color profile is
 taken out here; the decoder gets the rest. A TIFF, HEIC or AVIF file keeps its metadata, which are
 interwoven with the pixels.
 """
@@ -47,7 +47,7 @@ def strip_metadata(data: bytes, fmt: str) -> PlainPicture:
 
 
 def _strip_jpeg(data: bytes) -> PlainPicture:
-    """Keep all segments but APPn and comments; JFIF and Adobe's APP14 decide about colours."""
+    """Keep all segments but APPn and comments; JFIF and Adobe's APP14 decide about colors."""
     kept, parts, notes = [data[:2]], dict[int, bytes](), list[str]()
     count, end = 0, 2
     for marker, segment, body in jpeg.walk_segments(data):

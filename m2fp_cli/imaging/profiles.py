@@ -1,6 +1,6 @@
-"""Colour profiles: to sRGB for the network and the eye, and back for a photo's own file.
+"""Color profiles: to sRGB for the network and the eye, and back for a photo's own file.
 
-Phones write Display P3 and cameras Adobe RGB; the same numbers mean duller colours there. The
+Phones write Display P3 and cameras Adobe RGB; the same numbers mean duller colors there. The
 engine of the conversion is LittleCMS, which Pillow brings.
 """
 
@@ -15,7 +15,7 @@ from PIL import Image, ImageCms
 
 from m2fp_cli.arrays import Picture
 
-_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of ICC colour spaces
+_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # of ICC color spaces
 _SRGB = ImageCms.createProfile("sRGB")
 # Profiles of sRGB differ in their last digits. Below this difference a picture stays as it is, and
 # equal to what tools see that know no profiles.
@@ -24,7 +24,7 @@ _SAME = 2  # levels of 255
 
 @dataclass(frozen=True, eq=False)
 class ColorProfile:
-    """A usable ICC profile whose colours differ from sRGB.
+    """A usable ICC profile whose colors differ from sRGB.
 
     Attributes:
         data: the profile.
@@ -71,7 +71,7 @@ def read_profile(data: bytes) -> ColorProfile | None:
 
 
 def _is_srgb(profile: ColorProfile) -> bool:
-    """Whether a profile leaves a grid of colours as it is."""
+    """Whether a profile leaves a grid of colors as it is."""
     levels = np.arange(0, 256, 17, dtype=np.uint8)
     grid = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(64, 64, 3)
     seen = np.asarray(profile.to_srgb(Image.fromarray(grid)))
@@ -100,7 +100,7 @@ def _apply(image: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.I
 
 @dataclass(frozen=True, eq=False)
 class OriginalColors:
-    """A photo in its own colours.
+    """A photo in its own colors.
 
     Attributes:
         image_bgr: (H, W, 3) uint8 BGR, upright.
@@ -111,7 +111,7 @@ class OriginalColors:
     profile: ColorProfile
 
     def take_changes(self, photo_bgr: Picture, changed_bgr: Picture) -> Picture:
-        """A changed photo in its own colours; pixels that were not changed keep their numbers.
+        """A changed photo in its own colors; pixels that were not changed keep their numbers.
 
         Args:
             photo_bgr: the photo in sRGB, (H, W, 3) uint8 BGR.

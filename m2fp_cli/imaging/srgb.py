@@ -18,8 +18,8 @@ class OpaqueColors:
 
     Attributes:
         srgb: mode ``RGB``.
-        original: the same in the picture's own colours; None where those are sRGB, gray or CMYK.
-        profile: of these colours.
+        original: the same in the picture's own colors; None where those are sRGB, gray or CMYK.
+        profile: of these colors.
         notes: what was changed, a clause each.
     """
 

@@ -76,7 +76,7 @@ class ColorizeJob:
         return (*(self.results / name for name in result_names(task.key)), *needed)
 
     def targets(self, task: ImageTask) -> tuple[str, ...]:
-        """A colour map and an overlay, as asked for."""
+        """A color map and an overlay, as asked for."""
         settings = self.settings
         asked = (
             (settings.color_map, f"colors/{task.key}.{settings.color_map_format}"),

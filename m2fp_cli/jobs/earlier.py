@@ -1,6 +1,6 @@
 """The photos of an earlier parse, found by its results.
 
-Colouring, try-on and reports start here when no photo is named.
+Coloring, try-on and reports start here when no photo is named.
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ def _describe(kind: str, wish: Wish) -> list[Any]:
 
 
 def _fingerprint(kind_name: str, reference: str) -> str:
-    """Name and content of an accessory, so that a redrawn one is worn anew; a colour as it is."""
+    """Name and content of an accessory, so that a redrawn one is worn anew; a color as it is."""
     from m2fp_cli.tryon.catalog import find_accessory
     from m2fp_cli.tryon.kind import BodyKind
     from m2fp_cli.tryon.kinds import kind_of
@@ -113,7 +113,7 @@ class ReadPhoto:
     """A photo and its result.
 
     Attributes:
-        photo: upright, with its original colours.
+        photo: upright, with its original colors.
         result: of its parse.
         seconds: time that reading took.
     """
@@ -185,7 +185,7 @@ class Fitter:
             raise ImageError("unreadable", str(error)) from error
 
     def encode(self, photo: DecodedImage, image_bgr: Picture) -> bytes:
-        """A picture as a file, in the photo's own colours as far as they did not change."""
+        """A picture as a file, in the photo's own colors as far as they did not change."""
         from m2fp_cli.imaging.encoding import encode_as
 
         pixels, profile = image_bgr, None

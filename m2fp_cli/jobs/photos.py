@@ -22,7 +22,7 @@ def read_parsed_photo(
         path: where it is; None if that is not known.
         image_hw: size of the result.
         sha256: digest of the photo that was parsed; empty if it is not known.
-        keep_original: also keep its own colours, if they are not sRGB.
+        keep_original: also keep its own colors, if they are not sRGB.
 
     Raises:
         ImageError: ``vanished``, it is not there; ``stale``, it is not the photo that was parsed;

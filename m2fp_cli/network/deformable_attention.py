@@ -113,7 +113,7 @@ def sample_points(value: Tensor, shapes: Shapes, locations: Tensor, weights: Ten
 
 
 def reference_points(shapes: Shapes) -> Tensor:
-    """The centre of every position of every level.
+    """The center of every position of every level.
 
     Args:
         shapes: (h, w) of every level; S is the sum of h * w.

@@ -139,7 +139,7 @@ class ModelConfig:
             probability, as in the reference) or ``label_map`` (that times the share of the mask
             that the label map does not call background).
         sides: how left and right are told apart in the label map: ``pixels`` (by the queries, pixel
-            by pixel), ``body`` (a limb or shoe has the side of its person's body that its centre
+            by pixel), ``body`` (a limb or shoe has the side of its person's body that its center
             lies on, see :mod:`m2fp_cli.engine.sides`) or ``joints`` (by joints that a second,
             bundled network sees, see :mod:`m2fp_cli.engine.joint_sides`).
         mask_edges: ``network`` (masks are used as the network gives them) or ``photo`` (their edges

@@ -1,4 +1,4 @@
-"""Colours of labels and people."""
+"""Colors of labels and people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from m2fp_cli.home import expand_home
 from m2fp_cli.jsonio import read_json
 from m2fp_cli.records.labels import CIHP, CIHP_NAMES, LABEL_SETS, LabelSet, folded
 
-# Background, hair, face, upper clothes, trousers and the left shoe are the colours the tool is
+# Background, hair, face, upper clothes, trousers and the left shoe are the colors the tool is
 # specified with; the right shoe is a shade of the left one. The other 13 come from an annealed
 # search for the largest smallest distance (CIEDE2000) between any two of the 20, for the normal
 # eye, the protanope and the deuteranope (Machado et al. 2009), left and right of a limb in one hue.
@@ -52,7 +52,7 @@ NAMED_COLORS: dict[str, Rgb] = {
 
 _GOLDEN_RATIO = 0.618033988749895  # step around the hue circle, in turns
 _SATURATIONS, _VALUES = (0.85, 0.55, 1.0), (1.0, 0.95, 0.65)  # of HSV, in turn
-_WHEEL = 96  # colours among which one far from the others is looked for
+_WHEEL = 96  # colors among which one far from the others is looked for
 
 # As drawn by CIHP_PGN (utils/utils.py), Graphonomy and the LIP baselines.
 _CIHP_COLORS: dict[str, Rgb] = dict(
@@ -72,12 +72,12 @@ _CIHP_COLORS["Jumpsuits"] = _CIHP_COLORS["Torso-skin"]  # LIP's id 10
 
 @dataclass(frozen=True)
 class ColorScheme:
-    """Colours by the names of labels, for any label set.
+    """Colors by the names of labels, for any label set.
 
     Attributes:
         name: of the scheme, or of its file.
-        by_name: colour per folded label name, see ``labels.folded``.
-        by_id: colour per id, for schemes that number their colours; it counts before the name.
+        by_name: color per folded label name, see ``labels.folded``.
+        by_id: color per id, for schemes that number their colors; it counts before the name.
     """
 
     name: str
@@ -85,7 +85,7 @@ class ColorScheme:
     by_id: tuple[Rgb, ...] = ()
 
     def color_of(self, label_id: int, name: str) -> Rgb | None:
-        """Colour of a label by its id and name; None if the scheme has none."""
+        """Color of a label by its id and name; None if the scheme has none."""
         if label_id < len(self.by_id):
             return self.by_id[label_id]
         return self.by_name.get(folded(name))
@@ -93,7 +93,7 @@ class ColorScheme:
 
 @dataclass(frozen=True, eq=False)
 class Palette:
-    """Colour per id.
+    """Color per id.
 
     Attributes:
         colors_rgb: (N, 3) uint8.
@@ -105,7 +105,7 @@ class Palette:
         """Check the table.
 
         Raises:
-            ValueError: it is not a (N, 3) uint8 array of 1 to 256 colours.
+            ValueError: it is not a (N, 3) uint8 array of 1 to 256 colors.
         """
         shape, dtype = self.colors_rgb.shape, self.colors_rgb.dtype
         if len(shape) != 2 or shape[1] != 3 or not 1 <= shape[0] <= 256 or dtype != np.uint8:
@@ -113,11 +113,11 @@ class Palette:
 
     @classmethod
     def for_labels(cls, labels: LabelSet, scheme: ColorScheme | None = None) -> Palette:
-        """The colours of a label set.
+        """The colors of a label set.
 
         Args:
             labels: names of the ids.
-            scheme: ``SCHEMES["m2fp"]`` by default. Labels that are not in it get colours far from
+            scheme: ``SCHEMES["m2fp"]`` by default. Labels that are not in it get colors far from
                 the others'; id 0 is black unless the scheme says otherwise.
         """
         scheme = scheme or SCHEMES[DEFAULT_SCHEME]
@@ -134,17 +134,17 @@ class Palette:
 
     @classmethod
     def for_people(cls) -> Palette:
-        """Black for nobody, then 255 colours whose neighbours are far apart."""
+        """Black for nobody, then 255 colors whose neighbors are far apart."""
         return cls(np.asarray([(0, 0, 0), *color_wheel(255)], dtype=np.uint8))
 
 
 def color_wheel(count: int) -> list[Rgb]:
-    """Colours at steps of the golden ratio around the hue circle, in three lightnesses.
+    """Colors at steps of the golden ratio around the hue circle, in three lightnesses.
 
-    Such steps leave the largest gaps between the first colours, however many follow.
+    Such steps leave the largest gaps between the first colors, however many follow.
 
     Args:
-        count: number of colours.
+        count: number of colors.
     """
     colors = []
     for i in range(count):
@@ -156,7 +156,7 @@ def color_wheel(count: int) -> list[Rgb]:
 
 
 def _farthest_color(taken: Sequence[Rgb]) -> Rgb:
-    """The colour of a wheel that is farthest from those that are taken."""
+    """The color of a wheel that is farthest from those that are taken."""
     return max(color_wheel(_WHEEL), key=lambda color: min(_apart(color, other) for other in taken))
 
 
@@ -168,12 +168,12 @@ def _apart(a: Rgb, b: Rgb) -> float:
 
 
 def voc_colors(count: int) -> tuple[Rgb, ...]:
-    """The colours of PASCAL VOC's label maps: the bits of an id spread over the three channels.
+    """The colors of PASCAL VOC's label maps: the bits of an id spread over the three channels.
 
     Source: ``VOClabelcolormap.m`` of the VOC development kit.
 
     Args:
-        count: number of colours, at most 256.
+        count: number of colors, at most 256.
     """
     colors = []
     for label_id in range(count):
@@ -186,10 +186,10 @@ def voc_colors(count: int) -> tuple[Rgb, ...]:
 
 
 def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorScheme:
-    """Read a colour scheme: a built-in one by its name, or one from a file.
+    """Read a color scheme: a built-in one by its name, or one from a file.
 
     A file is a JSON object: label name to ``[red, green, blue]`` (0..255) or ``"#rrggbb"``. Labels
-    it leaves out keep their default colour.
+    it leaves out keep their default color.
 
     Args:
         name_or_file: member of ``SCHEMES`` or path of a file.
@@ -232,7 +232,7 @@ def _parse_color(value: object, where: str) -> Rgb:
         if len(numbers) == 3:
             return numbers[0], numbers[1], numbers[2]
     raise UsageError(
-        f'{where}: a colour is [red, green, blue] of 0 to 255 or "#rrggbb", not {json.dumps(value)}'
+        f'{where}: a color is [red, green, blue] of 0 to 255 or "#rrggbb", not {json.dumps(value)}'
     )
 
 

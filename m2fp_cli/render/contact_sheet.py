@@ -45,7 +45,7 @@ class Cell:
         picture: (h, w, 3) uint8 BGR, at most ``PICTURE_SIDE`` on each side; None where it cannot be
             read.
         caption: the line below it.
-        note: two more lines, in a colour that is noticed.
+        note: two more lines, in a color that is noticed.
     """
 
     picture: Picture | None

@@ -61,7 +61,7 @@ def find_outlines(person_map: npt.NDArray[np.uint16], width: int) -> npt.NDArray
 
 
 def antialias(outlines: npt.NDArray[np.uint8]) -> SoftLines:
-    """Spread the step at a line's borders over three pixels, like the borders of colours.
+    """Spread the step at a line's borders over three pixels, like the borders of colors.
 
     Args:
         outlines: (H, W) uint8, 1 on the lines, 0 elsewhere.

@@ -1,4 +1,4 @@
-"""A legend of the colours of a picture, placed where it hides no face.
+"""A legend of the colors of a picture, placed where it hides no face.
 
 The panel goes where it hides least of the people, preferably to a corner. Several shapes are tried,
 wide and narrow, then smaller letters. Where every place would touch a face, the panel gets a strip
@@ -45,8 +45,8 @@ class LegendEntry:
     """One line of a legend.
 
     Attributes:
-        text: what the colour stands for.
-        color_rgb: the colour, 0..255.
+        text: what the color stands for.
+        color_rgb: the color, 0..255.
     """
 
     text: str
@@ -136,7 +136,7 @@ def find_place(
     height, width = face_mask.shape
     cell = max(1.0, max(height, width) / _CELLS)
     rows, columns = int(np.ceil(height / cell)), int(np.ceil(width / cell))
-    # A cell with any pixel of a face is a face, and its neighbours are the margin around it.
+    # A cell with any pixel of a face is a face, and its neighbors are the margin around it.
     touched = _touched_cells(face_mask, (rows, columns))
     face_cells = np.asarray(cv2.dilate(touched, np.ones((3, 3), np.uint8)))
     person_cells = _covered_shares(person_mask, (rows, columns))

@@ -1,7 +1,7 @@
 """Paint a map of ids: by itself, over a photo, or on a transparent background.
 
-Over a photo, colours are mixed in linear light: mixing the stored sRGB values would darken every
-edge and every half-transparent colour. Inside a region the result depends on the id and the photo's
+Over a photo, colors are mixed in linear light: mixing the stored sRGB values would darken every
+edge and every half-transparent color. Inside a region the result depends on the id and the photo's
 own value only, so one table look-up per channel does it exactly; only the few pixels at borders
 are computed.
 """
@@ -15,19 +15,19 @@ import numpy.typing as npt
 from m2fp_cli.arrays import FloatArray, Ids, Picture
 from m2fp_cli.imaging.color import LINEAR, to_srgb_exactly
 
-# Binomial weights of the neighbours of a pixel at a border: (row, column, weight). In a map of ids
+# Binomial weights of the neighbors of a pixel at a border: (row, column, weight). In a map of ids
 # a border is a step from one pixel to the next; this spreads it over three.
 _KERNEL = tuple(
     (row, column, (2 - abs(row)) * (2 - abs(column)) / 16)
     for row in (-1, 0, 1)
     for column in (-1, 0, 1)
 )
-_NO_MAP = np.empty(0, dtype=np.float32)  # a nearest-neighbour warp needs no second map
+_NO_MAP = np.empty(0, dtype=np.float32)  # a nearest-neighbor warp needs no second map
 _BLOCK_HW = (128, 512)  # pixels; a block fits a cache, and often holds nobody
 
 
 def paint_map(ids: Ids, colors_rgb: npt.NDArray[np.uint8]) -> Picture:
-    """Paint a map of ids in exactly the palette's colours.
+    """Paint a map of ids in exactly the palette's colors.
 
     Args:
         ids: (H, W) integers, each an index of ``colors_rgb``.
@@ -53,13 +53,13 @@ def paint_over(
 ) -> Picture:
     """Paint a map of ids over a photo, mixed in linear light, with soft borders; id 0 stays clear.
 
-    A pixel keeps its value where it and its eight neighbours have id 0.
+    A pixel keeps its value where it and its eight neighbors have id 0.
 
     Args:
         image_bgr: (H, W, 3) uint8 BGR.
         ids: (H, W) integers, each an index of ``colors_rgb``.
         colors_rgb: (N, 3) uint8.
-        opacity: 0..1, share of the colour inside its region.
+        opacity: 0..1, share of the color inside its region.
 
     Returns:
         a new picture like ``image_bgr``.
@@ -126,7 +126,7 @@ def _painted_area(ids: Ids) -> tuple[slice, slice] | None:
 def _mix_inside(
     target: Picture, photo: Picture, ids: Ids, colors_rgb: npt.NDArray[np.uint8], opacity: float
 ) -> None:
-    """Write the colours over the photo as if no pixel had a neighbour of another id."""
+    """Write the colors over the photo as if no pixel had a neighbor of another id."""
     tables = _mixed_tables(colors_rgb, opacity)
     for top in range(0, ids.shape[0], _BLOCK_HW[0]):
         for left in range(0, ids.shape[1], _BLOCK_HW[1]):
@@ -134,7 +134,7 @@ def _mix_inside(
             if not ids[block].any():
                 continue
             row = ids[block].astype(np.int16)
-            # A table look-up with two indices is a nearest-neighbour warp of the table; OpenCV's is
+            # A table look-up with two indices is a nearest-neighbor warp of the table; OpenCV's is
             # faster than NumPy's indexing, which widens every index to 64 bits first.
             mixed = [
                 cv2.remap(table, cv2.merge((plane, row)), _NO_MAP, cv2.INTER_NEAREST)
@@ -157,7 +157,7 @@ def _mixed_tables(colors_rgb: npt.NDArray[np.uint8], opacity: float) -> list[Pic
 
 
 def _find_borders(ids: Ids) -> npt.NDArray[np.bool_]:
-    """Which pixels have another id among their eight neighbours, (H, W) bool."""
+    """Which pixels have another id among their eight neighbors, (H, W) bool."""
     comparable = _comparable(ids)
     square = np.ones((3, 3), dtype=np.uint8)
     return np.asarray(cv2.dilate(comparable, square) != cv2.erode(comparable, square))
@@ -180,7 +180,7 @@ def _soft_colors(
     columns: npt.NDArray[np.intp],
     colors_rgb: npt.NDArray[np.uint8],
 ) -> tuple[FloatArray, FloatArray]:
-    """Linear colour at borders, weighted by how much of it reaches a pixel, and that coverage.
+    """Linear color at borders, weighted by how much of it reaches a pixel, and that coverage.
 
     Returns:
         (N, 3) float32 premultiplied BGR and (N,) float32 coverage, both 0..1.

@@ -1,4 +1,4 @@
-"""The pictures of one photo: its colour map and its overlay, as the settings ask for."""
+"""The pictures of one photo: its color map and its overlay, as the settings ask for."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ class PaintSettings:
     """What to paint, and how.
 
     Attributes:
-        scheme: colours of the labels.
-        by: ``label`` or ``person``: what a colour stands for.
+        scheme: colors of the labels.
+        by: ``label`` or ``person``: what a color stands for.
         labels: names of the labels to paint; None paints all.
-        background: of the colour map: ``black``, ``photo`` or ``transparent``.
-        opacity: 0..1, of the colours in an overlay.
-        color_map: paint the colour map.
+        background: of the color map: ``black``, ``photo`` or ``transparent``.
+        opacity: 0..1, of the colors in an overlay.
+        color_map: paint the color map.
         overlay: paint the overlay.
         contours: draw a line around every person.
-        legend: add a legend of the colours to every picture.
+        legend: add a legend of the colors to every picture.
         color_map_format: ``png``, ``jpg`` or ``webp``.
         overlay_format: the same.
     """
@@ -75,7 +75,7 @@ class PaintSettings:
 
 @dataclass(frozen=True, eq=False)
 class ColoredIds:
-    """Ids and their colours, ready to paint.
+    """Ids and their colors, ready to paint.
 
     Attributes:
         ids: (H, W) integers, each an index of ``colors_rgb``; 0 stays clear.
@@ -90,7 +90,7 @@ class ColoredIds:
 
 @dataclass(frozen=True, eq=False)
 class IndexedPicture:
-    """A picture as a map of ids; its file holds exactly the palette's colours.
+    """A picture as a map of ids; its file holds exactly the palette's colors.
 
     Attributes:
         ids: (H, W) integers, each an index of ``colors_rgb``.
@@ -120,15 +120,15 @@ def colorize(
     contours: bool = False,
     legend: bool = False,
 ) -> Picture:
-    """Paint a result: over its photo, or as a colour map of its own.
+    """Paint a result: over its photo, or as a color map of its own.
 
     Args:
         result: what the parser says.
-        image_bgr: the photo, (H, W, 3) uint8 BGR; None for a colour map on black.
-        palette: ``m2fp``, ``voc``, ``cihp``, or a JSON file of labels and colours.
-        by: ``label`` or ``person``: what a colour stands for.
+        image_bgr: the photo, (H, W, 3) uint8 BGR; None for a color map on black.
+        palette: ``m2fp``, ``voc``, ``cihp``, or a JSON file of labels and colors.
+        by: ``label`` or ``person``: what a color stands for.
         labels: names of the labels to paint, such as ``("hair", "shoes")``; None for all.
-        opacity: of the colours over a photo, in [0, 1].
+        opacity: of the colors over a photo, in [0, 1].
         contours: outline every person.
         legend: add a legend where it hides no face.
 

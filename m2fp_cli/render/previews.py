@@ -248,7 +248,7 @@ def _resize(picture: Picture, hw: tuple[int, int]) -> Picture:
 
 
 def _sample_ids(ids: npt.NDArray[Any], hw: tuple[int, int]) -> npt.NDArray[Any]:
-    """Ids at the centres of the smaller picture's pixels; ids are never mixed."""
+    """Ids at the centers of the smaller picture's pixels; ids are never mixed."""
     rows = (np.arange(hw[0]) * 2 + 1) * ids.shape[0] // (2 * hw[0])
     columns = (np.arange(hw[1]) * 2 + 1) * ids.shape[1] // (2 * hw[1])
     return np.ascontiguousarray(ids[rows][:, columns])

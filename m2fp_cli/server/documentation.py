@@ -36,7 +36,7 @@ def render_documentation(description: dict[str, Any]) -> str:
 
 EXAMPLES = (
     (
-        "Colour map of a photo",
+        "Color map of a photo",
         "curl -F image=@photo.jpg 'HOST/parse' -H 'Accept: image/jpeg' -o parts.jpg",
     ),
     ("Result as JSON", "curl --data-binary @photo.jpg -H 'Content-Type: image/jpeg' 'HOST/parse'"),

@@ -15,7 +15,7 @@ class Worn:
 
     Attributes:
         kind: a member of ``tryon.kinds.KIND_NAMES``.
-        item: name of a shipped accessory or a colour; or the bytes of an uploaded picture.
+        item: name of a shipped accessory or a color; or the bytes of an uploaded picture.
         person: who wears it; None for all who are meant.
     """
 

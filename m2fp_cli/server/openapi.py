@@ -39,7 +39,7 @@ def describe_api(limits: ServiceLimits) -> dict[str, Any]:
             "/results/{id}": {"get": _result(), "delete": _forget()},
             "/accessories": {"get": _get("What can be tried on", "Accessories", starts=True)},
             "/accessories/{name}.webp": {"get": _thumbnail()},
-            "/labels": {"get": _get("Labels and their colours", "Labels", starts=True)},
+            "/labels": {"get": _get("Labels and their colors", "Labels", starts=True)},
             "/version": {"get": _get("Versions of program and model", "Version", is_open=True)},
             "/healthz": {"get": _get("The front is alive", "Alive", is_open=True)},
             "/readyz": {"get": _ready()},
@@ -62,7 +62,7 @@ def _parse(limits: ServiceLimits) -> dict[str, Any]:
         "operationId": "parse",
         "summary": "Find people, body parts and garments in a photo",
         "description": "The answer's form comes from `as`, else from `Accept`: application/json, "
-        "image/png (label map), image/jpeg (colour map), image/webp (overlay), application/zip. "
+        "image/png (label map), image/jpeg (color map), image/webp (overlay), application/zip. "
         "The photo and its result are kept in memory for some minutes under the id in "
         "`M2FP-Result`; nothing is written to disk.",
         "parameters": [_as(PARSE_VIEWS), *_showing(), _min_score()],
@@ -107,7 +107,7 @@ def _tryon(limits: ServiceLimits) -> dict[str, Any]:
         "operationId": "tryon",
         "summary": "Let people in a photo wear accessories",
         "description": "The photo is uploaded, or is that of an earlier result (`result`). What is "
-        "worn is a name of /accessories, a colour for tops, or an uploaded picture with "
+        "worn is a name of /accessories, a color for tops, or an uploaded picture with "
         f"transparency ({_ACCESSORY_TYPES}) as a field of the form. `hat` is for all who "
         "are meant by `people`, `hat.2` for person 2 alone.",
         "parameters": [
@@ -254,7 +254,7 @@ def _showing() -> list[dict[str, Any]]:
         {
             "name": "by",
             "in": "query",
-            "description": "what a colour stands for, in colors and overlay",
+            "description": "what a color stands for, in colors and overlay",
             "schema": {"type": "string", "enum": ["label", "person"], "default": "label"},
         },
     ]

@@ -62,7 +62,7 @@ class Parameters:
         return tuple(name[: bounds.FIELD_BYTES] for name in names)
 
     def by(self) -> str:
-        """What a colour stands for.
+        """What a color stands for.
 
         Raises:
             Problem: 400, neither label nor person.
@@ -104,7 +104,7 @@ class Parameters:
         return tuple(int(number) for number in numbers)
 
     def worn(self) -> list[Worn]:
-        """What is to be worn, by name or colour."""
+        """What is to be worn, by name or color."""
         found = []
         for name, value in self._values.items():
             field = kind_field(name)

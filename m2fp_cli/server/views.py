@@ -34,8 +34,8 @@ PARSE_VIEWS = (
     View("json", (JSON,), "the result: people, parts, scores, boxes, masks as COCO RLE"),
     View("labels", (PNG,), "label map, palette PNG, pixel = label id"),
     View("people", (PNG,), "person map, palette PNG, pixel = person id, 0 = nobody"),
-    View("colors", (PNG, JPEG, WEBP), "colour map"),
-    View("overlay", (JPEG, PNG, WEBP), "the photo with the colours over it"),
+    View("colors", (PNG, JPEG, WEBP), "color map"),
+    View("overlay", (JPEG, PNG, WEBP), "the photo with the colors over it"),
     View("cutout", (PNG, WEBP), "the people, or the labels asked for, on nothing"),
     View("zip", (ZIP,), "all of it, named like the output of m2fp parse and m2fp colorize"),
     View("preview", (JSON,), "what the page draws: small pictures, ids and scores"),
@@ -59,7 +59,7 @@ class Asked:
         view: name of the view.
         media_type: how it is encoded.
         labels: names of the labels to show; None for all.
-        by: ``label`` or ``person``: what a colour stands for.
+        by: ``label`` or ``person``: what a color stands for.
     """
 
     view: str

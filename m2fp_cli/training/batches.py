@@ -30,7 +30,7 @@ class Batch:
     """What one step learns from.
 
     Attributes:
-        images: (N, 3, H, W) float32, normalised RGB.
+        images: (N, 3, H, W) float32, normalized RGB.
         labels: (N, H/4, W/4) int64, 255 = unknown, 254 = somebody, part unknown.
         people: per scene (K, H/4, W/4) float32 masks of its K visible people; K may be 0.
         known: (N, H/4, W/4) bool, where it is known which person is there, or that nobody is.
@@ -68,11 +68,11 @@ class SceneSamples(Dataset[Sample]):
         labels, people = scene.labels, scene.people
         if rng.random() < 0.2:
             rgb, labels, people = _pad_border(rgb, labels, people, rng)
-        centre = slice(TARGET_STRIDE // 2, None, TARGET_STRIDE)
+        center = slice(TARGET_STRIDE // 2, None, TARGET_STRIDE)
         return (
             torch.from_numpy(np.ascontiguousarray(rgb)),
-            torch.from_numpy(labels[centre, centre].copy()),
-            torch.from_numpy(people[centre, centre].copy()),
+            torch.from_numpy(labels[center, center].copy()),
+            torch.from_numpy(people[center, center].copy()),
         )
 
 
@@ -117,19 +117,19 @@ def load_batches(
     )  # fmt: skip
     for images, labels, people in loader:
         masks, known = zip(*(person_masks(p, most_people) for p in people), strict=True)
-        yield Batch(normalise(images), labels.long(), list(masks), torch.stack(known))
+        yield Batch(normalize(images), labels.long(), list(masks), torch.stack(known))
 
 
 def _start_worker(_index: int) -> None:
     torch.set_num_threads(1)
 
 
-def normalise(images: Tensor) -> Tensor:
+def normalize(images: Tensor) -> Tensor:
     """(N, H, W, 3) uint8 RGB to (N, 3, H, W) float32, channels last in memory."""
     mean = torch.tensor(PIXEL_MEAN, device=images.device)
     std = torch.tensor(PIXEL_STD, device=images.device)
-    normalised: Tensor = (images.float() - mean) / std
-    planes: Tensor = normalised.permute(0, 3, 1, 2)
+    normalized: Tensor = (images.float() - mean) / std
+    planes: Tensor = normalized.permute(0, 3, 1, 2)
     return planes
 
 

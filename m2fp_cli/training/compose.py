@@ -14,7 +14,7 @@ import numpy as np
 from m2fp_cli.training.dataset import IGNORE, Bytes, LabelledPhoto
 from m2fp_cli.training.drawing import Drawer
 from m2fp_cli.training.views import Rng, View, frame_photo, person_pixels
-from m2fp_cli.training.warping import Gains, affine, mix, warp_colours, warp_plane
+from m2fp_cli.training.warping import Gains, affine, mix, warp_colors, warp_plane
 
 _SIDE_MARGIN = 24  # narrowest strip beside a person that serves as a background, in pixels
 _MOST_IDS = 240  # ids are bytes, 255 is taken; the largest photo has 13 people
@@ -110,7 +110,7 @@ class SceneComposer:
         return scene
 
     def _background(self, rng: Rng, size_hw: tuple[int, int]) -> Scene:
-        """An empty scene: a photo of nobody, the strip beside a person, or a colour gradient."""
+        """An empty scene: a photo of nobody, the strip beside a person, or a color gradient."""
         height, width = size_hw
         nothing = np.zeros(size_hw, np.uint8)
         if (empty := self.drawer.empty(rng)) is not None and rng.random() < 0.6:
@@ -158,7 +158,7 @@ class SceneComposer:
             self._paste_person(scene, rng, (0.5, 0.5))
 
     def _paste_person(self, scene: Scene, rng: Rng, place: tuple[float, float]) -> None:
-        """A person cut out of a photo; ``place`` = centre and spread of its column, in [0, 1]."""
+        """A person cut out of a photo; ``place`` = center and spread of its column, in [0, 1]."""
         photo = self.drawer.cut_out(rng)
         height, width = scene.labels.shape
         person = _pick_person(photo, rng)
@@ -234,14 +234,14 @@ def _lay_photo(scene: Scene, photo: LabelledPhoto, view: View, window: Bytes) ->
     known = (people > 0) & (people < IGNORE)
     if int(people[known].max(initial=0)) + scene.count > _MOST_IDS:
         return
-    scene.rgb[inside] = warp_colours(photo.rgb, view.matrix, view.scale, size_hw)[inside]
+    scene.rgb[inside] = warp_colors(photo.rgb, view.matrix, view.scale, size_hw)[inside]
     scene.labels[inside] = labels[inside]
     scene.people[inside] = np.where(known, people + np.uint8(scene.count), people)[inside]
     scene.count += int(people[known].max(initial=0))
 
 
 def _lay_person(scene: Scene, photo: LabelledPhoto, person: int, view: View, gains: Gains) -> None:
-    """Warp one person onto the canvas and cover what lies there; the colours are scaled."""
+    """Warp one person onto the canvas and cover what lies there; the colors are scaled."""
     if scene.count >= _MOST_IDS:
         return
     size_hw = (scene.labels.shape[0], scene.labels.shape[1])
@@ -254,11 +254,11 @@ def _lay_person(scene: Scene, photo: LabelledPhoto, person: int, view: View, gai
         return
     box = np.s_[top : top + high, left : left + wide]
     soft = soft[box]
-    colours = warp_colours(photo.rgb, view.matrix, view.scale, size_hw)[box]
+    colors = warp_colors(photo.rgb, view.matrix, view.scale, size_hw)[box]
     labels = np.where(own, photo.labels, np.uint8(0))
     labels = warp_plane(labels, view.matrix, size_hw, cv2.INTER_NEAREST)[box]
     inside = (soft > 127) & (labels > 0)
-    scene.rgb[box] = mix(scene.rgb[box], colours, soft, gains)
+    scene.rgb[box] = mix(scene.rgb[box], colors, soft, gains)
     scene.labels[box][inside] = labels[inside]
     scene.people[box][inside] = scene.count
 

@@ -216,7 +216,7 @@ class Criterion(nn.Module):
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), weight)
 
     def _shares(self, layer: QueryPrediction) -> Tensor:
-        """The normalised map (N, num_labels, h, w) that inference takes the best of."""
+        """The normalized map (N, num_labels, h, w) that inference takes the best of."""
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
         shares: Tensor = (votes / votes.sum(1, keepdim=True).clamp(min=1e-4)).clamp(min=1e-4)

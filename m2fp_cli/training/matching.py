@@ -69,7 +69,7 @@ def match_people(
     """Query of every person of one scene.
 
     Mask2Former's costs (class 2, cross-entropy 5, dice 5) and, with ``anchor_weight``, the distance
-    of a person's centre from the query's own place; it settles early which query is for whom.
+    of a person's center from the query's own place; it settles early which query is for whom.
 
     Args:
         human_logits: (P, K + 1) class logits of the person queries; next to last = human.
@@ -90,13 +90,13 @@ def match_people(
     cost = entropy.mul(5).add(dice, alpha=5).sub(human[:, None], alpha=2)
     if anchor_weight:
         anchors = query_anchors(len(logits)).to(cost.device)
-        cost = cost.add(torch.cdist(anchors, centres(masks), p=1), alpha=anchor_weight)
+        cost = cost.add(torch.cdist(anchors, centers(masks), p=1), alpha=anchor_weight)
     found = assign(cost.t().double().cpu().numpy())
     queries: Tensor = torch.from_numpy(found)
     return torch.as_tensor(queries, device=mask_logits.device)
 
 
-def centres(masks: Tensor) -> Tensor:
+def centers(masks: Tensor) -> Tensor:
     """(M, 2) mean (x, y) of every mask (M, h, w), in [0, 1] of the map."""
     height, width = masks.shape[-2:]
     area = masks.sum((1, 2)).clamp(min=1)

@@ -1,4 +1,4 @@
-"""Random changes of colour and quality: what cameras, light and compression do to a photo."""
+"""Random changes of color and quality: what cameras, light and compression do to a photo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Rng = np.random.Generator
 
 
 def change_appearance(image_rgb: Bytes, rng: Rng) -> Bytes:
-    """Colour and light always a little; gray, blur, noise and JPEG each in one photo of ten."""
+    """Color and light always a little; gray, blur, noise and JPEG each in one photo of ten."""
     rgb: Any = _change_light(image_rgb, rng)
     if rng.random() < 0.1:
         rgb = np.repeat(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)[..., None], 3, axis=2)

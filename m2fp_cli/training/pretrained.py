@@ -90,7 +90,7 @@ def _layer(theirs: str) -> str:
 
 
 def fit_pixel_scale(weights: dict[str, Tensor]) -> None:
-    """Let the stem take M2FP's normalised pixels instead of theirs; the same but for the border."""
+    """Let the stem take M2FP's normalized pixels instead of theirs; the same but for the border."""
     kernel = weights["stem.weight"]
     mean, std = torch.tensor(PIXEL_MEAN), torch.tensor(PIXEL_STD)
     offset = torch.div(torch.sub(mean, _THEIR_MEAN), _THEIR_STD)

@@ -169,7 +169,7 @@ def _find_corners(
 ) -> None:
     """The cells of a level around a point: upper left, upper right, lower left, lower right.
 
-    Shares are bilinear between the cells' centres, as ``grid_sample`` has them without
+    Shares are bilinear between the cells' centers, as ``grid_sample`` has them without
     ``align_corners``; a cell outside counts as zero.
 
     Args:

@@ -23,7 +23,7 @@ def affine(
     return matrix
 
 
-def warp_colours(rgb: Bytes, matrix: Matrix, scale: float, size_hw: tuple[int, int]) -> Bytes:
+def warp_colors(rgb: Bytes, matrix: Matrix, scale: float, size_hw: tuple[int, int]) -> Bytes:
     """Warp a photo onto a canvas; shrinks first where needed, or thin structures alias."""
     source: Any = rgb
     if scale < 0.7:

@@ -1,7 +1,7 @@
 """Inpaint a part of a photo with background from beside it.
 
 Each piece of the hole takes the texture of one place nearby: the place whose surroundings look
-most like the hole's. It is copied as a whole, and its brightness and colour are corrected so that
+most like the hole's. It is copied as a whole, and its brightness and color are corrected so that
 they join what borders on the hole (as a healing brush does). Diffusion alone leaves smears where
 the ground has texture.
 """

@@ -89,7 +89,7 @@ def load_item(reference: str, kind_name: str, sort: PictureSort = PictureSort.AU
     """Read something to wear.
 
     Args:
-        reference: what the kind takes: a picture file, a name, a colour.
+        reference: what the kind takes: a picture file, a name, a color.
         kind_name: a member of ``kinds.KIND_NAMES``.
         sort: whether a picture for the body shows a garment or a fabric.
 

@@ -160,7 +160,7 @@ def _connected_head(figure: Figure, unit: float, along: FloatArray, below: Float
     Args:
         figure: the person's masks in the window.
         unit: U in pixels.
-        along: position along the line of the eyes, in U from their centre.
+        along: position along the line of the eyes, in U from their center.
         below: position below it, in U.
     """
     head = figure.mask(*HEAD)

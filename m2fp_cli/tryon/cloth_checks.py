@@ -1,4 +1,4 @@
-"""How well new cloth went onto something that is worn: folds, colour, edge, what else changed."""
+"""How well new cloth went onto something that is worn: folds, color, edge, what else changed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def notes_of(done: Recolored) -> tuple[str, ...]:
 
 
 def check_cloth(done: Recolored, min_area: int = MIN_AREA) -> list[Check]:
-    """Whether folds are kept, the colour is met at the edge too, and nothing else changed.
+    """Whether folds are kept, the color is met at the edge too, and nothing else changed.
 
     Args:
         done: the garment in its new cloth.
@@ -51,7 +51,7 @@ def check_cloth(done: Recolored, min_area: int = MIN_AREA) -> list[Check]:
     inner = erode(done.mask, RIM_WIDTH)
     lab = done.lab
     edge, middle = lab[done.mask & ~inner], lab[inner if inner.any() else done.mask]
-    # A texture has many colours: its mean is compared, and only a plain cloth's edge.
+    # A texture has many colors: its mean is compared, and only a plain cloth's edge.
     miss = float(np.linalg.norm(np.median(lab[done.mask], axis=0) - done.target_lab))
     rim = np.median(edge, axis=0) - np.median(middle, axis=0) if edge.size else np.zeros(3)
     measured = {

@@ -137,7 +137,7 @@ def warp_sprite(sprite: Sprite, inverse: Inverse, box_xyxy: Box) -> Layer:
 
     Args:
         sprite: the prepared picture.
-        inverse: photo coordinates (pixel centres at .5) to coordinates of the original picture.
+        inverse: photo coordinates (pixel centers at .5) to coordinates of the original picture.
         box_xyxy: part of the photo to fill, half-open.
     """
     x0, y0, x1, y1 = box_xyxy

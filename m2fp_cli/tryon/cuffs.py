@@ -1,4 +1,4 @@
-"""Cuffs: what is labelled as an arm beyond the end of a sleeve, and is still cloth by its colour.
+"""Cuffs: what is labelled as an arm beyond the end of a sleeve, and is still cloth by its color.
 
 Where a label changes from sleeve to arm the network is some centimetres off at times. A cuff that
 is taken for skin would stay on the wrist below the sleeve of a new garment.
@@ -17,7 +17,7 @@ from m2fp_cli.tryon.morphology import dilate
 from m2fp_cli.tryon.one_garment import bhattacharyya
 
 REACH = 1.6  # of a cuff beyond the labelled sleeve, U; a shirt's cuff is 7 to 9 cm long
-NEAR_CLOTH = 1.2  # of the sleeve whose colour counts, U
+NEAR_CLOTH = 1.2  # of the sleeve whose color counts, U
 MIN_PIXELS = 30  # of cloth and of skin that are compared
 MOST_PIXELS = 4000  # of them that are looked at
 ALIKE = 0.35  # Bhattacharyya coefficient above which cloth and skin cannot be told apart
@@ -36,7 +36,7 @@ def find_cuffs(bgr: Picture, figure: Figure, top: BoolArray, unit: float) -> Boo
         unit: U in pixels.
 
     Returns:
-        (h, w) bool; nothing where the colours of cloth and skin are too much alike.
+        (h, w) bool; nothing where the colors of cloth and skin are too much alike.
     """
     found = np.zeros_like(top)
     for label in ARMS:
@@ -67,7 +67,7 @@ def find_cuffs(bgr: Picture, figure: Figure, top: BoolArray, unit: float) -> Boo
 
 
 def skin_colors(bgr: Picture, figure: Figure, bare: BoolArray) -> NDArray[np.float32]:
-    """Some colours of a person's skin, (N, 3) float32 Lab.
+    """Some colors of a person's skin, (N, 3) float32 Lab.
 
     Args:
         bgr: (h, w, 3) uint8, the photo in the figure's window.

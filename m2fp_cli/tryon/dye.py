@@ -1,7 +1,7 @@
-"""Another colour for hair or leather: shine, shadows and strands stay, as dye leaves them.
+"""Another color for hair or leather: shine, shadows and strands stay, as dye leaves them.
 
 Lightness follows a curve through black, the thing's middle and white: shadows stay dark, shine
-stays bright, and the middle becomes that of the colour. The contrast of fine strands grows less
+stays bright, and the middle becomes that of the color. The contrast of fine strands grows less
 than that, as the noise of dark hair would grow with it. All in OKLab.
 """
 
@@ -32,13 +32,13 @@ CONTRAST_RANGE = (0.6, 1.9)
 
 # Chroma.
 OWN_CHROMA = 0.45  # share of the hair's own changes of hue and chroma that are kept
-SHINE_CHROMA = 0.65  # share of chroma that white shine loses: light on hair is the lamp's colour
+SHINE_CHROMA = 0.65  # share of chroma that white shine loses: light on hair is the lamp's color
 SHADOW_CHROMA = 0.7  # power of lightness by which shadows lose theirs
 
 
 @dataclass(frozen=True, eq=False)
 class Dyed:
-    """Something of another colour.
+    """Something of another color.
 
     Attributes:
         light: (h, w, 3) float32 linear BGR.
@@ -62,10 +62,10 @@ def dye(
     unit: float,
     lift: tuple[float, float],
 ) -> Dyed:
-    """Give something another colour.
+    """Give something another color.
 
     Args:
-        own: (h, w, 3) float32 linear BGR, its own colour.
+        own: (h, w, 3) float32 linear BGR, its own color.
         sure: (h, w) bool, pixels that are nothing else; not empty.
         color: (3,) float32 linear BGR, of its middle, in the photo's light.
         unit: U in pixels.
@@ -93,7 +93,7 @@ def dye(
 
 
 def _darker(chroma: FloatArray, share: float) -> FloatArray:
-    """A colour's a and b where only a share of its lightness is reached.
+    """A color's a and b where only a share of its lightness is reached.
 
     A dark yellow is olive, which no hair is: what is below a blond that is not reached is orange.
     """
@@ -111,7 +111,7 @@ def _curve(lightness: FloatArray, old: float, new: float) -> tuple[FloatArray, F
 
     It is the bias function of C. Schlick, "Fast Alternatives to Perlin's Bias and Gain Functions",
     Graphics Gems IV, 1994, with another fixed point, mixed with a line through the middle. What is
-    scattered in hair grows with its colour, what its surface reflects does not: the line's slope
+    scattered in hair grows with its color, what its surface reflects does not: the line's slope
     lies between both.
     """
     k = (old / new - 1) / (1 - old)
@@ -126,7 +126,7 @@ def _curve(lightness: FloatArray, old: float, new: float) -> tuple[FloatArray, F
 
 
 def _chroma_share(lightness: FloatArray, middle: float) -> FloatArray:
-    """Share of the colour's chroma at each lightness: less in shadows, and in shine."""
+    """Share of the color's chroma at each lightness: less in shadows, and in shine."""
     dark = np.clip(lightness / middle, 0, 1) ** SHADOW_CHROMA
     shine = np.clip((lightness - middle) / max(1 - middle, 0.05), 0, 1)
     return np.asarray(dark * (1 - SHINE_CHROMA * shine), np.float32)
@@ -138,7 +138,7 @@ def paint(window_bgr: Picture, matte: Matte, done: Dyed, weight: FloatArray) -> 
     Args:
         window_bgr: (h, w, 3) uint8, changed in place.
         matte: what was dyed.
-        done: its new colour.
+        done: its new color.
         weight: (h, w) float32, how much of each pixel takes it.
 
     Returns:
@@ -152,7 +152,7 @@ def paint(window_bgr: Picture, matte: Matte, done: Dyed, weight: FloatArray) -> 
 
 
 def measure(done: Dyed, sure: BoolArray, unit: float) -> dict[str, float]:
-    """Whether strands are kept and the colour is met.
+    """Whether strands are kept and the color is met.
 
     Args:
         done: what was dyed.
@@ -161,7 +161,7 @@ def measure(done: Dyed, sure: BoolArray, unit: float) -> dict[str, float]:
 
     Returns:
         ``strands_kept_r``: correlation of fine lightness before and after; ``color_miss``: distance
-        of the middle from the colour, OKLab.
+        of the middle from the color, OKLab.
     """
     fine = []
     for lab in (done.before, done.after):
@@ -173,7 +173,7 @@ def measure(done: Dyed, sure: BoolArray, unit: float) -> dict[str, float]:
 
 
 def lit_color(color: FloatArray, light: Light | None) -> FloatArray:
-    """A colour in daylight as a photo's light shows it.
+    """A color in daylight as a photo's light shows it.
 
     Args:
         color: (3,) float32 linear BGR.

@@ -23,7 +23,7 @@ from m2fp_cli.tryon.morphology import dilate
 # The standard crop, and the grid of the templates on it.
 UNIT = 20.0  # pixels per U
 CROP_WH = (200, 220)  # pixels
-CENTER = (100.0, 100.0)  # where the prior's centre goes, pixels
+CENTER = (100.0, 100.0)  # where the prior's center goes, pixels
 GRID_X = np.arange(-1.2, 1.21, 0.2)  # across, U from the middle between the eyes
 GRID_Y = np.arange(-1.0, 1.81, 0.2)  # below it, U
 POINTS = np.stack(np.meshgrid(GRID_X, GRID_Y), axis=-1).reshape(-1, 2).astype(np.float32)
@@ -35,7 +35,7 @@ CONTRAST_SIGMA = 0.8  # of the local mean and deviation, U
 CONTRAST_FLOOR = 0.15  # added to the local deviation, share of the largest
 SMOOTH_SIGMA = 0.09  # of the blur afterwards, U
 
-# Poses that are compared: centre in U from the prior's, scale, tilt in radians.
+# Poses that are compared: center in U from the prior's, scale, tilt in radians.
 OFFSETS_X = np.arange(-0.7, 0.71, 0.14)
 OFFSETS_Y = np.arange(-1.05, 1.06, 0.15)
 SCALES = np.asarray([0.72, 0.82, 0.93, 1.06, 1.2, 1.36], dtype=np.float32)
@@ -62,7 +62,7 @@ class Prior:
         center_xy: middle between the eyes, pixels of the picture that is searched.
         unit: U, the distance between the pupils, pixels.
         tilt: roll in radians, positive = the person's head leans to the image's right.
-        sigma_xy: standard deviations of the centre, U.
+        sigma_xy: standard deviations of the center, U.
         sigma_scale: standard deviation of the logarithm of the unit.
         sigma_tilt: standard deviation of the roll, radians.
         ends_y: rows of the face's upper and lower end, None where they are not known.
@@ -105,7 +105,7 @@ def standard_crop(
     Args:
         gray: (H, W) uint8.
         face: (H, W) bool, the face region.
-        prior: gives centre and size; the tilt is not applied.
+        prior: gives center and size; the tilt is not applied.
 
     Returns:
         (h, w) float32 local contrast, about -2..2, 0 outside the face's surroundings; and the
@@ -143,8 +143,8 @@ def sample_grid(contrast: FloatArray, poses: FloatArray, points: FloatArray = PO
 
     Args:
         contrast: (220, 200) float32, the standard crop.
-        poses: (N, 4) float32: centre x and y in pixels of the crop, scale, tilt in radians.
-        points: (P, 2) float32 in U from the centre, x to the image's right before the tilt.
+        poses: (N, 4) float32: center x and y in pixels of the crop, scale, tilt in radians.
+        points: (P, 2) float32 in U from the center, x to the image's right before the tilt.
 
     Returns:
         (N, P) float32.
@@ -274,7 +274,7 @@ def fit_templates(
 
 
 def _suppress_neighbors(poses: FloatArray, total: FloatArray, count: int) -> FloatArray:
-    """The best poses that are not neighbours of a better one."""
+    """The best poses that are not neighbors of a better one."""
     chosen: list[int] = []
     for index in np.argsort(-total)[:KEPT_FROM]:
         apart = all(

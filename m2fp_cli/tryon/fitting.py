@@ -86,7 +86,7 @@ def load_outfit(
     """Read what is to be worn.
 
     Args:
-        worn: by kind (``kinds.KIND_NAMES``) a file, a name, a colour, or an item that is loaded.
+        worn: by kind (``kinds.KIND_NAMES``) a file, a name, a color, or an item that is loaded.
         match_light: whether accessories get the light of the photo.
         shadow: whether accessories throw shadows.
         layer: ``outer`` or ``inner``: which of two tops over each other is meant.
@@ -165,7 +165,7 @@ def try_on(
     Args:
         photo_bgr: (H, W, 3) uint8, upright; not changed.
         result: the photo's parsing result.
-        outfit: what to wear; or by kind a file, a name, a colour, see ``load_outfit``.
+        outfit: what to wear; or by kind a file, a name, a color, see ``load_outfit``.
         people: ``all``, ``largest``, or ids of people (``Person.person_id``).
 
     Returns:
@@ -225,7 +225,7 @@ def choose_people(result: ParsingResult, people: str | Sequence[int]) -> list[Pe
 
 
 def _without_colors(record: PersonRecord) -> PersonRecord:
-    """A record that says that the photo has no colours."""
+    """A record that says that the photo has no colors."""
     note = "the photo has one tone; what was put on has the same"
     items = tuple(
         replace(item, notes=(*item.notes, note)) if item.placed else item for item in record.items

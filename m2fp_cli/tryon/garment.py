@@ -30,8 +30,8 @@ COARSE_SIGMA = 1.5  # of the blur that leaves the shading, radii
 PATTERN_SIGMA = 2.5  # ... of patterned cloth
 PATTERN_SHADING = 0.8  # share of patterned cloth's shading that is kept
 ROUGH = 0.28  # deviation of log luminance around the shading; folds and weaves reach 0.6
-PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are several colours
-COLORS = 9.0  # several colours: median distance of chroma from its median, Lab
+PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are several colors
+COLORS = 9.0  # several colors: median distance of chroma from its median, Lab
 DARK = 0.03  # linear luminance; dark cloth holds its folds in few levels, and more noise
 DETAIL, DARK_DETAIL = 0.85, 0.6  # share of the detail that is kept
 MOST_ROUGH = 0.4  # rougher detail is damped to this
@@ -83,9 +83,9 @@ class Recolored:
         before: (h, w) float32 linear luminance.
         after: (h, w) float32 linear luminance.
         patterned: the old cloth has a pattern.
-        textured: the new cloth is not a plain colour.
+        textured: the new cloth is not a plain color.
         lab: (h, w, 3) float32, CIE Lab afterwards.
-        target_lab: (3,) float32, the mean colour of the cloth.
+        target_lab: (3,) float32, the mean color of the cloth.
         changed_outside_px: pixels that changed outside the garment.
         beyond_px: pixels of the garment that lie beside its label.
     """
@@ -103,7 +103,7 @@ class Recolored:
 
 
 def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
-    """Cloth of one colour.
+    """Cloth of one color.
 
     Args:
         name: for reports.
@@ -114,7 +114,7 @@ def plain_cloth(name: str, rgb: tuple[int, int, int]) -> Cloth:
 
 
 def picture_cloth(name: str, bgra: Picture, tile_units: float) -> Cloth:
-    """A picture as cloth; clear pixels show the mean colour of the others.
+    """A picture as cloth; clear pixels show the mean color of the others.
 
     Args:
         name: for reports.
@@ -200,7 +200,7 @@ def split_shading(
         luminance: (h, w) float32 linear.
         mask: (h, w) bool, the garment.
         unit: U in pixels.
-        colors: how far its colours lie apart, Lab.
+        colors: how far its colors lie apart, Lab.
 
     Returns:
         (h, w) float32 shading, (h, w) float32 detail, and whether the detail is a pattern, which is
@@ -285,7 +285,7 @@ def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
 
 
 def color_of(text: str) -> tuple[int, int, int] | None:
-    """``#rrggbb`` as RGB of 0 to 255, None if the text is not a colour."""
+    """``#rrggbb`` as RGB of 0 to 255, None if the text is not a color."""
     digits = text[1:]
     if len(text) != 7 or text[0] != "#" or any(c not in "0123456789abcdefABCDEF" for c in digits):
         return None

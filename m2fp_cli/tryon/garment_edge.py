@@ -21,7 +21,7 @@ NOISE_WEIGHT = 4.0  # variances of the cloth by which its distance from the grou
 PURE_FROM, PURE_SPAN = 0.5, 1.0  # widths of the edge: from here on cloth keeps its folds, and fully
 
 # A pixel beside the mask.
-MIN_TRUST = 0.6  # in the colours, from which it may be cloth: contrast / (contrast + noise)
+MIN_TRUST = 0.6  # in the colors, from which it may be cloth: contrast / (contrast + noise)
 MAX_OFF = 0.15  # squared distance from the line between cloth and ground, share of the contrast
 CLOTH_SHARE = (0.5, 1.5)  # of cloth in a pixel that is taken
 
@@ -31,7 +31,7 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
 
     Near its edge a mask holds pixels that are mixed with what is beside the garment, or are not of
     it at all. Old cloth a little farther in and ground a little farther out tell how much of a
-    pixel is cloth (its alpha); that share of the old colour is replaced by the new one.
+    pixel is cloth (its alpha); that share of the old color is replaced by the new one.
 
     Args:
         light: (h, w, 3) float32 linear, the photo.
@@ -89,7 +89,7 @@ def local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray
 def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> BoolArray:
     """Add the background beside a garment's mask that shows the garment's cloth.
 
-    A label may end some pixels inside its garment, which would leave a rim of the old colour. Taken
+    A label may end some pixels inside its garment, which would leave a rim of the old color. Taken
     are pixels that are nearer to the cloth than to the ground, where the two are clearly apart.
 
     Args:
@@ -115,7 +115,7 @@ def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float
     apart = cloth - ground
     contrast = (apart * apart).sum(axis=1)
     alpha = ((light[beside] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
-    # Something else may be as bright as the cloth: it must be of its colour.
+    # Something else may be as bright as the cloth: it must be of its color.
     off = ((light[beside] - ground - alpha[:, None] * apart) ** 2).sum(axis=1)
     trusted = (contrast > MIN_TRUST / (1 - MIN_TRUST) * noise) & (off < MAX_OFF * contrast)
     taken = mask.copy()

@@ -149,7 +149,7 @@ class HeadFrame:
 
         Args:
             box_xyxy: half-open, pixels of the photo.
-            stride: every how many pixels one is taken, in its centre.
+            stride: every how many pixels one is taken, in its center.
 
         Returns:
             two (h, w) float32, read-only.

@@ -90,7 +90,7 @@ class BodyKind(Kind):
     """A kind that needs no face: it changes what is worn already.
 
     Attributes:
-        load: reads an item from a file, a name or a colour; its second argument says what a
+        load: reads an item from a file, a name or a color; its second argument says what a
             picture shows.
         from_picture: makes an item of a picture.
         wear: puts an item on a person.

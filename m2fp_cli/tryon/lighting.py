@@ -1,6 +1,6 @@
-"""Measure the light on a person: exposure, colour, direction, blur and grain.
+"""Measure the light on a person: exposure, color, direction, blur and grain.
 
-People notice wrong brightness and colour statistics first (Xue et al. 2012), and a sharp, clean
+People notice wrong brightness and color statistics first (Xue et al. 2012), and a sharp, clean
 object in a soft, grainy photo second. Skin is not taken for gray: its tone is not the light.
 """
 
@@ -26,10 +26,10 @@ ANALYSIS_UNIT = 24.0  # pixels per U that brightness is measured at
 SKIN_MARGIN = 0.12  # of the face's edge that is left out where grain is measured, U
 PERSON_PERCENTILES = (1, 99)  # of the person's luminance: their range
 
-# Colour of the light: shades of gray (Finlayson and Trezzi 2004).
+# Color of the light: shades of gray (Finlayson and Trezzi 2004).
 BALANCE_STRENGTH, BALANCE_LIMIT = 0.5, 0.15  # of the gains found, and how far they may be from 1
 BALANCE_PIXELS = 25_000  # of the photo that are looked at
-CLIPPED = 0.98  # linear light of a channel from which on a pixel says nothing of the colour
+CLIPPED = 0.98  # linear light of a channel from which on a pixel says nothing of the color
 MIN_BALANCE_PIXELS = 100
 
 # Direction of the light: a plane through the log luminance of the face.
@@ -113,7 +113,7 @@ def _repeat_pixels(mask: BoolArray, times: int) -> BoolArray:
 
 
 def _white_balance(image_bgr: Picture) -> tuple[float, float, float]:
-    """Colour of the light by shades of gray with norm 6, at part of its strength; green stays."""
+    """Color of the light by shades of gray with norm 6, at part of its strength; green stays."""
     step = max(1, round(math.sqrt(image_bgr.shape[0] * image_bgr.shape[1] / BALANCE_PIXELS)))
     pixels = to_linear(np.ascontiguousarray(image_bgr[::step, ::step])).reshape(-1, 3)
     pixels = pixels[pixels.max(axis=1) < CLIPPED]

@@ -1,7 +1,7 @@
 """How much of each pixel is hair, or a shoe: soft where strands are finer than network masks.
 
 A label's edge is that of the network's masks, four pixels or more wide; hair ends in strands.
-Colours tell more: hair a little farther in and ground a little farther out say how much of a pixel
+Colors tell more: hair a little farther in and ground a little farther out say how much of a pixel
 between them is hair. Where the two are alike, the label's own edge is blurred.
 """
 
@@ -25,12 +25,12 @@ SOFT_SIGMA = 0.3  # of the blur of the label's own edge, bands
 NOISE_WEIGHT = 3.0  # variances of hair by which its distance from the ground must count
 MIN_NOISE = 2e-4  # variance of linear light that hair and ground show at least
 CLEAR, SOLID = 0.06, 0.94  # less is not hair, more is nothing else
-PURE_FROM = 0.9  # alpha from which a pixel's own colour counts as hair's
-# A pixel whose colour is so many deviations from that of the hair is something else.
+PURE_FROM = 0.9  # alpha from which a pixel's own color counts as hair's
+# A pixel whose color is so many deviations from that of the hair is something else.
 UNLIKE = (3.5, 5.5)
 OWN_SPREAD = (0.08, 0.015, 0.015)  # deviations of L, a and b that any hair may show, OKLab
 CORE_SPREAD = 4.0  # variance of all the hair over that of its nearer half, about
-MIN_SURE = 60  # pixels from which the hair's colours are known
+MIN_SURE = 60  # pixels from which the hair's colors are known
 STRAY_SIGMA = 0.5  # of the blur by which lone pixels fade, bands
 
 
@@ -40,7 +40,7 @@ class Matte:
 
     Attributes:
         alpha: (h, w) float32, share of it in each pixel.
-        own: (h, w, 3) float32 linear BGR, its own colour there.
+        own: (h, w, 3) float32 linear BGR, its own color there.
     """
 
     alpha: FloatArray
@@ -73,7 +73,7 @@ def find_matte(
     if outer.any() and near.any():
         alpha[near] = _by_color(light, soft, (inner, outer), own, near, band)
     alpha = np.clip((alpha - CLEAR) / (SOLID - CLEAR), 0, 1)
-    # A lone pixel of the colour of hair beside it is something else.
+    # A lone pixel of the color of hair beside it is something else.
     company = cv2.GaussianBlur(alpha, (0, 0), max(STRAY_SIGMA * band, 0.7))
     alpha = np.where(inner, 1, alpha * np.clip(4 * company, 0, 1)).astype(np.float32)
     alpha *= _likeness(light, hair & ~near)
@@ -83,7 +83,7 @@ def find_matte(
 
 
 def _likeness(light: FloatArray, sure: BoolArray) -> FloatArray:
-    """1 where a pixel has a colour that the hair has, 0 where it has another, (h, w)."""
+    """1 where a pixel has a color that the hair has, 0 where it has another, (h, w)."""
     if np.count_nonzero(sure) < MIN_SURE:
         return np.ones(sure.shape, np.float32)
     lab = to_oklab(light)

@@ -22,7 +22,7 @@ from m2fp_cli.tryon.morphology import dilate
 # the same garment: 23 of them are joined, with half of their area, and 7 of the others. ALIKE 0.5
 # joins 19 and 5.
 CONTESTED = 0.6  # share of one that the other's instances cover
-ALIKE = 0.4  # Bhattacharyya coefficient of the colours on both sides of the border
+ALIKE = 0.4  # Bhattacharyya coefficient of the colors on both sides of the border
 BESIDE, MIN_BESIDE = 0.3, 2.0  # width of what is compared, U, pixels
 SMALLEST = 12  # pixels of a piece or of its border
 NOISE = 4.0  # deviation of L, a and b that any cloth may show
@@ -78,7 +78,7 @@ def _components(mask: BoolArray) -> list[BoolArray]:
 
 
 def _is_same_cloth(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
-    """Whether the colours on both sides of a common border are alike."""
+    """Whether the colors on both sides of a common border are alike."""
     inside, beside = dilate(garment, reach) & piece, dilate(piece, reach) & garment
     if min(np.count_nonzero(inside), np.count_nonzero(beside)) < SMALLEST:
         return False
@@ -88,7 +88,7 @@ def _is_same_cloth(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: fl
 
 
 def bhattacharyya(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Overlap of the normal distributions of two sets of colours, in [0, 1].
+    """Overlap of the normal distributions of two sets of colors, in [0, 1].
 
     A. Bhattacharyya, 1943: exp(-D), D = d' S^-1 d / 8 + ln(det S / sqrt(det A det B)) / 2 with d
     the difference of the means and S the mean of the covariances A and B.

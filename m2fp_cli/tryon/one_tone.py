@@ -1,4 +1,4 @@
-"""Photos of one tone, black-and-white or sepia: what is put into them must not bring colours."""
+"""Photos of one tone, black-and-white or sepia: what is put into them must not bring colors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.tryon.compositing import to_gray
 
 SAMPLES = 60_000  # pixels of a photo that are looked at, about
-MOST_OFF = (2.5, 10.0)  # of colours from the tone of their lightness: mean square root, 99.5 %
+MOST_OFF = (2.5, 10.0)  # of colors from the tone of their lightness: mean square root, 99.5 %
 MIN_LEVELS = 24  # between dark and bright, of 255; a blank photo has no tone
 SMOOTHING = 6  # levels of gray over which the tone is averaged
 
@@ -21,7 +21,7 @@ def find_tone(photo_bgr: Picture) -> NDArray[np.uint8] | None:
         photo_bgr: (H, W, 3) uint8.
 
     Returns:
-        (256, 3) uint8 BGR for each level of gray; None for a photo with colours.
+        (256, 3) uint8 BGR for each level of gray; None for a photo with colors.
     """
     step = max(1, int(np.sqrt(photo_bgr.shape[0] * photo_bgr.shape[1] / SAMPLES)))
     some = np.ascontiguousarray(photo_bgr[::step, ::step])

@@ -1,4 +1,4 @@
-"""Things of one colour: a colour by its code, by a name, or as the mean of a picture."""
+"""Things of one color: a color by its code, by a name, or as the mean of a picture."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from m2fp_cli.tryon.garment import color_of
 
 @dataclass(frozen=True, eq=False)
 class PlainColor:
-    """A colour to be worn.
+    """A color to be worn.
 
     Attributes:
         kind: what it is worn as, see ``kinds.KIND_NAMES``.
@@ -33,7 +33,7 @@ class PlainColor:
 
 
 def load_plain_color(reference: str, kind: str, names: Mapping[str, str]) -> PlainColor:
-    """Read a colour.
+    """Read a color.
 
     Args:
         reference: ``#rrggbb``, one of the names, or the file of a picture that shows it.
@@ -57,7 +57,7 @@ def load_plain_color(reference: str, kind: str, names: Mapping[str, str]) -> Pla
 
 
 def mean_color(picture: Accessory) -> PlainColor:
-    """The mean colour of what is visible in a picture.
+    """The mean color of what is visible in a picture.
 
     Args:
         picture: of a strand, a swatch or the thing itself.

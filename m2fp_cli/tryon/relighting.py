@@ -1,4 +1,4 @@
-"""Make an accessory look as if it had been in the photo: exposure, colour, light, blur, grain."""
+"""Make an accessory look as if it had been in the photo: exposure, color, light, blur, grain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ MIN_HALVED_SIDE = 4  # pixels
 # Grain, standard deviations in levels of 255.
 MIN_GRAIN = 0.8  # of a photo; less is not imitated
 GRAIN_STRENGTH = 0.85  # of the photo's grain that is added
-GRAIN_BLUR = 0.5  # standard deviation in pixels: JPEG leaves neighbours alike
+GRAIN_BLUR = 0.5  # standard deviation in pixels: JPEG leaves neighbors alike
 GRAIN_SIDE = 256  # of the square of grain that is repeated, pixels
 
 

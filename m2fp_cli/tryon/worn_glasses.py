@@ -13,7 +13,7 @@ from m2fp_cli.tryon.eyes import Prior
 
 # What a pair of glasses looks like.
 WIDTH = 2.3  # U; median of CelebAMask 2.35
-LENS_DROP = 0.09  # centre of glasses below the pupils, U; median of CelebAMask
+LENS_DROP = 0.09  # center of glasses below the pupils, U; median of CelebAMask
 MIN_PIXELS = 20
 MIN_SHARE = 0.04  # of the bare face; of 118 labelled pairs 99 % have 0.08 or more
 MIN_RATIO = 1.9  # of the spread along a pair to that across

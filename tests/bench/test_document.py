@@ -38,7 +38,7 @@ def test_shares_of_the_roof():
     assert one.share("mask decoder") == pytest.approx(0.25)
 
 
-def test_tables_show_the_figures_without_colours():
+def test_tables_show_the_figures_without_colors():
     text = io.StringIO()
     document = small_document()
     document.warnings.append("the machine was busy")

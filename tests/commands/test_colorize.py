@@ -82,7 +82,7 @@ def test_label_maps_of_another_tool(tmp_path):
     code, _ = run(maps, "--label-set", "atr", "-o", tmp_path / "out", "--palette", "cihp")
     assert code == 0
     shown = np.asarray(Image.open(tmp_path / "out" / "colors" / "x.png").convert("RGB"))
-    assert shown[0, 1].tolist() == [0, 0, 255]  # ATR's face in CIHP's colour
+    assert shown[0, 1].tolist() == [0, 0, 255]  # ATR's face in CIHP's color
     assert shown[1, 1].tolist() == [0, 0, 0]
 
 

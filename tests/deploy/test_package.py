@@ -111,7 +111,7 @@ def test_the_example_parses_with_numpy_and_a_runtime_alone(written, tmp_path):
     assert labels.shape == (100, 40)
     assert (labels[:48] == 3).all()
     assert (labels[52:] == 0).all()
-    assert np.abs(np.load(names["seen"])[0, :, :, 0]).max() < 0.02  # the mean colour is 0
+    assert np.abs(np.load(names["seen"])[0, :, :, 0]).max() < 0.02  # the mean color is 0
     assert info["labels"][3] in answer
 
 

@@ -27,7 +27,7 @@ def threads(request):
 
 
 def taps(pixels: int, cells: int, count: int = 2) -> Taps:
-    """Any few neighbouring cells a pixel."""
+    """Any few neighboring cells a pixel."""
     matrix, rng = np.zeros((pixels, cells), np.float32), np.random.default_rng(cells)
     share = rng.dirichlet(np.ones(count), pixels).astype(np.float32)
     low = rng.integers(0, cells - count + 1, pixels)

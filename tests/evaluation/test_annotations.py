@@ -61,7 +61,7 @@ def test_colors_are_labels_by_name(tmp_path, photos):
 
 def test_a_color_without_a_label_is_told(tmp_path):
     (found,) = find_labelled(cvat(tmp_path, "background:0,0,0::\n"))
-    with pytest.raises(ImageError, match="colour 10,20,30, which"):
+    with pytest.raises(ImageError, match="color 10,20,30, which"):
         read_truth(found, CIHP)
 
 

@@ -45,7 +45,7 @@ def test_parse_agnostic_lacks_top_neck_and_arms_but_keeps_hands(viton):
     assert ((first.parse == FACE) == (first.parse_agnostic == FACE)).all()
 
 
-def test_the_agnostic_picture_is_grey_under_the_mask_and_the_photo_elsewhere(viton):
+def test_the_agnostic_picture_is_gray_under_the_mask_and_the_photo_elsewhere(viton):
     first = load_viton_hd(viton[0])[0]
     inside = first.mask == 255
     eaten = np.lib.stride_tricks.sliding_window_view(np.pad(inside, 8), (17, 17)).all((2, 3))
@@ -178,7 +178,7 @@ def test_dresscode_has_joints_in_pixels_of_384x512(tmp_path):
     assert not second.skeleton.any()
 
 
-def test_other_labels_and_another_grey_can_be_asked_for(tmp_path):
+def test_other_labels_and_another_gray_can_be_asked_for(tmp_path):
     mapping = load_mapping("viton13")
     export_to(tmp_path, "viton-hd", drawn_photo(), mapping=mapping, fill_rgb=(10, 10, 10))
     sample = load_viton_hd(tmp_path)[0]

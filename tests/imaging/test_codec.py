@@ -34,7 +34,7 @@ def test_every_hostile_file_is_read_or_refused_for_its_reason(one: HostileFile) 
 
 
 READABLE = {one.name for one in hostile_files() if one.reason is None}
-CLIPPED_BY_THE_REFERENCE = {"grey16.png", "grey16.tif"}
+CLIPPED_BY_THE_REFERENCE = {"gray16.png", "gray16.tif"}
 TRANSPARENT = {"gray_alpha.png", "palette_alpha.png", "palette_clear.png", "rgba.png", "rgba.webp"}
 REFUSED_BY_THE_REFERENCE = {"bomb_ztxt.png", "cut_last_byte.jpg"}
 
@@ -49,7 +49,7 @@ def test_pixels_are_those_of_the_reference(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CLIPPED_BY_THE_REFERENCE))
-def test_16_bit_grey_keeps_its_high_byte(name: str) -> None:
+def test_16_bit_gray_keeps_its_high_byte(name: str) -> None:
     stored = (np.arange(48 * 64, dtype=np.uint16) * 21).reshape(48, 64)
     image = decode_image(BY_NAME[name].data).image_bgr
     for channel in range(3):

@@ -1,4 +1,4 @@
-"""Colour profiles: what the eye sees goes to the network, and the photo keeps its numbers."""
+"""Color profiles: what the eye sees goes to the network, and the photo keeps its numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Palettes: the colours asked for, how far apart they are for which eyes, and palette files."""
+"""Palettes: the colors asked for, how far apart they are for which eyes, and palette files."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SRGB_TO_XYZ = np.asarray(
 
 
 def distances(colors_rgb, eye):
-    """CIEDE2000 between all pairs of colours as an eye sees them, (N, N)."""
+    """CIEDE2000 between all pairs of colors as an eye sees them, (N, N)."""
     stored = np.asarray(colors_rgb) / 255
     linear = np.where(stored <= 0.04045, stored / 12.92, ((stored + 0.055) / 1.055) ** 2.4)
     seen = np.clip(linear @ EYES[eye].T, 0, 1)
@@ -127,9 +127,9 @@ def test_palette_file_overrides_only_what_it_names(tmp_path):
         ("[1]", "is an object"),
         ("{}", "is an object"),
         ('{"Hear": [1, 2, 3]}', "no label is called 'Hear'"),
-        ('{"Hair": [1, 2]}', "Hair: a colour is"),
+        ('{"Hair": [1, 2]}', "Hair: a color is"),
         ('{"Hair": [1, 2, 256]}', "not [1, 2, 256]"),
-        ('{"Hair": [1, 2, true]}', "a colour is"),
+        ('{"Hair": [1, 2, true]}', "a color is"),
         ('{"Hair": "red"}', 'not "red"'),
         ('{"Hair": [1, 2, 3], "Hair": [1, 2, 3]}', "'Hair' is there twice"),
         ('{"Hair": [1, 2, 3], "hair": [1, 2, 3]}', "'hair' is there twice"),

@@ -51,7 +51,7 @@ def stored(light):
 
 
 def slow_paint_over(photo, ids, opacity):
-    """Every pixel on its own: its nine neighbours' colours, mixed in linear light."""
+    """Every pixel on its own: its nine neighbors' colors, mixed in linear light."""
     height, width = ids.shape
     out = np.empty_like(photo)
     for y in range(height):

@@ -92,7 +92,7 @@ def test_some_labels_alone(service, result):
     assert "no label 'tail'" in parse(service, "?labels=tail").document["message"]
 
 
-def test_colours_by_person_and_lowest_score(service, result):
+def test_colors_by_person_and_lowest_score(service, result):
     by_person = pixels(parse(service, "?as=colors&by=person"))
     assert (by_person == result.person_map).all()
     assert parse(service, "?min_score=1").document["people"] == []

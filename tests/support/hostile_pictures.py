@@ -160,7 +160,7 @@ def _odd_pixels() -> list[HostileFile]:
     photo = Image.fromarray(photo_rgb(48, 64))
     alpha = photo.copy()
     alpha.putalpha(128)
-    grey16 = (np.arange(48 * 64, dtype=np.uint16) * 21).reshape(48, 64)
+    gray16 = (np.arange(48 * 64, dtype=np.uint16) * 21).reshape(48, 64)
     frames = [Image.fromarray(photo_rgb(48, 64, seed)) for seed in (1, 2)]
     palette = photo.quantize(32)
     animated: dict[str, Any] = {"save_all": True, "append_images": frames}
@@ -177,8 +177,8 @@ def _odd_pixels() -> list[HostileFile]:
         "palette.bmp": encoded(palette, "BMP"),
         "palette_clear.png": encoded(palette, "PNG", transparency=0),
         "palette_alpha.png": encoded(palette, "PNG", transparency=bytes(range(32))),
-        "grey16.png": encoded(grey16, "PNG"),
-        "grey16.tif": encoded(grey16, "TIFF"),
+        "gray16.png": encoded(gray16, "PNG"),
+        "gray16.tif": encoded(gray16, "TIFF"),
         "rgb16.png": _rgb16_png(),
         "apng16.png": _apng16(),
         "animated.gif": encoded(photo, "GIF", **animated),

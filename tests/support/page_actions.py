@@ -59,7 +59,7 @@ def drop_family(page, photos):
 
 
 def pixel(page, canvas, x, y):
-    """Colour of a canvas at a share of its width and height."""
+    """Color of a canvas at a share of its width and height."""
     return page.evaluate(
         """([id, x, y]) => {
           const c = document.getElementById(id);

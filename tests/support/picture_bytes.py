@@ -45,8 +45,8 @@ def png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
-def png_ihdr(width: int, height: int, depth: int = 8, colour_type: int = 2) -> bytes:
-    body = struct.pack(">IIBBBBB", width, height, depth, colour_type, 0, 0, 0)
+def png_ihdr(width: int, height: int, depth: int = 8, color_type: int = 2) -> bytes:
+    body = struct.pack(">IIBBBBB", width, height, depth, color_type, 0, 0, 0)
     return png_chunk(b"IHDR", body)
 
 

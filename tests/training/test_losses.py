@@ -23,7 +23,7 @@ from m2fp_cli.training.loss_terms import (
     side_loss,
 )
 from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, LossWeights
-from m2fp_cli.training.matching import assign, centres, match_people
+from m2fp_cli.training.matching import assign, centers, match_people
 from m2fp_cli.training.recipe import Phase, Recipe, read_recipe
 from m2fp_cli.training.schedule import Progress, learning_rate
 
@@ -88,10 +88,10 @@ def test_a_body_shared_out_among_labels_is_wrong_as_a_map_and_right_as_foregroun
     assert foreground_loss(1 - shares[:, 0], labels) < 0.45
 
 
-def test_centres_are_in_shares_of_the_map():
+def test_centers_are_in_shares_of_the_map():
     mask = torch.zeros(1, 4, 8)
     mask[0, 3, :2] = 1
-    assert_close(centres(mask), torch.tensor([[1 / 8, 3.5 / 4]]))
+    assert_close(centers(mask), torch.tensor([[1 / 8, 3.5 / 4]]))
 
 
 def test_mask_loss_is_zero_for_perfection_and_blind_to_unknown_pixels():

@@ -38,7 +38,7 @@ def weave(depth):
     return (0.2 * np.exp(depth * rng.standard_normal((90, 90)))).astype(np.float32)
 
 
-def test_rough_cloth_of_one_colour_keeps_its_weave_and_colours_make_a_pattern():
+def test_rough_cloth_of_one_color_keeps_its_weave_and_colors_make_a_pattern():
     mask = np.ones((90, 90), np.bool_)
     _, detail, patterned = split_shading(weave(0.45), mask, 30)
     assert not patterned

@@ -13,7 +13,7 @@ MASKS = {"Coat": LEFT, "UpperClothes": RIGHT, "Dress": NOBODY}
 
 
 def cloths(right: int) -> np.ndarray:
-    """Grey cloth of level 90 on the left, of another on the right, both a little noisy."""
+    """Gray cloth of level 90 on the left, of another on the right, both a little noisy."""
     noise = np.random.default_rng(0).normal(0, 4, (60, 80, 3))
     return np.clip(noise + np.where(LEFT, 90, right)[..., None], 0, 255).astype(np.uint8)
 

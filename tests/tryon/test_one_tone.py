@@ -1,4 +1,4 @@
-"""Photos without colours, and photos of few."""
+"""Photos without colors, and photos of few."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def test_what_the_garment_is_on_counts_and_not_the_largest_piece():
 
 
 @pytest.mark.parametrize(("kind", "label"), [("bottom", "Pants"), ("top", "UpperClothes")])
-def test_a_piece_on_a_neighbour_keeps_its_color(kind, label):
+def test_a_piece_on_a_neighbor_keeps_its_color(kind, label):
     labels = draw_dressed(hw=(420, 400))
     labels[300:330, 360:380] = CIHP.id_of(label)
     result = dressed_result(labels)

@@ -102,5 +102,5 @@ def _flops_of(packet: Any, args: tuple[Any, ...], out: Any) -> int:
     if packet in (aten.addmm, aten.baddbmm):
         return 2 * int(out.numel() * args[1].shape[-1])
     if packet == aten.grid_sampler_2d:
-        return 8 * int(out.numel())  # four neighbours, weighted and added
+        return 8 * int(out.numel())  # four neighbors, weighted and added
     return 0

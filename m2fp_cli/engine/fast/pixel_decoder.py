@@ -57,7 +57,7 @@ class FastDeformableLayer(nn.Module):
     """One encoder layer; offsets and attention logits come from one product.
 
     The product gives a row for every number and a column for every query, so that the sampler can
-    load the numbers of neighbouring queries as vectors. The time that saves is three times what
+    load the numbers of neighboring queries as vectors. The time that saves is three times what
     this product, whose weights cannot be packed, takes longer.
     """
 

@@ -34,7 +34,7 @@ KINDS = {
     "decoder query": r"mask_decoder\.",
 }
 IN_FLOAT = frozenset({"decoder query"})  # a hundred rows each: nothing to gain
-# Dense layers whose neighbours on both sides compute in float.
+# Dense layers whose neighbors on both sides compute in float.
 BETWEEN_FLOATS = frozenset(
     {
         "input projection",

@@ -15,7 +15,7 @@ from m2fp_cli.records.results import SURE_SCORE, Instance
 SEARCH_SCORE = 0.05  # lowest score of a person who is looked at again
 SMALL_HEIGHT = 96  # pixels of the network's input; who is taller is seen well
 MAX_TILES = 8  # of one photo that are chosen by themselves
-OVERLAP = 0.25  # of a grid's tile, with each neighbour
+OVERLAP = 0.25  # of a grid's tile, with each neighbor
 _WANTED_HEIGHT = 0.25  # of a tile, for the person it is laid around
 _MARGIN = 0.1  # of a tile's side, around the people it is laid for
 _MAX_ENLARGED = 2.0  # a tile is never scaled up more

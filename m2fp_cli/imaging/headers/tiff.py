@@ -57,7 +57,7 @@ def read_header(data: bytes) -> ImageHeader:
 
 
 def stores_ycbcr(data: bytes) -> bool:
-    """Whether the first page of a file with a good header holds luma and chroma, not colours."""
+    """Whether the first page of a file with a good header holds luma and chroma, not colors."""
     return _read_directory(data).get(PHOTOMETRIC) == _YCBCR
 
 

@@ -153,7 +153,7 @@ const ownButton = (photo, kind) => {
   return label;
 };
 const namesOf = (kind) => names.filter((one) => one.kind === kind);
-/** The colours of cloth and leather; what has colours of its own by name, such as hair, shows those. */
+/** The colors of cloth and leather; what has colors of its own by name, such as hair, shows those. */
 const swatchesOf = (kind) => (namesOf(kind).some(({ color }) => color) ? [] : COLORS);
 const colorButton = (photo, kind) => {
   const worn = wornOf(photo, kind);

@@ -1,4 +1,4 @@
-"""Trousers and skirts: another colour or fabric on what is worn."""
+"""Trousers and skirts: another color or fabric on what is worn."""
 
 from __future__ import annotations
 

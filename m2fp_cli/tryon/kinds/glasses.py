@@ -40,7 +40,7 @@ USUAL_WIDTH = 2.2  # U
 WIDTH_TO_FACE = 1.01  # width to that of the face; median of CelebAMask
 WIDTH_BY_FACE = (2.17, 2.6)  # range of the width that the face's own width gives, U
 FACE_WEIGHT = 0.5  # of the width by the face, against the usual one
-LENS_GAP = (0.84, 1.24)  # between lens centres, U: each stays within 0.12 U of its eye
+LENS_GAP = (0.84, 1.24)  # between lens centers, U: each stays within 0.12 U of its eye
 MAX_YAW = 45.0  # degrees that are believed
 FAR_HALF = 0.3  # how much more the far half is shortened, times the sine of the yaw
 
@@ -82,8 +82,8 @@ class GlassesPlacement:
 
     Attributes:
         inverse: photo to picture coordinates.
-        center_xy: middle between the lens centres, photo pixels.
-        lenses_xy: the two lens centres, photo pixels.
+        center_xy: middle between the lens centers, photo pixels.
+        lenses_xy: the two lens centers, photo pixels.
         width: width of the whole pair as it appears, U.
         lens_half_wh: half the size of a lens seen from the front, U.
         roll: degrees.
@@ -146,7 +146,7 @@ def _shows_worn_glasses(wearer: Wearer, glasses: Accessory, layer: Layer) -> boo
 
 
 def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
-    """Put lens centres in front of the eyes, a little below them.
+    """Put lens centers in front of the eyes, a little below them.
 
     A turned head shortens the far half of a pair more than the near one.
 
@@ -274,7 +274,7 @@ def check_glasses(
 
 
 def guess_lenses(seen: BoolArray) -> dict[str, Point]:
-    """Anchors of a bare picture: lens centres are the middles of its two halves.
+    """Anchors of a bare picture: lens centers are the middles of its two halves.
 
     Args:
         seen: (h, w) bool, the visible content.
@@ -295,8 +295,8 @@ def guess_lenses(seen: BoolArray) -> dict[str, Point]:
 KIND = HeadKind(
     name="glasses",
     anchors={
-        "lens_left": "centre of the left lens",
-        "lens_right": "centre of the right lens",
+        "lens_left": "center of the left lens",
+        "lens_right": "center of the right lens",
         "hinge_left": "left hinge",
         "hinge_right": "right hinge",
     },

@@ -1,4 +1,4 @@
-"""Hair: another colour, with its strands, shine and roots."""
+"""Hair: another color, with its strands, shine and roots."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COLORS = {
     "green": "#3f7a4f",
     "violet": "#6a4a8f",
 }
-"""Colours by name, of the middle of hair in daylight."""
+"""Colors by name, of the middle of hair in daylight."""
 
 LIMITS = {
     "strands_kept_r": (0.8, 1.0),  # correlation of fine lightness
     "color_miss": (0.0, 0.05),  # OKLab, of the middle
     "changed_outside_px": (0.0, 0.0),
-    "on_face_u2": (0.0, 0.6),  # of the face that took colour
+    "on_face_u2": (0.0, 0.6),  # of the face that took color
     "area_u2": (0.1, 1e9),
 }
 """What is measured, and the range in which it is good."""
@@ -46,7 +46,7 @@ MIN_AREA_UNITS = 0.1  # of hair, U^2; a fringe below a hat has more
 FACE_FROM, BEARD = -0.4, 0.6  # rows of the face: from below the eyes to below the chin, U
 MARGIN = 0.8  # around the hair, U
 SURE = 0.97  # alpha of pixels that are nothing but hair
-# Where hair grows from the skin the colour has not come to yet, U and share.
+# Where hair grows from the skin the color has not come to yet, U and share.
 ROOT_REACH, ROOT_SHARE, ROOT_LIFT = 0.14, 0.3, 0.08
 # How light hair can become: black hair (0.2) shows too few strands in a photo to become blond;
 # brown hair (0.4) can.
@@ -54,10 +54,10 @@ LIFT = (0.08, 1.6)
 
 
 def load_hair(reference: str, sort: PictureSort = PictureSort.AUTO) -> PlainColor:
-    """Read a colour for hair.
+    """Read a color for hair.
 
     Args:
-        reference: ``#rrggbb``, a name of ``COLORS``, or a picture of hair of this colour.
+        reference: ``#rrggbb``, a name of ``COLORS``, or a picture of hair of this color.
         sort: of no use here.
 
     Raises:
@@ -67,7 +67,7 @@ def load_hair(reference: str, sort: PictureSort = PictureSort.AUTO) -> PlainColo
 
 
 def wear_hair(body: Body, color: PlainColor) -> ItemRecord:
-    """Give a person's hair another colour.
+    """Give a person's hair another color.
 
     Args:
         body: whose photo is painted on, in place.
@@ -126,7 +126,7 @@ def _scalp_hair(figure: Figure, frame: HeadFrame | None) -> BoolArray:
 
 
 def _colored_share(matte: Matte, figure: Figure, done: Dyed, unit: float) -> FloatArray:
-    """How much of each pixel takes the colour, (h, w): less at the roots of lightened hair."""
+    """How much of each pixel takes the color, (h, w): less at the roots of lightened hair."""
     lifted = float(np.median(done.after[..., 0] - done.before[..., 0]))
     face = figure.mask("Face")
     if lifted < ROOT_LIFT or not face.any():

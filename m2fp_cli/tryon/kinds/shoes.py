@@ -1,4 +1,4 @@
-"""Shoes: another colour; toes and insteps that a sandal shows stay skin."""
+"""Shoes: another color; toes and insteps that a sandal shows stay skin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from m2fp_cli.tryon.wearer import Body
 
 MIN_AREA = 60  # of both shoes, pixels
 MARGIN = 0.8  # around them, U
-MIN_SKIN = 50  # pixels of skin from which its colour is known
+MIN_SKIN = 50  # pixels of skin from which its color is known
 ALIKE = 0.3  # Bhattacharyya coefficient of skin and shoe, above which toes cannot be told
 SURE_OF_SKIN = 1.0  # by how much more likely skin is, logarithm
 RARE_SKIN = 3  # percentile of skin's own likelihood; what is rarer is shine or suede
@@ -41,10 +41,10 @@ MOST_SKIN = 0.75  # share of a shoe's label that may be skin; more is a bare foo
 
 
 def load_shoes(reference: str, sort: PictureSort = PictureSort.AUTO) -> PlainColor:
-    """Read a colour for shoes.
+    """Read a color for shoes.
 
     Args:
-        reference: ``#rrggbb``, or a picture of this colour.
+        reference: ``#rrggbb``, or a picture of this color.
         sort: of no use here.
 
     Raises:
@@ -54,7 +54,7 @@ def load_shoes(reference: str, sort: PictureSort = PictureSort.AUTO) -> PlainCol
 
 
 def wear_shoes(body: Body, color: PlainColor) -> ItemRecord:
-    """Give a person's shoes another colour.
+    """Give a person's shoes another color.
 
     Args:
         body: whose photo is painted on, in place.
@@ -96,7 +96,7 @@ def wear_shoes(body: Body, color: PlainColor) -> ItemRecord:
 
 
 def _find_skin(body: Body, figure: Figure, shoes: BoolArray) -> BoolArray:
-    """Skin within what is labelled as shoes, by the colour of face and legs, (h, w) bool."""
+    """Skin within what is labelled as shoes, by the color of face and legs, (h, w) bool."""
     window = body.photo_bgr[figure.window]
     skin = _known_skin(body, window, figure)
     none = np.zeros_like(shoes)
@@ -116,7 +116,7 @@ def _find_skin(body: Body, figure: Figure, shoes: BoolArray) -> BoolArray:
 
 
 def _known_skin(body: Body, window: Picture, figure: Figure) -> NDArray[np.float32]:
-    """Colours of the person's legs where they are bare, else of their face, (N, 3) Lab."""
+    """Colors of the person's legs where they are bare, else of their face, (N, 3) Lab."""
     legs = figure.mask(*LEGS)
     if np.count_nonzero(legs) >= MIN_SKIN:
         return skin_colors(window, figure, legs)

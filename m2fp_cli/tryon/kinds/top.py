@@ -1,4 +1,4 @@
-"""Tops: another garment in place of the one that is worn, or another colour or fabric on it."""
+"""Tops: another garment in place of the one that is worn, or another color or fabric on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accessories and colours that somebody puts on on the page."""
+"""Accessories and colors that somebody puts on on the page."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_who_cannot_wear_a_thing_is_told(page, photos):
 
 
 def pick(page, kind, color):
-    """Choose a colour as the browser's own dialog tells it to the page."""
+    """Choose a color as the browser's own dialog tells it to the page."""
     page.locator(f"[data-kind={kind}] input[type=color]").evaluate(
         "(input, color) => { input.value = color; input.dispatchEvent(new Event('change')); }",
         color,

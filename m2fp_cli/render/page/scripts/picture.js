@@ -1,4 +1,4 @@
-// The open photo: decoding its block, painting colours over it, fitting it into the window.
+// The open photo: decoding its block, painting colors over it, fitting it into the window.
 // Shared with the page of `m2fp serve`.
 
 import { $, make, words } from "./make.js";
