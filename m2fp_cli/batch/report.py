@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ExitCode, ImageError
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.terminal import counted
+
+_REASONS_SHOWN = 3  # in the last line of a run
 
 
 class Status(str, Enum):
@@ -67,6 +70,8 @@ class ImageReport(NamedTuple):
             should look at them; None where nothing is checked, and in older manifests.
         dressed: people on whom something was put; None where nothing is put on anybody, and in
             older manifests.
+        not_put_on: why things were put on nobody, each reason with how often; empty where it was
+            read from a manifest.
     """
 
     source: str
@@ -83,6 +88,7 @@ class ImageReport(NamedTuple):
     sure_people: int | None = None
     failed_checks: int | None = None
     dressed: int | None = None
+    not_put_on: tuple[tuple[str, int], ...] = ()
 
     @property
     def shown_people(self) -> int:
@@ -97,8 +103,8 @@ class ImageReport(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into ``--json`` and logs."""
         lists = {"image_hw": list(self.image_hw), "files": list(self.files)}
-        seconds = self.seconds._asdict()
-        return {**self._asdict(), "status": self.status.value, "seconds": seconds, **lists}
+        parts = {"seconds": self.seconds._asdict(), "not_put_on": dict(self.not_put_on)}
+        return {**self._asdict(), "status": self.status.value, **parts, **lists}
 
 
 def done_report(
@@ -112,6 +118,7 @@ def done_report(
     sure_people: int | None = None,
     failed_checks: int | None = None,
     dressed: int | None = None,
+    not_put_on: Mapping[str, int] = MappingProxyType({}),
 ) -> ImageReport:
     """Report of a photo whose outputs are written.
 
@@ -125,6 +132,7 @@ def done_report(
         sure_people: those of the people found that are surely there.
         failed_checks: things in the outputs whose checks failed.
         dressed: people on whom something was put.
+        not_put_on: how often things were put on nobody, by the reason.
     """
     return ImageReport(
         task.where,
@@ -138,6 +146,7 @@ def done_report(
         sure_people=sure_people,
         failed_checks=failed_checks,
         dressed=dressed,
+        not_put_on=tuple(not_put_on.items()),
     )
 
 
@@ -172,6 +181,7 @@ class RunReport:
     _people: int = 0
     _shown_people: int = 0
     _dressed: int | None = None
+    _not_put_on: Counter[str] = field(default_factory=Counter)
     _to_look_at: int = 0
 
     def add(self, report: ImageReport) -> None:
@@ -188,6 +198,7 @@ class RunReport:
             self._shown_people += report.shown_people
             if report.dressed is not None:
                 self._dressed = (self._dressed or 0) + report.dressed
+                self._not_put_on.update(dict(report.not_put_on))
 
     def count(self, status: Status) -> int:
         """Number of photos that ended so."""
@@ -231,6 +242,8 @@ class RunReport:
         if self.done:
             people = _people_text(self._people, self._shown_people, self._dressed)
             line += f"; {people}, {self.wall_seconds / self.done:.2f} s a photo"
+        if self._not_put_on:
+            line += f"; not put on: {_most_common(self._not_put_on)}"
         if self._to_look_at:
             line += f"; {counted(self._to_look_at, 'photo')} with failed checks"
         return line
@@ -266,3 +279,11 @@ def _people_text(people: int, shown: int, dressed: int | None) -> str:
         return f"put on {dressed} of {counted(people, 'person', 'people')}"
     text = counted(shown, "person", "people")
     return f"{text} and {people - shown} doubtful" if people > shown else text
+
+
+def _most_common(reasons: Counter[str]) -> str:
+    """The commonest reasons with how often, and how often all others."""
+    listed = reasons.most_common(_REASONS_SHOWN)
+    if others := reasons.total() - sum(count for _, count in listed):
+        listed.append(("other reasons", others))
+    return ", ".join(f"{reason} ({count})" for reason, count in listed)

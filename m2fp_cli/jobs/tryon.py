@@ -124,4 +124,5 @@ class FittingWorker:
             photo.sha256,
             failed_checks=done.failed_checks,
             dressed=len(done.dressed),
+            not_put_on=done.not_put_on,
         )

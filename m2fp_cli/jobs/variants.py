@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,6 +125,7 @@ class VariantsWorker:
 
         started, writing, failed_checks = time.perf_counter(), 0.0, 0
         dressed: set[int] = set()
+        not_put_on: Counter[str] = Counter()
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
         source = (PurePosixPath(task.key).parent / task.name).as_posix()
@@ -133,6 +135,7 @@ class VariantsWorker:
                 begun = time.perf_counter()
                 failed_checks += done.failed_checks
                 dressed |= done.dressed
+                not_put_on += done.not_put_on
                 names = self._job.names_of(task.key, variant)
                 document = to_variant_document(
                     source,
@@ -162,6 +165,7 @@ class VariantsWorker:
             photo=photo.sha256,
             failed_checks=failed_checks,
             dressed=len(dressed),
+            not_put_on=tuple(not_put_on.items()),
         )
 
     def _write(

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -152,6 +153,12 @@ class TryOn:
         """Ids of the people on whom something was put."""
         people = self.people
         return {one.person_id for one in people if any(item.placed for item in one.items)}
+
+    @property
+    def not_put_on(self) -> Counter[str]:
+        """How often a thing was put on nobody, by the reason."""
+        items = (item for person in self.people for item in person.items)
+        return Counter(item.reason for item in items if not item.placed)
 
 
 def try_on(

@@ -30,6 +30,15 @@ def test_a_try_on_says_on_how_many_people_something_was_put():
     assert report.as_json()["photos"][0]["dressed"] == 2
 
 
+def test_a_run_names_the_commonest_reasons_why_things_were_put_on_nobody():
+    report = RunReport(2)
+    for name, reasons in (("a", {"x": 2, "y": 1, "z": 4}), ("b", {"x": 3, "u": 1, "w": 1})):
+        pairs = tuple(reasons.items())
+        report.add(ImageReport(name, name, Status.DONE, dressed=0, not_put_on=pairs))
+    assert report.summary().endswith("; not put on: x (5), z (4), y (1), other reasons (2)")
+    assert report.as_json()["photos"][1]["not_put_on"] == {"x": 3, "u": 1, "w": 1}
+
+
 def test_photos_with_failed_checks_are_counted_also_where_nothing_was_to_do():
     report = RunReport(total=4)
     for name, status, failed in (

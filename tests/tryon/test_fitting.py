@@ -57,6 +57,7 @@ def test_what_is_there_and_did_not_pass_its_checks_is_counted():
     )
     done = TryOn(np.zeros((2, 2, 3), np.uint8), people)
     assert (done.failed_checks, done.dressed) == (1, {1, 2})
+    assert done.not_put_on == {"no face is visible": 1}
     assert [one.passed for one in items] == [True, False, False]
 
 
