@@ -5,6 +5,8 @@ Typer's own grouped help needs rich's markup, which takes 0.4 s to import; this 
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -37,9 +39,10 @@ class HelpCommand(TyperCommand):
 
         Raises:
             BadParameter: a value does not fit its option.
-            UsageError: an address in an object store has no bucket, or stands where folders and
-                files only are taken.
+            UsageError: a place is empty; or an address in an object store has no bucket, or stands
+                where folders and files only are taken.
         """
+        _refuse_empty_places(self.get_params(ctx), args)
         for word in args:
             value = word.partition("=")[2] if word.startswith("--") else word
             if names_no_bucket(value):
@@ -78,6 +81,17 @@ class HelpCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, a line each."""
         _write_examples(self.epilog, formatter)
+
+
+def _refuse_empty_places(parameters: Sequence[Any], args: Sequence[str]) -> None:
+    """Refuse an empty argument or ``--output``: as a path it would be the current folder.
+
+    Other options may be empty, such as `--prefix`.
+    """
+    valued = {n for one in parameters if not getattr(one, "is_flag", True) for n in one.opts}
+    for before, word in itertools.pairwise(("", *args)):
+        if word == "--output=" or (not word and before not in valued - {"-o", "--output"}):
+            raise UsageError("the name of a folder or file is empty; is a variable not set?")
 
 
 def _refuse_addresses(ctx: Any, parameter: Any) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from typer.testing import CliRunner
 
@@ -108,3 +110,17 @@ def test_a_value_that_is_no_choice_is_answered_with_the_choices():
     assert (
         "Invalid value for '--engine': 'FAST' is not one of 'fast', 'reference'." in answer.output
     )
+
+
+@pytest.mark.parametrize(
+    "words", ["parse '' -o out", "parse -r ''", "parse photos -o ''", "parse photos --output="]
+)
+def test_an_empty_place_is_not_the_current_folder(words):
+    answer = CliRunner().invoke(app, shlex.split(words))
+    assert isinstance(answer.exception, UsageError)
+    assert "is empty; is a variable not set?" in str(answer.exception)
+
+
+def test_other_values_may_be_empty(tmp_path):
+    answer = CliRunner().invoke(app, ["scan", str(tmp_path), "--prefix", ""])
+    assert "is empty" not in f"{answer.exception}{answer.output}"
