@@ -167,6 +167,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         _count_or_none(document, "sure_people"),
         _count_or_none(document, "failed_checks"),
         _count_or_none(document, "dressed"),
+        _counts(object_of({"not_put_on": {}, **document}, "not_put_on")),
     )
     stamp = tuple([_read_stamp(one) for one in list_of(document, "input", most=100)])
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
@@ -186,6 +187,11 @@ def _own_name(key: str, name: Any) -> str:
         if not is_result_of(key, name):
             raise ValueError('"files" names a file that no run writes for this photo')
     return name
+
+
+def _counts(found: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:
+    """How often what happened, such as a reason."""
+    return tuple([(name, whole_of(found, name, 1, _LARGEST)) for name in found])
 
 
 def _read_stamp(values: Any) -> FileStamp:

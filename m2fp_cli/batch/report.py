@@ -70,8 +70,8 @@ class ImageReport(NamedTuple):
             should look at them; None where nothing is checked, and in older manifests.
         dressed: people on whom something was put; None where nothing is put on anybody, and in
             older manifests.
-        not_put_on: why things were put on nobody, each reason with how often; empty where it was
-            read from a manifest.
+        not_put_on: why things were put on nobody, each reason with how often; empty in older
+            manifests.
     """
 
     source: str
@@ -109,7 +109,7 @@ class ImageReport(NamedTuple):
 
 def done_report(
     task: ImageTask,
-    files: Iterable[tuple[str, bytes]],
+    files: Iterable[str],
     image_hw: tuple[int, int],
     people: int,
     seconds: PhotoSeconds,
@@ -124,7 +124,7 @@ def done_report(
 
     Args:
         task: the photo.
-        files: what was written, (name, content) pairs.
+        files: names of what was written, relative to the output folder.
         image_hw: size of the upright photo.
         people: number of people found, or worked on.
         seconds: time per stage.
@@ -141,7 +141,7 @@ def done_report(
         image_hw=image_hw,
         people=people,
         seconds=seconds,
-        files=tuple(name for name, _ in files),
+        files=tuple(files),
         photo=photo,
         sure_people=sure_people,
         failed_checks=failed_checks,

@@ -174,7 +174,7 @@ class ColorizeWorker:
         photo = maps.photo_sha256 or job.photo_digest(task)
         return done_report(
             task,
-            files,
+            (name for name, _ in files),
             maps.image_hw,
             maps.people,
             seconds,

@@ -191,7 +191,8 @@ class ExportWorker:
         )
         photo = loaded.photo
         people = photo.named_people(self._job.settings.people)
-        return done_report(task, files, photo.result.image_hw, len(people), seconds, loaded.sha256)
+        names = (name for name, _ in files)
+        return done_report(task, names, photo.result.image_hw, len(people), seconds, loaded.sha256)
 
     def _without_joints(self, photo: ExportedPhoto) -> dict[str, int]:
         """How many of the exported people have no joints, by the reason, if the format has any."""

@@ -240,7 +240,7 @@ class ParseWorker:
         result = computed.result
         return done_report(
             task,
-            files,
+            (name for name, _ in files),
             photo.photo_hw,
             len(result.people),
             seconds,

@@ -91,7 +91,7 @@ class PreviewWorker:
         seconds = PhotoSeconds(write=time.perf_counter() - started)
         return done_report(
             task,
-            files,
+            (name for name, _ in files),
             maps.image_hw,
             maps.people,
             seconds,

@@ -117,7 +117,7 @@ class FittingWorker:
         )
         return done_report(
             task,
-            files,
+            (name for name, _ in files),
             photo.image_hw,
             len(done.people),
             seconds,

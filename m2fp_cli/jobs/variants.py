@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_record
@@ -154,18 +154,16 @@ class VariantsWorker:
             postprocess=time.perf_counter() - started - writing,
             write=writing,
         )
-        return ImageReport(
-            task.where,
-            task.key,
-            Status.DONE,
-            image_hw=photo.image_hw,
-            people=len(result.people),
-            seconds=seconds,
-            files=self._job.targets(task),
-            photo=photo.sha256,
+        return done_report(
+            task,
+            self._job.targets(task),
+            photo.image_hw,
+            len(result.people),
+            seconds,
+            photo.sha256,
             failed_checks=failed_checks,
             dressed=len(dressed),
-            not_put_on=tuple(not_put_on.items()),
+            not_put_on=not_put_on,
         )
 
     def _write(

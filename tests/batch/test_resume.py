@@ -258,6 +258,21 @@ def test_a_manifest_may_say_what_older_ones_do_not(tmp_path, counted, field):
     assert getattr(history_of(tmp_path).entries["a"].report, field) is None
 
 
+def test_why_things_were_put_on_nobody_comes_back_from_a_manifest(tmp_path):
+    path = manifest_path(tmp_path, "tryon")
+    reasons = (("a coat is worn", 2), ("the neck is covered", 1))
+    report = ImageReport("/p/a.jpg", "a", Status.DONE, people=3, dressed=0, not_put_on=reasons)
+    with OutputTree(tmp_path) as tree:
+        writer = ManifestWriter(tree, path.relative_to(tmp_path).as_posix())
+        writer.add(report, (), "sig")
+        writer.close()
+    assert history_of(tmp_path, "tryon").entries["a"].report == report
+    document = json.loads(path.read_text())
+    del document["not_put_on"]
+    path.write_text(json.dumps(document) + "\n")
+    assert history_of(tmp_path, "tryon").entries["a"].report.not_put_on == ()
+
+
 @pytest.mark.parametrize("cut", range(1, 60, 7))
 def test_a_torn_last_line_costs_one_photo(tmp_path, cut):
     path = manifest_path(tmp_path, "parse")
