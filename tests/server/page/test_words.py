@@ -9,6 +9,7 @@ from tests.support.page_actions import (
     NEEDS_BROWSER,
     drop,
     drop_family,
+    open_page,
 )
 
 pytestmark = NEEDS_BROWSER
@@ -36,6 +37,18 @@ def test_it_speaks_chinese(page, photos):
     page.reload()
     page.wait_for_selector("body[data-known]")
     assert page.evaluate("document.documentElement.lang") == "zh-CN"
+
+
+def test_a_phone_is_not_told_to_drop_photos(browser, service):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
+    phone = context.new_page()
+    open_page(phone, service)
+    words = phone.inner_text(".drop")
+    context.close()
+    assert "Choose photos" in words
+    assert "Drop" not in words
 
 
 def test_every_word_is_in_both_languages(page):
