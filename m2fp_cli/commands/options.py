@@ -161,10 +161,13 @@ Precision = Annotated[
     ),
 ]
 Flip = Annotated[
-    bool,
+    bool | None,
     typer.Option(
-        "--flip",
-        help="Parse the mirrored photo too and average both: better masks, twice the time.",
+        "--flip/--no-flip",
+        help="Parse the mirrored photo too and average both: better masks, twice the network's "
+        "time. Unless said, as the model's configuration says: the starter does, published models "
+        "do not.",
+        show_default=False,
         rich_help_panel=SPEED,
     ),
 ]

@@ -59,9 +59,13 @@ def _merge_class(candidates: list[Candidate]) -> list[Instance]:
 
 def _average(group: list[Candidate], score: float) -> Instance:
     """The instance of a group: the mean of its logits, thresholded."""
-    first = group[0]
+    first, *others = group
+    if not others:
+        return Instance(first.label_id, score, first.mask)
     box = functools.reduce(union_box, (c.mask.box_xyxy for c in group))
-    mean = torch.stack([c.logits_in(box) for c in group]).mean(dim=0)
-    inside = torch.gt(mean, MASK_LOGIT_THRESHOLD).numpy()
+    total = first.logits_in(box)
+    for other in others:
+        total += other.logits_in(box)
+    inside = torch.gt(total, len(group) * MASK_LOGIT_THRESHOLD).numpy()
     mask = Mask.from_crop(inside, (box[0], box[1]), first.mask.image_hw)
     return Instance(first.label_id, score, mask)

@@ -9,6 +9,7 @@ from m2fp_cli.engine.int8.calibration import find_calibration
 from m2fp_cli.kernels.cpu import AUTO, BF16, INT8, multiplies_int8, settle_precision
 from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
+from m2fp_cli.network.config import read_config
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class ModelFiles:
         weights: SHA-256 of its weights.
         weights_bytes: size of its weights.
         configuration: SHA-256 of its ``configuration.json``.
+        flip: it parses the mirrored photo too, unless told otherwise.
     """
 
     name: str
@@ -28,6 +30,7 @@ class ModelFiles:
     weights: str
     weights_bytes: int
     configuration: str
+    flip: bool = False
 
 
 def find_model(name: str | None = None, progress: DownloadProgress | None = None) -> ModelFiles:
@@ -38,7 +41,7 @@ def find_model(name: str | None = None, progress: DownloadProgress | None = None
         progress: told about a download.
 
     Raises:
-        ModelError: the model is missing or incomplete.
+        ModelError: the model is missing or incomplete, or its configuration is wrong.
         UsageError: the name means nothing.
     """
     name = name or default_name()
@@ -49,6 +52,7 @@ def find_model(name: str | None = None, progress: DownloadProgress | None = None
         weights=weights_digest(found.folder),
         weights_bytes=found.weights.stat().st_size,
         configuration=configuration_digest(found.folder),
+        flip=read_config(found.folder).flip,
     )
 
 
