@@ -19,10 +19,9 @@ import sys
 import tempfile
 import types
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver, resource_tracker, util
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
-from multiprocessing.util import get_temp_dir
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +34,8 @@ WorkerMain = Callable[[Connection, Any, int], None]
 _SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 _LONGEST_SOCKET_FOLDER = 108 - len("/pymp-12345678/listener-12345678") - 1  # bytes
 _ATTEMPTS = 3
+# What a terminal that is closed, Ctrl-C, systemd and schedulers send to all processes of a run.
+_RUN_SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 # Feature maps go back to the system when they are freed. In glibc's heap they leave holes: the
 # published model's peak at 1920x1080 was 1005 to 1070 MiB and is 860. Fetching them anew costs no
 # time, because they come in huge pages (from glibc 2.35 on, where the kernel lets programs ask).
@@ -97,14 +98,16 @@ def _start_once(
 
 
 def _start_server() -> None:
-    """Start the fork server deaf to SIGINT: Ctrl-C reaches it too, and would end its imports.
+    """Start the fork server deaf to the signals that end a run: it would end before its workers.
 
-    It keeps the mask that it is started with. In this process the signal waits for that long.
+    Those would be killed with it, in the middle of their photos. It keeps the mask that it is
+    started with. In this process the signals wait for that long.
     """
     _choose_socket_folder()
-    resource_tracker.ensure_running()  # first: starting it takes SIGINT out of the mask
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _RUN_SIGNALS)
     try:
+        resource_tracker.ensure_running()  # which takes SIGINT and SIGTERM out of the mask
+        signal.pthread_sigmask(signal.SIG_BLOCK, _RUN_SIGNALS)
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
@@ -121,7 +124,7 @@ def _choose_socket_folder() -> None:
     short = (one for one in candidates if len(os.fsencode(one)) <= _LONGEST_SOCKET_FOLDER)
     tempfile.tempdir = next((one for one in short if is_writable(Path(one))), before)
     try:
-        get_temp_dir()
+        util.get_temp_dir()
     finally:
         tempfile.tempdir = before
 

@@ -28,7 +28,9 @@ def heed_signals() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def start(folder: Path, *arguments: str, output: str = "out") -> subprocess.Popen[str]:
+def start(
+    folder: Path, *arguments: str, output: str = "out", alone: bool = False
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.support.scripted_run", str(folder / "photos")]
     return subprocess.Popen(
         [*command, str(folder / output), *arguments],
@@ -37,6 +39,7 @@ def start(folder: Path, *arguments: str, output: str = "out") -> subprocess.Pope
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         preexec_fn=heed_signals,
+        start_new_session=alone,
     )
 
 
@@ -66,6 +69,18 @@ def test_a_signal_lets_the_run_finish_what_it_works_on(tmp_path, number, code):
     assert sorted(tree_of(tmp_path / "out")) == sorted(
         name for entry in entries.values() for name in entry.report.files
     )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=str)
+def test_a_signal_to_all_processes_of_a_run_leaves_its_workers_alone(tmp_path, number):
+    """As a closed terminal, systemd and Slurm send it: the fork server gets it, too."""
+    write_photos(tmp_path / "photos", ["sleep 0.5"] * 60)
+    process = start(tmp_path, "--quiet", alone=True)
+    wait_for_results(tmp_path / "out", 2)
+    before = len(list((tmp_path / "out" / "results").glob("*.json")))
+    os.killpg(process.pid, number)
+    process.communicate(timeout=60)
+    assert before + 2 <= len(history_of(tmp_path / "out").entries) < 60
 
 
 def test_a_second_signal_ends_the_run_at_once(tmp_path):
