@@ -106,11 +106,48 @@ def _start_server() -> None:
     _choose_socket_folder()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _RUN_SIGNALS)
     try:
-        resource_tracker.ensure_running()  # which takes SIGINT and SIGTERM out of the mask
-        signal.pthread_sigmask(signal.SIG_BLOCK, _RUN_SIGNALS)
-        forkserver.ensure_running()
+        with _same_search_path():
+            resource_tracker.ensure_running()  # which takes SIGINT and SIGTERM out of the mask
+            signal.pthread_sigmask(signal.SIG_BLOCK, _RUN_SIGNALS)
+            forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextlib.contextmanager
+def _same_search_path() -> Iterator[None]:
+    """Have multiprocessing's own processes look for modules where this one does.
+
+    They are started with ``python -c``, which looks into the current folder before all others: a
+    ``queue.py`` among somebody's photos would be run there in place of Python's.
+    """
+    start = util.spawnv_passfds
+
+    def start_alike(path: bytes, args: Sequence[Any], passfds: Sequence[int]) -> int:
+        *options, code = args
+        return start(path, [*options, f"{_search_path_code()}{code}"], passfds)
+
+    util.spawnv_passfds = start_alike
+    try:
+        yield
+    finally:
+        util.spawnv_passfds = start
+
+
+def python_command(module: str, *words: str) -> list[str]:
+    """The command that runs a module in a process of its own.
+
+    As ``python -m`` does, but for the current folder, in which modules are looked for only where
+    this process does: see ``_same_search_path``.
+    """
+    code = f"import runpy; runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    return [sys.executable, "-c", _search_path_code() + code, *words]
+
+
+def _search_path_code() -> str:
+    """Python code that sets this process' search path; ``sys`` itself is in no folder."""
+    path = [one for one in sys.path if isinstance(one, str)]
+    return f"import sys; sys.path[:] = {path!r}; "
 
 
 def _choose_socket_folder() -> None:

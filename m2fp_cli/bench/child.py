@@ -6,12 +6,11 @@ import json
 import os
 import select
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-from m2fp_cli.batch.processes import worker_environment
+from m2fp_cli.batch.processes import python_command, worker_environment
 from m2fp_cli.errors import EngineError
 
 START_SECONDS = 900.0  # ModelScope imports for 16 s of CPU time; on a crowded machine for minutes
@@ -19,7 +18,7 @@ ANSWER_SECONDS = 1800.0
 
 
 class Child:
-    """One process of ``python -m MODULE``; see ``serve`` for its side.
+    """One process that runs a module; see ``serve`` for its side.
 
     It runs with the environment that the batch engine gives its workers. Threads that spin while
     they wait, libgomp's default, made one photo take 72 s instead of 12 on a machine that others
@@ -56,7 +55,7 @@ class Child:
         self.name, self._buffer = name, b""
         with worker_environment(threads):
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module, json.dumps(order)],
+                python_command(module, json.dumps(order)),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **(variables or {})},

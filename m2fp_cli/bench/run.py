@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from m2fp_cli.batch.processes import worker_environment
+from m2fp_cli.batch.processes import python_command, worker_environment
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
 from m2fp_cli.bench.document import Document, Settings
 from m2fp_cli.bench.environment import (
@@ -143,7 +143,7 @@ def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob
 
 def _write_random_model(folder: Path, threads: int, *, calibrate: bool) -> None:
     """In a process of its own: this one stays without torch, as the parent of a pool should."""
-    command = [sys.executable, "-m", MODEL_WRITER, str(folder), str(threads)]
+    command = python_command(MODEL_WRITER, str(folder), str(threads))
     command += [INT8] if calibrate else []
     with worker_environment(threads):
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)

@@ -6,13 +6,13 @@ import contextlib
 import http.client
 import re
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from m2fp_cli.batch.processes import python_command
 from m2fp_cli.bench.clients import Load, run_clients
 from m2fp_cli.bench.offline import OfflineFigures, measure_offline
 from m2fp_cli.bench.photos import Photo, write_photo
@@ -175,7 +175,7 @@ def _service(
     words = [word for option in options.items() for word in option]
     log = folder / "serve.log"
     with log.open("wb") as stream:
-        command = [sys.executable, "-m", "m2fp_cli", "serve", *words]
+        command = python_command("m2fp_cli", "serve", *words)
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=stream, stdout=stream)
     try:
         yield process, _wait_until_ready(process, log)

@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from m2fp_cli.batch.processes import python_command
 from m2fp_cli.errors import EngineError
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
@@ -70,7 +71,7 @@ def write_onnx_elsewhere(folder: Path, size_hw: tuple[int, int], target: Path) -
         EngineError: it failed; its own words are on stderr.
     """
     words = [str(folder), str(size_hw[0]), str(size_hw[1]), str(target)]
-    command = [sys.executable, "-m", "m2fp_cli.deploy.onnx", *words]
+    command = python_command("m2fp_cli.deploy.onnx", *words)
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
     if done.returncode:
         raise EngineError(f"the network could not be written as ONNX (code {done.returncode})")

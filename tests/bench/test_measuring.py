@@ -41,7 +41,7 @@ def module(tmp_path, monkeypatch):
 
     def write(body: str) -> str:
         (tmp_path / "played.py").write_text(body)
-        monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(__file__).parents[2]}")
+        monkeypatch.syspath_prepend(tmp_path)
         return "played"
 
     return write

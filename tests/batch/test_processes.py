@@ -1,0 +1,50 @@
+"""How worker processes and others are started: what they must not run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.scripted import write_photos
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = """
+import subprocess, sys
+from pathlib import Path
+from m2fp_cli.batch.processes import python_command
+from m2fp_cli.batch.run import iterate_batch
+from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.scan import find_images
+from tests.support.scripted import ScriptedJob
+output = Path(sys.argv[1])
+job = ScriptedJob(output)
+for report in iterate_batch(find_images([Path(".")], output=output), job, RunOptions()):
+    print(report.status.value, flush=True)
+subprocess.run(python_command("tests.batch.test_processes", "some", "words"), check=True)
+"""
+
+
+@pytest.mark.slow
+def test_python_files_among_the_photos_are_not_run(tmp_path):
+    """Python looks for modules in the current folder first where code is given on its command line,
+    and with -m."""
+    here, script = tmp_path / "photos", tmp_path / "programs" / "run.py"
+    write_photos(here, ["ok"])
+    for name in ("queue", "socket", "threading", "random", "m2fp_cli", "runpy"):
+        (here / f"{name}.py").write_text(f"open('{name}.was_run', 'x')\n")
+    script.parent.mkdir()
+    script.write_text(SCRIPT)
+    ended = subprocess.run(
+        [sys.executable, script, tmp_path / "out"], cwd=here, text=True, capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
+    )  # fmt: skip
+    assert not list(here.glob("*.was_run"))
+    assert (ended.stdout, ended.stderr) == ("done\nsome words\n", "")
+
+
+if __name__ == "__main__":
+    print(*sys.argv[1:])
