@@ -48,11 +48,15 @@ class StopSwitch:
             self._wake.wake()
 
     def take_signal(self, number: int, _frame: Any = None) -> None:
-        """A signal handler: drain at the first signal, end at once at the second."""
+        """A signal handler: drain at the first signal, end at once at the second.
+
+        A terminal that is closed sends SIGHUP twice, by the shell and by the kernel; nobody is
+        impatient then.
+        """
         now = time.monotonic()
-        if self.signal_number:
+        if self.signal_number and number != signal.SIGHUP:
             self._deadline = now
-        else:
+        elif not self.signal_number:
             self.signal_number, self.reason = number, ""
             self._asked_at, self._deadline = now, now + DRAIN_SECONDS
         self._wake.wake()

@@ -60,7 +60,7 @@ class ServicePlan:
 
 
 def run_service(plan: ServicePlan) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what was begun.
+    """Serve until SIGTERM, SIGINT or SIGHUP, then finish what was begun.
 
     Raises:
         M2fpError: the address is taken or no worker can be started.
@@ -173,7 +173,9 @@ class ServiceServer(uvicorn.Server):
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup shall keep its word
+            numbers.append(signal.SIGHUP)  # the terminal is closed
         before = {number: signal.signal(number, self.handle_exit) for number in numbers}
         try:
             yield
@@ -183,7 +185,8 @@ class ServiceServer(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """End gently at the first signal, at once at the second."""
-        self.force_exit = self.should_exit  # a second signal does not wait any longer
+        if self.should_exit and sig != signal.SIGHUP:  # which a closed terminal sends twice
+            self.force_exit = True
         self.should_exit = True
 
 

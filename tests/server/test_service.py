@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import threading
 import time
@@ -255,7 +256,8 @@ def test_nothing_is_written_to_disk(service, temporary):
     assert left == []
 
 
-def test_sigterm_finishes_what_was_begun(tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["TERM", "HUP"])
+def test_a_signal_to_all_processes_finishes_what_was_begun(tmp_path, number):
     with serving(tmp_path) as running:
         running.wait_until_ready()
         replies = []
@@ -265,7 +267,10 @@ def test_sigterm_finishes_what_was_begun(tmp_path):
         for thread in asking:
             thread.start()
         time.sleep(0.5)
-        running.process.send_signal(signal.SIGTERM)
+        os.killpg(running.process.pid, number)
+        if number == signal.SIGHUP:  # a closed terminal sends it twice
+            time.sleep(0.1)
+            os.killpg(running.process.pid, number)
         for thread in asking:
             thread.join()
         assert replies == [200] * 3

@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,8 @@ def serving(
             stderr=stream,
             stdout=stream,
             env={**os.environ, **(env or {})},
+            start_new_session=True,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup ignores it
         )
     try:
         yield ServiceProcess(process, port or _port_in(log, process), log)
