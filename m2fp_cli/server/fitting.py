@@ -113,11 +113,11 @@ def _load(worn: Worn) -> Item:
         return load_item(worn.item, worn.kind)
     names = [name for name, its in list_accessories().items() if its == worn.kind]
     if worn.item not in names:
-        color = " or a color such as #7a1f3d" if isinstance(kind, BodyKind) else ""
-        names += known
+        listed = ", ".join((*names, *known))
+        color = "a color such as #7a1f3d" if isinstance(kind, BodyKind) else ""
+        choices = " or ".join(filter(None, (listed, color)))  # of shoes, none has a name
         raise UsageError(
-            f"{worn.kind}: there is no {worn.item[:40]!r}; take {', '.join(names)}{color}, or "
-            "upload a picture"
+            f"{worn.kind}: there is no {worn.item[:40]!r}; take {choices}, or upload a picture"
         )
     return _shipped(worn.item, worn.kind)
 

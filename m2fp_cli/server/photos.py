@@ -52,7 +52,7 @@ class PhotoRoutes:
         lowest = given.min_score()
         async with self._uploading(request) as upload:
             if upload.texts or upload.worn:
-                raise bad_form("takes one photo; parameters belong into the address")
+                raise bad_form("/parse takes one photo; parameters belong in the address")
             photo = self._require_photo(upload)
             work = WorkRequest(photo, upload.name, asked, min_score=lowest)
             return await self._answer(request, work, keep=True)
@@ -195,7 +195,7 @@ def _check_worn(worn: tuple[Worn, ...]) -> None:
     if not worn:
         raise Problem(400, "nothing_to_wear", "name something to wear, such as hat=fedora")
     if len(worn) > bounds.ITEMS:
-        raise bad_form(f"more than {bounds.ITEMS} things to wear")
+        raise bad_form(f"the form names more than {bounds.ITEMS} things to wear")
     places = [(one.kind, one.person) for one in worn]
     if len(set(places)) < len(places):
         raise bad_form("the same kind is given twice for the same person")

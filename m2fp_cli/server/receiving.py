@@ -113,7 +113,7 @@ class Receiver:
             field_of_kind = kind_field(part.name)
             if part.name in PHOTO_FIELDS:
                 if upload.photo is not None:
-                    raise bad_form("it has more than one photo")
+                    raise bad_form("the form has more than one photo")
                 self._inspect(part.content, self._limits.pixels, "the photo")
                 upload.photo, upload.name = part.content, safe_name(part.filename or "")
             elif field_of_kind is not None and part.filename is not None:

@@ -152,6 +152,8 @@ def test_everybody_may_wear_something_else(service):
     ("fields", "word"),
     [({"hat": "/etc/passwd"}, "there is no"), ({"hat": "../accessories/fedora"}, "there is no"),
      ({"hat": "round"}, "there is no"), ({"top": "#zzzzzz"}, "there is no"),
+     ({"shoes": "red"}, "take a color such as #7a1f3d, or upload a picture"),
+     ({"hair": "red"}, "violet or a color such as #7a1f3d, or upload a picture"),
      ({}, "something to wear"),
      ({"hat.9": "fedora"}, "no person 9"), ({"hat": ("x.png", b"<svg/>")}, "SVG"),
      ({"hat": "fedora", "people": "x"}, "take all"),
