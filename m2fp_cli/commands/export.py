@@ -313,7 +313,9 @@ def parse_size(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(\d{2,4})x(\d{2,4})", text)
     sides = (int(found[1]), int(found[2])) if found else (0, 0)
     if not all(16 <= side <= 8192 for side in sides):
-        raise UsageError(f"--size takes width x height such as 768x1024, got {text!r}")
+        raise UsageError(
+            f"--size takes width x height such as 768x1024, each 16 to 8192 pixels, got {text!r}"
+        )
     return sides
 
 

@@ -84,6 +84,7 @@ def test_a_photo_that_was_changed_fails_and_is_not_in_the_data_set(tmp_path):
         (("--grow", "much"), "--grow takes"),
         (("--fill", "red"), "--fill takes"),
         (("--size", "768"), "--size takes"),
+        (("--size", "10x10"), "each 16 to 8192 pixels"),
         (("--split", "../x"), "--split takes"),
         (("--label-set", "coco"), "there is no label set"),
         (("--person", "tallest"), "--person takes"),
