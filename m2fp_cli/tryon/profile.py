@@ -198,7 +198,8 @@ class Profile:
     def _set_up(self, *, create: bool) -> None:
         """Make the table in a new file if that is asked for; else refuse what has none."""
         self._base.execute("PRAGMA secure_delete=ON")
-        with self._changing():
+        # Who reads neither waits for one who writes nor needs the right to write.
+        with self._transaction("IMMEDIATE" if create else "DEFERRED"):
             (application,) = self._base.execute("PRAGMA application_id").fetchone()
             (version,) = self._base.execute("PRAGMA user_version").fetchone()
             (tables,) = self._base.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -313,10 +314,13 @@ class Profile:
                         f"there is no look {number} in the profile; `m2fp looks list` has them"
                     )
 
+    def _changing(self) -> contextlib.AbstractContextManager[None]:
+        return self._transaction("IMMEDIATE")
+
     @contextlib.contextmanager
-    def _changing(self) -> Iterator[None]:
-        """A transaction: all of it or nothing."""
-        self._base.execute("BEGIN IMMEDIATE")
+    def _transaction(self, locks: str) -> Iterator[None]:
+        """All of it or nothing; ``locks`` is SQLite's word for when it locks the file."""
+        self._base.execute(f"BEGIN {locks}")
         try:
             yield
         except BaseException:

@@ -137,6 +137,17 @@ def test_a_profile_that_another_program_holds_is_said(path, monkeypatch, tmp_pat
         other.close()
 
 
+def test_who_reads_a_profile_does_not_wait_for_who_writes(path, monkeypatch, tmp_path):
+    """So it needs no right to write either."""
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "a")])
+    monkeypatch.setattr(profile_module, "_LOCK_SECONDS", 0.0)
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with Profile(path) as opened:
+            assert [one.customer for one in opened.looks()] == ["Anna"]
+
+
 @pytest.mark.parametrize("name", ["", "  ", "x" * 201, "a\nb", "a\udcff"])
 def test_a_name_is_text(path, tmp_path, name):
     with Profile(path, create=True) as opened, pytest.raises(UsageError, match="name must be text"):
