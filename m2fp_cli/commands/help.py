@@ -91,7 +91,7 @@ def _refuse_empty_places(parameters: Sequence[Any], args: Sequence[str]) -> None
     valued = {n for one in parameters if not getattr(one, "is_flag", True) for n in one.opts}
     for before, word in itertools.pairwise(("", *args)):
         if word == "--output=" or (not word and before not in valued - {"-o", "--output"}):
-            raise UsageError("the name of a folder or file is empty; is a variable not set?")
+            raise UsageError("a name on the command line is empty; is a variable not set?")
 
 
 def _refuse_addresses(ctx: Any, parameter: Any) -> None:

@@ -113,12 +113,14 @@ def test_a_value_that_is_no_choice_is_answered_with_the_choices():
 
 
 @pytest.mark.parametrize(
-    "words", ["parse '' -o out", "parse -r ''", "parse photos -o ''", "parse photos --output="]
-)
+    "words",
+    ["parse '' -o out", "parse -r ''", "parse photos -o ''", "parse photos --output=",
+     "looks add '' a.png"],
+)  # fmt: skip
 def test_an_empty_place_is_not_the_current_folder(words):
     answer = CliRunner().invoke(app, shlex.split(words))
     assert isinstance(answer.exception, UsageError)
-    assert "is empty; is a variable not set?" in str(answer.exception)
+    assert "a name on the command line is empty; is a variable not set?" in str(answer.exception)
 
 
 def test_other_values_may_be_empty(tmp_path):
