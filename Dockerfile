@@ -57,7 +57,8 @@ USER 10001:10001
 WORKDIR /work
 VOLUME /models
 EXPOSE 5000
+# Without the proxy that Docker may put into the environment: it knows no 127.0.0.1 of ours.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 \
-  CMD ["python3", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:5000/readyz', timeout=4)"]
+  CMD ["python3", "-c", "from urllib.request import *; build_opener(ProxyHandler({})).open('http://127.0.0.1:5000/readyz', timeout=4)"]
 ENTRYPOINT ["m2fp"]
 CMD ["serve", "--host", "0.0.0.0"]
