@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from m2fp_cli.commands import options
+from m2fp_cli.commands.completion import complete_accessory, complete_kind
 from m2fp_cli.commands.help import INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import displayable, say
@@ -50,7 +51,12 @@ def list_names(as_json: AsJson = False) -> None:
 )
 def show(
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="Name, or PNG file with its JSON file beside it.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="Name, or PNG file with its JSON file beside it.",
+            autocompletion=complete_accessory,
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
@@ -108,6 +114,7 @@ def check(
             "says]",
             show_default=False,
             rich_help_panel=INPUT,
+            autocompletion=complete_kind,
         ),
     ] = None,
     output: Annotated[

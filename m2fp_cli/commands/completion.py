@@ -14,6 +14,20 @@ def complete_model(incomplete: str) -> list[str]:
     return [name for name in SHORT_NAMES if name.startswith(incomplete)]
 
 
+def complete_kind(incomplete: str) -> list[str]:
+    """Kinds of accessories."""
+    from m2fp_cli.tryon.kinds import KIND_NAMES
+
+    return [name for name in KIND_NAMES if name.startswith(incomplete)]
+
+
+def complete_accessory(incomplete: str) -> list[str]:
+    """Names of the accessories that come with the tool; files where none fits."""
+    from m2fp_cli.tryon.catalog import list_accessories
+
+    return [name for name in list_accessories() if name.startswith(incomplete)]
+
+
 def complete_worn(kind_name: str) -> Complete:
     """What completes the names that a kind of accessory knows, and gives way to files."""
 

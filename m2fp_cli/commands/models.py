@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from m2fp_cli.commands import calibrate
+from m2fp_cli.commands.completion import complete_model
 from m2fp_cli.commands.help import CONTENT, FAILURES, MESSAGES, HelpCommand, HelpGroup
 from m2fp_cli.commands.options import JsonAnswer as AsJson
 from m2fp_cli.errors import ModelError, UsageError
@@ -47,6 +48,7 @@ ModelName = Annotated[
         metavar="NAME",
         help="Short name, ModelScope id (owner/name) or folder. [default: M2FP_MODEL, or m2fp]",
         show_default=False,
+        autocompletion=complete_model,
     ),
 ]
 Quiet = Annotated[

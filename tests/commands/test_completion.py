@@ -23,6 +23,10 @@ def complete(line: str) -> list[str]:
         ("m2fp tryon --top /srv/sh", []),  # then the shell completes files
         ("m2fp parse --model st", ["starter"]),
         ("m2fp labels -m ", ["m2fp", "m2fp-single", "starter"]),
+        ("m2fp models path st", ["starter"]),
+        ("m2fp models export m", ["m2fp", "m2fp-single"]),
+        ("m2fp accessories show be", ["beanie"]),
+        ("m2fp accessories check my.png --kind ha", ["hat", "hair"]),
         ("m2fp tryon --gl", ["--glasses"]),
     ],
 )
