@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +20,10 @@ import numba
 from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
+
+# numba takes settings from a file of the current folder, which may be somebody's photos: where
+# compiled code is kept, for one, which is loaded by running it. The environment still counts.
+numba.config._config_fname = os.devnull
 
 
 def compiled(loop: Loop) -> Loop:

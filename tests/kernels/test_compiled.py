@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,3 +88,20 @@ def test_no_loop_of_the_engine_sums_and_stores():
     rooms = [path for path, text in sources.items() if "@compiled" in text or "njit" in text]
     assert len(rooms) > 10
     assert not any(loops_that_sum_and_store(sources[path]) for path in rooms)
+
+
+def test_a_file_of_the_current_folder_sets_nothing(tmp_path):
+    """Where code is kept, above all: what lies there would be run."""
+    pytest.importorskip("yaml")
+    (tmp_path / ".numba_config.yaml").write_text("cache_dir: /tmp/theirs\ndisable_jit: 1\n")
+    program = (
+        "import numba, m2fp_cli.kernels.resample\n"
+        "print(numba.config.CACHE_DIR or 'usual', numba.config.DISABLE_JIT, numba.config.DEBUG)"
+    )
+    usual = {k: v for k, v in os.environ.items() if not k.startswith("NUMBA_")}
+    environment = {**usual, "PYTHONPATH": str(Path(__file__).parents[2]), "NUMBA_DEBUG": "0"}
+    said = subprocess.check_output(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, text=True
+    )
+    assert "/tmp/theirs" not in said
+    assert said.split()[1:] == ["0", "0"]
