@@ -42,11 +42,8 @@ class Access:
             UsageError: one has no scheme, has a path, or is ``*``.
         """
         for origin in self.origins:
-            parts = urlsplit(origin)
-            if origin != f"{parts.scheme}://{parts.netloc}" or parts.scheme not in (
-                "http",
-                "https",
-            ):
+            scheme, place = _origin_parts(origin)
+            if not place or origin != f"{scheme}://{place}" or scheme not in ("http", "https"):
                 raise UsageError(f"--cors takes origins such as https://example.com, got {origin}")
 
     def takes_host(self, host: str) -> bool:
@@ -67,7 +64,7 @@ class Access:
 
     def takes_origin(self, origin: str, host: str) -> bool:
         """Whether a page of this origin may send requests: our own page, or one on the list."""
-        return origin in self.origins or urlsplit(origin).netloc.lower() == host.lower()
+        return origin in self.origins or _origin_parts(origin)[1].lower() == host.lower()
 
     def takes_token(self, authorization: str) -> bool:
         """Whether an ``Authorization`` header has the token; takes as long for any wrong one."""
@@ -76,6 +73,15 @@ class Access:
         scheme, _, given = authorization.partition(" ")
         shown = given.strip().encode("latin-1", "replace")
         return hmac.compare_digest(shown, self.token) and scheme.lower() == "bearer"
+
+
+def _origin_parts(origin: str) -> tuple[str, str]:
+    """Scheme, and host with its port, of an origin; nothing where it cannot be taken apart."""
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # half an IPv6 address
+        return "", ""
+    return parts.scheme, parts.netloc
 
 
 def _matches(name: str, known: str) -> bool:

@@ -77,6 +77,7 @@ def test_no_other_page_may_use_it(service):
         "null",
         "http://localhost:1",
         "https://shop.example.evil",
+        "http://[::1",
     ):
         reply = service.parse(Origin=origin)
         assert reply.status == 403
@@ -95,7 +96,9 @@ def test_an_origin_on_the_list_may(service):
     assert "Authorization" in reply.headers["access-control-allow-headers"]
 
 
-@pytest.mark.parametrize("origin", ["*", "shop.example", "https://shop.example/x", "file://x"])
+@pytest.mark.parametrize(
+    "origin", ["*", "shop.example", "https://shop.example/x", "file://x", "https://", "http://[::1"]
+)
 def test_what_is_no_origin_is_refused(origin):
     with pytest.raises(UsageError):
         Access(origins=(origin,))
