@@ -25,14 +25,15 @@ from m2fp_cli.tryon.garment import (
 )
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.one_garment import join_mislabeled
-from m2fp_cli.tryon.records import ItemRecord
-from m2fp_cli.tryon.stray import near_person
+from m2fp_cli.tryon.records import ItemRecord, check_limits
+from m2fp_cli.tryon.stray import near_person, share_off_legs
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_top import find_top
 
 FABRICS = ("breton", "denim", "dotted", "tartan")  # that come with the tool, stated as tops
 WHOLE = ("Dress", "Jumpsuits")  # what covers chest and legs
 LEAST_SHARE = 0.12  # of both, from which trousers show below a skirt and are left as they are
+LIMITS = {"off_legs": (0.0, 0.05)}  # share in pieces that hang together with neither hips nor legs
 
 
 def load_bottom(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth:
@@ -95,6 +96,9 @@ def wear_bottom(body: Body, cloth: Cloth) -> ItemRecord:
         return ItemRecord("bottom", cloth.name, reason)
     done = recolor(body.photo_bgr, figure, part, lit_cloth(cloth, body.light), body.unit)
     checks = tuple(check_cloth(done))
+    if body.person.joints is not None:
+        off = share_off_legs(part, figure.origin_xy, body.person.joints)
+        checks += tuple(check_limits({"off_legs": off}, LIMITS))
     return ItemRecord("bottom", cloth.name, "", {"garment": label}, checks, notes + notes_of(done))
 
 
