@@ -28,11 +28,11 @@ from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.stray import near_person, share_off_legs
 from m2fp_cli.tryon.wearer import Body
-from m2fp_cli.tryon.worn_top import find_top
+from m2fp_cli.tryon.worn_top import TopLayer, find_top
 
 FABRICS = ("breton", "denim", "dotted", "tartan")  # that come with the tool, stated as tops
 WHOLE = ("Dress", "Jumpsuits")  # what covers chest and legs
-LEAST_SHARE = 0.12  # of both, from which trousers show below a skirt and are left as they are
+LEAST_SHARE = 0.12  # of a skirt or dress, from which trousers show below it; less are mistakes
 LIMITS = {"off_legs": (0.0, 0.05)}  # share in pieces that hang together with neither hips nor legs
 
 
@@ -90,9 +90,9 @@ def wear_bottom(body: Body, cloth: Cloth) -> ItemRecord:
     figure = build_figure(body.result, body.person, person_window(body.person))
     label, part = _find_bottom(body, figure)
     part, notes = near_person(body, figure, part)
-    if np.count_nonzero(part) < MIN_AREA:
-        whole = max(np.count_nonzero(figure.mask(name)) for name in WHOLE) >= MIN_AREA
-        reason = "a dress is worn" if whole else "no trousers or skirt are visible"
+    whole = max(int(np.count_nonzero(figure.mask(name))) for name in WHOLE)
+    if np.count_nonzero(part) < max(MIN_AREA, LEAST_SHARE * whole):
+        reason = "a dress is worn" if whole >= MIN_AREA else "no trousers or skirt are visible"
         return ItemRecord("bottom", cloth.name, reason)
     done = recolor(body.photo_bgr, figure, part, lit_cloth(cloth, body.light), body.unit)
     checks = tuple(check_cloth(done))
@@ -105,8 +105,9 @@ def wear_bottom(body: Body, cloth: Cloth) -> ItemRecord:
 def _find_bottom(body: Body, figure: Figure) -> tuple[str, BoolArray]:
     """Name of the label of trousers or a skirt, and where they are."""
     masks = {name: figure.mask(name) for name in BOTTOMS}
-    # What the network calls a dress and begins at the waist, below another top, is a skirt.
-    top = find_top(figure, body.frame, body.unit)
+    # What the network calls a dress and begins at the waist, below another top, is a skirt. An open
+    # coat is no such top: what is seen of a dress at the chest says that it begins there.
+    top = find_top(figure, body.frame, body.unit, TopLayer.INNER)
     if top is not None and top not in WHOLE:
         masks["Dress"] = figure.mask("Dress")
     label = max(masks, key=lambda name: int(np.count_nonzero(masks[name])))

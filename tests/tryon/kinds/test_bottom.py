@@ -10,7 +10,7 @@ from m2fp_cli.tryon.kinds.bottom import FABRICS, load_bottom
 from tests.support.drawn_garments import PANTS, draw_standing
 from tests.support.drawn_people import TOP, changed, failed_checks, record_of, wear
 
-DRESS, SKIRT = 6, 12
+DRESS, COAT, SKIRT = 6, 7, 12
 
 
 def test_trousers_take_the_color_and_nothing_else_does():
@@ -45,6 +45,31 @@ def test_a_dress_below_a_sweater_is_a_skirt():
     done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
     assert record_of(done).numbers == {"garment": "Dress"}
     assert changed(person, done)[labels == DRESS].mean() > 0.98
+
+
+def test_a_dress_below_an_open_coat_is_no_skirt():
+    person = draw_standing()
+    labels = person.labels
+    labels[labels == PANTS] = DRESS
+    top = labels == TOP
+    labels[top] = COAT
+    front = person.box(-0.8, 2.0, 0.8, 9.0)
+    labels[front] = np.where(top[front], DRESS, labels[front])
+    done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
+    assert record_of(done).reason == "a dress is worn"
+    assert not changed(person, done).any()
+
+
+@pytest.mark.parametrize(("rows", "placed"), [(0.6, False), (3.0, True)])
+def test_slivers_of_trousers_in_a_dress_are_left_alone_and_shorts_below_it_are_not(rows, placed):
+    person = draw_standing()
+    labels = person.labels
+    trousers = labels == PANTS
+    below = np.flatnonzero(trousers.any(axis=1))[-1] - round(rows * person.unit)
+    labels[np.isin(labels, (TOP, PANTS))] = DRESS
+    labels[below:][trousers[below:]] = PANTS
+    done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
+    assert record_of(done).placed == placed
 
 
 @pytest.mark.parametrize(("top", "reason"), [
