@@ -20,6 +20,7 @@ from m2fp_cli.tryon.garment_edge import extend_mask, find_inner, mix_edge
 from m2fp_cli.tryon.lighting import Light, linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.relighting import dim_gain
+from m2fp_cli.tryon.two_cloths import level_cloths
 
 MIN_AREA = 400  # of a garment, pixels
 
@@ -80,7 +81,7 @@ class Recolored:
         mask: (h, w) bool in the figure's window.
         inner: (h, w) bool, the garment without its edge, which is mixed with what is beside it; all
             of a garment that is nothing but edge.
-        before: (h, w) float32 linear luminance.
+        before: (h, w) float32 linear luminance; of two cloths as if they were one.
         after: (h, w) float32 linear luminance.
         patterned: the old cloth has a pattern.
         textured: the new cloth is not a plain color.
@@ -161,8 +162,7 @@ def recolor(
     light = to_linear(window)
     background = (figure.label_map == 0) & ~figure.other_people
     mask = extend_mask(light, part, background, unit)
-    before = linear_luminance(light)
-    shading, detail, patterned = split_shading(before, mask, unit, _chroma_spread(old, mask))
+    before, shading, detail, patterned = _shade_of_old(to_lab(old), light, mask, unit)
     target = _tile_cloth(cloth, figure, shading, unit)
     target = target * _soft_knee(shading * detail, target.max(axis=2))[..., None]
     target += _shine(before, mask)[..., None]
@@ -185,10 +185,24 @@ def recolor(
     )
 
 
-def _chroma_spread(bgr: Picture, mask: BoolArray) -> float:
-    """Median distance of the chroma of a garment's pixels from the median chroma, Lab."""
-    chroma = to_lab(bgr)[mask][:, 1:]
-    return float(np.median(np.linalg.norm(chroma - np.median(chroma, axis=0), axis=1)))
+def _shade_of_old(
+    lab: FloatArray, light: FloatArray, mask: BoolArray, unit: float
+) -> tuple[FloatArray, FloatArray, FloatArray, bool]:
+    """Luminance of a garment, and what ``split_shading`` makes of it.
+
+    Two cloths, such as a vest over a shirt, would pass for a pattern, and what is left of that is
+    flat: their luminance is leveled, so that folds and seams stay.
+    """
+    luminance = linear_luminance(light)
+    chroma = lab[mask][:, 1:]
+    colors = float(np.median(np.linalg.norm(chroma - np.median(chroma, axis=0), axis=1)))
+    split = split_shading(luminance, mask, unit, colors)
+    leveled = level_cloths(lab, luminance, mask, unit) if split[2] else luminance
+    if leveled is not luminance:
+        of_leveled = split_shading(leveled, mask, unit)
+        if not of_leveled[2]:
+            return leveled, *of_leveled
+    return luminance, *split
 
 
 def split_shading(

@@ -9,7 +9,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds.top import load_top
-from m2fp_cli.tryon.morphology import dilate
+from m2fp_cli.tryon.morphology import dilate, erode
 from tests.support.drawn_people import (
     TOP,
     changed,
@@ -83,6 +83,28 @@ def test_the_pattern_of_old_cloth_is_left_out_and_said():
     assert "the old cloth is patterned, its detail was left out" in record_of(done).notes
     inside = done.image_bgr[drawn.box(-2, 5, 2, 8)]
     assert inside.std(axis=(0, 1)).max() < 12
+
+
+def test_folds_of_two_cloths_are_kept_where_they_would_pass_for_a_pattern():
+    drawn = draw_person(unit=20.0)
+    garment = drawn.labels == TOP
+    rows, columns = np.indices(garment.shape)
+    vest = np.abs(columns - drawn.eyes_xy[0]) < 1.6 * drawn.unit
+    rng = np.random.default_rng(0)
+    folds = np.exp(0.3 * np.sin(rows / 5) + 0.25 * rng.standard_normal(garment.shape))
+    weave = np.exp(0.15 * rng.standard_normal((*garment.shape, 3)))
+    for part, color in ((vest, (20, 20, 90)), (~vest, (150, 140, 130))):
+        lit = np.array(color) * weave * folds[..., None]
+        drawn.photo_bgr[garment & part] = np.clip(lit, 0, 255)[garment & part]
+    record = record_of(done := wear(drawn, {"top": "#3060a0"}))
+    assert not failed_checks(record) & {"folds_kept_r"}
+    assert "the old cloth is patterned, its detail was left out" not in record.notes
+    luminance = done.image_bgr.astype(np.float32).mean(axis=2)
+    for part in (vest, ~vest):
+        inside = erode(garment & part, 4.0)
+        assert np.corrcoef(np.log(luminance[inside]), np.log(folds[inside]))[0, 1] > 0.7
+    levels = [np.median(luminance[garment & part]) for part in (vest, ~vest)]
+    assert levels[0] == pytest.approx(levels[1], rel=0.15)
 
 
 def test_somebody_without_a_top_is_left_alone():
