@@ -45,7 +45,7 @@ def evaluate(
     ] = None,
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
-    flip: options.Flip = None,
+    flip: options.Flip = False,
     tiles: options.Tiles = "off",
     min_score: options.MinScore = 0.1,
     names: Annotated[

@@ -161,13 +161,10 @@ Precision = Annotated[
     ),
 ]
 Flip = Annotated[
-    bool | None,
+    bool,
     typer.Option(
-        "--flip/--no-flip",
-        help="Parse the mirrored photo too and average both: better masks, twice the network's "
-        "time. Unless said, as the model's configuration says: the starter does, published models "
-        "do not.",
-        show_default=False,
+        "--flip",
+        help="Parse the mirrored photo too and average both: better masks, twice the time.",
         rich_help_panel=SPEED,
     ),
 ]

@@ -64,7 +64,7 @@ def parse(
     page: options.Page = False,
     engine: options.Engine = options.EngineName.FAST,
     precision: options.Precision = options.PrecisionName.FP32,
-    flip: options.Flip = None,
+    flip: options.Flip = False,
     tiles: options.Tiles = "off",
     threads: options.Threads = "auto",
     cluster: options.Cluster = None,

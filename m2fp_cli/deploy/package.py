@@ -253,7 +253,6 @@ def _what_else(config: ModelConfig) -> str:
         (config.sides == "body", "gives limbs their side from the body"),
         (config.sides == "joints", "gives limbs their side from the joints of their person"),
         (config.label_map == "instances", "paints the label map from whole instances"),
-        (config.flip, "averages with the mirrored photo"),
         (config.human_scores == "label_map", "weighs people's scores by the label map"),
     )
     return "".join(f", {text}" for wanted, text in steps if wanted)

@@ -104,7 +104,7 @@ class HumanParser:
         model: str | Path | None = None,
         *,
         min_score: float = SCORE_FLOOR,
-        flip: bool | None = None,
+        flip: bool = False,
         precision: str = "fp32",
         threads: int | None = None,
         tiles: Tiles = "off",
@@ -115,8 +115,7 @@ class HumanParser:
             model: a short name (``m2fp``, ``m2fp-single``, ``starter``), a ModelScope id, or a
                 folder with ``configuration.json`` and weights; None = ``M2FP_MODEL`` or ``m2fp``.
             min_score: lowest score of a reported instance, in [0, 1].
-            flip: also parse the mirrored photo and average both, which takes the network twice;
-                None = as the model's configuration says.
+            flip: also parse the mirrored photo and average both; takes twice the time.
             precision: ``fp32``, ``bf16``, ``int8``, or ``auto``: bfloat16 where the CPU has units
                 for it. ``int8`` needs a calibration, see ``m2fp models calibrate``.
             threads: threads used inside one parse, set for the whole process; None leaves torch's
@@ -155,7 +154,7 @@ class HumanParser:
         network: M2FP,
         *,
         min_score: float = SCORE_FLOOR,
-        flip: bool | None = None,
+        flip: bool = False,
         precision: str = "fp32",
         tiles: Tiles = "off",
     ) -> HumanParser:
@@ -177,7 +176,7 @@ class HumanParser:
         network: FastM2FP,
         *,
         min_score: float = SCORE_FLOOR,
-        flip: bool | None = None,
+        flip: bool = False,
         tiles: Tiles = "off",
     ) -> HumanParser:
         """A parser around a network that has been rearranged already; see ``from_network``."""
@@ -185,11 +184,10 @@ class HumanParser:
         parser._setup(network, min_score, flip, tiles)
         return parser
 
-    def _setup(self, network: FastM2FP, min_score: float, flip: bool | None, tiles: Tiles) -> None:
+    def _setup(self, network: FastM2FP, min_score: float, flip: bool, tiles: Tiles) -> None:
         self.network, self.config = network, network.config
         require_share(min_score, "min_score")
-        self.min_score, self.tiles = min_score, check_tiles(tiles)
-        self.flip = network.config.flip if flip is None else flip
+        self.min_score, self.flip, self.tiles = min_score, flip, check_tiles(tiles)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
 
     @property

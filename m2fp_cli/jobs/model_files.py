@@ -9,7 +9,6 @@ from m2fp_cli.engine.int8.calibration import find_calibration
 from m2fp_cli.kernels.cpu import AUTO, BF16, INT8, multiplies_int8, settle_precision
 from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
-from m2fp_cli.network.config import read_config
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,6 @@ class ModelFiles:
         weights: SHA-256 of its weights.
         weights_bytes: size of its weights.
         configuration: SHA-256 of its ``configuration.json``.
-        flip: it parses the mirrored photo too, unless told otherwise.
     """
 
     name: str
@@ -30,7 +28,6 @@ class ModelFiles:
     weights: str
     weights_bytes: int
     configuration: str
-    flip: bool = False
 
 
 def find_model(name: str | None = None, progress: DownloadProgress | None = None) -> ModelFiles:
@@ -41,7 +38,7 @@ def find_model(name: str | None = None, progress: DownloadProgress | None = None
         progress: told about a download.
 
     Raises:
-        ModelError: the model is missing or incomplete, or its configuration is wrong.
+        ModelError: the model is missing or incomplete.
         UsageError: the name means nothing.
     """
     name = name or default_name()
@@ -52,7 +49,6 @@ def find_model(name: str | None = None, progress: DownloadProgress | None = None
         weights=weights_digest(found.folder),
         weights_bytes=found.weights.stat().st_size,
         configuration=configuration_digest(found.folder),
-        flip=read_config(found.folder).flip,
     )
 
 

@@ -46,8 +46,7 @@ class ParseSettings:
     Attributes:
         engine: ``fast`` or ``reference``.
         precision: number format of the fast engine: ``fp32``, ``bf16``, ``int8`` or ``auto``.
-        flip: the fast engine also parses the mirrored photo, and averages; None = as the model's
-            configuration says.
+        flip: the fast engine also parses the mirrored photo, and averages.
         min_score: lowest score of a reported instance, in [0, 1].
         save: what to write, members of ``layout.SAVE_OPTIONS``.
         max_pixels: larger photos are refused.
@@ -58,7 +57,7 @@ class ParseSettings:
 
     engine: str = "fast"
     precision: str = "fp32"
-    flip: bool | None = None
+    flip: bool = False
     min_score: float = 0.1
     save: tuple[str, ...] = DEFAULT_SAVE
     max_pixels: int = MAX_PIXELS
@@ -126,13 +125,6 @@ class ParseJob:
     name: str = "parse"
     preload: tuple[str, ...] = ("m2fp_cli.engine.parser", "m2fp_cli.kernels.preload")
 
-    @property
-    def flip(self) -> bool:
-        """Whether the mirrored photo is parsed too."""
-        if self.settings.engine != "fast":
-            return False
-        return self.model.flip if self.settings.flip is None else self.settings.flip
-
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs; ``auto`` counts as what it means on this CPU."""
         settings = self.settings
@@ -143,7 +135,7 @@ class ParseJob:
             "configuration": self.model.configuration,
             "engine": settings.engine,
             "precision": describe_precision(self.model, settings.precision),
-            "flip": str(self.flip),
+            "flip": str(settings.flip),
             "tiles": settings.tiles,
             "min_score": str(settings.min_score),
             "save": ",".join(settings.save),
@@ -267,7 +259,7 @@ class ParseWorker:
             model=model.name,
             weights=model.weights,
             engine=settings.engine,
-            flip=self._job.flip,
+            flip=settings.flip,
             tiles=settings.tiles,
             min_score=settings.min_score,
         )

@@ -144,8 +144,6 @@ class ModelConfig:
             bundled network sees, see :mod:`m2fp_cli.engine.joint_sides`).
         mask_edges: ``network`` (masks are used as the network gives them) or ``photo`` (their edges
             are moved to the photo's, see :mod:`m2fp_cli.engine.mask_edges`).
-        flip: the mirrored photo is parsed too and both are averaged, unless the caller says
-            otherwise; for models that gain enough from it for its time.
         sem_seg_postprocess_before_inference: semantic inference takes masks at the photo's size;
             otherwise at the network's input size, and the class sums are scaled to the photo.
     """
@@ -165,5 +163,4 @@ class ModelConfig:
     human_scores: str = "masks"
     sides: str = "pixels"
     mask_edges: str = "network"
-    flip: bool = False
     sem_seg_postprocess_before_inference: bool = True

@@ -159,7 +159,7 @@ class ServiceWorker:
             model=model.name,
             weights=model.weights,
             engine="fast",
-            flip=self._parser.flip,
+            flip=False,
             min_score=self._parser.min_score if lowest is None else lowest,
         )
 

@@ -217,22 +217,6 @@ def test_wrong_options_exit_2_before_anything_is_written(tmp_path, m2fp, argumen
 
 
 @pytest.mark.slow
-def test_a_model_that_flips_does_so_unless_told_not_to(tmp_path, m2fp, tiny_model):
-    folder = shutil.copytree(tiny_model, tmp_path / "flips")
-    configuration = json.loads((folder / "configuration.json").read_text())
-    configuration["model"]["flip"] = True
-    (folder / "configuration.json").write_text(json.dumps(configuration))
-    write_photo(tmp_path / "p" / "a.jpg")
-    for wanted, flipped in (((), True), (("--flip",), True), (("--no-flip",), False)):
-        order = ("parse", tmp_path / "p", "-o", tmp_path / "out", "--model", folder, *wanted)
-        answer = m2fp(*order)
-        assert answer.code == 0
-        assert ("1 up to date" in answer.err) == (wanted == ("--flip",))
-        document = json.loads((tmp_path / "out" / "results" / "a.json").read_text())
-        assert document["model"]["flip"] is flipped
-
-
-@pytest.mark.slow
 def test_tiles_are_noted_and_another_setting_parses_again(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg")
     for tiles in ("off", "2"):

@@ -36,22 +36,6 @@ def test_auto_is_signed_as_what_it_means_on_this_cpu(monkeypatch, flags, meant):
 
 
 @pytest.mark.parametrize(
-    ("engine", "asked", "model_flips", "flips"),
-    [
-        ("fast", None, True, True),
-        ("fast", None, False, False),
-        ("fast", False, True, False),
-        ("fast", True, False, True),
-        ("reference", None, True, False),
-    ],
-)
-def test_flip_is_signed_as_what_it_means_for_the_model(engine, asked, model_flips, flips):
-    model = ModelFiles("m", Path("model"), "w", 1, "c", flip=model_flips)
-    job = ParseJob(Path("out"), model, ParseSettings(engine, flip=asked))
-    assert job.signature()["flip"] == str(flips)
-
-
-@pytest.mark.parametrize(
     ("flags", "meant"),
     [({"avx2"}, (torch.float32, "fp32")), ({"amx_bf16"}, (torch.bfloat16, "bf16"))],
 )

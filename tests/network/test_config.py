@@ -65,7 +65,6 @@ def test_unknown_keys_are_tolerated():
         ({"parsing_on": False, "semantic_on": True, "sides": "joints"}, "several people"),
         ({"sides": "left"}, "sides"),
         ({"mask_edges": "sharp"}, "mask_edges"),
-        ({"flip": "yes"}, "must be of type bool"),
         ({"parsing_on": False, "semantic_on": False}, "one of them must be on"),
         ({"single_human": True}, "input_single_human.sizes"),
         ({"type": "maskdino"}, "model.type"),
