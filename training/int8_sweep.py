@@ -20,9 +20,10 @@ import numpy as np
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.fast.network import FastM2FP
-from m2fp_cli.engine.int8.calibrate import SENSITIVITY_PHOTOS, measure_ranges, small_input
+from m2fp_cli.engine.int8.calibrate import SENSITIVITY_PHOTOS, measure_ranges, small_input, spread
 from m2fp_cli.engine.int8.calibration import LayerRanges
-from m2fp_cli.engine.int8.choice import KINDS, MOST_ERROR, choose_layers, kind_of
+from m2fp_cli.engine.int8.choice import KINDS, MOST_ERROR, kind_of
+from m2fp_cli.engine.int8.knapsack import choose_layers
 from m2fp_cli.engine.int8.sensitivity import measure_errors, replaced
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.imaging.codec import read_image
@@ -45,7 +46,7 @@ def main() -> None:
     engine = HumanParser.from_fast(FastM2FP(network, pack=False))
     ranges, work = measure_ranges(engine, read_photos(asked.calibrate, asked.count))
     photos = read_photos(asked.photos, asked.count)
-    inputs = [small_input(one, engine.config) for one in photos[:SENSITIVITY_PHOTOS]]
+    inputs = [small_input(one, engine.config) for one in spread(photos, SENSITIVITY_PHOTOS)]
     errors = measure_errors(engine.network, ranges, inputs)
     chosen = choose_layers(errors, work, asked.most_error)
     total = sum(work[name] for name in ranges)

@@ -18,8 +18,9 @@ from m2fp_cli.engine.int8.calibration import (
     Calibration,
     LayerRanges,
 )
-from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates, choose_layers
+from m2fp_cli.engine.int8.choice import MOST_ERROR, candidates
 from m2fp_cli.engine.int8.convert import quantize_network
+from m2fp_cli.engine.int8.knapsack import choose_layers
 from m2fp_cli.engine.int8.ranges import RangeRecorder
 from m2fp_cli.engine.int8.sensitivity import Tell, measure_errors, told
 from m2fp_cli.engine.parser import HumanParser
@@ -49,10 +50,10 @@ def calibrate_model(
     Args:
         folder: model folder.
         photos: to measure ranges on, (H, W, 3) uint8 BGR each; at least one. They may be read when
-            they are asked for; the first are asked for twice.
+            they are asked for; some are asked for twice.
         others: to compare the answers in int8 and float32 on; asked for twice or three times.
         most_error: that all layers in int8 together may cause; see ``choose_layers``.
-        tried_on: so many of the photos are used to choose the layers.
+        tried_on: so many of the photos, spread over all, are used to choose the layers.
         tell: hears how far the work is, after each photo and layer.
 
     Raises:
@@ -61,7 +62,7 @@ def calibrate_model(
     network = build_network(folder, read_config(folder))
     exact = HumanParser.from_fast(FastM2FP(network, pack=False))
     ranges, operations = measure_ranges(exact, told(photos, tell, "photos measured"))
-    inputs = [small_input(photo, exact.config) for photo in photos[:tried_on]]
+    inputs = [small_input(photo, exact.config) for photo in spread(photos, tried_on)]
     errors = measure_errors(exact.network, ranges, inputs, tell)
     chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
     made = Calibration(weights_digest(folder), len(photos), None, chosen)
@@ -75,6 +76,11 @@ def calibrate_model(
         if agreement is None or agreement.labels >= LEAST_AGREEMENT:
             break  # float32 is slower beside int8, and tried only where bfloat16 is too rough
     return made
+
+
+def spread(photos: Sequence[Picture], count: int) -> Sequence[Picture]:
+    """So many of the photos, from all over their order; all of them if there are not as many."""
+    return photos[:: max(1, len(photos) // count)][:count]
 
 
 def small_input(photo: Picture, config: ModelConfig) -> Tensor:

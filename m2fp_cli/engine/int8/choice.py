@@ -6,9 +6,8 @@ errors add up to the square of the error of all together, within a tenth.
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 # Error of the pixel decoder's output that all layers may cause together, relative to its norm. In
 # bfloat16 it is 0.005 to 0.010 (starter) and 0.009 to 0.010 (R101, random weights).
@@ -56,25 +55,3 @@ def kind_of(name: str) -> str:
 def candidates(names: Iterable[str]) -> list[str]:
     """Those of these layers that are worth computing in int8."""
     return [name for name in names if kind_of(name) not in IN_FLOAT]
-
-
-def choose_layers(
-    errors: Mapping[str, float], operations: Mapping[str, int], most_error: float
-) -> list[str]:
-    """The layers that compute in int8.
-
-    Layers return to float32 until the error is small enough, first the one that costs most for each
-    operation that it has.
-
-    Args:
-        errors: relative error of the output with this layer alone in int8.
-        operations: what each layer has to do; see ``RangeRecorder``.
-        most_error: of all layers together.
-
-    Returns:
-        Names in the order of ``errors``.
-    """
-    chosen = sorted(errors, key=lambda name: errors[name] ** 2 / max(operations[name], 1))
-    while chosen and math.fsum(errors[name] ** 2 for name in chosen) > most_error**2:
-        chosen.pop()
-    return [name for name in errors if name in set(chosen)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pytest
 import torch
 
@@ -25,10 +26,10 @@ from m2fp_cli.engine.int8.calibration import (
 from m2fp_cli.engine.int8.choice import (
     BETWEEN_FLOATS,
     MOST_ERROR,
-    choose_layers,
     kind_of,
 )
 from m2fp_cli.engine.int8.convert import quantize_network
+from m2fp_cli.engine.int8.knapsack import choose_layers
 from m2fp_cli.engine.int8.layers import Int8Conv, Int8Linear, Int8Sum
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import ModelError, UsageError
@@ -134,6 +135,20 @@ def test_layers_that_cost_much_for_little_work_stay_in_float():
     assert choose_layers(errors, work, 0.021) == ["small", "large", "free"]
     assert choose_layers(errors, work, 0.5) == [*errors]
     assert choose_layers(errors, work, 0.001) == ["free"]
+
+
+def test_no_other_layers_do_more_work_for_the_error_allowed():
+    rng = np.random.default_rng(1)
+    names = [f"layer {number}" for number in range(10)]
+    for most in (0.01, 0.02, 0.03):
+        errors = dict(zip(names, rng.uniform(0.001, 0.02, 10), strict=True))
+        work = dict(zip(names, map(int, rng.integers(1, 1000, 10)), strict=True))
+        chosen = choose_layers(errors, work, most)
+        every = [[n for n in names if bits >> names.index(n) & 1] for bits in range(1 << 10)]
+        allowed = [one for one in every if sum(errors[n] ** 2 for n in one) <= most**2]
+        assert chosen in allowed
+        best = max(sum(work[n] for n in one) for one in allowed)
+        assert sum(work[n] for n in chosen) > 0.99 * best  # squares are rounded up
 
 
 def test_a_network_alone_has_no_calibration():
