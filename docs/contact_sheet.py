@@ -38,7 +38,7 @@ def strip(photo: Path, folder: Path, height: int, people: bool) -> Image.Image:
     """One photo and its pictures side by side."""
     colors, overlay, persons = (
         next((folder / kind).glob(f"{photo.stem}.*"), None)
-        for kind in ("labels/colors", "labels/overlays", "people/colors")
+        for kind in ("labels/colors", "labels/overlays", "people/overlays")
     )
     found = [path for path in (photo, overlay if people else colors, persons or overlay) if path]
     images = [Image.open(path).convert("RGB") for path in found]
@@ -58,6 +58,13 @@ def join(images: list[Image.Image], axis: int) -> Image.Image:
     return sheet
 
 
+def widen(image: Image.Image, width: int) -> Image.Image:
+    """The image with white to its right, so that columns stand below each other."""
+    sheet = Image.new("RGB", (width, image.height), "white")
+    sheet.paste(image)
+    return sheet
+
+
 def main() -> None:
     """Parse the command line and write the picture."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,6 +79,8 @@ def main() -> None:
         paint(arguments.photos, folder, arguments.people)
         strips = [strip(p, folder, arguments.height, arguments.people) for p in arguments.photos]
     n = arguments.columns
+    widths = [max(strip.width for strip in strips[i::n]) for i in range(min(n, len(strips)))]
+    strips = [widen(one, widths[i % n]) for i, one in enumerate(strips)]
     rows = [join(strips[i : i + n], 0) for i in range(0, len(strips), n)]
     join(rows, 1).save(arguments.picture, optimize=True, quality=85)
 

@@ -1,6 +1,6 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
-Six runs, each with a recipe of its own. Between them the model so far labels photos that nobody
+Nine runs, each with a recipe of its own. Between them the model so far labels photos that nobody
 labelled, and labels some anew. The same command again goes on where it was stopped.
 """
 
@@ -79,7 +79,8 @@ class Places:
 
 def plan(places: Places) -> list[Stage]:
     """All stages in order."""
-    fourth, fifth, sixth = (places.work / f"run-{number}" for number in (4, 5, 6))
+    runs = [places.work / f"run-{number}" for number in range(4, 9)]
+    fourth, fifth, sixth, seventh, eighth = runs
     copies = [fourth / f"step-{step}" for step in _MEAN_WITH]
     with_fifth = [*[fifth] * (_OF_THE_FIFTH - 1), *copies, fourth]
     with_sixth = [sixth] * (_OF_THE_SIXTH - 1) + [fifth, *with_fifth] * _OF_THOSE_BEFORE
@@ -99,7 +100,15 @@ def plan(places: Places) -> list[Stage]:
         _run(places, 5, str(places.work / "fourth")),
         _export(places, 5, "fifth", *_also(with_fifth)),
         _run(places, 6, str(places.work / "fifth")),
-        _export(places, 6, "starter", *_also(with_sixth)),
+        _export(places, 6, "sixth", *_also(with_sixth)),
+        _correct(places, "ccp-corrected-2", places.find("ccp"), "sixth"),
+        _relabel(places, "coco-again-2", "people/coco", "sixth", "--skip", "held_out.txt"),
+        _relabel(places, "coco_boxes-again-2", "people/coco_boxes", "sixth"),
+        _run(places, 7, str(places.work / "sixth")),
+        _run(places, 8, str(places.work / "sixth")),
+        _export(places, 8, "eighth", *_also([seventh])),
+        _run(places, 9, str(places.work / "eighth")),
+        _export(places, 9, "starter", *_also([seventh, eighth])),
     ]
 
 
