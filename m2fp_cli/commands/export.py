@@ -13,6 +13,7 @@ import typer
 
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT, MASK
+from m2fp_cli.commands.label_set import read_label_set
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
 from m2fp_cli.numerals import read_whole
@@ -192,7 +193,6 @@ def export(
     from m2fp_cli.exports.format import ExportSettings
     from m2fp_cli.jobs.fitting import parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
-    from m2fp_cli.records.mapping import load_mapping
 
     wanted = find_format(to.value)
     if label_set is not None and not wanted.takes_labels:
@@ -210,7 +210,7 @@ def export(
         size_wh=parse_size(size),
         fit=fit.value,
         split=wanted.split if split is None else parse_split(split),
-        mapping=None if label_set is None else load_mapping(label_set),
+        mapping=read_label_set(label_set, quiet=batch.quiet),
     )
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export(wanted.name, asked, settings, model, batch)

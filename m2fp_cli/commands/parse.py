@@ -8,6 +8,7 @@ import typer
 
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
+from m2fp_cli.commands.label_set import read_label_set
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.layout import DEFAULT_OUTPUT, DEFAULT_SAVE, SAVE_OPTIONS
@@ -79,7 +80,6 @@ def parse(
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.parse import ParseSettings
-    from m2fp_cli.records.mapping import load_mapping
     from m2fp_cli.storage.remote.address import shown_place
     from m2fp_cli.terminal import displayable
 
@@ -99,7 +99,7 @@ def parse(
         save=tuple(name for name in SAVE_OPTIONS if name in wanted),
         max_pixels=round(max_pixels * 1e6),
         allow_truncated=allow_truncated,
-        mapping=None if label_set is None else load_mapping(label_set),
+        mapping=read_label_set(label_set, quiet=batch.quiet),
     )
     run_options = batch.run_options(threads, cluster)
     asked = PhotoInputs(

@@ -63,11 +63,14 @@ class LabelMapping:
         name: of the other set; a part of folder names.
         labels: the other set.
         table: target by folded name of the source; a pair means left and right.
+        unknown: names of sources in a file that no set in ``LABEL_SETS`` has: those of a model of
+            one's own, or typing errors.
     """
 
     name: str
     labels: LabelSet
     table: Mapping[str, Target]
+    unknown: tuple[str, ...] = ()
 
     def target_of(self, name: str) -> Target:
         """What a label becomes; ``Background`` where nothing fits."""
@@ -126,7 +129,9 @@ def _read_mapping(name: str, document: Mapping[str, Any]) -> LabelMapping:
             raise ValueError(f'"map" sends {source!r} to something that "labels" does not name')
         table[folded(source)] = pair[0] if len(pair) == 1 else (pair[0], pair[1])
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    return LabelMapping(safe or "labels", labels, table)
+    known = {folded(one) for labels in LABEL_SETS.values() for one in labels.names}
+    unknown = tuple(one for one in object_of(document, "map") if folded(one) not in known)
+    return LabelMapping(safe or "labels", labels, table, unknown)
 
 
 def map_labels(

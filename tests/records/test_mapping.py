@@ -91,6 +91,13 @@ def test_a_file_maps_to_labels_of_ones_own(tmp_path):
     assert mapping.fingerprint() != load_mapping("atr").fingerprint()
 
 
+def test_names_that_no_label_set_has_are_kept_apart(tmp_path):
+    file = tmp_path / "own.json"
+    file.write_text('{"labels": ["No", "Skin"], "map": {"face": "Skin", "Nose": "Skin"}}')
+    assert load_mapping(str(file)).unknown == ("Nose",)
+    assert load_mapping("atr").unknown == ()
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

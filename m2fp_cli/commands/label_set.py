@@ -1,0 +1,37 @@
+"""``--label-set``: the ids of another set, by its name or from a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from m2fp_cli.terminal import displayable, warn
+
+if TYPE_CHECKING:
+    from m2fp_cli.records.mapping import LabelMapping
+
+
+def read_label_set(given: str | None, *, quiet: bool) -> LabelMapping | None:
+    """The mapping to a label set; None where none is asked for.
+
+    A name in a file that no label set has may be a typing error: what it was meant for becomes
+    background without a word.
+
+    Args:
+        given: name of a built-in set, or path of a file.
+        quiet: say nothing about such names.
+
+    Raises:
+        UsageError: there is neither, or the file is wrong.
+    """
+    from m2fp_cli.records.mapping import load_mapping
+
+    if given is None:
+        return None
+    mapping = load_mapping(given)
+    if mapping.unknown and not quiet:
+        names = ", ".join(displayable(one) for one in mapping.unknown)
+        warn(
+            f'{displayable(given)}: "map" names {names}, which no label set that comes with m2fp '
+            "has; right only for a model of your own (m2fp labels shows a model's names)"
+        )
+    return mapping
