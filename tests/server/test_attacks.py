@@ -14,7 +14,6 @@ import pytest
 
 from m2fp_cli.server import limits as bounds
 from m2fp_cli.server.limits import MEBI
-from m2fp_cli.server.store import ResultStore
 from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import FORM, form, photo_file, read_all, running_service
 
@@ -330,73 +329,3 @@ def test_names_of_files_stay_names(service):
     shown = reply.headers["content-disposition"]
     assert reply.status == 200
     assert re.fullmatch(r"inline; filename=\"[\w .-]+\"; filename\*=UTF-8''[\w%.-]+", shown)
-
-
-def test_memory_of_uploads_is_bounded():
-    with running_service(memory_bytes=100_000, queue=50) as small:
-        small.wait_until_ready()
-        large = photo_file("x" * 200_000)
-        reply = small.ask("POST", "/parse", large, {"Content-Type": "image/jpeg"})
-        assert (reply.status, reply.document["error"]) == (429, "busy")
-        assert small.parse().status == 200
-
-
-def test_photos_are_forgotten_though_nobody_comes_again(monkeypatch):
-    stores, add = [], ResultStore.add
-
-    def noted(store, one):
-        stores.append(store)
-        return add(store, one)
-
-    monkeypatch.setattr(ResultStore, "add", noted)
-    with running_service(kept_seconds=0.3) as running:
-        running.wait_until_ready()
-        running.parse()
-        assert stores[0].bytes > 0
-        time.sleep(1.5)
-        assert stores[0].bytes == 0
-
-
-def test_a_deadline_is_a_504():
-    with running_service(photo_seconds=0.6) as impatient:
-        impatient.wait_until_ready()
-        reply = impatient.parse("hang")
-        assert (reply.status, reply.document["error"]) == (504, "timeout")
-        impatient.wait_until_ready()
-        assert impatient.parse().status == 200
-
-
-def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
-    monkeypatch.setattr(bounds, "DRAIN_SECONDS", 1.0)
-    with running_service() as running:
-        running.wait_until_ready()
-        replies = []
-        asking = [
-            threading.Thread(target=lambda: replies.append(running.parse("hang"))) for _ in range(2)
-        ]
-        for thread in asking:
-            thread.start()
-        time.sleep(0.5)
-        running.server.should_exit = True
-        for thread in asking:
-            thread.join()
-        assert [reply.document["error"] for reply in replies] == ["closing"] * 2
-
-
-def test_while_the_model_is_loaded():
-    with running_service(boot="sleep 2") as starting:
-        assert starting.ask("GET", "/healthz").status == 200
-        assert starting.ask("GET", "/readyz").status == 503
-        assert starting.ask("GET", "/labels").status == 503
-        assert starting.parse().status == 200
-        assert starting.ask("GET", "/readyz").status == 200
-
-
-def test_without_workers_it_is_not_ready():
-    with running_service() as service:
-        service.wait_until_ready()
-        blocked = threading.Thread(target=service.parse, args=("stop",), daemon=True)
-        blocked.start()
-        time.sleep(0.5)
-        assert service.ask("GET", "/readyz").status == 503
-        assert service.ask("GET", "/healthz").status == 200
