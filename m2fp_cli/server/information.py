@@ -108,8 +108,9 @@ class InformationRoutes:
         return JSONResponse({"alive": True})
 
     async def ready(self, request: Request) -> Response:
-        """``GET /readyz``: a worker has loaded the model and answers now."""
-        is_ready = self._pool.card is not None and await self._is_answered()
+        """``GET /readyz``: a worker has loaded the model, shown what can be worn, and answers now."""
+        knows_all = self._pool.card is not None and self._pool.wardrobe is not None
+        is_ready = knows_all and await self._is_answered()
         now = self._pool.figures()
         document = {"ready": is_ready, "workers": now.ready, "queued": now.queued}
         return JSONResponse(document, 200 if is_ready else 503)

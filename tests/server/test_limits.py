@@ -81,6 +81,16 @@ def test_while_the_model_is_loaded():
         assert starting.ask("GET", "/readyz").status == 200
 
 
+def test_what_is_ready_knows_its_accessories():
+    with running_service(boot="dress 1.5") as starting:
+        while starting.ask("GET", "/labels").status == 503:
+            time.sleep(0.05)
+        assert starting.ask("GET", "/readyz").status == 503
+        while starting.ask("GET", "/readyz").status == 503:
+            time.sleep(0.05)
+        assert starting.ask("GET", "/accessories").status == 200
+
+
 def test_without_workers_it_is_not_ready():
     with running_service() as service:
         service.wait_until_ready()

@@ -49,7 +49,11 @@ def photo_file(script: str = "ok", size: tuple[int, int] = (8, 6), fmt: str = "J
 
 @dataclass(frozen=True)
 class ScriptedServiceJob:
-    """Builds scripted workers; ``boot`` is ``ok``, ``refuse``, ``crash`` or ``sleep 1``."""
+    """Builds scripted workers.
+
+    ``boot`` is ``ok``, ``refuse``, ``crash``, ``sleep 1`` or ``dress 1``, which shows accessories
+    so many seconds late.
+    """
 
     boot: str = "ok"
     preload: tuple[str, ...] = ()
@@ -61,20 +65,23 @@ class ScriptedServiceJob:
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.boot.startswith("sleep"):
             time.sleep(float(self.boot.split()[1]))
-        return ScriptedServiceWorker()
+        return ScriptedServiceWorker(self.boot)
 
 
 class ScriptedServiceWorker:
     """Obeys; see the module's text."""
 
-    def __init__(self) -> None:
+    def __init__(self, boot: str) -> None:
         self._kept: list[bytes] = []
+        word, _, number = boot.partition(" ")
+        self._undressed = float(number) if word == "dress" else 0.0
 
     def introduce(self) -> Introduced:
         names, colors = ("Background", "Hair", "Face"), ((0, 0, 0), (255, 0, 0), (0, 255, 0))
         return Introduced(names, None, colors, colors)
 
     def show_accessories(self) -> Wardrobe:
+        time.sleep(self._undressed)
         return Wardrobe((ShownAccessory("fedora", "hat", b"RIFF"),))
 
     def answer(self, request: WorkRequest) -> WorkAnswer:
