@@ -108,7 +108,7 @@ class InformationRoutes:
         return JSONResponse({"alive": True})
 
     async def ready(self, request: Request) -> Response:
-        """``GET /readyz``: a worker has loaded the model, shown what can be worn, and answers now."""
+        """``GET /readyz``: a worker has loaded the model, knows accessories, and answers now."""
         knows_all = self._pool.card is not None and self._pool.wardrobe is not None
         is_ready = knows_all and await self._is_answered()
         now = self._pool.figures()
