@@ -35,10 +35,8 @@ from m2fp_cli.tryon.kinds.glasses import LEAST_LINES
 
 _MARKS = Path(__file__).parent / "clear_glasses.tsv"
 _SAME = 1.0  # between a mark and the eyes of its face, distances between these
-_LEAST_PIXELS, _UNKNOWN = (
-    3000,
-    255,
-)  # of a person in ``people/``, and the id of nobody in particular
+_LEAST_PIXELS = 3000  # of a person in ``people/``
+_UNKNOWN = 255  # id there of nobody in particular
 _LEAST_UNIT = 8.0  # pixels between the eyes; smaller faces were not looked at
 
 Marks = dict[str, list[tuple[float, float, str]]]

@@ -30,7 +30,7 @@ def choose_layers(
     allowed = np.full(_ERROR_STEPS + 1, -1, np.int64)  # most operations for each sum of squares
     allowed[0] = 0
     taken = []
-    most_error = max(most_error, 1e-9)
+    most_error = max(most_error, 1e-9)  # to divide by
     for name, error in errors.items():
         size = math.ceil((error / most_error) ** 2 * _ERROR_STEPS)
         with_it = np.full_like(allowed, -1)
