@@ -171,6 +171,7 @@ def test_composite_and_missing_photo(page):
     assert red[0] > 180
     assert max(red[1:]) < 50
     page.keyboard.press("Escape")
+    page.wait_for_selector(".card:focus:has-text('p01')")
     open_photo(page, "p11")
     assert page.locator("#mode option[value=tryon]").is_disabled()
     assert "was not there" in page.inner_text("#people")
@@ -195,8 +196,9 @@ def test_keyboard_walks_gallery_and_viewer(page):
     page.keyboard.press("ArrowDown")
     assert page.inner_text("#probe") == "Background"
     page.keyboard.press("Escape")
+    # a dialog tells that it was closed in a later task; until then the card before it has the focus
+    page.wait_for_selector(".card:focus:has-text('p01')")
     assert not page.locator("#viewer").is_visible()
-    assert focused(page) == "p01"
 
 
 def test_tab_reaches_filters_and_photos(page):
