@@ -19,7 +19,7 @@ from m2fp_cli.network.deformable_attention import DeformableAttention, Shapes, r
 from m2fp_cli.network.pixel_decoder import NUM_CONTEXT_LEVELS, DeformableLayer, PixelDecoder
 from m2fp_cli.network.position import sine_positions
 
-CHUNK_ROWS = 4096  # rows of the feed-forward part at a time: 16 MiB instead of 62 at 640x1152
+CHUNK_ROWS = 4096  # most rows of the feed-forward part at a time: 16 MiB, not 62, at 640x1152
 MAX_PLANS = 8  # sizes whose plan is kept; 16 MB each at 640x1152 in the published model
 
 
@@ -93,7 +93,9 @@ class FastDeformableLayer(nn.Module):
         fed = stream.plain if reads is stream.plain.dtype else empty_like(stream.exact, reads)
         add_and_normalize_(stream.exact, change, self.norm1, fed)
         tensors = (fed, stream.exact, stream.plain, stream.located, plan.positions)
-        chunks = zip(*(t.split(CHUNK_ROWS) for t in tensors), strict=True)
+        # Chunks of equal size: for a short one, oneDNN wants weights in another layout.
+        rows = -(-len(fed) // -(-len(fed) // CHUNK_ROWS))
+        chunks = zip(*(t.split(rows) for t in tensors), strict=True)
         for part, exact, plain, located, positions in chunks:
             change = self.linear2(self.linear1(part))
             add_and_normalize_(exact, change, self.norm2, plain, located, positions)

@@ -14,10 +14,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.elementwise import Format, convert
+from m2fp_cli.kernels.cpu import cpu_flags
 
 Geometry = tuple[tuple[int, int], tuple[int, int], tuple[int, int], int]
 _DENSE: Geometry = ((1, 1), (0, 0), (1, 1), 1)
-_ANY_SIZE = (64, 64)  # only a hint; the layout is the same for all sizes that occur
+_ANY_SIZE = (64, 64)  # only a hint; see ``_layout_varies`` for layers that it does not fit
+_MANY_CHANNELS = 2048
 
 
 class PackedConv(nn.Module):
@@ -53,8 +55,9 @@ class PackedConv(nn.Module):
         self.register_buffer("bias", bias)
 
     def pack(self) -> None:
-        """Bring the weights into oneDNN's layout, once and for all; not all builds have oneDNN."""
-        if self._packed is None and torch.backends.mkldnn.is_available():
+        """Bring the weights into oneDNN's layout, once and for all, where that is possible."""
+        fixed = not _layout_varies(self.weight, self.geometry, self.dtype)
+        if self._packed is None and fixed and torch.backends.mkldnn.is_available():
             self._packed = _pack(self.weight, self.bias, self.geometry, self.relu)
             self.weight = self.bias = None  # type: ignore[assignment]
 
@@ -111,6 +114,20 @@ def pack_layers(module: nn.Module) -> None:
     for layer in module.modules():
         if isinstance(layer, PackedConv):
             layer.pack()
+
+
+def _layout_varies(weight: Tensor | None, geometry: Geometry, dtype: torch.dtype) -> bool:
+    """Whether the layout that oneDNN 2.6 wants depends on the size of the map.
+
+    Packed for another size, weights are brought from one layout into the other at every call, by
+    code that takes 13 ms for 288 x 256 of them and 190 to 280 for 2048 x 1024. A plain tensor takes
+    0.03 and 1 ms. These layers were found by ``ONEDNN_VERBOSE=1`` over sizes from 640x640 to
+    640x1376, one to four threads, AVX-512 with and without bfloat16, and AMX.
+    """
+    if weight is None or tuple(weight.shape[2:]) != (1, 1) or geometry[3] != 1:
+        return False
+    odd = len(weight) % 64 != 0 and dtype is torch.bfloat16 and "amx_bf16" in cpu_flags()
+    return odd or geometry[0] != (1, 1) or max(weight.shape[:2]) >= _MANY_CHANNELS
 
 
 def _pack(weight: Tensor, bias: Tensor | None, geometry: Geometry, relu: bool) -> Any:
