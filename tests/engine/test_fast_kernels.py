@@ -12,12 +12,12 @@ import torch.nn.functional as F
 
 from m2fp_cli.engine.fast import products
 from m2fp_cli.engine.fast.attention import blocked_positions, softmax_numerators_
-from m2fp_cli.engine.fast.elementwise import Steps, add_maps, convert, empty_like
-from m2fp_cli.engine.fast.mask_decoder import scale_features
+from m2fp_cli.engine.fast.elementwise import Steps, add_, add_maps, convert, empty_like
 from m2fp_cli.engine.fast.norms import _normalize_rows, add_and_normalize_, normalize_groups
 from m2fp_cli.engine.fast.pooling import max_pool
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.fast.sampling import _sampler, sample_fused
+from m2fp_cli.engine.fast.scaling import scale_features
 from m2fp_cli.kernels.formats import as_array, as_tensor, exponential, load, store
 from m2fp_cli.kernels.threads import single_thread_up_to
 from m2fp_cli.network.deformable_attention import reference_points
@@ -156,6 +156,22 @@ def test_maps_of_two_formats_are_added(target, formats, relu):
 
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("shape", [(1, 24, 7, 5), (1, 64, 8, 8), (1, 3, 2, 2)])
+def test_maps_of_one_format_are_added_in_place(dtype, relu, shape):
+    x, shortcut = (channels_last(*shape, seed=seed).to(dtype) for seed in range(2))
+    wanted = (x + shortcut).relu() if relu else x + shortcut
+    assert add_(x, shortcut, relu=relu).data_ptr() == x.data_ptr()
+    assert torch.equal(x, wanted)
+
+
+def test_a_sum_is_right_where_the_map_does_not_lie_channels_last():
+    x, shortcut = random(1, 8, 4, 4), channels_last(1, 8, 4, 4, seed=1)
+    wanted = x + shortcut
+    assert torch.equal(add_(x, shortcut, relu=False), wanted)
+
+
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("relu", [False, True])
 def test_group_norm(dtype, relu):
     rows, norm = random(700, 24).add(3).to(dtype), torch.nn.GroupNorm(4, 24)
     torch.nn.init.normal_(norm.bias)
@@ -274,10 +290,11 @@ def test_packing_leaves_the_weights_alone():
     assert torch.equal(packed(x), first)
 
 
+@pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("size_hw", [(8, 12), (4, 6), (2, 3), (16, 24), (5, 7)])
-def test_scaled_features(size_hw):
-    features = random(16, 24, 6)
-    planes = features.permute(2, 0, 1)[None]
+def test_scaled_features(size_hw, dtype):
+    features = random(16, 24, 6).to(dtype)
+    planes = features.float().permute(2, 0, 1)[None]
     wanted = F.interpolate(planes, size_hw, mode="bilinear", align_corners=False)
     found = scale_features(features, size_hw).T.unflatten(1, size_hw)
     assert torch.allclose(found, wanted[0], atol=1e-6)

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from m2fp_cli.engine.fast.elementwise import add_maps
+from m2fp_cli.engine.fast.elementwise import add_, add_maps
 from m2fp_cli.engine.fast.norms import normalize_groups
 from m2fp_cli.engine.fast.products import PackedConv
 from m2fp_cli.network.convolution import ConvNorm
@@ -63,10 +63,9 @@ class ResidualSum(nn.Module):
 
     def forward(self, x: Tensor, shortcut: Tensor) -> Tensor:
         """Add (1, C, H, W) ``shortcut`` to ``x``, which may be changed; each float or quantized."""
-        if x.is_quantized or shortcut.is_quantized:
+        if x.is_quantized or x.dtype is not shortcut.dtype:
             return add_maps(x, shortcut, self.dtype, relu=self.relu)
-        out = x.add_(shortcut)
-        return F.relu_(out) if self.relu else out
+        return add_(x, shortcut, relu=self.relu)
 
 
 def _pair(value: int | str | tuple[int, ...]) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Compiled passes between layers in int8 and in float: conversions, and sums of both.
+"""Compiled passes between layers: sums of maps, and conversions between int8 and float.
 
 torch 1.13.1 quantizes float32 only, and gives float32 back. Where the other layers compute in
 bfloat16, each conversion would cross memory twice more, and a sum five times.
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from m2fp_cli.kernels.compiled import compiled_exactly
-from m2fp_cli.kernels.formats import RawArray, as_array, load_scaled, store_scaled
+from m2fp_cli.kernels.formats import RawArray, as_array, load, load_scaled, store, store_scaled
+from m2fp_cli.kernels.sums import SPAN, add_span
 from m2fp_cli.kernels.threads import parallel_rows
 
 
@@ -79,6 +80,28 @@ def add_maps(x: Tensor, shortcut: Tensor, target: Format, *, relu: bool) -> Tens
     return out
 
 
+def add_(x: Tensor, shortcut: Tensor, *, relu: bool) -> Tensor:
+    """The sum of two maps in one float format, in place where the first lies channels last.
+
+    Args:
+        x: (1, C, H, W) float32 or bfloat16; changed.
+        shortcut: the same shape and format.
+        relu: replace negative values by 0.
+
+    Returns:
+        (1, C, H, W), channels last: ``x`` itself if it lies so.
+    """
+    x = x.contiguous(memory_format=torch.channels_last)
+    total, added = _flat(x), _flat(shortcut)
+    lowest = np.float32(0.0 if relu else -np.inf)
+
+    def work(span: slice) -> None:
+        _add_in_place(total[span], added[span], lowest)
+
+    parallel_rows(len(total), 1, work, multiple_of=SPAN)
+    return x
+
+
 def scale_and_zero(x: Tensor) -> tuple[np.float32, np.float32]:
     """Scale and zero of a tensor's numbers for compiled loops; a float stands for itself."""
     if not x.is_quantized:
@@ -106,6 +129,16 @@ def _convert_values(x: Any, out: Any, scale: Any, zero: Any, out_scale: Any, out
     per_step = np.float32(1.0) / out_scale
     for i in range(len(x)):
         store_scaled(out, i, load_scaled(x[i], scale, zero), per_step, out_zero)
+
+
+@compiled_exactly
+def _add_in_place(x: Any, added: Any, lowest: Any) -> None:
+    whole = len(x) - len(x) % SPAN
+    for start in range(0, whole, SPAN):
+        add_span(x, start, added, lowest)
+    for i in range(whole, len(x)):
+        total = load(x[i]) + load(added[i])
+        store(x, i, total if total > lowest else lowest)
 
 
 @compiled_exactly

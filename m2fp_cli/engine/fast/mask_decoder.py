@@ -9,11 +9,11 @@ from the same sequence, so both are made from it once.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.attention import blocked_positions, softmax_numerators_
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
+from m2fp_cli.engine.fast.scaling import scale_features
 from m2fp_cli.kernels.threads import single_thread_up_to
 from m2fp_cli.network.deformable_attention import Shapes
 from m2fp_cli.network.mask_decoder import (
@@ -172,29 +172,3 @@ class FastMaskDecoder(nn.Module):
             return sequence
         out: Tensor = project(sequence.to(self.dtype)).float()
         return out
-
-
-def scale_features(mask_features: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Scale mask features to a context map's size by bilinear interpolation.
-
-    Where the ratio of the sizes is an even number, every sample lies in the middle of four pixels
-    and is their mean; only those are read.
-
-    Args:
-        mask_features: (H, W, C) float32 or bfloat16.
-        size_hw: (h, w), normally H and W by a power of two.
-
-    Returns:
-        (h * w, C) float32.
-    """
-    height, width = mask_features.shape[:2]
-    step = height // size_hw[0]
-    if step % 2 or (height, width) != (step * size_hw[0], step * size_hw[1]):
-        planes = mask_features.permute(2, 0, 1)[None].float()
-        small = F.interpolate(planes, size_hw, mode="bilinear", align_corners=False)
-        return small[0].flatten(1).T
-    total = torch.zeros((*size_hw, mask_features.shape[2]))
-    for top in (step // 2 - 1, step // 2):
-        for left in (step // 2 - 1, step // 2):
-            total += mask_features[top::step, left::step]
-    return total.mul_(0.25).flatten(0, 1)

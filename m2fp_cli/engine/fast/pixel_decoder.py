@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from m2fp_cli.engine.fast.convolution import FoldedConv
-from m2fp_cli.engine.fast.elementwise import empty_like
+from m2fp_cli.engine.fast.elementwise import add_maps, empty_like
 from m2fp_cli.engine.fast.norms import add_and_normalize_, normalize_groups
 from m2fp_cli.engine.fast.products import PackedLinear, pointwise
 from m2fp_cli.engine.fast.sampling import IntArray, add_padding_head, sample_fused
@@ -146,7 +146,7 @@ class FastPixelDecoder(nn.Module):
         for name in set(features) - set(self.pyramid_features):
             del features[name]
         plan = self._plan(tuple(shapes))
-        located = (plain + plan.positions).to(self.dtype)
+        located = add_maps(plain, plan.positions, self.dtype, relu=False)
         stream = Stream(plain.float(), plain, located)
         for layer in self.layers:
             layer(stream, plan)
