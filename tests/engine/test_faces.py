@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+from m2fp_cli.engine import faces
 from m2fp_cli.engine.faces import cut_square, find_faces
 from m2fp_cli.records.face import FACE_POINT_NAMES, SURE_FACE, Face, mirrored_name
 from m2fp_cli.records.joints import Joints
@@ -92,20 +93,53 @@ def test_a_face_in_a_panorama_is_that_of_the_same_photo_alone(photo):
 def test_where_joints_see_no_face_the_label_map_shows_it(photo):
     elsewhere = moved(np.array([[1, 0, 150], [0, 1, 250]]))  # on the suit
     assert face_in(photo, elsewhere).score < SURE_FACE
-    y, x = np.mgrid[:512, :512]
-    mask = Mask.from_full(np.hypot((x - 225) / 42, (y - 125) / 55) < 1)
-    (face,) = find_faces(photo, (512, 512), [elsewhere], [mask])
+    (face,) = find_faces(photo, (512, 512), [elsewhere], [face_mask(512)])
     assert face is not None
     assert face.score > 0.9
     assert math.dist(face.eyes_xy, (225.5, 102.5)) < 3
 
 
-def test_people_without_joints_and_heads_that_are_small_are_not_looked_at(photo):
+def face_mask(side: int, size: float = 1.0) -> Mask:
+    """The mask of the face where the photo has ``side`` pixels, or so many times as large."""
+    y, x = (np.mgrid[:side, :side] + 0.5) * (512 / side)
+    return Mask.from_full(np.hypot((x - 225) / 42, (y - 125) / 55) < size)
+
+
+def shrunk(photo: np.ndarray, side: int) -> np.ndarray:
+    return np.asarray(cv2.resize(photo, (side, side), interpolation=cv2.INTER_AREA))
+
+
+def test_where_two_looks_at_the_joints_differ_the_label_map_is_asked(photo):
+    scale, size = 96 / 512, 1.8
+    beside = [
+        [scale * size, 0, scale * 225 * (1 - size)],
+        [0, scale * size, scale * 120 * (1 - size)],
+    ]
+    joints = moved(np.array(beside))  # 1.8 times as large
+    assert face_in(shrunk(photo, 96), joints).score == 0
+    (face,) = find_faces(shrunk(photo, 96), (96, 96), [joints], [face_mask(96)])
+    assert face is not None
+    assert face.score > 0.9
+
+
+@pytest.mark.parametrize("size", [2.0, 2.3])
+def test_a_small_face_with_too_large_a_label_is_looked_at_in_another_size(photo, size, monkeypatch):
+    masks = [face_mask(96, size)]
+    (face,) = find_faces(shrunk(photo, 96), (96, 96), [None], masks)  # without joints, too
+    assert face is not None
+    assert face.score > 0.9
+    monkeypatch.setattr(faces, "_SIZES", (1.0,))
+    (missed,) = find_faces(shrunk(photo, 96), (96, 96), [None], masks)
+    assert missed is not None
+    assert missed.score < SURE_FACE
+
+
+def test_people_without_joints_and_label_and_heads_that_are_small_are_not_looked_at(photo):
     scale = 4.5 / 41  # of the distance between the eyes
     tiny = moved(np.array([[scale, 0, 100], [0, scale, 100]]))
-    faces = find_faces(photo, (512, 512), [None, tiny, joints_at(HEAD)], [None, None, None])
-    assert faces[:2] == [None, None]
-    assert faces[2] is not None
+    seen = find_faces(photo, (512, 512), [None, tiny, joints_at(HEAD)], [None, None, None])
+    assert seen[:2] == [None, None]
+    assert seen[2] is not None
 
 
 @pytest.mark.parametrize("far", [-1e9, 1e9])
