@@ -26,7 +26,7 @@ from m2fp_cli.arrays import Box
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.records.document import load_result
 from m2fp_cli.records.results import ParsingResult, Person
-from m2fp_cli.tryon.face_seen import is_face_seen
+from m2fp_cli.tryon.face_seen import doubt_face
 from m2fp_cli.tryon.figure import build_figure, head_stride, head_window, label_score
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kinds.glasses import MIN_CONFIDENCE
@@ -115,8 +115,8 @@ def read_head(
     figure = build_figure(result, person, window, head_stride(window))
     frame = fit_head(photo[figure.window], figure)
     score = label_score(result, person, "Face")
-    if isinstance(frame, HeadFrame) and not is_face_seen(figure, frame, score):
-        frame = SkipReason.NOT_SEEN
+    if isinstance(frame, HeadFrame):
+        frame = doubt_face(figure, frame, score) or frame
     x0, y0, x1, y1 = box
     whole = [p for p in there if are_seen(p) and x0 <= p[NOSE, 0] <= x1 and y0 <= p[NOSE, 1] <= y1]
     yaw, left = fit_yaw(whole[0]) if whole else (0.0, np.inf)

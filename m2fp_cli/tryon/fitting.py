@@ -21,7 +21,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.numerals import require_one_of
 from m2fp_cli.records.results import ParsingResult, Person, require_result
 from m2fp_cli.tryon.catalog import load_item
-from m2fp_cli.tryon.face_seen import is_face_seen
+from m2fp_cli.tryon.face_seen import doubt_face
 from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window, label_score
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, PictureSort
@@ -304,8 +304,8 @@ class FittingRoom:
                 figure = build_figure(self._result, person, window, head_stride(window))
                 frame = fit_head(self._photo[figure.window], figure)
                 score = label_score(self._result, person, "Face")
-                if isinstance(frame, HeadFrame) and not is_face_seen(figure, frame, score):
-                    frame = SkipReason.NOT_SEEN
+                if isinstance(frame, HeadFrame):
+                    frame = doubt_face(figure, frame, score) or frame
             head = _Head(figure, frame)
             if len(self._heads) < _MOST_KEPT:
                 self._heads[person.person_id] = head

@@ -1,10 +1,10 @@
 """What the face that the face network sees says about the head: eyes, size, roll, yaw and chin.
 
-Of 210 heads of COCO photos whose yaw is known from annotated points and that are dressed, the yaw
-is 2.9 degrees off in the median and 10.0 in nine of ten (without faces 6.6 and 16.9, of 236). Of
-401 people there whose eyes are annotated something can be put on 249 within 0.4 U of their eyes and
-on 11 more than 0.6 U beside them (216 and 56 without); of 157 with one annotated eye on 18 (53), of
-349 without eyes and nose on 30 (46). On 304 bare faces of street photos whose eyes OpenCV's
+Of 208 heads of COCO photos whose yaw is known from annotated points and that are dressed, the yaw
+is 3.0 degrees off in the median and 9.7 in nine of ten (without faces 6.3 and 19.6, of 237). Of
+413 people there whose eyes are annotated something can be put on 236 within 0.4 U of their eyes and
+on 4 more than 0.6 U beside them (225 and 52 without); of 162 with one annotated eye on 4 (55), of
+344 without eyes and nose on none (47). On 304 bare faces of street photos whose eyes OpenCV's
 cascades find, the eyes are met within 0.03 U in the median, 0.07 in nine of ten (0.05 and 0.12).
 """
 

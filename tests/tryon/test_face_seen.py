@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.face_seen import is_face_seen
+from m2fp_cli.tryon.face_seen import doubt_face
 from m2fp_cli.tryon.fitting import try_on
+from m2fp_cli.tryon.head import SkipReason
 from tests.support.drawn_joints import BEHIND, FRONT, joints_at
 from tests.support.drawn_people import FACE, HAIR, draw_person, make_wearer
 
@@ -30,8 +31,8 @@ def test_a_whole_face_whose_eyes_are_in_doubt_is_one():
     for drawn in (draw_person(), draw_person(roll=25), draw_person(hat=True)):
         wearer = make_wearer(drawn)
         unsure = replace(wearer.frame, confidence=0.3)
-        assert is_face_seen(wearer.figure, unsure, 0.8)
-        assert not is_face_seen(wearer.figure, unsure, 0.7)
+        assert doubt_face(wearer.figure, unsure, 0.8) is None
+        assert doubt_face(wearer.figure, unsure, 0.7) is SkipReason.NOT_SEEN
 
 
 @pytest.mark.parametrize("roll", [0, -25])
@@ -50,4 +51,5 @@ def test_ears_and_eyes_of_the_joints_say_whether_a_face_is_seen(
     wearer = make_wearer(draw_person(roll=roll))
     joints = joints_at({name: wearer.frame.point(*xy) for name, xy in points.items()}, presence)
     figure = replace(wearer.figure, joints=joints)
-    assert is_face_seen(figure, replace(wearer.frame, confidence=confidence), label) is seen
+    doubt = doubt_face(figure, replace(wearer.frame, confidence=confidence), label)
+    assert doubt is (None if seen else SkipReason.NOT_SEEN)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.records.face import Face
-from m2fp_cli.tryon.face_seen import is_face_seen
+from m2fp_cli.tryon.face_seen import doubt_face
 from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from tests.support.drawn_face import face_at
@@ -114,22 +114,25 @@ def test_who_lies_is_told_by_the_face_alone():
 
 
 @pytest.mark.parametrize(
-    ("score", "unit", "image_hw", "seen"),
+    ("score", "unit", "image_hw", "reason"),
     [
-        (None, 30.0, (520, 420), True),
-        (0.1, 30.0, (520, 420), False),  # the network would have seen it
-        (0.1, 9.0, (520, 420), True),  # too small for it
-        (0.1, 30.0, (4000, 3000), True),  # it saw a reduced copy
+        (None, 9.0, (520, 420), None),  # nobody looked
+        (0.1, 30.0, (520, 420), SkipReason.NOT_SEEN),
+        (0.1, 9.0, (520, 420), SkipReason.SMALL),
+        (0.1, 30.0, (4000, 3000), None),  # it was small in the reduced copy that was looked at
+        (1.0, 30.0, (520, 420), SkipReason.NOT_SEEN),  # a face, but not where the label is
     ],
 )
-def test_a_large_face_that_the_network_does_not_see_is_none(score, unit, image_hw, seen):
+def test_a_face_that_the_network_does_not_see_is_left_alone(score, unit, image_hw, reason):
     wearer = make_wearer(draw_person())
     face = None if score is None else face_at({}, score=score)
     figure = replace(wearer.figure, face=face, image_hw=image_hw)
     frame = replace(wearer.frame, unit=unit, confidence=1.0)
-    assert is_face_seen(figure, frame, 1.0) is seen
+    assert doubt_face(figure, frame, 1.0) is reason
 
 
 def test_a_seen_face_is_dressed_without_its_label_being_sure():
     wearer = make_wearer(draw_person())
-    assert is_face_seen(wearer.figure, replace(wearer.frame, by_face=True, confidence=0.1), 0.1)
+    assert (
+        doubt_face(wearer.figure, replace(wearer.frame, by_face=True, confidence=0.1), 0.1) is None
+    )
