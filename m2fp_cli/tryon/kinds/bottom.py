@@ -10,6 +10,7 @@ from m2fp_cli.arrays import BoolArray
 from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.bottom_doubts import doubt_bottom
 from m2fp_cli.tryon.catalog import load_accessory, stated_kind
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
 from m2fp_cli.tryon.fabric import GARMENT_STYLES, TILE, find_fabric_faults
@@ -94,6 +95,9 @@ def wear_bottom(body: Body, cloth: Cloth) -> ItemRecord:
     if np.count_nonzero(part) < max(MIN_AREA, LEAST_SHARE * whole):
         reason = "a dress is worn" if whole >= MIN_AREA else "no trousers or skirt are visible"
         return ItemRecord("bottom", cloth.name, reason)
+    doubt = doubt_bottom(body, figure, part)
+    if doubt:
+        return ItemRecord("bottom", cloth.name, doubt)
     done = recolor(body.photo_bgr, figure, part, lit_cloth(cloth, body.light), body.unit)
     checks = tuple(check_cloth(done))
     if body.person.joints is not None:

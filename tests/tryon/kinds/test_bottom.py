@@ -1,12 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance
+from m2fp_cli.tryon.bottom_doubts import TOO_LITTLE, UNSURE
 from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_accessory
 from m2fp_cli.tryon.fabric import GARMENT_STYLES
+from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.kinds.bottom import FABRICS, load_bottom
+from m2fp_cli.tryon.records import ItemRecord
 from tests.support.drawn_garments import PANTS, draw_standing
 from tests.support.drawn_people import TOP, changed, failed_checks, record_of, wear
 
@@ -70,6 +77,43 @@ def test_slivers_of_trousers_in_a_dress_are_left_alone_and_shorts_below_it_are_n
     labels[below:][trousers[below:]] = PANTS
     done = wear(person.with_labels(labels), {"bottom": "#2040a0"})
     assert record_of(done).placed == placed
+
+
+def bottom_with(scores: dict[int, float]) -> ItemRecord:
+    """Trousers where the network has instances of some labels with some scores."""
+    person = draw_standing()
+    mask = Mask.from_full(person.labels == PANTS)
+    found = tuple(Instance(label, score, mask) for label, score in scores.items())
+    result = replace(person.result, instances=found)
+    return record_of(try_on(person.photo_bgr, result, {"bottom": "#2040a0"}))
+
+
+@pytest.mark.parametrize(
+    ("scores", "placed"),
+    [
+        ({PANTS: 0.5}, True),
+        ({PANTS: 0.3}, False),
+        ({SKIRT: 0.5, PANTS: 0.2}, True),  # one or the other
+        ({PANTS: 0.5, COAT: 0.45}, False),
+        ({PANTS: 0.9, COAT: 0.45}, True),
+    ],
+)
+def test_trousers_that_the_network_is_not_sure_of_are_left_alone(scores, placed):
+    record = bottom_with(scores)
+    assert record.placed is placed
+    assert record.reason == ("" if placed else UNSURE)
+
+
+@pytest.mark.parametrize(("share", "placed"), [(0.02, False), (0.05, True)])
+def test_an_edge_of_trousers_is_left_alone(share, placed):
+    person = draw_standing()
+    labels = person.labels
+    trousers = np.flatnonzero(labels == PANTS)
+    kept = round(share * np.count_nonzero(labels))
+    labels.flat[trousers[kept:]] = TOP
+    record = record_of(wear(person.with_labels(labels), {"bottom": "#2040a0"}))
+    assert record.placed is placed
+    assert record.reason == ("" if placed else TOO_LITTLE)
 
 
 @pytest.mark.parametrize(("top", "reason"), [
