@@ -61,6 +61,17 @@ def even_crop(photo_bgr: Picture, head: HeadFrame) -> FloatArray:
     Returns:
         (26, 36) float32 logarithm of gray values, divided by its deviation.
     """
+    light = measure_light(upright_crop(photo_bgr, head))
+    return np.asarray(light / (light.std() + FLAT), np.float32)
+
+
+def upright_crop(photo_bgr: Picture, head: HeadFrame) -> Picture:
+    """The surroundings of the eyes, upright and of one size, (26, 36, 3) uint8.
+
+    Args:
+        photo_bgr: (H, W, 3) uint8.
+        head: of the person.
+    """
     size = round(2 * ACROSS * UNIT), round((ABOVE + BELOW) * UNIT)
     turned = max(math.cos(math.radians(head.yaw)), LEAST_COSINE)
     steps = np.column_stack((np.multiply(head.right_xy, turned), head.down_xy)) * head.unit / UNIT
@@ -70,20 +81,25 @@ def even_crop(photo_bgr: Picture, head: HeadFrame) -> FloatArray:
     height, width = photo_bgr.shape[:2]
     x, y = (int(place) for place in head.eyes_xy)
     left, top = min(max(x - reach, 0), width - 1), min(max(y - reach, 0), height - 1)
-    gray = to_gray(photo_bgr[top : max(y + reach, top + 1), left : max(x + reach, left + 1)])
+    window = photo_bgr[top : max(y + reach, top + 1), left : max(x + reach, left + 1)]
     shrink = head.unit / UNIT
     if shrink > 1:
-        gray = np.asarray(cv2.GaussianBlur(gray, (0, 0), 0.5 * math.sqrt(shrink**2 - 1) + 1e-3))
+        sigma = 0.5 * math.sqrt(shrink**2 - 1) + 1e-3
+        window = np.asarray(cv2.GaussianBlur(window, (0, 0), sigma), np.uint8)
     start = np.subtract(head.eyes_xy, (left + 0.5, top + 0.5)) - steps @ middle
     crop = cv2.warpAffine(
-        gray,
+        window,
         np.column_stack((steps, start)),
         size,
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    light = np.log(crop.astype(np.float32) + LIGHT_FLOOR)
-    return np.asarray(light / (light.std() + FLAT), np.float32)
+    return np.asarray(crop, np.uint8)
+
+
+def measure_light(crop_bgr: Picture) -> FloatArray:
+    """Logarithm of the gray values of a crop, float32."""
+    return np.asarray(np.log(to_gray(crop_bgr).astype(np.float32) + LIGHT_FLOOR), np.float32)
 
 
 def measure_lines(crop: FloatArray) -> float:
@@ -101,15 +117,20 @@ def measure_lines(crop: FloatArray) -> float:
     level, upright = (
         np.minimum(cv2.filter2D(smooth, -1, one), DARKEST) for one in (kernel.T, kernel)
     )
-    total = _darkest_line(_cut(level, BRIDGE))
+    total = _darkest_line(cut_box(level, BRIDGE))
     for darkness, box in ((upright, BESIDE_NOSE), (level, BELOW_EYE)):
-        halves = (_cut(half, box) for half in (darkness, darkness[:, ::-1]))
+        halves = (cut_box(half, box) for half in (darkness, darkness[:, ::-1]))
         total += min(_darkest_line(half.T if box is BESIDE_NOSE else half) for half in halves)
     return total
 
 
-def _cut(plane: FloatArray, box: tuple[float, float, float, float]) -> FloatArray:
-    """A box of the crop."""
+def cut_box(plane: FloatArray, box: tuple[float, float, float, float]) -> FloatArray:
+    """A box of the crop.
+
+    Args:
+        plane: (26, 36) or (26, 36, N) values of the crop.
+        box: left, right, upper, lower; U from the middle between the eyes.
+    """
     x0, x1 = (round((ACROSS + x) * UNIT) for x in box[:2])
     y0, y1 = (round((ABOVE + y) * UNIT) for y in box[2:])
     return plane[y0:y1, x0:x1]

@@ -24,6 +24,7 @@ from m2fp_cli.tryon.figure import FACE, HAIR, HEAD, Figure
 from m2fp_cli.tryon.frame_lines import measure_frame
 from m2fp_cli.tryon.head import YAW_SHARE, HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
+from m2fp_cli.tryon.lens_tint import measure_lenses
 from m2fp_cli.tryon.occlusion import mask_in_layer
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
@@ -56,6 +57,7 @@ SURE_WORN = 0.15  # ... and that no lines have to confirm; five of 148 bare face
 # unlabelled, and COCO) 82 of 105 and 16 of 903.
 LEAST_LINES = 0.34
 LEAST_LINES_OF_LABELLED = 0.25  # where something is labelled glasses
+LEAST_LINES_OF_TINTED = 0.28  # where the eyes have less color than the cheeks, see ``lens_tint``
 MAX_UNCOVERED = 0.12  # share of worn glasses that new ones may leave uncovered
 COVERED_ALPHA = 0.3  # of new glasses, above which they cover what is under them
 COVERED_MARGIN = 0.06  # around that, U
@@ -140,8 +142,8 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
 def _shows_worn_glasses(wearer: Wearer, glasses: Accessory, layer: Layer) -> bool:
     """Whether glasses that are worn already would show beside or behind new ones.
 
-    The label map shows dark ones; clear ones are known by their lines, which also tell whether a
-    few pixels of the label are glasses or a shadow on the eyes.
+    The label map shows most dark ones, the rest is known by its lenses; clear ones are known by
+    their lines, which also tell whether a few pixels of the label are glasses or a shadow.
     """
     figure, unit = wearer.figure, wearer.frame.unit
     along, below = window_units(wearer.frame, figure)
@@ -150,10 +152,14 @@ def _shows_worn_glasses(wearer: Wearer, glasses: Accessory, layer: Layer) -> boo
     worn = figure.mask("Sunglasses") & near
     labelled = figure.area(worn, unit)
     lines = measure_frame(wearer.photo_bgr, wearer.frame) if labelled < SURE_WORN else None
+    lenses = measure_lenses(wearer.photo_bgr, wearer.frame) if labelled < SURE_WORN else None
+    dark = lenses is not None and lenses.are_dark
     if labelled <= MIN_WORN:
         # How far these reach is not known: dark new ones may leave some of them uncovered.
-        return lines is not None and lines > LEAST_LINES
-    if lines is not None and lines < LEAST_LINES_OF_LABELLED:
+        tinted = lenses is not None and lenses.are_tinted
+        least = LEAST_LINES_OF_TINTED if tinted else LEAST_LINES
+        return dark or (lines is not None and lines > least)
+    if not dark and lines is not None and lines < LEAST_LINES_OF_LABELLED:
         return False
     covered = figure.dilate(alpha_in_window(layer, figure) > COVERED_ALPHA, COVERED_MARGIN * unit)
     rest = np.count_nonzero(worn & ~covered)
