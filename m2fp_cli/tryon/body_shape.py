@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray
-from m2fp_cli.tryon.arms import RADIUS, Arm, fit_arm
+from m2fp_cli.tryon.arms import RADIUS, Arm, fit_arm, is_elsewhere
 from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.garment_outline import LEVELS, STEPS, Points
 from m2fp_cli.tryon.head import HeadFrame
@@ -182,6 +182,8 @@ def _measure_limb(
     arm = fit_arm(body, skin, one.corner_xy, side, unit)
     if followed:
         _check_arm(arm, shoulders, side, unit)
+        if is_elsewhere(arm, figure, side, unit):
+            raise NotWearable("the arms cannot be followed")
     x, y = _pixels_of(body)
     along, beside = along_chain(arm.joints, x, y)
     length = float(np.linalg.norm(np.diff(arm.joints, axis=0), axis=1).sum())

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from m2fp_cli.tryon.body_shape import Limb
-from m2fp_cli.tryon.fitting import load_outfit
+from m2fp_cli.tryon.fitting import load_outfit, try_on
 from m2fp_cli.tryon.flat_garment import flat_garment
 from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
 from m2fp_cli.tryon.garment_outline import STEPS
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import top_of
 from tests.support.drawn_garments import LEFT_ARM, RIGHT_ARM, draw_standing, garment_picture
+from tests.support.drawn_joints import FRONT, joints_at
 from tests.support.drawn_people import (
     FACE,
     HAIR,
@@ -207,3 +210,22 @@ def test_a_hand_at_the_face_is_a_raised_arm():
     done = put_on(person, sleeve=2.2)
     assert record_of(done).reason == "an arm is raised"
     assert not changed(person, done).any()
+
+
+@pytest.mark.parametrize(
+    ("wrist", "score", "reason"),
+    [
+        ((4.0, 11.0), 0.9, ""),  # where the masks have it
+        ((1.0, 4.0), 0.9, "the arms cannot be followed"),  # before the chest
+        ((1.0, 4.0), 0.3, ""),  # not seen for sure
+    ],
+)
+def test_a_hand_before_the_chest_is_known_by_its_joints(wrist, score, reason):
+    person = draw_standing(sleeve=2.4)
+    places = {**FRONT, "left_wrist": wrist, "right_wrist": (-4.0, 11.0)}
+    joints = joints_at({name: person.pixel(*xy)[::-1] for name, xy in places.items()})
+    joints = replace(joints, scores=np.full_like(joints.scores, score))
+    result = person.result
+    result = replace(result, people=(replace(result.people[0], joints=joints),))
+    worn = {"top": flat_garment(garment_picture(sleeve=2.2))}
+    assert record_of(try_on(person.photo_bgr, result, worn)).reason == reason
