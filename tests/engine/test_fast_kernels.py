@@ -172,8 +172,9 @@ def test_a_sum_is_right_where_the_map_does_not_lie_channels_last():
 
 @pytest.mark.parametrize("dtype", FORMATS)
 @pytest.mark.parametrize("relu", [False, True])
-def test_group_norm(dtype, relu):
-    rows, norm = random(700, 24).add(3).to(dtype), torch.nn.GroupNorm(4, 24)
+@pytest.mark.parametrize("channels", [24, 40, 64])
+def test_group_norm(dtype, relu, channels):
+    rows, norm = random(700, channels).add(3).to(dtype), torch.nn.GroupNorm(4, channels)
     torch.nn.init.normal_(norm.bias)
     wanted = norm(rows.float().T[None])[0].T.detach()
     wanted = wanted.relu() if relu else wanted

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from m2fp_cli.kernels.compiled import compiled_exactly
 from m2fp_cli.kernels.formats import RawArray, as_array, load, load_scaled, store, store_scaled
-from m2fp_cli.kernels.sums import SPAN, add_span
+from m2fp_cli.kernels.spans import SPAN, add_span
 from m2fp_cli.kernels.threads import parallel_rows
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from m2fp_cli.engine.fast.elementwise import scale_and_zero
 from m2fp_cli.kernels.compiled import compiled
 from m2fp_cli.kernels.formats import as_array, load, load_scaled, store, store_scaled
+from m2fp_cli.kernels.spans import SPAN, scale_span
 from m2fp_cli.kernels.threads import parallel_rows
 
 _CHUNK_ROWS = 64  # rows that are added up in float32 before their sum joins a float64
@@ -158,8 +159,12 @@ def _chunk_moments(rows: Any, start: int, stop: int) -> Any:
 @compiled
 def _scale_rows(rows: Any, scale: Any, shift: Any, relu: bool) -> None:
     lowest = np.float32(0.0) if relu else np.float32(-np.inf)
+    channels = rows.shape[1]
+    whole = channels - channels % SPAN
     for r in range(rows.shape[0]):
         row = rows[r]
-        for c in range(rows.shape[1]):
+        for c in range(0, whole, SPAN):
+            scale_span(row, c, scale, shift, c, lowest)
+        for c in range(whole, channels):
             value = load(row[c]) * scale[c] + shift[c]
             store(row, c, value if value > lowest else lowest)
