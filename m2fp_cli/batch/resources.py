@@ -15,11 +15,13 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import counted
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 _CPU_FOLDER = Path("/sys/devices/system/cpu")
 _USABLE_SHARE = 0.8  # of the memory; the rest is for the page cache and for others
+_MOST_THREADS = 8  # of a worker, for each core: more of them only wait for one another
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,11 @@ def plan_pool(
         worker_bytes: memory one worker needs.
         workers: number of workers a person asked for.
         threads: number of threads a person asked for.
+
+    Raises:
+        UsageError: see ``check_counts``.
     """
+    check_counts(machine, worker_bytes, workers=workers, threads=threads)
     cores, photos = machine.cores, max(1, photos)
     if workers is not None:
         return PoolPlan(workers, threads or max(1, cores // workers), f"{_cores(cores)}, as asked")
@@ -94,6 +100,49 @@ def plan_pool(
     if free < count:
         return PoolPlan(free, threads, f"{machine.free_bytes / 1e9:.1f} GB of memory free")
     return PoolPlan(count, threads, why if why == _cores(cores) else f"{_cores(cores)}, {why}")
+
+
+def check_counts(
+    machine: Machine, worker_bytes: int, *, workers: int | None, threads: int | None
+) -> None:
+    """Refuse numbers that would take the machine from everybody else.
+
+    What is asked for may be more than we would choose: photos may be small, or far away. One worker
+    a core is never refused; a run out of memory goes on with fewer.
+
+    Args:
+        machine: what may be used.
+        worker_bytes: memory one worker needs.
+        workers: number of workers a person asked for; None for none.
+        threads: number of threads a person asked for; None for none.
+
+    Raises:
+        UsageError: there is no memory for the workers, or there are hardly any cores for the
+            threads.
+    """
+    cores, memory = machine.cores, machine.memory_bytes
+    most = max(cores, memory // max(1, worker_bytes))
+    if workers is not None and workers > most:
+        raise UsageError(
+            f"{workers} workers are too many: one takes {worker_bytes / 1e9:.1f} GB, and there are "
+            f"{memory / 1e9:.1f} GB of memory and {_cores(cores)}; ask for {most} at most, or auto"
+        )
+    if threads is not None:
+        check_threads(cores, threads)
+
+
+def check_threads(cores: int, threads: int) -> None:
+    """Refuse threads that only wait for one another: 5000 on two cores take 28 times as long.
+
+    Raises:
+        UsageError: there are more than ``_MOST_THREADS`` for each core.
+    """
+    most = cores * _MOST_THREADS
+    if threads > most:
+        raise UsageError(
+            f"{threads} threads for one worker are too many for {_cores(cores)}; ask for {most} at "
+            "most, or auto"
+        )
 
 
 def look_at_machine() -> Machine:

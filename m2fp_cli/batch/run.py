@@ -62,11 +62,13 @@ def run_batch(
         progress: shows it.
 
     Raises:
+        UsageError: there is no room for so many workers or threads.
         OutputLockedError: another run holds the output.
         OutputError: the output cannot be written, or not any more.
         M2fpError: the workers cannot start, or keep dying.
     """
     started = time.monotonic()
+    options.check_counts(job)
     options = options.for_scan(scan)
     switch = StopSwitch()
     with contextlib.closing(switch), switch.listening(), contextlib.closing(progress):
@@ -95,8 +97,9 @@ def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageR
     ends the run at once, and what is done so far is complete.
 
     Raises:
-        OutputLockedError, OutputError, M2fpError: as ``run_batch``.
+        UsageError, OutputLockedError, OutputError, M2fpError: as ``run_batch``.
     """
+    options.check_counts(job)
     options = options.for_scan(scan)
     with (
         contextlib.closing(StopSwitch()) as switch,

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from m2fp_cli.batch.executor import Executor, LocalExecutor
+from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.batch.resources import check_counts, look_at_machine
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
@@ -90,6 +92,18 @@ class RunOptions:
             require_count(self.threads, "threads")
         if self.photo_seconds is not None:
             require_seconds(self.photo_seconds, "photo_seconds")
+
+    def check_counts(self, job: Job) -> None:
+        """Refuse more workers or threads than this machine has room for, before anything is done.
+
+        A cluster is not asked: what it has no room for waits until machines join it.
+
+        Raises:
+            UsageError: there are too many.
+        """
+        if self.executor.works_here:
+            machine, each = look_at_machine(), job.memory_bytes()
+            check_counts(machine, each, workers=self.workers, threads=self.threads)
 
     def uses_stores(self, scan: Scan) -> bool:
         """Whether photos, an earlier parse or the output are in an object store."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2fp_cli.batch.processes import python_command, worker_environment
-from m2fp_cli.batch.resources import look_at_machine, plan_pool
+from m2fp_cli.batch.resources import check_counts, look_at_machine, plan_pool
 from m2fp_cli.bench.document import Document, Settings
 from m2fp_cli.bench.environment import (
     count_throttled,
@@ -27,6 +27,7 @@ from m2fp_cli.bench.rounds import Patience
 from m2fp_cli.bench.service import measure_service
 from m2fp_cli.bench.single import OURS, SingleScenario
 from m2fp_cli.errors import EngineError
+from m2fp_cli.jobs.memory import COLORIZE_BYTES
 from m2fp_cli.jobs.model_files import describe_precision, find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
 from m2fp_cli.kernels.cpu import INT8
@@ -92,12 +93,15 @@ def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> D
     Raises:
         EngineError: an engine cannot run.
         ModelError: the model is missing or damaged.
+        UsageError: there is no room for so many workers or threads.
     """
     threads = plan.threads or look_at_machine().cores
     with worker_environment(threads):  # what the measuring processes see
         environment = describe_environment()
     with tempfile.TemporaryDirectory(prefix="m2fp-bench-") as text:
         job = _make_job(plan, Path(text), threads, say) if plan.needs_model else None
+        worker_bytes = COLORIZE_BYTES if job is None else job.memory_bytes()
+        check_counts(look_at_machine(), worker_bytes, workers=plan.workers, threads=plan.threads)
         document = Document(environment, _settings(plan, job, threads))
         if job is not None:
             order = ProbeOrder("fast", str(job.model.folder), plan.precisions[0], threads)

@@ -84,14 +84,15 @@ def calibrate(
     bfloat16 changes. A calibration with which less than 98.5 % of the pixels keep their label is
     refused. A photo that cannot be read costs a line, and exit code 3; another takes its place.
     """
-    from m2fp_cli.batch.resources import look_at_machine
+    from m2fp_cli.batch.resources import check_threads, usable_cores
     from m2fp_cli.commands.option_groups import read_count
     from m2fp_cli.engine.int8.calibration import LEAST_AGREEMENT, check_place, store_calibration
     from m2fp_cli.models.progress import show_download
     from m2fp_cli.models.registry import resolve_model
     from m2fp_cli.storage.inputs import require_folder
 
-    cores = read_count("--threads", threads) or look_at_machine().cores
+    cores = read_count("--threads", threads) or usable_cores()
+    check_threads(usable_cores(), cores)
     if photos is not None:
         require_folder(photos, "name one that holds photos")
     with show_download(quiet=False) as progress:

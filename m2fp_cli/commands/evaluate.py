@@ -88,6 +88,7 @@ def evaluate(
     cores) and judge the results with --results.
     """
     from m2fp_cli.batch.progress import choose_progress
+    from m2fp_cli.batch.resources import check_threads, usable_cores
     from m2fp_cli.commands.running import find_parse_job
     from m2fp_cli.evaluation.dataset import check_label_ids, choose_photos, find_labelled
     from m2fp_cli.evaluation.judge import Judge
@@ -101,6 +102,8 @@ def evaluate(
             context, ("model", "engine", "precision", "flip", "tiles", "min_score", "threads")
         )
     cores = option_groups.read_count("--threads", threads)
+    if cores is not None:
+        check_threads(usable_cores(), cores)
     photos = choose_photos(find_labelled(dataset), names=names, every=every, limit=limit)
     if results is None:
         settings = ParseSettings(engine.value, precision.value, flip, min_score, tiles=tiles)

@@ -18,6 +18,7 @@ from m2fp_cli.batch.resources import (
     resident_bytes,
     usable_cores,
 )
+from m2fp_cli.errors import UsageError
 
 GB = 1_000_000_000
 
@@ -67,6 +68,15 @@ def test_what_is_asked_for_is_done():
     assert plan_pool(machine(8), 100, GB, threads=4).workers == 2
     asked = plan_pool(machine(2), 100, GB, workers=6, threads=3)
     assert (asked.workers, asked.threads) == (6, 3)
+
+
+def test_what_there_is_no_room_for_is_refused():
+    with pytest.raises(UsageError, match=r"5000 workers .* 10.0 GB .* 8 cores; ask for 10 at most"):
+        plan_pool(machine(8, memory=10 * GB), 1, GB, workers=5000)
+    with pytest.raises(UsageError, match=r"5000 threads .* for 8 cores; ask for 64 at most"):
+        plan_pool(machine(8), 1, GB, threads=5000)
+    assert plan_pool(machine(8, memory=10 * GB, free=1), 1, GB, workers=10).workers == 10
+    assert plan_pool(machine(8, memory=GB), 1, GB, workers=8, threads=64).workers == 8
 
 
 def test_the_cpu_quota_is_the_scarcest_of_all_levels(tmp_path):

@@ -15,6 +15,7 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import PlainProgress, QuietProgress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.batch.resources import look_at_machine
 from m2fp_cli.batch.run import iterate_batch, run_batch
 from m2fp_cli.batch.run_options import FailureCap, RunOptions, parse_failure_cap
 from m2fp_cli.batch.scan import find_images
@@ -64,6 +65,22 @@ def test_a_run_that_is_asked_to_end_while_it_plans_begins_nothing(tmp_path, monk
     assert (report.total, len(report.photos), report.ended_by) == (4, 0, signal.SIGTERM)
     assert report.exit_code == 128 + signal.SIGTERM
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*.json*")}
+
+
+class Heavy(ScriptedJob):
+    """Its workers take half of any machine's memory, they say."""
+
+    def memory_bytes(self):
+        return look_at_machine().memory_bytes // 2
+
+
+def test_more_workers_than_there_is_room_for_begin_nothing(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    with pytest.raises(UsageError, match="9999 workers are too many"):
+        run(tmp_path, job=Heavy(tmp_path / "out"), workers=9999)
+    with pytest.raises(UsageError, match="9999 threads for one worker are too many"):
+        run(tmp_path, threads=9999)
+    assert not (tmp_path / "out").exists()
 
 
 def test_what_is_done_is_not_done_again(tmp_path):

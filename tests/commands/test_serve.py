@@ -46,6 +46,13 @@ def test_contradictions_are_refused(m2fp, token_file):
     assert m2fp("serve", "--queue", "0").code == 2
 
 
+def test_more_workers_than_there_is_room_for_are_refused(m2fp):
+    answer = m2fp("serve", "--workers", "9999", "--port", "0")
+    assert answer.code == 2
+    assert "9999 workers are too many" in answer.err
+    assert len(answer.err.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     "text", ["", "short", "two\nlines of a token", "x" * 600, "über-token-16-chars"]
 )
