@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from m2fp_cli.server.access import Access, is_open
 from m2fp_cli.server.problem import ClientGoneError, Problem
+from m2fp_cli.server.target import take_host
 
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PIECE_BYTES = 256 * 1024
@@ -84,7 +85,7 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers, named = Headers(scope=scope), take_host(scope)
         asked_id = headers.get("x-request-id", "")
         request_id = asked_id if _SAFE_ID.fullmatch(asked_id) else secrets.token_hex(8)
         exchange = Exchange(request_id, scope["method"], scope["path"])
@@ -93,7 +94,7 @@ class Guard:
         started = time.perf_counter()
         answer = _Answer(send, exchange, self._cors_headers(headers))
         try:
-            self._check(scope, headers)
+            self._check(scope, headers, named)
             if scope["method"] == "OPTIONS" and answer.cors:
                 await answer.send_preflight()
                 return
@@ -128,8 +129,13 @@ class Guard:
         if not answer.is_begun:
             await answer.send_problem(problem)
 
-    def _check(self, scope: Scope, headers: Headers) -> None:
+    def _check(self, scope: Scope, headers: Headers, named: str | None) -> None:
         """Framing, host, origin, token.
+
+        Args:
+            scope: the request.
+            headers: of it.
+            named: host in the address that was asked for; it counts, not the header.
 
         Raises:
             Problem: one of them is wrong.
@@ -139,15 +145,16 @@ class Guard:
             closing = {"Connection": "close"}
             raise Problem(400, "two_lengths", "send one of Content-Length and chunks", closing)
         hosts, access = headers.getlist("host"), self._access
-        if len(hosts) != 1 or not access.takes_host(hosts[0]):
-            shown = hosts[0][:80] if hosts else ""
+        host = named if named is not None else "".join(hosts)
+        if len(hosts) != 1 or not access.takes_host(host):
+            shown = host[:80]
             raise Problem(
                 421,
                 "wrong_host",
                 f"this service is not known as {shown!r}; name it with --allowed-hosts",
             )
         origin = headers.get("origin")
-        if origin is not None and not access.takes_origin(origin, hosts[0]):
+        if origin is not None and not access.takes_origin(origin, host):
             raise Problem(
                 403, "wrong_origin", "pages of this origin may not use the service; see --cors"
             )

@@ -71,6 +71,19 @@ def test_a_foreign_host_is_refused_on_every_path(service):
     assert b" 4" in service.talk(b"GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n")[:13]
 
 
+def test_a_whole_address_is_taken_and_its_host_counts(service):
+    def status(target: str, host: str = "localhost") -> bytes:
+        head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+        return service.talk(head.encode())[9:12]
+
+    assert status("http://localhost/labels?x=1") == b"200"
+    assert status(f"HTTP://127.0.0.1:{service.port}") == status("http://[::1]/") == b"200"
+    assert status("http://localhost/page/%61pp.js", host="evil.example") == b"200"
+    assert status("http://evil.example/labels") == status("http://localhost@evil/") == b"421"
+    assert status("http:///labels") == status("https://%6cocalhost/") == b"421"
+    assert status("ftp://localhost/labels") == b"404"
+
+
 def test_no_other_page_may_use_it(service):
     for origin in (
         "https://evil.example",
