@@ -5,7 +5,7 @@ from __future__ import annotations
 import colorsys
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +52,7 @@ NAMED_COLORS: dict[str, Rgb] = {
 
 _GOLDEN_RATIO = 0.618033988749895  # step around the hue circle, in turns
 _SATURATIONS, _VALUES = (0.85, 0.55, 1.0), (1.0, 0.95, 0.65)  # of HSV, in turn
-_WHEEL = 96  # colors among which one far from the others is looked for
+_WHEEL = 96  # colors, at least, among which one far from the others is looked for
 
 # As drawn by CIHP_PGN (utils/utils.py), Graphonomy and the LIP baselines.
 _CIHP_COLORS: dict[str, Rgb] = dict(
@@ -123,13 +123,8 @@ class Palette:
         scheme = scheme or SCHEMES[DEFAULT_SCHEME]
         known = [scheme.color_of(i, name) for i, name in enumerate(labels.names)]
         known[0] = known[0] or (0, 0, 0)
-        taken = [color for color in known if color is not None]
-        colors = []
-        for color in known:
-            if color is None:
-                color = _farthest_color(taken)
-                taken.append(color)
-            colors.append(color)
+        others = _far_colors([color for color in known if color is not None], len(known))
+        colors = [next(others) if color is None else color for color in known]
         return cls(np.asarray(colors, dtype=np.uint8))
 
     @classmethod
@@ -155,16 +150,34 @@ def color_wheel(count: int) -> list[Rgb]:
     return colors
 
 
-def _farthest_color(taken: Sequence[Rgb]) -> Rgb:
-    """The color of a wheel that is farthest from those that are taken."""
-    return max(color_wheel(_WHEEL), key=lambda color: min(_apart(color, other) for other in taken))
+def _far_colors(taken: Sequence[Rgb], count: int) -> Iterator[Rgb]:
+    """Colors of a wheel, each time the one that is farthest from those that are taken.
+
+    Args:
+        taken: colors that are, at least one.
+        count: of colors in the end, with these.
+    """
+    wheel = color_wheel(max(_WHEEL, 2 * count))
+    places = np.asarray(wheel, np.float64)
+    nearest = np.min([_apart(places, color) for color in taken], axis=0)
+    while True:
+        color = wheel[int(nearest.argmax())]
+        yield color
+        nearest = np.minimum(nearest, _apart(places, color))
 
 
-def _apart(a: Rgb, b: Rgb) -> float:
-    """Squared "redmean" distance, close to what eyes see and cheap; compuphase.com/cmetric."""
-    red = (a[0] + b[0]) / 2
-    dr, dg, db = (x - y for x, y in zip(a, b, strict=True))
-    return (2 + red / 256) * dr * dr + 4 * dg * dg + (2 + (255 - red) / 256) * db * db
+def _apart(colors: NDArray[np.float64], other: Rgb) -> NDArray[np.float64]:
+    """Squared "redmean" distance of (N, 3) colors, close to what eyes see; compuphase.com/cmetric.
+
+    Returns:
+        (N,) float64.
+    """
+    red = (colors[:, 0] + other[0]) / 2
+    dr, dg, db = (colors - other).T
+    squares: NDArray[np.float64] = (
+        (2 + red / 256) * dr * dr + 4 * dg * dg + (2 + (255 - red) / 256) * db * db
+    )
+    return squares
 
 
 def voc_colors(count: int) -> tuple[Rgb, ...]:

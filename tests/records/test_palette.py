@@ -93,10 +93,11 @@ def test_no_two_labels_of_a_set_share_a_color(name):
         assert len({tuple(color) for color in colors.tolist()}) == len(LABEL_SETS[name].names)
 
 
-def test_unnamed_labels_get_colors_of_their_own():
-    labels = LabelSet(("Background", "Face", *(f"Thing {i}" for i in range(60))))
+@pytest.mark.parametrize("count", [60, 253])
+def test_unnamed_labels_get_colors_of_their_own(count):
+    labels = LabelSet(("Background", "Face", *(f"Thing {i}" for i in range(count))))
     colors = Palette.for_labels(labels).colors_rgb
-    assert len(np.unique(colors, axis=0)) == 62
+    assert len(np.unique(colors, axis=0)) == count + 2
     assert colors[1].tolist() == [0, 255, 0]
 
 
