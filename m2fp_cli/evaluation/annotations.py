@@ -19,30 +19,32 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.exports.outlines import fill_rings
+from m2fp_cli.exports.written_names import RESERVED, written_names
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jsonio import list_of, read_bounded, read_json, text_of, whole_of
-from m2fp_cli.records.labels import IGNORED_ID, LabelSet, folded
+from m2fp_cli.records.labels import LabelSet, folded
 from m2fp_cli.terminal import displayable
 
 _MOST_BYTES = 1 << 26  # of a LabelMe file, whose masks are pictures in it
 _MOST_SHAPES, _MOST_POINTS, _LONGEST_SIDE = 10_000, 100_000, 65_535
-_SPECIAL = {"background": 0, "ignore": IGNORED_ID}  # LabelMe: _background_ and __ignore__
 _MOST_PEOPLE = 65_535
 
 
 def label_id(name: str, labels: LabelSet) -> int:
-    """Id of an annotator's label.
+    """Id of an annotator's label, as the model calls it or as ``m2fp export`` wrote it.
 
     Raises:
         ValueError: the model has no such label; ``Human`` is not one of a label map.
     """
     plain = folded(name)
-    if plain in _SPECIAL:
-        return _SPECIAL[plain]
-    for known in labels.part_ids:
-        if folded(labels.names[known]) == plain:
-            return known
+    if plain in RESERVED:
+        return RESERVED[plain]
+    written = written_names(labels)
+    for known in (written, {label_id: labels.names[label_id] for label_id in written}):
+        for label_id, one in known.items():
+            if folded(one) == plain:
+                return label_id
     names = ", ".join(labels.names[i] for i in labels.part_ids)
     raise ValueError(f"names the label {name!r}, which the model lacks (it has {names})")
 

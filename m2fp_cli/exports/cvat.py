@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m2fp_cli.exports.format import (
     Encoded,
@@ -20,6 +21,7 @@ from m2fp_cli.exports.format import (
     NamedFiles,
 )
 from m2fp_cli.exports.parts import LabelledPhoto, label_photo, photo_file
+from m2fp_cli.exports.written_names import BACKGROUND, written_names
 from m2fp_cli.imaging.encoding import encode_palette_png
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import SCHEMES, Palette, voc_colors
@@ -40,18 +42,17 @@ def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
         f"SegmentationClass/{photo.name}.png": classes,
         f"SegmentationObject/{photo.name}.png": objects,
     }
-    names = [labelled.labels.names[i] for i in (0, *labelled.labels.part_ids)]
-    shown = [[name, *color] for name, color in zip(names, _rgb(labelled.labels), strict=True)]
+    names = {0: BACKGROUND, **written_names(labelled.labels)}
+    shown = [[name, *(int(c) for c in colors[i])] for i, name in names.items()]
     return Encoded(files, {"labels": shown})
 
 
-def _colors(labels: LabelSet) -> np.ndarray:  # type: ignore[type-arg]
-    return Palette.for_labels(labels, SCHEMES["cihp"]).colors_rgb
-
-
-def _rgb(labels: LabelSet) -> list[list[int]]:
-    colors = _colors(labels)
-    return [[int(c) for c in colors[i]] for i in (0, *labels.part_ids)]
+def _colors(labels: LabelSet) -> NDArray[np.uint8]:
+    """A color for each id, (N, 3) RGB: CIHP's, or VOC's where two of those are the same."""
+    colors = Palette.for_labels(labels, SCHEMES["cihp"]).colors_rgb
+    if len(np.unique(colors, axis=0)) == len(colors):
+        return colors
+    return Palette.for_labels(labels, SCHEMES["voc"]).colors_rgb
 
 
 def _objects(labelled: LabelledPhoto) -> LabelMap:
@@ -69,8 +70,7 @@ def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
     """Colors of the labels, and the list of photos."""
     labels = items[0].record["labels"] if items else []
     lines = ["# label:color_rgb:parts:actions"]
-    for number, (name, red, green, blue) in enumerate(labels):
-        lines.append(f"{'background' if number == 0 else name}:{red},{green},{blue}::")
+    lines += [f"{name}:{red},{green},{blue}::" for name, red, green, blue in labels]
     names = "".join(f"{item.name}\n" for item in items)
     return {
         "labelmap.txt": ("\n".join(lines) + "\n").encode(),

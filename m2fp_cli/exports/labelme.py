@@ -10,6 +10,7 @@ import numpy as np
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format
 from m2fp_cli.exports.outlines import bridge, find_outlines
 from m2fp_cli.exports.parts import label_photo, photo_file
+from m2fp_cli.exports.written_names import written_names
 
 _VERSION = "5.5.0"  # of LabelMe, whose fields these are
 _DIGITS = 2
@@ -19,13 +20,14 @@ def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
     """The photo and its polygons, large pieces first, so that small ones lie on top."""
     suffix, data = photo_file(photo)
     labelled = label_photo(photo, settings)
+    names = written_names(labelled.labels)
     height, width = photo.result.image_hw
     shapes: list[tuple[float, dict[str, Any]]] = []
     for person in labelled.people:
         for part in person.parts:
             for outline in find_outlines(part.mask):
                 shape = {
-                    "label": labelled.labels.names[part.label_id],
+                    "label": names[part.label_id],
                     "points": np.round(bridge(outline), _DIGITS).tolist(),
                     "group_id": person.person_id or None,
                     "description": "",

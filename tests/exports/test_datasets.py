@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from pycocotools.cocoeval import COCOeval
 
 from m2fp_cli.evaluation.dataset import find_labelled, read_truth
 from m2fp_cli.exports.outlines import fill_rings
-from m2fp_cli.records.labels import CIHP
+from m2fp_cli.records.labels import CIHP, LabelSet
 from m2fp_cli.records.mapping import load_mapping
 from tests.support.exporting import drawn_photo, export_to
 from tests.support.posed import at, posed_photo
@@ -201,6 +202,25 @@ def test_cvat_is_read_back_whole_by_eval(tmp_path, photo):
     export_to(tmp_path, "cvat", photo)
     (found,) = find_labelled(tmp_path)
     assert (read_truth(found, CIHP).labels == photo.result.semantic_map).all()
+
+
+@pytest.mark.parametrize("name", ["cvat", "labelme"])
+def test_odd_names_of_labels_are_read_back_by_eval(tmp_path, photo, name):
+    odd = ("Void", "background", "a:b", "a-b", "#a b", "Ignore", "", ":")
+    labels = LabelSet((*odd, *CIHP.names[len(odd) :]), CIHP.human_id)
+    own = replace(photo, result=replace(photo.result, labels=labels))
+    export_to(tmp_path, name, own)
+    (found,) = find_labelled(tmp_path)
+    assert (read_truth(found, labels).labels == photo.result.semantic_map).mean() > 0.995
+
+
+def test_no_two_labels_of_cvat_share_a_name_or_a_color(tmp_path, photo):
+    names = ("Background", "Left-arm", "left arm", *(f"n{i}" for i in range(250)))
+    own = replace(photo, result=replace(photo.result, labels=LabelSet(names)))
+    export_to(tmp_path, "cvat", own)
+    lines = [line.split(":") for line in (tmp_path / "labelmap.txt").read_text().splitlines()[1:]]
+    assert {len(line) for line in lines} == {4}
+    assert len({line[0] for line in lines}) == len({line[1] for line in lines}) == len(names)
 
 
 def test_labelme_is_read_back_by_eval_with_its_people(tmp_path, photo):
