@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from m2fp_cli.commands import option_groups, options
-from m2fp_cli.commands.export import run_export
 
 EXAMPLES = """\
 m2fp describe
@@ -27,6 +26,7 @@ def describe(
     as people.parquet if pyarrow is installed. Without an input it takes what an
     earlier parse left in ./m2fp-out.
     """
+    from m2fp_cli.commands.exporting import run_export
     from m2fp_cli.exports.format import ExportSettings
     from m2fp_cli.jobs.inputs import PhotoInputs
 

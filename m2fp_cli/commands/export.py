@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,12 +16,10 @@ from m2fp_cli.commands.label_set import read_label_set
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
 from m2fp_cli.numerals import read_whole
-from m2fp_cli.terminal import warn
 
 if TYPE_CHECKING:
     from m2fp_cli.agnostic.mask import MaskSettings
-    from m2fp_cli.exports.format import ExportSettings, Format
-    from m2fp_cli.jobs.inputs import PhotoInputs
+    from m2fp_cli.exports.format import Format
 
 EXAMPLES = """\
 m2fp export --to comfyui --category dress --rule fashn
@@ -189,6 +186,7 @@ def export(
     It goes to a folder named after the format, with a manifest.json that says where everything is
     from. Without an input it takes what an earlier parse left in ./m2fp-out.
     """
+    from m2fp_cli.commands.exporting import run_export
     from m2fp_cli.exports import find_format
     from m2fp_cli.exports.format import ExportSettings
     from m2fp_cli.jobs.fitting import parse_people
@@ -226,68 +224,6 @@ def _refuse_changed(mask: MaskOptions, wanted: Format) -> None:
     useless = next((name for name in given if name != "people"), None)
     if useless is not None:
         raise UsageError(f"{wanted.name} makes no masks; leave --{useless} out")
-
-
-def run_export(
-    name: str,
-    asked: PhotoInputs,
-    settings: ExportSettings,
-    model: str | None,
-    batch: option_groups.BatchOptions,
-) -> NoReturn:
-    """Export, and end the command.
-
-    Args:
-        name: of the format.
-        asked: what the user named.
-        settings: how.
-        model: what parses photos that are not parsed yet.
-        batch: how the run goes.
-
-    Raises:
-        typer.Exit: always, but for errors that end a run.
-    """
-    from m2fp_cli.commands.running import find_source, run_and_exit
-    from m2fp_cli.exports import find_format
-    from m2fp_cli.jobs.export import ExportJob
-    from m2fp_cli.jobs.export_files import finish_export
-    from m2fp_cli.jobs.export_names import read_names, settle_names
-    from m2fp_cli.jobs.stored_export import finish_stored, read_stored_names
-
-    run_options = batch.run_options()
-    source = find_source(asked, model, run_options, batch)
-    tasks, remote = source.scan.tasks, run_options.remote
-    stored = None if remote is None else remote.output
-
-    def earlier(keys: Sequence[str]) -> Mapping[str, str]:
-        if stored is None:
-            return read_names(source.output, name, keys)
-        return read_stored_names(stored, name, keys)
-
-    def finish() -> None:
-        tell = None if batch.quiet else warn
-        if stored is None:
-            finish_export(job, tasks, overwrite=batch.overwrite, tell=tell)
-        else:
-            finish_stored(job, tasks, stored, overwrite=batch.overwrite, tell=tell)
-
-    names = settle_names((task.key for task in tasks), find_format(name), earlier)
-    job = ExportJob(source.output, source.results_or_output, name, settings, names)
-    run_and_exit(
-        source.scan,
-        job,
-        run_options,
-        batch,
-        where=f"{name} in {source.shown_output}/{name}{_without(job.format)}",
-        parsing=source.parsing,
-        finish=finish,
-    )
-
-
-def _without(wanted: Format) -> str:
-    """What a data set lacks, for the summary."""
-    missing = ", ".join(wanted.not_made)
-    return f" (without {missing}: see its manifest.json)" if missing else ""
 
 
 def parse_fill(text: str) -> tuple[int, int, int]:

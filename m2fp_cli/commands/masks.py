@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from m2fp_cli.commands import option_groups, options
-from m2fp_cli.commands.export import MaskOptions, run_export
+from m2fp_cli.commands.export import MaskOptions
 
 EXAMPLES = """\
 m2fp masks
@@ -26,6 +26,7 @@ def masks(
     front. They go to agnostic/, in the photos' size. Without an input it takes what an earlier
     parse left in ./m2fp-out.
     """
+    from m2fp_cli.commands.exporting import run_export
     from m2fp_cli.exports import find_format
     from m2fp_cli.exports.format import ExportSettings
     from m2fp_cli.jobs.fitting import parse_people

@@ -145,9 +145,21 @@ def find_parse_job(
 
 
 def find_source(
-    asked: PhotoInputs, model: str | None, run_options: RunOptions, batch: BatchOptions
+    asked: PhotoInputs,
+    model: str | None,
+    run_options: RunOptions,
+    batch: BatchOptions,
+    *,
+    before_parse: Callable[[Path], object] = lambda _: None,
 ) -> PhotoSource:
     """The photos that a command means; those that are not parsed yet are parsed.
+
+    Args:
+        asked: what the user named.
+        model: parses them.
+        run_options: how.
+        batch: what is printed.
+        before_parse: looks at the output before it takes the time to parse.
 
     Raises:
         UsageError: the inputs are of different kinds.
@@ -166,6 +178,7 @@ def find_source(
         return report
 
     def parse_into(output: Path) -> ParseJob:
+        before_parse(output)
         return find_parse_job(output, model, ParseSettings(), quiet=batch.quiet)
 
     return find_photos(replace(asked, remote=run_options.remote), parse_into, run)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,24 @@ from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
 MANIFEST = "manifest.json"
+
+
+def common_names(job: ExportJob) -> list[str]:
+    """Names of the files of the whole data set, below the output."""
+    names = (*job.format.finish((), job.settings), MANIFEST)
+    return [f"{job.format_name}/{name}" for name in names]
+
+
+def check_common_files(job: ExportJob, *, overwrite: bool = False) -> None:
+    """Look before the work whether ``finish_export`` may write its files.
+
+    Raises:
+        ConflictError: a file of that name is there that no export wrote.
+        OutputError: the output cannot be looked at.
+    """
+    if job.output.exists():
+        with OutputTree(job.output) as tree:
+            _refuse_foreign(tree, job, common_names(job), read_owned(tree, job), overwrite)
 
 
 def finish_export(
@@ -120,12 +138,18 @@ def _write_owned(
     """Write files of the whole data set; only those that an earlier export wrote are replaced."""
     state, own = files_name(job), read_owned(tree, job)
     names = sorted({*own, *files})
+    _refuse_foreign(tree, job, files, own, overwrite)
+    write_group(tree, [(state, to_json({"files": names}))], (state,))
+    write_group(tree, list(files.items()), None if overwrite else own)
+
+
+def _refuse_foreign(
+    tree: OutputTree, job: ExportJob, names: Iterable[str], own: Collection[str], overwrite: bool
+) -> None:
     may_replace = None if overwrite else own
-    foreign = next((name for name in files if _is_foreign(tree, name, may_replace)), None)
+    foreign = next((name for name in names if _is_foreign(tree, name, may_replace)), None)
     if foreign is not None:
         raise foreign_file(str(job.output / foreign))
-    write_group(tree, [(state, to_json({"files": names}))], (state,))
-    write_group(tree, list(files.items()), may_replace)
 
 
 def foreign_file(shown: str) -> ConflictError:

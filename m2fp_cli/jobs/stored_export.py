@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jobs.export_files import files_name, finish_export, foreign_file, read_owned
+from m2fp_cli.jobs.export_files import (
+    common_names,
+    files_name,
+    finish_export,
+    foreign_file,
+    read_owned,
+)
 from m2fp_cli.jobs.export_names import read_names
 from m2fp_cli.layout import export_record_name
 
@@ -21,6 +27,19 @@ def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[
     """
     output.fetch_all(export_record_name(export, key) for key in keys)
     return read_names(output.folder, export, keys)
+
+
+def check_stored(job: ExportJob, output: Mirror, *, overwrite: bool = False) -> None:
+    """Look before the work whether ``finish_stored`` may put its files.
+
+    Raises:
+        ConflictError: an object of that name is there that no export put.
+        M2fpError: the store cannot be read.
+    """
+    output.fetch(files_name(job))
+    if not overwrite:
+        own = read_owned(output.tree, job)
+        _refuse_foreign(output, [name for name in common_names(job) if name not in own])
 
 
 def finish_stored(
@@ -53,10 +72,15 @@ def finish_stored(
     own = read_owned(output.tree, job)
     finish_export(job, tasks, tell=tell)
     made = [name for name in read_owned(output.tree, job) if output.tree.has_file(name)]
-    for name in made:  # before the state says that they are ours
-        if not overwrite and name not in own and output.head(name) is not None:
-            raise foreign_file(f"{output.address}/{name}")
+    if not overwrite:  # before the state says that they are ours
+        _refuse_foreign(output, [name for name in made if name not in own])
     output.put(state, may_replace=is_known)
     for name in made:
         output.put(name, may_replace=overwrite or name in own)
         output.drop(name)
+
+
+def _refuse_foreign(output: Mirror, names: Iterable[str]) -> None:
+    for name in names:
+        if output.head(name) is not None:
+            raise foreign_file(f"{output.address}/{name}")

@@ -10,6 +10,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from m2fp_cli.cli import app
+from m2fp_cli.commands import exporting
 from m2fp_cli.commands.export import parse_fill, parse_size, parse_split
 from m2fp_cli.errors import OutputError, UsageError
 from tests.support.parsed_tree import make_tree, two_people
@@ -119,20 +120,36 @@ def test_options_without_effect_are_refused(tmp_path, arguments, said):
     assert said in str(error)
 
 
+def test_a_list_of_somebody_else_is_told_before_the_work_and_replaced_if_asked(tmp_path):
+    photos, output = make_tree(tmp_path, ("a",))
+    table, other = output / "describe" / "people.csv", tmp_path / "new" / "describe" / "people.csv"
+    for path in (table, other):
+        path.parent.mkdir(parents=True)
+        path.write_text("mine")
+    before = files(tmp_path)
+    for inputs in ((output,), (photos, "-o", tmp_path / "new", "--model", tmp_path / "none")):
+        _, error = run("describe", *inputs)
+        assert isinstance(error, OutputError)
+        assert "people.csv is there already and no export wrote it" in str(error)
+        assert files(tmp_path) == before
+    assert table.read_text() == other.read_text() == "mine"
+    assert run("describe", output, "-q", "--overwrite")[0] == 0
+    assert table.read_text().startswith("photo,")
+
+
 @pytest.mark.slow
-def test_a_list_of_somebody_else_is_told_after_the_summary_and_replaced_if_asked(tmp_path):
+def test_a_list_that_somebody_makes_meanwhile_is_told_after_the_summary(tmp_path, monkeypatch):
     _, output = make_tree(tmp_path, ("a",))
     table = output / "describe" / "people.csv"
     table.parent.mkdir()
     table.write_text("mine")
+    monkeypatch.setattr(exporting, "check_common_files", lambda *_, **__: None)
     answer = CliRunner().invoke(app, ["describe", str(output), "--json", "--workers", "1"])
     assert isinstance(answer.exception, OutputError)
     assert "people.csv is there already and no export wrote it" in str(answer.exception)
     assert "1 done; 2 people" in answer.stderr
     assert json.loads(answer.stdout)["exit_code"] == 73
     assert table.read_text() == "mine"
-    assert run("describe", output, "-q", "--overwrite")[0] == 0
-    assert table.read_text().startswith("photo,")
 
 
 def test_values_are_read():

@@ -10,7 +10,8 @@ from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import ExportSettings
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jobs.export_files import finish_export
+from m2fp_cli.jobs.export_files import check_common_files, common_names, finish_export
+from m2fp_cli.layout import EXPORTS
 from m2fp_cli.storage.errors import ConflictError
 from tests.support.parsed_tree import make_tree
 
@@ -102,6 +103,18 @@ def test_files_of_the_whole_data_set_replace_their_own_kind_only(tmp_path):
     with pytest.raises(ConflictError):
         finish_export(other, tasks)
     assert (job.folder / "train_pairs.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("name", EXPORTS)
+def test_names_of_the_common_files_are_known_before_the_work(tmp_path, name):
+    job, tasks = export_all(tmp_path, name)
+    run(job, tasks[:1])
+    check_common_files(job)
+    before = {path for path in job.folder.rglob("*") if path.is_file()}
+    finish_export(job, tasks)
+    made = {path for path in job.folder.rglob("*") if path.is_file()} - before
+    assert made == {job.output / one for one in common_names(job)}
+    check_common_files(job)
 
 
 def test_what_was_written_is_known_by_the_record_of_a_run_that_was_cut_short(tmp_path):
