@@ -46,12 +46,12 @@ class Entries(Mapping[str, Entry]):
     def __init__(self) -> None:
         """Start empty."""
         self._index = open_index(
-            "CREATE TABLE entries(key BLOB PRIMARY KEY, ended REAL, good INTEGER, run INTEGER,"
+            "CREATE TABLE entries(key BLOB PRIMARY KEY, ended REAL, good INTEGER,"
             " manifest INTEGER, place INTEGER, size INTEGER) WITHOUT ROWID"
         )
         self._bodies = BytesSpool()
-        self._names: dict[str, int] = {}  # of runs and manifests, and their numbers in the table
-        self._waiting: list[tuple[bytes, float, bool, int, int, int, int]] = []
+        self._names: dict[str, int] = {}  # of manifests, and their numbers in the table
+        self._waiting: list[tuple[bytes, float, bool, int, int, int]] = []
 
     def add(self, manifest: str, entry: Entry) -> None:
         """Add an entry, unless a later one of the photo is known.
@@ -62,10 +62,9 @@ class Entries(Mapping[str, Entry]):
         """
         report = entry.report
         key, body = os.fsencode(report.key), marshal.dumps(_flat(entry))
-        run, file = self._number(entry.run), self._number(manifest)
-        place = self._bodies.append(body)
+        file, place = self._number(manifest), self._bodies.append(body)
         good = report.status.is_good
-        self._waiting.append((key, entry.ended, good, run, file, place, len(body)))
+        self._waiting.append((key, entry.ended, good, file, place, len(body)))
         if len(self._waiting) >= _ROWS_AT_ONCE:
             self._flush()
 
@@ -112,11 +111,6 @@ class Entries(Mapping[str, Entry]):
         query = "SELECT count(*) FROM entries WHERE manifest=?"
         return int(next(self._select(query, self._names.get(manifest, -1)))[0])
 
-    def count_by_run(self) -> dict[str, int]:
-        """Number of photos that each run was the last to end, by its id."""
-        counts = dict(self._select("SELECT run, count(*) FROM entries GROUP BY run"))
-        return {name: counts[number] for name, number in self._names.items() if number in counts}
-
     def _number(self, name: str) -> int:
         return self._names.setdefault(name, len(self._names))
 
@@ -133,8 +127,8 @@ class Entries(Mapping[str, Entry]):
         self._waiting.sort(key=operator.itemgetter(0))  # entries of a photo stay in their order
         with as_index_error():
             self._index.executemany(
-                "INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
-                " ended=excluded.ended, good=excluded.good, run=excluded.run,"
+                "INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
+                " ended=excluded.ended, good=excluded.good,"
                 " manifest=excluded.manifest, place=excluded.place, size=excluded.size"
                 " WHERE ended <= excluded.ended",
                 self._waiting,

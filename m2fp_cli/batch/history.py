@@ -6,16 +6,15 @@ is torn, of a newer version or wrong is left out; the photo it may be about is w
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from m2fp_cli.batch.entries import Entries, Entry
-from m2fp_cli.batch.lines import RunStart, read_line, read_lines
+from m2fp_cli.batch.lines import RunStart, is_restated, read_line, read_lines
 from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.errors import OutputError
 from m2fp_cli.layout import STATE_FOLDER, state_name
@@ -49,6 +48,7 @@ class History:
         claims: what runs that did not end in good order were about to do, by their ids. What lies
             under such a key was written by the run that was cut short.
         lines: number of lines of each file.
+        ended: number of photos that each run came to, by its id; another may have done them since.
     """
 
     entries: Entries = field(default_factory=Entries)
@@ -56,6 +56,7 @@ class History:
     latest: dict[str, str] = field(default_factory=dict)
     claims: dict[str, Claims] = field(default_factory=dict)
     lines: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
     _claimed: NameSet | None = None
 
     @property
@@ -82,22 +83,27 @@ class History:
         found = (run.settings for run in self.runs.values() if run.signature == signature)
         return next(found, {})
 
-    def left(self) -> int:
-        """Photos that the latest runs, one per shard, have not come to."""
-        latest = set(self.latest.values())
-        ended = self._ended_by_run
-        return max(0, sum(self.runs[run].pending - ended.get(run, 0) for run in latest))
+    def left(self, manifests: Iterable[str] | None = None) -> int:
+        """Photos that the latest runs, one per shard, have not come to.
+
+        Args:
+            manifests: the files that count; None for all.
+        """
+        counted = self.latest if manifests is None else manifests
+        runs = {self.latest[name] for name in counted if name in self.latest}
+        return sum(max(0, self.runs[run].pending - self.ended[run]) for run in runs)
+
+    def began(self, manifest: str) -> float:
+        """When the latest run of a file started, in seconds since 1970; 0 if none did."""
+        run = self.runs.get(self.latest.get(manifest, ""))
+        return 0.0 if run is None else run.started
 
     def is_finished(self, manifest: str) -> bool:
         """Whether the latest run of a file ended in good order and came to all its photos."""
         run = self.runs.get(self.latest.get(manifest, ""))
         if run is None or run.run in self.claims:
             return False
-        return run.pending <= self._ended_by_run.get(run.run, 0)
-
-    @functools.cached_property
-    def _ended_by_run(self) -> dict[str, int]:
-        return self.entries.count_by_run()
+        return run.pending <= self.ended[run.run]
 
     def take(self, manifest: str, document: Mapping[str, Any]) -> None:
         """Add a line of a manifest; one that is wrong is left out.
@@ -112,6 +118,8 @@ class History:
             return
         if isinstance(line, Entry):
             self.entries.add(manifest, line)
+            if not is_restated(document):
+                self.ended[line.run] += 1
         elif isinstance(line, RunStart):
             self.runs[line.run] = line
             self.latest[manifest] = line.run

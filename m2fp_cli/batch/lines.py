@@ -87,8 +87,9 @@ def _read_whole_lines(tree: OutputTree, name: str) -> Iterator[bytes]:
         raise as_unreadable(str(tree.path / name), error) from error
 
 
-def entry_line(entry: Entry) -> dict[str, Any]:
-    """The line of the end of a photo."""
+def entry_line(entry: Entry, *, restated: bool = False) -> dict[str, Any]:
+    """The line of the end of a photo; ``restated``: there is one of this end already."""
+    again = {"restated": True} if restated else {}
     return {
         "v": VERSION,
         **entry.report.as_json(),
@@ -96,7 +97,13 @@ def entry_line(entry: Entry) -> dict[str, Any]:
         "signature": entry.signature,
         "run": entry.run,
         "ended": entry.ended,
+        **again,
     }
+
+
+def is_restated(document: Mapping[str, Any]) -> bool:
+    """Whether a line says again how a photo ended, and its run came to no further one."""
+    return document.get("restated") is True
 
 
 def start_line(start: RunStart) -> dict[str, Any]:

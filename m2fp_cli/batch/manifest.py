@@ -19,6 +19,7 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from typing import Any
 
 from m2fp_cli.batch.entries import Entry
@@ -105,7 +106,7 @@ class ManifestWriter:
         Raises:
             OutputError: it cannot be written.
         """
-        self._append_json(entry_line(entry))
+        self._append_json(entry_line(entry, restated=True))
 
     def sync(self, *, now: bool = False) -> None:
         """Have the lines on the disk: at once, or if the last time was 5 seconds ago.
@@ -205,11 +206,15 @@ def _is_of(line: Mapping[str, Any], keys: Set[str]) -> bool:
 def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:
     entries = history.entries
     by_signature = {run.signature: run for run in history.runs.values()}
-    used = {entry.signature for entry in entries.each(manifest=name)}
+    used, kept = set[str](), Counter[str]()
+    for entry in entries.each(manifest=name):
+        used.add(entry.signature)
+        kept[entry.run] += 1
     starts = {run.run: run for signature, run in by_signature.items() if signature in used}
     if name in history.latest:
         latest = history.runs[history.latest[name]]
-        starts[latest.run] = latest
+        dropped = history.ended[latest.run] - kept[latest.run]  # other runs have done them since
+        starts[latest.run] = replace(latest, pending=max(0, latest.pending - dropped))
     yield from map(start_line, sorted(starts.values(), key=lambda run: run.started))
     yield from map(entry_line, entries.each(manifest=name))
     own = {run: one.portions for run, one in history.claims.items() if one.manifest == name}

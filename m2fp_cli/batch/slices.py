@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from m2fp_cli.batch.history import History, find_manifests
-from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.batch.history import History
+from m2fp_cli.batch.shard import Shard
 from m2fp_cli.terminal import counted
 
 
@@ -43,16 +44,34 @@ class SliceStatus:
         return "; ".join(parts)
 
 
-def read_slices(tree: OutputTree, job: str, history: History) -> list[SliceStatus]:
+def latest_cuts(manifests: Mapping[str, Shard | None], history: History) -> dict[str, Shard | None]:
+    """The manifests that say what is left: of each list those of the cut that was run last.
+
+    Whoever cuts a list anew, or shares out a folder among more machines, will never finish what the
+    old shards left; the new ones do.
+
+    Args:
+        manifests: all of a job, each with the shard that wrote it.
+        history: all that they say.
+    """
+    names: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for name, shard in manifests.items():
+        names[shard.listing if shard else ""][shard.count if shard else 1].append(name)
+    latest = [
+        max(cuts.values(), key=lambda cut: max(map(history.began, cut))) for cuts in names.values()
+    ]
+    return {name: manifests[name] for cut in latest for name in cut}
+
+
+def read_slices(manifests: Mapping[str, Shard | None], history: History) -> list[SliceStatus]:
     """The slices of every list that a job was run on in slices.
 
     Args:
-        tree: the output.
-        job: name of the job.
-        history: all that its manifests say.
+        manifests: see ``latest_cuts``.
+        history: all that they say.
     """
     finished: dict[tuple[str, int], dict[int, bool]] = defaultdict(dict)
-    for name, shard in find_manifests(tree, job).items():
+    for name, shard in manifests.items():
         if shard is not None and shard.listing:
             finished[shard.listing, shard.count][shard.number] = history.is_finished(name)
     return [

@@ -37,7 +37,8 @@ class JobStatus:
         done: photos with results.
         failed: photos that failed.
         quarantined: photos over which a process died or hung twice.
-        left: photos that the latest run (of each shard) has not come to.
+        left: photos that the latest run (of each shard) has not come to; shards of an older cut do
+            not count.
         reasons: number of failed and quarantined photos by reason.
         failures: source, status, reason and message of each of them, by source; a ``Spool``.
         slices: how far the slices of lists have come.
@@ -177,14 +178,15 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
     Raises:
         OutputError: a manifest cannot be read.
     """
-    from m2fp_cli.batch.history import read_history
+    from m2fp_cli.batch.history import find_manifests, read_history
     from m2fp_cli.batch.report import Status
-    from m2fp_cli.batch.slices import read_slices
+    from m2fp_cli.batch.slices import latest_cuts, read_slices
     from m2fp_cli.storage.spool import Spool, sorted_on_disk
 
     history = read_history(tree, job)
     if history.is_empty:
         return None
+    current = latest_cuts(find_manifests(tree, job), history)
     bad = (entry.report for entry in history.entries.each(failed_only=True))
     failures = Spool(sorted_on_disk(map(_failure, bad), key=lambda failure: failure["source"]))
     quarantined = sum(failure["status"] == Status.QUARANTINED.value for failure in failures)
@@ -193,10 +195,10 @@ def read_status(tree: OutputTree, job: str) -> JobStatus | None:
         done=len(history.entries) - len(failures),
         failed=len(failures) - quarantined,
         quarantined=quarantined,
-        left=history.left(),
+        left=history.left(current),
         reasons=dict(sorted(Counter(failure["reason"] for failure in failures).items())),
         failures=failures,
-        slices=read_slices(tree, job, history),
+        slices=read_slices(current, history),
     )
 
 

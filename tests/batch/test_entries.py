@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import random
-from collections import Counter
 
 import pytest
 
@@ -31,7 +30,6 @@ def test_the_latest_entry_of_each_photo_counts(rows, monkeypatch):
             twin[entry.report.key] = entry
     assert list(kept.each()) == [twin[key] for key in sorted(twin)]
     assert kept.get_each([*twin, "none"]) == twin
-    assert kept.count_by_run() == Counter(entry.run for entry in twin.values())
 
 
 def test_what_is_counted_is_what_is_listed():

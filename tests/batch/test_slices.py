@@ -10,17 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from m2fp_cli.batch.history import find_manifests, read_history
+from m2fp_cli.batch.history import find_manifests, manifest_name, read_history
 from m2fp_cli.batch.listing import list_lines, open_list
 from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.progress import QuietProgress
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.slices import SliceStatus, as_ranges, read_slices
+from m2fp_cli.batch.slices import SliceStatus, as_ranges, latest_cuts, read_slices
 from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.commands.status import read_status
 from m2fp_cli.errors import ExitCode, OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
@@ -50,9 +52,17 @@ def run(photo_list: Path, number: int, count: int = 3, **job: object) -> RunRepo
     return run_batch(scan, ScriptedJob(output, **job), options, QuietProgress())  # type: ignore[arg-type]
 
 
+def run_plain(photo_list: Path) -> RunReport:
+    """All photos, by their folder."""
+    output = photo_list.parent / "out"
+    scan = find_images([photo_list.parent / "photos"], output=output)
+    return run_batch(scan, ScriptedJob(output), RunOptions(workers=1), QuietProgress())
+
+
 def slices_of(output: Path) -> list[SliceStatus]:
     with OutputTree(output) as tree:
-        return read_slices(tree, "parse", read_history(tree))
+        history = read_history(tree)
+        return read_slices(latest_cuts(find_manifests(tree, "parse"), history), history)
 
 
 def test_slices_do_each_photo_once_and_status_merges_them(photo_list):
@@ -90,6 +100,34 @@ def test_another_number_of_slices_goes_on_from_what_is_done(photo_list):
     run(photo_list, 1)
     counts = [(report.done, report.total) for n in (1, 2) if (report := run(photo_list, n, 2))]
     assert counts == [(2, 6), (6, 6)]
+
+
+def test_an_old_cut_says_nothing_of_what_is_left(photo_list):
+    output = photo_list.parent / "out"
+    with OutputTree(output, create=True) as tree, open_list(photo_list) as photos:
+        old = manifest_name("parse", Shard(1, 3, photos.identity()))
+        writer = ManifestWriter(tree, old)
+        writer.start({}, 4, 4)
+        writer.end()  # interrupted in good order
+        writer.close()
+        assert read_status(tree, "parse").left == 4
+        for number in (1, 2):
+            run(photo_list, number, 2)
+        status = read_status(tree, "parse")
+        assert (status.done, status.left) == (12, 0)
+        assert [one.line() for one in status.slices] == ["2 of 2 slices finished"]
+
+
+def test_what_others_do_again_is_not_left(photo_list):
+    output = photo_list.parent / "out"
+    run_plain(photo_list)
+    for number in (1, 2):
+        run(photo_list, number, 2, setting="two")
+    with OutputTree(output) as tree:
+        name, history = manifest_name("parse"), read_history(tree)
+        assert history.left() == 0
+        assert compact(tree, name, history, at_least=1)
+        assert read_history(tree).left() == 0
 
 
 def test_a_slice_without_photos_is_finished(photo_list):
