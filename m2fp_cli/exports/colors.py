@@ -48,7 +48,9 @@ _NAMES: dict[str, Rgb] = {
     "purple": (105, 50, 130),
     "magenta": (180, 30, 120),
 }
-NAMES = tuple(_NAMES)
+# In a photo of one tone, black-and-white or sepia, nobody can know more: up to which CIE L*.
+_TONES = {"dark": 35.0, "medium": 65.0, "light": 100.0}
+NAMES = (*_NAMES, *_TONES)
 
 _MOST_PIXELS = 4000  # that are looked at in a garment
 _CENTERS, _ROUNDS = 5, 12  # of k-means
@@ -76,13 +78,16 @@ class GarmentColor:
     rgb: Rgb
 
 
-def find_colors(image_bgr: Picture, mask: BoolArray) -> list[GarmentColor]:
+def find_colors(
+    image_bgr: Picture, mask: BoolArray, *, one_tone: bool = False
+) -> list[GarmentColor]:
     """The colors of a garment, largest share first; none where too little of it is seen.
 
     Args:
         image_bgr: (h, w, 3) uint8.
         mask: (h, w) bool, the garment; its outermost pixels, which mix with others, are left out
             where there are more.
+        one_tone: the photo has no colors; names say how light the garment is.
     """
     inner = cv2.erode(np.pad(mask.astype(np.uint8), 1), np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
     chosen = inner if np.count_nonzero(inner) >= _LEAST_PIXELS else mask
@@ -94,7 +99,7 @@ def find_colors(image_bgr: Picture, mask: BoolArray) -> list[GarmentColor]:
     centers, shares = _merge(*_cluster(lab))
     found = [
         GarmentColor(
-            name=_name_of(center),
+            name=_tone_of(center[0]) if one_tone else _name_of(center),
             share=round(float(share), 3),
             lab=(round(center[0], 1), round(center[1], 1), round(center[2], 1)),
             rgb=_to_rgb(center),
@@ -184,3 +189,8 @@ def _name_of(lab: list[float]) -> str:
         + across / (1 + 0.015 * mean) ** 2
     )
     return NAMES[int(np.argmin(apart))]
+
+
+def _tone_of(lightness: float) -> str:
+    """The word for a CIE L*."""
+    return next((name for name, most in _TONES.items() if lightness <= most), "light")

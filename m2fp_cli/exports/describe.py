@@ -30,6 +30,7 @@ from m2fp_cli.exports.format import (
 from m2fp_cli.records.labels import folded
 from m2fp_cli.records.masks import Mask, union_box
 from m2fp_cli.records.results import Person
+from m2fp_cli.tryon.one_tone import find_tone
 
 _SKIN = ("Torso-skin", "Left-arm", "Right-arm", "Left-leg", "Right-leg")
 _NOT_WORN = ("Background", "Hair", "Face", "Human", "Noise", *_SKIN)
@@ -43,12 +44,14 @@ _FIRST = (
 
 def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
     """A row for each chosen person; the table is made of all of them."""
-    rows = [_row(photo, person) for _, person in photo.named_people(settings.people)]
+    one_tone = find_tone(photo.image_bgr) is not None
+    people = photo.named_people(settings.people)
+    rows = [_row(photo, person, one_tone=one_tone) for _, person in people]
     worn = [name for name in map(_garment, photo.result.labels.names) if name]
     return Encoded({}, {"rows": rows, "garments": list(dict.fromkeys(worn))})
 
 
-def _row(photo: ExportedPhoto, person: Person) -> dict[str, Any]:
+def _row(photo: ExportedPhoto, person: Person, *, one_tone: bool) -> dict[str, Any]:
     result = photo.result
     height, width = result.image_hw
     x0, y0, x1, y1 = person.box_xyxy
@@ -72,7 +75,7 @@ def _row(photo: ExportedPhoto, person: Person) -> dict[str, Any]:
         "bare_skin": round(skin / (skin + worn), _SHARE_DIGITS) if skin + worn else None,
         "facing": facing.word,
         "facing_confidence": facing.confidence,
-        "garments": _garments(photo.image_bgr, person, names),
+        "garments": _garments(photo.image_bgr, person, names, one_tone=one_tone),
     }
 
 
@@ -88,7 +91,9 @@ def _garment(name: str) -> str:
     return plain.removeprefix("left").removeprefix("right")
 
 
-def _garments(image_bgr: Picture, person: Person, names: Sequence[str]) -> list[dict[str, Any]]:
+def _garments(
+    image_bgr: Picture, person: Person, names: Sequence[str], *, one_tone: bool
+) -> list[dict[str, Any]]:
     """What a person wears: share of the person, colors with their shares."""
     masks: dict[str, list[Mask]] = {}
     for part in person.parts:
@@ -102,7 +107,7 @@ def _garments(image_bgr: Picture, person: Person, names: Sequence[str]) -> list[
         crop, inside = _together(image_bgr, parts)
         colors = [
             {"name": one.name, "share": one.share, "lab": list(one.lab), "rgb": list(one.rgb)}
-            for one in find_colors(crop, inside)
+            for one in find_colors(crop, inside, one_tone=one_tone)
         ]
         share = round(area / person.mask.area, _SHARE_DIGITS)
         found.append({"garment": name, "share": share, "colors": colors})

@@ -26,7 +26,7 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 
 MOST_FILES = 100_000  # that a record may name
-_EXPORT_VERSION = "2"  # part of the signature: raise it when the same settings give other files
+_EXPORT_VERSION = "3"  # part of the signature: raise it when the same settings give other files
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -102,6 +103,16 @@ def test_a_row_says_what_somebody_wears():
         / photo.result.people[0].mask.area,
         abs=0.001,
     )
+
+
+@pytest.mark.parametrize("tint", [(1, 1, 1), (0.7, 0.85, 1)], ids=["gray", "sepia"])
+def test_a_photo_of_one_tone_names_no_colors(tint):
+    photo = colored_photo()
+    gray = cv2.cvtColor(photo.image_bgr, cv2.COLOR_BGR2GRAY)[..., None]
+    files = table_of(replace(photo, image_bgr=(gray * np.asarray(tint)).astype(np.uint8)))
+    (row,) = csv.DictReader(io.StringIO(files["people.csv"].decode()))
+    assert row["upperclothes_colors"] == "dark 1.00"
+    assert row["pants_colors"] == "light 1.00"
 
 
 def test_json_lines_hold_lab_and_the_share_of_bare_skin():
