@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Generator, Iterable, Iterator
-from pathlib import Path
 from typing import TypeVar
 
 from m2fp_cli.batch.clock import PoolLimits
@@ -26,19 +25,19 @@ from m2fp_cli.batch.leftovers import Leftovers
 from m2fp_cli.batch.lock import OutputLock, hold_output
 from m2fp_cli.batch.log import RunLog
 from m2fp_cli.batch.manifest import ManifestWriter, compact
+from m2fp_cli.batch.old_files import clear_old_files
+from m2fp_cli.batch.opening import open_output, open_site
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
 from m2fp_cli.batch.run_options import RunOptions
-from m2fp_cli.batch.site import LocalSite, Site
-from m2fp_cli.batch.stamps import is_same_stamp
+from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure
-from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.layout import STATE_FOLDER, is_collected
+from m2fp_cli.errors import OutputError
+from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import check_writable
 from m2fp_cli.terminal import counted, displayable
 
 _Item = TypeVar("_Item")
@@ -76,7 +75,7 @@ def run_batch(
         with contextlib.ExitStack() as stack:
             tree = stack.enter_context(open_output(job.output))
             lock = stack.enter_context(hold_output(tree, options.shard))
-            site = stack.enter_context(_open_site(options, scan, job, tree, switch))
+            site = stack.enter_context(open_site(options, scan, job, tree, switch))
             run = _Run(scan, job, options, progress, switch, lock, tree, site)
             report.total = run.total
             try:
@@ -105,26 +104,11 @@ def iterate_batch(scan: Scan, job: Job, options: RunOptions) -> Generator[ImageR
         contextlib.closing(StopSwitch()) as switch,
         open_output(job.output) as tree,
         hold_output(tree, options.shard) as lock,
-        _open_site(options, scan, job, tree, switch) as site,
+        open_site(options, scan, job, tree, switch) as site,
     ):
         run = _Run(scan, job, options, SilentProgress(), switch, lock, tree, site)
         with contextlib.closing(run.log):
             yield from run.work()
-
-
-def open_output(path: Path) -> OutputTree:
-    """Open an output, made if it is missing, and prove that files can be written there.
-
-    Raises:
-        OutputError: they cannot.
-    """
-    tree = OutputTree(path, create=True)
-    try:
-        check_writable(tree)
-    except OutputError:
-        tree.close()
-        raise
-    return tree
 
 
 class _StoppedError(Exception):
@@ -284,7 +268,7 @@ class _Run:
     def _record(
         self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
     ) -> ImageReport:
-        report = _clear_old_files(outcome, old, self._site)
+        report = clear_old_files(outcome, old, self._site)
         manifest.add(report, outcome.stamp, self._signature)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)
@@ -309,57 +293,3 @@ def _scan_report(failure: ScanFailure) -> ImageReport:
     return ImageReport(
         str(failure.source), "", Status.FAILED, reason=failure.reason, message=failure.message
     )
-
-
-def _clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageReport:
-    """Remove what an earlier run wrote for the photo and this one did not.
-
-    A photo that failed keeps its old results only if it is the same photo, or if files were in the
-    way; they are then carried along in the report. So are those of a photo that is the same in
-    folders that collect.
-    """
-    report = outcome.report
-    if old is None:
-        return report
-    is_same = old.stamp == outcome.stamp or is_same_stamp(old.stamp, outcome.stamp)
-    stays = is_same or report.reason == "conflict"
-    if not report.status.is_good and stays:
-        return report._replace(files=tuple(dict.fromkeys((*old.report.files, *report.files))))
-    new = set(report.files)
-    others = dict.fromkeys(name for name in old.report.files if name not in new)
-    written = {_stem(name) for name in new}  # in another format it is written anew
-    kept = [
-        name
-        for name in others
-        if is_same and is_collected(name) and _stem(name) not in written and site.has_file(name)
-    ]
-    for name in others.keys() - {*kept}:
-        site.remove(name)
-    return report._replace(files=(*report.files, *kept))
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0]
-
-
-@contextlib.contextmanager
-def _open_site(
-    options: RunOptions, scan: Scan, job: Job, tree: OutputTree, switch: StopSwitch
-) -> Iterator[Site]:
-    """Where the run's photos and results are; an output in a store is held for this run.
-
-    Raises:
-        OutputLockedError: another run holds it.
-        UsageError: photos of a store are to be compared by their bytes.
-        M2fpError: the store cannot be reached or written.
-    """
-    if options.remote is None or not options.uses_stores(scan):
-        yield LocalSite(tree, job)
-        return
-    if options.checksum and (scan.is_stored or options.remote.results is not None):
-        raise UsageError(
-            "--checksum is for photos of this machine; those of stores are known by their ETags"
-        )
-    works_here = options.executor.works_here
-    with options.remote.open_site(job, tree, options.shard, switch, works_here=works_here) as site:
-        yield site

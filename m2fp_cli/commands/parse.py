@@ -76,7 +76,7 @@ def parse(
     boxes to results/, all below the output folder. Run the same command again after an
     interruption or when photos were added: what is done is not done twice.
     """
-    from m2fp_cli.batch.run import open_output
+    from m2fp_cli.batch.opening import open_output
     from m2fp_cli.commands.running import find_parse_job, run_and_exit
     from m2fp_cli.jobs.inputs import PhotoInputs
     from m2fp_cli.jobs.parse import ParseSettings

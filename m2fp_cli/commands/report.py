@@ -230,7 +230,7 @@ def _place_for_previews(
     A temporary folder where the results cannot be written, or are in a store that is only read, if
     the page goes elsewhere.
     """
-    from m2fp_cli.batch.run import open_output
+    from m2fp_cli.batch.opening import open_output
 
     if stored is not None and not stored.keeps:
         with tempfile.TemporaryDirectory(prefix="m2fp-report-") as text:

@@ -271,7 +271,7 @@ def test_the_page_of_results_that_may_not_be_changed(tmp_path, monkeypatch):
         if tree.path == output:
             raise OutputError("the file system is read-only")
 
-    monkeypatch.setattr("m2fp_cli.batch.run.check_writable", refuse)
+    monkeypatch.setattr("m2fp_cli.batch.opening.check_writable", refuse)
     page = tmp_path / "page.html"
     said = CliRunner().invoke(app, ["report", str(output), "-q"])
     assert str(said.exception) == "the file system is read-only"
