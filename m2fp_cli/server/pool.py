@@ -1,4 +1,4 @@
-"""WorkerHandle processes that take requests: a bounded queue in, a future for each request out.
+"""Worker processes that take requests: a bounded queue in, a future for each request out.
 
 Built from the batch's parts: its processes, its members with their limits and deaths. What differs
 is the supply: requests come at any time, each has one worker for itself, and none is worked on
@@ -12,9 +12,6 @@ One thread supervises all workers. Any thread may call ``submit``, ``ask`` and `
 from __future__ import annotations
 
 import itertools
-import os
-import socket
-import struct
 import threading
 import time
 from collections import deque
@@ -42,14 +39,12 @@ from m2fp_cli.server.messages import (
     Wardrobe,
     WorkRequest,
 )
+from m2fp_cli.server.pulse import Pulse
+from m2fp_cli.server.starting import start_worker
 from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
 
-_PING_SECONDS = 5.0  # between two rounds of pings
-_PING_GAP_SECONDS = 0.05  # the same when somebody asks: anybody may, as often as they like
-_SILENCE_SECONDS = 30.0  # an idle worker that has not answered for so long is replaced
 _LATEST = 50  # requests whose times are averaged
 _MOST_HANDED = 2  # how often a request is handed to a worker that dies before it begins
-_PIPE_SECONDS = 5.0  # a worker that stops reading or writing in the middle of a message is dead
 
 
 class ServicePool:
@@ -85,18 +80,14 @@ class ServicePool:
         self.failure: M2fpError | None = None
         self._main, self._job, self._plan, self._limits = main, job, plan, limits
         self._line, self._note = WaitingLine(plan.workers + queue), note
-        self._lock = threading.Lock()  # of what is asked
-        self._asks: list[tuple[int, Future[None]]] = []
+        self._pulse = Pulse()
         self._handles: list[WorkerHandle[WorkRequest]] = []
         self._given: dict[int, Ticket] = {}  # in the hands of workers, by number
-        self._heard: dict[
-            WorkerHandle[WorkRequest], tuple[float, int]
-        ] = {}  # last word: when, resident
         self._numbers = itertools.count(1)
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._wake = WakePipe()
         self._closing = False
-        self._start_after = self._ping_at = self._pinged_at = 0.0
+        self._start_after = 0.0
         self._started = self._dead = 0
         self._worked: deque[float] = deque(maxlen=_LATEST)  # seconds of requests
         self._thread = threading.Thread(target=self._supervise, name="pool", daemon=True)
@@ -128,18 +119,13 @@ class ServicePool:
 
     def ask(self) -> Future[None]:
         """A future that is done as soon as a worker answers that it is there."""
-        future: Future[None] = Future()
-        with self._lock:
-            self._asks = [item for item in self._asks if not item[1].done()]
-            self._asks.append((next(self._numbers), future))
-            self._ping_at = min(self._ping_at, self._pinged_at + _PING_GAP_SECONDS)
+        future = self._pulse.ask(next(self._numbers))
         self._wake.wake()
         return future
 
     def figures(self) -> PoolFigures:
         """What goes on now."""
-        handles, heard = list(self._handles), list(self._heard.values())
-        worked = list(self._worked)
+        handles, worked = list(self._handles), list(self._worked)
         return PoolFigures(
             workers=self._plan.workers,
             ready=sum(member.is_ready for member in handles),
@@ -147,7 +133,7 @@ class ServicePool:
             queued=len(self._line),
             restarts=max(0, self._started - self._plan.workers),
             deaths=self._dead,
-            resident_bytes=sum(resident for _, resident in heard),
+            resident_bytes=self._pulse.resident_bytes,
             work_seconds=sum(worked) / len(worked) if worked else 0.0,
         )
 
@@ -182,10 +168,8 @@ class ServicePool:
         if time.monotonic() < self._start_after:
             return
         for _ in range(self._plan.workers - staying):
-            new: WorkerHandle[WorkRequest] = WorkerHandle(self._main, self._job, self._plan.threads)
-            _limit_pipe(new)
             self._started += 1
-            self._handles.append(new)
+            self._handles.append(start_worker(self._main, self._job, self._plan.threads))
 
     def _drop_stale(self) -> None:
         """Give up what has waited for longer than a photo may take."""
@@ -215,10 +199,8 @@ class ServicePool:
         self._given[number] = ticket
 
     def _ping(self) -> None:
-        now = time.monotonic()
-        if now < self._ping_at:
+        if not self._pulse.is_due():
             return
-        self._pinged_at, self._ping_at = now, now + _PING_SECONDS
         number = next(self._numbers)
         for member in self._handles:
             if member.is_ready and not member.is_leaving:
@@ -236,7 +218,7 @@ class ServicePool:
             one.connection: one for one in self._handles
         }
         patience = self._clock.patience(self._handles, self._start_after)
-        patience = max(0.0, min(patience, self._ping_at - time.monotonic()))
+        patience = max(0.0, min(patience, self._pulse.patience()))
         for source in wait([*members, self._wake.fileno()], timeout=patience):
             if source in members:
                 self._receive(members[source])
@@ -257,10 +239,10 @@ class ServicePool:
         elif isinstance(message, Moved):
             self._given[message.ticket].has_begun = True
         elif isinstance(message, Pong):
-            self._heard[member] = (time.monotonic(), message.resident_bytes)
-            self._resolve_asks(message.number)
+            self._pulse.hear(member, message.resident_bytes)
+            self._pulse.resolve(message.number)
         elif isinstance(message, Introduced):
-            self._heard[member] = (time.monotonic(), message.resident_bytes)
+            self._pulse.hear(member, message.resident_bytes)
             member.is_ready = True
             self._deaths.see_progress()
             self.card = self.card or message
@@ -274,10 +256,9 @@ class ServicePool:
     def _finish(self, member: WorkerHandle[WorkRequest], message: Answered | Refused) -> None:
         del member.held[message.ticket]
         ticket = self._given.pop(message.ticket)
-        now = time.monotonic()
-        self._heard[member] = (now, message.resident_bytes)
+        self._pulse.hear(member, message.resident_bytes)
         self._deaths.see_progress()
-        self._worked.append(now - ticket.started)
+        self._worked.append(time.monotonic() - ticket.started)
         if isinstance(message, Answered):
             ticket.future.set_result(Delivered(message.answer, ticket.started - ticket.since))
         else:
@@ -286,14 +267,6 @@ class ServicePool:
             member.is_retiring = True
             size = message.resident_bytes / 1e6
             self._note(f"worker {member.process.pid} has grown to {size:.0f} MB; it is replaced")
-
-    def _resolve_asks(self, number: int) -> None:
-        with self._lock:
-            answered = [future for asked, future in self._asks if asked < number]
-            self._asks = [item for item in self._asks if item[0] >= number]
-        for future in answered:
-            if future.set_running_or_notify_cancel():
-                future.set_result(None)
 
     def _give_up(self, member: WorkerHandle[WorkRequest], message: GaveUp) -> None:
         error = message.error
@@ -305,7 +278,7 @@ class ServicePool:
 
     def _handle_death(self, member: WorkerHandle[WorkRequest]) -> None:
         self._handles.remove(member)
-        self._heard.pop(member, None)
+        self._pulse.forget(member)
         pid = member.process.pid or 0
         member.kill()  # it may only have stopped in the middle of a message
         code = member.reap()
@@ -335,12 +308,7 @@ class ServicePool:
         for member, why in self._clock.too_late(self._handles):
             member.timed_out = why
             member.kill()
-        silent = time.monotonic() - _SILENCE_SECONDS
-        for member in self._handles:
-            heard = self._heard.get(member)
-            if heard and heard[0] < silent and not member.held and not member.timed_out:
-                member.timed_out = f"has not answered for {_SILENCE_SECONDS:.0f} s"
-                member.kill()
+        self._pulse.end_silent(self._handles)
 
     # ----------------------------------------------------------------------------------- the end
 
@@ -354,13 +322,4 @@ class ServicePool:
         for ticket in left:
             if ticket.claim():
                 ticket.future.set_exception(PoolClosedError())
-        for _, future in self._asks:
-            future.cancel()
-
-
-def _limit_pipe(member: WorkerHandle[Any]) -> None:
-    """Let nobody wait for a worker that has stopped in the middle of a message."""
-    timeval = struct.pack("ll", int(_PIPE_SECONDS), 0)
-    with socket.socket(fileno=os.dup(member.connection.fileno())) as pipe:
-        for option in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
-            pipe.setsockopt(socket.SOL_SOCKET, option, timeval)
+        self._pulse.cancel()

@@ -191,7 +191,7 @@ def test_a_request_that_was_not_begun_goes_to_another(make_pool):
 
 
 def test_a_large_request_that_was_not_begun_goes_to_another(make_pool, monkeypatch):
-    monkeypatch.setattr("m2fp_cli.server.pool._PIPE_SECONDS", 1.0)
+    monkeypatch.setattr("m2fp_cli.server.starting._PIPE_SECONDS", 1.0)
     pool = make_pool()
     stop_all(pool)  # more than the pipe takes: handing it over ends in an error
     photo = bytes(5_000_000) + photo_file()
