@@ -5,49 +5,33 @@ from __future__ import annotations
 import json
 import sys
 import time
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from m2fp_cli.commands import option_groups, options
+from m2fp_cli.commands.bench_choices import (
+    Opponent,
+    Scenario,
+    read_folder,
+    read_patience,
+    read_photos,
+    read_precisions,
+    read_scenarios,
+)
 from m2fp_cli.commands.help import CONTENT, INPUT, MEASURE, MESSAGES, SPEED
-from m2fp_cli.commands.serve import missing_modules, require_extra
 from m2fp_cli.errors import ExitCode, UsageError
-from m2fp_cli.jobs.model_files import int8_caution
-from m2fp_cli.kernels.cpu import supports_bfloat16
 from m2fp_cli.terminal import say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.bench.document import Document
-    from m2fp_cli.bench.photos import Photo
-    from m2fp_cli.bench.rounds import Patience
 
 EXAMPLES = """\
 m2fp bench --quick --against reference
 m2fp bench photos --model starter --scenario offline -o run.json"""
 
 COMPARE = "compare"
-
-
-class Scenario(str, Enum):
-    """What is measured."""
-
-    SINGLE = "single"
-    OFFLINE = "offline"
-    SERVE = "serve"
-    PAINT = "paint"
-    ALL = "all"
-
-
-class Opponent(str, Enum):
-    """Engines to be measured beside ours."""
-
-    NONE = "none"
-    REFERENCE = "reference"
-    ONNXRUNTIME = "onnxruntime"
-    OPENVINO = "openvino"
 
 
 def bench(
@@ -222,8 +206,8 @@ def bench(
     from m2fp_cli.storage.beforehand import check_file
     from m2fp_cli.storage.writing import write_file
 
-    scenarios = _scenarios(scenario, SCENARIOS, sweep=sweep)
-    precisions = _precisions(precision)
+    scenarios = read_scenarios(scenario, SCENARIOS, sweep=sweep)
+    precisions = read_precisions(precision)
     if len(precisions) > 1 and "single" not in scenarios:
         raise UsageError("--precision with several formats needs --scenario single or all")
     if against is not Opponent.NONE and "single" not in scenarios:
@@ -236,9 +220,9 @@ def bench(
         check_file(output, RUN_MARK)
     counts = {"--workers": workers, "--threads": threads}
     worker_count, thread_count = (option_groups.read_count(*item) for item in counts.items())
-    folder = _folder(inputs or [])
+    folder = read_folder(inputs or [])
     failed: list[str] = []
-    photos = _photos(folder, sizes, limit, failed, quick=quick)
+    photos = read_photos(folder, sizes, limit, failed, quick=quick)
     plan = BenchPlan(
         photos=photos,
         photos_name="synthetic" if folder is None else folder.resolve().name,
@@ -250,8 +234,8 @@ def bench(
         against=None if against is Opponent.NONE else against.value,
         roofline=roofline,
         sweep=sweep,
-        single=_patience(min_time, min_count, budget, quick=quick),
-        pool=_patience(min_time, min_count, budget, quick=quick),
+        single=read_patience(min_time, min_count, budget, quick=quick),
+        pool=read_patience(min_time, min_count, budget, quick=quick),
         short_seconds=min(2.0 if quick else 5.0, budget or 5.0),
     )
     say = _Clock()
@@ -285,78 +269,6 @@ def _print(document: Document, *, as_json: bool) -> None:
     if as_json:
         say(document.dump())
     print_document(document, sys.stderr if as_json else sys.stdout)
-
-
-def _scenarios(asked: Scenario, known: tuple[str, ...], *, sweep: bool) -> tuple[str, ...]:
-    """What is measured; all leaves out the service where its extra is not installed."""
-    if asked is Scenario.SERVE:
-        require_extra()
-    if asked is Scenario.ALL:
-        return tuple(n for n in known if n != Scenario.SERVE.value or not missing_modules())
-    return (asked.value, "offline") if sweep and asked.value != "offline" else (asked.value,)
-
-
-def _precisions(text: str) -> tuple[str, ...]:
-    """The number formats that are asked for, without those that this CPU does not have.
-
-    Raises:
-        UsageError: one is unknown, or none is left.
-    """
-    asked = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
-    known = [name.value for name in options.PrecisionName]
-    if not asked or not {*asked} <= {*known}:
-        raise UsageError(f"--precision takes some of {','.join(known)}, got {text!r}")
-    if len(asked) > 1 and "bf16" in asked and not supports_bfloat16():
-        warn("--precision bf16: left out, since this CPU has no AVX-512, which torch needs for it")
-        asked = tuple(name for name in asked if name != "bf16")
-    for caution in filter(None, map(int8_caution, asked)):
-        warn(f"--precision int8: {caution}")
-    return asked
-
-
-def _folder(words: list[str]) -> Path | None:
-    from m2fp_cli.storage.inputs import require_folder
-
-    if len(words) > 1:
-        raise UsageError("m2fp bench takes one folder, or the word compare and two files")
-    if not words:
-        return None
-    folder = Path(words[0])
-    require_folder(folder, "name one that holds photos")
-    return folder
-
-
-def _photos(
-    folder: Path | None, sizes: str | None, limit: int, failed: list[str], *, quick: bool
-) -> list[Photo]:
-    """What is measured with; a line about each photo that cannot be read is shown and noted."""
-    from m2fp_cli.bench.photos import load_photos, make_photos
-
-    if folder is None:
-        return make_photos(sizes or ("480p,1080p" if quick else "480p,720p,1080p"))
-    if sizes is not None:
-        raise UsageError("--sizes is for synthetic photos; leave out --sizes or the folder")
-
-    def fail(line: str) -> None:
-        warn(line)
-        failed.append(line)
-
-    return load_photos(folder, limit, fail)
-
-
-def _patience(
-    seconds: float | None, count: int | None, budget: float | None, *, quick: bool
-) -> Patience:
-    """What was asked for; the rest from MLPerf's shortest runs, or from a minute in all."""
-    from m2fp_cli.bench.rounds import Patience
-
-    usual = Patience(5.0, 10, 15.0, warm_up=1) if quick else Patience(60.0, 30, 240.0, warm_up=2)
-    return Patience(
-        seconds=usual.seconds if seconds is None else seconds,
-        count=usual.count if count is None else count,
-        budget_seconds=usual.budget_seconds if budget is None else budget,
-        warm_up=usual.warm_up,
-    )
 
 
 def _compare(words: list[str], *, as_json: bool) -> None:

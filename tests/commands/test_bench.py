@@ -75,7 +75,7 @@ def test_number_formats_side_by_side(m2fp, tiny_model, tmp_path, monkeypatch):
 
 
 def test_number_formats_are_checked(m2fp, monkeypatch):
-    monkeypatch.setattr("m2fp_cli.commands.bench.supports_bfloat16", lambda: False)
+    monkeypatch.setattr("m2fp_cli.commands.bench_choices.supports_bfloat16", lambda: False)
     monkeypatch.setattr("m2fp_cli.jobs.model_files.multiplies_int8", lambda: False)
     assert m2fp("bench", "--precision", "fp16").code == 2
     answer = m2fp("bench", "--precision", "fp32,bf16,int8", "--scenario", "paint")
