@@ -27,6 +27,7 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
 _SHARD_PATIENCE_SECONDS = 5.0
+_PART_PATIENCE_SECONDS = 600.0  # the lists of a data set of a million photos take a minute
 _CARD_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
@@ -64,13 +65,37 @@ def hold_output(tree: OutputTree, shard: Shard | None = None) -> Iterator[Output
         OutputError: the lock file cannot be made, or is not one.
     """
     with contextlib.ExitStack() as stack:
-        common = _lock_file(stack, tree, "lock", shared=shard is not None)
-        own = common
-        if shard is not None:
-            own = _lock_file(stack, tree, f"lock{shard.suffix}", shared=False)
+        if shard is None:
+            common = own = _lock_file(stack, tree, "lock", fcntl.LOCK_EX)
+        else:  # one that ends may hold all of it for a moment
+            patience = _SHARD_PATIENCE_SECONDS
+            common = _lock_file(stack, tree, "lock", fcntl.LOCK_SH, patience_seconds=patience)
+            own = _lock_file(stack, tree, f"lock{shard.suffix}", fcntl.LOCK_EX)
         for descriptor in {common, own}:
             _sign(descriptor, shard)
         yield OutputLock(common, shared=shard is not None)
+
+
+@contextlib.contextmanager
+def hold_part(tree: OutputTree, name: str) -> Iterator[None]:
+    """Hold what several shards write one after the other, such as the lists of a data set.
+
+    Waits for who holds it: such a thing is written in seconds.
+
+    Args:
+        tree: the output; a run may hold it or not.
+        name: of the part; the end of the lock file's.
+
+    Raises:
+        OutputLockedError: somebody holds it for minutes.
+        OutputError: the lock file cannot be made, or is not one.
+    """
+    with contextlib.ExitStack() as stack:
+        descriptor = _lock_file(
+            stack, tree, f"lock-{name}", fcntl.LOCK_EX, patience_seconds=_PART_PATIENCE_SECONDS
+        )
+        _sign(descriptor, None)
+        yield
 
 
 def who_holds(tree: OutputTree) -> str:
@@ -85,7 +110,14 @@ def who_holds(tree: OutputTree) -> str:
         os.close(descriptor)
 
 
-def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shared: bool) -> int:
+def _lock_file(
+    stack: contextlib.ExitStack,
+    tree: OutputTree,
+    name: str,
+    kind: int,
+    *,
+    patience_seconds: float = 0.0,
+) -> int:
     shown = displayable(tree.path / state_name(name))
     try:
         descriptor = tree.open_file(state_name(name), os.O_RDWR | os.O_CREAT, create=True)
@@ -96,7 +128,7 @@ def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shar
     if content and not content.startswith(b'{"pid": '):  # what _sign writes
         raise OutputError(f"{shown} is not a lock of m2fp; remove it, or choose another -o")
     try:
-        free = _lock_shared(descriptor) if shared else _try_lock(descriptor, fcntl.LOCK_EX)
+        free = _wait_for_lock(descriptor, kind, patience_seconds)
     except OSError as error:
         raise OutputError(
             f"cannot lock {shown}: {error.strerror}; the file system has no locks, choose another "
@@ -110,10 +142,9 @@ def _lock_file(stack: contextlib.ExitStack, tree: OutputTree, name: str, *, shar
     return descriptor
 
 
-def _lock_shared(descriptor: int) -> bool:
-    """Take a shard's part of the lock; one that ends may hold all of it for a moment."""
-    until = time.monotonic() + _SHARD_PATIENCE_SECONDS
-    while not _try_lock(descriptor, fcntl.LOCK_SH):
+def _wait_for_lock(descriptor: int, kind: int, patience_seconds: float) -> bool:
+    until = time.monotonic() + patience_seconds
+    while not _try_lock(descriptor, kind):
         if time.monotonic() >= until:
             return False
         time.sleep(0.1)

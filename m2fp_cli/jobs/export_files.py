@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.lock import hold_part
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports.format import Item, to_json
@@ -63,10 +64,12 @@ def finish_export(
 
     Raises:
         ConflictError: a file of that name is there that no export wrote.
+        OutputLockedError: another shard has been writing them for minutes.
         OutputError: a file cannot be written.
     """
     wanted = job.format
-    with OutputTree(job.output) as tree:
+    # Who reads first must write first, or the lists would lack what the other has read.
+    with OutputTree(job.output) as tree, hold_part(tree, job.name):
         items = read_items(tree, job, tasks)
         files = wanted.finish(items, job.settings)
         files[MANIFEST] = _manifest(job, items)

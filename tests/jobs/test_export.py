@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from m2fp_cli.batch.lock import hold_part
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import ExportSettings
@@ -13,6 +15,7 @@ from m2fp_cli.jobs.export import ExportJob
 from m2fp_cli.jobs.export_files import check_common_files, common_names, finish_export
 from m2fp_cli.layout import EXPORTS
 from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.parsed_tree import make_tree
 
 
@@ -115,6 +118,18 @@ def test_names_of_the_common_files_are_known_before_the_work(tmp_path, name):
     made = {path for path in job.folder.rglob("*") if path.is_file()} - before
     assert made == {job.output / one for one in common_names(job)}
     check_common_files(job)
+
+
+def test_lists_hold_all_that_is_done_when_their_turn_comes(tmp_path):
+    job, tasks = export_all(tmp_path)
+    run(job, tasks[:1])
+    with ThreadPoolExecutor(1) as threads, OutputTree(job.output) as tree:
+        with hold_part(tree, job.name):
+            ended = threads.submit(finish_export, job, tasks)
+            run(job, tasks[1:])
+            assert not ended.done()
+        document = json.loads(ended.result(10).read_text())
+    assert [one["name"] for one in document["photos"]] == ["a", "sub__b"]
 
 
 def test_what_was_written_is_known_by_the_record_of_a_run_that_was_cut_short(tmp_path):
