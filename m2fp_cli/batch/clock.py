@@ -12,7 +12,8 @@ from typing import Any
 from m2fp_cli.batch.worker_handle import WorkerHandle
 
 TICK_SECONDS = 1.0
-_GAP_SECONDS = 30.0  # the parent slept for longer: its clocks say nothing about the workers
+GAP_SECONDS = 30.0
+"""The parent slept for longer: its clocks say nothing about the workers."""
 _FEW = 5
 _SECONDS_WITHOUT_MEDIAN = 600.0
 _LEAST_SECONDS = 60.0
@@ -78,7 +79,7 @@ class PoolClock:
         """
         now = time.monotonic()
         gap, self._looked_at = now - self._looked_at, now
-        if gap > _GAP_SECONDS:
+        if gap > GAP_SECONDS:
             for member in handles:
                 member.forgive(gap)
             return

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import Future
 
+from m2fp_cli.batch.clock import GAP_SECONDS
 from m2fp_cli.batch.worker_handle import WorkerHandle
 from m2fp_cli.server.messages import WorkRequest
 
@@ -26,6 +27,7 @@ class Pulse:
         self._asks: list[tuple[int, Future[None]]] = []
         self._heard: dict[Handle, tuple[float, int]] = {}  # last word: when, resident
         self._ping_at = self._pinged_at = 0.0
+        self._looked_at = time.monotonic()
 
     def ask(self, number: int) -> Future[None]:
         """A future that is done as soon as a worker answers a ping that is sent from now on.
@@ -80,8 +82,16 @@ class Pulse:
         return sum(resident for _, resident in list(self._heard.values()))
 
     def end_silent(self, members: Iterable[Handle]) -> None:
-        """Kill idle workers that have not answered for long."""
-        silent = time.monotonic() - _SILENCE_SECONDS
+        """Kill idle workers that have not answered for long.
+
+        When this process itself was away (a suspended machine), nobody was asked meanwhile.
+        """
+        now = time.monotonic()
+        gap, self._looked_at = now - self._looked_at, now
+        if gap > GAP_SECONDS:
+            self._heard = {one: (when + gap, size) for one, (when, size) in self._heard.items()}
+            return
+        silent = now - _SILENCE_SECONDS
         for member in members:
             heard = self._heard.get(member)
             if heard and heard[0] < silent and not member.held and not member.timed_out:
