@@ -16,6 +16,8 @@ from m2fp_cli.layout import DEFAULT_OUTPUT
 if TYPE_CHECKING:
     pass
 
+MOST_MEGAPIXELS = 1_000_000  # that may be allowed; no format has more, and it is no infinity
+
 
 class EngineName(str, Enum):
     """Engines by the names users give them."""

@@ -29,6 +29,7 @@ def parse(
         float,
         typer.Option(
             min=0.001,
+            max=options.MOST_MEGAPIXELS,
             metavar="MP",
             help="Refuse photos with more megapixels than this.",
             rich_help_panel=INPUT,

@@ -26,6 +26,7 @@ _MODULES = ("starlette", "uvicorn", "prometheus_client")
 _TOKEN_FILE_BYTES = 1 << 16
 _TOKEN_LENGTHS = (16, 512)  # characters; 16 random ones cannot be guessed
 _QUEUE_PER_WORKER = 4
+_MOST_UPLOAD_MB = 2048  # the front keeps four of the largest in memory
 
 
 class LogFormat(str, Enum):
@@ -70,6 +71,7 @@ def serve(
         float,
         typer.Option(
             min=0.001,
+            max=_MOST_UPLOAD_MB,
             metavar="MB",
             help="Largest upload that is taken, in megabytes.",
             rich_help_panel=FAILURES,
@@ -79,6 +81,7 @@ def serve(
         float,
         typer.Option(
             min=0.001,
+            max=options.MOST_MEGAPIXELS,
             metavar="MP",
             help="Refuse photos with more megapixels than this.",
             rich_help_panel=FAILURES,

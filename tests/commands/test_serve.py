@@ -46,6 +46,16 @@ def test_contradictions_are_refused(m2fp, token_file):
     assert m2fp("serve", "--queue", "0").code == 2
 
 
+@pytest.mark.parametrize(
+    "words", [("serve", "--max-pixels"), ("serve", "--max-upload-mb"), ("parse", "--max-pixels")]
+)
+@pytest.mark.parametrize("value", ["inf", "nan", "1e300"])
+def test_a_limit_is_a_number_that_means_one(m2fp, words, value):
+    answer = m2fp(*words, value)
+    assert answer.code == 2
+    assert f"Invalid value for '{words[1]}'" in answer.err
+
+
 def test_more_workers_than_there_is_room_for_are_refused(m2fp):
     answer = m2fp("serve", "--workers", "9999", "--port", "0")
     assert answer.code == 2
