@@ -173,6 +173,8 @@ def make_report(
     count = len(scan.tasks)
     side = preview or next((side for most, side in _SIDES if count <= most), _SMALLEST_SIDE)
     progress = choose_progress(quiet=quiet, verbose=verbose)
+    for note in scan.notes:
+        progress.say(note)
     _check_page(path, address, stored, run_options.remote)
     with _place_for_previews(results, path, stored) as place, OutputTree(place) as tree:
         run = run_batch(scan, PreviewJob(place, results, side), run_options, progress)

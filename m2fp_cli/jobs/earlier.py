@@ -10,7 +10,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.history import History, find_manifests, read_history
+from m2fp_cli.batch.slices import latest_cuts
 from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure, make_task
 from m2fp_cli.errors import ImageError, NoImagesError, NoInputError
 from m2fp_cli.imaging.reading import as_image_error
@@ -21,7 +22,7 @@ from m2fp_cli.storage.inputs import open_earlier, require_folder
 from m2fp_cli.storage.look import ClosedPlace, Look, OnClosed
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 
 def find_parsed(
@@ -38,7 +39,7 @@ def find_parsed(
     Returns:
         a task per result, sorted by key. Its source is the photo as the manifest knows it, or in
         ``photos``; where neither knows it, the result's own JSON document. Folders of results that
-        cannot be read, and links, are failures.
+        cannot be read, and links, are failures. A note says whether the parse was cut short.
 
     Raises:
         NoImagesError: there are no results.
@@ -51,7 +52,9 @@ def find_parsed(
     with open_earlier(folder) as tree:
         _refuse_linked(tree)
         keys = sorted_on_disk(_result_keys(look or tree, closed.append))
-        found = _tasks(tree, keys, folder.absolute(), photos and photos.absolute())
+        history = read_history(tree)
+        found = _tasks(history, keys, folder.absolute(), photos and photos.absolute())
+        left = history.left(latest_cuts(find_manifests(tree, "parse"), history))
         stored: list[bool] = []
         tasks = Spool(_noting(found, stored))
     if not tasks and closed:
@@ -62,7 +65,8 @@ def find_parsed(
             "parse), or name photos or another output"
         )
     failures = tuple(_closed(folder.absolute(), one) for one in sorted(closed))
-    return Scan(tasks, failures, is_stored=bool(stored))
+    notes = (f"{counted(left, 'photo')} left to parse, not among these",) if left else ()
+    return Scan(tasks, failures, notes=notes, is_stored=bool(stored))
 
 
 def _refuse_linked(tree: OutputTree) -> None:
@@ -101,9 +105,9 @@ def _noting(tasks: Iterator[ImageTask], stored: list[bool]) -> Iterator[ImageTas
 
 
 def _tasks(
-    tree: OutputTree, keys: Iterator[str], folder: Path, photos: Path | None
+    history: History, keys: Iterator[str], folder: Path, photos: Path | None
 ) -> Iterator[ImageTask]:
-    entries = read_history(tree).entries
+    entries = history.entries
     for key in keys:
         entry = entries.get(key)
         task = ImageTask(str(result_path(folder, key)), key)

@@ -9,10 +9,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.cli import app
 from m2fp_cli.commands import exporting
 from m2fp_cli.commands.export import parse_fill, parse_size, parse_split
 from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.storage.tree import OutputTree
 from tests.support.parsed_tree import make_tree, two_people
 
 
@@ -51,6 +54,18 @@ def test_a_data_set_goes_to_a_folder_of_its_own_and_is_not_made_twice(tmp_path):
     assert len(before) == 4
     assert run("export", output, "--to", "viton-hd", "-o", tmp_path / "sets", "-q")[0] == 0
     assert before == {path: path.stat().st_mtime_ns for path in root.rglob("*.jpg")}
+
+
+def test_a_parse_that_was_cut_short_is_told(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    with OutputTree(output) as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer.start({}, 4, 3)
+        writer.close()
+    for command in ("masks", "report"):
+        answer = CliRunner().invoke(app, [command, str(output)])
+        assert answer.exit_code == 0
+        assert answer.stderr.splitlines()[0] == "3 photos left to parse, not among these"
 
 
 def test_people_without_joints_are_said_once_unless_quiet(tmp_path):
