@@ -6,22 +6,23 @@ from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.site import Site
-from m2fp_cli.batch.stamps import is_same_stamp
+from m2fp_cli.batch.stamps import GONE, is_same_stamp
 from m2fp_cli.layout import is_collected
 
 
 def clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageReport:
     """Remove what an earlier run wrote for the photo and this one did not.
 
-    A photo that failed keeps its old results only if it is the same photo, or if files were in the
-    way; they are then carried along in the report. So are those of a photo that is the same in
-    folders that collect.
+    A photo that failed keeps its old results only if it is the same photo, or is not there (its
+    disk may not be mounted), or if files were in the way; they are then carried along in the
+    report. So are those of a photo that is the same in folders that collect.
     """
     report = outcome.report
     if old is None:
         return report
     is_same = old.stamp == outcome.stamp or is_same_stamp(old.stamp, outcome.stamp)
-    stays = is_same or report.reason == "conflict"
+    is_gone = any(one.size == GONE for one in outcome.stamp)
+    stays = is_same or is_gone or report.reason == "conflict"
     if not report.status.is_good and stays:
         return report._replace(files=tuple(dict.fromkeys((*old.report.files, *report.files))))
     new = set(report.files)

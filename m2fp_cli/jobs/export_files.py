@@ -58,6 +58,7 @@ def finish_export(
         tasks: all photos of the data set; those that failed are left out.
         overwrite: replace files that no export wrote.
         tell: takes a line about what the data set lacks, if it lacks anything that others have.
+            Without any photo that is done, an earlier data set stays as it is.
 
     Returns:
         the manifest, which says where each file comes from.
@@ -71,6 +72,10 @@ def finish_export(
     # Who reads first must write first, or the lists would lack what the other has read.
     with OutputTree(job.output) as tree, hold_part(tree, job.name):
         items = read_items(tree, job, tasks)
+        if not items and read_owned(tree, job):
+            if tell is not None:
+                tell("no photo could be exported; the data set stays as it was")
+            return job.folder / MANIFEST
         files = wanted.finish(items, job.settings)
         files[MANIFEST] = _manifest(job, items)
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}

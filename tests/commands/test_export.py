@@ -17,6 +17,7 @@ from m2fp_cli.commands.export import parse_fill, parse_size, parse_split
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.parsed_tree import make_tree, two_people
+from tests.support.scripted import tree_of
 
 
 def run(*arguments):
@@ -90,6 +91,21 @@ def test_a_photo_that_was_changed_fails_and_is_not_in_the_data_set(tmp_path):
     assert run("export", output, "--to", "comfyui", "-q")[0] == 3
     document = json.loads((output / "comfyui" / "manifest.json").read_text())
     assert [one["name"] for one in document["photos"]] == ["sub__b"]
+
+
+def test_a_disk_that_is_not_mounted_costs_no_data_set(tmp_path):
+    photos, output = make_tree(tmp_path)
+    command = ("export", output, "--to", "coco", "-o", tmp_path / "sets", "-q")
+    assert run(*command)[0] == 0
+    before = tree_of(tmp_path / "sets")
+    assert len(before) > 6
+    photos.rename(tmp_path / "away")
+    for _ in range(2):
+        assert run(*command)[0] == 3
+        assert tree_of(tmp_path / "sets") == before
+    (tmp_path / "away").rename(photos)
+    assert run(*command)[0] == 0
+    assert tree_of(tmp_path / "sets") == before
 
 
 @pytest.mark.parametrize(
