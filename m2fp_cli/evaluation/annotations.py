@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from m2fp_cli.terminal import displayable
 _MOST_BYTES = 1 << 26  # of a LabelMe file, whose masks are pictures in it
 _MOST_SHAPES, _MOST_POINTS, _LONGEST_SIDE = 10_000, 100_000, 65_535
 _MOST_PEOPLE = 65_535
+_COLOR_LINE = re.compile(r"([^:]*):(\d{1,3}),(\d{1,3}),(\d{1,3})(?::|\s*$)", re.ASCII)
 
 
 def label_id(name: str, labels: LabelSet) -> int:
@@ -57,13 +59,18 @@ def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
     """
     colors = {}
     try:
-        for line in read_bounded(path).decode("utf-8").splitlines():
+        lines = read_bounded(path).decode("utf-8", "replace").splitlines()
+        for number, line in enumerate(lines, start=1):
             if not line.strip() or line.startswith("#"):
                 continue
-            name, color, *_ = line.split(":")
-            red, green, blue = (int(part) for part in color.split(","))
-            colors[(red << 16) + (green << 8) + blue] = label_id(name, labels)
-    except (OSError, ValueError) as error:
+            found = _COLOR_LINE.match(line)
+            rgb = [int(level) for level in found.groups()[1:]] if found else [256]
+            if found is None or max(rgb) > 255:
+                raise ValueError(f"line {number} is not as name:red,green,blue::; export it again")
+            colors[(rgb[0] << 16) + (rgb[1] << 8) + rgb[2]] = label_id(found[1], labels)
+    except OSError as error:
+        raise UsageError(f"{displayable(path)}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
         raise UsageError(f"{displayable(path)}: {error}") from error
     return colors
 
@@ -146,8 +153,10 @@ def _inside(shape: Mapping[str, Any], image_hw: tuple[int, int]) -> BoolArray:
         raise ValueError('"points" must be pairs of numbers')
     if kind == "polygon":
         return fill_rings([points], image_hw)
-    if kind not in ("rectangle", "mask") or len(points) != 2:
-        raise ValueError(f"a shape is a {kind!r}; polygons, rectangles and masks are read")
+    if kind not in ("rectangle", "mask"):
+        raise ValueError(f"a shape is a {kind!r:.60}; polygons, rectangles and masks are read")
+    if len(points) != 2:
+        raise ValueError(f"a {kind} has two points, not {len(points)}")
     (x0, y0), (x1, y1) = points.min(axis=0), points.max(axis=0)
     if kind == "rectangle":
         return fill_rings([np.asarray([(x0, y0), (x1, y0), (x1, y1), (x0, y1)])], image_hw)

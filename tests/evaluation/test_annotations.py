@@ -65,7 +65,9 @@ def test_a_color_without_a_label_is_told(tmp_path):
         read_truth(found, CIHP)
 
 
-@pytest.mark.parametrize("line", ["Belt:1,2,3::", "Face", "Face:1,2::", "Face:a,b,c::"])
+@pytest.mark.parametrize(
+    "line", ["Belt:1,2,3::", "Face", "Face:1,2::", "Face:a,b,c::", "Face:256,2,3::", "\0:\x85"]
+)
 def test_a_wrong_list_of_colors_is_told_before_any_work(tmp_path, line):
     photos = find_labelled(cvat(tmp_path, line + "\n"))
     with pytest.raises(UsageError, match=r"labelmap\.txt"):
@@ -104,6 +106,7 @@ def test_a_mask_is_laid_at_its_box_and_cut_at_the_photo(tmp_path):
         (shape("Belt", BOX), "the label 'Belt'"),
         (shape("Human", BOX), "the label 'Human'"),
         (shape("Face", [[0, 0], [1, 1]], None, "circle"), "'circle'"),
+        (shape("Face", [[0, 0]], None, "rectangle"), "a rectangle has two points, not 1"),
         (shape("Face", [[0, 0, 0]]), "pairs of numbers"),
         (shape("Face", [[0, 0], [1, 1]], None, "mask", mask="!"), "a mask"),
         (shape("Face", BOX, -1), "group_id"),
