@@ -106,17 +106,8 @@ def main() -> None:
         signal.signal(signal.SIGINT, _interrupt)
     try:
         app(standalone_mode=True)
-    except M2fpError as error:
-        if "--verbose" in sys.argv or "-v" in sys.argv:
-            warn(traceback.format_exc().rstrip("\n"))
-        else:
-            warn(f"m2fp: {error}")
-        sys.exit(error.exit_code)
-    except FileNotFoundError:
-        if _is_somewhere():
-            raise
-        warn("m2fp: the folder that you are in was removed; go to another one and run again")
-        sys.exit(ExitCode.NO_INPUT)
+    except (M2fpError, FileNotFoundError) as error:
+        sys.exit(_tell(error))
     except StreamError as error:
         drop_output()
         warn(f"m2fp: {error}")
@@ -127,6 +118,22 @@ def main() -> None:
     except _Interrupted:
         warn("m2fp: interrupted; finished photos are complete")
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def _tell(error: M2fpError | FileNotFoundError) -> ExitCode:
+    """Say what ended a command, in a line.
+
+    Raises:
+        FileNotFoundError: the error, where it is a mistake of ours.
+    """
+    if isinstance(error.__cause__ or error, FileNotFoundError) and not _is_somewhere():
+        warn("m2fp: the folder that you are in was removed; go to another one and run again")
+        return ExitCode.NO_INPUT
+    if isinstance(error, FileNotFoundError):
+        raise error
+    is_verbose = "--verbose" in sys.argv or "-v" in sys.argv
+    warn(traceback.format_exc().rstrip("\n") if is_verbose else f"m2fp: {error}")
+    return error.exit_code
 
 
 def _is_somewhere() -> bool:

@@ -54,7 +54,9 @@ def test_a_reader_that_has_seen_enough_is_no_error_to_tell_of(here):
 
 def test_a_folder_that_is_gone_is_told_of(here):
     away = "mkdir gone && cd gone && rmdir ../gone"
-    done = run(here, f"{away} && {M2FP} scan photos")
-    assert done.stderr.startswith("m2fp: the folder that you are in was removed; go to another")
-    assert done.returncode == ExitCode.NO_INPUT
+    masks = f"masks --workers 1 --rerun all -q '{here}/m2fp-out'"  # needs a worker process
+    for command in ("scan photos", masks):
+        done = run(here, f"{away} && {M2FP} {command}")
+        assert done.stderr.startswith("m2fp: the folder that you are in was removed; go to another")
+        assert done.returncode == ExitCode.NO_INPUT
     assert run(here, f"{away} && {M2FP} status '{here}/m2fp-out'").returncode == ExitCode.OK
