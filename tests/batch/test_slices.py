@@ -110,10 +110,13 @@ def test_an_old_cut_says_nothing_of_what_is_left(photo_list):
         writer.start({}, 4, 4)
         writer.end()  # interrupted in good order
         writer.close()
-        assert read_status(tree, "parse").left == 4
+        before = read_status(tree, "parse")
+        assert before is not None
+        assert before.left == 4
         for number in (1, 2):
             run(photo_list, number, 2)
         status = read_status(tree, "parse")
+        assert status is not None
         assert (status.done, status.left) == (12, 0)
         assert [one.line() for one in status.slices] == ["2 of 2 slices finished"]
 

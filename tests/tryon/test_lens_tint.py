@@ -25,7 +25,7 @@ def with_lenses(
     for side in sides:
         row, column = drawn.pixel(side, 0.09)
         axes = (round(0.36 * drawn.unit), round(0.32 * drawn.unit))
-        cv2.ellipse(lenses, (column, row), axes, 0, 0, 360, 255, -1)
+        cv2.ellipse(lenses, (column, row), axes, 0, 0, 360, (255,), -1)
     photo = drawn.photo_bgr.astype(np.float64)
     photo[lenses > 0] = (1 - share) * photo[lenses > 0] + share * np.array(color)
     return replace(drawn, photo_bgr=photo.round().astype(np.uint8))
