@@ -34,10 +34,8 @@ def quantize_network(
     Raises:
         ModelError: the network does not have such a layer.
     """
-    fast = FastM2FP(network, dtype, pack=False)
-    exact = fast if dtype is torch.float32 else FastM2FP(network, pack=False)
-    plain = quantizable_layers(exact)
-    del exact
+    exact = FastM2FP(network, pack=False)
+    plain, twins = quantizable_layers(exact), {}
     for name, one in ranges.items():
         if name not in plain:
             raise _other_network(f"this one has no {name!r}")
@@ -48,9 +46,17 @@ def quantize_network(
                 channels = counted(len(one.means), "channel")
                 raise _other_network(f"its {name!r} reads {channels}, not {width}")
         if dtype is torch.float32 or kind_of(name) not in BETWEEN_FLOATS:
-            put_layer(fast, name, int8_twin(layer, one, dtype))
+            twins[name] = int8_twin(layer, one, dtype)
+            put_layer(exact, name, twins[name])
         del layer  # the last to hold its float weights
     plain.clear()
+    if dtype is torch.float32:
+        fast = exact
+    else:
+        del exact  # and with it its float weights, before all layers are there in another format
+        fast = FastM2FP(network, dtype, pack=False)
+        for name, twin in twins.items():
+            put_layer(fast, name, twin)
     pack_layers(fast)
     fast.format_name = "int8"
     return fast

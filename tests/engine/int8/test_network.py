@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import weakref
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ import torch
 from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.fast.precision import choose_dtype, rest_dtype
-from m2fp_cli.engine.int8 import calibrate
+from m2fp_cli.engine.int8 import calibrate, convert
 from m2fp_cli.engine.int8.calibrate import (
     calibrate_model,
     compare_results,
@@ -37,7 +38,7 @@ from m2fp_cli.kernels import cpu
 from m2fp_cli.kernels.threads import single_thread_up_to
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
-from tests.support.bfloat16 import PRODUCT_FORMATS
+from tests.support.bfloat16 import PRODUCT_FORMATS, needs_bfloat16
 from tests.support.family import photo_of_size
 
 
@@ -51,6 +52,22 @@ def test_a_layer_that_gives_only_zero_stays_in_float(tiny_model):
     assert ranges
     assert "pixel_decoder.mask_features" not in ranges
     assert not any(one.is_empty for one in ranges.values())
+
+
+@needs_bfloat16
+def test_float_layers_are_gone_before_those_of_the_other_format_are_made(tiny_model, monkeypatch):
+    network = build_network(tiny_model, read_config(tiny_model))
+    made: list[weakref.ref[FastM2FP]] = []
+
+    def build(*given, **options):
+        assert [one for one in made if one() is not None] == []
+        fast = FastM2FP(*given, **options)
+        made.append(weakref.ref(fast))
+        return fast
+
+    monkeypatch.setattr(convert, "FastM2FP", build)
+    fast = quantize_network(network, {}, torch.bfloat16)
+    assert (len(made), made[1]()) == (2, fast)
 
 
 def test_means_of_another_width_are_refused(tiny_model):
