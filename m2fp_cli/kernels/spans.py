@@ -3,7 +3,7 @@
 torch 1.13.1 adds and cuts off negative values in two passes, and converts bfloat16 slowly: 8.4 ms
 for 8.8 million values in one thread, against 3.8 in bfloat16 and 4.6 in float32 (Emerald Rapids).
 Written as a plain loop, the compiler makes poor vectors of the conversions: 9.7 ms for scale and
-shift of as many values, against 3.2.
+shift of as many values in bfloat16, against 1.6.
 """
 
 from __future__ import annotations
@@ -63,9 +63,9 @@ def _declare_scale_span(
 
 
 def _at_least(builder: Any, vectors: FloatVectors, values: Any, lowest: Any) -> Any:
-    """Values with those below ``lowest`` replaced by it; NaN as well."""
+    """Values with those below ``lowest`` replaced by it; NaN stays, as with torch's ReLU."""
     bound = vectors.splat(lowest)
-    return builder.select(builder.fcmp_ordered(">", values, bound), values, bound)
+    return builder.select(builder.fcmp_ordered("<", values, bound), bound, values)
 
 
 add_span: Any = intrinsic(_declare_add_span)

@@ -164,6 +164,13 @@ def test_maps_of_one_format_are_added_in_place(dtype, relu, shape):
     assert torch.equal(x, wanted)
 
 
+@pytest.mark.parametrize("dtype", FORMATS)
+@pytest.mark.parametrize("relu", [False, True])
+def test_a_sum_keeps_what_is_no_number(dtype, relu):
+    x = torch.full((1, 40, 1, 1), float("nan"), dtype=dtype)
+    assert add_(x, torch.ones_like(x), relu=relu).isnan().all()
+
+
 def test_a_sum_is_right_where_the_map_does_not_lie_channels_last():
     x, shortcut = random(1, 8, 4, 4), channels_last(1, 8, 4, 4, seed=1)
     wanted = x + shortcut

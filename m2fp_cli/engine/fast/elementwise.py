@@ -138,7 +138,7 @@ def _add_in_place(x: Any, added: Any, lowest: Any) -> None:
         add_span(x, start, added, lowest)
     for i in range(whole, len(x)):
         total = load(x[i]) + load(added[i])
-        store(x, i, total if total > lowest else lowest)
+        store(x, i, lowest if total < lowest else total)
 
 
 @compiled_exactly

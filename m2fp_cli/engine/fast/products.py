@@ -1,4 +1,4 @@
-"""Convolutions and dense layers in a chosen number format, their weights packed beforehand.
+"""Convolutions and dense layers in a chosen number format, most weights packed beforehand.
 
 oneDNN wants weights in a layout of its own. Given a plain tensor, torch 1.13.1 packs it at every
 call and adds bias and ReLU in further passes. Packed once, a 256-wide layer over 11,340 rows runs
@@ -55,7 +55,7 @@ class PackedConv(nn.Module):
         self.register_buffer("bias", bias)
 
     def pack(self) -> None:
-        """Bring the weights into oneDNN's layout, once and for all, where that is possible."""
+        """Bring the weights into oneDNN's layout, once and for all, if that fits all sizes."""
         fixed = not _layout_varies(self.weight, self.geometry, self.dtype)
         if self._packed is None and fixed and torch.backends.mkldnn.is_available():
             self._packed = _pack(self.weight, self.bias, self.geometry, self.relu)
