@@ -4,7 +4,8 @@ Annotated masks do not tell where a necklace goes around the neck: often the pen
 annotated, or a half, and what hair hides is missing. ``necklaces.tsv`` has, for photos of CCP, the
 column of the middle of a necklace and the points where it goes behind the neck, as far as these
 are seen; pixels of the photo. Where it goes around the neck and how the shoulders count was chosen
-on the photos of ``chosen``, on those of ``judged`` nothing.
+on the photos of ``chosen``, on those of ``judged`` and ``blind`` nothing. Who marked the ``blind``
+ones had seen neither ours nor the annotated masks.
 """
 
 from __future__ import annotations
@@ -28,12 +29,13 @@ class Marks:
         middle_x: column of its middle.
         ends_xy: where it goes behind the neck, at the left and at the right of the photo; None
             where that is hidden.
-        chosen: something was chosen on this photo.
+        use: ``chosen``: something was chosen on this photo; ``judged``: nothing was; ``blind``:
+            nothing was, and whoever marked it had not seen where ours lies.
     """
 
     middle_x: float
     ends_xy: tuple[Point | None, Point | None]
-    chosen: bool
+    use: str
 
 
 def read_marks() -> dict[str, Marks]:
@@ -41,7 +43,7 @@ def read_marks() -> dict[str, Marks]:
     lines = _MARKS.read_text(encoding="utf-8").splitlines()[1:]
     rows = [line.split("\t") for line in lines]
     return {
-        name: Marks(float(middle), (_point(*left), _point(*right)), use == "chosen")
+        name: Marks(float(middle), (_point(*left), _point(*right)), use)
         for name, middle, *ends, use in rows
         for left, right in [(ends[:2], ends[2:])]
     }

@@ -126,7 +126,7 @@ def compare_all(
     marks = read_marks().get(name) if "marks" in wanted else None
     if marks is not None:
         errors = compare_with_marks(data, name, np.isin(items, WORN["necklace"]), marks, looks)
-        yield f"marks ({'chosen' if marks.chosen else 'judged'})", {"photo": name, **errors}
+        yield f"marks ({marks.use})", {"photo": name, **errors}
     if "eyes" in wanted and not np.isin(items, WORN["glasses"]).any():
         row = compare_eyes(data, name, looks)
         if row is not None:
