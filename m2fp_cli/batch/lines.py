@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from m2fp_cli.batch.entries import Entry
-from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
+from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.stamps import GONE, MOST_NS, FileStamp
 from m2fp_cli.errors import ImageError
 from m2fp_cli.jsonio import (
@@ -34,6 +34,7 @@ VERSION = 2  # 2: the digest of the photo; earlier lines have no owner of their 
 _LINE_BYTES = 8 << 20  # of one line; a crowd of 500 people has masks with 0.5 MB of names
 _MAX_FILES = 100_000
 _LARGEST = 2**63 - 1
+_LARGEST_CRC = 2**32 - 1
 _SHORT_TEXTS = ("reason", "photo", "signature", "run")
 
 
@@ -175,6 +176,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         _count_or_none(document, "failed_checks"),
         _count_or_none(document, "dressed"),
         _counts(object_of({"not_put_on": {}, **document}, "not_put_on")),
+        _checksums(document),
     )
     stamp = tuple([_read_stamp(one) for one in list_of(document, "input", most=100)])
     return Entry(report, stamp, signature, run, number_of(document, "ended", 0, 1e12))
@@ -194,6 +196,14 @@ def _own_name(key: str, name: Any) -> str:
         if not is_result_of(key, name):
             raise ValueError('"files" names a file that no run writes for this photo')
     return name
+
+
+def _checksums(document: Mapping[str, Any]) -> tuple[int, ...]:
+    """CRC-32 of each file; none in older manifests."""
+    found = list_of({"checksums": [], **document}, "checksums", most=_MAX_FILES)
+    if not all(is_whole(one, UNKNOWN_CHECKSUM, _LARGEST_CRC) for one in found):
+        raise ValueError('"checksums" must hold numbers of 32 bits')
+    return tuple(found)
 
 
 def _counts(found: Mapping[str, Any]) -> tuple[tuple[str, int], ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.pool import Outcome
-from m2fp_cli.batch.report import ImageReport
+from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import GONE, is_same_stamp
 from m2fp_cli.layout import is_collected
@@ -24,7 +26,7 @@ def clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRep
     is_gone = any(one.size == GONE for one in outcome.stamp)
     stays = is_same or is_gone or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return report._replace(files=tuple(dict.fromkeys((*old.report.files, *report.files))))
+        return _with_files(report, old, dict.fromkeys((*old.report.files, *report.files)))
     new = set(report.files)
     others = dict.fromkeys(name for name in old.report.files if name not in new)
     written = {_stem(name) for name in new}  # in another format it is written anew
@@ -35,7 +37,16 @@ def clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRep
     ]
     for name in others.keys() - {*kept}:
         site.remove(name)
-    return report._replace(files=(*report.files, *kept))
+    return _with_files(report, old, (*report.files, *kept))
+
+
+def _with_files(report: ImageReport, old: Entry, names: Iterable[str]) -> ImageReport:
+    """The report with these files, each with the checksum that is known of it."""
+    known = {**old.report.known_checksums, **report.known_checksums}
+    files = tuple(names)
+    return report._replace(
+        files=files, checksums=tuple(known.get(name, UNKNOWN_CHECKSUM) for name in files)
+    )
 
 
 def _stem(name: str) -> str:

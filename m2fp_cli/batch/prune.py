@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from m2fp_cli.batch.edits import find_edited
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import History, find_manifests, read_history
 from m2fp_cli.batch.lock import hold_output
@@ -32,12 +33,14 @@ class Pruned:
         photos: paths of the photos that are gone, sorted, each once.
         removed: names of the files that were removed.
         stuck: names of files that could not be removed; their photos are not forgotten.
+        edited: names of files that stay, because somebody changed them.
         absent: folders that look like disks that are not mounted, each with its number of photos.
     """
 
     photos: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
+    edited: list[str] = field(default_factory=list)
     absent: dict[str, int] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
@@ -47,6 +50,10 @@ class Pruned:
         lines = [f"{counted(count, 'photo that is', 'photos that are')} gone{files}"]
         lines += [f"  forgotten {displayable(photo)}" for photo in self.photos]
         lines += [f"  cannot be removed: {displayable(name)}" for name in self.stuck]
+        lines += [
+            f"  kept, as it was changed since m2fp wrote it: {displayable(name)}"
+            for name in self.edited
+        ]
         lines += [
             f"  {displayable(folder)} is missing or empty; if it is a disk, mount it: {number} of "
             "its photos kept"
@@ -159,7 +166,11 @@ def _remove_files(
     )
     stuck = set()
     for entry in entries:
-        for name in sorted(name for name in {*entry.report.files} if name not in kept):
+        edited = sorted(find_edited(tree, entry))
+        pruned.edited += edited
+        for name in sorted({*entry.report.files}.difference(edited)):
+            if name in kept:
+                continue
             if tree.remove(name):
                 pruned.removed.append(name)
                 tree.remove_empty_folders(name)

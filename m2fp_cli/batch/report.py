@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ExitCode, ImageError
 from m2fp_cli.storage.spool import Spool
+from m2fp_cli.storage.writing import WrittenFile
 from m2fp_cli.terminal import counted
 
 _REASONS_SHOWN = 3  # in the last line of a run
@@ -48,6 +49,9 @@ class PhotoSeconds(NamedTuple):
         return self.read + self.preprocess + self.network + self.postprocess + self.write
 
 
+UNKNOWN_CHECKSUM = -1
+
+
 class ImageReport(NamedTuple):
     """The end of one photo; of a type that is quick to make, to write to the disk and to read.
 
@@ -72,6 +76,8 @@ class ImageReport(NamedTuple):
             older manifests.
         not_put_on: why things were put on nobody, each reason with how often; empty in older
             manifests.
+        checksums: CRC-32 of each of ``files`` as it was written, ``UNKNOWN_CHECKSUM`` where that is
+            not known; empty in older manifests.
     """
 
     source: str
@@ -89,6 +95,15 @@ class ImageReport(NamedTuple):
     failed_checks: int | None = None
     dressed: int | None = None
     not_put_on: tuple[tuple[str, int], ...] = ()
+    checksums: tuple[int, ...] = ()
+
+    @property
+    def known_checksums(self) -> dict[str, int]:
+        """CRC-32 of the files of which it is known, by name."""
+        if len(self.files) != len(self.checksums):
+            return {}
+        pairs = zip(self.files, self.checksums, strict=True)
+        return {name: checksum for name, checksum in pairs if checksum != UNKNOWN_CHECKSUM}
 
     @property
     def shown_people(self) -> int:
@@ -102,14 +117,18 @@ class ImageReport(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The record as it goes into ``--json`` and logs."""
-        lists = {"image_hw": list(self.image_hw), "files": list(self.files)}
+        lists = {
+            "image_hw": list(self.image_hw),
+            "files": list(self.files),
+            "checksums": list(self.checksums),
+        }
         parts = {"seconds": self.seconds._asdict(), "not_put_on": dict(self.not_put_on)}
         return {**self._asdict(), "status": self.status.value, **parts, **lists}
 
 
 def done_report(
     task: ImageTask,
-    files: Iterable[str],
+    files: Collection[WrittenFile],
     image_hw: tuple[int, int],
     people: int,
     seconds: PhotoSeconds,
@@ -124,7 +143,7 @@ def done_report(
 
     Args:
         task: the photo.
-        files: names of what was written, relative to the output folder.
+        files: what was written.
         image_hw: size of the upright photo.
         people: number of people found, or worked on.
         seconds: time per stage.
@@ -141,12 +160,13 @@ def done_report(
         image_hw=image_hw,
         people=people,
         seconds=seconds,
-        files=tuple(files),
+        files=tuple(one.name for one in files),
         photo=photo,
         sure_people=sure_people,
         failed_checks=failed_checks,
         dressed=dressed,
         not_put_on=tuple(not_put_on.items()),
+        checksums=tuple(one.checksum for one in files),
     )
 
 

@@ -1,7 +1,7 @@
 """What has to be done again, and why: the answer for every photo before a run starts.
 
 Here is also decided what may not be done: a photo whose outputs would replace another photo's, or
-files that m2fp did not write, is a conflict. Nothing of it is touched.
+files that m2fp did not write as they are now, is a conflict. Nothing of it is touched.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from m2fp_cli.batch.edits import find_edited
 from m2fp_cli.batch.entries import KEYS_AT_ONCE, Entries, Entry
 from m2fp_cli.batch.history import History, signature_digest
 from m2fp_cli.batch.job import Job
@@ -225,11 +226,17 @@ class _Judge:
             is_claimed: a run that was cut short may have written its files.
 
         Raises:
-            ConflictError: a file that it would write is there and was not written for it.
+            ConflictError: a file that it would write is there and was not written for it, or was
+                changed since.
         """
         if self.rules.overwrite:
             return task._replace(may_replace=None)
         own = () if entry is None else entry.report.files
+        for name in () if entry is None or is_claimed else find_edited(self.look, entry):
+            raise ConflictError(
+                f"{displayable(name)} was changed since m2fp wrote it; move it away to keep it, or "
+                "--overwrite to replace it"
+            )
         there = tuple(targets_that_exist(self.job, self.look, task))
         if is_claimed:
             own = (*own, *(name for name in there if self.look.has_file(name)))

@@ -164,7 +164,7 @@ class ColorizeWorker:
             (name, encode_picture(picture, name.rpartition(".")[2]))
             for name, picture in zip(job.targets(task), painted, strict=True)
         ]
-        write_group(self._tree, files, task.may_replace)
+        written = write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=computed.read_seconds,
             postprocess=computed.paint_seconds,
@@ -174,7 +174,7 @@ class ColorizeWorker:
         photo = maps.photo_sha256 or job.photo_digest(task)
         return done_report(
             task,
-            (name for name, _ in files),
+            written,
             maps.image_hw,
             maps.people,
             seconds,

@@ -183,7 +183,7 @@ class ExportWorker:
         }
         files = [(export_record_name(folder, task.key), to_json(record))]
         files += [(f"{folder}/{name}", data) for name, data in encoded.files.items()]
-        write_group(self._tree, files, task.may_replace)
+        written = write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=loaded.seconds,
             postprocess=computed.seconds,
@@ -191,8 +191,9 @@ class ExportWorker:
         )
         photo = loaded.photo
         people = photo.named_people(self._job.settings.people)
-        names = (name for name, _ in files)
-        return done_report(task, names, photo.result.image_hw, len(people), seconds, loaded.sha256)
+        return done_report(
+            task, written, photo.result.image_hw, len(people), seconds, loaded.sha256
+        )
 
     def _without_joints(self, photo: ExportedPhoto) -> dict[str, int]:
         """How many of the exported people have no joints, by the reason, if the format has any."""

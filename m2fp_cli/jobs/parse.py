@@ -229,7 +229,7 @@ class ParseWorker:
         provenance = self._provenance(task, photo)
         parsed = ParsedPhoto(photo.image_bgr, computed.result, provenance, job.settings.mapping)
         files = encode_outputs(parsed, task.key, job.settings.save)
-        write_group(self._tree, files, task.may_replace)
+        written = write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=computed.read_seconds,
             preprocess=stages.preprocess,
@@ -240,7 +240,7 @@ class ParseWorker:
         result = computed.result
         return done_report(
             task,
-            (name for name, _ in files),
+            written,
             photo.photo_hw,
             len(result.people),
             seconds,

@@ -87,11 +87,11 @@ class PreviewWorker:
         photo = self._read_photo(task, maps)
         preview = make_preview(self._results, task.key, photo, maps, side=self._job.side)
         files = [(preview_name(task.key), encode_preview(preview))]
-        write_group(self._tree, files, task.may_replace)
+        written = write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(write=time.perf_counter() - started)
         return done_report(
             task,
-            (name for name, _ in files),
+            written,
             maps.image_hw,
             maps.people,
             seconds,

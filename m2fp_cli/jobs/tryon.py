@@ -109,7 +109,7 @@ class FittingWorker:
         document = to_document(source, done.people, changed)
         contents = self._fitter.encode(photo, done.image_bgr), encode_record(document)
         files = list(zip(self._job.targets(task), contents, strict=True))
-        write_group(self._tree, files, task.may_replace)
+        written = write_group(self._tree, files, task.may_replace)
         seconds = PhotoSeconds(
             read=computed.read_seconds,
             postprocess=computed.seconds,
@@ -117,7 +117,7 @@ class FittingWorker:
         )
         return done_report(
             task,
-            (name for name, _ in files),
+            written,
             photo.image_hw,
             len(done.people),
             seconds,

@@ -17,7 +17,7 @@ from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_rec
 from m2fp_cli.jobs.memory import TRYON_BYTES
 from m2fp_cli.layout import result_path, variant_name, variant_record_name
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_group
+from m2fp_cli.storage.writing import WrittenFile, write_group
 from m2fp_cli.tryon.look import Variant, item_name
 
 _SECONDS = 30.0  # that a variant may take; five people at 12 megapixels take 7 on two busy cores
@@ -126,6 +126,7 @@ class VariantsWorker:
         started, writing, failed_checks = time.perf_counter(), 0.0, 0
         dressed: set[int] = set()
         not_put_on: Counter[str] = Counter()
+        written: list[WrittenFile] = []
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
         source = (PurePosixPath(task.key).parent / task.name).as_posix()
@@ -146,7 +147,7 @@ class VariantsWorker:
                     changed_box(photo.image_bgr, done.image_bgr),
                 )
                 picture = self._fitter.encode(photo, done.image_bgr)
-                self._write(task, names, (picture, encode_record(document)), undo)
+                written += self._write(task, names, (picture, encode_record(document)), undo)
                 writing += time.perf_counter() - begun
             undo.pop_all()
         seconds = PhotoSeconds(
@@ -156,7 +157,7 @@ class VariantsWorker:
         )
         return done_report(
             task,
-            self._job.targets(task),
+            written,
             photo.image_hw,
             len(result.people),
             seconds,
@@ -172,8 +173,10 @@ class VariantsWorker:
         names: Sequence[str],
         contents: Sequence[bytes],
         undo: contextlib.ExitStack,
-    ) -> None:
-        write_group(self._tree, list(zip(names, contents, strict=True)), task.may_replace)
+    ) -> list[WrittenFile]:
+        files = list(zip(names, contents, strict=True))
+        written = write_group(self._tree, files, task.may_replace)
         for name in names:
             if task.may_replace is not None and name not in task.may_replace:
                 undo.callback(self._tree.remove, name)
+        return written

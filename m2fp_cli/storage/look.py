@@ -39,6 +39,9 @@ class Look(Protocol):
     def names_in(self, name: str) -> list[str]:
         """Names of what is in a folder, sorted; none where it is no folder."""
 
+    def checksum(self, name: str) -> int | None:
+        """CRC-32 of the bytes of a file; None where that is not known."""
+
     def walk(self, name: str, *, closed: OnClosed = ...) -> Iterator[str]:
         """Names of all regular files below a folder, in no order.
 

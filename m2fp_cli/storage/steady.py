@@ -51,6 +51,10 @@ class SteadyLook(StatusLook):
         except OSError as error:
             raise as_output_error(name, error) from error
 
+    def checksum(self, name: str) -> int | None:
+        """CRC-32 of the bytes of a file; see ``OutputTree.checksum``."""
+        return self._tree.checksum(name)
+
     def names_in(self, name: str) -> list[str]:
         """Names of everything in a folder, sorted; see ``OutputTree.names_in``."""
         return self._tree.names_in(name)

@@ -15,6 +15,7 @@ import contextlib
 import errno
 import os
 import stat
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
@@ -29,6 +30,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _IS_LINK = (errno.ELOOP, "it is a link")
+_PORTION_BYTES = 1 << 20
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -146,6 +148,17 @@ class OutputTree(StatusLook):
             if os.fstat(file.fileno()).st_size > max_bytes:
                 raise ImageError("too_large", f"{name} is larger than {max_bytes / 2**20:.4g} MB")
             return file.read(max_bytes)
+
+    def checksum(self, name: str) -> int | None:
+        """CRC-32 of the bytes of a regular file; None where it cannot be read."""
+        found = 0
+        try:
+            with os.fdopen(self.open_file(name, os.O_RDONLY), "rb") as file:
+                while portion := file.read(_PORTION_BYTES):
+                    found = zlib.crc32(portion, found)
+        except (OSError, OutputError):
+            return None
+        return found
 
     def remove(self, name: str) -> bool:
         """Remove a regular file or a link itself; whether something was removed.

@@ -19,8 +19,10 @@ import re
 import secrets
 import stat
 import time
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import ConflictError, as_output_error, conflict
@@ -38,13 +40,25 @@ _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, err
 NamedBytes = tuple[str, bytes]
 
 
+class WrittenFile(NamedTuple):
+    """A file that has its name.
+
+    Attributes:
+        name: relative to the output.
+        checksum: CRC-32 of its bytes: whether somebody changed it later.
+    """
+
+    name: str
+    checksum: int
+
+
 def write_group(
     tree: OutputTree,
     files: Sequence[NamedBytes],
     may_replace: Collection[str] | None = (),
     *,
     fsync: bool = True,
-) -> None:
+) -> list[WrittenFile]:
     """Write files so that none of them appears before all are complete on the disk.
 
     All temporaries first, then the names in the given order: put the file that others take as a
@@ -57,6 +71,9 @@ def write_group(
         may_replace: names of files that may be replaced; None = all.
         fsync: wait until the content is on the disk. Without it a power cut may leave a file of
             zeros under the right name.
+
+    Returns:
+        what was written, in the given order.
 
     Raises:
         ConflictError: something is there that may not be replaced.
@@ -85,6 +102,7 @@ def write_group(
                     _rename_without_replacing(folder, temporary, last, name)
                     undo.callback(_discard, folder, last)
         undo.pop_all()
+    return [WrittenFile(name, zlib.crc32(data)) for name, data in files]
 
 
 def write_stream(tree: OutputTree, name: str, portions: Iterable[bytes]) -> None:

@@ -147,7 +147,7 @@ class ScriptedWorker:
             raise TargetError("a folder has this name")
         data = computed.encode("utf-8", "surrogateescape")
         files = [(name, data) for name in names]
-        write_group(self._tree, files, task.may_replace, fsync=False)
+        written = write_group(self._tree, files, task.may_replace, fsync=False)
         if computed.startswith("die-saved") or (
             computed.startswith("die-once-saved") and _is_first(task, ".saved")
         ):
@@ -160,6 +160,7 @@ class ScriptedWorker:
             people=1,
             files=names,
             photo=digest_file(task.source),
+            checksums=tuple(one.checksum for one in written),
         )
 
 

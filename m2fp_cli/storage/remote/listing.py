@@ -59,6 +59,10 @@ class Listing:
         """Whether objects are below a name."""
         return next(self.walk(name), None) is not None
 
+    def checksum(self, name: str) -> int | None:
+        """Not known: the object would have to be fetched."""
+        return None
+
     def names_in(self, name: str) -> list[str]:
         """Names of the objects directly in a folder, sorted."""
         return [one for one in self.walk(name) if "/" not in one[len(name) + 1 :]]

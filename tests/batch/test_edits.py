@@ -1,0 +1,94 @@
+"""Results that somebody changed: no run replaces them, and no pruning removes them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from m2fp_cli.batch.edits import find_edited
+from m2fp_cli.batch.progress import SilentProgress
+from m2fp_cli.batch.prune import prune_output
+from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, RunReport
+from m2fp_cli.batch.rerun import Rerun
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.scan import find_images
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import history_of
+from tests.support.scripted import ScriptedJob, fresh_fork_server, write_photos
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_fork_server():
+    with fresh_fork_server():
+        yield
+
+
+def run(folder: Path, setting: str = "one", **options: object) -> RunReport:
+    scan = find_images([folder / "photos"], output=folder / "out")
+    run_options = RunOptions(**{"workers": 1, **options})  # type: ignore[arg-type]
+    return run_batch(
+        scan, ScriptedJob(folder / "out", setting=setting), run_options, SilentProgress()
+    )
+
+
+@pytest.fixture
+def corrected(tmp_path):
+    """Three photos are done, and a label map was corrected."""
+    write_photos(tmp_path / "photos", ["ok"] * 3)
+    run(tmp_path)
+    label_map = sorted((tmp_path / "out" / "labels").iterdir())[1]
+    label_map.write_bytes(b"corrected by hand")
+    return label_map
+
+
+@pytest.mark.parametrize("options", [{"setting": "two"}, {"rerun": Rerun.ALL}])
+def test_a_corrected_file_stays_and_all_else_is_done_again(tmp_path, corrected, options):
+    report = run(tmp_path, **options)
+    (failed,) = report.failures
+    assert failed.reason == "conflict"
+    assert failed.message.startswith(f"labels/{corrected.name} was changed since m2fp wrote it")
+    assert report.exit_code == 3
+    assert corrected.read_bytes() == b"corrected by hand"
+    assert sum(one.attempts == 1 and one.status.is_good for one in report.photos) == 2
+
+
+def test_moved_away_it_is_made_anew_and_with_overwrite_it_is_replaced(tmp_path, corrected):
+    assert run(tmp_path, "two", overwrite=True).exit_code == 0
+    assert b"two" in corrected.read_bytes()
+    corrected.write_bytes(b"corrected again")
+    assert run(tmp_path, "three").exit_code == 3
+    corrected.rename(tmp_path / "mine.png")
+    assert run(tmp_path, "three").exit_code == 0
+    assert b"three" in corrected.read_bytes()
+
+
+def test_a_copied_output_is_as_it_was(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 3)
+    run(tmp_path)
+    shutil.copytree(tmp_path / "out", tmp_path / "copy", copy_function=shutil.copyfile)
+    shutil.rmtree(tmp_path / "out")
+    (tmp_path / "copy").rename(tmp_path / "out")
+    assert run(tmp_path, "two").exit_code == 0
+
+
+@pytest.mark.parametrize("checksums", [(), (UNKNOWN_CHECKSUM, UNKNOWN_CHECKSUM)])
+def test_what_no_manifest_knows_the_bytes_of_counts_as_unchanged(tmp_path, corrected, checksums):
+    entry = history_of(tmp_path / "out").entries[corrected.stem]
+    with OutputTree(tmp_path / "out") as tree:
+        assert list(find_edited(tree, entry)) == [f"labels/{corrected.name}"]
+        older = entry._replace(report=entry.report._replace(checksums=checksums))
+        assert not list(find_edited(tree, older))
+
+
+def test_pruning_removes_what_is_as_it_was_written(tmp_path, corrected):
+    for photo in sorted((tmp_path / "photos").iterdir())[:2]:
+        photo.unlink()
+    with OutputTree(tmp_path / "out") as tree:
+        pruned = prune_output(tree, remove=True)
+    assert pruned.edited == [f"labels/{corrected.name}"]
+    assert len(pruned.removed) == 3
+    assert corrected.read_bytes() == b"corrected by hand"
+    assert any("kept, as it was changed" in line for line in pruned.lines())
