@@ -17,7 +17,7 @@ from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.blur_and_grain import measure_blur, measure_grain
 from m2fp_cli.tryon.compositing import to_gray
-from m2fp_cli.tryon.figure import Figure
+from m2fp_cli.tryon.figure import HEAD, Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.morphology import erode
 
@@ -25,6 +25,7 @@ LUMINANCE_BGR = np.asarray([0.0722, 0.7152, 0.2126], dtype=np.float32)  # Rec. 7
 ANALYSIS_UNIT = 24.0  # pixels per U that brightness is measured at
 SKIN_MARGIN = 0.12  # of the face's edge that is left out where grain is measured, U
 PERSON_PERCENTILES = (1, 99)  # of the person's luminance: their range
+FACE_PERCENTILES = (50, 99)  # of the face's luminance: its skin, and what shines or is white in it
 
 # Color of the light: shades of gray (Finlayson and Trezzi 2004).
 BALANCE_STRENGTH, BALANCE_LIMIT = 0.5, 0.15  # of the gains found, and how far they may be from 1
@@ -53,6 +54,9 @@ class Light:
         slope_xy: change of log luminance per U along and down the face.
         blur: standard deviation of the photo's sharpest edges, pixels.
         grain: standard deviation of the noise, levels of 255.
+        skin: median of the face's luminance, linear 0..1; 1 where too little is seen of it.
+        face_high: 99th percentile of it; 1 likewise.
+        head_high: 99th percentile of the head's, with hair and hat; 1 likewise.
     """
 
     low: float
@@ -61,6 +65,9 @@ class Light:
     slope_xy: tuple[float, float]
     blur: float
     grain: float
+    skin: float = 1.0
+    face_high: float = 1.0
+    head_high: float = 1.0
 
 
 def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light:
@@ -82,6 +89,9 @@ def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light
     along, below = window_units(frame, figure)
     gray = to_gray(window)
     skin = erode(face, SKIN_MARGIN * frame.unit / stride)
+    head = erode(figure.mask(*HEAD), SKIN_MARGIN * frame.unit / stride)
+    of_skin, face_high = _middle_and_high(luminance[skin[some]])
+    _, head_high = _middle_and_high(luminance[head[some]])
     return Light(
         float(low),
         float(high),
@@ -89,7 +99,18 @@ def measure_light(image_bgr: Picture, figure: Figure, frame: HeadFrame) -> Light
         _light_slope(luminance, face[some], along[some], below[some]),
         measure_blur(gray, _repeat_pixels(person, stride)),
         measure_grain(gray, _repeat_pixels(skin, stride)),
+        of_skin,
+        face_high,
+        head_high,
     )
+
+
+def _middle_and_high(luminance: FloatArray) -> tuple[float, float]:
+    """Median and 99th percentile of a part of a head; 1 where too little is seen of it."""
+    if luminance.size < MIN_FACE_PIXELS:
+        return 1.0, 1.0
+    middle, high = np.percentile(luminance, FACE_PERCENTILES)
+    return float(middle), float(high)
 
 
 def linear_luminance(color_bgr: NDArray[np.float32]) -> FloatArray:

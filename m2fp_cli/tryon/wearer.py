@@ -111,18 +111,21 @@ class Wearer:
         """Every pixel of the person in a half-open box of the photo."""
         return build_figure(self.result, self.person, box_xyxy)
 
-    def blend(self, layer: Layer, name: str, shadow: FloatArray | None) -> list[Check]:
+    def blend(
+        self, layer: Layer, name: str, shadow: FloatArray | None, bright: float | None = None
+    ) -> list[Check]:
         """Light a layer, blend it into the photo, and measure how that went.
 
         Args:
             layer: what is worn, warped.
             name: of it; with the person it seeds the grain.
             shadow: (h, w) float32 share of the light that is taken away, in the layer's box.
+            bright: luminance of what is bright there; that of the face unless given.
         """
         if self.light is not None:
             text = f"{name}/{self.person.person_id}"
             seed = zlib.crc32(text.encode("utf-8", "surrogateescape"))  # names of files are bytes
-            layer = match_light(layer, self.light, self.frame, seed)
+            layer = match_light(layer, self.light, self.frame, seed, bright)
         return blend_and_check(self.photo_bgr, layer, shadow, self.light)
 
 

@@ -24,6 +24,7 @@ from m2fp_cli.tryon.figure import FACE, HAIR, HEAD, Figure
 from m2fp_cli.tryon.frame_lines import measure_frame
 from m2fp_cli.tryon.head import YAW_SHARE, HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
+from m2fp_cli.tryon.lens_mirroring import dim_mirroring
 from m2fp_cli.tryon.lens_tint import measure_lenses
 from m2fp_cli.tryon.occlusion import mask_in_layer
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
@@ -128,6 +129,8 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
     layer = hide_behind(wearer, layer.masked(_seen_before_head(wearer, layer)))
     skin = visible_alpha(wearer, layer, "Face")
     shadow = cast_shadow(wearer, layer, skin, SHADOW)
+    if wearer.light is not None:
+        layer = dim_mirroring(layer, wearer.light.skin)
     checks = check_glasses(frame, figure, place, layer)
     checks += wearer.blend(layer, glasses.name, shadow)
     numbers = {

@@ -119,7 +119,9 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     onto = visible_alpha(wearer, shown, *FACE, "Hair")
     shadow = cast_shadow(wearer, shown, onto, SHADOW)
     checks = check_hat(frame, figure, place.band, shown, cut, cleared, hat.style)
-    checks += wearer.blend(shown, hat.name, shadow)
+    # A hat that is worn may be in the sun, and the face in its shade.
+    bright = None if wearer.light is None else wearer.light.head_high
+    checks += wearer.blend(shown, hat.name, shadow, bright)
     numbers = {
         "band_center_px": place.center_xy,
         "band_width_px": 2 * place.band.half * frame.unit,
