@@ -5,6 +5,7 @@ Lengths are in U, the distance between the pupils, from the middle between the e
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -29,7 +30,8 @@ from m2fp_cli.tryon.wearer import (
 # Where the lobe is: the outermost pixels of the face, ears included, in the rows of the lobes.
 # Medians of 341 earrings of CelebAMask: 1.13 U beside the middle, upper end 0.62 U below the eyes.
 LOBE_ROWS = (0.45, 0.95)  # below the eyes, U
-LOBE_COLUMNS = (0.5, 1.6)  # beside the middle, U
+LOBE_COLUMNS = (0.5, 1.6)  # beside the middle of a head that is seen from the front, U
+EAR_BEHIND_EYES = 0.9  # how far the near ear of a head moves outwards as it turns, U
 EDGE_PERCENTILE = 97  # of the distances from the middle in those rows: the edge of the face
 INSIDE_EDGE = 0.06  # from the edge of the face to the hook, U
 EDGE_HALF = 0.09  # half the width of the strip at the edge in which the lobe's end is looked for, U
@@ -50,6 +52,7 @@ HIDDEN_DISC = 0.17  # radius around the hook that is looked at, U
 MAX_HIDDEN = 0.45  # share of that disc under hair, hat, scarf or somebody else
 OUTWARD_REACH, OUTWARD_ROWS = 0.3, 0.15  # beyond the hook and above and below it, U
 MAX_HIDDEN_OUTWARD = 0.6  # share of that strip
+MAX_FACE_OUTWARD = 0.6  # where more of it is face, the edge of the face was not found
 
 # How it looks.
 SHADOW_REACH = 0.15  # U
@@ -136,13 +139,14 @@ def place_earring(
         return "the ear is on the far side"
     along, below = window_units(frame, figure)
     across, face = side * along, figure.mask("Face")
+    turned = EAR_BEHIND_EYES * max(-side * math.sin(math.radians(frame.yaw)), 0.0)
     rows = (below > LOBE_ROWS[0]) & (below < LOBE_ROWS[1])
-    rows &= (across > LOBE_COLUMNS[0]) & (across < LOBE_COLUMNS[1])
+    rows &= (across > LOBE_COLUMNS[0]) & (across < LOBE_COLUMNS[1] + turned)
     edge = across[face & rows]
     if edge.size < MIN_PIXELS:
         return "the ear is not visible"
     reach = float(np.percentile(edge, EDGE_PERCENTILE)) - INSIDE_EDGE
-    if not LOBE_REACH[0] <= reach <= LOBE_REACH[1]:
+    if not LOBE_REACH[0] <= reach <= LOBE_REACH[1] + turned:
         return "the ear is not visible"
     at_edge = face & rows & (np.abs(across - reach) < EDGE_HALF)
     end = np.percentile(below[at_edge], END_PERCENTILE) if at_edge.any() else USUAL_HOOK_ROW
@@ -155,6 +159,8 @@ def place_earring(
     outward &= np.abs(below - drop) < OUTWARD_ROWS
     if outward.any() and hidden[outward].mean() > MAX_HIDDEN_OUTWARD:
         return "the ear is hidden by hair"
+    if outward.any() and face[outward].mean() > MAX_FACE_OUTWARD:
+        return "the ear is not visible"
     _, y0, _, y1 = content_box(earring.bgra)
     scale = earring.numbers["height_units"] * frame.unit / max(y1 - y0, 1)
     return EarringPlacement(frame.point(side * reach, drop), side, scale)
