@@ -21,7 +21,9 @@ UNIT = 20.0  # pixels per U
 ACROSS, ABOVE, BELOW = 0.9, 0.4, 0.9  # from the middle between the eyes to its edges, U
 LEAST_COSINE = 0.25  # of a yaw
 LIGHT_FLOOR = 8.0  # added to gray values before their logarithm is taken
-FLAT = 0.02  # added to the deviation of that logarithm
+# Neither the shades of dark skin nor the folds of a face in even light are taken for lines.
+LINE_FLOOR = 32.0  # the same, where lines are looked for
+FLAT = 0.3  # added to the deviation of that logarithm
 
 # Lines.
 LINE_SIGMA = 0.04  # of the blur that a second derivative is taken of, U
@@ -59,9 +61,9 @@ def even_crop(photo_bgr: Picture, head: HeadFrame) -> FloatArray:
         head: of the person.
 
     Returns:
-        (26, 36) float32 logarithm of gray values, divided by its deviation.
+        (26, 36) float32 logarithm of gray values, divided by its deviation and some more.
     """
-    light = measure_light(upright_crop(photo_bgr, head))
+    light = measure_light(upright_crop(photo_bgr, head), LINE_FLOOR)
     return np.asarray(light / (light.std() + FLAT), np.float32)
 
 
@@ -97,9 +99,9 @@ def upright_crop(photo_bgr: Picture, head: HeadFrame) -> Picture:
     return np.asarray(crop, np.uint8)
 
 
-def measure_light(crop_bgr: Picture) -> FloatArray:
-    """Logarithm of the gray values of a crop, float32."""
-    return np.asarray(np.log(to_gray(crop_bgr).astype(np.float32) + LIGHT_FLOOR), np.float32)
+def measure_light(crop_bgr: Picture, floor: float = LIGHT_FLOOR) -> FloatArray:
+    """Logarithm of the gray values of a crop, float32; a higher floor levels what is dark."""
+    return np.asarray(np.log(to_gray(crop_bgr).astype(np.float32) + floor), np.float32)
 
 
 def measure_lines(crop: FloatArray) -> float:

@@ -28,7 +28,7 @@ NOSE = (-0.12, 0.12, 0.2, 0.5)
 DARKER_THAN_CHEEK, DARKER_THAN_NOSE = 0.5, 0.5
 LEAST_UNIT = 6.0  # pixels between the eyes; below that all of it is one blur
 
-# A tint alone says little: three of them have as much, with lines of 0.23 and less.
+# A tint alone says little: three of them have as much, and fewer lines than a frame.
 TINTED = 17.0  # chroma of the eye below that of the cheek, Lab
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.frame_lines import even_crop, measure_frame
-from m2fp_cli.tryon.kinds.glasses import wear_glasses
+from m2fp_cli.tryon.kinds.glasses import LEAST_LINES, wear_glasses
 from tests.support.drawn_people import SUNGLASSES, DrawnPerson, draw_person, make_wearer
 
 LENSES = (-0.5, 0.5)  # their middles, U
@@ -63,6 +63,15 @@ def test_lines_are_not_believed_where_they_cannot_be_told(head):
     wearer = seen(with_frame(draw_person()))
     assert measure_frame(wearer.photo_bgr, wearer.frame) is not None
     assert measure_frame(wearer.photo_bgr, replace(wearer.frame, **head)) is None
+
+
+def test_faint_shades_of_dark_skin_are_no_lines():
+    bare, framed = draw_person(), with_frame(draw_person())
+    photo = bare.photo_bgr * 0.2
+    photo[(framed.photo_bgr != bare.photo_bgr).any(axis=2)] -= 10
+    wearer = seen(replace(bare, photo_bgr=np.clip(photo, 0, 255).astype(np.uint8)))
+    assert measure_frame(wearer.photo_bgr, wearer.frame) < LEAST_LINES
+    assert measure_frame(framed.photo_bgr, wearer.frame) > LEAST_LINES
 
 
 @pytest.mark.parametrize("eyes_xy", [(0.0, 0.0), (419.9, 519.9), (-80.0, 700.0)])

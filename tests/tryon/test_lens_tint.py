@@ -74,7 +74,7 @@ def test_faint_lines_are_a_frame_where_the_lenses_are_tinted(tint, worn, monkeyp
     assert lenses is not None
     kind = "m2fp_cli.tryon.kinds.glasses."
     monkeypatch.setattr(kind + "measure_lenses", lambda *_: replace(lenses, tint=tint))
-    monkeypatch.setattr(kind + "measure_frame", lambda *_: 0.31)
+    monkeypatch.setattr(kind + "measure_frame", lambda *_: 0.195)
     record = wear_glasses(wearer, load_accessory("clear", "glasses"))
     assert (record.reason == "glasses are worn already") is worn
 
