@@ -24,6 +24,23 @@ def test_gray_and_sepia_have_one_tone_and_colors_have_not():
     assert find_tone(np.full((50, 50, 3), 90, np.uint8)) is None
 
 
+def uneven(picture):
+    """A picture whose tone is redder in one half and bluer in the other."""
+    faded = picture.astype(np.float32)
+    faded[:32] += (-2.5, 0, 5)
+    faded[32:] += (2.5, 0, -5)
+    return np.clip(faded, 0, 255).astype(np.uint8)
+
+
+def test_sepia_that_has_faded_unevenly_has_one_tone():
+    assert find_tone(uneven(SEPIA)) is not None
+
+
+def test_a_cold_photo_with_faint_colors_has_colors():
+    assert find_tone(uneven(SEPIA[..., ::-1])) is None
+    assert find_tone(uneven(np.dstack([LEVELS] * 3))) is None
+
+
 def test_what_was_painted_takes_the_tone_and_nothing_else_changes():
     painted = SEPIA.copy()
     painted[10:20, 50:90] = (200, 40, 40)
