@@ -52,6 +52,7 @@ HIDDEN_DISC = 0.17  # radius around the hook that is looked at, U
 MAX_HIDDEN = 0.45  # share of that disc under hair, hat, scarf or somebody else
 OUTWARD_REACH, OUTWARD_ROWS = 0.3, 0.15  # beyond the hook and above and below it, U
 MAX_HIDDEN_OUTWARD = 0.6  # share of that strip
+FRONT_EAR = 1.1  # beside the middle, U; what is as far out on a turned head is the ear before hair
 MAX_FACE_OUTWARD = 0.6  # where more of it is face, the edge of the face was not found
 
 # How it looks.
@@ -157,7 +158,8 @@ def place_earring(
         return "the ear is hidden by hair"
     outward = (across > reach) & (across < reach + OUTWARD_REACH)
     outward &= np.abs(below - drop) < OUTWARD_ROWS
-    if outward.any() and hidden[outward].mean() > MAX_HIDDEN_OUTWARD:
+    is_ear = turned > 0 and reach > FRONT_EAR + turned
+    if outward.any() and not is_ear and hidden[outward].mean() > MAX_HIDDEN_OUTWARD:
         return "the ear is hidden by hair"
     if outward.any() and face[outward].mean() > MAX_FACE_OUTWARD:
         return "the ear is not visible"

@@ -74,9 +74,10 @@ def test_the_ear_of_a_turned_head_is_on_the_far_side():
 
 
 def face_as_far_as(along):
-    """Somebody turned to the image's left by 30 degrees, whose face ends there at the right, U."""
+    """Somebody turned to the image's left by 30 degrees: hair behind a face that ends there, U."""
     drawn = draw_person()
     labels = drawn.labels
+    labels[drawn.box(0.5, 0.3, 2.6, 1.1)] = HAIR
     labels[drawn.box(0.5, 0.3, along, 1.1)] = FACE
     known = {"eyes_xy": drawn.eyes_xy, "unit": drawn.unit, "yaw": -30.0}
     return make_wearer(drawn.with_labels(labels), **known)
@@ -88,6 +89,12 @@ def test_the_near_ear_of_a_turned_head_is_farther_out():
     assert isinstance(place, EarringPlacement)
     along, _ = wearer.frame.units(*np.array([place.hook_xy]).T)
     assert along[0] == pytest.approx(1.79, abs=0.12)
+
+
+def test_a_cheek_before_hair_is_no_ear():
+    wearer = face_as_far_as(1.3)
+    place = place_earring(wearer.frame, wearer.figure, two_colored(), 1)
+    assert place == "the ear is hidden by hair"
 
 
 def test_where_the_face_has_no_edge_no_ear_is_seen():
