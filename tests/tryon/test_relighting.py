@@ -30,6 +30,7 @@ def brightest(drawn, kind, name):
 def test_light_of_a_face_is_not_that_of_the_clothes():
     drawn = in_the_shade(draw_person(), FACE, HAIR)
     light = FittingRoom(drawn.photo_bgr, drawn.result)._light_on(drawn.result.people[0])
+    assert light is not None
     assert light.face_high < 0.5 * light.high
     assert 0 < light.skin <= light.face_high <= light.head_high
 
