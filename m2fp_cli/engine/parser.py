@@ -26,6 +26,7 @@ from m2fp_cli.engine.preprocess import mirror_input, prepare_image
 from m2fp_cli.engine.tiles.passes import find_in_tiles
 from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.kernels.cpu import INT8
+from m2fp_cli.kernels.heap import give_back_small_maps
 from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
@@ -141,6 +142,8 @@ class HumanParser:
         require_share(min_score, "min_score")
         folder = resolve_model(None if model is None else str(model)).folder
         choose_mkl_code()
+        if precision == INT8:
+            give_back_small_maps()
         if threads is not None:
             torch.set_num_threads(threads)
         config = read_config(folder)
