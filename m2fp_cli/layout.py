@@ -15,6 +15,7 @@ path of a file relative to the output, posix on every system.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,10 +146,14 @@ def is_result_of(key: str, name: str) -> bool:
     return end.startswith("/") if one.per_photo else end in one.suffixes
 
 
-def is_collected(name: str) -> bool:
-    """Whether a file of a photo stays when a later run of the same photo does not write it."""
+def stays_beside(name: str, written: Collection[str]) -> bool:
+    """Whether a file of a photo stays when a later run of the same photo writes these others.
+
+    It goes if the same is written in another format.
+    """
     folder = _BY_NAME.get(name.partition("/")[0])
-    return folder is not None and folder.collects
+    stems = {one.rpartition(".")[0] for one in written}
+    return folder is not None and folder.collects and name.rpartition(".")[0] not in stems
 
 
 def folders_of_results(job: str, key: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import GONE, is_same_stamp
-from m2fp_cli.layout import is_collected
+from m2fp_cli.layout import stays_beside
 
 
 def clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageReport:
@@ -29,12 +29,7 @@ def clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageRep
         return _with_files(report, old, dict.fromkeys((*old.report.files, *report.files)))
     new = set(report.files)
     others = dict.fromkeys(name for name in old.report.files if name not in new)
-    written = {_stem(name) for name in new}  # in another format it is written anew
-    kept = [
-        name
-        for name in others
-        if is_same and is_collected(name) and _stem(name) not in written and site.has_file(name)
-    ]
+    kept = [name for name in others if is_same and stays_beside(name, new) and site.has_file(name)]
     for name in others.keys() - {*kept}:
         site.remove(name)
     return _with_files(report, old, (*report.files, *kept))
@@ -47,7 +42,3 @@ def _with_files(report: ImageReport, old: Entry, names: Iterable[str]) -> ImageR
     return report._replace(
         files=files, checksums=tuple(known.get(name, UNKNOWN_CHECKSUM) for name in files)
     )
-
-
-def _stem(name: str) -> str:
-    return name.rpartition(".")[0]

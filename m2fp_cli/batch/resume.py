@@ -23,6 +23,7 @@ from m2fp_cli.batch.stamps import is_same_stamp
 from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
+from m2fp_cli.layout import stays_beside
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool
@@ -162,7 +163,7 @@ def _decide(
     try:
         why = judge.why(task, entry)
         if why is not None:
-            plan.todo.append((judge.allowed(task, entry, is_claimed=is_claimed), why))
+            plan.todo.append((judge.allowed(task, entry, why, is_claimed=is_claimed), why))
             plan.counts[why] += 1
         elif entry is not None:
             _keep(plan, task, entry)
@@ -217,12 +218,15 @@ class _Judge:
             return Why.CHANGED
         return None if entry.signature == self.signature else Why.SETTINGS
 
-    def allowed(self, task: ImageTask, entry: Entry | None, *, is_claimed: bool) -> ImageTask:
+    def allowed(
+        self, task: ImageTask, entry: Entry | None, why: Why, *, is_claimed: bool
+    ) -> ImageTask:
         """The task with the files that it may replace.
 
         Args:
             task: the photo.
             entry: what is known of it.
+            why: it is worked on.
             is_claimed: a run that was cut short may have written its files.
 
         Raises:
@@ -232,17 +236,24 @@ class _Judge:
         if self.rules.overwrite:
             return task._replace(may_replace=None)
         own = () if entry is None else entry.report.files
-        for name in () if entry is None or is_claimed else find_edited(self.look, entry):
-            raise ConflictError(
-                f"{displayable(name)} was changed since m2fp wrote it; move it away to keep it, or "
-                "--overwrite to replace it"
-            )
+        if entry is not None and not is_claimed:
+            self._refuse_edited(task, entry, is_same_photo=why is Why.SETTINGS)
         there = tuple(targets_that_exist(self.job, self.look, task))
         if is_claimed:
             own = (*own, *(name for name in there if self.look.has_file(name)))
         for name in there:
             refuse_foreign(self.look, name, own)
         return task._replace(may_replace=own)
+
+    def _refuse_edited(self, task: ImageTask, entry: Entry, *, is_same_photo: bool) -> None:
+        """Raise if a file that would be replaced or removed was changed since it was written."""
+        targets = self.job.targets(task)
+        for name in find_edited(self.look, entry):
+            if not (is_same_photo and stays_beside(name, targets)):
+                raise ConflictError(
+                    f"{displayable(name)} was changed since m2fp wrote it; move it away to keep "
+                    "it, or --overwrite to replace it"
+                )
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""

@@ -55,6 +55,33 @@ def test_a_corrected_file_stays_and_all_else_is_done_again(tmp_path, corrected, 
     assert sum(one.attempts == 1 and one.status.is_good for one in report.photos) == 2
 
 
+class Collecting(ScriptedJob):
+    """Writes one picture more for each setting, beside those that are there."""
+
+    def targets(self, task):
+        return (f"variants/{task.key}/{self.setting}.png",)
+
+
+def collect(folder: Path, setting: str, **options: object) -> RunReport:
+    scan = find_images([folder / "photos"], output=folder / "out")
+    job = Collecting(folder / "out", setting=setting, name="variants")
+    run_options = RunOptions(**{"workers": 1, **options})  # type: ignore[arg-type]
+    return run_batch(scan, job, run_options, SilentProgress())
+
+
+def test_a_retouched_picture_that_stays_anyway_is_in_nobodys_way(tmp_path):
+    (photo,) = write_photos(tmp_path / "photos", ["ok"])
+    assert collect(tmp_path, "one").exit_code == 0
+    (first,) = (tmp_path / "out" / "variants" / "0000").iterdir()
+    first.write_bytes(b"retouched")
+    assert collect(tmp_path, "two").exit_code == 0
+    assert len(list(first.parent.iterdir())) == 2
+    first.write_bytes(b"retouched again")
+    photo.write_text("ok ")  # of another photo nothing stays
+    assert collect(tmp_path, "three").exit_code == 3
+    assert first.read_bytes() == b"retouched again"
+
+
 def test_moved_away_it_is_made_anew_and_with_overwrite_it_is_replaced(tmp_path, corrected):
     assert run(tmp_path, "two", overwrite=True).exit_code == 0
     assert b"two" in corrected.read_bytes()
