@@ -1,7 +1,7 @@
 """Sheets of guessed part labels, to be corrected by eye: ``python -m training.part_sheets --help``.
 
 A sheet shows a photo beside its numbered parts. ``parts.tsv`` beside the sheets has a line a part,
-in the form of ``training/part_corrections.py``, with the guessed label as the right one: write
+in the form of ``training/part_corrections.py``, whose last column repeats the guess: write
 what is right there, or split a part by repeating its line with smaller rectangles. Scales at the
 sheets' edges are pixels of the photo.
 """
@@ -27,7 +27,7 @@ _PANEL = 760  # pixels of the photo's longer side on a sheet
 _TICKS = 10  # along each side
 _LETTERS = 0.45  # OpenCV's scale
 _BAND = 36  # pixels beside a panel for its scale
-_HEAD = ("photo", "person", "left", "top", "right", "bottom", "wrong", "right")
+_HEAD = ("photo", "person", "left", "top", "right", "bottom", "guessed", "meant")
 
 
 @dataclass(frozen=True)
