@@ -15,6 +15,7 @@ from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import Encoded, ExportedPhoto, ExportSettings, Format, to_json
 from m2fp_cli.exports.seen_joints import why_unknown
 from m2fp_cli.imaging.unchanged import read_unchanged
+from m2fp_cli.jobs.common_files import MOST_FILES
 from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.export_names import plain_name
 from m2fp_cli.jobs.memory import EXPORT_BYTES
@@ -25,7 +26,6 @@ from m2fp_cli.records.document import read_document
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 
-MOST_FILES = 100_000  # that a record may name
 _EXPORT_VERSION = "3"  # part of the signature: raise it when the same settings give other files
 
 

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.entries import Entries
+from m2fp_cli.batch.history import read_history, signature_digest
 from m2fp_cli.batch.lock import hold_part
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
-from m2fp_cli.exports.format import Item, to_json
-from m2fp_cli.jobs.export import MOST_FILES, ExportJob
-from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of, whole_of
-from m2fp_cli.layout import export_record_name, state_name
+from m2fp_cli.exports.format import Item
+from m2fp_cli.jobs.common_files import read_owned, require_own, write_common
+from m2fp_cli.jobs.export import ExportJob
+from m2fp_cli.jsonio import object_of, parse_object, text_of, whole_of
+from m2fp_cli.layout import export_record_name
 from m2fp_cli.records.stored_people import MAX_PEOPLE
-from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import refuse_foreign, write_group
-from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
 MANIFEST = "manifest.json"
@@ -41,7 +40,8 @@ def check_common_files(job: ExportJob, *, overwrite: bool = False) -> None:
     """
     if job.output.exists():
         with OutputTree(job.output) as tree:
-            _refuse_foreign(tree, job, common_names(job), read_owned(tree, job), overwrite)
+            own = read_owned(tree, job.format_name)
+            require_own(tree, common_names(job), own, overwrite=overwrite)
 
 
 def finish_export(
@@ -56,7 +56,7 @@ def finish_export(
     Args:
         job: the export.
         tasks: all photos of the data set; those that failed are left out.
-        overwrite: replace files that no export wrote.
+        overwrite: replace files that no export wrote, and those that were changed since.
         tell: takes a line about what the data set lacks, if it lacks anything that others have.
             Without any photo that is done, an earlier data set stays as it is.
 
@@ -64,35 +64,41 @@ def finish_export(
         the manifest, which says where each file comes from.
 
     Raises:
-        ConflictError: a file of that name is there that no export wrote.
+        ConflictError: a file of that name is there that no export wrote, or that was changed since.
         OutputLockedError: another shard has been writing them for minutes.
         OutputError: a file cannot be written.
     """
     wanted = job.format
     # Who reads first must write first, or the lists would lack what the other has read.
     with OutputTree(job.output) as tree, hold_part(tree, job.name):
-        items = read_items(tree, job, tasks)
-        if not items and read_owned(tree, job):
+        history = read_history(tree, job.name)
+        items = read_items(tree, job, tasks, history.entries)
+        own = read_owned(tree, job.format_name)
+        if not items and own:
             if tell is not None:
                 tell("no photo could be exported; the data set stays as it was")
             return job.folder / MANIFEST
         files = wanted.finish(items, job.settings)
         files[MANIFEST] = _manifest(job, items)
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
-        _write_owned(tree, job, named, overwrite=overwrite)
+        outdated = [name for name, known in own.items() if known and name not in named]
+        if outdated and not _is_all_there_is(job, tasks, history.entries):
+            outdated = []  # a part of the data set that this run is not about
+        write_common(tree, job.format_name, named, overwrite=overwrite, outdated=outdated)
     if tell is not None and (lacking := _without_joints(items)):
         reasons = ", ".join(f"{count} {reason}" for reason, count in lacking.items())
         tell(f"people without joints: {reasons}")
     return job.folder / MANIFEST
 
 
-def read_items(tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask]) -> list[Item]:
+def read_items(
+    tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask], entries: Entries
+) -> list[Item]:
     """The photos of a data set that are done, in the order of the tasks.
 
     Raises:
         OutputError: a record was damaged.
     """
-    entries = read_history(tree, job.name).entries
     items = []
     for task in tasks:
         entry = entries.get(task.key)
@@ -110,6 +116,19 @@ def read_items(tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask]) -> 
                 f"{job.output / name} {error}; export again with --rerun all"
             ) from error
     return items
+
+
+def _is_all_there_is(job: ExportJob, tasks: Sequence[ImageTask], entries: Entries) -> bool:
+    """Whether every photo of the data set is one of these, exported as the job says.
+
+    Others may be another part of the data set, such as what it trains on, with lists of its own.
+    """
+    keys, signature = {task.key for task in tasks}, signature_digest(job.signature())
+    return all(
+        entry.report.key in keys and entry.signature == signature and entry.report.status.is_good
+        for entry in entries.each()
+        if entry.report.files
+    )
 
 
 def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
@@ -138,53 +157,3 @@ def _without_joints(items: Sequence[Item]) -> dict[str, int]:
 def _shown(record: dict[str, Any]) -> dict[str, Any]:
     people = record.get("people")
     return {"people": people} if isinstance(people, list) else {}
-
-
-def _write_owned(
-    tree: OutputTree, job: ExportJob, files: Mapping[str, bytes], *, overwrite: bool
-) -> None:
-    """Write files of the whole data set; only those that an earlier export wrote are replaced."""
-    state, own = files_name(job), read_owned(tree, job)
-    names = sorted({*own, *files})
-    _refuse_foreign(tree, job, files, own, overwrite)
-    write_group(tree, [(state, to_json({"files": names}))], (state,))
-    write_group(tree, list(files.items()), None if overwrite else own)
-
-
-def _refuse_foreign(
-    tree: OutputTree, job: ExportJob, names: Iterable[str], own: Collection[str], overwrite: bool
-) -> None:
-    may_replace = None if overwrite else own
-    foreign = next((name for name in names if _is_foreign(tree, name, may_replace)), None)
-    if foreign is not None:
-        raise foreign_file(str(job.output / foreign))
-
-
-def foreign_file(shown: str) -> ConflictError:
-    """The error about a file of the whole data set that no export wrote."""
-    return ConflictError(
-        f"{displayable(shown)} is there already and no export wrote it; choose another folder "
-        "with -o, or --overwrite to replace it"
-    )
-
-
-def _is_foreign(tree: OutputTree, name: str, may_replace: Collection[str] | None) -> bool:
-    try:
-        refuse_foreign(tree, name, may_replace)
-    except ConflictError:
-        return True
-    return False
-
-
-def files_name(job: ExportJob) -> str:
-    """Name of what says which files of the whole data set exports wrote."""
-    return state_name(f"{job.name}.files.json")
-
-
-def read_owned(tree: OutputTree, job: ExportJob) -> list[str]:
-    """Names of files of the whole data set that exports wrote."""
-    try:
-        known = list_of(parse_object(tree.read(files_name(job))), "files", most=MOST_FILES)
-    except (ImageError, ValueError):
-        return []
-    return [name for name in known if isinstance(name, str)]

@@ -7,14 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.jobs.common_files import files_name, foreign_file, read_owned
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jobs.export_files import (
-    common_names,
-    files_name,
-    finish_export,
-    foreign_file,
-    read_owned,
-)
+from m2fp_cli.jobs.export_files import common_names, finish_export
 from m2fp_cli.jobs.export_names import read_names
 from m2fp_cli.layout import export_record_name
 
@@ -36,9 +31,9 @@ def check_stored(job: ExportJob, output: Mirror, *, overwrite: bool = False) -> 
         ConflictError: an object of that name is there that no export put.
         M2fpError: the store cannot be read.
     """
-    output.fetch(files_name(job))
+    output.fetch(files_name(job.format_name))
     if not overwrite:
-        own = read_owned(output.tree, job)
+        own = read_owned(output.tree, job.format_name)
         _refuse_foreign(output, [name for name in common_names(job) if name not in own])
 
 
@@ -67,13 +62,16 @@ def finish_stored(
     """
     pull(output, (job.name,))
     output.fetch_all(export_record_name(job.format_name, task.key) for task in tasks)
-    state = files_name(job)
+    state = files_name(job.format_name)
     is_known = output.fetch(state)
-    own = read_owned(output.tree, job)
+    own = read_owned(output.tree, job.format_name)
     finish_export(job, tasks, tell=tell)
-    made = [name for name in read_owned(output.tree, job) if output.tree.has_file(name)]
+    owned = read_owned(output.tree, job.format_name)
+    made = [name for name in owned if output.tree.has_file(name)]
     if not overwrite:  # before the state says that they are ours
         _refuse_foreign(output, [name for name in made if name not in own])
+    for name in own.keys() - owned.keys():
+        output.bucket.delete(output.name_in_bucket(name))
     output.put(state, may_replace=is_known)
     for name in made:
         output.put(name, may_replace=overwrite or name in own)

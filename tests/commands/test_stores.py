@@ -100,6 +100,14 @@ def test_a_data_set_with_its_common_files_is_made_there_once(store):
     assert names(store, "coco") == made
 
 
+def test_lists_of_an_earlier_split_leave_the_store(store):
+    assert run("export", OUT, "--to", "coco", "--workers", 1, "-q").exit_code == 0
+    assert run("export", OUT, "--to", "coco", "--workers", 1, "-q", "--split", "val").exit_code == 0
+    lists = [name for name in names(store, "coco") if name.endswith(".json")]
+    assert "coco/annotations/instances_val.json" in lists
+    assert not [name for name in lists if "train" in name]
+
+
 def test_a_table_of_somebody_else_stays_there_however_often_it_is_asked_for(store, tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     store.put("theirs/describe/people.csv", b"mine")
