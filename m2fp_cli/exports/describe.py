@@ -27,6 +27,7 @@ from m2fp_cli.exports.format import (
     Item,
     NamedFiles,
 )
+from m2fp_cli.exports.written_names import written_path
 from m2fp_cli.records.labels import folded
 from m2fp_cli.records.masks import Mask, union_box
 from m2fp_cli.records.results import Person
@@ -126,7 +127,9 @@ def _together(image_bgr: Picture, masks: Sequence[Mask]) -> tuple[Picture, BoolA
 
 def finish(items: Sequence[Item], _settings: ExportSettings) -> NamedFiles:
     """The table, as CSV and JSON lines; as Parquet too where pyarrow is installed."""
-    rows = [{"photo": item.source, **row} for item in items for row in item.record["rows"]]
+    rows = [
+        {"photo": written_path(item.source), **row} for item in items for row in item.record["rows"]
+    ]
     garments = items[0].record["garments"] if items else []
     lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     files = {"people.csv": _to_csv(rows, garments), "people.jsonl": lines.encode("ascii")}
@@ -147,7 +150,7 @@ def _to_csv(rows: Sequence[dict[str, Any]], garments: Sequence[str]) -> bytes:
             shown = "; ".join(f"{c['name']} {c['share']:.2f}" for c in worn["colors"])
             flat |= {worn["garment"]: worn["share"], f"{worn['garment']}_colors": shown}
         writer.writerow(flat)
-    return text.getvalue().encode("utf-8", "surrogateescape")
+    return text.getvalue().encode()
 
 
 def _flat(value: Any) -> Any:
@@ -159,14 +162,8 @@ def _to_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     from pyarrow import parquet
 
     sink = io.BytesIO()
-    texts = [{**row, "photo": _valid_text(row["photo"])} for row in rows]
-    parquet.write_table(pyarrow.Table.from_pylist(texts), sink)
+    parquet.write_table(pyarrow.Table.from_pylist(rows), sink)
     return sink.getvalue()
-
-
-def _valid_text(name: str) -> str:
-    """A file's name as UTF-8 has it; Parquet's texts hold nothing else."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 FORMAT = Format(
