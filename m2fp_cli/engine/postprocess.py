@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.engine.candidates import (
@@ -61,15 +62,7 @@ def build_result(
     if not config.parsing_on:
         highest = np.empty(views[0].geometry.image_hw, np.float32)
         labels = classify_pixels(views, config, highest)
-        instances = label_instances(labels, highest)
-        return assemble_result(
-            config.labels,
-            labels,
-            instances,
-            single_human=True,
-            find_joints=joint_finder(picture_bgr, labels.shape),
-            find_faces=face_finder(picture_bgr, labels.shape),
-        )
+        return assemble_one_person(labels, highest, config, picture_bgr)
     found = build_findings(views, config, min_score)
     return assemble_findings(found, config, picture_bgr)
 
@@ -124,27 +117,51 @@ def assemble_findings(
         config.labels,
         found.semantic_map,
         found.instances,
-        find_joints=joint_finder(picture_bgr, found.semantic_map.shape),
-        find_faces=face_finder(picture_bgr, found.semantic_map.shape),
-        assign_sides=side_rule(config),
+        find_joints=_joint_finder(picture_bgr, found.semantic_map.shape),
+        find_faces=_face_finder(picture_bgr, found.semantic_map.shape),
+        assign_sides=_side_rule(config),
     )
 
 
-def joint_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> JointFinder | None:
+def assemble_one_person(
+    labels: LabelMap,
+    highest: NDArray[np.float32],
+    config: ModelConfig,
+    picture_bgr: Picture | None = None,
+) -> ParsingResult:
+    """The result of a model for photos of one person, who is all that is not background.
+
+    Args:
+        labels: (H, W) uint8 label map.
+        highest: (H, W) float32, the sum of each pixel's label; see ``label_instances``.
+        config: the model.
+        picture_bgr: see ``assemble_findings``.
+    """
+    return assemble_result(
+        config.labels,
+        labels,
+        label_instances(labels, highest),
+        single_human=True,
+        find_joints=_joint_finder(picture_bgr, labels.shape),
+        find_faces=_face_finder(picture_bgr, labels.shape),
+    )
+
+
+def _joint_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> JointFinder | None:
     """What sees joints in a photo of a size; see ``assemble_findings``."""
     if picture_bgr is None:
         return None
     return partial(find_joints, picture_bgr, (image_hw[0], image_hw[1]))
 
 
-def face_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> FaceFinder | None:
+def _face_finder(picture_bgr: Picture | None, image_hw: tuple[int, ...]) -> FaceFinder | None:
     """What sees faces in a photo of a size; see ``assemble_findings``."""
     if picture_bgr is None:
         return None
     return partial(find_faces, picture_bgr, (image_hw[0], image_hw[1]))
 
 
-def side_rule(config: ModelConfig) -> SideRule | None:
+def _side_rule(config: ModelConfig) -> SideRule | None:
     """How a model's limbs and shoes get their sides."""
     if config.sides == "body":
         return lambda found, masks, joints: assign_sides_by_body(found, masks, config.labels)

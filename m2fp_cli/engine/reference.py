@@ -22,11 +22,15 @@ import torch
 
 from m2fp_cli.arrays import Picture, require_photo
 from m2fp_cli.engine.candidates import SCORE_FLOOR
-from m2fp_cli.engine.label_map import label_instances, weigh_background
+from m2fp_cli.engine.label_map import weigh_background
 from m2fp_cli.engine.mask_edges import refine_edges
 from m2fp_cli.engine.parser import StageSeconds
-from m2fp_cli.engine.people import assemble_result
-from m2fp_cli.engine.postprocess import face_finder, joint_finder, side_rule, weigh_people
+from m2fp_cli.engine.postprocess import (
+    Findings,
+    assemble_findings,
+    assemble_one_person,
+    weigh_people,
+)
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
@@ -129,15 +133,7 @@ class ReferenceParser:
             sums = semantic_sums(model, raw, self.config)
             highest, label = sums.max(dim=0)
             labels: LabelMap = label.to(torch.uint8).numpy()
-            instances = label_instances(labels, highest.numpy())
-            return assemble_result(
-                self.config.labels,
-                labels,
-                instances,
-                single_human=True,
-                find_joints=joint_finder(image_bgr, labels.shape),
-                find_faces=face_finder(image_bgr, labels.shape),
-            )
+            return assemble_one_person(labels, highest.numpy(), self.config, image_bgr)
         parsing = model.postprocess(raw)["eval_result"][0]["parsing"]
         if self.config.label_map == "instances":
             sums = parsing["semantic_outputs"]
@@ -154,14 +150,8 @@ class ReferenceParser:
         if self.config.human_scores == "label_map":  # a step of ours
             human = self.config.labels.human_id
             instances = weigh_people(instances, labels, human, self.min_score)
-        return assemble_result(
-            self.config.labels,
-            labels,
-            instances,
-            find_joints=joint_finder(image_bgr, labels.shape),  # a step of ours, at the end
-            find_faces=face_finder(image_bgr, labels.shape),
-            assign_sides=side_rule(self.config),  # another
-        )
+        # Joints, faces and sides are steps of ours, at the end.
+        return assemble_findings(Findings(labels, instances), self.config, image_bgr)
 
 
 def build_reference(
