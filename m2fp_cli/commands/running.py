@@ -11,14 +11,13 @@ import typer
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.progress import Progress, choose_progress
-from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.number_formats import check_precision
 from m2fp_cli.commands.option_groups import BatchOptions
-from m2fp_cli.errors import ExitCode, M2fpError
+from m2fp_cli.errors import M2fpError
 from m2fp_cli.jobs.inputs import PhotoInputs, PhotoSource, find_photos
 from m2fp_cli.jobs.model_files import find_model
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings
@@ -97,19 +96,17 @@ def _make_page(
     Returns:
         why there is no page; None if there is one.
     """
-    from m2fp_cli.commands.report import make_report
+    from m2fp_cli.commands.report import DEFAULT_LIMIT
+    from m2fp_cli.jobs.report_page import PageSettings, make_report
 
-    options = RunOptions(workers=run_options.workers, remote=Remote())
+    settings = PageSettings(DEFAULT_LIMIT, photos=photos)
+    progress = choose_progress(quiet=batch.quiet, verbose=batch.verbose)
     try:
-        _, previews = make_report(
-            results, options, photos=photos, quiet=batch.quiet, verbose=batch.verbose
-        )
-        report.unfinished = previews.exit_code
-    except typer.Exit as ended:  # by a signal
-        report.unfinished = ExitCode(ended.exit_code)
+        made = make_report(results, settings, workers=run_options.workers, progress=progress)
     except M2fpError as error:
         report.unfinished = error.exit_code
         return error
+    report.unfinished = made.previews.exit_code
     return None
 
 

@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from m2fp_cli.batch.remote.remote import Remote
-from m2fp_cli.errors import OutputError, UsageError
+from m2fp_cli.jobs.page_place import ObjectPlace, PagePlace
 from m2fp_cli.layout import REPORT_PAGE, preview_name
 from m2fp_cli.storage.look import Look
-from m2fp_cli.storage.remote.address import StoreAddress, parse_address
-from m2fp_cli.storage.remote.objects import Bucket
-from m2fp_cli.terminal import displayable
 
 
 class StoredReport:
@@ -57,58 +54,7 @@ class StoredReport:
         if self.keeps:
             self._mirror.fetch_all(map(preview_name, keys))
 
-    def check_page(self, mark: bytes) -> None:
-        """Check before the work that ``put_page`` can put the page; see ``check_page``."""
-        check_page(self._mirror.bucket, self._mirror.address.below(REPORT_PAGE), mark)
-
-    def put_page(self, page: bytes, *, mark: bytes) -> str:
-        """Put the page into the output; its address, see ``put_page``."""
-        return put_page(self._mirror.bucket, self._mirror.address.below(REPORT_PAGE), page, mark)
-
-
-def page_address(output: Path | None) -> StoreAddress | None:
-    """The object that a page is to be put as; None if it is to be a file.
-
-    Raises:
-        UsageError: the address names no object.
-    """
-    address = None if output is None else parse_address(output)
-    if address is not None and not address.name:
-        raise UsageError(f"{address} is a whole bucket; give --output the name of an object in it")
-    return address
-
-
-def put_page(bucket: Bucket, address: StoreAddress, page: bytes, mark: bytes) -> str:
-    """Put a page; its address.
-
-    Args:
-        bucket: of the address.
-        address: where to.
-        page: the file.
-        mark: what is in every page of ours, and in no other file.
-
-    Raises:
-        OutputError: another's file is in its place.
-        M2fpError: the store does not take it.
-    """
-    if check_page(bucket, address, mark):
-        bucket.put(address.name, page)
-    else:
-        bucket.put_new(address.name, page)
-    return str(address)
-
-
-def check_page(bucket: Bucket, address: StoreAddress, mark: bytes) -> bool:
-    """Whether there is an earlier page of ours in the place of a page.
-
-    Raises:
-        OutputError: something else is there.
-        M2fpError: the store cannot be read.
-    """
-    there = bucket.read(address.name)
-    if there is not None and mark not in there[0]:
-        raise OutputError(
-            f"{displayable(str(address))} is there already and m2fp did not write it; remove it or "
-            "give --output another name"
-        )
-    return there is not None
+    @property
+    def place(self) -> PagePlace:
+        """Where the page goes when it is kept with the results."""
+        return ObjectPlace(self._mirror.bucket, self._mirror.address.below(REPORT_PAGE))

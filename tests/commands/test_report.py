@@ -22,12 +22,12 @@ from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.cli import app
 from m2fp_cli.commands.option_groups import BatchOptions
-from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.commands.running import run_and_exit
 from m2fp_cli.errors import NoImagesError, OutputError
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.jobs.preview import PreviewJob, PreviewWorker
+from m2fp_cli.jobs.report_page import parse_facts
 from m2fp_cli.layout import preview_name
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import encode_preview, make_preview, read_preview
@@ -309,7 +309,7 @@ def test_a_page_that_cannot_be_written_costs_no_summary(tmp_path, monkeypatch, c
     _, output = make_tree(tmp_path)
     report = RunReport(total=0)
     monkeypatch.setattr("m2fp_cli.commands.running.run_batch", lambda *_, **__: report)
-    monkeypatch.setattr("m2fp_cli.commands.report.make_report", refuse)
+    monkeypatch.setattr("m2fp_cli.jobs.report_page.make_report", refuse)
     job, batch = PreviewJob(output, output, 64), BatchOptions(as_json=True)
     with pytest.raises(OutputError):
         run_and_exit(Scan(()), job, RunOptions(), batch, where="results", page_of=output)

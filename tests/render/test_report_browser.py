@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 from PIL import Image
 
-from m2fp_cli.commands.report import parse_facts
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.jobs.earlier import find_parsed
+from m2fp_cli.jobs.report_page import parse_facts
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import make_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
