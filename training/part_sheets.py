@@ -104,15 +104,15 @@ def _middle(mask: BoolArray, size: tuple[int, int]) -> tuple[int, int]:
 
 def _with_scales(panel: Picture, scale: float) -> Picture:
     """A panel with pixels of the photo written along its upper and left edge."""
-    framed = cv2.copyMakeBorder(
-        panel, _BAND, 0, _BAND, 0, cv2.BORDER_CONSTANT, value=(255, 255, 255)
-    )
+    white = (255, 255, 255)
+    border = cv2.copyMakeBorder(panel, _BAND, 0, _BAND, 0, cv2.BORDER_CONSTANT, value=white)
+    framed = np.asarray(border, np.uint8)
     height, width = panel.shape[:2]
     for tick in range(_TICKS):
         x, y = width * tick // _TICKS, height * tick // _TICKS
         _write(framed, str(round(x / scale)), (_BAND + x, _BAND - 8))
         _write(framed, str(round(y / scale)), (2, _BAND + y + 10))
-    return np.asarray(framed, np.uint8)
+    return framed
 
 
 def _write(
