@@ -7,7 +7,8 @@ from pathlib import Path
 
 from m2fp_cli.engine.int8.calibration import find_calibration
 from m2fp_cli.kernels.cpu import AUTO, BF16, INT8, multiplies_int8, settle_precision
-from m2fp_cli.models.registry import DownloadProgress, default_name, resolve_model
+from m2fp_cli.models.progress import DownloadProgress
+from m2fp_cli.models.registry import default_name, resolve_model
 from m2fp_cli.models.weights import configuration_digest, weights_digest
 
 

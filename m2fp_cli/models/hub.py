@@ -14,15 +14,13 @@ import os
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from m2fp_cli.errors import ModelError
 from m2fp_cli.home import home_folder
 from m2fp_cli.models.cache import cache_root, equivalent_ids
 from m2fp_cli.models.folder import HUB_FILES, require_complete
-
-if TYPE_CHECKING:
-    from m2fp_cli.models.registry import DownloadProgress
+from m2fp_cli.models.progress import DownloadProgress
 
 # The client reads these variables when it is imported. With its defaults (10 s to connect, 60 s
 # without a byte, 4 to 6 attempts) a cron job without a network would wait for minutes. Variables

@@ -1,4 +1,4 @@
-"""Shows the progress of a download: a bar on a terminal, a plain line per half minute elsewhere."""
+"""The progress of a download: a bar on a terminal, a plain line per half minute elsewhere."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import contextlib
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TextIO
 
-from m2fp_cli.models.registry import DownloadProgress
 from m2fp_cli.terminal import say
+
+DownloadProgress = Callable[[str, int, int], None]
+"""Called while a file is downloaded, with its name, the bytes so far and the bytes in total."""
 
 LINE_INTERVAL_SECONDS = 30.0
 _MB = 1e6

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -23,14 +22,12 @@ from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
 from m2fp_cli.home import expand_home
 from m2fp_cli.models.cache import cache_root, find_cached, find_partial
 from m2fp_cli.models.folder import require_complete
+from m2fp_cli.models.progress import DownloadProgress
 
 MODEL_VARIABLE = "M2FP_MODEL"
 DEFAULT_NAME = "m2fp"
 STARTER_NAME = "starter"
 STARTER_FOLDER = Path(__file__).parent / "starter"
-
-DownloadProgress = Callable[[str, int, int], None]
-"""Called while a file is downloaded, with its name, the bytes so far and the bytes in total."""
 
 
 @dataclass(frozen=True)
