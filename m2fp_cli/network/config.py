@@ -16,9 +16,8 @@ from typing import Any, TypeVar
 
 from m2fp_cli.errors import ModelError
 from m2fp_cli.jsonio import read_json
-from m2fp_cli.network.backbones import BACKBONES
+from m2fp_cli.network.config_rules import check_config
 from m2fp_cli.network.model_config import (
-    ALL_STAGES,
     BackboneConfig,
     DecoderConfig,
     EncoderConfig,
@@ -98,7 +97,7 @@ def parse_config(document: Mapping[str, Any]) -> ModelConfig:
         input=_input(document, model),
         **_scalars(model),
     )
-    _check(config)
+    check_config(config)
     return config
 
 
@@ -191,81 +190,3 @@ def _input(document: Mapping[str, Any], model: Mapping[str, Any]) -> InputConfig
             f'"input_single_human.sizes" must hold a (width, height), it is {sizes!r}'
         ) from None
     return InputConfig(given.min_size, given.max_size, given.size_divisibility, crop_hw)
-
-
-def _check(config: ModelConfig) -> None:
-    """Raise an error that names the key for values that cannot be built."""
-    backbone, encoder, decoder = config.backbone, config.encoder, config.decoder
-    known_depths = (14, 26, 50, 101, 152)
-    votes_of_queries = config.label_map == "queries" or not config.parsing_on
-    rules = (
-        (backbone.kind in BACKBONES, f'"backbone.kind" must be one of {", ".join(BACKBONES)}'),
-        (backbone.depth in known_depths, f'"backbone.depth" must be one of {known_depths}'),
-        (backbone.norm in ("BN", "GN", "nnSyncBN"), '"backbone.norm" must be BN, GN or nnSyncBN'),
-        (
-            set(backbone.out_features) <= set(ALL_STAGES),
-            f'"backbone.out_features" may name only {", ".join(ALL_STAGES)}',
-        ),
-        (
-            set(encoder.in_features) <= set(backbone.out_features),
-            '"encoder.in_features" names a stage that the backbone does not give',
-        ),
-        (
-            set(encoder.transformer_in_features) <= set(encoder.in_features),
-            '"encoder.transformer_in_features" names a stage that is not in "encoder.in_features"',
-        ),
-        (
-            len(encoder.transformer_in_features) >= 3,
-            '"encoder.transformer_in_features" must name at least 3 stages',
-        ),
-        (encoder.conv_dim % 32 == 0, '"encoder.conv_dim" must be a multiple of 32'),
-        (
-            encoder.conv_dim % encoder.transformer_nheads == 0,
-            '"encoder.conv_dim" must be a multiple of "encoder.transformer_nheads"',
-        ),
-        (
-            decoder.hidden_dim % 4 == 0 and decoder.hidden_dim % decoder.nheads == 0,
-            '"decoder.hidden_dim" must be a multiple of 4 and of "decoder.nheads"',
-        ),
-        (encoder.mask_dim == decoder.mask_dim, '"mask_dim" differs between encoder and decoder'),
-        (
-            config.parsing_on or config.semantic_on,
-            '"parsing_on" and "semantic_on" are both off; one of them must be on',
-        ),
-        (
-            config.label_map in ("instances", "queries"),
-            '"label_map" must be "instances" or "queries"',
-        ),
-        (
-            config.foreground_threshold is None or 0 < config.foreground_threshold < 1,
-            '"foreground_threshold" must be above 0 and below 1',
-        ),
-        (
-            config.foreground_threshold is None or votes_of_queries,
-            '"foreground_threshold" is for the label maps of queries; leave it out, or set '
-            '"label_map" to "queries"',
-        ),
-        (
-            config.human_scores in ("masks", "label_map"),
-            '"human_scores" must be "masks" or "label_map"',
-        ),
-        (
-            config.human_scores == "masks" or config.labels.human_id is not None,
-            '"human_scores" is for models with a human class, which this one lacks; leave it out',
-        ),
-        (
-            config.sides in ("pixels", "body", "joints"),
-            '"sides" must be "pixels", "body" or "joints"',
-        ),
-        (
-            config.sides == "pixels" or config.parsing_on,
-            '"sides" is for models that find several people; leave it out',
-        ),
-        (
-            config.mask_edges in ("network", "photo"),
-            '"mask_edges" must be "network" or "photo"',
-        ),
-    )
-    for holds, message in rules:
-        if not holds:
-            raise ModelError(message)
