@@ -104,32 +104,13 @@ def run_bench(plan: BenchPlan, say: Say, shown: Callable[[Document], None]) -> D
         check_counts(look_at_machine(), worker_bytes, workers=plan.workers, threads=plan.threads)
         document = Document(environment, _settings(plan, job, threads))
         if job is not None:
-            order = ProbeOrder("fast", str(job.model.folder), plan.precisions[0], threads)
-            _run_parsing(plan, job, order, document, say, shown)
+            _ParsingRun(plan, job, threads, document, say).run(shown)
         if "paint" in plan.scenarios:
             workers = plan.workers or environment.cores
             document.paint += measure_painting(SIZES["1080p"], workers, plan.short_seconds, say)
     throttled = count_throttled() - environment.throttled
     document.warnings += machine_doubts(environment, throttled) + document.doubts()
     return document
-
-
-def _run_parsing(
-    plan: BenchPlan,
-    job: ParseJob,
-    order: ProbeOrder,
-    document: Document,
-    say: Say,
-    shown: Callable[[Document], None],
-) -> None:
-    if "single" in plan.scenarios:
-        _run_single(plan, order, document, say, shown)
-    if plan.roofline:
-        _run_roofline(plan, order, job.output.parent, document, say)
-    if "offline" in plan.scenarios:
-        _run_offline(plan, job, document, say)
-    if "serve" in plan.scenarios:
-        _run_service(plan, job, document, say)
 
 
 def _make_job(plan: BenchPlan, folder: Path, threads: int, say: Say) -> ParseJob:
@@ -171,60 +152,74 @@ def _settings(plan: BenchPlan, job: ParseJob | None, threads: int) -> Settings:
     )
 
 
-def _run_single(
-    plan: BenchPlan,
-    order: ProbeOrder,
-    document: Document,
-    say: Say,
-    shown: Callable[[Document], None],
-) -> None:
-    orders = {OURS: order}
-    for precision in plan.precisions[1:]:
-        orders[f"{OURS} {precision}"] = replace(order, precision=precision)
-    if plan.against is not None:
-        orders[plan.against] = replace(order, engine=plan.against)
-    scenario = SingleScenario(orders, plan.single, say)
-    with contextlib.closing(scenario.measure(plan.photos)) as measured:
-        for figures in measured:
-            document.single.append(figures)
-            document.engines.update(scenario.facts)
-            shown(document)
+class _ParsingRun:
+    """The scenarios that parse; their figures go into the document."""
 
+    def __init__(
+        self, plan: BenchPlan, job: ParseJob, threads: int, document: Document, say: Say
+    ) -> None:
+        self._plan, self._job, self._document, self._say = plan, job, document, say
+        self._order = ProbeOrder("fast", str(job.model.folder), plan.precisions[0], threads)
 
-def _run_roofline(
-    plan: BenchPlan, order: ProbeOrder, folder: Path, document: Document, say: Say
-) -> None:
-    for precision in plan.precisions:
-        say(f"roofline: measuring the matrix product, {precision}")
-        asked = replace(order, precision=precision)
-        for one in measure_roofline(plan.photos, asked, folder, plan.short_seconds):
-            document.roofline.append(one)
-            say(f"roofline: {one.name} done")
+    def run(self, shown: Callable[[Document], None]) -> None:
+        """Measure what the plan asks for; see ``run_bench``."""
+        scenarios = self._plan.scenarios
+        if "single" in scenarios:
+            self._run_single(shown)
+        if self._plan.roofline:
+            self._run_roofline()
+        if "offline" in scenarios:
+            self._run_offline()
+        if "serve" in scenarios:
+            self._run_service()
 
+    def _run_single(self, shown: Callable[[Document], None]) -> None:
+        plan, document = self._plan, self._document
+        orders = {OURS: self._order}
+        for precision in plan.precisions[1:]:
+            orders[f"{OURS} {precision}"] = replace(self._order, precision=precision)
+        if plan.against is not None:
+            orders[plan.against] = replace(self._order, engine=plan.against)
+        scenario = SingleScenario(orders, plan.single, self._say)
+        with contextlib.closing(scenario.measure(plan.photos)) as measured:
+            for figures in measured:
+                document.single.append(figures)
+                document.engines.update(scenario.facts)
+                shown(document)
 
-def _run_offline(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
-    cores = document.environment.cores
-    shapes = sweep_shapes(cores) if plan.sweep else [_pool_shape(plan, job)]
-    for shape in shapes:
-        figures = measure_offline(plan.photos, job, shape, plan.pool, cores=cores, say=say)
-        document.offline.append(figures)
-        say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
+    def _run_roofline(self) -> None:
+        plan, folder = self._plan, self._job.output.parent
+        for precision in plan.precisions:
+            self._say(f"roofline: measuring the matrix product, {precision}")
+            asked = replace(self._order, precision=precision)
+            for one in measure_roofline(plan.photos, asked, folder, plan.short_seconds):
+                self._document.roofline.append(one)
+                self._say(f"roofline: {one.name} done")
 
+    def _run_offline(self) -> None:
+        plan, cores = self._plan, self._document.environment.cores
+        for shape in sweep_shapes(cores) if plan.sweep else [self._pool_shape()]:
+            figures = measure_offline(
+                plan.photos, self._job, shape, plan.pool, cores=cores, say=self._say
+            )
+            self._document.offline.append(figures)
+            self._say(f"offline: {figures.name}, {figures.rate:.2f} photos/s")
 
-def _run_service(plan: BenchPlan, job: ParseJob, document: Document, say: Say) -> None:
-    cores, shape = document.environment.cores, _pool_shape(plan, job)
-    figures = measure_service(plan.photos, job, shape, plan.pool, cores=cores, say=say)
-    document.serve.append(figures)
-    say(f"serve: {figures.rate:.2f} photos/s, {figures.share:.0%} of the pool's")
+    def _run_service(self) -> None:
+        plan, cores = self._plan, self._document.environment.cores
+        figures = measure_service(
+            plan.photos, self._job, self._pool_shape(), plan.pool, cores=cores, say=self._say
+        )
+        self._document.serve.append(figures)
+        self._say(f"serve: {figures.rate:.2f} photos/s, {figures.share:.0%} of the pool's")
 
-
-def _pool_shape(plan: BenchPlan, job: ParseJob) -> tuple[int, int]:
-    """Workers, and threads of each, as asked for or as a run would choose them."""
-    chosen = plan_pool(
-        look_at_machine(),
-        _MANY_PHOTOS,
-        job.memory_bytes(),
-        workers=plan.workers,
-        threads=plan.threads,
-    )
-    return chosen.workers, chosen.threads
+    def _pool_shape(self) -> tuple[int, int]:
+        """Workers, and threads of each, as asked for or as a run would choose them."""
+        chosen = plan_pool(
+            look_at_machine(),
+            _MANY_PHOTOS,
+            self._job.memory_bytes(),
+            workers=self._plan.workers,
+            threads=self._plan.threads,
+        )
+        return chosen.workers, chosen.threads

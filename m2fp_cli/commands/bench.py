@@ -190,9 +190,9 @@ def bench(
 ) -> None:
     """Measure the speed of parsing on this machine.
 
-    Prints seconds of each stage, photos per second and peak memory. With --against, both engines
-    run in processes of their own and take turns, so that a busy machine slows both; ratios are
-    medians over pairs, with a 95 % interval, and the answers are compared. Progress goes to stderr.
+    Prints seconds of each stage, photos per second and peak memory. Progress goes to stderr. With
+    --against, both engines run in processes of their own and take turns, so that a busy machine
+    slows both. Ratios are medians over pairs, with a 95 % interval, and the answers are compared.
     A photo that cannot be read costs a line, and exit code 3; another takes its place.
 
     m2fp bench compare A.json B.json prints what changed between two runs that --output stored.
@@ -208,12 +208,14 @@ def bench(
 
     scenarios = read_scenarios(scenario, SCENARIOS, sweep=sweep)
     precisions = read_precisions(precision)
-    if len(precisions) > 1 and "single" not in scenarios:
-        raise UsageError("--precision with several formats needs --scenario single or all")
-    if against is not Opponent.NONE and "single" not in scenarios:
-        raise UsageError("--against needs --scenario single or all")
-    if plot is not None and "single" not in scenarios:
-        raise UsageError("--plot needs --scenario single or all")
+    if "single" not in scenarios:
+        _refuse_options(
+            {
+                "--precision with several formats": len(precisions) > 1,
+                "--against": against is not Opponent.NONE,
+                "--plot": plot is not None,
+            }
+        )
     if plot is not None:
         check_plot(plot)
     if output is not None:
@@ -238,13 +240,12 @@ def bench(
         pool=read_patience(min_time, min_count, budget, quick=quick),
         short_seconds=min(2.0 if quick else 5.0, budget or 5.0),
     )
-    say = _Clock()
 
     def store(document: Document) -> None:
         if output is not None:
             write_file(output, document.dump().encode(), mark=RUN_MARK)
 
-    document = run_bench(plan, say, store)
+    document = run_bench(plan, _TimedLines(), store)
     store(document)
     if plot is not None:
         plot_document(document, plot)
@@ -252,8 +253,19 @@ def bench(
     raise typer.Exit(ExitCode.SOME_FAILED if failed else ExitCode.OK)
 
 
-class _Clock:
-    """Tells on stderr what is going on, and since when."""
+def _refuse_options(asked: dict[str, bool]) -> None:
+    """Refuse what only the scenario single does.
+
+    Raises:
+        UsageError: one of them is asked for.
+    """
+    for option, is_asked in asked.items():
+        if is_asked:
+            raise UsageError(f"{option} needs --scenario single or all")
+
+
+class _TimedLines:
+    """Shows lines on stderr, each with the time since the start."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
