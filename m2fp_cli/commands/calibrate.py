@@ -77,12 +77,14 @@ def calibrate(
 ) -> None:
     """Calibrate a model for --precision int8.
 
-    Measures the ranges of the network's values on photos, leaves the layers in float that change
-    most for least work (in bf16 on CPUs with units for it, else in fp32), compares the answers in
-    int8 and fp32 on other photos, and stores the ranges beside the model cache, for these weights
-    only. The default of --max-error is about what
-    bfloat16 changes. A calibration with which less than 98.5 % of the pixels keep their label is
-    refused. A photo that cannot be read costs a line, and exit code 3; another takes its place.
+    It measures the ranges of the network's values on photos. Layers that would change the answers
+    most for the least work stay in float: in bf16 on CPUs with units for it, else in fp32. Then it
+    compares the answers in int8 and fp32 on other photos, and stores the ranges beside the model
+    cache, for these weights only.
+
+    The default of --max-error is about what bfloat16 changes. A calibration with which less than
+    98.5 % of the pixels keep their label is refused. A photo that cannot be read costs a line, and
+    exit code 3; another takes its place.
     """
     from m2fp_cli.batch.resources import check_threads, usable_cores
     from m2fp_cli.commands.option_groups import read_count

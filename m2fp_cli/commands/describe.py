@@ -23,8 +23,8 @@ def describe(
     A line for each person: place and size, parts that are seen, garments with their colors, how
     much bare skin is seen, and which way they face, with a confidence. What the labels do not know
     (belts, bags, jewelry) is not in it. It goes to describe/ as people.csv and people.jsonl, and
-    as people.parquet if pyarrow is installed. Without an input it takes what an
-    earlier parse left in ./m2fp-out.
+    as people.parquet if pyarrow is installed. Without an input it takes what an earlier parse left
+    in ./m2fp-out.
     """
     from m2fp_cli.commands.exporting import run_export
     from m2fp_cli.exports.format import ExportSettings

@@ -66,7 +66,7 @@ def finetune(
     """Teach a model from labelled photos of your own.
 
     Every fifth photo is held out. The command shows the loss, the mean IoU on the held-out photos
-    and the time left, begins its last steps when it gets no better, and writes a folder for
+    and the time left. When the model gets no better, the last steps begin. It writes a folder for
     `m2fp parse --model`, with a card that has the IoU of each label before and after. At least 5
     photos; 40 take about ten minutes on two cores.
     """
