@@ -14,18 +14,17 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import Image
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.errors import MissingRowsError
 from m2fp_cli.imaging.headers.png import bit_depth
 from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.inspect import inspect_image
-from m2fp_cli.imaging.jpeg_end import END as JPEG_END
-from m2fp_cli.imaging.jpeg_end import count_missing_rows
+from m2fp_cli.imaging.jpeg_end import end_jpeg
 from m2fp_cli.imaging.limits import MAX_PIXELS, REDUCED_ABOVE
 from m2fp_cli.imaging.metadata import PlainPicture, strip_metadata
 from m2fp_cli.imaging.opening import TruncatedError, opened
+from m2fp_cli.imaging.orientation import TURNS, find_orientation
 from m2fp_cli.imaging.profiles import ColorProfile, OriginalColors
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.imaging.srgb import to_srgb
@@ -151,7 +150,7 @@ def decode_image(
     except TruncatedError:
         if header.format != "JPEG":
             raise
-        plain = _end_jpeg(plain, header, max_pixels, allow_truncated=allow_truncated)
+        plain = end_jpeg(plain, header, max_pixels, allow_truncated=allow_truncated)
         decoded = _decode(plain, header, max_pixels, least_side)
     original = decoded.original if keep_original and decoded.profile is not None else None
     return DecodedImage(
@@ -192,8 +191,8 @@ def _decode(
         image.load()
         # Pillow applies a TIFF's orientation while it loads it, and then forgets it.
         photo_wh = photo_wh if is_reduced else image.size
-        orientation = _orientation(image, header)
-        turn = None if header.format == "TIFF" else _TURNS.get(orientation)
+        orientation = find_orientation(image, header)
+        turn = None if header.format == "TIFF" else TURNS.get(orientation)
         colors = to_srgb(image, plain.profile or image.info.get("icc_profile"), header)
         images = [colors.srgb, *([colors.original] if colors.original else [])]
         if factor > 1 and not is_reduced:
@@ -219,29 +218,6 @@ def _reduction(size_wh: tuple[int, int], least_side: int | None) -> int:
     return next((n for n in (8, 4, 2) if min(size_wh) // n >= least_side), 1)
 
 
-def _end_jpeg(
-    plain: PlainPicture, header: ImageHeader, max_pixels: int, *, allow_truncated: bool
-) -> PlainPicture:
-    """A JPEG whose end is missing, with an end marker.
-
-    Raises:
-        MissingRowsError: rows are missing, and that is not allowed.
-    """
-
-    def decode(data: bytes) -> npt.NDArray[np.uint8]:
-        with opened(data, header, max_pixels) as (image, _):
-            return np.asarray(image.convert("RGB"))
-
-    missing = count_missing_rows(plain.data, decode)
-    notes = plain.notes
-    if missing:
-        rows = f"{missing} of its {header.height} rows {'is' if missing == 1 else 'are'} missing"
-        if not allow_truncated:
-            raise MissingRowsError("corrupt", f"is truncated: {rows}; copy or download it again")
-        notes = (*notes, rows)
-    return PlainPicture(plain.data.rstrip(b"\xff") + JPEG_END, plain.profile, notes)
-
-
 def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.uint8]:
     """Decode a picture to be laid on another one: upright, in sRGB, with its transparency.
 
@@ -263,7 +239,7 @@ def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArr
         opaque = image.convert("RGB") if image.has_transparency_data else image
         picture = to_srgb(opaque, plain.profile or image.info.get("icc_profile"), header).srgb
         picture.putalpha(alpha)
-        turn = _TURNS.get(1 if header.format == "TIFF" else _orientation(image, header))
+        turn = TURNS.get(1 if header.format == "TIFF" else find_orientation(image, header))
         rgba = np.asarray(picture if turn is None else picture.transpose(turn))
     return np.ascontiguousarray(rgba[..., [2, 1, 0, 3]])
 
@@ -306,28 +282,6 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
 def _first_line(lines: list[str]) -> tuple[str, ...]:
     """What a decoder has printed, as a note."""
     return (f"its decoder says: {' '.join(lines[0].split())[:200]}",) if lines else ()
-
-
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""What makes a picture upright, by its EXIF orientation."""
-
-
-def _orientation(image: Image.Image, header: ImageHeader) -> int:
-    if header.format not in ("AVIF", "HEIF"):
-        return header.orientation
-    try:  # their plugins turn the pixels, or leave it to this tag
-        value = image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged EXIF; Pillow may raise any class
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _depth_note(image: Image.Image, header: ImageHeader, data: bytes) -> tuple[str, ...]:

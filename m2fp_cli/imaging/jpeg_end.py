@@ -1,4 +1,4 @@
-"""JPEG files without an end marker: are all pixels there, and if not, which rows?
+"""JPEG files without an end marker: are all pixels there, or how many rows are missing?
 
 A decoder that meets the end of the data fills the rest with gray and says nothing that Pillow
 passes on. But what it fills in depends on what follows the data: where all pixels are there, more
@@ -14,14 +14,49 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-END = b"\xff\xd9"
+from m2fp_cli.imaging.errors import MissingRowsError
+from m2fp_cli.imaging.headers.record import ImageHeader
+from m2fp_cli.imaging.metadata import PlainPicture
+from m2fp_cli.imaging.opening import opened
+
+_END = b"\xff\xd9"
 _FILLER = b"\x5a\xa5\x35\xca" * 256  # bits of no regular pattern, and no marker
 _BLOCK_ROWS = 16  # decoded together, with chroma at half size
 _MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")  # in a scan, other bytes belong to the pixels
 _SOF2, _SOS = 0xC2, 0xDA
 
 
-def count_missing_rows(data: bytes, decode: Callable[[bytes], npt.NDArray[np.uint8]]) -> int:
+def end_jpeg(
+    plain: PlainPicture, header: ImageHeader, max_pixels: int, *, allow_truncated: bool
+) -> PlainPicture:
+    """Give a JPEG file its end marker.
+
+    Args:
+        plain: the file, without end.
+        header: its header.
+        max_pixels: largest allowed product of width and height.
+        allow_truncated: rows may be missing; a note then says so.
+
+    Raises:
+        MissingRowsError: rows are missing, and that is not allowed.
+        ImageError: ``corrupt``, it cannot be decoded.
+    """
+
+    def decode(data: bytes) -> npt.NDArray[np.uint8]:
+        with opened(data, header, max_pixels) as (image, _):
+            return np.asarray(image.convert("RGB"))
+
+    missing = _count_missing_rows(plain.data, decode)
+    notes = plain.notes
+    if missing:
+        rows = f"{missing} of its {header.height} rows {'is' if missing == 1 else 'are'} missing"
+        if not allow_truncated:
+            raise MissingRowsError("corrupt", f"is truncated: {rows}; copy or download it again")
+        notes = (*notes, rows)
+    return PlainPicture(plain.data.rstrip(b"\xff") + _END, plain.profile, notes)
+
+
+def _count_missing_rows(data: bytes, decode: Callable[[bytes], npt.NDArray[np.uint8]]) -> int:
     """How many rows of a JPEG file without an end marker are not all there.
 
     Args:
@@ -33,10 +68,10 @@ def count_missing_rows(data: bytes, decode: Callable[[bytes], npt.NDArray[np.uin
         count.
     """
     body = data.rstrip(b"\xff")  # the first half of a marker
-    plain = decode(body + END)
+    plain = decode(body + _END)
     if not _has_all_scans(data):
         return len(plain)
-    padded = decode(body + _FILLER + END)
+    padded = decode(body + _FILLER + _END)
     differing = np.flatnonzero((padded != plain).reshape(len(plain), -1).any(axis=1))
     return len(plain) - int(differing[0]) // _BLOCK_ROWS * _BLOCK_ROWS if differing.size else 0
 

@@ -77,7 +77,7 @@ _PILLOW_SETTINGS = threading.Lock()
 def _strict_pillow() -> Iterator[None]:
     """Change Pillow's module-wide settings inside, and restore them afterwards.
 
-    Its own pixel limit is switched off in favour of ours, and truncated files are errors even if
+    Its own pixel limit is switched off in favor of ours, and truncated files are errors even if
     another library in the process has asked Pillow to fill them with gray. Because of the lock, a
     process decodes one file at a time, which the workers do anyway.
     """
