@@ -16,7 +16,7 @@ from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.training.recipe import read_recipe
 from m2fp_cli.training.sources import Source
 from training.evaluate import load_average, set_min_size
-from training.scene_figures import SceneFindings, by_kind, judge_scene, summarise
+from training.scene_figures import SceneFindings, by_kind, judge_scene, summarize
 from training.scene_truth import read_keypoints, read_scene
 
 _FOLD = 5  # every fifth photo that may be learned from was kept for choices, up to the sixth run
@@ -66,7 +66,7 @@ def main() -> None:
     set_min_size(judged, arguments.min_size)
     names = choose_names(arguments.folder, arguments.which)
     findings = judge_folder(judged, arguments.folder, names)
-    figures, kinds = summarise(findings), by_kind(findings)
+    figures, kinds = summarize(findings), by_kind(findings)
     for name, value in figures.items():
         print(f"{name:24} {value:.4f}")
     print(f"{'kind':24} people  found  mean IoU")

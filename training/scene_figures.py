@@ -112,7 +112,7 @@ def assign_people(findings: SceneFindings) -> NDArray[np.intp]:
     return taken
 
 
-def summarise(scenes: Sequence[SceneFindings]) -> dict[str, float]:
+def summarize(scenes: Sequence[SceneFindings]) -> dict[str, float]:
     """Figures over scenes; shares are 0 to 1."""
     both, either = np.sum([s.foreground for s in scenes], axis=0)
     everybody = [(p, f) for s in scenes for p, f in zip(s.people, found_people(s), strict=True)]

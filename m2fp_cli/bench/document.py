@@ -13,7 +13,7 @@ from m2fp_cli.bench.paint import PaintFigures
 from m2fp_cli.bench.roofline import RooflineFigures
 from m2fp_cli.bench.service import ServiceFigures
 from m2fp_cli.bench.single import EngineFacts, EngineFigures, PhotoFigures
-from m2fp_cli.bench.statistics import doubts, summarise
+from m2fp_cli.bench.statistics import doubts, summarize
 from m2fp_cli.terminal import counted
 
 FORMAT = "m2fp-bench/1"
@@ -135,7 +135,7 @@ class Document:
                 {**asdict(one), "share": one.share, "p99_seconds": one.p99_seconds}
                 for one in self.serve
             ],
-            "paint": [{**asdict(p), "summary": asdict(summarise(p.seconds))} for p in self.paint],
+            "paint": [{**asdict(p), "summary": asdict(summarize(p.seconds))} for p in self.paint],
             "roofline": [
                 {**asdict(one), "shares": {stage: one.share(stage) for stage in one.seconds}}
                 for one in self.roofline

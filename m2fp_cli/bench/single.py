@@ -16,7 +16,7 @@ from m2fp_cli.bench.child import Child
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.bench.photos import Photo
 from m2fp_cli.bench.rounds import Patience, Rounds
-from m2fp_cli.bench.statistics import Ratio, Summary, paired_ratio, summarise
+from m2fp_cli.bench.statistics import Ratio, Summary, paired_ratio, summarize
 from m2fp_cli.errors import EngineError
 from m2fp_cli.kernels.mkl import MKL_VARIABLE
 from m2fp_cli.terminal import counted
@@ -75,7 +75,7 @@ class EngineFigures:
     @property
     def summary(self) -> Summary:
         """The samples in a few numbers."""
-        return summarise(self.seconds)
+        return summarize(self.seconds)
 
     def stage_medians(self) -> dict[str, float]:
         """Median seconds per stage."""

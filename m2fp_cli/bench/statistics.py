@@ -71,7 +71,7 @@ class Ratio:
         return self.low is not None and self.high is not None and not self.low <= 1 <= self.high
 
 
-def summarise(samples: Sequence[float]) -> Summary:
+def summarize(samples: Sequence[float]) -> Summary:
     """Summary of at least one sample.
 
     Raises:
@@ -133,7 +133,7 @@ def doubts(name: str, samples: Sequence[float]) -> list[str]:
     """Reasons not to trust a series, in words; none for fewer than three samples."""
     if len(samples) < LEAST_FOR_INTERVAL:
         return []
-    summary, found = summarise(samples), []
+    summary, found = summarize(samples), []
     if summary.deviation > 0.1 * summary.mean:
         share = summary.deviation / summary.mean
         found.append(f"{name}: the standard deviation is {share:.0%} of the mean")

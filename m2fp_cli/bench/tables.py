@@ -15,7 +15,7 @@ from m2fp_cli.bench.paint import PaintFigures
 from m2fp_cli.bench.roofline import TOTAL, RooflineFigures
 from m2fp_cli.bench.service import ServiceFigures
 from m2fp_cli.bench.single import EngineFigures, PhotoFigures
-from m2fp_cli.bench.statistics import Ratio, percentile, summarise
+from m2fp_cli.bench.statistics import Ratio, percentile, summarize
 from m2fp_cli.terminal import counted
 
 _PLAIN_WIDTH = 130
@@ -153,7 +153,7 @@ def paint_table(figures: list[PaintFigures]) -> Table:
     """One row per kind of picture."""
     table = _table("painted", "size", ">workers", ">photos/s", ">median", ">p90", ">n")
     for one in figures:
-        summary = summarise(one.seconds)
+        summary = summarize(one.seconds)
         table.add_row(
             *(one.name, f"{one.hw[1]}x{one.hw[0]}", str(one.workers), f"{one.rate:.1f}"),
             *(_seconds(summary.median), _seconds(summary.p90), str(summary.count)),

@@ -15,14 +15,14 @@ from m2fp_cli.exports.tryon_set import NOT_MADE, colored, encode_people, picture
 from m2fp_cli.imaging.encoding import encode_jpeg, encode_png
 from m2fp_cli.records.mapping import load_mapping
 
-GREY = 128
+GRAY = 128
 
 
 def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
     """All files of a person."""
     root, name = settings.split, subject.name
     mapping = settings.mapping or load_mapping("cihp")
-    fill = settings.fill_rgb or (GREY, GREY, GREY)
+    fill = settings.fill_rgb or (GRAY, GRAY, GRAY)
     pose = subject.pose(BODY_25)
     skeleton = draw_skeleton(pose, settings.size_wh, BODY_25_STYLE)
     agnostic = encode_jpeg(subject.agnostic_picture(fill), quality=JPEG_QUALITY)
@@ -49,6 +49,6 @@ FORMAT = Format(
     masks=True,
     joints=True,
     scales=True,
-    fill=GREY,
+    fill=GRAY,
     not_made=NOT_MADE,
 )

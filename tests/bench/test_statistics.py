@@ -11,13 +11,13 @@ from m2fp_cli.bench.statistics import (
     paired_ratio,
     percentile,
     ratio_of_medians,
-    summarise,
+    summarize,
 )
 from tests.support.bench_document import small_environment
 
 
 def test_summary_is_what_a_pencil_says():
-    summary = summarise([4.0, 1.0, 2.0, 3.0, 10.0])
+    summary = summarize([4.0, 1.0, 2.0, 3.0, 10.0])
     assert (summary.count, summary.least, summary.most) == (5, 1.0, 10.0)
     assert (summary.mean, summary.median, summary.mad) == (4.0, 3.0, 1.0)
     assert summary.deviation == pytest.approx((50 / 4) ** 0.5)
@@ -25,14 +25,14 @@ def test_summary_is_what_a_pencil_says():
 
 
 def test_far_quantiles_need_many_samples():
-    assert summarise([1.0] * 199).p95 is None
-    assert summarise([float(i) for i in range(1, 201)]).p95 == 190.0
-    assert summarise([float(i) for i in range(1, 1001)]).p99 == 990.0
+    assert summarize([1.0] * 199).p95 is None
+    assert summarize([float(i) for i in range(1, 201)]).p95 == 190.0
+    assert summarize([float(i) for i in range(1, 1001)]).p99 == 990.0
 
 
 def test_no_samples_are_no_summary():
     with pytest.raises(ValueError, match="no samples"):
-        summarise([])
+        summarize([])
 
 
 @pytest.mark.parametrize(("percent", "wanted"), [(0, 1), (10, 1), (11, 2), (50, 5), (100, 10)])

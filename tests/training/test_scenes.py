@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.training.dataset import LabelledPhoto
-from training.scene_figures import by_kind, judge_scene, summarise
+from training.scene_figures import by_kind, judge_scene, summarize
 from training.scene_truth import TruePerson, TrueScene, kinds_by_eye, tones_by_eye
 
 HW = (40, 60)
@@ -42,7 +42,7 @@ TALL, OTHER, SMALL = box(0, 0, 40, 10), box(0, 12, 40, 22), box(30, 40, 36, 44)
 
 def test_perfection_is_one_everywhere():
     truth = scene(person(TALL), person(OTHER), person(SMALL))
-    said = summarise([figures(truth, [TALL, OTHER, SMALL])])
+    said = summarize([figures(truth, [TALL, OTHER, SMALL])])
     assert [said[k] for k in ("person_iou", "average_precision_50", "recall", "small_found")] == [
         1
     ] * 4
@@ -51,7 +51,7 @@ def test_perfection_is_one_everywhere():
 
 def test_a_mask_over_two_people_is_a_merged_pair_and_finds_neither():
     truth = scene(person(TALL), person(OTHER))
-    said = summarise([figures(truth, [box(0, 0, 40, 22)])])
+    said = summarize([figures(truth, [box(0, 0, 40, 22)])])
     assert (said["merged_pairs"], said["recall"], said["precision"]) == (1, 0, 0)
 
 
@@ -59,7 +59,7 @@ def test_small_people_and_unknown_ground_cost_no_precision():
     known = np.ones(HW, bool)
     known[:, 50:] = False
     truth = scene(person(TALL), person(SMALL), known=known)
-    said = summarise([figures(truth, [TALL, SMALL, box(0, 50, 40, 60)])])
+    said = summarize([figures(truth, [TALL, SMALL, box(0, 50, 40, 60)])])
     assert (said["average_precision_50"], said["precision"]) == (1, 1)
 
 
@@ -68,7 +68,7 @@ def test_sides_are_read_at_seen_joints_of_people_without_a_face():
     points[7], points[8], points[5] = (5, 10, 2), (5, 20, 2), (5, 2, 2)  # elbows, a shoulder
     labels = np.zeros(HW, np.uint8)
     labels[TALL] = LEFT
-    said = summarise([figures(scene(person(TALL, points)), [TALL], labels)])
+    said = summarize([figures(scene(person(TALL, points)), [TALL], labels)])
     assert (said["sides_right_no_face"], said["joints_no_face"]) == (0.5, 2)
 
 
