@@ -15,7 +15,7 @@ from m2fp_cli.server.openapi_answers import (
     view_content,
 )
 from m2fp_cli.server.views import JSON, PARSE_VIEWS, TRYON_VIEWS, WEBP, View
-from m2fp_cli.tryon.kinds import KINDS
+from m2fp_cli.tryon.kinds import COLORED_KINDS, KINDS
 from m2fp_cli.version import __version__
 
 _ACCESSORY_TYPES = "image/png, image/webp, image/jpeg"
@@ -92,45 +92,18 @@ def _parse(limits: ServiceLimits) -> dict[str, Any]:
 
 
 def _tryon(limits: ServiceLimits) -> dict[str, Any]:
-    worn = [
-        {
-            "name": kind.name,
-            "in": "query",
-            "description": kind.help.replace(" from `m2fp accessories list`", " of /accessories"),
-            "schema": {"type": "string", "maxLength": 256},
-        }
-        for kind in KINDS
-    ]
-    texts = ("result", "people", *(kind.name for kind in KINDS))
-    fields = {"image": _photo(limits), **{name: {"type": "string"} for name in texts}}
     return {
         "operationId": "tryon",
         "summary": "Let people in a photo wear accessories",
         "description": "The photo is uploaded, or is that of an earlier result (`result`). What is "
-        "worn is a name of /accessories, a color for tops, or an uploaded picture with "
-        f"transparency ({_ACCESSORY_TYPES}) as a field of the form. `hat` is for all who "
-        "are meant by `people`, `hat.2` for person 2 alone.",
-        "parameters": [
-            _as(TRYON_VIEWS),
-            {
-                "name": "people",
-                "in": "query",
-                "description": "all, largest, or ids with commas between them",
-                "schema": {"type": "string", "default": "all"},
-            },
-            {
-                "name": "result",
-                "in": "query",
-                "description": "id of an earlier result, in place of a photo",
-                "schema": {"type": "string"},
-            },
-            _min_score(),
-            *worn,
-        ],
+        f"worn is a name of /accessories, a color for {', '.join(COLORED_KINDS)}, or an uploaded "
+        f"picture with transparency ({_ACCESSORY_TYPES}) as a field of the form. `hat` is for all "
+        "who are meant by `people`, `hat.2` for person 2 alone.",
+        "parameters": [_as(TRYON_VIEWS), _people(), _earlier_result(), _min_score(), *_worn()],
         "requestBody": {
             "content": {
                 "multipart/form-data": {
-                    "schema": {"type": "object", "properties": fields},
+                    "schema": {"type": "object", "properties": _tryon_fields(limits)},
                 },
                 "image/*": {"schema": _photo(limits)},
             },
@@ -147,6 +120,12 @@ def _tryon(limits: ServiceLimits) -> dict[str, Any]:
             ),
         },
     }
+
+
+def _tryon_fields(limits: ServiceLimits) -> dict[str, Any]:
+    """Fields of the form; a picture to wear goes under the name of its kind, too."""
+    texts = ("result", "people", *(kind.name for kind in KINDS))
+    return {"image": _photo(limits), **{name: {"type": "string"} for name in texts}}
 
 
 def _result() -> dict[str, Any]:
@@ -257,6 +236,37 @@ def _showing() -> list[dict[str, Any]]:
             "description": "what a color stands for, in colors and overlay",
             "schema": {"type": "string", "enum": ["label", "person"], "default": "label"},
         },
+    ]
+
+
+def _people() -> dict[str, Any]:
+    return {
+        "name": "people",
+        "in": "query",
+        "description": "all, largest, or ids with commas between them",
+        "schema": {"type": "string", "default": "all"},
+    }
+
+
+def _earlier_result() -> dict[str, Any]:
+    return {
+        "name": "result",
+        "in": "query",
+        "description": "id of an earlier result, in place of a photo",
+        "schema": {"type": "string"},
+    }
+
+
+def _worn() -> list[dict[str, Any]]:
+    """A parameter for each kind of accessory."""
+    return [
+        {
+            "name": kind.name,
+            "in": "query",
+            "description": kind.help.replace(" from `m2fp accessories list`", " of /accessories"),
+            "schema": {"type": "string", "maxLength": 256},
+        }
+        for kind in KINDS
     ]
 
 
