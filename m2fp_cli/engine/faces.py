@@ -80,7 +80,7 @@ class _Place:
 
 @dataclass(frozen=True, eq=False)
 class _Look:
-    """What one look has seen; depths are away from the camera.
+    """What the network says of one square; depths are away from the camera.
 
     Attributes:
         points: (15, 3) float64 x, y and depth in pixels of the picture.
@@ -101,10 +101,11 @@ def find_faces(
     joints: Sequence[Joints | None],
     face_masks: Sequence[Mask | None],
 ) -> list[Face | None]:
-    """Faces of people, None of those whose head is too small for it or not known.
+    """Faces of people; None for those whose head is too small, or of whom no head is known.
 
-    A face is looked for where the joints have it, and if it is not seen there for sure, where the
-    label map has it; each time once more where it was found, and in the mirror.
+    The network is shown the place where the joints have the face and, unless it is sure of it, the
+    place where the label map has it. What may be a face is shown to it twice more, from the place
+    where it was seen: as it is, and mirrored.
 
     Args:
         picture_bgr: (h, w, 3) uint8, upright; the photo or a reduced copy of it.
@@ -141,9 +142,12 @@ def load_face_network() -> FaceNetwork:
 def _find_face(
     picture_bgr: Picture, places: Sequence[tuple[_Place, Sequence[float]]], scale: Array
 ) -> Face | None:
-    """The face at the first of some places where one is seen for sure, or the likeliest.
+    """The first face that is sure, going through the places; the likeliest one if none is.
 
-    A place where there may be a face is looked at in several sizes, which come with it.
+    Args:
+        picture_bgr: as in ``find_faces``.
+        places: each with the sizes to try; those after the first only where there may be a face.
+        scale: pixels of the picture for a pixel of the photo, along x and y.
     """
     best: Face | None = None
     for place, sizes in places:
@@ -160,7 +164,11 @@ def _find_face(
 
 
 def _see_face(picture_bgr: Picture, first: _Look, scale: Array) -> Face:
-    """What a look has seen, and where that is once more, if it may be a face."""
+    """The face that a first look has seen.
+
+    If it may be one, its place is looked at twice more, and the mean of these two is the face. Its
+    score is the lowest of all three; 0 where the two disagree about the place.
+    """
     if first.presence < _LEAST_PRESENCE:
         return _face_of([first], first.presence, scale)
     looks = _look(picture_bgr, _place_of(first), (False, True))
@@ -181,7 +189,7 @@ def _expect_by_joints(points: Array) -> _Place:
 
 
 def _expect_by_mask(mask: Mask, scale: Array) -> _Place:
-    """Where the mask of an upright face has it; ``scale`` makes pixels of the picture of it."""
+    """Where the mask of an upright face, in pixels of the photo, has the eyes in the picture."""
     side = math.sqrt(mask.area)
     y, x = np.nonzero(mask.inside)
     left, top, _, _ = mask.box_xyxy
@@ -199,7 +207,7 @@ def _place_of(look: _Look) -> _Place:
 
 
 def _look(picture_bgr: Picture, place: _Place, mirrored: Sequence[bool] = (False,)) -> list[_Look]:
-    """Show the network a place as it is, or its mirror image, one after the other."""
+    """Run the network on the square around a place, as it is (False) or mirrored (True)."""
     side = _REACH * place.unit
     square, matrix = cut_square(picture_bgr, place.eyes_xy, side, place.tilt)
     levels = torch.from_numpy(np.ascontiguousarray(square[None, ..., ::-1])).movedim(3, 1) / 255
