@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
@@ -19,6 +20,10 @@ from m2fp_cli.layout import result_path, variant_name, variant_record_name
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import WrittenFile, write_group
 from m2fp_cli.tryon.look import Variant, item_name
+
+if TYPE_CHECKING:
+    from m2fp_cli.imaging.codec import DecodedImage
+    from m2fp_cli.tryon.fitting import TryOn
 
 _SECONDS = 30.0  # that a variant may take; five people at 12 megapixels take 7 on two busy cores
 _RECORDS_VERSION = "2"  # part of the signature: raise it when records or names change
@@ -120,8 +125,7 @@ class VariantsWorker:
         Files are written in this stage only, since the engine knows them as the photo's own if the
         process dies in it. If the photo fails, what was written anew is taken away again.
         """
-        from m2fp_cli.tryon.fitting import FittingRoom, changed_box
-        from m2fp_cli.tryon.records import to_variant_document
+        from m2fp_cli.tryon.fitting import FittingRoom
 
         started, writing, failed_checks = time.perf_counter(), 0.0, 0
         dressed: set[int] = set()
@@ -129,25 +133,14 @@ class VariantsWorker:
         written: list[WrittenFile] = []
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
-        source = (PurePosixPath(task.key).parent / task.name).as_posix()
         with contextlib.ExitStack() as undo:
             for variant in self._job.variants:
                 done = room.dress(self._fitter.outfits(variant.look, task.key, result))
-                begun = time.perf_counter()
                 failed_checks += done.failed_checks
                 dressed |= done.dressed
                 not_put_on += done.not_put_on
-                names = self._job.names_of(task.key, variant)
-                document = to_variant_document(
-                    source,
-                    variant.kind,
-                    item_name(variant.item),
-                    names[0].rpartition("/")[2],
-                    done.people,
-                    changed_box(photo.image_bgr, done.image_bgr),
-                )
-                picture = self._fitter.encode(photo, done.image_bgr)
-                written += self._write(task, names, (picture, encode_record(document)), undo)
+                begun = time.perf_counter()
+                written += self._write(task, variant, photo, done, undo)
                 writing += time.perf_counter() - begun
             undo.pop_all()
         seconds = PhotoSeconds(
@@ -170,10 +163,25 @@ class VariantsWorker:
     def _write(
         self,
         task: ImageTask,
-        names: Sequence[str],
-        contents: Sequence[bytes],
+        variant: Variant,
+        photo: DecodedImage,
+        done: TryOn,
         undo: contextlib.ExitStack,
     ) -> list[WrittenFile]:
+        """Write a variant's picture and record; ``undo`` removes those that are new."""
+        from m2fp_cli.tryon.fitting import changed_box
+        from m2fp_cli.tryon.records import to_variant_document
+
+        names = self._job.names_of(task.key, variant)
+        document = to_variant_document(
+            (PurePosixPath(task.key).parent / task.name).as_posix(),
+            variant.kind,
+            item_name(variant.item),
+            names[0].rpartition("/")[2],
+            done.people,
+            changed_box(photo.image_bgr, done.image_bgr),
+        )
+        contents = self._fitter.encode(photo, done.image_bgr), encode_record(document)
         files = list(zip(names, contents, strict=True))
         written = write_group(self._tree, files, task.may_replace)
         for name in names:
