@@ -7,34 +7,31 @@ kept in the folder, so that the same command goes on where it was stopped.
 from __future__ import annotations
 
 import ctypes
-import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.resources import usable_cores
 from m2fp_cli.engine.parser import HumanParser
-from m2fp_cli.errors import ImageError, OutputError, UsageError
+from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.evaluation.dataset import LabelledPhoto, check_label_ids, find_labelled
-from m2fp_cli.jsonio import list_of, parse_object, read_json, whole_of
+from m2fp_cli.jsonio import read_json
 from m2fp_cli.kernels.mkl import choose_mkl_code
-from m2fp_cli.layout import STATE_FOLDER, state_name
+from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.models.registry import ModelFolder
-from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_group
 from m2fp_cli.terminal import counted, displayable
 from m2fp_cli.training.compose import SceneOdds
 from m2fp_cli.training.display import Display
+from m2fp_cli.training.finetune_record import RunRecord, describe_run, has_record
 from m2fp_cli.training.losses import LossWeights
 from m2fp_cli.training.model_folder import Learned, is_written, write_model
-from m2fp_cli.training.own_photos import FEWEST, HELD_OUT, OwnPhotos, digest_photos, prepare_photos
+from m2fp_cli.training.own_photos import FEWEST, HELD_OUT, OwnPhotos, prepare_photos
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.run import freeze_norms
 from m2fp_cli.training.sources import Source
@@ -44,7 +41,6 @@ from m2fp_cli.training.watch import Judgements, Watch, average_parser, best_of, 
 
 RUN_FOLDER = "run"
 _BEST, _CHECKPOINT = "best", "checkpoint.pt"
-_RECORD = "finetune.json"
 _SAVE_SECONDS = 60.0
 _SIZE_HW, _BATCH = (352, 288), 2
 _RATE, _BACKBONE_RATE, _AVERAGE = 1.5e-4, 0.25, 0.99
@@ -122,20 +118,14 @@ def _finetune(
     stop: Callable[[], bool], workers: int,
 ) -> Outcome:  # fmt: skip
     run, steps = tree.path / RUN_FOLDER, plan.steps or choose_steps(len(photos))
-    asked = _what_is_asked(plan.origin, photos, steps)
+    record = RunRecord(tree, describe_run(plan.origin, photos, steps))
     parser = HumanParser(plan.origin.folder)
-    prepared = _earlier(tree, asked)
+    prepared = record.begin()
     if prepared is None:
         display.say(f"reading {len(photos)} labelled photos")
-        try:
-            check_label_ids(photos, parser.labels)
-            prepared = prepare_photos(photos, parser, run / "data", display.warn, stop)
-        except UsageError:
-            _forget(tree)
-            raise
-        if prepared is None:
-            return Outcome(None)
-        _note(tree, {**asked, **vars(prepared)})
+        prepared = _prepare(photos, parser, run, record, display, stop)
+    if prepared is None:
+        return Outcome(None)
     held_out = read_photos(run / "data", prepared.held_out)
     judgements = Judgements(run / "judged.json", parser.labels)
     every = max(_FEWEST_BETWEEN, steps // _JUDGEMENTS)
@@ -157,6 +147,27 @@ def _finetune(
     if not is_written(tree, chosen):
         write_model(tree, checkpoint, plan.origin, run / "data", prepared, learned)
     return Outcome(learned, prepared.failed)
+
+
+def _prepare(
+    photos: list[LabelledPhoto], parser: HumanParser, run: Path, record: RunRecord,
+    display: Display, stop: Callable[[], bool],
+) -> OwnPhotos | None:  # fmt: skip
+    """Write the photos as the run reads them; None if it is to end early.
+
+    Raises:
+        UsageError: they cannot be learned from; the folder is then as before.
+    """
+    try:
+        check_label_ids(photos, parser.labels)
+        prepared = prepare_photos(photos, parser, run / "data", display.warn, stop)
+    except UsageError:
+        shutil.rmtree(run, ignore_errors=True)
+        record.forget()
+        raise
+    if prepared is not None:
+        record.note(prepared)
+    return prepared
 
 
 def choose_checkpoint(run: Path, curve: Sequence[tuple[int, float]]) -> tuple[int, Path]:
@@ -197,15 +208,15 @@ def recipe_for(model: ModelFolder, steps: int) -> Recipe:
 
 
 def require_family(model: ModelFolder) -> None:
-    """Refuse models whose queries have other duties than those that training gives them.
+    """Refuse models whose first queries do not stand for the labels, as training has them.
 
     Raises:
         UsageError: the model was not made by m2fp's own training.
     """
     if not isinstance(read_json(model.configuration).get("m2fp"), dict):
         raise UsageError(
-            f"{displayable(model.name)} was not trained by m2fp, so its queries have other duties; "
-            "use --from starter, or a folder that m2fp finetune wrote"
+            f"{displayable(model.name)} was not trained by m2fp, so its queries do not stand for "
+            "fixed labels; use --from starter, or a folder that m2fp finetune wrote"
         )
 
 
@@ -216,7 +227,7 @@ def refuse_others(tree: OutputTree) -> None:
         OutputError: it does, or a link lies where the run is kept.
     """
     entries = {path.name for path in tree.path.iterdir()} - {STATE_FOLDER}
-    if entries and not tree.has_file(state_name(_RECORD)):
+    if entries and not has_record(tree):
         raise OutputError(
             f"{displayable(tree.path)} holds other files ({displayable(min(entries))}); choose a "
             "new folder with -o"
@@ -240,59 +251,3 @@ def prepare_process() -> None:
         return
     for option, value in _KEEP_MEMORY:
         mallopt(option, value)
-
-
-def _what_is_asked(origin: ModelFolder, photos: list[LabelledPhoto], steps: int) -> dict[str, Any]:
-    """What decides a run, as its record has it."""
-    return {
-        "format_version": 1,
-        "model": weights_digest(origin.folder),
-        "photos_sha256": digest_photos(photos),
-        "steps": steps,
-    }
-
-
-def _note(tree: OutputTree, record: dict[str, Any]) -> None:
-    name = state_name(_RECORD)
-    write_group(tree, [(name, json.dumps(record).encode())], may_replace=[name])
-
-
-def _forget(tree: OutputTree) -> None:
-    """Remove what was prepared of photos that cannot be learned from."""
-    shutil.rmtree(tree.path / RUN_FOLDER, ignore_errors=True)
-    tree.remove(state_name(_RECORD))
-
-
-def _earlier(tree: OutputTree, asked: dict[str, Any]) -> OwnPhotos | None:
-    """The photos that an earlier run of the same kind prepared; None where none did.
-
-    Raises:
-        UsageError: the earlier run was of another kind.
-        OutputError: its record is damaged.
-    """
-    name = state_name(_RECORD)
-    if not tree.has_file(name):
-        _note(tree, asked)
-        return None
-    shown = displayable(tree.path)
-    try:
-        record = parse_object(tree.read(name))
-        if "learned" not in record:  # nothing was learned yet, whatever was asked for
-            _note(tree, asked)
-            return None
-        for key, what in (
-            ("model", "from another model"),
-            ("photos_sha256", "on other photos or labels"),
-            ("steps", f"with --steps {record.get('steps')}"),
-        ):
-            if record.get(key) != asked[key]:
-                raise UsageError(f"the run in {shown} was begun {what}; choose another -o")
-        learned, held_out = (
-            tuple(str(photo) for photo in list_of(record, key, most=10**7))
-            for key in ("learned", "held_out")
-        )
-        return OwnPhotos(learned, held_out, whole_of(record, "failed", 0, 10**9))
-    except (ImageError, ValueError) as error:
-        raise OutputError(
-            f"the record of the run in {shown} is damaged ({error}); choose another -o"
-        ) from error
