@@ -127,7 +127,7 @@ def distance_inside(region: BoolArray, start: BoolArray) -> NDArray[np.float32]:
             if number % 2 == 0:
                 return away
             continue
-        # A pair of steps, one of each kind, goes 2 straight on and 1.5 of 1.41 across.
+        # Two steps, one of each kind, go 2 pixels along a row and 1.5 diagonals, 2.1 pixels.
         away[new] = number
         front = wider
     return away

@@ -51,11 +51,13 @@ _EYE_JOINTS = joint_indices(
 _PUPILS, _MOUTH = joint_indices("left_eye", "right_eye"), joint_indices("mouth_left", "mouth_right")
 _EARS = joint_indices("left_ear", "right_ear")
 _MOUTH_BELOW, _EARS_APART = 1.05, 2.6  # in distances between the eyes, of a face from the front
-_OF_MASK, _ABOVE_MIDDLE = 0.45, 0.16  # that distance, and the eyes above the middle, in its sides
+# Of a face's mask, in roots of its area: how far the eyes are apart, and how far they lie above its
+# middle.
+_OF_MASK, _ABOVE_MIDDLE = 0.45, 0.16
 
-# Sizes of the place by the mask: how much of a head is labelled as its face varies. In those beside
-# the first the network sees six of 156 people whose eyes are annotated in COCO photos and whom it
-# sees nowhere else.
+# Factors on the distance between the eyes that the mask suggests: how much of a head is labelled as
+# its face varies. Of 156 people whose eyes are annotated in COCO photos the network sees six with
+# the second or third factor alone.
 _SIZES = (1.0, 0.75, 1.33)
 
 _LEAST_UNIT = 5.0  # pixels between the eyes; of 39 smaller faces in COCO photos 5 are seen
