@@ -29,7 +29,7 @@ CONNECTIONS = 512  # open at once; more are answered 503
 DRAIN_SECONDS = 25.0
 LAST_ANSWERS_SECONDS = 2.0
 
-FIELDS = 256  # parts of a form: a photo, five kinds of things to wear for 50 people
+FIELDS = 256  # parts of a form: a photo, and what is worn
 FIELD_BYTES = 256  # of a text in a form
 ITEMS = 250  # things worn in one try-on
 PICTURES = 8  # uploaded accessories in one try-on
