@@ -74,7 +74,8 @@ def add(
     What was put on is read from the record beside each picture. The picture itself stays where it
     is and is not copied.
     """
-    from m2fp_cli.tryon.profile import checked_name, read_tried
+    from m2fp_cli.tryon.profile import checked_name
+    from m2fp_cli.tryon.tried import read_tried
 
     checked_name(customer)
     tried = [look for path in pictures for look in read_tried(path)]

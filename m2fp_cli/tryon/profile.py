@@ -17,19 +17,18 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from m2fp_cli.errors import NoInputError, OutputError, UsageError
+from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.home import user_data
-from m2fp_cli.jsonio import is_whole, parse_json, parse_object, read_bounded, text_of
-from m2fp_cli.layout import PICTURE_SUFFIXES
+from m2fp_cli.jsonio import is_whole, parse_json, text_of
 from m2fp_cli.terminal import displayable
-from m2fp_cli.tryon.records import items_of
+from m2fp_cli.tryon.tried import TriedLook
 
 _APPLICATION = 0x6D326670  # "m2fp", in the file's header: says that it is ours
 _VERSION = 1
 _LOCK_SECONDS = 5.0
 _MOST_SECONDS = 1 << 40  # since the epoch; the year 36812
 _MAX_NAME = 200  # characters of a customer's name
-_MAX_RECORD = 1 << 28  # bytes
+_MAX_ITEMS = 1 << 28  # bytes, of the items of a look
 _MOST_NUMBER = (1 << 63) - 1  # of an id in SQLite
 _TABLE = """
 CREATE TABLE looks(
@@ -41,19 +40,6 @@ CREATE TABLE looks(
     favorite INTEGER NOT NULL DEFAULT 0,
     UNIQUE(customer, picture, items)
 )"""
-
-
-@dataclass(frozen=True)
-class TriedLook:
-    """What was put on in one picture.
-
-    Attributes:
-        items: kind and name of each item, each once.
-        picture: absolute path.
-    """
-
-    items: tuple[tuple[str, str], ...]
-    picture: Path
 
 
 @dataclass(frozen=True)
@@ -87,79 +73,6 @@ def default_profile() -> Path:
     if folder is None:
         raise UsageError("this user has no home folder; say with --profile where the profile lies")
     return folder / "m2fp" / "profile.sqlite"
-
-
-def read_tried(path: Path) -> list[TriedLook]:
-    """What was put on in a picture that try-on made, or in all variants of a folder.
-
-    Args:
-        path: a picture in ``tryon/`` or ``variants/``, or a photo's folder in ``variants/``.
-
-    Returns:
-        looks; pictures in which nothing was put on are left out.
-
-    Raises:
-        NoInputError: nothing is there, or it cannot be read.
-        UsageError: try-on has left no record there.
-    """
-    try:
-        is_folder = path.is_dir()
-    except OSError as error:
-        raise NoInputError(
-            f"{displayable(path)} cannot be read ({error.strerror}); name a picture of m2fp tryon"
-        ) from error
-    if is_folder:
-        found = [_read_variant(record) for record in sorted(path.glob("*.json"))]
-        tried = [looks for looks in found if looks is not None]
-        if tried:
-            return [look for looks in tried for look in looks]
-    record = path.parent / f"{path.stem}.json"
-    document = _read_record(record) if path.suffix in PICTURE_SUFFIXES else None
-    if document is None and not path.exists():
-        raise NoInputError(f"{displayable(path)} is not there; name a picture of m2fp tryon")
-    if document is None:
-        raise UsageError(
-            f"{displayable(path)}: has no record of m2fp tryon; name a picture in tryon/ or "
-            "variants/ of its output, or a photo's folder in variants/"
-        )
-    try:
-        return _tried(document, path)
-    except ValueError as error:
-        raise _no_record(record) from error
-
-
-def _read_variant(record: Path) -> list[TriedLook] | None:
-    """What one of a photo's variants shows; None if the file is something else."""
-    document = _read_record(record)
-    if document is None or "picture" not in document:
-        return None
-    try:
-        name = text_of(document, "picture")
-        if not name or "/" in name:
-            raise ValueError("a picture is not beside its record")
-        return _tried(document, record.parent / name)
-    except ValueError as error:
-        raise _no_record(record) from error
-
-
-def _read_record(path: Path) -> dict[str, Any] | None:
-    """A document; None if there is none."""
-    try:
-        return parse_object(read_bounded(path, most_bytes=_MAX_RECORD))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, ValueError) as error:
-        raise _no_record(path) from error
-
-
-def _no_record(path: Path) -> UsageError:
-    return UsageError(f"{displayable(path)}: is not a record of m2fp tryon; try on again")
-
-
-def _tried(document: dict[str, Any], picture: Path) -> list[TriedLook]:
-    placed = [one for one in items_of(document) if one.get("placed") is True]
-    items = dict.fromkeys((text_of(one, "kind"), text_of(one, "name")) for one in placed)
-    return [TriedLook(tuple(items), picture.absolute())] if items else []
 
 
 class Profile:
@@ -355,7 +268,7 @@ def _kept_look(
         ValueError: one of them is not what was written.
     """
     row = {"customer": customer, "items": items}
-    name, worn = text_of(row, "customer"), parse_json(text_of(row, "items", most=_MAX_RECORD))
+    name, worn = text_of(row, "customer"), parse_json(text_of(row, "items", most=_MAX_ITEMS))
     are_pairs = isinstance(worn, list) and all(_is_pair(one) for one in worn)
     is_time = is_whole(tried, 0, _MOST_SECONDS)
     if not (are_pairs and is_time and isinstance(picture, bytes)):
