@@ -21,8 +21,9 @@ from m2fp_cli.imaging.encoding import encode_png
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.catalog import list_accessories
-from m2fp_cli.tryon.fitting import load_outfit, try_on
+from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.head import HeadFrame
+from m2fp_cli.tryon.outfit import load_outfit
 
 TURNS = ("fedora,hoop", "cap,round", "beanie,drop", "sun_hat,sunglasses", "clear,pearls,pearl_stud",
          "wide,pendant", "chain,tartan", "breton,fedora,clear")  # fmt: skip

@@ -59,7 +59,7 @@ def _find_look(file: Path | None, worn: dict[str, str]) -> Look:
     Raises:
         UsageError: nothing is asked for, or both a look and options, or the look is wrong.
     """
-    from m2fp_cli.tryon.look import look_of_options, read_look
+    from m2fp_cli.tryon.look_file import look_of_options, read_look
 
     if file is None and not worn:
         *most, last = (f"--{kind}" for kind in KIND_NAMES)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from m2fp_cli.arrays import Picture
     from m2fp_cli.imaging.codec import DecodedImage
     from m2fp_cli.records.results import ParsingResult
-    from m2fp_cli.tryon.fitting import Outfit
+    from m2fp_cli.tryon.outfit import Outfit
     from m2fp_cli.tryon.wardrobe import Wardrobe
 
 FITTING_VERSION = "16"  # part of the signature: raise it when the same settings look different

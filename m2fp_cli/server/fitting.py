@@ -25,10 +25,11 @@ from m2fp_cli.tryon.catalog import (
     read_item,
 )
 from m2fp_cli.tryon.fabric import GARMENT_STYLES
-from m2fp_cli.tryon.fitting import Outfit, changed_box, choose_people, load_outfit, try_on
+from m2fp_cli.tryon.fitting import changed_box, choose_people, try_on
 from m2fp_cli.tryon.garment import color_of
 from m2fp_cli.tryon.kind import BodyKind, Item
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
+from m2fp_cli.tryon.outfit import Outfit, load_outfit
 from m2fp_cli.tryon.records import PersonRecord, to_document
 
 _THUMBNAIL_SIDE = 160  # pixels, twice what the page shows, for dense screens

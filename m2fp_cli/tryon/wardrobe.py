@@ -10,9 +10,9 @@ import numpy as np
 
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.catalog import load_item
-from m2fp_cli.tryon.fitting import Outfit, load_outfit
 from m2fp_cli.tryon.kind import Item, PictureSort
 from m2fp_cli.tryon.look import Look
+from m2fp_cli.tryon.outfit import Outfit, load_outfit
 
 WARDROBE_BYTES = 300_000_000
 """Of the items that a wardrobe keeps; some 30 of the accessories that come with the tool."""

@@ -16,7 +16,7 @@ from m2fp_cli.jobs.tryon import FittingJob
 from m2fp_cli.render.previews import read_preview
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.tryon.catalog import accessories_folder
-from m2fp_cli.tryon.look import look_of_options
+from m2fp_cli.tryon.look_file import look_of_options
 from tests.support.parsed_person import parse_drawn
 
 HATS = {f"{name}.{suffix}" for name in ("beanie", "cap") for suffix in ("png", "json")}

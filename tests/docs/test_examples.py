@@ -16,7 +16,7 @@ from m2fp_cli.errors import ExitCode, ImageError
 from m2fp_cli.models import registry
 from m2fp_cli.tryon.catalog import accessories_folder, list_accessories
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
-from m2fp_cli.tryon.look import read_look
+from m2fp_cli.tryon.look_file import read_look
 from m2fp_cli.tryon.wardrobe import Wardrobe
 from tests.support.command_lines import check_line, find_lines, walk_commands
 from tests.support.pages import (

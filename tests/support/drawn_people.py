@@ -15,10 +15,11 @@ from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
-from m2fp_cli.tryon.fitting import Outfit, TryOn, try_on
+from m2fp_cli.tryon.fitting import TryOn, try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
 from m2fp_cli.tryon.kind import Item
 from m2fp_cli.tryon.kinds import kind_of
+from m2fp_cli.tryon.outfit import Outfit
 from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.wearer import Wearer
 

@@ -12,8 +12,9 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon import cloth_checks
 from m2fp_cli.tryon.catalog import list_accessories, load_accessory
-from m2fp_cli.tryon.fitting import Outfit, TryOn, load_outfit, try_on
+from m2fp_cli.tryon.fitting import TryOn, try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason
+from m2fp_cli.tryon.outfit import Outfit, load_outfit
 from m2fp_cli.tryon.records import Check, ItemRecord, PersonRecord, to_document
 from tests.support.drawn_people import HAIR, changed, draw_person, record_of, values_of, wear
 

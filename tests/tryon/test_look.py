@@ -7,7 +7,8 @@ from collections import Counter
 import pytest
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.look import Look, Wish, item_name, look_of_options, read_look
+from m2fp_cli.tryon.look import Look, Wish, item_name
+from m2fp_cli.tryon.look_file import look_of_options, read_look
 from tests.support.parsed_tree import two_people
 
 PEOPLE = two_people().people

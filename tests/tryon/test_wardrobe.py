@@ -7,7 +7,7 @@ import pytest
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon import wardrobe
 from m2fp_cli.tryon.catalog import load_item
-from m2fp_cli.tryon.look import look_of_options
+from m2fp_cli.tryon.look_file import look_of_options
 from m2fp_cli.tryon.wardrobe import Wardrobe
 
 

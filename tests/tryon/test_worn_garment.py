@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from m2fp_cli.tryon.body_shape import Limb
-from m2fp_cli.tryon.fitting import load_outfit, try_on
+from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.flat_garment import flat_garment
 from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
 from m2fp_cli.tryon.garment_outline import STEPS
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import top_of
+from m2fp_cli.tryon.outfit import load_outfit
 from tests.support.drawn_garments import LEFT_ARM, RIGHT_ARM, draw_standing, garment_picture
 from tests.support.drawn_joints import FRONT, joints_at
 from tests.support.drawn_people import (

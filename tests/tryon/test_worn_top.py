@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.tryon.fitting import load_outfit, try_on
+from m2fp_cli.tryon.fitting import try_on
+from m2fp_cli.tryon.outfit import load_outfit
 from tests.support.drawn_people import HAIR, TOP, DrawnPerson, changed, draw_person, record_of
 
 DRESS, COAT, FACE, NECK, HAT = 6, 7, 13, 10, 1
