@@ -1,4 +1,4 @@
-"""The shape of a person under their top: neck, shoulders, sleeves, sides and hem, from the masks.
+"""The shape of a person under their top: shoulders, sleeves, sides and hem, from the masks.
 
 What hair, arms and bags hide is completed. Lengths are in U of 63 mm unless said otherwise.
 """
@@ -10,34 +10,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2fp_cli.arrays import BoolArray, FloatArray
-from m2fp_cli.tryon.arms import RADIUS, Arm, fit_arm, is_elsewhere
+from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.figure import ARMS, Figure
-from m2fp_cli.tryon.garment_outline import LEVELS, STEPS, Points
+from m2fp_cli.tryon.garment_outline import LEVELS, Points
 from m2fp_cli.tryon.head import HeadFrame
+from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.shoulders import Shoulders, find_shoulders
+from m2fp_cli.tryon.sleeves import Limb, measure_limb
 from m2fp_cli.tryon.strip import along_chain
 
 # Whose body is seen from the front.
 HALF_RANGE = (1.9, 5.2)  # from the middle to the corner of a shoulder
 MAX_UNLIKE = 1.75  # ratio of both halves
 MAX_TILT = 20.0  # of the line between the shoulders, degrees
-
-# Arms that can be followed.
-MAX_COST, MAX_OUTSIDE = 1.8, 0.25
-MAX_SPREAD = 80.0  # of an upper arm from straight down, degrees
-WRIST_BELOW = 2.2  # the shoulder
 HIGH, MAX_HIGH = 0.3, 0.2  # of hands above both shoulders, and the area of what is there, U^2
-MAX_CROSSING = 1.0  # of a wrist beyond the middle of the body
-
-# Sleeves.
-HALF_LIMITS = (0.5, 1.7)  # of half a sleeve, radii of a clothed arm
-ARM_SHARE = 0.5  # of the pixels across an arm that are skin: the sleeve has ended
-ACROSS = 0.7  # of the radius within which they are counted
-MIN_ACROSS = 4  # of them
-HAND_HALF = 1.6  # of a hand from the line of the arm
-HAND_END = 3.4  # of a hand beyond the wrist
-MAX_ASTRAY = 0.7  # area of an arm's skin that is not along its line, U^2
 
 # The body.
 ARMPIT_BELOW = 2.3  # the corner of the shoulder
@@ -51,39 +37,6 @@ MIN_LENGTH = 2.6  # of what is seen from the corner of the shoulder to the hem
 HEM_HALF = 2.2  # from the middle, where the hem is looked for
 MAX_HEM_STEP = 0.8  # of a part of the hem from its height
 MAX_UNEVEN, MAX_SLANT = 0.35, 0.3  # of the hem from a curve, and down per outwards
-
-
-@dataclass(frozen=True, eq=False)
-class Limb:
-    """An arm with its sleeve, in pixels of the maps.
-
-    Attributes:
-        joints: (3, 2) shoulder, elbow, wrist.
-        left: (STEPS,) half width of sleeve or arm at the left of the way along it.
-        right: (STEPS,) at its right.
-        length: from shoulder to wrist.
-        covered: how much of that the garment covers.
-        skin_end: how far along the strip skin goes, ``covered`` where none is seen; beyond
-            ``length`` there is a hand.
-    """
-
-    joints: Points
-    left: FloatArray
-    right: FloatArray
-    length: float
-    covered: float
-    skin_end: float
-
-    def contains(self, along: FloatArray, beside: FloatArray) -> BoolArray:
-        """Which points of the strip belong to the arm, by what ``along_chain`` says."""
-        out: BoolArray = (beside < self.reach(along, 1)) & (beside > -self.reach(along, -1))
-        return out & (along > 0)
-
-    def reach(self, along: FloatArray, side: int) -> FloatArray:
-        """Half width at places along the arm; ``side`` is 1 at the left of the way, else -1."""
-        places = np.linspace(0, self.length, STEPS)
-        out = np.interp(along, places, self.left if side > 0 else self.right)
-        return out.astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,10 +60,6 @@ class BodyShape:
     hem: Points
     limbs: tuple[Limb, Limb]
     cut: bool
-
-
-class NotWearable(Exception):
-    """A person on whom a garment would not look right; the message says why, in words."""
 
 
 def measure_body(
@@ -149,7 +98,8 @@ def measure_body(
         raise NotWearable("an arm is raised")
     whole = garment if over is None else garment | over
     limbs = tuple(
-        _measure_limb(figure, whole, shoulders, side, unit, over is None) for side in (-1, 1)
+        measure_limb(figure, whole, shoulders, side, unit, followed=over is None)
+        for side in (-1, 1)
     )
     armpit = np.stack(
         [corner[i] + unit * np.array((-side * ARMPIT_INSIDE, ARMPIT_BELOW), np.float32)
@@ -164,87 +114,6 @@ def measure_body(
         hem[:, 0] = np.linspace(sides[0, -1, 0], sides[1, -1, 0], len(hem))
     armpit = sides[:, 0].copy()
     return BodyShape(shoulders, corner, armpit, sides, hem, (limbs[0], limbs[1]), cut)
-
-
-def _measure_limb(
-    figure: Figure,
-    garment: BoolArray,
-    shoulders: Shoulders,
-    side: int,
-    unit: float,
-    followed: bool,
-) -> Limb:
-    """Follow an arm, and measure its sleeve; ``followed``: it must be one that can be."""
-    label = ARMS[1] if side < 0 else ARMS[0]  # the person's right arm is at the photo's left
-    skin = figure.mask(label)
-    body = garment | figure.mask(*ARMS, "Glove")
-    one = shoulders.left if side < 0 else shoulders.right
-    arm = fit_arm(body, skin, one.corner_xy, side, unit)
-    if followed:
-        _check_arm(arm, shoulders, side, unit)
-        if is_elsewhere(arm, figure, side, unit):
-            raise NotWearable("the arms cannot be followed")
-    x, y = _pixels_of(body)
-    along, beside = along_chain(arm.joints, x, y)
-    length = float(np.linalg.norm(np.diff(arm.joints, axis=0), axis=1).sum())
-    places = np.linspace(0, length, STEPS)
-    radius = unit * np.interp(np.linspace(0, 2, STEPS), (0, 1, 2), RADIUS)
-    near = np.clip(np.rint(along / length * (STEPS - 1)), 0, STEPS - 1).astype(np.int32)
-    inside = (along > -0.5 * unit) & (along < length + 0.5 * unit)
-    ends = []
-    # The left of the way down an arm is the photo's right.
-    for way in (1, -1):
-        half = radius.copy()
-        outer = way == side
-        if outer:
-            for i in range(STEPS):
-                row = inside & (near == i) & (way * beside > 0)
-                row &= way * beside < HALF_LIMITS[1] * radius[i]
-                if np.count_nonzero(row) >= MIN_ACROSS:
-                    half[i] = np.percentile(way * beside[row], 96)
-            half = np.clip(half, HALF_LIMITS[0] * radius, HALF_LIMITS[1] * radius)
-            half[1:-1] = (half[:-2] + 2 * half[1:-1] + half[2:]) / 4
-        ends.append(half.astype(np.float32))
-    # How far the sleeve goes: where skin begins.
-    core = inside & (np.abs(beside) < ACROSS * np.interp(along, places, radius))
-    covered = length
-    is_skin = skin[y.astype(np.int32), x.astype(np.int32)]
-    fine = np.clip((along / length * 24).astype(np.int32), -1, 24)
-    for i in range(24):
-        row = core & (fine == i)
-        if np.count_nonzero(row) >= MIN_ACROSS and is_skin[row].mean() > ARM_SHARE:
-            covered = i / 24 * length
-            break
-    astray = (np.abs(beside) > HAND_HALF * unit) | (along > length + HAND_END * unit)
-    astray = is_skin & (astray | (along < -unit))
-    if followed and np.count_nonzero(astray) > MAX_ASTRAY * unit * unit:
-        raise NotWearable("the arms cannot be followed")
-    bare = is_skin & (along > covered) & (np.abs(beside) < HAND_HALF * unit)
-    skin_end = float(np.percentile(along[bare], 98)) if bare.any() else covered
-    return Limb(arm.joints, ends[0], ends[1], length, covered, skin_end)
-
-
-def _check_arm(arm: Arm, shoulders: Shoulders, side: int, unit: float) -> None:
-    """Whether an arm is one that a sleeve can follow.
-
-    Raises:
-        NotWearable: it is not.
-    """
-    if arm.cost > MAX_COST or arm.outside > MAX_OUTSIDE:
-        raise NotWearable("the arms cannot be followed")
-    upper = arm.joints[1] - arm.joints[0]
-    if abs(np.degrees(np.arctan2(side * upper[0], upper[1]))) > MAX_SPREAD:
-        raise NotWearable("an arm is raised")
-    if arm.joints[2, 1] < arm.joints[0, 1] + WRIST_BELOW * unit:
-        raise NotWearable("an arm is raised")
-    if side * (arm.joints[2, 0] - shoulders.middle) < -MAX_CROSSING * unit:
-        raise NotWearable("the arms are crossed")
-
-
-def _pixels_of(mask: BoolArray) -> tuple[FloatArray, FloatArray]:
-    """Columns and rows of a mask's pixels."""
-    y, x = np.nonzero(mask)
-    return x.astype(np.float32), y.astype(np.float32)
 
 
 def _measure_torso(
@@ -285,6 +154,17 @@ def _measure_torso(
                 y,
             )
     sides[:, 1:-1, 0] = (sides[:, :-2, 0] + 2 * sides[:, 1:-1, 0] + sides[:, 2:, 0]) / 4
+    hem = _points_of_hem(sides, hem_of, unit)
+    sides[0, -1, 1], sides[1, -1, 1] = hem[0, 1], hem[-1, 1]
+    return sides, hem, cut
+
+
+def _points_of_hem(sides: Points, hem_of: Callable[[float], float], unit: float) -> Points:
+    """(5, 2) points of the hem from the left side to the right one.
+
+    Raises:
+        NotWearable: they do not lie on an even curve.
+    """
     hem = np.zeros((5, 2), np.float32)
     for j, share in enumerate((0.0, 0.25, 0.5, 0.75, 1.0)):
         at = sides[0, -1, 0] + share * (sides[1, -1, 0] - sides[0, -1, 0])
@@ -294,8 +174,7 @@ def _measure_torso(
         abs(float(hem[0, 1] - hem[-1, 1])) > MAX_SLANT * float(hem[-1, 0] - hem[0, 0])
     ):
         raise NotWearable("the hem of the top that is worn is not even")
-    sides[0, -1, 1], sides[1, -1, 1] = hem[0, 1], hem[-1, 1]
-    return sides, hem, cut
+    return hem
 
 
 def _ends_of_row(

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2fp_cli.arrays import FloatArray
-from m2fp_cli.tryon.body_shape import BodyShape, Limb, NotWearable
+from m2fp_cli.tryon.body_shape import BodyShape
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_outline import LEVELS, Points
+from m2fp_cli.tryon.not_wearable import NotWearable
+from m2fp_cli.tryon.sleeves import Limb
 
 LONGER = (
     1.1  # a garment on a body against one whose shoulders are as wide: cloth goes over the chest

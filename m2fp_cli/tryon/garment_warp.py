@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray
-from m2fp_cli.tryon.body_shape import BodyShape, Limb
+from m2fp_cli.tryon.body_shape import BodyShape
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_fit import STIFFNESS, Fit
 from m2fp_cli.tryon.garment_outline import STEPS, Sleeve
+from m2fp_cli.tryon.sleeves import Limb
 from m2fp_cli.tryon.strip import along_chain, point_at
 from m2fp_cli.tryon.thin_plate import fit_thin_plate
 

@@ -13,7 +13,7 @@ import numpy as np
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
-from m2fp_cli.tryon.body_shape import BodyShape, NotWearable
+from m2fp_cli.tryon.body_shape import BodyShape
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, BOTTOMS, LEGS, Figure
 from m2fp_cli.tryon.flat_garment import FlatGarment
@@ -24,6 +24,7 @@ from m2fp_cli.tryon.garment_warp import Warp, sample, warp_garment
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import bounding_slices, dilate
+from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.skin_in_front import find_skin_in_front
 from m2fp_cli.tryon.wearer import Body

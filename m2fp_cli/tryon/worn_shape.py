@@ -8,11 +8,12 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, Box, Picture
-from m2fp_cli.tryon.body_shape import BodyShape, NotWearable, measure_body
+from m2fp_cli.tryon.body_shape import BodyShape, measure_body
 from m2fp_cli.tryon.cuffs import find_cuffs
 from m2fp_cli.tryon.figure import HANDS, HEAD, TOPS, Figure, build_figure, person_window
 from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.morphology import close_mask
+from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_top import COATS, TopLayer, find_top

@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.body_shape import Limb
 from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.flat_garment import flat_garment
 from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
@@ -15,6 +14,7 @@ from m2fp_cli.tryon.garment_outline import STEPS
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import top_of
 from m2fp_cli.tryon.outfit import load_outfit
+from m2fp_cli.tryon.sleeves import Limb
 from tests.support.drawn_garments import LEFT_ARM, RIGHT_ARM, draw_standing, garment_picture
 from tests.support.drawn_joints import FRONT, joints_at
 from tests.support.drawn_people import (

@@ -7,7 +7,6 @@ import numpy as np
 from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.body_shape import NotWearable
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
 from m2fp_cli.tryon.fabric import GARMENT_STYLES, TILE, find_fabric_faults
@@ -24,6 +23,7 @@ from m2fp_cli.tryon.garment import (
 )
 from m2fp_cli.tryon.garment_outline import NotFlat
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
+from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.skin_in_front import find_skin_in_front
