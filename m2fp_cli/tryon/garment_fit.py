@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from m2fp_cli.arrays import FloatArray
+from m2fp_cli.arrays import FloatArray, Point
 from m2fp_cli.tryon.body_shape import BodyShape
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_outline import LEVELS, Points
 from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.sleeves import Limb
 
-LONGER = (
-    1.1  # a garment on a body against one whose shoulders are as wide: cloth goes over the chest
-)
+# Length of a garment on a body over that of a flat one whose shoulders are as wide: cloth goes over
+# the chest.
+LONGER = 1.1
 WIDEST_NECK = 0.62  # of the neck's half width, share of the shoulder's
 
 # Sleeves.
@@ -55,7 +55,7 @@ class Fit:
         sleeve_length: of each sleeve on the body.
         is_long: its sleeves go to the wrists.
         scale: pixels of the maps per pixel of the picture.
-        stretch: the larger of across over along and its inverse, in the middle of the body.
+        stretch: the largest width between armpits and hem over the natural one, at least 1.
         tucked: share of the garment's length that is seen.
     """
 
@@ -85,32 +85,76 @@ def fit_garment(
         NotWearable: it would have to be stretched too much, or uncovers what is not known.
     """
     marks = garment.landmarks
-    across_body = float(np.linalg.norm(shape.corner[1] - shape.corner[0]))
-    scale = across_body / float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
-    shoulders, long = shape.shoulders, scale * LONGER
+    width = float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
+    long = LONGER * (float(np.linalg.norm(shape.corner[1] - shape.corner[0])) / width)
+    neck = _find_neck(garment, shape)
+    collar = _find_collar(garment, neck, collar_y, unit, long)
+    seen, tucked = _hem_share(garment, shape, long)
+    levels_on_body, levels, stretch = _pair_levels(garment, shape, seen, long)
+    if stretch > MAX_STRETCH:
+        raise NotWearable("the garment would be stretched too much")
+    is_long = sum(one.length for one in marks.sleeves) / 2 >= LONG_SLEEVE * width
+    naturals = [long * one.length for one in marks.sleeves]
+    lengths = (naturals[0], naturals[1])
+    if sleeves:
+        lengths = _sleeve_lengths(naturals, is_long, shape, unit)
+    body = np.concatenate([np.array(neck), shape.corner, collar[None], *levels_on_body])
+    picture = np.concatenate([marks.neck, marks.shoulder, marks.collar[None], *levels])
+    return Fit(
+        body.astype(np.float32),
+        picture.astype(np.float32),
+        collar,
+        lengths,
+        is_long,
+        long,
+        stretch,
+        tucked,
+    )
+
+
+def _find_neck(garment: FlatGarment, shape: BodyShape) -> list[Point]:
+    """Where both ends of the garment's neck lie on the lines of the shoulders."""
+    marks, shoulders = garment.landmarks, shape.shoulders
     half = 0.5 * float(marks.shoulder[1, 0] - marks.shoulder[0, 0])
-    neck, collar_level = [], []
+    neck = []
     for i, side in enumerate((-1, 1)):
         share = abs(float(marks.neck[i, 0] - marks.collar[0])) / half
         out = min(share, WIDEST_NECK) * abs(float(shape.corner[i, 0]) - shoulders.middle)
-        point = shoulders.point(side, out)
-        neck.append(point)
-        collar_level.append(point[1])
-    level = float(np.mean(collar_level))
+        neck.append(shoulders.point(side, out))
+    return neck
+
+
+def _find_collar(
+    garment: FlatGarment, neck: list[Point], collar_y: float, unit: float, long: float
+) -> FloatArray:
+    """(2,) where the lowest point of the neckline lies: hardly below that of the old one."""
+    marks = garment.landmarks
+    level = float(np.mean([point[1] for point in neck]))
     depth = long * float(marks.collar[1] - marks.neck[:, 1].mean())
     natural = level + depth
     if collar_y < natural and not garment.is_jacket:
         natural = max(collar_y + 0.06 * unit, level + 0.6 * depth)
-    middle_x = 0.5 * (neck[0][0] + neck[1][0])
-    collar = np.array((middle_x, natural), np.float32)
-    seen, tucked = _hem_share(garment, shape, long)
-    body, picture = [np.array(neck), shape.corner, collar[None]], [
-        marks.neck, marks.shoulder, marks.collar[None],
-    ]  # fmt: skip
-    stretch = 1.0
+    return np.array((0.5 * (neck[0][0] + neck[1][0]), natural), np.float32)
+
+
+def _pair_levels(
+    garment: FlatGarment, shape: BodyShape, seen: float, long: float
+) -> tuple[list[FloatArray], list[FloatArray], float]:
+    """Pair the levels between armpits and hem.
+
+    Args:
+        garment: the garment.
+        shape: the body.
+        seen: share of the garment's body that is seen.
+        long: lengths on the body over flat ones.
+
+    Returns:
+        points on the body, the same points in the garment's picture, and the largest width on the
+        body over the one that is natural.
+    """
+    body, picture, stretch = list[FloatArray](), list[FloatArray](), 1.0
     for j in range(LEVELS):
-        v = j * seen
-        flat = np.stack([_at_level(marks.sides[i], v) for i in (0, 1)])
+        flat = np.stack([_at_level(side, j * seen) for side in garment.landmarks.sides])
         worn = shape.sides[:, j]
         body.append(worn)
         picture.append(flat)
@@ -122,24 +166,7 @@ def fit_garment(
             body.append((worn[0] + (worn[1] - worn[0]) * (0.5 + u / 2))[None])
             picture.append((flat[0] + (flat[1] - flat[0]) * (0.5 + g / 2))[None])
     body[-2], picture[-2] = shape.hem[2][None], _hem_middle(garment, seen)[None]
-    if stretch > MAX_STRETCH:
-        raise NotWearable("the garment would be stretched too much")
-    width = float(np.linalg.norm(marks.shoulder[1] - marks.shoulder[0]))
-    is_long = sum(one.length for one in marks.sleeves) / 2 >= LONG_SLEEVE * width
-    naturals = [long * one.length for one in marks.sleeves]
-    lengths = (naturals[0], naturals[1])
-    if sleeves:
-        lengths = _sleeve_lengths(naturals, is_long, shape, unit)
-    return Fit(
-        np.concatenate(body).astype(np.float32),
-        np.concatenate(picture).astype(np.float32),
-        collar,
-        lengths,
-        is_long,
-        long,
-        stretch,
-        tucked,
-    )
+    return body, picture, stretch
 
 
 def _toward_sides(u: float, wide: float, long: float) -> float:
