@@ -15,7 +15,7 @@ path of a file relative to the output, posix on every system.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,14 +146,18 @@ def is_result_of(key: str, name: str) -> bool:
     return end.startswith("/") if one.per_photo else end in one.suffixes
 
 
-def stays_beside(name: str, written: Collection[str]) -> bool:
-    """Whether a file of a photo stays when a later run of the same photo writes these others.
+def stay_beside(names: Iterable[str], written: Iterable[str]) -> set[str]:
+    """Those files of a photo that stay when a later run of the same photo writes others.
 
-    It goes if the same is written in another format.
+    One goes if the same is written in another format.
     """
-    folder = _BY_NAME.get(name.partition("/")[0])
     stems = {one.rpartition(".")[0] for one in written}
-    return folder is not None and folder.collects and name.rpartition(".")[0] not in stems
+    return {name for name in names if _collects(name) and name.rpartition(".")[0] not in stems}
+
+
+def _collects(name: str) -> bool:
+    folder = _BY_NAME.get(name.partition("/")[0])
+    return folder is not None and folder.collects
 
 
 def folders_of_results(job: str, key: str) -> tuple[str, ...]:

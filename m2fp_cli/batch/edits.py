@@ -5,26 +5,55 @@ They are not m2fp's any more, so a run does not replace them and pruning does no
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from m2fp_cli.batch.entries import Entry
+from m2fp_cli.layout import stay_beside
+from m2fp_cli.storage.edits import is_edited
 from m2fp_cli.storage.look import Look
 
 
 def find_edited(look: Look, entry: Entry) -> Iterator[str]:
-    """Names of a photo's files that are there with other bytes than were written.
+    """Names of a photo's files that are there with other bytes than were written; reads each.
 
-    Only a file whose status changed after the photo ended is read: a copy of an output is read
-    once more, where it is about to be replaced, and is found to be as it was. Older manifests, and
-    stores, do not say what was written; all of theirs counts as unchanged.
+    Older manifests, and stores, do not say what was written; all of theirs counts as unchanged.
 
     Args:
         look: what is in the output.
         entry: what a run wrote for the photo.
     """
     for name, written in entry.report.known_checksums.items():
-        status = look.status(name)
-        if status is None or status.st_ctime <= entry.ended:
-            continue
-        if look.checksum(name) not in (None, written):
+        if look.status(name) is not None and is_edited(look, name, written):
             yield name
+
+
+def find_in_the_way(
+    look: Look, entry: Entry, targets: Collection[str], *, is_same_photo: bool
+) -> str | None:
+    """The first of a photo's files that another run would replace or remove, and somebody changed.
+
+    This is a first look at what may be a million photos: it reads those files only whose status
+    changed after the photo ended, as that of any copy did. The time says nothing where a clock was
+    set back; whoever replaces a file reads it once more, see ``storage.edits.refuse_edited``.
+
+    Args:
+        look: what is in the output.
+        entry: what a run wrote for the photo.
+        targets: names that will be written.
+        is_same_photo: the photo did not change.
+    """
+    known = entry.report.known_checksums
+    beside = stay_beside(known, targets)
+    for name, written in known.items():
+        if name in beside and is_same_photo:
+            continue
+        # Nor of what runs only carried along: beside others, or as it was in the way before.
+        is_doubtful = name in beside or not entry.report.status.is_good
+        if (is_doubtful or _is_touched(look, entry, name)) and is_edited(look, name, written):
+            return name
+    return None
+
+
+def _is_touched(look: Look, entry: Entry, name: str) -> bool:
+    status = look.status(name)
+    return status is not None and status.st_ctime > entry.ended

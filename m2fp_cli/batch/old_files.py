@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import GONE, is_same_stamp
-from m2fp_cli.layout import stays_beside
+from m2fp_cli.layout import stay_beside
 
 
-def clear_old_files(outcome: Outcome, old: Entry | None, site: Site) -> ImageReport:
+def clear_old_files(
+    outcome: Outcome, old: Entry | None, site: Site, *, overwrite: bool
+) -> ImageReport:
     """Remove what an earlier run wrote for the photo and this one did not.
 
     A photo that failed keeps its old results only if it is the same photo, or is not there (its
     disk may not be mounted), or if files were in the way; they are then carried along in the
-    report. So are those of a photo that is the same in folders that collect.
+    report. So are those of a photo that is the same in folders that collect, and what somebody
+    changed while the run went on.
+
+    Args:
+        outcome: what became of the photo.
+        old: what an earlier run wrote for it; None if none did.
+        site: where the files are.
+        overwrite: what somebody changed goes, too.
     """
     report = outcome.report
     if old is None:
         return report
+    written = old.report.known_checksums
     is_same = old.stamp == outcome.stamp or is_same_stamp(old.stamp, outcome.stamp)
     is_gone = any(one.size == GONE for one in outcome.stamp)
     stays = is_same or is_gone or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return _with_files(report, old, dict.fromkeys((*old.report.files, *report.files)))
+        return _with_files(report, written, dict.fromkeys((*old.report.files, *report.files)))
     new = set(report.files)
     others = dict.fromkeys(name for name in old.report.files if name not in new)
-    kept = [name for name in others if is_same and stays_beside(name, new) and site.has_file(name)]
-    for name in others.keys() - {*kept}:
-        site.remove(name)
-    return _with_files(report, old, (*report.files, *kept))
+    beside = stay_beside(others, new) if is_same else ()
+    kept = [name for name in others if name in beside and site.has_file(name)]
+    going = [name for name in others if name not in kept]
+    edited = [n for n in going if not overwrite and site.is_edited(n, written.get(n))]
+    for name in going:
+        if name not in edited:
+            site.remove(name)
+    return _with_files(report, written, (*report.files, *kept, *edited))
 
 
-def _with_files(report: ImageReport, old: Entry, names: Iterable[str]) -> ImageReport:
-    """The report with these files, each with the checksum that is known of it."""
-    known = {**old.report.known_checksums, **report.known_checksums}
+def _with_files(
+    report: ImageReport, written: Mapping[str, int], names: Iterable[str]
+) -> ImageReport:
+    """The report with these files, each with the checksum that is known of it.
+
+    Args:
+        report: of this run; what it lists was written by it, also where it failed.
+        written: CRC-32 of what earlier runs wrote, by name.
+        names: of all files that are the photo's.
+    """
+    before = {name: written[name] for name in written.keys() - set(report.files)}
+    known = {**before, **report.known_checksums}
     files = tuple(names)
     return report._replace(
         files=files, checksums=tuple(known.get(name, UNKNOWN_CHECKSUM) for name in files)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from m2fp_cli.batch.edits import find_edited
+from m2fp_cli.batch.edits import find_in_the_way
 from m2fp_cli.batch.entries import KEYS_AT_ONCE, Entries, Entry
 from m2fp_cli.batch.history import History, signature_digest
 from m2fp_cli.batch.job import Job
@@ -23,8 +23,8 @@ from m2fp_cli.batch.stamps import is_same_stamp
 from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
-from m2fp_cli.layout import stays_beside
-from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.edits import OwnFiles
+from m2fp_cli.storage.errors import ConflictError, edited
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.writing import refuse_foreign
@@ -235,25 +235,26 @@ class _Judge:
         """
         if self.rules.overwrite:
             return task._replace(may_replace=None)
-        own = () if entry is None else entry.report.files
-        if entry is not None and not is_claimed:
-            self._refuse_edited(task, entry, is_same_photo=why is Why.SETTINGS)
+        own = OwnFiles()
+        if entry is not None:
+            own |= dict.fromkeys(entry.report.files)
+            if not is_claimed:
+                self._refuse_edited(task, entry, is_same_photo=why is Why.SETTINGS)
+                own |= entry.report.known_checksums
         there = tuple(targets_that_exist(self.job, self.look, task))
         if is_claimed:
-            own = (*own, *(name for name in there if self.look.has_file(name)))
+            own |= dict.fromkeys(name for name in there if self.look.has_file(name))
         for name in there:
             refuse_foreign(self.look, name, own)
         return task._replace(may_replace=own)
 
     def _refuse_edited(self, task: ImageTask, entry: Entry, *, is_same_photo: bool) -> None:
         """Raise if a file that would be replaced or removed was changed since it was written."""
-        targets = self.job.targets(task)
-        for name in find_edited(self.look, entry):
-            if not (is_same_photo and stays_beside(name, targets)):
-                raise ConflictError(
-                    f"{displayable(name)} was changed since m2fp wrote it; move it away to keep "
-                    "it, or --overwrite to replace it"
-                )
+        name = find_in_the_way(
+            self.look, entry, self.job.targets(task), is_same_photo=is_same_photo
+        )
+        if name is not None:
+            raise edited(name)
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""

@@ -268,7 +268,7 @@ class _Run:
     def _record(
         self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
     ) -> ImageReport:
-        report = clear_old_files(outcome, old, self._site)
+        report = clear_old_files(outcome, old, self._site, overwrite=self._options.overwrite)
         manifest.add(report, outcome.stamp, self._signature)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)

@@ -15,6 +15,7 @@ from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.storage.edits import is_edited
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.steady import SteadyLook
 from m2fp_cli.storage.tree import OutputTree
@@ -62,6 +63,9 @@ class Site(Protocol):
 
     def has_file(self, name: str) -> bool:
         """Whether a file that an earlier run wrote is in the output."""
+
+    def is_edited(self, name: str, written: int | None) -> bool:
+        """Whether somebody changed a file since; ``written``: its CRC-32 then, None if unknown."""
 
     def remove(self, name: str) -> None:
         """Remove a file that a run wrote."""
@@ -128,6 +132,10 @@ class LocalSite:
     def has_file(self, name: str) -> bool:
         """Whether it is a file of the output."""
         return self._tree.has_file(name)
+
+    def is_edited(self, name: str, written: int | None) -> bool:
+        """Whether a file of the output has other bytes."""
+        return is_edited(self._tree, name, written)
 
     def remove(self, name: str) -> None:
         """Remove a file of the output."""

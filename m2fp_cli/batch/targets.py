@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.storage.edits import OwnFiles, is_edited
 from m2fp_cli.storage.look import Look
 
 
@@ -39,8 +40,24 @@ def reclaim(job: Job, look: Look, task: ImageTask) -> ImageTask:
     """
     if task.may_replace is None:
         return task
+    own = task.may_replace
+    known: dict[str, int | None] = own if isinstance(own, OwnFiles) else dict.fromkeys(own)
     there = (name for name in targets_that_exist(job, look, task) if look.has_file(name))
-    return task._replace(may_replace=tuple(dict.fromkeys((*task.may_replace, *there))))
+    return task._replace(may_replace=OwnFiles({**known, **dict.fromkeys(there)}))
+
+
+def replaced_files(job: Job, look: Look, task: ImageTask) -> tuple[str, ...]:
+    """What the work on a photo replaced before it failed: it has other bytes than before.
+
+    Args:
+        job: the work.
+        look: what is in the output now.
+        task: the photo.
+    """
+    own = task.may_replace
+    if not isinstance(own, OwnFiles):
+        return ()
+    return tuple(name for name in job.targets(task) if is_edited(look, name, own.get(name)))
 
 
 def written_files(look: Look, task: ImageTask) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -19,14 +19,15 @@ class ImageTask(NamedTuple):
         path: absolute path; may hold ``surrogateescape`` characters. Of a photo in an object
             store just its name, until it has been fetched.
         key: where the results go, see ``keys``; posix, relative, without suffix.
-        may_replace: names of files in the output that may be replaced; None = all.
+        may_replace: names of files in the output that may be replaced; None = all. A run gives
+            ``storage.edits.OwnFiles``, which say what is known of their bytes.
         listed: the file as a listing described it; None where there is none.
         origin: address of a photo in an object store; empty for a file.
     """
 
     path: str
     key: str
-    may_replace: tuple[str, ...] | None = ()
+    may_replace: Collection[str] | None = ()
     listed: FileStamp | None = None
     origin: str = ""
 

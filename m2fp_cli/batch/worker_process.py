@@ -22,10 +22,12 @@ from m2fp_cli.batch.messages import Finished, GaveUp, Moved, Ready, Stage
 from m2fp_cli.batch.report import ImageReport, failed_report
 from m2fp_cli.batch.resources import resident_bytes
 from m2fp_cli.batch.stamps import Stamp, stamp_files
+from m2fp_cli.batch.targets import replaced_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.worker_line import WorkerLine, as_image_error, as_own_error, settle_process
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.storage.errors import ConflictError, TargetError
+from m2fp_cli.storage.tree import OutputTree
 
 
 def run_worker(connection: Connection, job: Job, threads: int) -> None:
@@ -103,25 +105,30 @@ class _Stages:
 
     def _save(self, held: _PhotoInWork) -> None:
         self._line.say(Moved(held.ticket, Stage.SAVE))
-        with self._reporting(held):
+        with self._reporting(held, is_saving=True):
             self._finish(held, self._worker.save(held.task, held.value))
 
     @contextlib.contextmanager
-    def _reporting(self, held: _PhotoInWork) -> Iterator[None]:
+    def _reporting(self, held: _PhotoInWork, *, is_saving: bool = False) -> Iterator[None]:
         """Turn what a stage raises into the photo's report, or the end of this process."""
         try:
             yield
+        except ConflictError as error:
+            self._fail(held, ImageError("conflict", str(error)))
         except TargetError as error:
-            reason = "conflict" if isinstance(error, ConflictError) else "unwritable"
-            self._fail(held, ImageError(reason, str(error)))
+            self._fail(held, ImageError("unwritable", str(error)), is_saving=is_saving)
         except OutputError as error:
             self._line.say(GaveUp(error, booting=False))
             os._exit(1)
         except Exception as error:
-            self._fail(held, as_image_error(error))
+            self._fail(held, as_image_error(error), is_saving=is_saving)
 
-    def _fail(self, held: _PhotoInWork, error: ImageError) -> None:
-        self._finish(held, failed_report(held.task, error))
+    def _fail(self, held: _PhotoInWork, error: ImageError, *, is_saving: bool = False) -> None:
+        report = failed_report(held.task, error)
+        if is_saving:
+            with contextlib.suppress(OutputError), OutputTree(self._job.output) as tree:
+                report = report._replace(files=replaced_files(self._job, tree, held.task))
+        self._finish(held, report)
 
     def _finish(self, held: _PhotoInWork, report: ImageReport) -> None:
         self._line.say(Finished(held.ticket, report, held.stamp, resident_bytes(os.getpid())))

@@ -17,6 +17,7 @@ from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_record
 from m2fp_cli.jobs.memory import TRYON_BYTES
 from m2fp_cli.layout import result_path, variant_name, variant_record_name
+from m2fp_cli.storage.edits import refuse_edited
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import WrittenFile, write_group
 from m2fp_cli.tryon.look import Variant, item_name
@@ -123,7 +124,8 @@ class VariantsWorker:
         """Dress, and write each picture at once: all of them would not fit into the memory.
 
         Files are written in this stage only, since the engine knows them as the photo's own if the
-        process dies in it. If the photo fails, what was written anew is taken away again.
+        process dies in it. If the photo fails, what was written anew is taken away again. So it is
+        looked for pictures that somebody changed before the first is replaced.
         """
         from m2fp_cli.tryon.fitting import FittingRoom
 
@@ -133,6 +135,7 @@ class VariantsWorker:
         written: list[WrittenFile] = []
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
+        refuse_edited(self._tree, self._job.targets(task), task.may_replace)
         with contextlib.ExitStack() as undo:
             for variant in self._job.variants:
                 done = room.dress(self._fitter.outfits(variant.look, task.key, result))

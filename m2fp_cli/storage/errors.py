@@ -105,6 +105,14 @@ def conflict(name: str) -> ConflictError:
     )
 
 
+def edited(name: str) -> ConflictError:
+    """The error of a file that somebody changed since it was written."""
+    return ConflictError(
+        f"{displayable(name)} was changed since m2fp wrote it; move it away to keep it, or "
+        "--overwrite to replace it"
+    )
+
+
 def _explain_name(name: str) -> str:
     refused = sorted({c for c in name if c in WINDOWS_CHARACTERS or not c.isprintable()})
     if not refused:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from m2fp_cli.errors import OutputError
+from m2fp_cli.storage.edits import refuse_edited
 from m2fp_cli.storage.errors import ConflictError, as_output_error, conflict
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.tree import OutputTree
@@ -68,7 +69,8 @@ def write_group(
     Args:
         tree: the output.
         files: (name, content) pairs with distinct names.
-        may_replace: names of files that may be replaced; None = all.
+        may_replace: names of files that may be replaced; None = all. Of ``OwnFiles`` none may have
+            been changed.
         fsync: wait until the content is on the disk. Without it a power cut may leave a file of
             zeros under the right name.
 
@@ -76,7 +78,7 @@ def write_group(
         what was written, in the given order.
 
     Raises:
-        ConflictError: something is there that may not be replaced.
+        ConflictError: something is there that may not be replaced, or that somebody changed.
         TargetError: one of the names is the trouble.
         OutputError: nothing can be written; the message names the file and says what to do.
     """
@@ -93,6 +95,7 @@ def write_group(
                 temporary = _write_temporary(folders[parent], (data,), fsync=fsync)
                 stack.callback(_discard, folders[parent], temporary)
             pending.append((name, folders[parent], temporary))
+        refuse_edited(tree, [name for name, _ in files], may_replace)
         for name, folder, temporary in pending:
             last = name.rpartition("/")[2]
             with _as_output_error(name):

@@ -15,9 +15,10 @@ from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
+from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of
-from tests.support.scripted import ScriptedJob, fresh_fork_server, write_photos
+from tests.support.scripted import ScriptedJob, ScriptedWorker, fresh_fork_server, write_photos
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,6 +81,94 @@ def test_a_retouched_picture_that_stays_anyway_is_in_nobodys_way(tmp_path):
     photo.write_text("ok ")  # of another photo nothing stays
     assert collect(tmp_path, "three").exit_code == 3
     assert first.read_bytes() == b"retouched again"
+
+
+def test_a_retouched_picture_that_stayed_once_is_not_replaced_later(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"])
+    collect(tmp_path, "one")
+    (first,) = (tmp_path / "out" / "variants" / "0000").iterdir()
+    first.write_bytes(b"retouched")
+    assert collect(tmp_path, "two").exit_code == 0
+    for _ in range(2):
+        (failed,) = collect(tmp_path, "one").failures
+        assert failed.message.startswith("variants/0000/one.png was changed since")
+        assert first.read_bytes() == b"retouched"
+    write_photos(tmp_path / "photos", ["ok "])  # of another photo nothing stays
+    assert collect(tmp_path, "three").exit_code == 3
+    assert first.read_bytes() == b"retouched"
+
+
+class Correcting(SilentProgress):
+    """Somebody corrects files when a run has planned what it does."""
+
+    def __init__(self, *files: Path) -> None:
+        self._files = files
+
+    def start(self, total):
+        for file in self._files:
+            file.write_bytes(b"corrected meanwhile")
+
+
+def test_a_file_that_is_corrected_while_the_run_goes_on_stays(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    run(tmp_path)
+    label_map = tmp_path / "out" / "labels" / "0000.png"
+    result = tmp_path / "out" / "results" / "0000.json"
+    before = result.read_bytes()
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    job = ScriptedJob(tmp_path / "out", setting="two")
+    for progress in (Correcting(label_map), SilentProgress()):  # nor does the run after it
+        (failed,) = run_batch(scan, job, RunOptions(workers=1), progress).failures
+        assert failed.reason == "conflict"
+        assert failed.message.startswith("labels/0000.png was changed since")
+        assert label_map.read_bytes() == b"corrected meanwhile"
+        assert result.read_bytes() == before
+
+
+def test_a_file_that_is_corrected_while_the_run_goes_on_is_not_removed(tmp_path):
+    (photo,) = write_photos(tmp_path / "photos", ["ok"])
+    collect(tmp_path, "one")
+    (first,) = (tmp_path / "out" / "variants" / "0000").iterdir()
+    photo.write_text("ok ")  # of another photo nothing stays
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    job = Collecting(tmp_path / "out", setting="two", name="variants")
+    assert run_batch(scan, job, RunOptions(workers=1), Correcting(first)).exit_code == 0
+    assert first.read_bytes() == b"corrected meanwhile"
+    (failed,) = collect(tmp_path, "one").failures
+    assert failed.message.startswith("variants/0000/one.png was changed since")
+
+
+def test_what_a_worker_wrote_before_it_died_is_not_taken_for_an_edit(tmp_path):
+    (photo,) = write_photos(tmp_path / "photos", ["ok"])
+    run(tmp_path)
+    photo.write_text("die-saved")
+    (failed,) = run(tmp_path).failures
+    assert failed.reason == "crash"
+    photo.write_text("ok")
+    assert run(tmp_path, "two").exit_code == 0
+
+
+class HalfwayWorker(ScriptedWorker):
+    def save(self, task, computed):
+        super().save(task, computed)
+        raise ImageError("too_large", "is too large")
+
+
+class Halfway(ScriptedJob):
+    """Fails when some files of a photo are replaced."""
+
+    def build_worker(self, threads):
+        return HalfwayWorker(self)
+
+
+def test_what_was_written_before_the_work_failed_is_not_taken_for_an_edit(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"])
+    run(tmp_path)
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    job = Halfway(tmp_path / "out", setting="two")
+    (failed,) = run_batch(scan, job, RunOptions(workers=1), SilentProgress()).failures
+    assert failed.reason == "too_large"
+    assert run(tmp_path, "three").exit_code == 0
 
 
 def test_moved_away_it_is_made_anew_and_with_overwrite_it_is_replaced(tmp_path, corrected):

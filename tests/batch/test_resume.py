@@ -191,7 +191,7 @@ def test_files_of_others_are_in_the_way(tmp_path):
 
 def test_own_files_may_be_replaced_and_no_others(done):
     done.touch()
-    assert done.plan().todo[0][0].may_replace == ("labels/a.png",)
+    assert done.plan().todo[0][0].may_replace == {"labels/a.png": None}
 
 
 def test_the_line_counts_the_reasons(done, tmp_path):

@@ -21,6 +21,7 @@ from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.layout import OUTPUT_FOLDERS, export_record_name, preview_name
+from m2fp_cli.storage.edits import is_edited
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.steady import SteadyLook
 from m2fp_cli.storage.tree import OutputTree
@@ -137,6 +138,10 @@ class StoredSite:
         """Whether it was there when the run began."""
         look = self._tree if self._output is None else self._output.mirror.listing
         return look.has_file(name)
+
+    def is_edited(self, name: str, written: int | None) -> bool:
+        """Whether it has other bytes; of a store's objects that is not known."""
+        return self._output is None and is_edited(self._tree, name, written)
 
     def remove(self, name: str) -> None:
         """Remove what a run wrote."""
