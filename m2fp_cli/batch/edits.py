@@ -49,11 +49,12 @@ def find_in_the_way(
             continue
         # Nor of what runs only carried along: beside others, or as it was in the way before.
         is_doubtful = name in beside or not entry.report.status.is_good
-        if (is_doubtful or _is_touched(look, entry, name)) and is_edited(look, name, written):
+        if (is_doubtful or is_touched(look, entry, name)) and is_edited(look, name, written):
             return name
     return None
 
 
-def _is_touched(look: Look, entry: Entry, name: str) -> bool:
+def is_touched(look: Look, entry: Entry, name: str) -> bool:
+    """Whether the status of a file changed after a photo ended."""
     status = look.status(name)
     return status is not None and status.st_ctime > entry.ended

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from m2fp_cli.batch.entries import Entries, Entry
+from m2fp_cli.batch.entries import KEYS_AT_ONCE, Entries, Entry
 from m2fp_cli.batch.lines import RunStart, is_restated, read_line, read_lines
 from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.errors import OutputError
@@ -46,7 +46,7 @@ class History:
         runs: run starts by id.
         latest: id of the latest run in each file.
         claims: what runs that did not end in good order were about to do, by their ids. What lies
-            under such a key was written by the run that was cut short.
+            under such a key was written by the run that was cut short, until one ends the photo.
         lines: number of lines of each file.
         ended: number of photos that each run came to, by its id; another may have done them since.
     """
@@ -58,6 +58,7 @@ class History:
     lines: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     _claimed: NameSet | None = None
+    _open: NameSet | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -65,12 +66,26 @@ class History:
         return not self.runs and not len(self.entries)
 
     def is_claimed(self, key: str) -> bool:
-        """Whether a run that was cut short may have written files of a photo."""
-        if not self.claims:
-            return False
+        """Whether a run that was cut short may have written files of a photo, and none ended it."""
+        if self._open is None:
+            self._open = NameSet(key for run in self.claims for key in self.open_keys(run))
+        return key in self._open
+
+    def was_claimed(self, key: str) -> bool:
+        """Whether a run that was cut short may have written files that no entry lists."""
         if self._claimed is None:
             self._claimed = NameSet(self.claimed_keys())
         return key in self._claimed
+
+    def open_keys(self, run: str) -> Iterator[str]:
+        """Photos that a run that was cut short was about to do, and that none has ended since."""
+        start = self.runs.get(run)
+        began = 0.0 if start is None else start.started
+        for keys in self.claims[run].portions:
+            for first in range(0, len(keys), KEYS_AT_ONCE):
+                some = keys[first : first + KEYS_AT_ONCE]
+                found = self.entries.get_each(some)
+                yield from (one for one in some if one not in found or found[one].ended < began)
 
     def claimed_keys(self) -> Iterator[str]:
         """Keys of photos that runs that were cut short were about to do."""

@@ -41,12 +41,13 @@ class Leftovers:
             manifest: name of this run's.
         """
         if self._shard is None:
-            if history.claims or len(history.lines) > 1:
+            is_cut_short = any(True for run in history.claims for _ in history.open_keys(run))
+            if is_cut_short or len(history.lines) > 1:
                 self.sweep(())
             return
-        own = [claims for claims in history.claims.values() if claims.manifest == manifest]
+        own = [run for run, claims in history.claims.items() if claims.manifest == manifest]
         if own:
-            self.sweep(key for claims in own for keys in claims.portions for key in keys)
+            self.sweep(key for run in own for key in history.open_keys(run))
 
     def sweep(self, keys: Iterable[str]) -> None:
         """Remove what killed processes left.

@@ -149,8 +149,8 @@ class ManifestWriter:
 def compact(tree: OutputTree, name: str, history: History, *, at_least: int = 1000) -> bool:
     """Rewrite a manifest that has more than twice the lines it needs; the holder only.
 
-    Entries that count, open claims, the last run start of each signature in use, and the last one
-    of all are kept.
+    Entries that count, open claims with their runs, the last run start of each signature in use,
+    and the last one of all are kept.
 
     Args:
         tree: the output.
@@ -215,14 +215,14 @@ def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:
         latest = history.runs[history.latest[name]]
         dropped = history.ended[latest.run] - kept[latest.run]  # other runs have done them since
         starts[latest.run] = replace(latest, pending=max(0, latest.pending - dropped))
+    own = [run for run, claims in history.claims.items() if claims.manifest == name]
+    starts = {**{run: history.runs[run] for run in own if run in history.runs}, **starts}
     yield from map(start_line, sorted(starts.values(), key=lambda run: run.started))
     yield from map(entry_line, entries.each(manifest=name))
-    own = {run: one.portions for run, one in history.claims.items() if one.manifest == name}
-    for run, portions in own.items():
-        for keys in portions:
-            open_keys = [key for key in keys if key not in entries]
-            if open_keys:
-                yield {"v": VERSION, "run": run, "claims": open_keys}
+    for run in own:
+        left = history.open_keys(run)
+        while keys := list(itertools.islice(left, _CLAIMS_A_LINE)):
+            yield {"v": VERSION, "run": run, "claims": keys}
 
 
 def _as_line(document: Mapping[str, Any]) -> bytes:

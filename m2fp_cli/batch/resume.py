@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from m2fp_cli.batch.edits import find_in_the_way
+from m2fp_cli.batch.edits import find_in_the_way, is_touched
 from m2fp_cli.batch.entries import KEYS_AT_ONCE, Entries, Entry
 from m2fp_cli.batch.history import History, signature_digest
 from m2fp_cli.batch.job import Job
@@ -38,6 +38,7 @@ class Why(str, Enum):
     ASKED = "done before, asked for again"
     FAILED = "failed before"
     MISSING = "with results missing"
+    CUT_SHORT = "with results of a run that was cut short"
     CHANGED = "changed"
     SETTINGS = "with other settings"
 
@@ -136,9 +137,9 @@ def plan_resume(
     plan = ResumePlan()
     others: Counter[str] = Counter()
     with site.looking() as look:
-        judge = _Judge(job, site, look, signature, rules or ResumeRules())
+        judge = _Judge(job, site, look, history, signature, rules or ResumeRules())
         for task, entry in _with_entries(tasks, history.entries):
-            why = _decide(plan, judge, task, entry, is_claimed=history.is_claimed(task.key))
+            why = _decide(plan, judge, task, entry)
             if why is Why.SETTINGS and entry is not None:
                 others[entry.signature] += 1
     if others:
@@ -156,14 +157,12 @@ def _with_entries(
         yield from ((task, found.get(task.key)) for task in some)
 
 
-def _decide(
-    plan: ResumePlan, judge: _Judge, task: ImageTask, entry: Entry | None, *, is_claimed: bool
-) -> Why | None:
+def _decide(plan: ResumePlan, judge: _Judge, task: ImageTask, entry: Entry | None) -> Why | None:
     """Put one photo where it belongs in the plan; why it has to be done, None if it has not."""
     try:
         why = judge.why(task, entry)
         if why is not None:
-            plan.todo.append((judge.allowed(task, entry, why, is_claimed=is_claimed), why))
+            plan.todo.append((judge.allowed(task, entry, why), why))
             plan.counts[why] += 1
         elif entry is not None:
             _keep(plan, task, entry)
@@ -188,6 +187,7 @@ class _Judge:
     job: Job
     site: Site
     look: Look
+    history: History
     signature: str
     rules: ResumeRules
 
@@ -212,22 +212,21 @@ class _Judge:
             return self._why_failed(task, entry)
         if not all(self.look.has_file(name) for name in entry.report.files):
             return Why.MISSING
+        if self.history.is_claimed(task.key) and self._has_other_bytes(entry):
+            return Why.CUT_SHORT
         if rerun is Rerun.MISSING:
             return None
         if not self._is_same_input(task, entry, by_bytes=has_moved):
             return Why.CHANGED
         return None if entry.signature == self.signature else Why.SETTINGS
 
-    def allowed(
-        self, task: ImageTask, entry: Entry | None, why: Why, *, is_claimed: bool
-    ) -> ImageTask:
+    def allowed(self, task: ImageTask, entry: Entry | None, why: Why) -> ImageTask:
         """The task with the files that it may replace.
 
         Args:
             task: the photo.
             entry: what is known of it.
             why: it is worked on.
-            is_claimed: a run that was cut short may have written its files.
 
         Raises:
             ConflictError: a file that it would write is there and was not written for it, or was
@@ -236,17 +235,23 @@ class _Judge:
         if self.rules.overwrite:
             return task._replace(may_replace=None)
         own = OwnFiles()
+        is_cut_short = self.history.is_claimed(task.key)  # what its files should be is not known
         if entry is not None:
             own |= dict.fromkeys(entry.report.files)
-            if not is_claimed:
+            if not is_cut_short:
                 self._refuse_edited(task, entry, is_same_photo=why is Why.SETTINGS)
                 own |= entry.report.known_checksums
         there = tuple(targets_that_exist(self.job, self.look, task))
-        if is_claimed:
-            own |= dict.fromkeys(name for name in there if self.look.has_file(name))
+        if is_cut_short or self.history.was_claimed(task.key):
+            left = (name for name in there if self.look.has_file(name) and name not in own)
+            own |= dict.fromkeys(n for n in left if is_cut_short or self._is_older(n, entry))
         for name in there:
             refuse_foreign(self.look, name, own)
         return task._replace(may_replace=own)
+
+    def _is_older(self, name: str, entry: Entry | None) -> bool:
+        """Whether a file that no entry lists was there when the photo was ended."""
+        return entry is not None and not is_touched(self.look, entry, name)
 
     def _refuse_edited(self, task: ImageTask, entry: Entry, *, is_same_photo: bool) -> None:
         """Raise if a file that would be replaced or removed was changed since it was written."""
@@ -255,6 +260,10 @@ class _Judge:
         )
         if name is not None:
             raise edited(name)
+
+    def _has_other_bytes(self, entry: Entry) -> bool:
+        """Whether a file was replaced, by a run that came to no end with the photo."""
+        return find_in_the_way(self.look, entry, (), is_same_photo=False) is not None
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""

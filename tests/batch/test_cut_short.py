@@ -1,0 +1,118 @@
+"""What a run leaves that was killed: its claims, and how long they mean anything."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.leftovers import Leftovers
+from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.manifest import ManifestWriter, compact
+from m2fp_cli.batch.progress import SilentProgress
+from m2fp_cli.batch.report import RunReport
+from m2fp_cli.batch.run import run_batch
+from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.scan import find_images
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import history_of
+from tests.support.scripted import ScriptedJob, fresh_fork_server, write_photos
+
+
+@pytest.fixture(scope="module", autouse=True)
+def plain_fork_server():
+    with fresh_fork_server():
+        yield
+
+
+def run(folder: Path, setting: str = "one") -> RunReport:
+    scan = find_images([folder / "photos"], output=folder / "out")
+    job = ScriptedJob(folder / "out", setting=setting)
+    return run_batch(scan, job, RunOptions(workers=1), SilentProgress())
+
+
+def begin_and_die(folder: Path, *keys: str) -> None:
+    """What a run has written that is killed before its first photo ends."""
+    with OutputTree(folder / "out", create=True) as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer.start({"setting": "two"}, len(keys), len(keys))
+        writer.claim(keys)
+        writer.close()
+
+
+@pytest.fixture
+def ended(tmp_path):
+    """A run was killed, and another has done its photo since."""
+    write_photos(tmp_path / "photos", ["ok"])
+    begin_and_die(tmp_path, "0000")
+    assert run(tmp_path).exit_code == 0
+    return tmp_path / "out" / "labels" / "0000.png"
+
+
+def test_a_correction_stays_although_a_run_was_killed_before_it(tmp_path, ended):
+    ended.write_bytes(b"corrected by hand")
+    (failed,) = run(tmp_path, "two").failures
+    assert failed.message.startswith("labels/0000.png was changed since m2fp wrote it")
+    assert ended.read_bytes() == b"corrected by hand"
+
+
+def test_a_file_of_others_stays_although_a_run_was_killed_before_it(tmp_path, ended):
+    ended.rename(tmp_path / "mine.png")
+    entry = history_of(tmp_path / "out").entries["0000"]
+    with OutputTree(tmp_path / "out") as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        report = entry.report._replace(files=("results/0000.json",), checksums=())
+        writer.add(report, entry.stamp, entry.signature)  # the last run wrote no label map
+        writer.close()
+    ended.write_bytes(b"somebody's own")
+    (failed,) = run(tmp_path, "two").failures
+    assert failed.message.startswith("labels/0000.png is there already")
+    assert ended.read_bytes() == b"somebody's own"
+
+
+def test_what_a_killed_run_left_before_the_photo_ended_is_still_its_own(tmp_path, ended):
+    entry = history_of(tmp_path / "out").entries["0000"]
+    with OutputTree(tmp_path / "out") as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        report = entry.report._replace(files=("results/0000.json",), checksums=())
+        writer.add(report, entry.stamp, entry.signature)
+        writer.close()
+    assert run(tmp_path, "two").exit_code == 0
+
+
+def test_a_photo_that_a_killed_run_replaced_in_part_is_done_again(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    run(tmp_path)
+    label_map = tmp_path / "out" / "labels" / "0000.png"
+    before = label_map.read_bytes()
+    begin_and_die(tmp_path, "0000", "0001")
+    label_map.write_bytes(b"of other settings")
+    report = run(tmp_path)
+    assert [one.attempts for one in report.photos] == [0, 1]  # the one up to date comes first
+    assert label_map.read_bytes() == before
+
+
+def test_only_the_next_run_looks_for_what_a_killed_one_left(tmp_path, ended, monkeypatch):
+    swept: list[object] = []
+    monkeypatch.setattr(Leftovers, "sweep", lambda _, keys: swept.append(keys))
+    with OutputTree(tmp_path / "out") as tree, hold_output(tree) as lock:
+        leftovers = Leftovers(tree, lock, "parse", None)
+        leftovers.sweep_after_kill(history_of(tmp_path / "out"), manifest_name("parse"))
+        assert not swept
+        begin_and_die(tmp_path, "0000")
+        leftovers.sweep_after_kill(history_of(tmp_path / "out"), manifest_name("parse"))
+        assert len(swept) == 1
+
+
+def test_compacting_keeps_claims_of_photos_that_were_done_before(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    run(tmp_path)
+    begin_and_die(tmp_path, "0000")
+    run(tmp_path, "two")
+    begin_and_die(tmp_path, "0001")
+    with OutputTree(tmp_path / "out") as tree:
+        assert compact(tree, manifest_name("parse"), history_of(tmp_path / "out"), at_least=1)
+    history = history_of(tmp_path / "out")
+    assert [history.is_claimed(key) for key in ("0000", "0001")] == [False, True]
+    assert history.left() == 1
