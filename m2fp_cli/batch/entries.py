@@ -54,7 +54,13 @@ class Entries(Mapping[str, Entry]):
         self._waiting: list[tuple[bytes, float, bool, int, int, int]] = []
 
     def add(self, manifest: str, entry: Entry) -> None:
-        """Add an entry, unless a later one of the photo is known.
+        """Add an entry, unless another manifest has a later one of the photo.
+
+        In one manifest the last line counts: its clock may have been set back meanwhile.
+
+        Args:
+            manifest: the file that it is from, whose entries come in the order of its lines.
+            entry: how a photo ended.
 
         Raises:
             ValueError: its key is not text.
@@ -130,7 +136,7 @@ class Entries(Mapping[str, Entry]):
                 "INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
                 " ended=excluded.ended, good=excluded.good,"
                 " manifest=excluded.manifest, place=excluded.place, size=excluded.size"
-                " WHERE ended <= excluded.ended",
+                " WHERE ended <= excluded.ended OR manifest = excluded.manifest",
                 self._waiting,
             )
         self._waiting.clear()

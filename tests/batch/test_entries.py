@@ -23,13 +23,22 @@ def test_the_latest_entry_of_each_photo_counts(rows, monkeypatch):
     monkeypatch.setattr(module, "_ROWS_AT_ONCE", rows)
     chance, kept = random.Random(1), Entries()
     twin: dict[str, Entry] = {}
-    for _ in range(300):
+    for number in range(300):
         entry = entry_of(chance.randrange(60), float(chance.randrange(9)))
-        kept.add("m", entry)
+        kept.add(f"m{number}", entry)
         if entry.ended >= twin.get(entry.report.key, entry).ended:
             twin[entry.report.key] = entry
     assert list(kept.each()) == [twin[key] for key in sorted(twin)]
     assert kept.get_each([*twin, "none"]) == twin
+
+
+@pytest.mark.parametrize("rows", [1, 20_000])
+def test_after_a_clock_was_set_back_the_last_line_of_a_manifest_counts(rows, monkeypatch):
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", rows)
+    kept = Entries()
+    for manifest, ended in (("m", 9.0), ("m", 5.0), ("n", 4.0)):
+        kept.add(manifest, entry_of(1, ended))
+    assert [entry.ended for entry in kept.each()] == [5.0]
 
 
 def test_what_is_counted_is_what_is_listed():
