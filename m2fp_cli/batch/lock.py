@@ -22,7 +22,7 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputError, OutputLockedError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.layout import state_name
-from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.errors import as_output_error, as_unreadable
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
 
@@ -100,14 +100,23 @@ def hold_part(tree: OutputTree, name: str) -> Iterator[None]:
 
 def who_holds(tree: OutputTree) -> str:
     """Who works on an output now, in a few words; empty if nobody does."""
-    try:
-        descriptor = tree.open_file(state_name("lock"), os.O_RDONLY)
-    except (OSError, OutputError):
+    descriptor = _open_to_ask(tree)
+    if descriptor is None:
         return ""
     try:
         return "" if _try_lock(descriptor, fcntl.LOCK_EX) else _signature(descriptor)
+    except OSError:  # the file system has no locks, so nobody can hold one
+        return ""
     finally:
         os.close(descriptor)
+
+
+def _open_to_ask(tree: OutputTree) -> int | None:
+    """The lock file, which stays as it is; NFS gives no lock on what is open for reading only."""
+    for flags in (os.O_RDWR, os.O_RDONLY):
+        with contextlib.suppress(OSError, OutputError):
+            return tree.open_file(state_name("lock"), flags)
+    return None
 
 
 def _lock_file(
@@ -124,7 +133,10 @@ def _lock_file(
     except OSError as error:
         raise OutputError(str(as_output_error(state_name(name), error))) from error
     stack.callback(os.close, descriptor)
-    content = os.pread(descriptor, _CARD_BYTES, 0)
+    try:
+        content = _read_card(descriptor)
+    except OSError as error:
+        raise as_unreadable(str(tree.path / state_name(name)), error) from error
     if content and not content.startswith(b'{"pid": '):  # what _sign writes
         raise OutputError(f"{shown} is not a lock of m2fp; remove it, or choose another -o")
     try:
@@ -140,6 +152,22 @@ def _lock_file(
             "for it, or name another folder"
         )
     return descriptor
+
+
+def _read_card(descriptor: int) -> bytes:
+    """What a lock file says; nothing where its holder keeps others from reading it.
+
+    On SMB shares a lock does that, which elsewhere only asks not to be disturbed.
+
+    Raises:
+        OSError: it cannot be read for another reason.
+    """
+    try:
+        return os.pread(descriptor, _CARD_BYTES, 0)
+    except OSError as error:
+        if error.errno in _HELD:
+            return b""
+        raise
 
 
 def _wait_for_lock(descriptor: int, kind: int, patience_seconds: float) -> bool:
@@ -176,7 +204,7 @@ def _sign(descriptor: int, shard: Shard | None) -> None:
 
 def _signature(descriptor: int) -> str:
     try:
-        card = parse_object(os.pread(descriptor, _CARD_BYTES, 0))
+        card = parse_object(_read_card(descriptor))
         shard = text_of(card, "shard", most=64)
         holder = f"process {whole_of(card, 'pid', 0, 2**31)} on {text_of(card, 'host')}"
         since = text_of(card, "since", most=64)

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
@@ -254,6 +257,32 @@ def test_a_second_run_is_told_who_holds_the_output(tmp_path):
     assert caught.value.exit_code == ExitCode.LOCKED
     assert holder_of(tmp_path / "out") == ""
     assert run(tmp_path).exit_code == ExitCode.OK
+
+
+def test_a_lock_that_keeps_others_from_reading_says_the_same(tmp_path, monkeypatch):
+    """As on SMB shares."""
+    with hold_output(OutputTree(tmp_path)):
+        monkeypatch.setattr(os, "pread", Mock(side_effect=PermissionError(errno.EACCES, "closed")))
+        with pytest.raises(OutputLockedError, match="unknown process"):
+            hold_output(OutputTree(tmp_path)).__enter__()
+        assert holder_of(tmp_path) == "unknown process"
+        monkeypatch.setattr(os, "pread", Mock(side_effect=OSError(errno.EIO, "broken")))
+        with pytest.raises(OutputError, match=r"lock cannot be read \(broken\)"):
+            hold_output(OutputTree(tmp_path)).__enter__()
+
+
+@pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK])
+def test_who_holds_an_output_is_asked_as_nfs_wants_it(tmp_path, monkeypatch, number):
+    lock = fcntl.flock
+
+    def flock(descriptor, kind):
+        if number == errno.ENOLCK or not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_RDWR:
+            raise OSError(number, os.strerror(number))
+        lock(descriptor, kind)
+
+    with hold_output(OutputTree(tmp_path)):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert bool(holder_of(tmp_path)) == (number == errno.EBADF)
 
 
 def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
