@@ -55,6 +55,8 @@ def test_a_linked_a_hard_linked_and_a_piped_file_are_refused(tree: OutputTree) -
     for name in ("link", "second_name", "pipe"):
         with pytest.raises((OSError, OutputError)):
             tree.open_file(name, os.O_WRONLY | os.O_APPEND)
+    with pytest.raises(OutputError, match="put a copy of it in its place"):  # or all is forgotten
+        tree.open_file("second_name", os.O_WRONLY)
     assert tree.read("second_name") == b"kept"
     for name in ("link", "pipe"):
         with pytest.raises(ImageError):
