@@ -16,7 +16,7 @@ from m2fp_cli.storage.look import Look
 def find_edited(look: Look, entry: Entry) -> Iterator[str]:
     """Names of a photo's files that are there with other bytes than were written; reads each.
 
-    Older manifests, and stores, do not say what was written; all of theirs counts as unchanged.
+    Older manifests do not say what was written; all of theirs counts as unchanged.
 
     Args:
         look: what is in the output.

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,11 @@ class ObjectStore:
     requests: list[tuple[str, str]] = field(default_factory=list)
     _backend: Any = None
 
-    def put(self, name: str, data: bytes | str) -> None:
-        """Have an object there, put by somebody else."""
+    def put(self, name: str, data: bytes | str, *, later_seconds: float = 0) -> None:
+        """Have an object there, put by somebody else, perhaps later than now."""
         content = data.encode() if isinstance(data, str) else data
-        self._backend.put_object(BUCKET, name, content)
+        key = self._backend.put_object(BUCKET, name, content)
+        key.last_modified += timedelta(seconds=later_seconds)
 
     def read(self, name: str) -> bytes:
         content: bytes = self._backend.get_object(BUCKET, name).value

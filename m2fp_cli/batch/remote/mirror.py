@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,7 +35,7 @@ class Mirror:
         folder.mkdir(parents=True)
         self.address, self.bucket, self.folder = address, bucket, folder
         self.tree = OutputTree(folder)
-        self.listing = Listing()
+        self.listing = Listing(self._checksum)
         self._is_listed = False
 
     def name_in_bucket(self, name: str) -> str:
@@ -78,6 +79,15 @@ class Mirror:
     def may_have(self, name: str) -> bool:
         """Whether an object may be there: what was not listed at all may have any."""
         return not self._is_listed or self.listing.has_file(name)
+
+    def _checksum(self, name: str) -> int | None:
+        """CRC-32 of an object's bytes, which are fetched; None if there is none.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        found = self.bucket.read(self.name_in_bucket(name))
+        return None if found is None else zlib.crc32(found[0])
 
     def _until(self, prefix: str, after: str, end: str | None) -> Iterable[StoredObject]:
         for found in self.bucket.walk(prefix, after=after):

@@ -140,7 +140,7 @@ class StoredSite:
         return look.has_file(name)
 
     def is_edited(self, name: str, written: int | None) -> bool:
-        """Whether it has other bytes; of a store's objects that is not known."""
+        """Whether it has other bytes; a store's objects were looked at when the run began."""
         return self._output is None and is_edited(self._tree, name, written)
 
     def remove(self, name: str) -> None:

@@ -5,21 +5,27 @@ from __future__ import annotations
 import itertools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from m2fp_cli.storage.index import as_index_error, open_index
 from m2fp_cli.storage.look import OnClosed
 from m2fp_cli.storage.remote.objects import StoredObject
 
 _ROWS_AT_ONCE = 1000
+_CLOCKS_APART_SECONDS = 60  # or each object would be fetched that a run puts anew
 _INSERT = "INSERT OR REPLACE INTO objects VALUES(?, ?, ?)"
 
 
 class Listing:
     """Objects by name; in bounded memory."""
 
-    def __init__(self) -> None:
-        """Start empty."""
+    def __init__(self, checksum: Callable[[str], int | None] = lambda _: None) -> None:
+        """Start empty.
+
+        Args:
+            checksum: CRC-32 of an object's bytes, which have to be fetched; None if unknown.
+        """
+        self._checksum = checksum
         self._index = open_index(
             "CREATE TABLE objects(name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER)"
             " WITHOUT ROWID"
@@ -44,12 +50,16 @@ class Listing:
         return found
 
     def status(self, name: str) -> os.stat_result | None:
-        """What lies under a name; None if nothing does."""
+        """What lies under a name; None if nothing does.
+
+        Its status changed as long before it was put as the store's clock may be ahead of ours.
+        """
         found = self.stamp(name)
         if found is None:
             return None
-        size, mtime_ns = found
-        return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, 0, mtime_ns // 10**9, 0))
+        size, mtime = found[0], found[1] // 10**9
+        changed = mtime - _CLOCKS_APART_SECONDS
+        return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, 0, mtime, changed))
 
     def has_file(self, name: str) -> bool:
         """Whether an object has a name."""
@@ -60,8 +70,8 @@ class Listing:
         return next(self.walk(name), None) is not None
 
     def checksum(self, name: str) -> int | None:
-        """Not known: the object would have to be fetched."""
-        return None
+        """CRC-32 of the bytes of an object; None where that is not known."""
+        return self._checksum(name)
 
     def names_in(self, name: str) -> list[str]:
         """Names of the objects directly in a folder, sorted."""

@@ -98,6 +98,18 @@ def test_a_photo_that_fails_leaves_nothing_and_the_rest_is_done(store):
     assert "out/labels/b.png" not in store.names()
 
 
+def test_an_object_that_somebody_changed_stays(store):
+    parse()
+    parse(setting="two")  # each was put before its photo ended, so nothing is fetched
+    assert not [p for method, p in store.requests if method == "GET" and p.endswith(".png")]
+    store.put("out/labels/a.png", "corrected", later_seconds=3600)
+    (failed,) = parse(setting="three").failures
+    assert failed.message.startswith("labels/a.png was changed since m2fp wrote it")
+    assert store.read("out/labels/a.png") == b"corrected"
+    assert b" three " in store.read("out/labels/sub/b.png")
+    assert parse(setting="three", overwrite=True).failures == []
+
+
 def test_a_file_of_another_is_not_touched(store):
     store.put("out/labels/a.png", "mine")
     store.put("out/notes.txt", "mine")
