@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
@@ -12,6 +12,7 @@ from m2fp_cli.jobs.export import ExportJob
 from m2fp_cli.jobs.export_files import common_names, finish_export
 from m2fp_cli.jobs.export_names import read_names
 from m2fp_cli.layout import export_record_name
+from m2fp_cli.storage.errors import ConflictError
 
 
 def read_stored_names(output: Mirror, export: str, keys: Sequence[str]) -> dict[str, str]:
@@ -57,24 +58,58 @@ def finish_stored(
         tell: as in ``finish_export``.
 
     Raises:
-        ConflictError: a file of that name is there that no export wrote.
+        ConflictError: a file of that name is there that no export wrote, or that somebody changed.
         M2fpError: the store fails, or a file cannot be written.
     """
     pull(output, (job.name,))
     output.fetch_all(export_record_name(job.format_name, task.key) for task in tasks)
-    state = files_name(job.format_name)
-    is_known = output.fetch(state)
+    is_known = output.fetch(files_name(job.format_name))
     own = read_owned(output.tree, job.format_name)
-    finish_export(job, tasks, tell=tell)
-    owned = read_owned(output.tree, job.format_name)
-    made = [name for name in owned if output.tree.has_file(name)]
-    if not overwrite:  # before the state says that they are ours
-        _refuse_foreign(output, [name for name in made if name not in own])
-    for name in own.keys() - owned.keys():
-        output.bucket.delete(output.name_in_bucket(name))
-    output.put(state, may_replace=is_known)
-    for name in made:
-        output.put(name, may_replace=overwrite or name in own)
+    output.fetch_all(own)  # who changed one is not known before
+    before = {name: output.tree.checksum(name) for name in own}
+    trouble = None
+    try:
+        finish_export(job, tasks, overwrite=overwrite, tell=tell)
+    except ConflictError as error:  # about what somebody changed; the rest is made
+        trouble = ConflictError(str(error).replace(str(output.folder), str(output.address)))
+    _put_lists(output, job.format_name, before, is_known=is_known, overwrite=overwrite)
+    if trouble is not None:
+        raise trouble
+
+
+def _put_lists(
+    output: Mirror,
+    export: str,
+    before: Mapping[str, int | None],
+    *,
+    is_known: bool,
+    overwrite: bool,
+) -> None:
+    """Put what was made, and remove what is not in the data set any more.
+
+    Args:
+        output: stands for the output.
+        export: the format's name.
+        before: checksums of what an export put before, None where it is gone.
+        is_known: there is a record of it.
+        overwrite: replace files that no export wrote.
+
+    Raises:
+        ConflictError: a file is there that no export wrote.
+        M2fpError: the store fails.
+    """
+    owned = read_owned(output.tree, export)
+    there = {name: output.tree.checksum(name) for name in (*before, *owned)}
+    new = [name for name in owned if there[name] not in (None, before.get(name))]
+    if not overwrite:  # before the record says that they are ours
+        _refuse_foreign(output, [name for name in new if name not in before])
+    for name in before:
+        if there[name] is None and name not in owned:
+            output.bucket.delete(output.name_in_bucket(name))
+    output.put(files_name(export), may_replace=is_known)
+    for name in new:
+        output.put(name, may_replace=overwrite or name in before)
+    for name in there:
         output.drop(name)
 
 

@@ -121,6 +121,21 @@ def test_a_table_of_somebody_else_stays_there_however_often_it_is_asked_for(stor
     assert store.read("theirs/describe/people.csv").startswith(b"photo,")
 
 
+def test_a_table_that_somebody_changed_stays_there(store, tmp_path):
+    there, table = f"s3://{BUCKET}/changed", "changed/describe/people.csv"
+    _, output = make_tree(tmp_path / "first", ("a",))
+    _, other = make_tree(tmp_path / "second", ("b",))
+    assert run("describe", output, "-o", there, "-q", "--workers", 1).exit_code == 0
+    store.put(table, b"changed")
+    assert run("describe", output, "-o", there, "-q").exit_code == 0  # it would be what it was
+    error = run("describe", other, "-o", there, "-q", "--workers", 1).exception
+    assert isinstance(error, ConflictError)
+    assert "describe/people.csv was changed since m2fp wrote it" in str(error)
+    assert store.read(table) == b"changed"
+    assert run("describe", other, "-o", there, "-q", "--overwrite").exit_code == 0
+    assert store.read(table).startswith(b"photo,")
+
+
 def test_pictures_of_this_machine_may_go_there_and_the_summary_says_where(store, tmp_path):
     _, output = make_tree(tmp_path, ("a",))
     answer = run("masks", output, "-o", f"s3://{BUCKET}/masks", "--workers", 1)
