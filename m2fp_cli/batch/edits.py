@@ -16,14 +16,15 @@ from m2fp_cli.storage.look import Look
 def find_edited(look: Look, entry: Entry) -> Iterator[str]:
     """Names of a photo's files that are there with other bytes than were written; reads each.
 
-    Older manifests do not say what was written; all of theirs counts as unchanged.
+    Older manifests do not say what was written; all of theirs but links counts as unchanged.
 
     Args:
         look: what is in the output.
         entry: what a run wrote for the photo.
     """
-    for name, written in entry.report.known_checksums.items():
-        if look.status(name) is not None and is_edited(look, name, written):
+    known = entry.report.known_checksums
+    for name in entry.report.files:
+        if is_edited(look, name, known.get(name)):
             yield name
 
 

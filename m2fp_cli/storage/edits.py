@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Collection, Iterable
 
 from m2fp_cli.storage.errors import edited
@@ -31,11 +32,15 @@ def refuse_edited(look: Look, names: Iterable[str], may_replace: Collection[str]
 
 
 def is_edited(look: Look, name: str, written: int | None) -> bool:
-    """Whether a file is there with other bytes than were written.
+    """Whether a file is there with other bytes than were written, or a link in its place.
 
     Args:
         look: what is in the output.
         name: of the file.
         written: CRC-32 of what was written; None where that is not known.
     """
-    return written is not None and look.checksum(name) not in (None, written)
+    found = None if written is None else look.checksum(name)
+    if found is not None:
+        return found != written
+    status = look.status(name)
+    return status is not None and stat.S_ISLNK(status.st_mode)

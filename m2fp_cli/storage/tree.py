@@ -31,6 +31,7 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _IS_LINK = (errno.ELOOP, "it is a link")
 _PORTION_BYTES = 1 << 20
+CLOSED = -1
 _NO_FOLDER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
@@ -150,12 +151,17 @@ class OutputTree(StatusLook):
             return file.read(max_bytes)
 
     def checksum(self, name: str) -> int | None:
-        """CRC-32 of the bytes of a regular file; None where it cannot be read."""
+        """CRC-32 of the bytes of a regular file; None where it cannot be read.
+
+        ``CLOSED``, which is no CRC-32, where we may not read it: somebody else wrote it.
+        """
         found = 0
         try:
             with os.fdopen(self.open_file(name, os.O_RDONLY), "rb") as file:
                 while portion := file.read(_PORTION_BYTES):
                     found = zlib.crc32(portion, found)
+        except PermissionError:
+            return CLOSED
         except (OSError, OutputError):
             return None
         return found

@@ -8,15 +8,20 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.edits import find_edited
+from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.prune import prune_output
-from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, RunReport
+from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.errors import ImageError
+from m2fp_cli.storage.edits import OwnFiles, refuse_edited
+from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
+from tests.support.hostile_folders import without_rights
 from tests.support.outputs import history_of
 from tests.support.scripted import ScriptedJob, ScriptedWorker, fresh_fork_server, write_photos
 
@@ -197,6 +202,29 @@ def test_what_no_manifest_knows_the_bytes_of_counts_as_unchanged(tmp_path, corre
         assert list(find_edited(tree, entry)) == [f"labels/{corrected.name}"]
         older = entry._replace(report=entry.report._replace(checksums=checksums))
         assert not list(find_edited(tree, older))
+
+
+def replaced_by_a_link(file: Path) -> None:
+    file.unlink()
+    file.symlink_to("elsewhere.png")
+
+
+def closed_by_another(file: Path) -> None:
+    file.write_bytes(b"corrected")
+    file.chmod(0)
+
+
+@pytest.mark.parametrize("change", [replaced_by_a_link, closed_by_another])
+def test_what_cannot_be_compared_is_not_taken_for_ours(change):
+    with without_rights() as folder, OutputTree(folder / "out", create=True) as tree:
+        (written,) = write_group(tree, [("labels/a.png", b"ours")])
+        report = ImageReport("/gone/a.jpg", "a", Status.DONE, files=(written.name,))
+        entry = Entry(report._replace(checksums=(written.checksum,)), (), "", "", 0.0)
+        assert not list(find_edited(tree, entry))
+        change(folder / "out" / written.name)
+        assert list(find_edited(tree, entry)) == [written.name]
+        with pytest.raises(ConflictError, match="was changed since m2fp wrote it"):
+            refuse_edited(tree, [written.name], OwnFiles({written.name: written.checksum}))
 
 
 def test_pruning_removes_what_is_as_it_was_written(tmp_path, corrected):
