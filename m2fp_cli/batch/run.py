@@ -272,6 +272,7 @@ class _Run:
         manifest.add(report, outcome.stamp, self._signature)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)
+        self._failures += not report.status.is_good  # what was known before says nothing new
         cap = self._options.max_failures
         if cap is not None and cap.is_exceeded(self._failures, photos):
             failures = counted(self._failures, "failure")
@@ -279,7 +280,6 @@ class _Run:
         return report
 
     def _show(self, report: ImageReport, **worker: int) -> ImageReport:
-        self._failures += not report.status.is_good
         self._progress.advance(report)
         self.log.event("photo", **report.as_json(), **worker)
         return report

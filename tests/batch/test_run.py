@@ -230,6 +230,15 @@ def test_too_many_failures_end_a_run_early(tmp_path):
     assert report.total - len(report.photos) > 20
 
 
+def test_what_is_known_to_fail_before_the_work_ends_no_run_early(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 3)
+    (tmp_path / "photos" / "dangling.jpg").symlink_to("nowhere")
+    (tmp_path / "out/labels").mkdir(parents=True)
+    (tmp_path / "out/labels/0000.png").write_text("somebody's own")
+    report = run(tmp_path, max_failures=FailureCap(0), workers=1)
+    assert (report.stopped, report.done, len(report.failures)) == ("", 2, 2)
+
+
 @pytest.mark.parametrize(
     ("text", "failures", "photos", "exceeded"),
     [("0", 1, 9, True), ("3", 3, 9, False), ("3", 4, 9, True), ("10%", 2, 20, False),
