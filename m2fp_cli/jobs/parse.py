@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.engine.tiles.setting import check_tiles
+from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.imaging.codec import DecodedImage, read_image
 from m2fp_cli.imaging.errors import MissingRowsError, TooManyPixelsError
@@ -63,7 +63,7 @@ class ParseSettings:
     max_pixels: int = MAX_PIXELS
     allow_truncated: bool = False
     mapping: LabelMapping | None = None
-    tiles: str = "off"
+    tiles: Tiles = "off"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be, or does not go together.
@@ -135,9 +135,9 @@ class ParseJob:
             "configuration": self.model.configuration,
             "engine": settings.engine,
             "precision": describe_precision(self.model, settings.precision),
-            "flip": str(settings.flip),
-            "tiles": settings.tiles,
-            "min_score": str(settings.min_score),
+            "flip": str(bool(settings.flip)),
+            "tiles": str(settings.tiles),
+            "min_score": str(float(settings.min_score)),
             "save": ",".join(settings.save),
             **self._label_set(),
         }
@@ -259,9 +259,9 @@ class ParseWorker:
             model=model.name,
             weights=model.weights,
             engine=settings.engine,
-            flip=settings.flip,
-            tiles=settings.tiles,
-            min_score=settings.min_score,
+            flip=bool(settings.flip),
+            tiles=str(settings.tiles),
+            min_score=float(settings.min_score),
         )
 
 

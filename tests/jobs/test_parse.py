@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,10 +14,11 @@ from m2fp_cli.engine.fast import precision
 from m2fp_cli.engine.int8.calibration import find_calibration
 from m2fp_cli.errors import ImageError, ModelError
 from m2fp_cli.jobs import model_files
-from m2fp_cli.jobs.model_files import ModelFiles, describe_precision, int8_caution
+from m2fp_cli.jobs.model_files import ModelFiles, describe_precision, find_model, int8_caution
 from m2fp_cli.jobs.parse import ParseJob, ParseSettings, ParseWorker
 from m2fp_cli.kernels import cpu
 from m2fp_cli.models.registry import STARTER_FOLDER
+from m2fp_cli.records.document import read_document
 from tests.support.picture_bytes import encoded, photo_rgb
 
 
@@ -90,3 +93,15 @@ def test_a_refused_photo_names_the_option_that_lets_it_in(tmp_path, settings, si
     worker = ParseWorker(job, SimpleNamespace(least_side=None))
     with pytest.raises(ImageError, match=f"{said}$"):
         worker.load(ImageTask(str(tmp_path / "a.jpg"), "a"))
+
+
+@pytest.mark.parametrize("tiles", [2, np.int64(2), "2"], ids=repr)
+def test_results_of_settings_in_numbers_are_read_back(tmp_path, tiny_model, tiles):
+    (tmp_path / "a.jpg").write_bytes(encoded(photo_rgb(64, 64), "JPEG"))
+    settings = ParseSettings(tiles=tiles, min_score=np.float32(0.5), flip=np.True_, save=("json",))
+    job = ParseJob(tmp_path, find_model(str(tiny_model)), settings)
+    worker, task = job.build_worker(1), ImageTask(str(tmp_path / "a.jpg"), "a")
+    worker.save(task, worker.compute(task, worker.load(task)))
+    made_by = read_document((tmp_path / "results" / "a.json").read_bytes()).provenance
+    assert (made_by.tiles, made_by.min_score, made_by.flip) == ("2", 0.5, True)
+    assert json.loads(json.dumps(job.signature()))["tiles"] == "2"
