@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 import torch
 
@@ -28,6 +28,7 @@ from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.kernels.cpu import INT8
 from m2fp_cli.kernels.heap import give_back_small_maps
 from m2fp_cli.kernels.mkl import choose_mkl_code
+from m2fp_cli.kernels.threads import outlive_forks
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
@@ -192,6 +193,15 @@ class HumanParser:
         require_share(min_score, "min_score")
         self.min_score, self.flip, self.tiles = min_score, flip, check_tiles(tiles)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
+        outlive_forks()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled or copied: the weights' layout is this process's own.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError("a HumanParser cannot be pickled or copied; make one in each process")
 
     @property
     def labels(self) -> LabelSet:

@@ -32,6 +32,7 @@ from m2fp_cli.engine.postprocess import (
     weigh_people,
 )
 from m2fp_cli.errors import EngineError
+from m2fp_cli.kernels.threads import outlive_forks
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.models.weights import compare_keys, load_weights
@@ -92,6 +93,7 @@ class ReferenceParser:
         self.min_score = min_score
         self._pipeline = _bare_pipeline(model)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
+        outlive_forks()
 
     @property
     def labels(self) -> LabelSet:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +24,21 @@ PARALLEL_PIXELS = 1 << 18  # below this, handing out work costs more than it sav
 def thread_pool(threads: int) -> ThreadPoolExecutor:
     """A pool of that many threads, made once a process."""
     return ThreadPoolExecutor(threads, thread_name_prefix="m2fp-loop")
+
+
+@lru_cache(maxsize=1)
+def outlive_forks() -> None:
+    """Let forked copies of this process compute, with one thread each.
+
+    A fork takes along the thread that forked and no other. Torch's OpenMP and our pools would wait
+    for the others for ever.
+    """
+    os.register_at_fork(after_in_child=_go_on_alone)
+
+
+def _go_on_alone() -> None:
+    thread_pool.cache_clear()
+    torch.set_num_threads(1)
 
 
 @contextmanager
