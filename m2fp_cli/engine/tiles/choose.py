@@ -16,6 +16,7 @@ SEARCH_SCORE = 0.05  # lowest score of a person who is looked at again
 SMALL_HEIGHT = 96  # pixels of the network's input; who is taller is seen well
 MAX_TILES = 8  # of one photo that are chosen by themselves
 OVERLAP = 0.25  # of a grid's tile, with each neighbor
+LEAST_SIDE = 16  # pixels of a grid's tile: nobody is known in fewer, and a long line has thousands
 _WANTED_HEIGHT = 0.25  # of a tile, for the person it is laid around
 _MARGIN = 0.1  # of a tile's side, around the people it is laid for
 _MAX_ENLARGED = 2.0  # a tile is never scaled up more
@@ -81,12 +82,14 @@ def grid_tiles(image_hw: tuple[int, int], across: int) -> list[Box]:
 
     Args:
         image_hw: size of the photo.
-        across: tiles along the shorter side, at least 2.
+        across: tiles along the shorter side, at least 2; fewer where they would be too small.
 
     Returns:
-        Half-open boxes in the photo, row by row.
+        Half-open boxes in the photo, row by row; none of a photo that is too narrow for one.
     """
-    side = int(np.ceil(min(image_hw) / (across - (across - 1) * OVERLAP)))
+    side = max(int(np.ceil(min(image_hw) / (across - (across - 1) * OVERLAP))), LEAST_SIDE)
+    if side > min(image_hw):
+        return []
     tops, lefts = (_starts(length, side) for length in image_hw)
     return [(left, top, left + side, top + side) for top in tops for left in lefts]
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from m2fp_cli.engine.tiles.choose import choose_tiles, grid_tiles
+from m2fp_cli.engine.tiles.choose import LEAST_SIDE, choose_tiles, grid_tiles
 from m2fp_cli.engine.tiles.setting import check_tiles
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.masks import Mask
@@ -67,6 +67,13 @@ def test_a_grid_covers_the_photo_and_overlaps(photo_hw, across):
     lefts = sorted({tile[0] for tile in tiles})
     assert all(b - a <= 0.75 * tiles[0][2] + 1 for a, b in pairwise(lefts))
     assert len({t[0 if photo_hw[1] <= photo_hw[0] else 1] for t in tiles}) == across
+
+
+@pytest.mark.parametrize(("photo_hw", "count"), [((2, 2000), 0), ((1, 1), 0), ((40, 40), 9)])
+def test_no_tile_is_too_small_for_anybody(photo_hw, count):
+    tiles = grid_tiles(photo_hw, 16)
+    assert len(tiles) == count
+    assert all(x1 - x0 == y1 - y0 == LEAST_SIDE for x0, y0, x1, y1 in tiles)
 
 
 @pytest.mark.parametrize("tiles", ["3", 3])
