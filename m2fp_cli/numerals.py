@@ -84,3 +84,16 @@ def require_one_of(value: object, known: tuple[str, ...], name: str) -> None:
     """
     if value not in known:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r:.60}")
+
+
+def require_texts(value: object, name: str, such_as: str) -> tuple[str, ...]:
+    """The texts that a program gives; a single one would be taken letter by letter.
+
+    Raises:
+        TypeError: it is one text, or not texts.
+    """
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        texts = tuple(value)
+        if all(isinstance(text, str) for text in texts):
+            return texts
+    raise TypeError(f"{name} must be several texts, such as {such_as}, got {value!r:.60}")

@@ -25,6 +25,7 @@ PHOTO = np.zeros((60, 80, 3), dtype=np.uint8)
 RESULT = two_people((60, 80))
 NAN = float("nan")
 WORD: Any = "2"
+NUMBERS: Any = [2, 13]
 KINDS_OF_OPTIONS = (
     ("rules", "ScanRules"),
     ("settings", "ParseSettings"),
@@ -191,6 +192,9 @@ def test_sizes_of_any_kind_are_taken(parser, given):
         (lambda: colorize(RESULT, opacity=WORD), TypeError, "opacity must be a number from 0"),
         (lambda: colorize(RESULT, by="part"), ValueError, "by must be one of label, person"),
         (lambda: try_on(PHOTO, RESULT, {}, "biggest"), ValueError, "people must be one of all"),
+        (lambda: colorize(RESULT, labels="hair"), TypeError, "labels must be several texts, such "),
+        (lambda: colorize(RESULT, labels=NUMBERS), TypeError, "such as .*, got \\[2, 13\\]"),
+        (lambda: ScanRules(exclude=WORD), TypeError, "exclude must be several texts, such as"),
     ],
 )
 def test_numbers_and_words_are_within_their_bounds(take, error, said):

@@ -16,6 +16,7 @@ from m2fp_cli.batch.tasks import ScanFailure
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import STATE_FOLDER
+from m2fp_cli.numerals import require_texts
 from m2fp_cli.storage.errors import UnreadableError
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.spool import sorted_on_disk
@@ -48,6 +49,15 @@ class ScanRules:
     prefix: str = ""
     safe_names: bool = False
     stamps: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse a single pattern.
+
+        Raises:
+            TypeError: ``exclude`` is one text, or not texts.
+        """
+        exclude = require_texts(self.exclude, "exclude", '("*_thumb.jpg",)')
+        object.__setattr__(self, "exclude", exclude)
 
     def excludes(self, place: str) -> bool:
         """Whether a file or folder at a place below an input is left out."""
