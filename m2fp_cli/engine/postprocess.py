@@ -56,7 +56,8 @@ def build_result(
     Args:
         views: one view, or two with test-time augmentation.
         config: the model; it says how instances and the label map are made.
-        min_score: lowest score of a reported instance; the label map does not depend on it.
+        min_score: lowest score of a reported instance; the label map depends on it in the sides of
+            limbs alone, which come from people.
         picture_bgr: see ``assemble_findings``.
     """
     if not config.parsing_on:
