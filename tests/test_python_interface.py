@@ -186,6 +186,13 @@ def test_sizes_of_any_kind_are_taken(parser, given):
         (lambda: RunOptions(photo_seconds=0), ValueError, "photo_seconds must be more than 0"),
         (lambda: RunOptions(photo_seconds=NAN), ValueError, "photo_seconds must be more than 0"),
         (lambda: RunOptions(photo_seconds=WORD), TypeError, "photo_seconds must be a number of"),
+        (
+            lambda: RunOptions(rerun="everything"),
+            ValueError,
+            "one of changed, missing, failed, all",
+        ),
+        (lambda: RunOptions(shard=WORD), TypeError, "shard must be Shard, got str"),
+        (lambda: RunOptions(max_failures=WORD), TypeError, "max_failures must be FailureCap, got"),
         (lambda: ParseSettings(precision="int4"), ValueError, "precision must be one of auto, fp"),
         (lambda: ParseSettings(engine="slow"), ValueError, "engine must be one of fast, refer"),
         (lambda: colorize(RESULT, opacity=NAN), ValueError, "opacity must be a number from 0"),

@@ -17,19 +17,19 @@ _START = b'{"time":"'  # of every log
 class RunLog:
     """Appends events to a file; without a path it does nothing."""
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | str | None) -> None:
         """Open the file, at its end.
 
         Raises:
             OutputError: it cannot be written, or is somebody's file that is no log.
         """
         self._file: TextIO | None = None
-        self._path = path
-        if path is not None:
+        self._path = None if path is None else Path(path)
+        if self._path is not None:
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                _refuse_foreign(path)
-                self._file = path.open("a", encoding="ascii", buffering=1)
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                _refuse_foreign(self._path)
+                self._file = self._path.open("a", encoding="ascii", buffering=1)
             except OSError as error:
                 raise self._error(error) from error
 

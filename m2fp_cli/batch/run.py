@@ -30,6 +30,7 @@ from m2fp_cli.batch.opening import open_output, open_site
 from m2fp_cli.batch.pool import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.site import Site
@@ -185,7 +186,7 @@ class _Run:
         history = read_history(self._tree, self._job.name, options.shard, self._watched)
         self._leftovers.sweep_after_kill(history, name)
         compact(self._tree, name, history)
-        rules = ResumeRules(options.rerun, options.checksum, options.overwrite)
+        rules = ResumeRules(Rerun(options.rerun), options.checksum, options.overwrite)
         tasks = self._watched(self._scan.tasks)
         return history, plan_resume(tasks, history, self._job, self._site, rules)
 

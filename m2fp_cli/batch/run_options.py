@@ -13,7 +13,7 @@ from m2fp_cli.batch.resources import check_counts, look_at_machine
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
-from m2fp_cli.numerals import require_count, require_seconds
+from m2fp_cli.numerals import require_count, require_one_of, require_seconds
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RunOptions:
         workers: number of processes; None chooses.
         threads: cores of each; None chooses. The one exception: it may change the last bits.
         photo_seconds: time one stage of one photo may take; None chooses.
-        rerun: what is done again.
+        rerun: what is done again, a member of ``Rerun`` or its word.
         checksum: photos are compared by their bytes, not by size and time.
         overwrite: files in the output that m2fp did not write for a photo may be replaced.
         shard: the part to do; None for all.
@@ -70,21 +70,22 @@ class RunOptions:
     workers: int | None = None
     threads: int | None = None
     photo_seconds: float | None = None
-    rerun: Rerun = Rerun.CHANGED
+    rerun: Rerun | str = Rerun.CHANGED
     checksum: bool = False
     overwrite: bool = False
     shard: Shard | None = None
     max_failures: FailureCap | None = None
-    log_file: Path | None = None
+    log_file: Path | str | None = None
     remote: Remote | None = None
     executor: Executor = field(default_factory=LocalExecutor)
 
     def __post_init__(self) -> None:
-        """Refuse numbers that cannot be.
+        """Refuse what cannot be.
 
         Raises:
-            TypeError: ``workers``, ``threads`` or ``photo_seconds`` is no number.
-            ValueError: one of them is out of bounds.
+            TypeError: ``workers``, ``threads`` or ``photo_seconds`` is no number, or ``shard`` or
+                ``max_failures`` is something else.
+            ValueError: a number is out of bounds, or ``rerun`` is another word.
         """
         if self.workers is not None:
             require_count(self.workers, "workers")
@@ -92,6 +93,11 @@ class RunOptions:
             require_count(self.threads, "threads")
         if self.photo_seconds is not None:
             require_seconds(self.photo_seconds, "photo_seconds")
+        require_one_of(self.rerun, tuple(Rerun), "rerun")
+        for name, kind in (("shard", Shard), ("max_failures", FailureCap)):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, kind):
+                raise TypeError(f"{name} must be {kind.__name__}, got {type(value).__name__}")
 
     def check_counts(self, job: Job) -> None:
         """Refuse more workers or threads than this machine has room for, before anything is done.

@@ -327,6 +327,15 @@ def test_the_log_file_holds_one_json_object_per_line(tmp_path):
     assert events[-1]["exit_code"] == ExitCode.SOME_FAILED
 
 
+@pytest.mark.parametrize(("rerun", "done"), [("all", 1), ("changed", 0)])
+def test_a_program_may_write_rerun_and_log_file_as_texts(tmp_path, rerun, done):
+    write_photos(tmp_path / "photos", {"a.jpg": "ok"})
+    assert run(tmp_path).done == 1
+    log = str(tmp_path / "run.jsonl")
+    assert run(tmp_path, rerun=rerun, log_file=log).done == done
+    assert '"event":"end"' in Path(log).read_text()
+
+
 @pytest.mark.parametrize("second", [13_569_465_600, -(2**31)])  # the years 2400, 1901
 def test_a_photo_of_a_clock_that_was_set_wrong_is_known_again(tmp_path, second):
     (photo,) = write_photos(tmp_path / "photos", {"a.jpg": "ok"})

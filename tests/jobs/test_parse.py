@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,7 +99,8 @@ def test_a_refused_photo_names_the_option_that_lets_it_in(tmp_path, settings, si
 @pytest.mark.parametrize("tiles", [2, np.int64(2), "2"], ids=repr)
 def test_results_of_settings_in_numbers_are_read_back(tmp_path, tiny_model, tiles):
     (tmp_path / "a.jpg").write_bytes(encoded(photo_rgb(64, 64), "JPEG"))
-    settings = ParseSettings(tiles=tiles, min_score=np.float32(0.5), flip=np.True_, save=("json",))
+    numbers: Any = {"tiles": tiles, "min_score": np.float32(0.5), "flip": np.True_}
+    settings = ParseSettings(**numbers, save=("json",))
     job = ParseJob(tmp_path, find_model(str(tiny_model)), settings)
     worker, task = job.build_worker(1), ImageTask(str(tmp_path / "a.jpg"), "a")
     worker.save(task, worker.compute(task, worker.load(task)))
