@@ -57,17 +57,20 @@ class PeopleTally:
         self.total = 0
 
     def add(self, found: PeopleMaps, truth: PeopleMaps) -> None:
-        """Judge one photo.
+        """Judge one photo; found people of whom no pixel is in the map do not count.
 
         Args:
             found: with scores.
             truth: of the same size.
         """
         self.total += truth.count
+        pixels = np.bincount(found.people.ravel(), minlength=found.count + 1)[1:]
         overlaps = label_overlaps(found, truth, self._num_labels)
         parts = _areas(truth, self._num_labels)[:, 1:] > 0
         taken = np.zeros((truth.count, len(THRESHOLDS)), np.bool_)
         for index in np.argsort([-score for score in found.scores], kind="stable"):
+            if not pixels[index]:
+                continue
             hits = np.zeros(len(THRESHOLDS), np.bool_)
             if truth.count:
                 best = int(np.nanmean(overlaps[index], axis=1).argmax())

@@ -274,6 +274,17 @@ def test_unknown_pixels_count_nowhere():
     assert figures.people.headline()["ap_p"] == figures.people.headline()["ap_parts"] == 1
 
 
+def test_whoever_is_found_among_unknown_pixels_alone_is_no_mistake():
+    labels, people = grid("1122", "1122"), grid("2222", "1111").astype(np.uint16)
+    judge = Judge(LABELS)
+    known = np.where(people == 1, 255, labels).astype(np.uint8)
+    judge.add(Truth(known, people), result_from_maps(LABELS, labels, people))
+    figures = judge.figures()
+    assert figures.people is not None
+    assert figures.people.people == 1
+    assert figures.people.headline()["ap_p"] == figures.people.headline()["ap_h"] == 1
+
+
 def test_photos_without_person_maps_say_nothing_of_people():
     judge = Judge(LABELS)
     labels = grid("12", "30")
