@@ -156,7 +156,7 @@ class ParsingResult:
         return count_sure(person.score for person in self.people)
 
     def as_list(self) -> list[dict[str, Any]]:
-        """The result in the form of ModelScope's pipeline: one entry per instance.
+        """The instances with what ModelScope's pipeline says of each, which has three lists.
 
         Returns:
             dicts with ``label`` (name), ``score`` (float) and ``mask`` ((H, W) float32 of 0 and
