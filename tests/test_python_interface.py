@@ -220,6 +220,11 @@ def test_sub_folders_are_told_of_in_words_of_python(tmp_path):
     found.close()
 
 
+def test_an_empty_list_of_inputs_is_called_that(tmp_path):
+    with pytest.raises(NoImagesError, match="since no photo or folder was named"):
+        parse_folder([], tmp_path / "out", model="starter")
+
+
 def test_settings_and_options_are_what_they_are_called(tmp_path):
     wrong: Any = {}
     for name, kind in KINDS_OF_OPTIONS:

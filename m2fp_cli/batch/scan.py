@@ -225,6 +225,8 @@ def _file_prefixes(files: list[Path]) -> list[tuple[Path, str]]:
 
 
 def _nothing_found(inputs: Sequence[Path], folders: list[Path], walk: Walk, deeper: str) -> str:
+    if not inputs:
+        return "no photo found, since no photo or folder was named"
     shown = [displayable(path) for path in inputs[:5]]
     more = f" and {len(inputs) - 5} more" if len(inputs) > 5 else ""
     message = f"no photo found in {', '.join(shown)}{more}"

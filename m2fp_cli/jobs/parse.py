@@ -69,7 +69,7 @@ class ParseSettings:
         """Refuse what cannot be, or does not go together.
 
         Raises:
-            TypeError: ``save`` is a text, or a number is none.
+            TypeError: ``save`` is a text, a number is none, or ``mapping`` is something else.
             ValueError: a number is out of bounds, ``save`` names something else or nothing, or the
                 engine or the precision is unknown.
             UsageError: the reference engine is asked to flip, for tiles, or for another number
@@ -82,6 +82,11 @@ class ParseSettings:
         require_one_of(self.engine, ENGINES, "engine")
         require_one_of(self.precision, PRECISIONS, "precision")
         _require_outputs(self.save)
+        if self.mapping is not None and not isinstance(self.mapping, LabelMapping):
+            raise TypeError(
+                'mapping must be a LabelMapping, as m2fp_cli.records.mapping.load_mapping("atr") '
+                f"gives it, got {type(self.mapping).__name__}"
+            )
         if "relabeled" in self.save and self.mapping is None:
             raise UsageError("--save relabeled needs the label set: --label-set atr, for example")
         if self.engine == "fast":
