@@ -20,6 +20,7 @@ from m2fp_cli.exports.format import (
     Format,
     Item,
     NamedFiles,
+    labels_of_all,
     to_json,
 )
 from m2fp_cli.exports.outlines import bridge, find_outlines
@@ -99,11 +100,10 @@ def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
     """The files of annotations, with ids that count from 1."""
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
-    categories: list[dict[str, Any]] = []
+    categories = labels_of_all(items, "categories", empty=[])
     for image_id, item in enumerate(items, start=1):
         record = item.record
         images.append({"id": image_id, **record["image"]})
-        categories = categories or record["categories"]
         for one in record["annotations"]:
             ids = {"id": len(annotations) + 1, "image_id": image_id}
             annotations.append({**ids, **one})

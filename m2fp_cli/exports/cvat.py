@@ -19,6 +19,7 @@ from m2fp_cli.exports.format import (
     Format,
     Item,
     NamedFiles,
+    labels_of_all,
 )
 from m2fp_cli.exports.parts import LabelledPhoto, label_photo, photo_file
 from m2fp_cli.exports.written_names import BACKGROUND, written_names
@@ -68,7 +69,7 @@ def _objects(labelled: LabelledPhoto) -> LabelMap:
 
 def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
     """Colors of the labels, and the list of photos."""
-    labels = items[0].record["labels"] if items else []
+    labels = labels_of_all(items, "labels", empty=[])
     lines = ["# label:color_rgb:parts:actions"]
     lines += [f"{name}:{red},{green},{blue}::" for name, red, green, blue in labels]
     names = "".join(f"{item.name}\n" for item in items)

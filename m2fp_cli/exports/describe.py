@@ -130,9 +130,9 @@ def finish(items: Sequence[Item], _settings: ExportSettings) -> NamedFiles:
     rows = [
         {"photo": written_path(item.source), **row} for item in items for row in item.record["rows"]
     ]
-    garments = items[0].record["garments"] if items else []
+    garments = dict.fromkeys(name for item in items for name in item.record["garments"])
     lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
-    files = {"people.csv": _to_csv(rows, garments), "people.jsonl": lines.encode("ascii")}
+    files = {"people.csv": _to_csv(rows, [*garments]), "people.jsonl": lines.encode("ascii")}
     if importlib.util.find_spec("pyarrow") is not None:
         files["people.parquet"] = _to_parquet(rows)
     return files

@@ -9,6 +9,7 @@ from typing import Any
 
 from m2fp_cli.agnostic.mask import MaskSettings
 from m2fp_cli.arrays import Picture, Rgb
+from m2fp_cli.errors import UsageError
 from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.records.results import ParsingResult, Person
 
@@ -149,6 +150,27 @@ class Format:
     fill: int = 128
     takes_labels: bool = False
     not_made: Mapping[str, str] = field(default_factory=dict)
+
+
+def labels_of_all(items: Sequence[Item], key: str, *, empty: list[Any]) -> list[Any]:
+    """What the records of all photos say of their labels, for files that say it once.
+
+    Args:
+        items: the photos of a data set.
+        key: of the records.
+        empty: what is said where there is no photo.
+
+    Raises:
+        UsageError: two photos were parsed with different labels, so one number means two things.
+    """
+    first = items[0].record[key] if items else empty
+    other = next((item for item in items if item.record[key] != first), None)
+    if other is not None:
+        raise UsageError(
+            f"{other.source} has other labels than {items[0].source}; parse both with models of "
+            "the same labels, or give --label-set"
+        )
+    return list(first)
 
 
 def to_json(document: Any) -> bytes:

@@ -18,6 +18,7 @@ from m2fp_cli.exports.format import (
     Format,
     Item,
     NamedFiles,
+    labels_of_all,
 )
 from m2fp_cli.exports.outlines import bridge, find_outlines, join
 from m2fp_cli.exports.parts import label_photo, photo_file
@@ -60,7 +61,7 @@ def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
 
     It has no ``path``: Ultralytics takes a relative one from where it runs, none from the file.
     """
-    names = items[0].record["names"] if items else ["person"]
+    names = labels_of_all(items, "names", empty=["person"])
     lines = [
         f"train: images/{settings.split}",
         f"val: images/{settings.split}  # the same photos, until you put others apart",

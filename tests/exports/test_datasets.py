@@ -12,9 +12,10 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from m2fp_cli.errors import UsageError
 from m2fp_cli.evaluation.dataset import find_labelled, read_truth
 from m2fp_cli.exports.outlines import fill_rings
-from m2fp_cli.records.labels import CIHP, LabelSet
+from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 from m2fp_cli.records.mapping import load_mapping
 from tests.support.exporting import drawn_photo, export_to
 from tests.support.posed import at, posed_photo
@@ -25,6 +26,15 @@ FACE = CIHP.id_of("Face")
 @pytest.fixture(scope="module")
 def photo():
     return drawn_photo("a", people=2)
+
+
+@pytest.mark.parametrize("name", ["coco", "yolo", "cvat"])
+def test_photos_of_different_labels_do_not_share_numbers(photo, tmp_path, name):
+    lip = replace(photo.result, labels=LABEL_SETS["lip"])
+    both = photo, replace(photo, name="b", result=lip)
+    with pytest.raises(UsageError, match=r"b\.png has other labels than a\.png; .*--label-set"):
+        export_to(tmp_path, name, *both)
+    export_to(tmp_path, name, *both, mapping=load_mapping("atr"))
 
 
 def ids_of(path):

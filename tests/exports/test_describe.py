@@ -16,7 +16,7 @@ from m2fp_cli.exports import find_format
 from m2fp_cli.exports.colors import NAMES, find_colors
 from m2fp_cli.exports.facing import find_facing
 from m2fp_cli.exports.format import ExportSettings, Item
-from m2fp_cli.records.labels import CIHP
+from m2fp_cli.records.labels import CIHP, LabelSet
 from tests.support.dressed import label_mask
 from tests.support.exporting import drawn_photo
 from tests.support.posed import posed_photo
@@ -134,6 +134,21 @@ def test_what_the_photo_cuts_off_is_said():
     shorter = replace(photo, result=cut, image_bgr=np.ascontiguousarray(photo.image_bgr[rows]))
     (row,) = map(json.loads, table_of(shorter)["people.jsonl"].splitlines())
     assert row["cut"] == ["top", "bottom"]
+
+
+def test_a_table_has_the_garments_of_all_photos_whatever_parsed_them():
+    wanted, photo = find_format("describe"), colored_photo()
+    labels = LabelSet(tuple("Jumpsuits" if name == "Pants" else name for name in CIHP.names))
+    other = replace(photo, result=replace(photo.result, labels=labels))
+    both = [(one, wanted.encode(one, ExportSettings()).record) for one in (photo, other)]
+    items = [Item(one.name, "a.png", record) for one, record in both]
+    rows = csv.DictReader(
+        io.StringIO(wanted.finish(items, ExportSettings())["people.csv"].decode())
+    )
+    assert [(row["pants_colors"], row["jumpsuits_colors"]) for row in rows] == [
+        ("white 1.00", ""),
+        ("", "white 1.00"),
+    ]
 
 
 def test_parquet_holds_the_same_rows():
