@@ -221,3 +221,14 @@ def test_masks_and_label_maps_keep_the_photos_size_and_folders(tmp_path):
     for folder in (tmp_path / "sub",):
         with Image.open(folder / "a.png") as image:
             assert image.size == (600, 420)
+
+
+@pytest.mark.parametrize("set_name", ["cihp", "lip"])
+def test_label_maps_hold_whom_they_are_asked_for(tmp_path, set_name):
+    photo, mapping = drawn_photo("a", people=2), load_mapping(set_name)
+    export_to(tmp_path / "one", "label-maps", photo, mapping=mapping, people=(2,))
+    export_to(tmp_path / "all", "label-maps", photo, mapping=mapping)
+    one, every = (np.asarray(Image.open(tmp_path / of / "a.png")) for of in ("one", "all"))
+    second = photo.result.person_map == 2
+    assert (one == np.where(second, every, 0)).all()
+    assert one.any()
