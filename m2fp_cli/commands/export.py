@@ -201,13 +201,15 @@ def export(
         raise UsageError(f"{wanted.name} makes no masks; leave --fill out")
     if not wanted.scales and (size, fit) != (_SIZE, Fit.PAD):
         raise UsageError(f"{wanted.name} scales no pictures; leave --size and --fit out")
+    if not wanted.split and split is not None:
+        raise UsageError(f"{wanted.name} has no parts such as train and test; leave --split out")
     settings = ExportSettings(
         people=parse_people(mask.people or wanted.people, "--person"),
         mask=mask.settings(),
         fill_rgb=None if fill is None else parse_fill(fill),
         size_wh=parse_size(size),
         fit=fit.value,
-        split=wanted.split if split is None else parse_split(split),
+        split=wanted.split or ExportSettings.split if split is None else parse_split(split),
         mapping=read_label_set(label_set, quiet=batch.quiet),
     )
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)

@@ -15,6 +15,7 @@ FORMAT = Format(
     encode=encode_people(files_of),
     finish=write_pairs("{split}_pairs_unpaired.txt"),
     people="largest",
+    split="test",
     masks=True,
     scales=True,
     not_made={"cloth": NOT_MADE["cloth"]},

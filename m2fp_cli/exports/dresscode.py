@@ -64,6 +64,7 @@ FORMAT = Format(
     encode=encode_people(files_of),
     finish=finish,
     people="largest",
+    split="test",
     takes_labels=True,
     masks=True,
     joints=True,

@@ -28,6 +28,7 @@ class ExportSettings:
         size_wh: width and height of pictures, where a format scales them.
         fit: ``pad`` shows the whole photo on white, ``crop`` the person's surroundings.
         split: part of the data set, such as ``test``.
+        splits: all of its parts that hold photos, for formats that name them.
         mapping: label set of label maps; None for the format's own.
     """
 
@@ -37,6 +38,7 @@ class ExportSettings:
     size_wh: tuple[int, int] = (768, 1024)
     fit: str = "pad"
     split: str = "test"
+    splits: tuple[str, ...] = ()
     mapping: LabelMapping | None = None
 
 
@@ -121,7 +123,8 @@ class Format:
         encode: the files of one photo.
         finish: the files of the whole data set, by name below the format's folder.
         people: whom ``--person`` means by default.
-        split: part of the data set, unless another is asked for.
+        split: part of the data set, unless another is asked for; empty where it has no parts.
+        names_splits: whether a file of the whole data set names all of its parts.
         masks: whether it has agnostic masks.
         joints: whether it holds people's joints.
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
@@ -139,7 +142,8 @@ class Format:
     encode: Callable[[ExportedPhoto, ExportSettings], Encoded]
     finish: Callable[[Sequence[Item], ExportSettings], NamedFiles] = no_files
     people: str = "all"
-    split: str = "test"
+    split: str = ""
+    names_splits: bool = False
     masks: bool = False
     joints: bool = False
     scales: bool = False

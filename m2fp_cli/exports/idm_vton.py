@@ -40,6 +40,7 @@ FORMAT = Format(
     encode=encode_people(files_of),
     finish=finish,
     people="largest",
+    split="test",
     masks=True,
     scales=True,
     not_made={

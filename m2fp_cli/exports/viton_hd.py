@@ -45,6 +45,7 @@ FORMAT = Format(
     encode=encode_people(files_of),
     finish=write_pairs("{split}_pairs.txt"),
     people="largest",
+    split="test",
     takes_labels=True,
     masks=True,
     joints=True,

@@ -59,12 +59,20 @@ def _line(number: int, mask: Mask) -> str:
 def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
     """The description of the data set; photos to validate on are the user's choice.
 
-    It has no ``path``: Ultralytics takes a relative one from where it runs, none from the file.
+    They may be its part ``val``. It has no ``path``: Ultralytics takes a relative one from where it
+    runs, none from the file.
     """
     names = labels_of_all(items, "names", empty=["person"])
-    lines = [
-        f"train: images/{settings.split}",
-        f"val: images/{settings.split}  # the same photos, until you put others apart",
+    parts = {settings.split, *settings.splits}
+    train = "train" if "train" in parts else settings.split
+    lines = [f"train: images/{train}"]
+    if "val" in parts and train != "val":
+        lines.append("val: images/val")
+    else:
+        lines.append(f"val: images/{train}  # the same photos, until you put others apart")
+    if "test" in parts and train != "test":
+        lines.append("test: images/test")
+    lines += [
         "names:",
         *(f"  {number}: {json.dumps(name)}" for number, name in enumerate(names)),
     ]
@@ -77,5 +85,6 @@ FORMAT = Format(
     encode=encode,
     finish=finish,
     split="train",
+    names_splits=True,
     takes_labels=True,
 )

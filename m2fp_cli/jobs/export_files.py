@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from m2fp_cli.batch.entries import Entries
-from m2fp_cli.batch.history import read_history, signature_digest
+from m2fp_cli.batch.history import History, read_history, signature_digest
 from m2fp_cli.batch.lock import hold_part
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, OutputError
@@ -78,7 +79,7 @@ def finish_export(
             if tell is not None:
                 tell("no photo could be exported; the data set stays as it was")
             return job.folder / MANIFEST
-        files = wanted.finish(items, job.settings)
+        files = wanted.finish(items, replace(job.settings, splits=_splits(job, history)))
         files[MANIFEST] = _manifest(job, items)
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
         outdated = [name for name, known in own.items() if known and name not in named]
@@ -116,6 +117,14 @@ def read_items(
                 f"{job.output / name} {error}; export again with --rerun all"
             ) from error
     return items
+
+
+def _splits(job: ExportJob, history: History) -> tuple[str, ...]:
+    """Parts of the data set that hold photos, where the format names them."""
+    if not job.format.names_splits:
+        return ()
+    made = {one.signature for one in history.entries.each() if one.report.status.is_good}
+    return tuple(sorted({history.settings_of(one).get("split", "") for one in made}))
 
 
 def _is_all_there_is(job: ExportJob, tasks: Sequence[ImageTask], entries: Entries) -> bool:

@@ -142,6 +142,10 @@ def test_labels_are_refused_where_none_are_written(tmp_path):
         (("coco", "--category", "lower"), "coco makes no masks; leave --category out"),
         (("coco", "--fill", "0"), "coco makes no masks; leave --fill out"),
         (("comfyui", "--size", "64x64"), "comfyui scales no pictures; leave --size"),
+        (
+            ("labelme", "--split", "val"),
+            "labelme has no parts such as train and test; leave --split",
+        ),
     ],
 )
 def test_options_without_effect_are_refused(tmp_path, arguments, said):

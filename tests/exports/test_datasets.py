@@ -14,6 +14,8 @@ from pycocotools.cocoeval import COCOeval
 
 from m2fp_cli.errors import UsageError
 from m2fp_cli.evaluation.dataset import find_labelled, read_truth
+from m2fp_cli.exports import find_format
+from m2fp_cli.exports.format import ExportSettings
 from m2fp_cli.exports.outlines import fill_rings
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 from m2fp_cli.records.mapping import load_mapping
@@ -151,6 +153,24 @@ def test_cvat_finds_labels_by_color_and_objects_by_number(tmp_path, photo):
     assert objects.max() == parts
     assert ((objects > 0) == (photo.result.semantic_map > 0)).all()
     assert (tmp_path / "ImageSets/Segmentation/default.txt").read_text() == "a\n"
+
+
+@pytest.mark.parametrize(
+    ("split", "splits", "lines"),
+    [
+        ("train", (), ["train: images/train", "val: images/train  # the same"]),
+        ("val", ("val",), ["train: images/val", "val: images/val  # the same"]),
+        ("val", ("train", "val"), ["train: images/train", "val: images/val"]),
+        ("train", ("test", "train", "val"), ["train: images/train", "val: images/val", "test: "]),
+        ("a", ("a", "b"), ["train: images/a", "val: images/a  # the same"]),
+    ],
+)
+def test_yolo_trains_and_validates_on_the_parts_that_are_there(split, splits, lines):
+    settings = ExportSettings(split=split, splits=splits)
+    described = find_format("yolo").finish([], settings)["data.yaml"].decode()
+    before, _, _ = described.partition("names:")
+    assert len(before.splitlines()) == len(lines)
+    assert all(one.startswith(said) for one, said in zip(before.splitlines(), lines, strict=True))
 
 
 def test_yolo_has_a_polygon_a_line_within_the_photo(tmp_path, photo):

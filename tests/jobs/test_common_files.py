@@ -36,6 +36,7 @@ def export(output, tasks, split="test", every=None, name="viton-hd", **options):
     worker = job.build_worker(1)
     with OutputTree(output) as tree:
         manifest = ManifestWriter(tree, manifest_name(job.name))
+        manifest.start(job.signature(), len(tasks), len(tasks))
         for task in (one._replace(may_replace=None) for one in tasks):
             report = worker.save(task, worker.compute(task, worker.load(task)))
             manifest.add(report, (), signature_digest(job.signature()))
@@ -99,6 +100,15 @@ def test_an_edited_list_of_an_earlier_split_stays(parsed):
     assert pairs.read_text() == "mine\n"
     with pytest.raises(ConflictError, match="no export wrote it"):
         export(output, tasks)
+
+
+def test_yolo_names_the_parts_of_earlier_runs(parsed):
+    output, tasks = parsed
+    export(output, tasks[:1], "val", name="yolo")
+    folder = export(output, tasks[1:], "train", name="yolo")
+    assert (folder / "data.yaml").read_text().startswith("train: images/train\nval: images/val\n")
+    export(output, tasks, "train", name="yolo")
+    assert "val: images/train" in (folder / "data.yaml").read_text()
 
 
 @pytest.mark.parametrize("written", [b"old", b"new"])
