@@ -161,8 +161,17 @@ def _to_parquet(rows: Sequence[dict[str, Any]]) -> bytes:
     import pyarrow
     from pyarrow import parquet
 
+    # Of no people, or of people without garments, pyarrow could not tell what columns hold.
+    text, whole, number = pyarrow.string(), pyarrow.int64(), pyarrow.float64()
+    numbers, wholes, texts = (pyarrow.list_(of) for of in (number, whole, text))
+    color = pyarrow.struct({"name": text, "share": number, "lab": numbers, "rgb": wholes})
+    garment = {"garment": text, "share": number, "colors": pyarrow.list_(color)}
+    kinds = {"photo": text, "facing": text, "cut": texts, "parts": texts}
+    kinds |= dict.fromkeys(("person_id", "x0", "y0", "x1", "y1"), whole)
+    fields = {name: kinds.get(name, number) for name in _FIRST}
+    fields["garments"] = pyarrow.list_(pyarrow.struct(garment))
     sink = io.BytesIO()
-    parquet.write_table(pyarrow.Table.from_pylist(rows), sink)
+    parquet.write_table(pyarrow.Table.from_pylist(rows, pyarrow.schema(fields)), sink)
     return sink.getvalue()
 
 

@@ -158,6 +158,26 @@ def test_parquet_holds_the_same_rows():
     assert table == [json.loads(line) for line in files["people.jsonl"].splitlines()]
 
 
+def test_parquet_has_the_same_columns_without_anybody():
+    parquet = pytest.importorskip("pyarrow.parquet")
+    tables = (
+        find_format("describe").finish([], ExportSettings()),
+        table_of(colored_photo()),
+        table_of(head_photo()),
+    )
+    schemas = [parquet.read_schema(io.BytesIO(files["people.parquet"])) for files in tables]
+    assert schemas[0] == schemas[1] == schemas[2]
+    assert schemas[0].names[0] == "photo"
+
+
+def head_photo():
+    """Somebody who wears nothing that has a name, and whose skin is not seen."""
+    photo = drawn_photo()
+    labels = np.zeros_like(photo.result.semantic_map)
+    labels[20:70, 40:80] = CIHP.id_of("Hair")
+    return replace(photo, result=result_from_maps(CIHP, labels))
+
+
 def test_a_name_that_is_no_text_is_the_same_text_in_all_tables():
     files = table_of(colored_photo(), "bad\udcff\n.jpg")
     (row,) = csv.DictReader(io.StringIO(files["people.csv"].decode()))
