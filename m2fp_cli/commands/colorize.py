@@ -43,7 +43,7 @@ def colorize(
         typer.Option(
             metavar="NAME",
             help="Take the inputs as label maps of another tool, with the ids of cihp, lip, atr, "
-            "voc or voc-part.",
+            "viton13, voc or voc-part.",
             show_default=False,
             rich_help_panel=INPUT,
         ),

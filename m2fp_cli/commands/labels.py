@@ -25,7 +25,8 @@ def labels(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Show the labels of cihp, lip, atr, voc or voc-part, not those of a model.",
+            help="Show the labels of cihp, lip, atr, viton13, voc or voc-part, not those of a "
+            "model.",
             show_default=False,
             rich_help_panel=INPUT,
         ),

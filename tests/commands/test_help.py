@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from m2fp_cli.cli import app
 from m2fp_cli.commands.help import PANELS
 from m2fp_cli.errors import UsageError
+from m2fp_cli.records.labels import LABEL_SETS
 from tests.support.command_lines import check_line, find_lines, walk_commands
 
 COMMANDS = {words: command for command, words in walk_commands()}
@@ -126,3 +127,10 @@ def test_an_empty_place_is_not_the_current_folder(words):
 def test_other_values_may_be_empty(tmp_path):
     answer = CliRunner().invoke(app, ["scan", str(tmp_path), "--prefix", ""])
     assert "is empty" not in f"{answer.exception}{answer.output}"
+
+
+@pytest.mark.parametrize("words", ["labels", "colorize"])
+def test_help_names_every_label_set_that_is_taken(words):
+    (option,) = (one for one in options_of(words) if one.name == "label_set")
+    named = option.help.replace(",", " ").replace(".", " ").split()
+    assert [one for one in LABEL_SETS if one not in named] == []
