@@ -70,6 +70,15 @@ def walk_segments(data: bytes) -> Iterator[tuple[int, slice, slice]]:
     raise damaged(f"it has more than {_MAX_SEGMENTS} segments before its pixels")
 
 
+def count_components(data: bytes) -> int:
+    """How many samples a pixel of a JPEG has: 1 is gray, 3 color, 4 CMYK as printers take it.
+
+    Args:
+        data: a file whose header ``read_header`` has read.
+    """
+    return next(data[body][5] for marker, _, body in walk_segments(data) if marker in _FRAMES)
+
+
 def _next_marker(data: bytes, at: int) -> int:
     """The position behind the next marker; padding before it is skipped."""
     start = at
