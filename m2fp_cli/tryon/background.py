@@ -34,7 +34,6 @@ FAR_COST = 1.5  # levels per U of distance
 # How it is joined.
 CORRECTION_SIGMAS = (2.0, 4.0, 8.0)  # of the blurs that spread it, pixels of the small picture
 CORRECTION_POWER = 8.0  # by which a blur of twice the sigma counts less
-UNKNOWN_REACH = 8  # around the hole, where what is unknown matters, pixels of the small picture
 INPAINT_RADIUS = 3  # of the diffusion below the texture, pixels of the small picture
 MIN_COVERED = 5  # of 255, from which a pixel of the small picture counts as unknown
 
@@ -58,7 +57,7 @@ def fill_background(
     scale = min(1.0, SEARCH_UNIT / unit)
     height, width = window_bgr.shape[:2]
     size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    small = cv2.resize(known_bgr, size, interpolation=cv2.INTER_AREA)
+    small = np.asarray(cv2.resize(known_bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
     # The small pixel that a pixel of the hole belongs to.
     into_small = pixels[0] * size[1] // height, pixels[1] * size[0] // width
     hole = np.zeros(small.shape[:2], dtype=np.bool_)
@@ -66,10 +65,7 @@ def fill_background(
     known = ~unknown
     known[pixels[0] // stride, pixels[1] // stride] = False
     small_unknown = _downsample_mask(unknown, size) | hole
-    near = dilate_square(hole, UNKNOWN_REACH) & small_unknown
-    diffused = cv2.inpaint(
-        small, (near | hole).astype(np.uint8), INPAINT_RADIUS, cv2.INPAINT_TELEA
-    ).astype(np.float32)
+    diffused = _diffuse(small, hole, small_unknown)
     levels = small.astype(np.float32)
     joined = dilate_square(hole, 1).astype(np.uint8)
     count, pieces = cv2.connectedComponents(joined, connectivity=8)
@@ -83,6 +79,17 @@ def fill_background(
         if offset is not None:
             correction = _correction(levels, piece, ~small_unknown, offset)
             _copy_texture(window_bgr, part, known, offset, correction, scale)
+
+
+def _diffuse(picture: Picture, hole: BoolArray, unknown: BoolArray) -> FloatArray:
+    """A small picture whose unknown pixels are spread from the known ones, float32 levels.
+
+    All of it, also far from the hole: hair below a hole at the photo's edge would be the nearest
+    color there otherwise. Without any ground the rest must do.
+    """
+    todo = hole if unknown.all() else unknown
+    filled = cv2.inpaint(picture, todo.astype(np.uint8), INPAINT_RADIUS, cv2.INPAINT_TELEA)
+    return np.asarray(filled, dtype=np.float32)
 
 
 def _downsample_mask(mask: BoolArray, size: tuple[int, int]) -> BoolArray:

@@ -70,3 +70,12 @@ def test_a_hole_in_a_large_picture_is_filled_from_what_a_smaller_one_knows():
     background.fill_background(large, np.nonzero(wide), photo, hole, 48.0)
     assert (large[~wide] == truth[~wide]).all()
     assert np.abs(large[wide].astype(int) - truth[wide]).mean() < 3
+
+
+def test_what_is_no_background_does_not_bleed_in_where_the_photo_ends():
+    photo, hole = holed(0, 80, 10, 40)
+    unknown = hole.copy()
+    unknown[:80, 60:140] = True
+    photo[10:80, 60:140] = (0, 255, 0)
+    filled = fill_background(photo, hole, unknown, 12.0)
+    assert np.ptp(filled[hole].astype(int), axis=1).max() < 12  # gray, like the ground
