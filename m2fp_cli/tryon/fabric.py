@@ -2,12 +2,39 @@
 
 from __future__ import annotations
 
+from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.kind import Number
+from m2fp_cli.tryon.kind import Number, PictureSort
+from m2fp_cli.tryon.one_thing import shows_one_thing
 
 TILE = Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")
+FABRIC_STYLE = "fabric"
 GARMENT_STYLES = ("garment", "jacket")  # of a picture's JSON: it shows no fabric
 SMALLEST_TILE = 32  # pixels a side of a fabric's picture
+
+
+def is_product(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> bool:
+    """Whether a picture shows a product and no fabric, as far as nothing says otherwise.
+
+    Args:
+        picture: of either.
+        sort: what it is said to be.
+    """
+    said = sort is PictureSort.FABRIC or picture.style == FABRIC_STYLE
+    return not said and shows_one_thing(picture.bgra)
+
+
+def refuse_product(picture: Accessory, why: str) -> UsageError:
+    """The error for a product that would be put on people as a pattern of small ones.
+
+    Args:
+        picture: of the product.
+        why: it cannot be worn.
+    """
+    return UsageError(
+        f"{picture.name}: shows one thing on a plain ground, {why}. If it is a fabric, crop it to "
+        f'the cloth, or write "style": "{FABRIC_STYLE}" into {picture.name}.json'
+    )
 
 
 def find_fabric_faults(picture: Accessory) -> list[str]:
@@ -16,6 +43,8 @@ def find_fabric_faults(picture: Accessory) -> list[str]:
     Args:
         picture: of a fabric.
     """
+    if is_product(picture):
+        return ["it shows one thing on a plain ground, no fabric; crop it to the cloth"]
     if min(picture.bgra.shape[:2]) >= SMALLEST_TILE:
         return []
     return [f"the fabric is smaller than {SMALLEST_TILE} pixels a side"]

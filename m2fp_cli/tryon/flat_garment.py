@@ -12,6 +12,7 @@ from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory
 from m2fp_cli.tryon.garment_outline import GarmentLandmarks, NotFlat, find_landmarks
 from m2fp_cli.tryon.lighting import linear_luminance
+from m2fp_cli.tryon.one_thing import MIN_CLEAR
 from m2fp_cli.tryon.product_ground import find_ground, largest_piece
 
 LONGEST_SIDE = 1024  # of the picture that is kept: more than a person has in most photos
@@ -19,7 +20,6 @@ OUTLINE_SIDE = 440  # of the mask in which landmarks are looked for
 OPAQUE = 128  # of 255: alpha of a garment's pixel
 
 # The ground of a picture without transparency.
-MIN_CLEAR = 0.02  # share of clear pixels from which a picture is cut out already
 AREA_RANGE = (0.1, 0.9)  # of the garment, share of the picture
 
 # The neckline in front of the inside of the back.

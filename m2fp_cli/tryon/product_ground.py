@@ -45,16 +45,10 @@ def find_ground(bgr: Picture) -> BoolArray | None:
     Returns:
         (H, W) bool; None where its border is not near white.
     """
-    factor = min(1.0, SIDE / max(bgr.shape[:2]))
-    size = max(1, round(bgr.shape[1] * factor)), max(1, round(bgr.shape[0] * factor))
-    small = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
-    lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 1.0), np.float32)
-    width = max(2, round(BORDER * max(size)))
-    border = np.ones(lab.shape[:2], np.bool_)
-    border[width:-width, width:-width] = False
-    ground = _fit_ground(lab, border)
+    lab, ground = measure_ground(bgr)
     if ground is None:
         return None
+    border = find_border(lab.shape[:2])
     apart = np.asarray(lab - ground, np.float32)
     found, middle = _reach(lab, apart, border)
     if middle is not None:
@@ -62,11 +56,36 @@ def find_ground(bgr: Picture) -> BoolArray | None:
     garment = ~dilate(found, HALF_EDGE)
     for clear in (0.0, CLEAR, CLEAR):
         garment = _trim(lab, found, garment, clear)
-    garment = largest_piece(open_mask(garment, THIN * max(size)))
+    garment = largest_piece(open_mask(garment, THIN * max(border.shape)))
     soft = cv2.GaussianBlur(garment.astype(np.float32), (0, 0), SMOOTH)
     whole = cv2.resize(soft, bgr.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     out: BoolArray = whole < LEVEL
     return out
+
+
+def measure_ground(bgr: Picture) -> tuple[FloatArray, FloatArray | None]:
+    """A picture as it is looked at, and the color of the ground at its border.
+
+    Args:
+        bgr: (H, W, 3) uint8.
+
+    Returns:
+        (h, w, 3) float32 Lab of at most ``SIDE`` pixels a side, a little blurred; and the ground's,
+        of the same shape, None where the border is not near white.
+    """
+    factor = min(1.0, SIDE / max(bgr.shape[:2]))
+    size = max(1, round(bgr.shape[1] * factor)), max(1, round(bgr.shape[0] * factor))
+    small = np.asarray(cv2.resize(bgr, size, interpolation=cv2.INTER_AREA), np.uint8)
+    lab = np.asarray(cv2.GaussianBlur(to_lab(small), (0, 0), 1.0), np.float32)
+    return lab, _fit_ground(lab, find_border(lab.shape[:2]))
+
+
+def find_border(shape: tuple[int, ...]) -> BoolArray:
+    """The pixels along the sides of a picture of (h, w) pixels that should show its ground."""
+    width = max(2, round(BORDER * max(shape)))
+    border = np.ones(shape, np.bool_)
+    border[width:-width, width:-width] = False
+    return border
 
 
 def _is_like(apart: FloatArray, color: float = LIKE_COLOR) -> BoolArray:

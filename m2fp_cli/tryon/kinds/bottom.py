@@ -13,7 +13,13 @@ from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.bottom_doubts import doubt_bottom
 from m2fp_cli.tryon.catalog import load_accessory, stated_kind
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
-from m2fp_cli.tryon.fabric import GARMENT_STYLES, TILE, find_fabric_faults
+from m2fp_cli.tryon.fabric import (
+    GARMENT_STYLES,
+    TILE,
+    find_fabric_faults,
+    is_product,
+    refuse_product,
+)
 from m2fp_cli.tryon.figure import BOTTOMS, Figure, build_figure, person_window
 from m2fp_cli.tryon.garment import (
     MIN_AREA,
@@ -42,7 +48,7 @@ def load_bottom(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth:
 
     Args:
         reference: ``#rrggbb``, a picture file, or the name of a fabric that comes with the tool.
-        sort: of no use here: a picture shows a fabric.
+        sort: ``fabric`` takes any picture for one.
 
     Raises:
         UsageError: it is none of them.
@@ -61,15 +67,21 @@ def load_bottom(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth:
     picture = load_accessory(reference, "top" if is_top else "bottom")
     if is_top and picture.style in GARMENT_STYLES:
         raise UsageError(f"{picture.name} is a garment for the upper body, not a fabric")
-    return bottom_of(picture)
+    return bottom_of(picture, sort)
 
 
-def bottom_of(picture: Accessory) -> Cloth:
+def bottom_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth:
     """A picture as cloth.
 
     Args:
         picture: of a fabric.
+        sort: ``fabric`` takes any picture for one.
+
+    Raises:
+        UsageError: it shows a product.
     """
+    if is_product(picture, sort):
+        raise refuse_product(picture, "and only fabrics go onto trousers and skirts")
     tile = picture.numbers.get("tile_units", TILE.default)
     return _for_bottom(picture_cloth(picture.name, picture.bgra, tile))
 

@@ -9,7 +9,14 @@ from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
-from m2fp_cli.tryon.fabric import GARMENT_STYLES, TILE, find_fabric_faults
+from m2fp_cli.tryon.fabric import (
+    FABRIC_STYLE,
+    GARMENT_STYLES,
+    TILE,
+    find_fabric_faults,
+    is_product,
+    refuse_product,
+)
 from m2fp_cli.tryon.figure import TOPS, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment, flat_garment
 from m2fp_cli.tryon.garment import (
@@ -61,16 +68,17 @@ def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | 
     """The garment that a picture shows, or cloth with its pattern.
 
     Without being told, a picture that is cut out or on a near-white ground and has the outline of
-    a top is a garment.
+    a top is a garment; another thing on such a ground is nothing to wear.
 
     Args:
         picture: of either.
         sort: what it is.
 
     Raises:
-        UsageError: it is said to be a garment, and does not show one.
+        UsageError: it is said to be a garment, or shows one thing as products do, and does not
+            show a garment that can be worn.
     """
-    if sort is PictureSort.AUTO and picture.style == "fabric":
+    if sort is PictureSort.AUTO and picture.style == FABRIC_STYLE:
         sort = PictureSort.FABRIC
     if sort is not PictureSort.FABRIC:
         try:
@@ -78,6 +86,9 @@ def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | 
         except NotFlat as error:
             if sort is PictureSort.GARMENT or picture.style in GARMENT_STYLES:
                 raise UsageError(f"{picture.name}: cannot be worn as a garment: {error}") from error
+            if is_product(picture):
+                why = f"which cannot be worn as a garment: {error}"
+                raise refuse_product(picture, why) from error
     return picture_cloth(picture.name, picture.bgra, picture.numbers["tile_units"])
 
 
@@ -155,11 +166,12 @@ def find_faults(picture: Accessory) -> list[str]:
     Args:
         picture: of either.
     """
-    if picture.style in GARMENT_STYLES:
+    if picture.style in GARMENT_STYLES or is_product(picture):
         try:
             flat_garment(picture)
         except NotFlat as error:
             return [f"it cannot be worn as a garment: {error}"]
+        return []
     return find_fabric_faults(picture)
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from m2fp_cli.tryon.bottom_doubts import TOO_LITTLE, UNSURE
 from m2fp_cli.tryon.catalog import accessories_folder, list_accessories, load_accessory
 from m2fp_cli.tryon.fabric import GARMENT_STYLES
 from m2fp_cli.tryon.fitting import try_on
+from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds.bottom import FABRICS, load_bottom
 from m2fp_cli.tryon.records import ItemRecord
 from tests.support.drawn_garments import PANTS, draw_standing
@@ -134,6 +136,17 @@ def test_a_garment_for_the_upper_body_is_refused():
         load_bottom(str(accessories_folder() / "hoodie.png"))
     with pytest.raises(UsageError, match="no fabric has this name; use breton, denim"):
         load_bottom("hoodie")
+
+
+def test_a_product_does_not_become_a_pattern_of_small_ones(tmp_path):
+    photo = np.full((400, 400, 3), 250, np.uint8)
+    photo[40:360, 140:260], photo[120:360, 190:210] = (90, 50, 20), 250  # jeans
+    cv2.imwrite(str(tmp_path / "jeans.png"), photo)
+    with pytest.raises(UsageError, match="jeans: shows one thing on a plain ground, and only fab"):
+        load_bottom(str(tmp_path / "jeans.png"))
+    assert find_faults(load_accessory(str(tmp_path / "jeans.png"), "bottom"))
+    cv2.imwrite(str(tmp_path / "jeans.png"), photo[60:100, 150:250])
+    assert load_bottom(str(tmp_path / "jeans.png")).tile_bgr.shape == (40, 100, 3)
 
 
 def test_the_fabrics_are_those_of_tops():

@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
+from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth
 from m2fp_cli.tryon.inspection import find_faults
+from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import load_top
 from m2fp_cli.tryon.morphology import dilate, erode
 from tests.support.drawn_people import (
@@ -125,6 +128,24 @@ def test_every_sort_of_cloth_is_read(tmp_path):
         assert 0 <= tile.min() <= tile.max() <= 1
     with pytest.raises(UsageError, match=r"no top has this name; use .*denim"):
         load_top(str(tmp_path / "nothing"))
+
+
+def save_tank_top(folder):
+    """The photo of a product that is no garment with sleeves."""
+    photo = np.full((400, 400, 3), 250, np.uint8)
+    photo[60:340, 120:280] = (40, 40, 160)
+    cv2.imwrite(str(folder / "tank.png"), photo)
+    return str(folder / "tank.png")
+
+
+def test_a_product_does_not_become_a_pattern_of_small_ones(tmp_path):
+    tank = save_tank_top(tmp_path)
+    with pytest.raises(UsageError, match=r"tank: shows one thing .* no gap .* crop it"):
+        load_top(tank)
+    assert "cannot be worn as a garment" in find_faults(load_accessory(tank, "top"))[0]
+    assert isinstance(load_top(tank, PictureSort.FABRIC), Cloth)
+    (tmp_path / "tank.json").write_text('{"style": "fabric"}')
+    assert isinstance(load_top(tank), Cloth)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,52 @@
+"""Whether a picture shows one thing on a plain ground, as shops have their products taken.
+
+As a fabric such a picture would put a pattern of small shirts on people. What repeats in both
+directions goes on at its borders, or consists of several pieces, as dots do.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from m2fp_cli.arrays import BoolArray, Picture
+from m2fp_cli.tryon.accessory import VISIBLE_ALPHA
+from m2fp_cli.tryon.morphology import close_mask
+from m2fp_cli.tryon.product_ground import SIDE, find_border, largest_piece, measure_ground
+
+MIN_CLEAR = 0.02  # share of clear pixels from which a picture is cut out already
+
+UNLIKE = 6.0  # from the ground, from where something is seen, Lab
+GAP = 0.02  # half the width of stripes in the color of the ground, share of the longer side
+MOST_AT_BORDER = 0.4  # share of the border, relative to that of the picture
+LEAST_OF_ONE = 0.7  # share of the largest piece
+LEAST_LONG = 0.45  # its height or width, share of the picture's
+
+
+def shows_one_thing(bgra: Picture) -> bool:
+    """Whether a picture shows one thing on a clear or near-white ground.
+
+    Args:
+        bgra: (H, W, 4) uint8.
+    """
+    seen = _find_seen(bgra)
+    if seen is None or not seen.any():
+        return False
+    if seen[find_border(seen.shape)].mean() > MOST_AT_BORDER * seen.mean():
+        return False
+    piece = largest_piece(close_mask(seen, GAP * max(seen.shape)))
+    if np.count_nonzero(piece & seen) < LEAST_OF_ONE * np.count_nonzero(seen):
+        return False
+    lengths = (np.ptp(np.nonzero(piece), axis=1) + 1) / seen.shape
+    return bool(lengths.max() >= LEAST_LONG)
+
+
+def _find_seen(bgra: Picture) -> BoolArray | None:
+    """What is seen on the ground, of at most ``SIDE`` pixels a side; None where none is plain."""
+    alpha = bgra[..., 3]
+    if (alpha <= VISIBLE_ALPHA).mean() > MIN_CLEAR:
+        factor = min(1.0, SIDE / max(alpha.shape))
+        size = max(1, round(alpha.shape[1] * factor)), max(1, round(alpha.shape[0] * factor))
+        return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > VISIBLE_ALPHA)
+    lab, ground = measure_ground(np.ascontiguousarray(bgra[..., :3]))
+    return None if ground is None else np.linalg.norm(lab - ground, axis=2) > UNLIKE

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from m2fp_cli.tryon.one_thing import shows_one_thing
+from tests.support.drawn_garments import draw_garment
+
+Y, X = np.mgrid[:320, :320] / 320
+
+
+def on_white(mask):
+    picture = np.full((*mask.shape, 4), 255, np.uint8)
+    picture[mask, :3] = (60, 40, 160)
+    return picture
+
+
+def dots(count, radius=0.3):
+    return np.hypot(X * count % 1 - 0.5, Y * count % 1 - 0.5) < radius
+
+
+@pytest.mark.parametrize("picture", [
+    draw_garment(),
+    draw_garment(background=250),
+    draw_garment(background=225),
+    on_white((np.abs(X - 0.5) < 0.3) & (np.abs(Y - 0.5) < 0.4) & (Y * 40 % 2 < 1)),  # white stripes
+    on_white((np.abs(X - 0.5) < 0.1) & (np.abs(Y - 0.5) < 0.25)),  # small, as on a wide canvas
+])  # fmt: skip
+def test_products_are_one_thing(picture):
+    assert shows_one_thing(picture)
+
+
+@pytest.mark.parametrize("picture", [
+    on_white(X * 10 % 1 < 0.5),  # stripes
+    on_white((X * 10 % 1 < 0.2) | (Y * 10 % 1 < 0.2)),  # checks
+    *(on_white(dots(count)) for count in (2, 3, 5, 12)),
+    on_white(dots(1, 0.2)),
+    on_white(np.zeros(X.shape, bool)),  # white cloth
+    draw_garment(background=120),
+])  # fmt: skip
+def test_fabrics_are_not(picture):
+    assert not shows_one_thing(picture)
