@@ -15,6 +15,11 @@ from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.garment import color_of
+from m2fp_cli.tryon.morphology import dilate
+from m2fp_cli.tryon.product_ground import find_ground
+
+LEAST_THING, MOST_THING = 0.02, 0.9  # share of a picture that a thing on a ground takes
+EDGE = 0.005  # of the thing, whose pixels hold some ground, share of the longer side
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,12 +62,16 @@ def load_plain_color(reference: str, kind: str, names: Mapping[str, str]) -> Pla
 
 
 def mean_color(picture: Accessory) -> PlainColor:
-    """The mean color of what is visible in a picture.
+    """The mean color of what is visible in a picture, without the near-white ground of a product.
 
     Args:
         picture: of a strand, a swatch or the thing itself.
     """
     weight = picture.bgra[..., 3].astype(np.float32)
+    if not picture.is_cut_out:
+        ground = find_ground(np.ascontiguousarray(picture.bgra[..., :3]))
+        if ground is not None and LEAST_THING < 1 - ground.mean() < MOST_THING:
+            weight[dilate(ground, EDGE * max(ground.shape))] = 0
     light = to_linear(np.ascontiguousarray(picture.bgra[..., :3]))
     mean = (light * weight[..., None]).sum(axis=(0, 1)) / max(float(weight.sum()), 1.0)
     return PlainColor(picture.kind, picture.name, np.asarray(mean, np.float32))

@@ -66,6 +66,14 @@ def test_who_shows_no_shoes_is_left_alone():
     assert record_of(done).reason == "too little of the shoes is visible"
 
 
+def test_the_ground_of_a_product_is_not_its_color(tmp_path):
+    photo = np.full((300, 400, 3), 250, np.uint8)
+    photo[120:200, 80:320] = (30, 30, 150)
+    cv2.imwrite(str(tmp_path / "shoe.png"), photo)
+    found = load_shoes(str(tmp_path / "shoe.png")).light_bgr
+    assert found == pytest.approx(to_linear(photo[150:151, 200:201])[0, 0], abs=0.02)
+
+
 def test_shoes_have_a_color_or_a_picture():
     with pytest.raises(UsageError, match="red is not a color for shoes: give #rrggbb or a picture"):
         load_shoes("red")
