@@ -32,6 +32,9 @@ POCKET = 0.025  # half the width of a gap at an armpit, share of the side
 SMOOTH = 1.2  # of the blur of the outline, pixels
 SHADOW_WEIGHT = 0.6  # of lightness below the ground's
 THIN = 0.011  # half the width of hooks, strings and cords beside a garment, share of the side
+# Stripes in the color of the ground tear a garment into thin pieces: they are joined across gaps of
+# twice so much of the side, the least that leaves most of what was found in one piece.
+STRIPES, MOST_LOST = (0.006, 0.01, 0.014, 0.018), 0.03
 LEVEL = 0.3  # of the soft outline; its pixels hold some ground, and alpha ends inside it
 HALF_EDGE = 1.2  # pixels of an edge that are ground's
 
@@ -53,10 +56,7 @@ def find_ground(bgr: Picture) -> BoolArray | None:
     found, middle = _reach(lab, apart, border)
     if middle is not None:
         found = found | _pockets(lab, apart, found, middle)
-    garment = ~dilate(found, HALF_EDGE)
-    for clear in (0.0, CLEAR, CLEAR):
-        garment = _trim(lab, found, garment, clear)
-    garment = largest_piece(open_mask(garment, THIN * max(border.shape)))
+    garment = _cut(lab, found)
     soft = cv2.GaussianBlur(garment.astype(np.float32), (0, 0), SMOOTH)
     whole = cv2.resize(soft, bgr.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     out: BoolArray = whole < LEVEL
@@ -160,6 +160,47 @@ def largest_piece(mask: BoolArray) -> BoolArray:
         return mask
     out: BoolArray = pieces == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     return out
+
+
+def _cut(lab: FloatArray, ground: BoolArray) -> BoolArray:
+    """The garment in one piece, without shadows, hooks and strings; see ``STRIPES``.
+
+    Args:
+        lab: (h, w, 3) float32, the photo.
+        ground: (h, w) bool, as it was found.
+    """
+    side, found = max(ground.shape), ~dilate(ground, HALF_EDGE)
+    trimmed = _trim_all(lab, ground, found)
+    plain, whole = _piece_of(trimmed, side)
+    if whole:
+        return plain
+    best = None
+    # Of narrow stripes most is trimmed unless they are joined before, of wide ones if they are.
+    for trim_joined in (False, True):
+        for gap in STRIPES:
+            parts = trimmed
+            if trim_joined:
+                parts = _trim_all(lab, ground, close_mask(found, gap * side))
+            piece, whole = _piece_of(close_mask(parts, gap * side), side)
+            if whole:
+                larger = best is None or np.count_nonzero(piece) > np.count_nonzero(best)
+                best = piece if larger else best
+                break
+    return plain if best is None else best
+
+
+def _piece_of(garment: BoolArray, side: int) -> tuple[BoolArray, bool]:
+    """The largest piece without what is thin, and whether it is nearly all."""
+    piece = largest_piece(open_mask(garment, THIN * side))
+    lost = np.count_nonzero(garment & ~piece)
+    return piece, lost <= MOST_LOST * np.count_nonzero(garment)
+
+
+def _trim_all(lab: FloatArray, ground: BoolArray, garment: BoolArray) -> BoolArray:
+    """A garment without the shadow at its edge, however wide; see ``_trim``."""
+    for clear in (0.0, CLEAR, CLEAR):
+        garment = _trim(lab, ground, garment, clear)
+    return garment
 
 
 def _trim(lab: FloatArray, ground: BoolArray, garment: BoolArray, clear: float) -> BoolArray:

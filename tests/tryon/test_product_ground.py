@@ -56,3 +56,13 @@ def test_a_photo_of_nothing_is_refused():
     picture[..., :3] = 245
     with pytest.raises(NotFlat, match="cannot be told from its ground"):
         cut_ground(picture)
+
+
+@pytest.mark.parametrize(("period", "across"), [(12, 0), (12, 1), (26, 0), (26, 1), (40, 0)])
+def test_stripes_in_the_color_of_the_ground_belong_to_the_garment(period, across):
+    picture = draw_garment(background=250)
+    true = draw_garment()[..., 3] > 127
+    stripes = np.broadcast_to(np.indices(true.shape)[across] % period < period / 2, true.shape)
+    picture[true, :3] = np.where(stripes[true][:, None], (80, 42, 32), 246)
+    found = cut_ground(picture)[..., 3] > 127
+    assert (found & true).sum() / (found | true).sum() > 0.9
