@@ -23,7 +23,8 @@ from m2fp_cli.server.upload import BodyReader, MemoryBudget, Share
 
 PHOTO_FIELDS = ("image", "file")
 _RAW_TYPES = ("image/", "application/octet-stream")
-_NAME_LENGTH = 80
+_NAME_LENGTH = 80  # the page knows it too, see page/queue.js
+_KEPT = "LMN"  # letters, numbers, and the marks that many scripts write vowels with
 
 
 @dataclass
@@ -159,7 +160,7 @@ def safe_name(filename: str) -> str:
     """
     last = PurePosixPath(PureWindowsPath(filename).name).name
     stem = unicodedata.normalize("NFC", last.rpartition(".")[0] or last)
-    kept = "".join(c for c in stem if c.isalnum() or c in " -_.")
+    kept = "".join(c for c in stem if unicodedata.category(c)[0] in _KEPT or c in " -_.")
     return kept.strip(" .")[:_NAME_LENGTH].strip(" .") or "photo"
 
 

@@ -150,7 +150,10 @@ def test_boundaries():
     [("a.b.jpg", "a.b"), ("../../x.png", "x"), ("C:\\y\\..\\z.JPG", "z"), ("", "photo"),
      (".", "photo"), ("..", "photo"), ("/", "photo"), (".jpg", "jpg"), ("a\r\nb.png", "ab"),
      ("\u5bb6.jpg", "\u5bb6"), ("x" * 500, "x" * 80), ("\u202egpj.exe", "gpj"),
-     ("con:aux.png", "conaux")],
+     ("con:aux.png", "conaux"),
+     # Vowels and tones of Thai and Hindi are marks.
+     ("\u0e17\u0e35\u0e48.jpg", "\u0e17\u0e35\u0e48"),
+     ("\u0924\u0947.png", "\u0924\u0947")],
 )  # fmt: skip
 def test_names_of_files(filename, name):
     assert safe_name(filename) == name

@@ -7,6 +7,7 @@ import { onLanguage, text } from "/page/language.js";
 const AT_ONCE = 2;
 const REMEMBERED = "m2fp.photos";
 const SURE_SCORE = 0.5; // from which on a person counts; all are listed
+const NAME_LENGTH = 80; // of what the service calls a photo
 
 export const photos = []; // { file, name, id, block, state, percent, message, card, wearing, ... }
 let running = 0;
@@ -14,13 +15,19 @@ const listeners = { changed: [], done: [], removed: [] };
 export const on = (event, listener) => listeners[event].push(listener);
 const tell = (event, photo) => listeners[event].forEach((listener) => listener(photo));
 
+const stemOf = (name) => name.replace(/(?<=.)\.[^.]*$/, "");
+/** What the service calls the files of a photo: it leaves signs out, and the end of a long name. */
+const calledBy = (stem) => [...stem.normalize("NFC").replace(/^.*[\\/]|[^\p{L}\p{N}\p{M} _.-]/gu, "").replace(/^[ .]+/, "")]
+  .slice(0, NAME_LENGTH).join("").replace(/[ .]+$/, "") || "photo";
+/** A name under which no other photo's files are called the same, in any case: they may lie in one zip. */
 const freeName = (name) => {
-  const dot = name.lastIndexOf(".");
-  const [stem, suffix] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
-  const taken = new Set(photos.map((photo) => photo.name.replace(/\.[^.]*$/, "")));
+  const stem = stemOf(name);
+  const keyOf = (one) => calledBy(one).toLowerCase();
+  const taken = new Set(photos.map((photo) => keyOf(stemOf(photo.name))));
+  const short = [...calledBy(stem)].slice(0, NAME_LENGTH - 6).join("");
   let free = stem;
-  for (let number = 2; taken.has(free); number += 1) free = `${stem}-${number}`;
-  return free + suffix;
+  for (let number = 2; taken.has(keyOf(free)); number += 1) free = `${short}-${number}`;
+  return free + name.slice(stem.length);
 };
 
 const makeCard = (photo) => {

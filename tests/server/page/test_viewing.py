@@ -119,3 +119,17 @@ def test_on_a_phone_nothing_sticks_out(browser, service, photos):
     page.evaluate("window.scrollTo(0, 500)")
     assert page.locator("#picture").bounding_box()["y"] > 0  # still in sight
     context.close()
+
+
+def test_two_names_never_become_one_in_the_archive(page, photos, tmp_path):
+    long = "a long name of a product " * 4  # the service ends it before "front" and "back"
+    names = ("family (1)", "Family 1", f"{long}front", f"{long}back")
+    paths = [tmp_path / f"{name}.png" for name in names]
+    for path in paths:
+        path.write_bytes((photos / "family.png").read_bytes())
+    drop(page, *paths)
+    page.wait_for_selector(".card[data-state=done] >> nth=3")
+    page.click("#tab-saving")
+    archive = zipfile.ZipFile(io.BytesIO(saved(page, "#save-all")))
+    labels = [name.lower() for name in archive.namelist() if name.startswith("labels/")]
+    assert len(set(labels)) == 4
