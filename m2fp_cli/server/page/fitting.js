@@ -50,12 +50,18 @@ export const formOf = (photo) => {
   return form;
 };
 
-let fitting = null; // AbortController of the request that is on its way
-let timer = 0;
+// Each photo has a request of its own on its way: `fitting` is its AbortController, `fitTimer` starts it.
+const showBusy = () => { $("busy").hidden = !view.current?.photo.item.fitting; };
+const stopFitting = (photo) => {
+  clearTimeout(photo.fitTimer);
+  photo.fitting?.abort();
+  photo.fitting = null;
+};
 const fetchPicture = async (photo) => {
-  fitting?.abort();
-  const mine = fitting = new AbortController();
-  $("busy").hidden = false;
+  stopFitting(photo);
+  const mine = photo.fitting = new AbortController();
+  photo.fitError = "";
+  showBusy();
   try {
     const { document } = await askAbout(photo, (id) => {
       const form = formOf(photo);
@@ -64,15 +70,19 @@ const fetchPicture = async (photo) => {
     });
     photo.block.tryon = document.picture;
     photo.fitted = document;
-    if (view.current?.photo !== photo.shown) return;
-    view.current.composite = pixelsOf(await loadImage(document.picture), photo.block.hw);
+    const composite = pixelsOf(await loadImage(document.picture), photo.block.hw);
+    if (photo.fitting !== mine || view.current?.photo !== photo.shown) return; // another is shown, or it was taken off
+    view.current.composite = composite;
     showComposite(true);
     listNotes(photo);
   } catch (error) {
     if (mine.signal.aborted) return;
-    $("fitting-notes").replaceChildren(make("li", {}, error.message || text("failedHere")));
+    photo.fitted = null;
+    photo.fitError = error.message || text("failedHere");
+    if (view.current?.photo === photo.shown) listNotes(photo);
   } finally {
-    if (fitting === mine) $("busy").hidden = true;
+    if (photo.fitting === mine) photo.fitting = null;
+    showBusy();
   }
 };
 const showComposite = (now) => {
@@ -90,16 +100,17 @@ const showComposite = (now) => {
   document.dispatchEvent(new Event("shown-changed"));
 };
 const refit = (photo) => {
-  clearTimeout(timer);
+  clearTimeout(photo.fitTimer);
   $("undress").hidden = !wearsAnything(photo);
   listWardrobe();
   if (wearsAnything(photo)) {
-    timer = setTimeout(() => fetchPicture(photo), 200);
+    photo.fitTimer = setTimeout(() => fetchPicture(photo), 200);
     return;
   }
-  fitting?.abort();
-  $("busy").hidden = true;
+  stopFitting(photo);
+  showBusy();
   photo.fitted = null;
+  photo.fitError = "";
   photo.block.tryon = "";
   view.current.composite = null;
   $("fitting-notes").replaceChildren();
@@ -118,6 +129,8 @@ const wear = (photo, kind, item, canTakeOff = true) => {
 
 const listNotes = (photo) => {
   const lines = [];
+  if (!peopleOf(photo).length) lines.push(words.nobodyFound);
+  if (photo.fitError) lines.push(photo.fitError);
   for (const person of photo.fitted?.people ?? []) {
     for (const item of person.items) {
       if (!item.placed) lines.push(`${words.person(person.id)}, ${text(item.kind)}: ${sentence(item.reason)}`);
@@ -248,6 +261,7 @@ export const listFitting = () => {
   $("wardrobe").hidden = ids.length === 0;
   listWardrobe();
   listNotes(photo);
+  showBusy();
   const option = [...$("mode").options].find(({ value }) => value === "tryon");
   option.disabled = !photo.block.tryon;
   if (!photo.block.tryon && $("mode").value === "tryon") $("mode").value = "label";

@@ -8,11 +8,13 @@ from PIL import Image
 
 from tests.support.page_actions import (
     NEEDS_BROWSER,
+    drop,
     drop_family,
     pixel,
     put_on,
     saved,
     wait_for_picture,
+    wait_for_state,
 )
 from tests.support.service_process import two_people
 
@@ -81,3 +83,34 @@ def test_hair_has_its_own_colors_and_trousers_the_fabrics(page, photos):
     assert page.locator("[data-kind=bottom] [data-item=tshirt]").count() == 0
     page.click("#tab-saving")
     assert "-F hair=copper -F bottom=tartan" in page.inner_text("#curl")
+
+
+def test_two_photos_are_dressed_at_the_same_time(page, photos):
+    drop_family(page, photos)
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family-2", "done")
+    page.click("#tab-fitting")
+    held = []
+    page.route("**/tryon?as=preview", lambda route: held.append(route))
+    page.click("[data-kind=hat] [data-item=fedora]")
+    page.wait_for_timeout(400)
+    page.click(".card:has-text('family-2')")
+    page.wait_for_selector("#viewer[data-photo='family-2.png']")
+    page.wait_for_selector("#busy", state="hidden")  # nothing is made for this one
+    page.click("[data-kind=hat] [data-item=cap]")
+    page.wait_for_timeout(400)
+    for route in held:
+        route.continue_()
+    wait_for_picture(page)
+    page.click(".card:has-text('family.png')")
+    page.wait_for_selector("#viewer[data-photo='family.png']")
+    wait_for_picture(page)
+    assert page.input_value("#mode") == "tryon"
+
+
+def test_a_photo_of_nobody_says_so(page, tmp_path):
+    Image.new("RGB", (300, 200), (90, 90, 90)).save(tmp_path / "wall.png")
+    drop(page, tmp_path / "wall.png")
+    wait_for_state(page, "wall", "done")
+    page.click("#tab-fitting")
+    assert page.inner_text("#fitting-notes") == "Nobody was found in this photo."
