@@ -1,6 +1,7 @@
 // Talking to the service: the token, waiting when it is busy, waiting when it is away.
 
 import { $ } from "/page/make.js";
+import { text } from "/page/language.js";
 
 export class Refusal extends Error {
   constructor(status, message, code) {
@@ -53,7 +54,7 @@ const untilBack = async (signal) => {
   for (let pause = 500; ; pause = Math.min(5000, pause * 1.5)) {
     await sleep(pause, signal);
     try {
-      await fetch("/healthz", { cache: "no-store" });
+      if (!(await fetch("/healthz", { cache: "no-store" })).ok) continue; // a proxy answered for it
       setAway(false);
       return;
     } catch { /* still away */ }
@@ -63,7 +64,19 @@ const untilBack = async (signal) => {
 const refusalOf = (status, body) => {
   let document = {};
   try { document = JSON.parse(body); } catch { /* not ours, a proxy's */ }
-  return new Refusal(status, document.message ?? "", document.error ?? "");
+  return new Refusal(status, document.message ?? (status === 413 ? text("tooLarge") : ""), document.error ?? "");
+};
+/** Whether a proxy says that the service is not there: it is being started again. */
+const isAway = (request) =>
+  request.status === 502 || (request.status === 503 && !request.getResponseHeader("Retry-After"));
+/** A file that cannot be read breaks a connection as if the service were away; it may have been moved or deleted. */
+const checkFiles = async (body) => {
+  for (const value of body?.values() ?? []) {
+    if (!(value instanceof File)) continue;
+    const reader = value.stream().getReader();
+    await reader.read().catch(() => { throw new Refusal(0, text("unreadable", value.name), "unreadable"); });
+    reader.cancel();
+  }
 };
 
 /** One exchange with upload progress, which fetch has not. */
@@ -97,6 +110,9 @@ export const ask = async (method, path, options = {}) => {
       if (error.code !== "away") throw error;
       say?.("unreachable");
       await untilBack(signal);
+      await checkFiles(options.body);
+    }
+    if (!request || isAway(request)) {
       continue;
     }
     if (away) setAway(false);
@@ -105,7 +121,7 @@ export const ask = async (method, path, options = {}) => {
       if (sent === token) await askForToken();
       continue;
     }
-    if (request.status === 429 || (request.status === 503 && request.getResponseHeader("Retry-After"))) {
+    if (request.status === 429 || request.status === 503) {
       say?.("busy");
       const seconds = Number(request.getResponseHeader("Retry-After")) || 1;
       await sleep(1000 * Math.min(10, seconds) * (0.7 + 0.6 * Math.random()), signal);

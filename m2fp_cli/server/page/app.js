@@ -69,9 +69,9 @@ const showWork = () => {
   $("work").hidden = photos.length === 0;
   $("add").hidden = photos.length === 0;
 };
-const take = (files) => {
+const take = (files, folders = new Set()) => {
   if (![...files].length) return;
-  const added = addFiles(files);
+  const added = addFiles(files, folders);
   showWork();
   if (!open) openPhoto(added[0]);
 };

@@ -30,6 +30,9 @@ const ENGLISH = {
   busyQueue: "queue is full, waiting", failed: "failed",
   found: (count) => (count === 1 ? "1 person" : `${count} people`),
   notPicture: "This is not a picture.", gone: "The service does not keep this photo any more; add it again.",
+  tooLarge: "The file is too large for this service; send a smaller one.",
+  unreadable: (name) => `${name} cannot be read; was it moved, changed or deleted? Add it again.`,
+  isFolder: "This is a folder; drop the photos in it.",
   failedHere: "Something went wrong.", packing: (done, all) => `Packing ${done} of ${all}…`, saved: "Saved.",
 };
 const CHINESE = {
@@ -56,6 +59,8 @@ const CHINESE = {
   busyQueue: "队列已满，等待中", failed: "失败", found: (count) => `${count} 人`,
   notPicture: "这不是图片。", gone: "服务已不再保留这张照片，请重新添加。", failedHere: "出错了。",
   packing: (done, all) => `正在打包 ${done} / ${all}…`, saved: "已保存。",
+  tooLarge: "文件超过本服务的大小限制，请换用较小的文件。", isFolder: "这是文件夹，请拖入其中的照片。",
+  unreadable: (name) => `无法读取 ${name}；它可能被移动、修改或删除了，请重新添加。`,
 };
 const LABELS_CHINESE = {
   Background: "背景", Hat: "帽子", Hair: "头发", Glove: "手套", Sunglasses: "眼镜", UpperClothes: "上衣", Dress: "连衣裙",

@@ -128,8 +128,10 @@ const add = (properties) => {
   show(photo, "waiting");
   return photo;
 };
-export const addFiles = (files) => {
+/** Add files; `folders` are those of them that are folders, which cannot be sent. */
+export const addFiles = (files, folders) => {
   const added = [...files].map((file) => add({ file, name: freeName(file.name || "photo.png") }));
+  for (const photo of added) if (folders.has(photo.file)) show(photo, "failed", text("isFolder"));
   for (let i = 0; i < AT_ONCE; i += 1) run();
   return added;
 };

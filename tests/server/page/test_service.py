@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.support.page_actions import (
     NEEDS_BROWSER,
     PATIENCE,
@@ -76,3 +78,59 @@ def test_the_service_goes_away_and_comes_back(browser, tmp_path, photos):
         page.click("#tab-saving")  # the new service does not know the photo: it is sent again
         assert json.loads(saved(page, "[data-view=json]"))["source"] == "family"
         page.close()
+
+
+@pytest.fixture
+def fallible(browser, service):
+    """The open page, whose console may tell of what went wrong."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    open_page(page, service)
+    yield page
+    page.close()
+
+
+def test_a_proxy_says_that_the_service_is_away(fallible, photos):
+    page = fallible
+    away = {"status": 502, "content_type": "text/html", "body": "<h1>502 Bad Gateway</h1>"}
+    for path in ("**/parse?as=preview", "**/healthz"):
+        page.route(path, lambda route: route.fulfill(**away))
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family", "unreachable")
+    page.wait_for_selector("#offline:not([hidden])")
+    page.unroute("**/parse?as=preview")
+    page.wait_for_timeout(1500)
+    assert page.locator(".card[data-state=unreachable]").count() == 1  # it asks /healthz first
+    page.unroute("**/healthz")
+    wait_for_state(page, "family", "done")
+    page.wait_for_selector("#offline", state="hidden")
+
+
+def test_a_proxy_says_that_a_file_is_too_large(page, photos):
+    page.route("**/parse?as=preview", lambda route: route.fulfill(status=413, body="<html>"))
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family", "failed")
+    assert page.inner_text("#message").startswith("The file is too large for this service")
+
+
+def test_a_file_that_is_gone_is_told_and_not_sent_for_ever(fallible, photos, tmp_path):
+    page = fallible
+    gone = tmp_path / "gone.png"
+    gone.write_bytes((photos / "family.png").read_bytes())
+    page.route("**/parse?as=preview", lambda route: (gone.unlink(True), route.continue_()))
+    page.set_input_files("#files", str(gone))
+    wait_for_state(page, "gone", "failed")
+    assert "gone.png cannot be read" in page.inner_text("#message")
+    assert page.is_hidden("#offline")
+
+
+def test_a_folder_is_told(fallible, photos):
+    page, sent = fallible, []
+    page.on("request", lambda asked: sent.append(asked.url) if asked.method == "POST" else None)
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(photos)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        session.send("Input.dispatchDragEvent", {"type": kind, "x": 400, "y": 400, "data": data})
+    wait_for_state(page, photos.name, "failed")
+    assert page.inner_text("#message") == "This is a folder; drop the photos in it."
+    assert sent == []
