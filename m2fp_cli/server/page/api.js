@@ -25,10 +25,12 @@ const askForToken = () => {
   asking ??= new Promise((resolve, reject) => {
     const dialog = $("token");
     $("token-value").value = "";
+    $("token-wrong").hidden = !token;
     dialog.showModal();
     dialog.addEventListener("close", () => {
       asking = null;
       token = dialog.returnValue === "given" ? $("token-value").value.trim() : "";
+      dialog.returnValue = "";
       sessionStorage.setItem("m2fp.token", token);
       if (token) resolve(); else reject(new Refusal(401, "", "no_token"));
     }, { once: true });
@@ -108,11 +110,11 @@ export const ask = async (method, path, options = {}) => {
       request = await exchange(method, path, options);
     } catch (error) {
       if (error.code !== "away") throw error;
-      say?.("unreachable");
-      await untilBack(signal);
       await checkFiles(options.body);
     }
     if (!request || isAway(request)) {
+      say?.("unreachable");
+      await untilBack(signal);
       continue;
     }
     if (away) setAway(false);

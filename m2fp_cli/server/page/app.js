@@ -14,6 +14,7 @@ import { listSwitches } from "/page/switches.js";
 let open = null; // the photo that is looked at
 let opening = 0;
 let labelColors = [];
+let learning = null;
 
 const rgbOf = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 const showMessage = (message, bad = false) => {
@@ -23,6 +24,22 @@ const showMessage = (message, bad = false) => {
 };
 const showPanel = (now) => {
   for (const id of ["picture", "controls", "panel", "probe"]) $(id).hidden = !now;
+};
+/** Ask once what the service knows; again if that failed, as where no token was given. */
+const learn = () => {
+  learning ??= Promise.all(["/labels", "/accessories", "/version"].map(
+    async (path) => (await askJson("GET", path)).document,
+  )).then(([labels, wardrobe, version]) => {
+    labelColors = labels.labels.map(({ color }) => rgbOf(color));
+    view.peopleColors = labels.people_colors.map(rgbOf);
+    $("model").textContent = version.model.name;
+    setAccessories(wardrobe);
+    document.body.dataset.known = "1";
+  }).catch((error) => {
+    learning = null;
+    throw error;
+  });
+  return learning;
 };
 const openPhoto = async (photo) => {
   const mine = opening += 1;
@@ -37,6 +54,12 @@ const openPhoto = async (photo) => {
     const message = photo.state === "failed" ? photo.message : photo.card.querySelector(".state").textContent;
     showMessage(message, photo.state === "failed");
     $("viewer").dataset.photo = photo.name;
+    return;
+  }
+  try {
+    await learn();
+  } catch (error) {
+    if (mine === opening) showMessage(error.message || text("failedHere"), true);
     return;
   }
   const labelSet = { names: photo.block.labels, colors: labelColors };
@@ -101,7 +124,9 @@ addEventListener("drop", (event) => {
   event.preventDefault();
   depth = 0;
   $("over").hidden = true;
-  take(event.dataTransfer.files);
+  const { files, items } = event.dataTransfer;
+  const places = [...items].filter(({ kind }) => kind === "file");
+  take(files, new Set([...files].filter((_, i) => places[i]?.webkitGetAsEntry()?.isDirectory)));
 });
 addEventListener("paste", (event) => { if (event.clipboardData?.files.length) take(event.clipboardData.files); });
 
@@ -167,18 +192,8 @@ onLanguage(() => {
   if (open && open.state === "done") { listAll(); place(); $("probe").textContent = text("point"); } else if (open) openPhoto(open);
 });
 
-const start = async () => {
-  restorePhotos();
-  showWork();
-  if (photos.length) openPhoto(photos[0]);
-  document.body.dataset.ready = "1";
-  const [labels, wardrobe, version] = await Promise.all(
-    ["/labels", "/accessories", "/version"].map(async (path) => (await askJson("GET", path)).document));
-  labelColors = labels.labels.map(({ color }) => rgbOf(color));
-  view.peopleColors = labels.people_colors.map(rgbOf);
-  $("model").textContent = version.model.name;
-  setAccessories(wardrobe);
-  if (open?.state === "done") openPhoto(open);
-  document.body.dataset.known = "1";
-};
-start();
+restorePhotos();
+showWork();
+if (photos.length) openPhoto(photos[0]);
+document.body.dataset.ready = "1";
+learn().catch(() => { /* asked for again with the first photo */ });

@@ -80,6 +80,26 @@ def test_the_service_goes_away_and_comes_back(browser, tmp_path, photos):
         page.close()
 
 
+def test_a_token_that_was_not_given_is_asked_for_again(browser, tmp_path, photos):
+    token = tmp_path / "token"
+    token.write_text("0123456789abcdef0123")
+    with serving(tmp_path, "--token-file", str(token)) as locked:
+        locked.wait_until_ready()
+        page = browser.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.goto(locked.address + "/")
+        page.click("#token-cancel")
+        drop(page, photos / "family.png")
+        page.fill("#token-value", "no token of this service")
+        page.click("#token-form .button")
+        page.wait_for_selector("#token-wrong:not([hidden])")
+        page.fill("#token-value", "0123456789abcdef0123")
+        page.click("#token-form .button")
+        page.wait_for_selector("#switches label:has-text('Face')")  # it knows labels and colors
+        assert page.locator("#wardrobe [data-item=fedora]").count() == 1
+        page.close()
+
+
 @pytest.fixture
 def fallible(browser, service):
     """The open page, whose console may tell of what went wrong."""
