@@ -34,6 +34,7 @@ const ENGLISH = {
   unreadable: (name) => `${name} cannot be read; was it moved, changed or deleted? Add it again.`,
   isFolder: "This is a folder; drop the photos in it.",
   failedHere: "Something went wrong.", packing: (done, all) => `Packing ${done} of ${all}…`, saved: "Saved.",
+  notSaved: (names, why) => `Not saved: ${names.join(", ")}. ${why}`,
 };
 const CHINESE = {
   skip: "跳到照片", add: "添加照片", offline: "服务没有响应，正在重试…",
@@ -58,9 +59,10 @@ const CHINESE = {
   waiting: "等待中", uploading: (percent) => `上传 ${percent} %`, working: "识别中…", unreachable: "无法连接",
   busyQueue: "队列已满，等待中", failed: "失败", found: (count) => `${count} 人`,
   notPicture: "这不是图片。", gone: "服务已不再保留这张照片，请重新添加。", failedHere: "出错了。",
-  packing: (done, all) => `正在打包 ${done} / ${all}…`, saved: "已保存。",
   tooLarge: "文件超过本服务的大小限制，请换用较小的文件。", isFolder: "这是文件夹，请拖入其中的照片。",
   unreadable: (name) => `无法读取 ${name}；它可能被移动、修改或删除了，请重新添加。`,
+  packing: (done, all) => `正在打包 ${done} / ${all}…`, saved: "已保存。",
+  notSaved: (names, why) => `未保存：${names.join("、")}。${why}`,
 };
 const LABELS_CHINESE = {
   Background: "背景", Hat: "帽子", Hair: "头发", Glove: "手套", Sunglasses: "眼镜", UpperClothes: "上衣", Dress: "连衣裙",

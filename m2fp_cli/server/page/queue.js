@@ -135,6 +135,10 @@ export const addFiles = (files, folders) => {
   for (let i = 0; i < AT_ONCE; i += 1) run();
   return added;
 };
+// A page that is loaded again has no files any more: ask before those that were not sent are lost.
+addEventListener("beforeunload", (event) => {
+  if (photos.some(({ file, id, state }) => file && !id && state !== "failed")) event.preventDefault();
+});
 export const remove = (photo) => {
   photo.abort.abort(new Refusal(0, "", "removed"));
   photos.splice(photos.indexOf(photo), 1);

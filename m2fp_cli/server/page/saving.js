@@ -105,13 +105,19 @@ $("copy").addEventListener("click", async () => {
 
 $("save-all").addEventListener("click", guarded($("save-all"), async () => {
   const done = photos.filter(({ state }) => state === "done");
-  const archives = [];
+  const [archives, missing] = [[], []];
+  let why = "";
   for (const photo of done) {
-    toast(text("packing", archives.length + 1, done.length), true);
-    const request = await askAbout(photo, (id) => ask("GET", `/results/${id}?as=zip`, { accept: "application/zip" }));
-    archives.push(await request.response.arrayBuffer());
+    toast(text("packing", archives.length + missing.length + 1, done.length), true);
+    try {
+      const request = await askAbout(photo, (id) => ask("GET", `/results/${id}?as=zip`, { accept: "application/zip" }));
+      archives.push(await request.response.arrayBuffer());
+    } catch (error) { // the others are saved all the same
+      missing.push(photo.name);
+      why = error.message || text("failedHere");
+    }
   }
-  download(joinArchives(archives), "m2fp.zip");
-  toast(text("saved"));
+  if (archives.length) download(joinArchives(archives), "m2fp.zip");
+  toast(missing.length ? text("notSaved", missing, why) : text("saved"), missing.length > 0);
 }));
 $("forget").addEventListener("click", () => forget(view.current.photo.item));

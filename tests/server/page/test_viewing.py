@@ -133,3 +133,28 @@ def test_two_names_never_become_one_in_the_archive(page, photos, tmp_path):
     archive = zipfile.ZipFile(io.BytesIO(saved(page, "#save-all")))
     labels = [name.lower() for name in archive.namelist() if name.startswith("labels/")]
     assert len(set(labels)) == 4
+
+
+def test_what_cannot_be_saved_is_named_and_the_rest_is_saved(page, photos):
+    drop_family(page, photos)
+    page.reload()  # now it has no files to send again
+    wait_for_state(page, "family", "done")
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family-2", "done")
+    page.click("#tab-saving")
+    first = page.evaluate("JSON.parse(sessionStorage.getItem('m2fp.photos'))[0].id")
+    page.evaluate("(id) => fetch(`/results/${id}`, { method: 'DELETE' })", first)
+    archive = zipfile.ZipFile(io.BytesIO(saved(page, "#save-all")))
+    assert "labels/family-2.png" in archive.namelist()
+    assert page.inner_text("#toast").startswith("Not saved: family.png. The service does not keep")
+
+
+def test_files_that_were_not_sent_are_not_lost_without_a_question(page, photos):
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    page.route("**/parse?as=preview", lambda route: None)  # it takes its time
+    page.click("#language")  # a browser asks only who has touched the page
+    drop(page, photos / "family.png")
+    page.wait_for_selector(".card")
+    page.reload()
+    assert asked == ["beforeunload"]
