@@ -15,10 +15,15 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from m2fp_cli.server import limits as bounds
+from m2fp_cli.server.guard import CROWDED
 
 
 class TimedConnection(H11Protocol):
-    """See the module's text; what a request's body takes is the affair of ``upload``."""
+    """See the module's text; what a request's body takes is the affair of ``upload``.
+
+    A connection beyond ``limits.CONNECTIONS`` says so in the state of its requests: uvicorn's own
+    limit answers as no other part of the service does, and probes as well.
+    """
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         """Like uvicorn's own."""
@@ -32,6 +37,8 @@ class TimedConnection(H11Protocol):
         """A client is there: its first head is awaited."""
         super().connection_made(transport)
         transport.max_size = bounds.READ_BYTES  # type: ignore[attr-defined]
+        if len(self.connections) > bounds.CONNECTIONS:
+            self.app_state = {**self.app_state, CROWDED: True}
         self._await_head()
 
     def data_received(self, data: bytes) -> None:

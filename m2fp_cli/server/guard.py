@@ -22,6 +22,11 @@ from m2fp_cli.server.access import Access, is_open
 from m2fp_cli.server.problem import ClientGoneError, Problem
 from m2fp_cli.server.target import take_host
 
+CROWDED = "is_crowded"
+"""In the state of a request: too many connections were open when its own came."""
+
+_ALIVE = "/healthz"  # an orchestrator that gets no answer would end a service for being busy
+_CROWDED_SECONDS = 5
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PIECE_BYTES = 256 * 1024
 _ANSWER_HEADERS = {
@@ -130,7 +135,7 @@ class Guard:
             await answer.send_problem(problem)
 
     def _check(self, scope: Scope, headers: Headers, named: str | None) -> None:
-        """Framing, host, origin, token.
+        """Crowds, framing, host, origin, token.
 
         Args:
             scope: the request.
@@ -140,6 +145,9 @@ class Guard:
         Raises:
             Problem: one of them is wrong.
         """
+        if scope["state"].get(CROWDED) and scope["path"] != _ALIVE:
+            later = {"Retry-After": str(_CROWDED_SECONDS), "Connection": "close"}
+            raise Problem(503, "crowded", "too many connections are open; try again later", later)
         if "transfer-encoding" in headers and "content-length" in headers:
             # Two clients' requests could be told apart in two ways, see RFC 9112, 6.1.
             closing = {"Connection": "close"}

@@ -23,7 +23,7 @@ DISCARD_SECONDS = 3.0
 # of one byte take h11 0.6 s; so the pieces are smaller, and who needs too much of it is closed.
 READ_BYTES = 32 * 1024  # taken from one client before the next one's turn
 READ_CPU_SECONDS = 1.0  # for one request; 32 MB in chunks of 1 KiB take 0.4 s
-CONNECTIONS = 512  # open at once; more are answered 503
+CONNECTIONS = 512  # open at once; those beyond are answered 503, but for /healthz
 # From SIGTERM to the end of the work, and then for sending what is answered at last. Kubernetes
 # kills after 30 s by default.
 DRAIN_SECONDS = 25.0

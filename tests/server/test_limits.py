@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 import time
 
@@ -99,3 +101,20 @@ def test_without_workers_it_is_not_ready():
         time.sleep(0.5)
         assert service.ask("GET", "/readyz").status == 503
         assert service.ask("GET", "/healthz").status == 200
+
+
+def test_too_many_connections_are_told_so_and_probes_are_answered(monkeypatch):
+    monkeypatch.setattr(bounds, "CONNECTIONS", 3)
+    with running_service() as crowded, contextlib.ExitStack() as stack:
+        for _ in range(3):
+            stack.enter_context(socket.create_connection(("127.0.0.1", crowded.port)))
+        assert crowded.ask("GET", "/healthz").status == 200
+        reply = crowded.ask("GET", "/labels")
+        assert (reply.status, reply.document["error"]) == (503, "crowded")
+        assert int(reply.headers["retry-after"]) > 0
+        assert reply.headers["x-content-type-options"] == "nosniff"
+        stack.close()
+        time.sleep(0.5)
+        crowded.wait_until_ready()
+        assert crowded.ask("GET", "/labels").status == 200
+    assert " 503 crowded " in crowded.log.getvalue()
