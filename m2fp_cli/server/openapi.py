@@ -18,12 +18,13 @@ from m2fp_cli.server.views import JSON, PARSE_VIEWS, TRYON_VIEWS, WEBP, View
 from m2fp_cli.tryon.kinds import COLORED_KINDS, KINDS
 from m2fp_cli.version import __version__
 
+_GUARDED = ("403", "421")  # what the guard answers on every path, with 503 for crowds
 _ACCESSORY_TYPES = "image/png, image/webp, image/jpeg"
 
 
 def describe_api(limits: ServiceLimits) -> dict[str, Any]:
     """The OpenAPI 3.1 document of this service."""
-    return {
+    description: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "m2fp",
@@ -52,6 +53,11 @@ def describe_api(limits: ServiceLimits) -> dict[str, Any]:
             "schemas": describe_schemas(),
         },
     }
+    for path, methods in description["paths"].items():
+        everywhere = refusals(*_GUARDED, *(() if path == "/healthz" else ("503",)))
+        for operation in methods.values():
+            operation["responses"] = dict(sorted((everywhere | operation["responses"]).items()))
+    return description
 
 
 # ---------------------------------------------------------------------------------- operations
@@ -178,7 +184,12 @@ def _ready() -> dict[str, Any]:
         "security": [{}],
         "responses": {
             "200": {"description": "ready", "content": content},
-            "503": {"description": "not ready", "content": content},
+            "503": {
+                "description": "not ready, or too many connections",
+                "content": {
+                    JSON: {"schema": {"anyOf": [reference("Ready"), reference("Problem")]}}
+                },
+            },
         },
     }
 

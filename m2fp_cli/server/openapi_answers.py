@@ -39,15 +39,17 @@ def describe_problems(limits: ServiceLimits) -> dict[str, Any]:
     sentences = {
         "400": "a parameter or the form makes no sense",
         "401": "the token is missing or wrong",
+        "403": "a page of another origin that the service does not name",
         "404": "there is no such result, or not any more",
         "406": "nothing fits Accept",
         "408": "the upload came too slowly",
         "413": "too many bytes or pixels",
         "415": "not a photo of a known format",
+        "421": "the service is not known by this host name",
         "422": "a damaged photo",
         "429": "all workers are busy and the queue is full; see Retry-After",
         "500": "the service failed, or its worker died over the photo",
-        "503": "starting or shutting down; see Retry-After",
+        "503": "starting, shutting down, or too many connections; see Retry-After",
         "504": f"the photo took longer than {limits.photo_seconds:g} s",
     }
     later = {"schema": {"type": "integer"}, "description": "seconds"}

@@ -172,6 +172,16 @@ def test_every_answer_is_armored(service):
     assert service.parse().headers["cache-control"] == "no-store"
 
 
+def test_what_is_refused_on_every_path_is_described(service):
+    paths = service.ask("GET", "/openapi.json").document["paths"]
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            for headers in ({"Host": "evil.example"}, {"Origin": "https://evil.example"}):
+                reply = service.ask(method.upper(), path, headers=headers)
+                assert str(reply.status) in operation["responses"].keys() - {"200", "204"}, path
+    assert "top, bottom, shoes" in paths["/tryon"]["post"]["description"]  # which may be colors
+
+
 def test_the_page_needs_nothing_inline_and_nobody_else():
     for path in PAGE.iterdir():
         text = path.read_text("utf-8")
