@@ -27,6 +27,7 @@ CROWDED = "is_crowded"
 
 _ALIVE = "/healthz"  # an orchestrator that gets no answer would end a service for being busy
 _CROWDED_SECONDS = 5
+_ALLOWED = "Access-Control-Allow-Origin"
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PIECE_BYTES = 256 * 1024
 _ANSWER_HEADERS = {
@@ -100,7 +101,7 @@ class Guard:
         answer = _Answer(send, exchange, self._cors_headers(headers))
         try:
             self._check(scope, headers, named)
-            if scope["method"] == "OPTIONS" and answer.cors:
+            if scope["method"] == "OPTIONS" and _ALLOWED in answer.cors:
                 await answer.send_preflight()
                 return
             await self._app(scope, receive, answer)
@@ -116,10 +117,12 @@ class Guard:
 
     def _cors_headers(self, headers: Headers) -> dict[str, str]:
         origin = headers.get("origin", "")
-        if origin not in self._access.origins:
+        if not self._access.origins:
             return {}
+        if origin not in self._access.origins:
+            return {"Vary": "Origin"}  # a cache must not give this answer to one on the list
         return {
-            "Access-Control-Allow-Origin": origin,
+            _ALLOWED: origin,
             "Access-Control-Expose-Headers": "Content-Disposition, Location, M2FP-Result, "
             "Retry-After, Server-Timing, X-Request-Id",
             "Vary": "Origin",

@@ -173,13 +173,18 @@ class PageRoutes:
             raise HTTPException(404)
         data, media_type, etag = found
         headers = {"ETag": etag, "Cache-Control": "no-cache", "Content-Type": media_type}
-        if request.headers.get("if-none-match") == etag:
+        if _is_known(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers=headers)
         return Response(data, headers=headers)
 
 
 def _etag(data: bytes) -> str:
     return f'"{hashlib.sha256(data).hexdigest()[:32]}"'
+
+
+def _is_known(etag: str, header: str) -> bool:
+    """Whether ``If-None-Match`` has an ETag; a proxy that compresses makes it a weak one."""
+    return etag in (one.strip().removeprefix("W/") for one in header.split(","))
 
 
 def _hex(color: tuple[int, ...]) -> str:

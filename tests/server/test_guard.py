@@ -106,6 +106,7 @@ def test_an_origin_on_the_list_may(service):
     preflight = {"Origin": ORIGIN, "Access-Control-Request-Method": "POST"}
     reply = service.ask("OPTIONS", "/parse", headers=preflight)
     assert (reply.status, reply.headers["vary"]) == (204, "Origin")
+    assert service.ask("GET", "/accessories/fedora.webp").headers["vary"] == "Origin"  # for caches
     assert "Authorization" in reply.headers["access-control-allow-headers"]
 
 
@@ -201,6 +202,13 @@ def test_files_of_the_page_are_asked_for_once(service):
     first = service.ask("GET", "/page/app.js")
     again = service.ask("GET", "/page/app.js", headers={"If-None-Match": first.headers["etag"]})
     assert (first.status, again.status, again.body) == (200, 304, b"")
+
+
+def test_files_of_the_page_are_known_again_behind_a_proxy_that_compresses(service):
+    etag = service.ask("GET", "/page/app.js").headers["etag"]
+    for known, status in ((f"W/{etag}", 304), (f'"old", {etag}', 304), ('W/"old"', 200)):
+        reply = service.ask("GET", "/page/app.js", headers={"If-None-Match": known})
+        assert reply.status == status
 
 
 def test_a_result_can_be_used_again_and_forgotten(service):
