@@ -6,15 +6,14 @@ twice, because somebody is waiting. A worker that dies costs the one request it 
 replaced. It says when it begins: a request that it had not begun keeps its place, and is given to
 another worker, once, because it may be what kills those who read it.
 
-One thread supervises all workers. Any thread may call ``submit``, ``ask`` and ``figures``.
+Here are the workers' lives; what becomes of the requests is in ``desk``. One thread supervises all
+workers. Any thread may call ``submit``, ``ask`` and ``figures``.
 """
 
 from __future__ import annotations
 
-import itertools
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from multiprocessing.connection import wait
@@ -22,12 +21,13 @@ from typing import Any
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
-from m2fp_cli.batch.messages import GaveUp, Moved, Stage
+from m2fp_cli.batch.messages import GaveUp, Moved
 from m2fp_cli.batch.processes import Preloading, WorkerMain
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.wake import WakePipe
-from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
-from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.batch.worker_handle import WorkerHandle
+from m2fp_cli.errors import M2fpError
+from m2fp_cli.server.desk import Desk, refuse_all
 from m2fp_cli.server.figures import PoolFigures
 from m2fp_cli.server.messages import (
     Answered,
@@ -41,10 +41,7 @@ from m2fp_cli.server.messages import (
 )
 from m2fp_cli.server.pulse import Pulse
 from m2fp_cli.server.starting import start_worker
-from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
-
-_LATEST = 50  # requests whose times are averaged
-_MOST_HANDED = 2  # how often a request is handed to a worker that dies before it begins
+from m2fp_cli.server.waiting import Delivered
 
 
 class ServicePool:
@@ -79,17 +76,14 @@ class ServicePool:
         self.wardrobe: Wardrobe | None = None
         self.failure: M2fpError | None = None
         self._main, self._job, self._plan, self._limits = main, job, plan, limits
-        self._line, self._note = WaitingLine(plan.workers + queue), note
+        self._desk, self._note = Desk(plan.workers + queue), note
         self._pulse = Pulse()
         self._handles: list[WorkerHandle[WorkRequest]] = []
-        self._given: dict[int, Ticket] = {}  # in the hands of workers, by number
-        self._numbers = itertools.count(1)
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._wake = WakePipe()
         self._closing = False
         self._start_after = 0.0
         self._started = self._dead = 0
-        self._worked: deque[float] = deque(maxlen=_LATEST)  # seconds of requests
         self._thread = threading.Thread(target=self._supervise, name="pool", daemon=True)
 
     def start(self) -> None:
@@ -108,33 +102,33 @@ class ServicePool:
             PoolFullError: too many wait already.
             PoolClosedError: the pool is closing, or has no workers.
         """
-        ticket = self._line.add(request)
+        ticket = self._desk.line.add(request)
         self._wake.wake()
         return ticket.future
 
     @property
     def is_full(self) -> bool:
         """Whether ``submit`` would refuse now."""
-        return self._line.is_full
+        return self._desk.line.is_full
 
     def ask(self) -> Future[None]:
         """A future that is done as soon as a worker answers that it is there."""
-        future = self._pulse.ask(next(self._numbers))
+        future = self._pulse.ask(self._desk.new_number())
         self._wake.wake()
         return future
 
     def figures(self) -> PoolFigures:
         """What goes on now."""
-        handles, worked = list(self._handles), list(self._worked)
+        handles = list(self._handles)
         return PoolFigures(
             workers=self._plan.workers,
             ready=sum(member.is_ready for member in handles),
             busy=sum(bool(member.held) for member in handles),
-            queued=len(self._line),
+            queued=len(self._desk.line),
             restarts=max(0, self._started - self._plan.workers),
             deaths=self._dead,
             resident_bytes=self._pulse.resident_bytes,
-            work_seconds=sum(worked) / len(worked) if worked else 0.0,
+            work_seconds=self._desk.work_seconds,
         )
 
     def close(self) -> None:
@@ -150,7 +144,7 @@ class ServicePool:
         try:
             while not self._closing and self.failure is None:
                 self._recruit()
-                self._drop_stale()
+                self._desk.drop_stale(self._limits.photo_seconds or 0.0)
                 self._hand_out()
                 self._ping()
                 self._listen()
@@ -171,37 +165,17 @@ class ServicePool:
             self._started += 1
             self._handles.append(start_worker(self._main, self._job, self._plan.threads))
 
-    def _drop_stale(self) -> None:
-        """Give up what has waited for longer than a photo may take."""
-        longest = self._limits.photo_seconds or 0.0
-        for ticket in self._line.older_than(time.monotonic() - longest):
-            if ticket.claim():
-                ticket.future.set_exception(
-                    ImageError("timeout", f"waited longer than {longest:.0f} s for a worker")
-                )
-
     def _hand_out(self) -> None:
         for member in self._handles:
             if not member.can_start or member.connection.poll():  # it may be its end
                 continue
-            ticket = self._line.next()
-            if ticket is None:
+            if not self._desk.hand_next(member):
                 return
-            self._hand(ticket, member)
-
-    def _hand(self, ticket: Ticket, member: WorkerHandle[WorkRequest]) -> None:
-        number = next(self._numbers)
-        ticket.started, ticket.handed = time.monotonic(), ticket.handed + 1
-        if not member.assign(number, ticket.request, is_retry=True):
-            member.kill()
-            member.held[number] = HeldTask(ticket.request, is_retry=True)
-        member.held[number].move(Stage.COMPUTE)  # its clock runs: it waits for nothing else
-        self._given[number] = ticket
 
     def _ping(self) -> None:
         if not self._pulse.is_due():
             return
-        number = next(self._numbers)
+        number = self._desk.new_number()
         for member in self._handles:
             if member.is_ready and not member.is_leaving:
                 self._tell(member, Ping(number))
@@ -237,7 +211,7 @@ class ServicePool:
         if isinstance(message, Answered | Refused):
             self._finish(member, message)
         elif isinstance(message, Moved):
-            self._given[message.ticket].has_begun = True
+            self._desk.begin(message.ticket)
         elif isinstance(message, Pong):
             self._pulse.hear(member, message.resident_bytes)
             self._pulse.resolve(message.number)
@@ -254,15 +228,9 @@ class ServicePool:
             self._give_up(member, message)
 
     def _finish(self, member: WorkerHandle[WorkRequest], message: Answered | Refused) -> None:
-        del member.held[message.ticket]
-        ticket = self._given.pop(message.ticket)
         self._pulse.hear(member, message.resident_bytes)
         self._deaths.see_progress()
-        self._worked.append(time.monotonic() - ticket.started)
-        if isinstance(message, Answered):
-            ticket.future.set_result(Delivered(message.answer, ticket.started - ticket.since))
-        else:
-            ticket.future.set_exception(message.error)
+        self._desk.finish(member, message)
         if member.has_grown(message.resident_bytes, self._limits.growth_bytes):
             member.is_retiring = True
             size = message.resident_bytes / 1e6
@@ -288,21 +256,12 @@ class ServicePool:
         error = self._deaths.explain(member, code)
         when = "" if member.is_ready else " while it started"
         self._note(f"worker {pid} died{when}: {error}")
-        for number in member.held:
-            self._give_again(self._given.pop(number), error)
+        self._desk.take_back(member, error)
         self._start_after = time.monotonic() + self._deaths.record(member)
         # A service that has worked once goes on for ever: nobody may end it by sending photos.
         if self.card is None:
             verdict = self._deaths.verdict(error, self._plan.workers, ever_ready=False)
             self.failure = self.failure or verdict
-
-    def _give_again(self, ticket: Ticket, error: ImageError) -> None:
-        """Queue a request that its dead worker had not begun; let all others fail."""
-        is_late = error.reason == "timeout"
-        if ticket.has_begun or is_late or ticket.handed >= _MOST_HANDED:
-            ticket.future.set_exception(error)
-        else:
-            self._line.put_back(ticket)
 
     def _enforce_time(self) -> None:
         for member, why in self._clock.too_late(self._handles):
@@ -313,13 +272,11 @@ class ServicePool:
     # ----------------------------------------------------------------------------------- the end
 
     def _end(self) -> None:
-        left = [*self._line.close(), *self._given.values()]
+        left = self._desk.close()
         for member in self._handles:
             member.kill()
         for member in self._handles:
             member.reap()
         self._handles.clear()
-        for ticket in left:
-            if ticket.claim():
-                ticket.future.set_exception(PoolClosedError())
+        refuse_all(left)
         self._pulse.cancel()

@@ -203,7 +203,7 @@ def test_a_large_request_that_was_not_begun_goes_to_another(make_pool, monkeypat
 def test_a_request_that_was_begun_is_not_tried_again(make_pool):
     pool = make_pool(workers=2)
     doomed = submit(pool, "sleep 60")[0]
-    while not any(ticket.has_begun for ticket in list(pool._given.values())):
+    while not any(ticket.has_begun for ticket in list(pool._desk._given.values())):
         time.sleep(0.01)
     kill_who_got_it(pool)
     assert failure_of(doomed) == "crash"
