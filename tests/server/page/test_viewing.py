@@ -151,7 +151,12 @@ def test_what_cannot_be_saved_is_named_and_the_rest_is_saved(page, photos):
 
 def test_files_that_were_not_sent_are_not_lost_without_a_question(page, photos):
     asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+
+    def go_on(dialog):
+        asked.append(dialog.type)
+        dialog.accept()
+
+    page.on("dialog", go_on)
     page.route("**/parse?as=preview", lambda route: None)  # it takes its time
     page.click("#language")  # a browser asks only who has touched the page
     drop(page, photos / "family.png")
