@@ -254,12 +254,12 @@ def parts_of(name: str) -> tuple[str, ...]:
 def _not_plain(shown: str, status: os.stat_result, *, is_written: bool) -> OutputError:
     """The error of what is something else than a regular file of a single name."""
     is_linked = stat.S_ISREG(status.st_mode)
-    kind = "hard-linked" if is_linked else "not a regular file"
+    kind = "is hard-linked" if is_linked else "is not a regular file"
     if not is_written:
-        return UnreadableError(f"{shown} is {kind}; m2fp does not read it: remove it")
+        return UnreadableError(f"{shown} {kind}; m2fp does not read it: remove it")
     mended = "put a copy of it in its place" if is_linked else "remove it"  # it may be the manifest
     return OutputError(
-        f"{shown} is {kind}; m2fp does not write through it: {mended}, or choose another folder "
+        f"{shown} {kind}; m2fp does not write through it: {mended}, or choose another folder "
         "with -o"
     )
 

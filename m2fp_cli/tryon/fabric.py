@@ -32,7 +32,7 @@ def refuse_product(picture: Accessory, why: str) -> UsageError:
         why: it cannot be worn.
     """
     return UsageError(
-        f"{picture.name}: shows one thing on a plain ground, {why}. If it is a fabric, crop it to "
+        f"{picture.name}: shows one thing on a plain ground, {why}; if it is a fabric, crop it to "
         f'the cloth, or write "style": "{FABRIC_STYLE}" into {picture.name}.json'
     )
 
