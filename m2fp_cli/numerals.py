@@ -34,17 +34,29 @@ def require_share(value: object, name: str) -> None:
         raise ValueError(f"{name} must be a number from 0 to 1, got {value}")
 
 
-def require_count(value: object, name: str) -> None:
+def require_count(value: object, name: str, *, most: int | None = None) -> None:
     """Check a number of things that a program gives, at least 1.
 
     Raises:
         TypeError: it is no whole number.
-        ValueError: it is less than 1.
+        ValueError: it is less than 1, or more than ``most``.
     """
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number, got {type(value).__name__}")
     if int(value) < 1:
         raise ValueError(f"{name} must be at least 1, got {value}")
+    if most is not None and int(value) > most:
+        raise ValueError(f"{name} must be at most {most}, got {value}")
+
+
+def require_truth(value: object, name: str) -> None:
+    """Check an answer of yes or no that a program gives; a text such as "no" would count as yes.
+
+    Raises:
+        TypeError: it is neither True nor False, of Python or NumPy.
+    """
+    if type(value).__name__ not in ("bool", "bool_"):  # NumPy is not imported for --help
+        raise TypeError(f"{name} must be True or False, got {value!r:.60}")
 
 
 def require_hw(value: object, name: str) -> tuple[int, int]:

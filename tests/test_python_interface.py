@@ -132,7 +132,10 @@ def test_a_score_that_is_no_number_finds_nobody_by_mistake(parser):
         parser.parse(PHOTO, min_score=float("nan"))
 
 
-@pytest.mark.parametrize(("given", "error"), [("2", TypeError), (1.5, TypeError), (0, ValueError)])
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [("2", TypeError), (1.5, TypeError), (0, ValueError), (10**9, ValueError)],
+)
 def test_threads_are_a_whole_number(tiny_model, given, error):
     with pytest.raises(error, match="threads must be"):
         HumanParser(tiny_model, threads=given)
@@ -202,6 +205,11 @@ def test_sizes_of_any_kind_are_taken(parser, given):
         (lambda: colorize(RESULT, labels="hair"), TypeError, "labels must be several texts, such "),
         (lambda: colorize(RESULT, labels=NUMBERS), TypeError, "such as .*, got \\[2, 13\\]"),
         (lambda: ScanRules(exclude=WORD), TypeError, "exclude must be several texts, such as"),
+        (lambda: ScanRules(recursive=WORD), TypeError, "recursive must be True or False, got '"),
+        (lambda: RunOptions(overwrite=WORD), TypeError, "overwrite must be True or False, got '"),
+        (lambda: RunOptions(checksum=WORD), TypeError, "checksum must be True or False, got '"),
+        (lambda: ParseSettings(flip=WORD), TypeError, "flip must be True or False, got '"),
+        (lambda: colorize(RESULT, legend=WORD), TypeError, "legend must be True or False, got '"),
     ],
 )
 def test_numbers_and_words_are_within_their_bounds(take, error, said):

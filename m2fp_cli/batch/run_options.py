@@ -13,7 +13,7 @@ from m2fp_cli.batch.resources import check_counts, look_at_machine
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import UsageError
-from m2fp_cli.numerals import require_count, require_one_of, require_seconds
+from m2fp_cli.numerals import require_count, require_one_of, require_seconds, require_truth
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,9 @@ class RunOptions:
         """Refuse what cannot be.
 
         Raises:
-            TypeError: ``workers``, ``threads`` or ``photo_seconds`` is no number, or ``shard`` or
-                ``max_failures`` is something else.
+            TypeError: ``workers``, ``threads`` or ``photo_seconds`` is no number, ``checksum`` or
+                ``overwrite`` neither True nor False, or ``shard`` or ``max_failures`` is something
+                else.
             ValueError: a number is out of bounds, or ``rerun`` is another word.
         """
         if self.workers is not None:
@@ -94,6 +95,8 @@ class RunOptions:
         if self.photo_seconds is not None:
             require_seconds(self.photo_seconds, "photo_seconds")
         require_one_of(self.rerun, tuple(Rerun), "rerun")
+        require_truth(self.checksum, "checksum")
+        require_truth(self.overwrite, "overwrite")
         for name, kind in (("shard", Shard), ("max_failures", FailureCap)):
             value = getattr(self, name)
             if value is not None and not isinstance(value, kind):

@@ -16,7 +16,7 @@ from m2fp_cli.batch.tasks import ScanFailure
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import STATE_FOLDER
-from m2fp_cli.numerals import require_texts
+from m2fp_cli.numerals import require_texts, require_truth
 from m2fp_cli.storage.errors import UnreadableError
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.spool import sorted_on_disk
@@ -51,11 +51,14 @@ class ScanRules:
     stamps: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a single pattern.
+        """Refuse a single pattern, and answers that are no truth.
 
         Raises:
-            TypeError: ``exclude`` is one text, or not texts.
+            TypeError: ``exclude`` is one text, or not texts; ``recursive``, ``safe_names`` or
+                ``stamps`` is neither True nor False.
         """
+        for name in ("recursive", "safe_names", "stamps"):
+            require_truth(getattr(self, name), name)
         exclude = require_texts(self.exclude, "exclude", '("*_thumb.jpg",)')
         object.__setattr__(self, "exclude", exclude)
 

@@ -28,13 +28,13 @@ from m2fp_cli.engine.tiles.setting import Tiles, check_tiles
 from m2fp_cli.kernels.cpu import INT8
 from m2fp_cli.kernels.heap import give_back_small_maps
 from m2fp_cli.kernels.mkl import choose_mkl_code
-from m2fp_cli.kernels.threads import outlive_forks
+from m2fp_cli.kernels.threads import MOST_THREADS, outlive_forks
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
 from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.network.model_config import ModelConfig
-from m2fp_cli.numerals import require_count, require_hw, require_share
+from m2fp_cli.numerals import require_count, require_hw, require_share, require_truth
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
 
@@ -128,7 +128,7 @@ class HumanParser:
                 one person.
 
         Raises:
-            TypeError: a number is none.
+            TypeError: a number is none, or ``flip`` is neither True nor False.
             ValueError: ``min_score`` or ``threads`` is out of bounds.
             UsageError: the model's or the precision's name is unknown, or ``tiles`` is none of
                 these.
@@ -139,7 +139,7 @@ class HumanParser:
         from m2fp_cli.models.registry import resolve_model
 
         if threads is not None:
-            require_count(threads, "threads")
+            require_count(threads, "threads", most=MOST_THREADS)
         require_share(min_score, "min_score")
         folder = resolve_model(None if model is None else str(model)).folder
         choose_mkl_code()
@@ -191,6 +191,7 @@ class HumanParser:
     def _setup(self, network: FastM2FP, min_score: float, flip: bool, tiles: Tiles) -> None:
         self.network, self.config = network, network.config
         require_share(min_score, "min_score")
+        require_truth(flip, "flip")
         self.min_score, self.flip, self.tiles = min_score, flip, check_tiles(tiles)
         self._seconds = StageSeconds(0.0, 0.0, 0.0)
         outlive_forks()

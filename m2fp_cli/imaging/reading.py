@@ -63,7 +63,7 @@ def _refuse_irregular(mode: int) -> None:
     if stat.S_ISREG(mode):
         return
     kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "a special file")
-    raise ImageError("unsupported", f"is {kind}, not a picture file")
+    raise ImageError("unsupported", f"is {kind}, not a file")
 
 
 def _refuse_large(size: int, max_bytes: int) -> None:
@@ -88,6 +88,6 @@ def as_image_error(error: OSError | ValueError) -> ImageError:
     if number == errno.ELOOP:
         return ImageError("unreadable", "is a link that leads back to itself")
     if number == errno.ENXIO:
-        return ImageError("unsupported", "is a socket or device, not a picture file")
+        return ImageError("unsupported", "is a socket or device, not a file")
     reason = error.strerror if isinstance(error, OSError) else str(error)
     return ImageError("unreadable", f"cannot be read: {reason}")

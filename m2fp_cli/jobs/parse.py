@@ -20,7 +20,7 @@ from m2fp_cli.jobs.memory import PARSE_BYTES
 from m2fp_cli.jobs.model_files import ModelFiles, describe_precision
 from m2fp_cli.kernels.cpu import PRECISIONS
 from m2fp_cli.layout import DEFAULT_SAVE, OUTPUT_FOLDERS, SAVE_OPTIONS
-from m2fp_cli.numerals import require_count, require_one_of, require_share
+from m2fp_cli.numerals import require_count, require_one_of, require_share, require_truth
 from m2fp_cli.records.document import FORMAT_VERSION, Provenance
 from m2fp_cli.records.mapping import LabelMapping
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
@@ -69,7 +69,8 @@ class ParseSettings:
         """Refuse what cannot be, or does not go together.
 
         Raises:
-            TypeError: ``save`` is a text, a number is none, or ``mapping`` is something else.
+            TypeError: ``save`` is a text, a number is none, or ``flip`` or ``mapping`` is something
+                else.
             ValueError: a number is out of bounds, ``save`` names something else or nothing, or the
                 engine or the precision is unknown.
             UsageError: the reference engine is asked to flip, for tiles, or for another number
@@ -79,6 +80,7 @@ class ParseSettings:
         check_tiles(self.tiles)
         require_share(self.min_score, "min_score")
         require_count(self.max_pixels, "max_pixels")
+        require_truth(self.flip, "flip")
         require_one_of(self.engine, ENGINES, "engine")
         require_one_of(self.precision, PRECISIONS, "precision")
         _require_outputs(self.save)

@@ -17,6 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 CHUNKS_PER_THREAD = 4  # where the system takes a core away for a while, the others go on
+MOST_THREADS = 1024  # where they cannot all be started, OpenMP ends the process
 PARALLEL_PIXELS = 1 << 18  # below this, handing out work costs more than it saves
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from m2fp_cli.arrays import Given, Ids, Picture, require_photo
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
-from m2fp_cli.numerals import require_one_of, require_share, require_texts
+from m2fp_cli.numerals import require_one_of, require_share, require_texts, require_truth
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.palette import ColorScheme, Palette, load_scheme
 from m2fp_cli.records.results import ParsingResult, require_result
@@ -138,13 +138,16 @@ def colorize(
     Raises:
         UsageError: no such palette, or it does not fit the labels.
         ImageError: the photo has another size, or there is no such label.
-        TypeError: the result, the photo, the opacity or ``labels`` is something else.
+        TypeError: the result, the photo, the opacity or ``labels`` is something else, or
+            ``contours`` or ``legend`` neither True nor False.
         ValueError: the photo is not (H, W, 3) uint8, the opacity is out of bounds, or there is no
             such ``by``.
     """
     require_result(result)
     require_share(opacity, "opacity")
     require_one_of(by, PAINTED_BY, "by")
+    require_truth(contours, "contours")
+    require_truth(legend, "legend")
     wanted = None if labels is None else require_texts(labels, "labels", '("hair", "shoes")')
     if image_bgr is not None:
         require_photo(image_bgr)
