@@ -73,14 +73,18 @@ def _find_look(file: Path | None, worn: dict[str, str]) -> Look:
 
 
 def _refuse_useless(look: Look, layer: Layer, shows: Shows) -> None:
-    """Refuse options about tops where nobody gets one.
+    """Refuse options about tops where nobody gets one; a fabric may be for a bottom, too.
 
     Raises:
         UsageError: one of them is given.
     """
-    options_of_tops = (("--layer", layer, Layer.OUTER), ("--as", shows, Shows.AUTO))
-    for option, value, default in options_of_tops:
-        if value is not default and "top" not in {kind for kind, _ in look.items()}:
+    kinds = {kind for kind, _ in look.items()}
+    of_fabric = {"top", "bottom"} if shows is Shows.FABRIC else {"top"}
+    for option, value, default, meant in (
+        ("--layer", layer, Layer.OUTER, {"top"}),
+        ("--as", shows, Shows.AUTO, of_fabric),
+    ):
+        if value is not default and not kinds & meant:
             raise UsageError(
                 f"{option} {value.value} is about tops, and nobody gets one; give --top, or leave "
                 "it out"
@@ -186,7 +190,7 @@ def tryon(
         Shows,
         typer.Option(
             "--as",
-            help="What the picture of a top shows; auto tells it by its outline.",
+            help="What the picture of a top or bottom shows; auto tells it by its outline.",
             rich_help_panel=WEAR,
         ),
     ] = Shows.AUTO,

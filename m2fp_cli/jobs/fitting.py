@@ -40,7 +40,8 @@ class FittingSettings:
         match_light: light accessories like the photo.
         shadow: let accessories throw shadows.
         layer: ``outer`` or ``inner``: which of two tops over each other is meant.
-        picture: ``auto``, ``garment`` or ``fabric``: what the picture of a top shows.
+        picture: ``auto``, ``garment`` or ``fabric``: what the picture of a top or bottom
+            shows.
         picture_format: png, jpg or webp.
     """
 

@@ -33,7 +33,7 @@ def refuse_product(picture: Accessory, why: str) -> UsageError:
     """
     return UsageError(
         f"{picture.name}: shows one thing on a plain ground, {why}; if it is a fabric, crop it to "
-        f'the cloth, or write "style": "{FABRIC_STYLE}" into {picture.name}.json'
+        f'the cloth, or give --as fabric or "style": "{FABRIC_STYLE}" in {picture.name}.json'
     )
 
 

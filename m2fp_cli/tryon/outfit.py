@@ -61,7 +61,8 @@ def load_outfit(
         match_light: whether accessories get the light of the photo.
         shadow: whether accessories throw shadows.
         layer: ``outer`` or ``inner``: which of two tops over each other is meant.
-        picture: ``garment`` or ``fabric``: what the picture of a top shows; ``auto`` looks.
+        picture: ``garment`` or ``fabric``: what the picture of a top or bottom
+            shows; ``auto`` looks.
 
     Raises:
         TypeError: it is no mapping, or an item is something else.

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import shutil
 
+import cv2
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -114,6 +116,18 @@ def test_the_report_shows_the_composite(parsed):
     assert read_preview(OutputTree(out), "anna").tryon.startswith("data:image/")
 
 
+@pytest.mark.slow
+def test_a_bottom_may_be_said_to_be_a_fabric(parsed, tmp_path):
+    photo, out = parsed
+    swatch = np.full((100, 100, 3), 255, np.uint8)
+    swatch[30:70, 20:80] = 90  # alone on white
+    cv2.imwrite(str(tmp_path / "swatch.png"), swatch)
+    asked = ["tryon", str(out), "--photos", str(photo.parent), "--workers", "1", "-q"]
+    worn = ["--bottom", str(tmp_path / "swatch.png")]
+    assert isinstance(CliRunner().invoke(app, [*asked, *worn]).exception, UsageError)
+    assert CliRunner().invoke(app, [*asked, *worn, "--as", "fabric"]).exit_code == 0
+
+
 def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):
     _, out = parsed
     asked = ["tryon", str(out), "--hat", "cap", "--report", "-o", str(tmp_path / "elsewhere")]
@@ -129,6 +143,7 @@ def test_a_report_apart_from_the_results_is_refused(parsed, tmp_path):
         (["--hat", "hats", "--sheet", "--shard", "1/2"], "--sheet needs all photos"),
         (["--hat", "cap", "--layer", "inner"], "--layer inner is about tops, and nobody gets one"),
         (["--hair", "copper", "--as", "fabric"], "--as fabric is about tops"),
+        (["--bottom", "denim", "--as", "garment"], "--as garment is about tops"),
         (["--look", "look.toml"], "look.toml: everyone.hat: bowler: is not a file, and no hat"),
         (["--look", "other.toml"], "other.toml: there is no such file"),
     ],
