@@ -27,9 +27,8 @@ from m2fp_cli.imaging.opening import TruncatedError, opened
 from m2fp_cli.imaging.orientation import TURNS, find_orientation
 from m2fp_cli.imaging.profiles import ColorProfile, OriginalColors
 from m2fp_cli.imaging.reading import read_bytes
-from m2fp_cli.imaging.srgb import to_srgb
-
-_TIFF_BITS = 258  # BitsPerSample
+from m2fp_cli.imaging.samples import bits_per_sample, mend_samples
+from m2fp_cli.imaging.srgb import opaque_mode, to_srgb
 
 
 @dataclass(frozen=True, eq=False)
@@ -193,13 +192,14 @@ def _decode(
         photo_wh = photo_wh if is_reduced else image.size
         orientation = find_orientation(image, header)
         turn = None if header.format == "TIFF" else TURNS.get(orientation)
-        colors = to_srgb(image, plain.profile or image.info.get("icc_profile"), header)
+        mended = mend_samples(image, header, plain.data)
+        colors = to_srgb(mended, plain.profile or image.info.get("icc_profile"))
         images = [colors.srgb, *([colors.original] if colors.original else [])]
         if factor > 1 and not is_reduced:
             images = [one.reduce(factor) for one in images]
         if turn is not None:
             images = [one.transpose(turn) for one in images]
-        depth_note = _depth_note(image, header, plain.data)
+        depth_note = _depth_note(bits_per_sample(image, header, plain.data))
     width, height = photo_wh
     return _Decoded(
         srgb=images[0],
@@ -235,9 +235,10 @@ def decode_with_alpha(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArr
     plain = strip_metadata(data, header.format)
     with opened(plain.data, header, max_pixels) as (image, _):
         image.load()
-        alpha = image.convert("RGBA").getchannel("A")
-        opaque = image.convert("RGB") if image.has_transparency_data else image
-        picture = to_srgb(opaque, plain.profile or image.info.get("icc_profile"), header).srgb
+        mended = mend_samples(image, header, plain.data)
+        alpha = mended.convert("RGBA").getchannel("A")
+        opaque = mended.convert(opaque_mode(mended)) if mended.has_transparency_data else mended
+        picture = to_srgb(opaque, plain.profile or image.info.get("icc_profile")).srgb
         picture.putalpha(alpha)
         turn = TURNS.get(1 if header.format == "TIFF" else find_orientation(image, header))
         rgba = np.asarray(picture if turn is None else picture.transpose(turn))
@@ -284,13 +285,8 @@ def _first_line(lines: list[str]) -> tuple[str, ...]:
     return (f"its decoder says: {' '.join(lines[0].split())[:200]}",) if lines else ()
 
 
-def _depth_note(image: Image.Image, header: ImageHeader, data: bytes) -> tuple[str, ...]:
+def _depth_note(bits: int) -> tuple[str, ...]:
     """That samples lost bits, where the file has more than 8 of them."""
-    bits = 8
-    if header.format == "PNG":
-        bits = bit_depth(data)
-    elif header.format == "TIFF":
-        bits = max(getattr(image, "tag_v2", {}).get(_TIFF_BITS, (8,)))
     return (f"its {bits}-bit samples were reduced to 8 bits",) if bits > 8 else ()
 
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.record import ImageHeader
-from m2fp_cli.imaging.headers.tiff import stores_ycbcr
+from m2fp_cli.imaging.headers.tiff import needs_libtiff
 from m2fp_cli.imaging.native_messages import capture_stderr
 
 # Formats that Pillow reads only with another package: its modules, and the function to call.
@@ -43,7 +43,7 @@ def opened(
     try:
         with (
             _strict_pillow(),
-            _whole_libtiff() if talks and stores_ycbcr(data) else contextlib.nullcontext(),
+            _whole_libtiff() if talks and needs_libtiff(data) else contextlib.nullcontext(),
             capture_stderr(lines) if talks else contextlib.nullcontext(),
             Image.open(io.BytesIO(data), formats=[header.format]) as image,
         ):
@@ -95,7 +95,7 @@ def _strict_pillow() -> Iterator[None]:
 def _whole_libtiff() -> Iterator[None]:
     """Have libtiff read TIFF files without compression, too; inside ``_strict_pillow``.
 
-    Pillow reads those itself otherwise, and takes YCbCr for RGB with four bytes to the pixel.
+    Pillow reads those itself otherwise, and wrongly where ``needs_libtiff`` says so.
     """
     TiffImagePlugin.READ_LIBTIFF = True
     try:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from PIL import Image
 
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.profiles import ColorProfile, read_profile
 
 
@@ -29,23 +27,20 @@ class OpaqueColors:
     notes: tuple[str, ...]
 
 
-def to_srgb(image: Image.Image, profile_data: bytes | None, header: ImageHeader) -> OpaqueColors:
+def to_srgb(image: Image.Image, profile_data: bytes | None) -> OpaqueColors:
     """Convert a loaded picture to opaque sRGB.
 
     Args:
-        image: of any of Pillow's modes.
+        image: as ``mend_samples`` gives it.
         profile_data: its ICC profile; None if it has none.
-        header: of the file.
 
     Raises:
         ImageError: ``unsupported`` for 32-bit and floating-point pixels.
     """
-    if image.mode.startswith("I;16") or (image.mode == "I" and header.format == "PNG"):
-        image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
         raise ImageError("unsupported", "has 32-bit pixels; export it with 8 or 16 bits")
     alpha = _alpha(image)
-    kind = _kind(image.mode)
+    kind = opaque_mode(image)
     profile, notes = _usable_profile(profile_data, kind)
     original = None
     if profile is None:
@@ -62,9 +57,9 @@ def to_srgb(image: Image.Image, profile_data: bytes | None, header: ImageHeader)
     return OpaqueColors(srgb, original, profile if original is not None else None, notes)
 
 
-def _kind(mode: str) -> str:
-    """The mode without alpha and palette: ``L``, ``RGB`` or ``CMYK``."""
-    return {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK"}.get(mode, "RGB")
+def opaque_mode(image: Image.Image) -> str:
+    """The mode of a picture without alpha and palette: ``L``, ``RGB`` or ``CMYK``."""
+    return {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
 
 
 def _usable_profile(data: bytes | None, kind: str) -> tuple[ColorProfile | None, tuple[str, ...]]:

@@ -18,25 +18,41 @@ class MatrixProfile:
 
 def matrix_profile(columns: Columns, gamma: float = 2.2) -> MatrixProfile:
     """A profile of version 2 that calls itself ``test``."""
+    names = (b"rXYZ", b"gXYZ", b"bXYZ")
+    tags = {name: _xyz(column) for name, column in zip(names, columns, strict=True)}
+    tags |= dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), _curve(gamma))
+    return MatrixProfile(_profile(b"RGB ", tags), columns)
+
+
+def gray_profile(gamma: float) -> bytes:
+    """A profile for gray, as ``matrix_profile`` makes one for colors."""
+    return _profile(b"GRAY", {b"kTRC": _curve(gamma)})
+
+
+def hollow_profile(space: bytes) -> bytes:
+    """A profile of a color space with a good header that does not say what its colors are."""
+    return _profile(space, {})
+
+
+def _profile(space: bytes, colors: dict[bytes, bytes]) -> bytes:
     text = b"test\0"
-    curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(79),
         b"wtpt": _xyz((0.9642, 1.0, 0.8249)),
-        **{
-            name: _xyz(column)
-            for name, column in zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True)
-        },
-        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+        **colors,
     }
     directory, body = struct.pack(">I", len(tags)), b""
     start = 128 + 4 + 12 * len(tags)
     for name, content in tags.items():
         directory += name + struct.pack(">II", start + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    header = struct.pack(">I4xI4s4s4s", start + len(body), 0x02100000, b"mntr", b"RGB ", b"XYZ ")
+    header = struct.pack(">I4xI4s4s4s", start + len(body), 0x02100000, b"mntr", space, b"XYZ ")
     header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">iii", 63190, 65536, 54061)
-    return MatrixProfile(header + bytes(128 - len(header)) + directory + body, columns)
+    return header + bytes(128 - len(header)) + directory + body
+
+
+def _curve(gamma: float) -> bytes:
+    return b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
 
 
 def _xyz(values: tuple[float, ...]) -> bytes:

@@ -14,12 +14,14 @@ from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 
 SUBFILE_TYPE, WIDTH, HEIGHT, ORIENTATION = 254, 256, 257, 274
 TILE_WIDTH, TILE_HEIGHT, XMP, DNG_VERSION, PHOTOMETRIC = 322, 323, 700, 50706, 262
+PLANES = 284  # PlanarConfiguration
 _TAGS = frozenset(
     (
         SUBFILE_TYPE,
         WIDTH,
         HEIGHT,
         PHOTOMETRIC,
+        PLANES,
         ORIENTATION,
         TILE_WIDTH,
         TILE_HEIGHT,
@@ -28,6 +30,7 @@ _TAGS = frozenset(
     )
 )
 _YCBCR = 6
+_SEPARATE = 2  # a plane for each channel
 _BYTE, _SHORT, _LONG, _UNDEFINED, _LONG8 = 1, 3, 4, 7, 16
 _FORMAT = {_SHORT: "H", _LONG: "I", _LONG8: "Q"}
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
@@ -56,9 +59,13 @@ def read_header(data: bytes) -> ImageHeader:
     return ImageHeader("TIFF", width, height, _orientation(tags))
 
 
-def stores_ycbcr(data: bytes) -> bool:
-    """Whether the first page of a file with a good header holds luma and chroma, not colors."""
-    return _read_directory(data).get(PHOTOMETRIC) == _YCBCR
+def needs_libtiff(data: bytes) -> bool:
+    """Whether Pillow's own reader gets the first page of a file with a good header wrong.
+
+    It takes luma and chroma for colors, and planes of 16 bits for planes of 8.
+    """
+    tags = _read_directory(data)
+    return tags.get(PHOTOMETRIC) == _YCBCR or tags.get(PLANES) == _SEPARATE
 
 
 def exif_orientation(block: bytes) -> int | None:
