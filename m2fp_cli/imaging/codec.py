@@ -44,7 +44,8 @@ class DecodedImage:
         sha256: of these bytes, in hexadecimal.
         photo_hw: size of the upright photo; larger than the array where that was reduced.
         notes: what was changed or left out on the way, a clause each.
-        original: the photo in its own colors; None where those are sRGB, or were not asked for.
+        original: the photo in its own colors; None where those are sRGB, or were not asked for, or
+            cannot be computed from sRGB.
     """
 
     image_bgr: npt.NDArray[np.uint8]

@@ -40,8 +40,16 @@ class ColorProfile:
         """Convert a picture of ``mode`` to sRGB, mode ``RGB``."""
         return _apply(image, _transform(self.data, self.mode, back=False))
 
+    def leads_back(self) -> bool:
+        """Whether ``from_srgb`` can do it; a scanner's profile may have tables one way only."""
+        try:
+            _transform(self.data, self.mode, back=True)
+        except ImageCms.PyCMSError:
+            return False
+        return True
+
     def from_srgb(self, pixels_bgr: Picture) -> Picture:
-        """Convert (H, W, 3) uint8 BGR from sRGB; for profiles of mode ``RGB``."""
+        """Convert (H, W, 3) uint8 BGR from sRGB; for profiles of mode ``RGB`` that lead back."""
         rgb = Image.fromarray(np.ascontiguousarray(pixels_bgr[..., ::-1]))
         converted = _apply(rgb, _transform(self.data, self.mode, back=True))
         return np.ascontiguousarray(np.asarray(converted)[..., ::-1])
@@ -65,6 +73,7 @@ def read_profile(data: bytes) -> ColorProfile | None:
         mode = _MODES[opened.profile.xcolor_space]
         name = " ".join((opened.profile.profile_description or "").split())[:80] or "unnamed"
         profile = ColorProfile(data, name, mode)
+        _transform(data, mode, back=False)  # a good header may have nothing behind it
         return None if mode == "RGB" and _is_srgb(profile) else profile
     except (ImageCms.PyCMSError, KeyError, OSError, TypeError) as error:
         raise ValueError(f"is not a usable color profile ({error})") from error

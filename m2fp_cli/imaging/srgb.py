@@ -16,7 +16,8 @@ class OpaqueColors:
 
     Attributes:
         srgb: mode ``RGB``.
-        original: the same in the picture's own colors; None where those are sRGB, gray or CMYK.
+        original: the same in the picture's own colors; None where those are sRGB, gray or CMYK,
+            or where the profile does not lead back to them.
         profile: of these colors.
         notes: what was changed, a clause each.
     """
@@ -48,7 +49,7 @@ def to_srgb(image: Image.Image, profile_data: bytes | None) -> OpaqueColors:
     else:
         own = image.convert(kind)
         srgb = profile.to_srgb(own)
-        original = own if kind == "RGB" else None
+        original = own if kind == "RGB" and profile.leads_back() else None
         notes = (*notes, f"its colors were converted from {profile.name} to sRGB")
     if alpha is not None:
         srgb = _on_white(srgb, alpha)

@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from m2fp_cli.imaging.codec import decode_image
 from m2fp_cli.imaging.profiles import read_profile
-from tests.support.icc import matrix_profile
+from tests.support.icc import hollow_profile, matrix_profile, scanner_profile
 from tests.support.picture_bytes import encoded, photo_rgb
 
 # Display P3's primaries under D50 (ICC registry), and sRGB's transfer function as a gamma of 2.2.
@@ -66,6 +66,21 @@ def test_a_profile_for_other_pixels_is_ignored():
     decoded = decode_image(encoded(gray, "PNG", icc_profile=P3.data))
     np.testing.assert_array_equal(decoded.image_bgr[..., 1], PHOTO[..., 0])
     assert decoded.notes == ("its color profile is for RGB pixels and was ignored",)
+
+
+@pytest.mark.parametrize(("space", "mode"), [(b"GRAY", "L"), (b"CMYK", "CMYK"), (b"RGB ", "RGB")])
+def test_a_profile_with_a_header_alone_costs_no_pixels(space, mode):
+    photo = Image.fromarray(PHOTO).convert(mode)
+    decoded = decode_image(encoded(photo, "TIFF", icc_profile=hollow_profile(space)))
+    np.testing.assert_array_equal(decoded.image_bgr[..., ::-1], np.asarray(photo.convert("RGB")))
+    assert decoded.notes == ("its color profile is damaged and was ignored",)
+
+
+def test_colors_that_only_a_scanner_has_are_not_kept():
+    data = encoded(PHOTO, "PNG", icc_profile=scanner_profile())
+    decoded = decode_image(data, keep_original=True)
+    assert decoded.original is None
+    assert decoded.notes == ("its colors were converted from test to sRGB",)
 
 
 @functools.cache

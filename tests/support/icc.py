@@ -34,7 +34,17 @@ def hollow_profile(space: bytes) -> bytes:
     return _profile(space, {})
 
 
-def _profile(space: bytes, colors: dict[bytes, bytes]) -> bytes:
+def scanner_profile() -> bytes:
+    """A profile for colors with a table to XYZ, and none back."""
+    unit = struct.pack(">9i", *(65536 * (i % 4 == 0) for i in range(9)))
+    ramp = struct.pack(">4H", 0, 21845, 43690, 65535) * 3
+    corners = [(r, g, b) for r in (0, 1) for g in (0, 1) for b in (0, 1)]
+    table = struct.pack(">24H", *(round(15000 * v) for corner in corners for v in corner))
+    lut = b"mft2" + bytes(4) + bytes((3, 3, 2, 0)) + unit + struct.pack(">2H", 4, 4)
+    return _profile(b"RGB ", {b"A2B0": lut + ramp + table + ramp}, kind=b"scnr")
+
+
+def _profile(space: bytes, colors: dict[bytes, bytes], kind: bytes = b"mntr") -> bytes:
     text = b"test\0"
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", len(text)) + text + bytes(79),
@@ -46,7 +56,7 @@ def _profile(space: bytes, colors: dict[bytes, bytes]) -> bytes:
     for name, content in tags.items():
         directory += name + struct.pack(">II", start + len(body), len(content))
         body += content + bytes(-len(content) % 4)
-    header = struct.pack(">I4xI4s4s4s", start + len(body), 0x02100000, b"mntr", space, b"XYZ ")
+    header = struct.pack(">I4xI4s4s4s", start + len(body), 0x02100000, kind, space, b"XYZ ")
     header += bytes(12) + b"acsp" + bytes(28) + struct.pack(">iii", 63190, 65536, 54061)
     return header + bytes(128 - len(header)) + directory + body
 
