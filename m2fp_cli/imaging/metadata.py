@@ -74,7 +74,9 @@ def _tells_colors(marker: int, content: bytes) -> bool:
 
 
 # The chunks that pixels depend on; see the PNG specification, third edition, section 11.
-_PNG_PIXELS = frozenset((b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"))
+_PNG_PIXELS = frozenset((b"IHDR", b"PLTE", b"IDAT", b"IEND"))
+_PNG_COLOR_TYPE = 25  # where it is, in IHDR
+_TRNS_BYTES = {0: (2, 2), 2: (6, 6), 3: (1, 256)}  # least and most, by type of color
 
 
 def _strip_png(data: bytes) -> PlainPicture:
@@ -85,8 +87,13 @@ def _strip_png(data: bytes) -> PlainPicture:
         if kind in _PNG_PIXELS:
             kept.append(whole)
             continue
-        if zlib.crc32(whole[4:-4]) != int.from_bytes(whole[-4:], "big"):
+        is_whole = zlib.crc32(whole[4:-4]) == int.from_bytes(whole[-4:], "big")
+        if kind == b"tRNS":
+            is_whole = is_whole and _fits_color_type(content, data[_PNG_COLOR_TYPE])
+        if not is_whole:
             notes.append(f"its {kind.decode('latin-1')!r} chunk is damaged and was ignored")
+        elif kind == b"tRNS":
+            kept.append(whole)
         elif kind == b"iCCP":
             profile, fault = _inflate_profile(content)
             notes += fault
@@ -95,6 +102,12 @@ def _strip_png(data: bytes) -> PlainPicture:
     if not any(part[4:8] == b"IEND" for part in kept[-1:]):
         kept.append(b"\0\0\0\0IEND\xaeB`\x82")
     return PlainPicture(b"".join(kept), profile, tuple(dict.fromkeys(notes)))
+
+
+def _fits_color_type(transparency: bytes, color_type: int) -> bool:
+    """Whether a tRNS chunk has the length that decoders ask for; others are of no use."""
+    least, most = _TRNS_BYTES.get(color_type, (0, -1))
+    return least <= len(transparency) <= most
 
 
 def _inflate_profile(content: bytes) -> tuple[bytes | None, tuple[str, ...]]:

@@ -15,6 +15,7 @@ PHOTO = photo_rgb(40, 56)
 GARBAGE = b"Exif\0\0II*\0\xff\xff\xff\x7f" + bytes(range(256))
 PROFILE_NOTE = "its color profile is damaged and was ignored"
 CHUNK_NOTE = "its 'pHYs' chunk is damaged and was ignored"
+CLEAR_NOTE = "its 'tRNS' chunk is damaged and was ignored"
 EXIF_NOTE = "its EXIF data are damaged and were ignored"
 
 
@@ -45,6 +46,8 @@ def broken(chunk: bytes) -> bytes:
         (with_segment(0xE0, b"JFIF\0"), ()),
         (with_segment(0xFE, bytes(range(256))), ()),
         (with_chunk(broken(png_chunk(b"pHYs", bytes(9)))), (CHUNK_NOTE,)),
+        (with_chunk(broken(png_chunk(b"tRNS", bytes(6)))), (CLEAR_NOTE,)),
+        (with_chunk(png_chunk(b"tRNS", bytes(1))), (CLEAR_NOTE,)),
         (with_chunk(png_chunk(b"iCCP", b"name\0\0not zlib")), (PROFILE_NOTE,)),
         (with_chunk(png_chunk(b"eXIf", GARBAGE[6:])), (EXIF_NOTE,)),
         (with_chunk(png_chunk(b"tIME", b"")), ()),
