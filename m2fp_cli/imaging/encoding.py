@@ -21,7 +21,8 @@ Map = npt.NDArray[np.integer[Any]]
 # the default strategy needs 0.028 s for 111 kB at level 1, and 0.128 s for 33 kB at level 9.
 _PNG_OPTIONS: dict[str, Any] = {"compress_level": 6, "compress_type": 3}
 
-_MAX_SIDE = {"JPEG": 65535, "WEBP": 16383}  # pixels that the formats can hold
+# Pixels. WebP cannot hold more; JPEG could, up to 65535, but libjpeg neither writes nor reads them.
+_MAX_SIDE = {"JPEG": 65500, "WEBP": 16383}
 
 
 def encode_palette_png(ids: Map, palette_rgb: npt.ArrayLike) -> bytes:
@@ -119,7 +120,7 @@ def encode_jpeg(image_bgr: Picture, *, quality: int = 92, profile: bytes | None 
         profile: as in ``encode_as``.
 
     Raises:
-        ImageError: ``too_large`` if a side is above 65535 pixels, JPEG's limit.
+        ImageError: ``too_large`` if a side is above 65500 pixels, libjpeg's limit.
         ValueError: another shape or dtype.
     """
     _check_side(image_bgr, "JPEG")

@@ -148,6 +148,8 @@ def test_the_same_array_gives_the_same_bytes_without_metadata() -> None:
 def test_sides_a_format_cannot_hold_are_that_photos_failure() -> None:
     assert reason_of(encode_webp, np.zeros((2, 16384, 3), np.uint8)) == "too_large"
     assert reason_of(encode_jpeg, np.zeros((65536, 2, 3), np.uint8)) == "too_large"
+    assert reason_of(encode_jpeg, np.zeros((65501, 2, 3), np.uint8)) == "too_large"
+    assert encode_jpeg(np.zeros((65500, 2, 3), np.uint8))
 
 
 @pytest.mark.parametrize("shape", [(4,), (4, 4, 2), (4, 4, 5)])
