@@ -149,6 +149,20 @@ def test_avif_and_heic_sizes_come_from_the_largest_item() -> None:
     assert header == ImageHeader("HEIF", 64, 48)
 
 
+@pytest.mark.parametrize(
+    "rest", [b"\0\0\1\2SEFH" + bytes(40) + b"SEFT", b"\0\0\0\3abcd", b"abc" * 9, b"\n"]
+)
+@pytest.mark.parametrize("fmt", ["AVIF", "JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
+def test_bytes_behind_a_photo_do_not_count(fmt: str, rest: bytes) -> None:
+    whole = encoded(photo_rgb(9, 11), fmt)
+    assert inspect_image(whole + rest) == inspect_image(whole)
+
+
+def test_an_avif_cut_in_its_pixels_is_refused() -> None:
+    with pytest.raises(ImageError, match="is truncated: its 'mdat' box"):
+        inspect_image(encoded(photo_rgb(9, 11), "AVIF")[:-5])
+
+
 @pytest.mark.parametrize("fmt", ["JPEG", "PNG", "WEBP", "BMP", "TIFF", "GIF"])
 def test_damaged_bytes_raise_nothing_but_image_errors(fmt: str) -> None:
     options = {} if fmt in ("BMP", "GIF") else {"exif": exif_block(6)}

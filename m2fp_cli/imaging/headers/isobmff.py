@@ -11,6 +11,7 @@ from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 _AVIF = frozenset((b"avif", b"avis"))
 _HEIF = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"))
 _MAX_BOXES = 10_000
+_PIXELS = frozenset((b"meta", b"mdat"))  # what a photo needs of the boxes that are in no other
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -46,7 +47,11 @@ def _item_sizes(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _boxes(data: bytes, at: int, end: int, wanted: bytes) -> Iterator[slice]:
-    """The bodies of the boxes of one kind between two positions."""
+    """The bodies of the boxes of one kind between two positions.
+
+    Phones and tools append what are no boxes: behind the pixels such bytes end the walk.
+    """
+    seen = set[bytes]()
     for _ in range(_MAX_BOXES):
         if at + 8 > end:
             return
@@ -55,11 +60,14 @@ def _boxes(data: bytes, at: int, end: int, wanted: bytes) -> Iterator[slice]:
         if length == 1 and at + 16 <= end:
             length, body = struct.unpack_from(">Q", data, at + 8)[0], at + 16
         stop = end if length == 0 else at + length
+        if not body <= stop <= end and seen >= _PIXELS and kind not in _PIXELS:
+            return
         if stop < body:
             raise damaged("a box has no length")
         if stop > end:
             raise truncated(f"its {kind.decode('latin-1')!r} box ends beyond the file")
         if kind == wanted:
             yield slice(body, stop)
+        seen.add(kind)
         at = stop
     raise damaged(f"it has more than {_MAX_BOXES} boxes")
