@@ -151,7 +151,9 @@ def _cutout(shown: ShownPhoto) -> tuple[bytes, str]:
     seen = maps.semantic_map > 0
     if shown.kept_ids is None:
         seen |= maps.person_map > 0
-    bgra = np.dstack((shown.photo.image_bgr, seen.astype(np.uint8) * np.uint8(255)))
+    # Nothing of the background stays below the transparency, where other tools would show it.
+    bgr = shown.photo.image_bgr * seen[..., None].astype(np.uint8)
+    bgra = np.dstack((bgr, seen.astype(np.uint8) * np.uint8(255)))
     suffix = _SUFFIXES[shown.asked.media_type]
     return encode_as(suffix, bgra), f"{shown.name}-cutout.{suffix}"
 

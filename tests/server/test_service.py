@@ -93,6 +93,14 @@ def test_some_labels_alone(service, result):
     assert "no label 'tail'" in parse(service, "?labels=tail").document["message"]
 
 
+def test_a_cut_out_hides_nothing_below_its_transparency(service):
+    cutout = pixels(parse(service, "?as=cutout&labels=hair,face"))
+    seen = cutout[..., 3] == 255
+    photo = np.asarray(Image.open(io.BytesIO(PHOTO)))
+    assert (cutout[seen][:, :3] == photo[seen]).all()
+    assert not cutout[~seen].any()
+
+
 def test_colors_by_person_and_lowest_score(service, result):
     by_person = pixels(parse(service, "?as=colors&by=person"))
     assert (by_person == result.person_map).all()
