@@ -4,9 +4,10 @@ import { $ } from "/page/make.js";
 import { text } from "/page/language.js";
 
 export class Refusal extends Error {
-  constructor(status, message, code) {
+  /** `say` gives the page's own words, in the language that is on then; without it the service's message is shown. */
+  constructor(status, message, code, say) {
     super(message);
-    Object.assign(this, { status, code });
+    Object.assign(this, { status, code, say });
   }
 }
 
@@ -32,7 +33,7 @@ const askForToken = () => {
       token = dialog.returnValue === "given" ? $("token-value").value.trim() : "";
       dialog.returnValue = "";
       sessionStorage.setItem("m2fp.token", token);
-      if (token) resolve(); else reject(new Refusal(401, "", "no_token"));
+      if (token) resolve(); else reject(new Refusal(401, "", "no_token", () => text("tokenTitle")));
     }, { once: true });
   });
   return asking;
@@ -66,7 +67,8 @@ const untilBack = async (signal) => {
 const refusalOf = (status, body) => {
   let document = {};
   try { document = JSON.parse(body); } catch { /* not ours, a proxy's */ }
-  return new Refusal(status, document.message ?? (status === 413 ? text("tooLarge") : ""), document.error ?? "");
+  const isProxy = status === 413 && !document.message;
+  return new Refusal(status, document.message ?? "", document.error ?? "", isProxy ? () => text("tooLarge") : undefined);
 };
 /** Whether a proxy says that the service is not there: it is being started again. */
 const isAway = (request) =>
@@ -76,7 +78,7 @@ const checkFiles = async (body) => {
   for (const value of body?.values() ?? []) {
     if (!(value instanceof File)) continue;
     const reader = value.stream().getReader();
-    await reader.read().catch(() => { throw new Refusal(0, text("unreadable", value.name), "unreadable"); });
+    await reader.read().catch(() => { throw new Refusal(0, "", "unreadable", () => text("unreadable", value.name)); });
     reader.cancel();
   }
 };

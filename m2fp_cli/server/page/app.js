@@ -5,7 +5,7 @@ import { above, below, fit, loadBlock, paint, place, view } from "/page/picture.
 import { forgetProbe } from "/page/probe.js";
 import { listPeople } from "/page/people.js";
 import { askJson } from "/page/api.js";
-import { onLanguage, text } from "/page/language.js";
+import { explain, onLanguage, text } from "/page/language.js";
 import { addFiles, on, photos, restorePhotos } from "/page/queue.js";
 import { listFitting, setAccessories } from "/page/fitting.js";
 import { listSaves } from "/page/saving.js";
@@ -51,7 +51,7 @@ const openPhoto = async (photo) => {
   if (photo.state !== "done") {
     view.current = null;
     showPanel(false);
-    const message = photo.state === "failed" ? photo.message : photo.card.querySelector(".state").textContent;
+    const message = photo.state === "failed" ? explain(photo.refusal) : photo.card.querySelector(".state").textContent;
     showMessage(message, photo.state === "failed");
     $("viewer").dataset.photo = photo.name;
     return;
@@ -59,7 +59,7 @@ const openPhoto = async (photo) => {
   try {
     await learn();
   } catch (error) {
-    if (mine === opening) showMessage(error.message || text("failedHere"), true);
+    if (mine === opening) showMessage(explain(error), true);
     return;
   }
   const labelSet = { names: photo.block.labels, colors: labelColors };

@@ -3,7 +3,7 @@
 import { $, make, words } from "/page/make.js";
 import { askJson } from "/page/api.js";
 import { askAbout } from "/page/queue.js";
-import { onLanguage, sentence, text } from "/page/language.js";
+import { explain, onLanguage, sentence, text } from "/page/language.js";
 import { loadImage, paint, pixelsOf, place, view } from "/page/picture.js";
 
 const EVERYONE = 0;
@@ -60,7 +60,7 @@ const stopFitting = (photo) => {
 const fetchPicture = async (photo) => {
   stopFitting(photo);
   const mine = photo.fitting = new AbortController();
-  photo.fitError = "";
+  photo.fitError = null;
   showBusy();
   try {
     const { document } = await askAbout(photo, (id) => {
@@ -78,7 +78,7 @@ const fetchPicture = async (photo) => {
   } catch (error) {
     if (mine.signal.aborted) return;
     photo.fitted = null;
-    photo.fitError = error.message || text("failedHere");
+    photo.fitError = error;
     if (view.current?.photo === photo.shown) listNotes(photo);
   } finally {
     if (photo.fitting === mine) photo.fitting = null;
@@ -110,7 +110,7 @@ const refit = (photo) => {
   stopFitting(photo);
   showBusy();
   photo.fitted = null;
-  photo.fitError = "";
+  photo.fitError = null;
   photo.block.tryon = "";
   view.current.composite = null;
   $("fitting-notes").replaceChildren();
@@ -130,7 +130,7 @@ const wear = (photo, kind, item, canTakeOff = true) => {
 const listNotes = (photo) => {
   const lines = [];
   if (!peopleOf(photo).length) lines.push(words.nobodyFound);
-  if (photo.fitError) lines.push(photo.fitError);
+  if (photo.fitError) lines.push(explain(photo.fitError));
   for (const person of photo.fitted?.people ?? []) {
     for (const item of person.items) {
       if (!item.placed) lines.push(`${words.person(person.id)}, ${text(item.kind)}: ${sentence(item.reason)}`);

@@ -1,6 +1,7 @@
-// English and Chinese: every word of the page, and the switch between them.
+// English and Chinese: every word of the page itself, and the switch between them.
 
 import { $, words } from "/page/make.js";
+import { inChinese } from "/page/sentences.js";
 
 const ENGLISH = {
   skip: "Skip to the photo", add: "Add photos", offline: "The service does not answer. Trying again…",
@@ -70,11 +71,6 @@ const LABELS_CHINESE = {
   "Left-arm": "左臂", "Right-arm": "右臂", "Left-leg": "左腿", "Right-leg": "右腿", "Left-shoe": "左鞋", "Right-shoe": "右鞋",
   Human: "人", Jumpsuits: "连体衣",
 };
-const SENTENCES_CHINESE = {
-  "no face is visible": "看不到脸", "the face is too small": "脸太小", "the face is cut by the frame": "脸被画面裁切",
-  "the head is seen from the side": "头部是侧面", "the face is turned away or hidden": "脸转过去了或被遮住",
-  "no top is visible": "看不到上衣",
-};
 const VIEWER_ENGLISH = { ...words };
 const VIEWER_CHINESE = {
   person: (id) => `人物 ${id}`, personHere: (id) => `人物 ${id}`, onNobody: "不属于任何人", onNobodyHere: "不属于任何人",
@@ -90,8 +86,10 @@ export const text = (key, ...values) => {
   const found = (chinese ? CHINESE : ENGLISH)[key];
   return typeof found === "function" ? found(...values) : found;
 };
-/** A sentence of the service in the language that is on, where it is known. */
-export const sentence = (english) => (chinese ? SENTENCES_CHINESE[english] ?? english : english);
+/** A sentence of the service in the language that is on; `code` is the class of an error. */
+export const sentence = (english, code = "") => (chinese ? inChinese(english, code, text) : english);
+/** What went wrong, in the language that is on: the page's own words, or the service's. */
+export const explain = (error) => error.say?.() ?? (sentence(error.message, error.code) || text("failedHere"));
 /** Call a function whenever the language changes. */
 export const onLanguage = (listener) => listeners.push(listener);
 

@@ -9,7 +9,7 @@ const REMEMBERED = "m2fp.photos";
 const SURE_SCORE = 0.5; // from which on a person counts; all are listed
 const NAME_LENGTH = 80; // of what the service calls a photo
 
-export const photos = []; // { file, name, id, block, state, percent, message, card, wearing, ... }
+export const photos = []; // { file, name, id, block, state, percent, refusal, card, wearing, ... }
 let running = 0;
 const listeners = { changed: [], done: [], removed: [] };
 export const on = (event, listener) => listeners[event].push(listener);
@@ -53,8 +53,8 @@ const stateText = (photo) => ({
   working: () => text("working"), busy: () => text("busyQueue"), unreachable: () => text("unreachable"),
   failed: () => text("failed"), done: () => text("found", photo.people),
 })[photo.state]();
-const show = (photo, state, message = "") => {
-  Object.assign(photo, { state, message });
+const show = (photo, state, refusal = null) => {
+  Object.assign(photo, { state, refusal });
   const { card } = photo;
   card.classList.toggle("failed", state === "failed");
   card.dataset.state = state;
@@ -66,7 +66,7 @@ const show = (photo, state, message = "") => {
   if (state === "uploading") bar.value = photo.percent; else bar.removeAttribute("value");
   tell("changed", photo);
 };
-onLanguage(() => photos.forEach((photo) => show(photo, photo.state, photo.message)));
+onLanguage(() => photos.forEach((photo) => show(photo, photo.state, photo.refusal)));
 
 const remember = () => sessionStorage.setItem(REMEMBERED, JSON.stringify(
   photos.filter((photo) => photo.id).map(({ id, name }) => ({ id, name }))));
@@ -111,7 +111,7 @@ const run = async () => {
   } catch (error) {
     if (!photos.includes(photo)) { /* it was removed meanwhile */ }
     else if (error.status === 404 && !photo.file) remove(photo);
-    else show(photo, "failed", error.message || text("failedHere"));
+    else show(photo, "failed", error);
   } finally {
     running -= 1;
     run();
@@ -131,7 +131,7 @@ const add = (properties) => {
 /** Add files; `folders` are those of them that are folders, which cannot be sent. */
 export const addFiles = (files, folders) => {
   const added = [...files].map((file) => add({ file, name: freeName(file.name || "photo.png") }));
-  for (const photo of added) if (folders.has(photo.file)) show(photo, "failed", text("isFolder"));
+  for (const photo of added) if (folders.has(photo.file)) show(photo, "failed", new Refusal(0, "", "folder", () => text("isFolder")));
   for (let i = 0; i < AT_ONCE; i += 1) run();
   return added;
 };
@@ -162,7 +162,7 @@ export const askAbout = async (photo, makeRequest, options) => {
     return await makeRequest(photo.id, options);
   } catch (error) {
     if (error.status !== 404) throw error;
-    if (!photo.file) throw new Refusal(404, text("gone"), error.code);
+    if (!photo.file) throw new Refusal(404, "", error.code, () => text("gone"));
     await parse(photo, () => {}); // it stays on the screen meanwhile
     remember();
     return makeRequest(photo.id, options);

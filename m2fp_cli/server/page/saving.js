@@ -5,7 +5,7 @@ import { ask, hasToken } from "/page/api.js";
 import { joinArchives } from "/page/archive.js";
 import { fieldsOf, formOf, wearsAnything } from "/page/fitting.js";
 import { askAbout, forget, photos } from "/page/queue.js";
-import { text } from "/page/language.js";
+import { explain, text } from "/page/language.js";
 import { view } from "/page/picture.js";
 import { shownLabels } from "/page/switches.js";
 import { toast } from "/page/toast.js";
@@ -51,7 +51,7 @@ const guarded = (button, work) => async () => {
   try {
     await work();
   } catch (error) {
-    toast(error.message || text("failedHere"));
+    toast(explain(error));
   } finally {
     button.disabled = false;
   }
@@ -114,7 +114,7 @@ $("save-all").addEventListener("click", guarded($("save-all"), async () => {
       archives.push(await request.response.arrayBuffer());
     } catch (error) { // the others are saved all the same
       missing.push(photo.name);
-      why = error.message || text("failedHere");
+      why = explain(error);
     }
   }
   if (archives.length) download(joinArchives(archives), "m2fp.zip");
