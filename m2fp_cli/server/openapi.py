@@ -14,6 +14,7 @@ from m2fp_cli.server.openapi_answers import (
     refusals,
     view_content,
 )
+from m2fp_cli.server.receiving import PHOTO_FIELDS
 from m2fp_cli.server.views import JSON, PARSE_VIEWS, TRYON_VIEWS, WEBP, View
 from m2fp_cli.tryon.kinds import COLORED_KINDS, KINDS
 from m2fp_cli.version import __version__
@@ -78,8 +79,8 @@ def _parse(limits: ServiceLimits) -> dict[str, Any]:
                 "multipart/form-data": {
                     "schema": {
                         "type": "object",
-                        "properties": {"image": _photo(limits)},
-                        "required": ["image"],
+                        "properties": _photo_fields(limits),
+                        "oneOf": [{"required": [name]} for name in PHOTO_FIELDS],
                         "additionalProperties": False,
                     }
                 },
@@ -105,7 +106,7 @@ def _tryon(limits: ServiceLimits) -> dict[str, Any]:
         f"worn is a name of /accessories, a color for {', '.join(COLORED_KINDS)}, or an uploaded "
         f"picture with transparency ({_ACCESSORY_TYPES}) as a field of the form. `hat` is for all "
         "who are meant by `people`, `hat.2` for person 2 alone.",
-        "parameters": [_as(TRYON_VIEWS), _people(), _earlier_result(), _min_score(), *_worn()],
+        "parameters": _tryon_parameters(),
         "requestBody": {
             "content": {
                 "multipart/form-data": {
@@ -128,10 +129,20 @@ def _tryon(limits: ServiceLimits) -> dict[str, Any]:
     }
 
 
+def _tryon_parameters() -> list[dict[str, Any]]:
+    return [_as(TRYON_VIEWS), _people(), _earlier_result(), _min_score(), *_worn()]
+
+
 def _tryon_fields(limits: ServiceLimits) -> dict[str, Any]:
     """Fields of the form; a picture to wear goes under the name of its kind, too."""
-    texts = ("result", "people", *(kind.name for kind in KINDS))
-    return {"image": _photo(limits), **{name: {"type": "string"} for name in texts}}
+    texts = {one["name"]: one["schema"] for one in _tryon_parameters()}
+    kinds = {kind.name: {"type": "string"} for kind in KINDS}
+    return {**_photo_fields(limits), **texts, **kinds}
+
+
+def _photo_fields(limits: ServiceLimits) -> dict[str, Any]:
+    """The fields under which a form may send the photo, one of them at a time."""
+    return {name: _photo(limits) for name in PHOTO_FIELDS}
 
 
 def _result() -> dict[str, Any]:

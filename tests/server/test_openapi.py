@@ -4,6 +4,26 @@ from __future__ import annotations
 
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.openapi import describe_api
+from m2fp_cli.server.receiving import PHOTO_FIELDS
+
+
+def form_of(path):
+    operation = describe_api(ServiceLimits())["paths"][path]["post"]
+    return operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+
+
+def test_it_says_under_which_names_a_form_sends_the_photo():
+    assert PHOTO_FIELDS == ("image", "file")
+    for path in ("/parse", "/tryon"):
+        assert set(PHOTO_FIELDS) <= set(form_of(path)["properties"])
+    one_of_them = [{"required": ["image"]}, {"required": ["file"]}]
+    assert form_of("/parse")["oneOf"] == one_of_them
+    assert "required" not in form_of("/parse")
+
+
+def test_a_form_of_a_tryon_takes_all_that_its_address_takes():
+    operation = describe_api(ServiceLimits())["paths"]["/tryon"]["post"]
+    assert {one["name"] for one in operation["parameters"]} <= set(form_of("/tryon")["properties"])
 
 
 def test_it_says_what_takes_a_color():
