@@ -161,7 +161,10 @@ for (const tab of tabs) {
 
 const walk = (step) => {
   const next = photos[photos.indexOf(open) + step];
-  if (next) openPhoto(next);
+  if (!next) return;
+  const isOnCard = document.activeElement === open.card; // then Enter would open the old photo again
+  openPhoto(next);
+  if (isOnCard) next.card.focus({ preventScroll: true });
 };
 const keys = {
   ArrowLeft: () => walk(-1),

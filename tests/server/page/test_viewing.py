@@ -106,6 +106,19 @@ def test_the_keyboard_is_enough(page, photos):
     assert page.inner_text("#probe") != "Point at the picture to see what is there."
 
 
+def test_the_focus_goes_along_from_card_to_card(page, photos):
+    drop_family(page, photos)
+    drop(page, photos / "broken.jpg")
+    wait_for_state(page, "broken", "failed")
+    on_card = "document.activeElement.querySelector('.name')?.textContent"
+    page.focus(".card:has-text('family')")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate(on_card) == "broken.jpg"
+    page.focus("#language")
+    page.keyboard.press("ArrowLeft")  # from elsewhere it stays where it is
+    assert page.evaluate("document.activeElement.id") == "language"
+
+
 def test_on_a_phone_nothing_sticks_out(browser, service, photos):
     context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True)
     page = context.new_page()
