@@ -133,7 +133,7 @@ const listNotes = (photo) => {
   if (photo.fitError) lines.push(explain(photo.fitError));
   for (const person of photo.fitted?.people ?? []) {
     for (const item of person.items) {
-      if (!item.placed) lines.push(`${words.person(person.id)}, ${text(item.kind)}: ${sentence(item.reason)}`);
+      if (!item.placed) lines.push(text("leftOut", words.person(person.id), text(item.kind), sentence(item.reason)));
     }
   }
   $("fitting-notes").replaceChildren(...lines.map((line) => make("li", {}, line)));

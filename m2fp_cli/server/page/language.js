@@ -35,6 +35,7 @@ const ENGLISH = {
   unreadable: (name) => `${name} cannot be read; was it moved, changed or deleted? Add it again.`,
   isFolder: "This is a folder; drop the photos in it.",
   failedHere: "Something went wrong.", packing: (done, all) => `Packing ${done} of ${all}…`, saved: "Saved.",
+  leftOut: (person, kind, why) => `${person}, ${kind}: ${why}`,
   notSaved: (names, why) => `Not saved: ${names.join(", ")}. ${why}`,
 };
 const CHINESE = {
@@ -63,6 +64,7 @@ const CHINESE = {
   tooLarge: "文件超过本服务的大小限制，请换用较小的文件。", isFolder: "这是文件夹，请拖入其中的照片。",
   unreadable: (name) => `无法读取 ${name}；它可能被移动、修改或删除了，请重新添加。`,
   packing: (done, all) => `正在打包 ${done} / ${all}…`, saved: "已保存。",
+  leftOut: (person, kind, why) => `${person}，${kind}：${why}`,
   notSaved: (names, why) => `未保存：${names.join("、")}。${why}`,
 };
 const LABELS_CHINESE = {

@@ -92,7 +92,7 @@ const FAILURES = {
   too_slow: "上传太慢，请换用更好的网络再试。",
   two_lengths: "服务无法处理这个请求。",
   unreadable: "图片无法读取。",
-  unsupported: "不支持这种文件；支持 JPEG、PNG、WebP、BMP、TIFF、GIF、AVIF 和 HEIF 图片。",
+  unsupported: "不支持这种文件；支持 JPEG、PNG、WebP、BMP、TIFF、GIF、AVIF 和 HEIC 图片。",
   unwritable: "结果无法写入。",
   vanished: "图片已不存在。",
   wrong_host: "服务不接受这个主机名。",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.support.page_actions import (
     NEEDS_BROWSER,
     drop,
     drop_family,
+    put_on,
     wait_for_state,
 )
 
@@ -30,6 +33,16 @@ def test_why_a_picture_cannot_be_worn_is_said_in_chinese(page, photos):
     page.set_input_files("[data-own=hat] input", photos / "family.png")
     page.wait_for_selector("#fitting-notes li")
     assert page.inner_text("#fitting-notes li") == "帽子的图片没有透明背景，请抠图后存为 PNG。"
+
+
+def test_who_cannot_wear_what_is_said_in_chinese(page, photos):
+    drop_family(page, photos)
+    page.click("#language")
+    page.click("#tab-fitting")
+    put_on(page, "shoes", "#1f3a5f")
+    lines = page.inner_text("#fitting-notes").splitlines()
+    assert lines
+    assert all(re.fullmatch(r"人物 \d，鞋子：[\u4e00-\u9fff]+", line) for line in lines)
 
 
 def test_sentences_with_numbers_and_several_reasons_are_chinese(page):
