@@ -21,6 +21,7 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import number_of, read_json
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
+from m2fp_cli.tryon.fabric import ProductError
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 
@@ -133,9 +134,12 @@ def read_item(data: bytes, kind_name: str) -> Item:
     """
     kind = kind_of(kind_name)
     accessory = _build_accessory(data, {}, kind_name, Path(kind_name))
-    if isinstance(kind, BodyKind):
+    if not isinstance(kind, BodyKind):
+        return _cut_out(accessory, kind_name)
+    try:
         return kind.from_picture(accessory)
-    return _cut_out(accessory, kind_name)
+    except ProductError as error:
+        raise UsageError(error.bare) from error
 
 
 def _cut_out(accessory: Accessory, named: str) -> Accessory:

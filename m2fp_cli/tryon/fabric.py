@@ -24,17 +24,32 @@ def is_product(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> bool
     return not said and shows_one_thing(picture.bgra)
 
 
-def refuse_product(picture: Accessory, why: str) -> UsageError:
+class ProductError(UsageError):
+    """A picture of a product that would be put on people as a pattern of small ones.
+
+    Attributes:
+        bare: the same sentence without options and files, which nobody can give with an upload.
+    """
+
+    def __init__(self, message: str, bare: str = "") -> None:
+        """Store both sentences."""
+        super().__init__(message)
+        self.bare = bare or message
+
+
+def refuse_product(picture: Accessory, why: str) -> ProductError:
     """The error for a product that would be put on people as a pattern of small ones.
 
     Args:
         picture: of the product.
         why: it cannot be worn.
     """
-    return UsageError(
-        f"{picture.name}: shows one thing on a plain ground, {why}; if it is a fabric, crop it to "
-        f'the cloth, or give --as fabric or "style": "{FABRIC_STYLE}" in {picture.name}.json'
+    name = picture.name
+    bare = (
+        f"{name}: shows one thing on a plain ground, {why}; if it is a fabric, crop it to the cloth"
     )
+    option = f'or give --as fabric or "style": "{FABRIC_STYLE}" in {name}.json'
+    return ProductError(f"{bare}, {option}", bare)
 
 
 def find_fabric_faults(picture: Accessory) -> list[str]:

@@ -125,6 +125,17 @@ def test_a_photo_is_not_worn_on_a_head_as_a_box(tmp_path, kind):
         read_item((tmp_path / "photo.png").read_bytes(), kind)
 
 
+@pytest.mark.parametrize("kind", ["top", "bottom"])
+def test_an_upload_of_a_product_is_not_told_of_options_and_files(tmp_path, kind):
+    product = np.zeros((300, 300, 4), np.uint8)
+    product[40:260, 60:240] = (60, 30, 200, 255)
+    path = save_png(tmp_path / "jeans.png", product)
+    with pytest.raises(UsageError, match=r"crop it to the cloth, or give --as fabric or .*json$"):
+        load_item(path, kind)
+    with pytest.raises(UsageError, match=rf"^{kind}: shows one .*; if it .* crop it to the cloth$"):
+        read_item((tmp_path / "jeans.png").read_bytes(), kind)
+
+
 def test_an_empty_color_is_named():
     with pytest.raises(UsageError, match=r"^an empty text is not a color for hair"):
         load_item("", "hair")

@@ -55,7 +55,7 @@ def test_sentences_with_numbers_and_several_reasons_are_chinese(page):
             ["the ear is hidden by hair; the ear is on the far side", ""],
             ["the photo has more than the 50 megapixels taken here; make it smaller", "too_large"],
             ["top: shows one thing on a plain ground, which cannot be worn as a garment: it has no "
-             "sleeves; if it is a fabric, crop it to the cloth, or give --as", "bad_parameter"],
+             "sleeves; if it is a fabric, crop it to the cloth", "bad_parameter"],
             ["people: the photo has no person 9; ids are 1", "bad_parameter"],
         ],
     )  # fmt: skip
