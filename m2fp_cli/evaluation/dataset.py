@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from m2fp_cli.batch.keys import has_image_suffix
 from m2fp_cli.errors import ImageError, NoImagesError, NoInputError, UsageError
 from m2fp_cli.evaluation.annotations import read_colored_map, read_label_colors, read_shapes
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import read_bounded
-from m2fp_cli.layout import IMAGE_SUFFIXES
 from m2fp_cli.records.labels import IGNORED_ID, LabelSet
 from m2fp_cli.storage.inputs import require_folder
 from m2fp_cli.terminal import displayable
@@ -103,18 +103,28 @@ def _annotated_in_cvat(folder: Path) -> Iterator[LabelledPhoto]:
 
 def _annotated_in_labelme(folder: Path) -> Iterator[LabelledPhoto]:
     if folder.is_dir():
-        for photo in sorted(folder.iterdir(), key=lambda path: path.name):
+        for photo in find_photos(folder):
             shapes = photo.with_suffix(".json")
-            if photo.suffix.lower() in IMAGE_SUFFIXES and shapes.is_file():
+            if shapes.is_file():
                 yield LabelledPhoto(photo.stem, photo, shapes, None)
 
 
 def _pairs(photos: Path, labels: Path, people: Path) -> Iterator[LabelledPhoto]:
-    for photo in sorted(photos.iterdir(), key=lambda path: path.name):
+    for photo in find_photos(photos):
         label_map, person_map = (kind / f"{photo.stem}.png" for kind in (labels, people))
-        if photo.suffix.lower() in IMAGE_SUFFIXES and label_map.is_file():
+        if label_map.is_file():
             known = person_map if person_map.is_file() else None
             yield LabelledPhoto(photo.stem, photo, label_map, known)
+
+
+def find_photos(folder: Path) -> list[Path]:
+    """The photos of a folder by name, those that a parse of it takes.
+
+    Hidden ones are left out: beside each file, macOS puts a ``._`` one of the same name on disks
+    and in archives.
+    """
+    named = sorted(folder.iterdir(), key=lambda path: path.name)
+    return [one for one in named if has_image_suffix(one.name) and not one.name.startswith(".")]
 
 
 def choose_photos(

@@ -88,6 +88,18 @@ def test_photos_without_a_label_map_are_left_out_and_people_may_be_unknown(datas
     ]  # fmt: skip
 
 
+def test_hidden_files_are_no_photos(dataset):
+    folder, _ = dataset
+    for kind, end in (("photos", "png"), ("labels", "png")):
+        (folder / kind / f"._a.{end}").write_bytes(b"\0\5\x16\7 as macOS writes them")
+    assert [photo.name for photo in find_labelled(folder)] == list(KEYS)
+    labelled = folder.parent / "labelled"
+    labelled.mkdir()
+    for name in ("a.png", "a.json", "._a.png", "._a.json"):
+        (labelled / name).write_bytes(b"")
+    assert [photo.name for photo in find_labelled(labelled)] == ["a"]
+
+
 def test_a_folder_that_is_no_data_set_says_what_is_missing(tmp_path):
     with pytest.raises(UsageError, match=r"photos/ID\.jpg and labels/ID\.png"):
         find_labelled(tmp_path)
