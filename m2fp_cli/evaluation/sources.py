@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from m2fp_cli.errors import ImageError, M2fpError, NoImagesError
-from m2fp_cli.evaluation.dataset import LabelledPhoto
+from m2fp_cli.batch.keys import FoundImage
+from m2fp_cli.batch.scan import name_photos
+from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.evaluation.dataset import LabelledPhoto, find_photos
 from m2fp_cli.imaging.codec import read_image
+from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jobs.parse import ParseJob, build_engine
 from m2fp_cli.layout import result_path
-from m2fp_cli.records.document import load_result
+from m2fp_cli.records.document import StoredResult, read_document
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import displayable
@@ -84,28 +87,33 @@ class ResultSource:
     Attributes:
         folder: root of the results.
         photos: what will be asked for.
+        labels: of the first result there is.
     """
 
     folder: Path
     photos: Sequence[LabelledPhoto]
     labels: LabelSet = field(init=False)
+    _keys: Mapping[str, str] = field(init=False, repr=False)  # by path of a photo
 
     def __post_init__(self) -> None:
         """Find the label set in the first result there is.
 
         Raises:
             NoImagesError: no photo has a result.
-            M2fpError: the first result cannot be read.
+            UsageError: the first result cannot be read.
         """
-        paths = (result_path(self.folder, photo.name) for photo in self.photos)
-        first = next((path for path in paths if path.is_file()), None)
+        object.__setattr__(self, "_keys", _find_keys(self.photos))
+        first = next((path for path in map(self._path, self.photos) if path.is_file()), None)
         if first is None:
             raise NoImagesError(
                 f"{displayable(self.folder)} holds no result of these photos; parse them first: "
                 f"m2fp parse {displayable(self.photos[0].photo.parent)} -o "
                 f"{displayable(self.folder)}"
             )
-        object.__setattr__(self, "labels", load_result(first).labels)
+        try:
+            object.__setattr__(self, "labels", _read(first).result.labels)
+        except (ImageError, ValueError) as error:
+            raise UsageError(f"{displayable(first)}: {error}") from error
 
     @property
     def description(self) -> dict[str, str]:
@@ -116,12 +124,35 @@ class ResultSource:
         """Read the result of a photo.
 
         Raises:
-            ImageError: it is not there or damaged.
+            ImageError: it is not there, damaged, or that of another photo beside it.
         """
-        path = result_path(self.folder, photo.name)
+        path = self._path(photo)
         if not path.is_file():
             raise ImageError("vanished", f"has no result in {displayable(self.folder)}; parse it")
         try:
-            return load_result(path)
-        except M2fpError as error:
-            raise ImageError("corrupt", f"has a damaged result: {error}") from error
+            stored = _read(path)
+        except (ImageError, ValueError) as error:
+            message = f"has a damaged result: {displayable(path)}: {error}"
+            raise ImageError("corrupt", message) from error
+        made_from = PurePosixPath(stored.provenance.source).name
+        if made_from != photo.photo.name and str(photo.photo.with_name(made_from)) in self._keys:
+            raise ImageError(
+                "unsupported",
+                f"has no result: {displayable(path)} is that of {displayable(made_from)}; parse "
+                "the whole folder",
+            )
+        return stored.result
+
+    def _path(self, photo: LabelledPhoto) -> Path:
+        return result_path(self.folder, self._keys[str(photo.photo)])
+
+
+def _find_keys(photos: Sequence[LabelledPhoto]) -> dict[str, str]:
+    """Where a parse of the data set's folder of photos puts the results, by path of a photo."""
+    folder = photos[0].photo.parent
+    found = (FoundImage(path.name, str(path)) for path in find_photos(folder))
+    return {task.path: task.key for task in name_photos(found, output=None).tasks}
+
+
+def _read(path: Path) -> StoredResult:
+    return read_document(read_bytes(path))

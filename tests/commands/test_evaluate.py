@@ -224,6 +224,28 @@ def test_options_of_a_parse_have_no_meaning_for_results(dataset, monkeypatch):
     assert run(folder, "--results", output, "-q").exit_code == 0
 
 
+def test_each_of_two_photos_with_one_name_is_judged_by_its_own_result(dataset):
+    folder, output = dataset
+    (folder / "photos" / "b.png").rename(folder / "photos" / "a.tif")
+    (output / "results" / "b.json").rename(output / "results" / "a.tif.json")
+    result = run(folder, "--results", output, "--limit", 2, "-q", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["photos"]) == (0, 2)
+    (output / "results" / "a.tif.json").unlink()
+    result = run(folder, "--results", output, "--limit", 2, "-q")
+    assert result.exit_code == 3
+    assert "a.tif: has no result" in result.stderr
+
+
+def test_a_result_of_the_photo_beside_it_is_not_taken(dataset):
+    folder, output = dataset
+    (folder / "photos" / "a.png").rename(folder / "photos" / "a.tif")
+    (folder / "photos" / "b.png").rename(folder / "photos" / "a.jpg")  # the result's is a.png
+    (folder / "photos" / "a.png").write_bytes(b"")
+    result = run(folder, "--results", output, "--limit", 1, "-q")
+    assert result.exit_code == 3
+    assert "a.json is that of a.png; parse the whole folder" in result.stderr
+
+
 def test_results_of_other_photos_are_refused(dataset, tmp_path):
     folder, _ = dataset
     result = run(folder, "--results", tmp_path / "elsewhere")
