@@ -14,6 +14,7 @@ named as if the paths stood on the command line.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import itertools
@@ -104,12 +105,16 @@ class PhotoList:
 
         Raises:
             NoInputError: it cannot be read.
+            UsageError: it is UTF-16, as PowerShell writes what commands print.
         """
         try:
             self.file.seek(0)
-            return self.file.read(1) == b"{"
+            start = self.file.read(len(codecs.BOM_UTF8) + 1)
         except OSError as error:
             raise _unreadable(self._shown, error) from error
+        if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            raise UsageError(f"{self._shown} is a text in UTF-16; save it as UTF-8")
+        return start.removeprefix(codecs.BOM_UTF8).startswith(b"{")
 
     def identity(self) -> str:
         """What tells this list from others: a digest of its size and of samples of its bytes.
@@ -214,7 +219,10 @@ class PhotoList:
         if first:
             place += len(self._line(place))  # one that begins before; its end if it is over there
         while place < end and (line := self._line(place)):
-            if content := line.rstrip(b"\r\n"):
+            content = line.rstrip(b"\r\n")
+            if place == 0:  # editors of Windows put a mark there
+                content = content.removeprefix(codecs.BOM_UTF8)
+            if content:
                 yield content, place
             place += len(line)
 

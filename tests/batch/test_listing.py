@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
 import os
@@ -102,6 +103,22 @@ def test_plain_paths_are_named_as_on_the_command_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found = read(tmp_path / "list", rules=ScanRules(prefix="p"))
     assert [task.key for task in found.tasks] == ["p/a/x", "p/b/x", "p/c"]
+
+
+def test_lists_that_editors_of_windows_saved_lose_no_photo(tmp_path):
+    path = write_list(tmp_path / "photos.jsonl", numbered(9))
+    plain = [read(path, Shard(number, 2)) for number in (1, 2)]
+    path.write_bytes(codecs.BOM_UTF8 + path.read_bytes().replace(b"\n", b"\r\n"))
+    marked = [read(path, Shard(number, 2)) for number in (1, 2)]
+    assert [task for part in marked for task in part.tasks] == [
+        task for part in plain for task in part.tasks
+    ]
+    (tmp_path / "a.jpg").touch()
+    path.write_text(f"{tmp_path / 'a.jpg'}\r\n", encoding="utf-8-sig")
+    assert [task.key for task in read(path).tasks] == ["a"]
+    path.write_text(f"{tmp_path / 'a.jpg'}\r\n", encoding="utf-16")
+    with pytest.raises(UsageError, match=r"photos.jsonl is a text in UTF-16; save it as UTF-8"):
+        read(path)
 
 
 @pytest.mark.parametrize(
