@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import hashlib
 import importlib
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Any
 from m2fp_cli.errors import EngineError
 from m2fp_cli.storage.errors import conflict
 from m2fp_cli.storage.remote.address import StoreAddress
+from m2fp_cli.storage.remote.environment import allows_http, check_environment
 from m2fp_cli.storage.remote.errors import INSTALL, as_store_error, may_pass
 
 _CHUNK_BYTES = 4 << 20
@@ -32,11 +32,6 @@ _PAUSES = (0.2, 1.0, 5.0)  # seconds between tries of a call whose connection br
 LAST_CHARACTER = "\U0010ffff"
 """Sorts behind every other character of a name."""
 _NANOSECONDS = 10**9
-# Who names a server without TLS means it: one on this machine or in this network.
-_ENDPOINTS = (
-    *("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"),
-    *("AZURE_STORAGE_ENDPOINT", "AZURE_ENDPOINT"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +80,14 @@ class Bucket:
             raise EngineError(
                 f"{address} is in an object store; install what reads it: {INSTALL}"
             ) from error
+        check_environment(address.scheme)
         self.address = address.root
         self._errors = self._obstore.exceptions
         client = {
             "timeout": _TIMEOUT,
             "read_timeout": _READ_TIMEOUT,
             "connect_timeout": _CONNECT_TIMEOUT,
-            "allow_http": any(os.environ.get(n, "").startswith("http://") for n in _ENDPOINTS),
+            "allow_http": allows_http(),
         }
         retry = {
             "max_retries": _MAX_RETRIES,
