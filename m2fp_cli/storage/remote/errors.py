@@ -14,6 +14,9 @@ INSTALL = "pip install 'm2fp[cloud]'"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "AuthenticationExpired")
+# What the library says of a call that got no answer; its own debugging text has the cause, last.
+_CALL = re.compile(r"Error performing \w+ (\w+://[^/\s]+).*? - (.*)")
+_CAUSE = re.compile(r'\b(?:message|error): (?:"([^"\n]+)"|(\w+)\()')
 _LONGEST_DETAIL = 160
 
 
@@ -55,16 +58,25 @@ def as_store_error(
     if isinstance(error, obstore.exceptions.InvalidPathError):
         path = found[1] if (found := re.search(r'Path "(.*?)"', text)) else "a name"
         return StoreError(
-            f"{verb}: {displayable(path)} has an empty part or a dot as a part, which m2fp cannot "
-            "read; rename that object, or name a folder without it"
+            f"{verb}: {displayable(path)} has an empty part, a dot as a part or a line end or tab "
+            "in it, which m2fp cannot read; rename that object, or name a folder without it"
         )
     if "redentials" in text and "status code" not in text:
         return StoreError(f"{verb}: there are no credentials; see docs/cluster.md")
-    said = displayable(text.partition("\n")[0][:_LONGEST_DETAIL])
+    said = displayable(_without_noise(text)[:_LONGEST_DETAIL])
     if status:
         said = f"the store answers {status}{code and f' {code}'}"
         said += " again and again" if status >= "500" else ""
     return StoreError(f"{verb}: {said}; check the network and the store, run again")
+
+
+def _without_noise(text: str) -> str:
+    """Where a call went, what became of it, and why; without counts and times of its tries."""
+    first = text.partition("\n")[0]
+    if (call := _CALL.search(first)) is None:
+        return first
+    causes = [words or name for words, name in _CAUSE.findall(text)]
+    return f"{call[1]}: {call[2]}" + (f" ({causes[-1]})" if causes else "")
 
 
 def may_pass(error: Exception) -> bool:
