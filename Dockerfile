@@ -33,7 +33,7 @@ COPY README.md LICENSE /src/
 COPY accessories /src/accessories
 COPY m2fp_cli /src/m2fp_cli
 # opencv-python links libraries of a desktop; its headless build is the same code without windows.
-RUN pip install '/src[serve]' \
+RUN pip install '/src[serve,cloud]' \
   && version="$(python3 -c 'from importlib.metadata import version; print(version("opencv-python"))')" \
   && pip uninstall -y opencv-python \
   && pip install --no-deps "opencv-python-headless==$version" \

@@ -1,0 +1,30 @@
+"""docs/cluster.md gives schedulers what they take, and the image what its recipes need."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tests.support.pages import ROOT
+
+PAGE = (ROOT / "docs/cluster.md").read_text("utf-8")
+IMAGE = (ROOT / "Dockerfile").read_text("utf-8")
+
+
+def test_a_job_of_aws_batch_has_few_enough_rules_and_the_arguments_of_the_image():
+    job = json.loads(re.findall(r"^```json\n(\{\n.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[0])
+    rules = job["retryStrategy"]["evaluateOnExit"]
+    assert len(rules) <= 5
+    assert {rule.get("onExitCode") for rule in rules} >= {"3", "2", "66", "73"}
+    assert 'ENTRYPOINT ["m2fp"]' in IMAGE
+    assert job["containerOverrides"]["command"][0] == "parse"
+
+
+def test_slices_with_broken_photos_do_not_end_a_job_of_kubernetes():
+    assert "maxFailedIndexes:" not in PAGE
+
+
+def test_the_image_reads_object_stores():
+    extras = re.search(r"pip install '/src\[([\w,]+)\]'", IMAGE)
+    assert extras is not None
+    assert {"serve", "cloud"} <= set(extras[1].split(","))
