@@ -28,6 +28,7 @@ ACCESS = "Access"
 MESSAGES = "Messages"
 _STORE = "s3://"  # in the help of every argument and option that takes places in object stores
 _PYDANTICS_OWN = "Value error, "  # typer 0.29 asks pydantic, which begins its messages so
+_NAMES = frozenset(("-o", "--output", "--photos", "-m", "--model"))  # what no value may leave empty
 PANELS = (INPUT, WEAR, MEASURE, CONTENT, MASK, SPEED, FAILURES, ACCESS, MESSAGES)
 
 
@@ -84,13 +85,15 @@ class HelpCommand(TyperCommand):
 
 
 def _refuse_empty_places(parameters: Sequence[Any], args: Sequence[str]) -> None:
-    """Refuse an empty argument or ``--output``: as a path it would be the current folder.
+    """Refuse an empty argument and an empty value of the options in ``_NAMES``.
 
-    Other options may be empty, such as `--prefix`.
+    As a path it would be the current folder, as a model the default, which has another license
+    than the one that was meant. Other options may be empty, such as `--prefix`.
     """
     valued = {n for one in parameters if not getattr(one, "is_flag", True) for n in one.opts}
     for before, word in itertools.pairwise(("", *args)):
-        if word == "--output=" or (not word and before not in valued - {"-o", "--output"}):
+        is_empty_value = word.endswith("=") and word[:-1] in _NAMES
+        if is_empty_value or (not word and before not in valued - _NAMES):
             raise UsageError("a name on the command line is empty; is a variable not set?")
 
 

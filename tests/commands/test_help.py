@@ -116,9 +116,10 @@ def test_a_value_that_is_no_choice_is_answered_with_the_choices():
 @pytest.mark.parametrize(
     "words",
     ["parse '' -o out", "parse -r ''", "parse photos -o ''", "parse photos --output=",
-     "looks add '' a.png"],
+     "looks add '' a.png", "parse photos --model ''", "parse photos -m ''", "labels --model=",
+     "colorize out --photos ''", "report out --photos="],
 )  # fmt: skip
-def test_an_empty_place_is_not_the_current_folder(words):
+def test_an_empty_name_is_not_the_current_folder_or_the_default(words):
     answer = CliRunner().invoke(app, shlex.split(words))
     assert isinstance(answer.exception, UsageError)
     assert "a name on the command line is empty; is a variable not set?" in str(answer.exception)
