@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 ENGINES = ("fast", "reference")
 # Other commands parse photos too, but only `m2fp parse` has these options.
 _LIFTED_BY: dict[type[ImageError], str] = {
-    MissingRowsError: "parse what is there: m2fp parse --allow-truncated",
+    MissingRowsError: "parse what is there: m2fp parse --allow-truncated --rerun failed",
     TooManyPixelsError: "raise the limit: m2fp parse --max-pixels",
 }
 

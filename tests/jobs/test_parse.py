@@ -83,7 +83,7 @@ def test_int8_says_where_it_gains_little(monkeypatch, flags, warned):
 @pytest.mark.parametrize(
     ("settings", "size", "said"),
     [
-        ({}, 0.5, "again, or parse what is there: m2fp parse --allow-truncated"),
+        ({}, 0.5, "again, or parse what is there: m2fp parse --allow-truncated --rerun failed"),
         ({"max_pixels": 100}, 1.0, "smaller, or raise the limit: m2fp parse --max-pixels"),
     ],
 )
