@@ -18,7 +18,7 @@ from m2fp_cli.batch.history import History, find_manifests, read_history
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import forget
 from m2fp_cli.errors import OutputError
-from m2fp_cli.layout import JOBS
+from m2fp_cli.layout import JOBS, STATE_FOLDER
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable
@@ -86,7 +86,7 @@ def prune_output(tree: OutputTree, *, remove: bool) -> Pruned:
         gone, pruned.absent = _find_gone(histories.values())
         for job, history in histories.items():
             entries = [e for e in history.entries.each() if e.report.source in gone]
-            stuck = _remove_files(tree, entries, histories.values(), pruned) if remove else set()
+            stuck = _remove_files(tree, entries, histories.values(), pruned, remove=remove)
             keys = {entry.report.key for entry in entries} - stuck
             for name in find_manifests(tree, job) if keys else ():
                 forget(tree, name, keys)
@@ -153,9 +153,20 @@ def _holds_anything(folder: Path) -> bool:
 
 
 def _remove_files(
-    tree: OutputTree, entries: list[Entry], histories: Iterable[History], pruned: Pruned
+    tree: OutputTree,
+    entries: list[Entry],
+    histories: Iterable[History],
+    pruned: Pruned,
+    *,
+    remove: bool,
 ) -> set[str]:
-    """Remove the files of photos; keys of those of which a file could not be removed."""
+    """Remove the files of photos; keys of those of which a file could not be removed.
+
+    Without ``remove`` only what lies below ``.m2fp``: it is no result that somebody may want, and
+    listed nowhere it would be in the way of the next report or export of a result that stays.
+    """
+    if not remove:
+        pruned = Pruned(stuck=pruned.stuck)
     going = {entry.report.source for entry in entries}
     kept = NameSet(
         name
@@ -169,7 +180,7 @@ def _remove_files(
         edited = sorted(find_edited(tree, entry))
         pruned.edited += edited
         for name in sorted({*entry.report.files}.difference(edited)):
-            if name in kept:
+            if name in kept or not (remove or name.startswith(f"{STATE_FOLDER}/")):
                 continue
             if tree.remove(name):
                 pruned.removed.append(name)

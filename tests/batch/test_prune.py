@@ -141,6 +141,19 @@ def test_a_data_set_is_made_once_and_pruned_like_results(tmp_path):
     assert [path.stem for path in (output / "coco" / "images" / "train").iterdir()] == ["a"]
 
 
+@pytest.mark.parametrize("made", ["report", "export --to coco -o {}"])
+def test_results_that_stay_are_not_in_conflict_with_what_was_hidden(tmp_path, made):
+    photos, output = make_tree(tmp_path, ("a", "b"))
+    words = [*made.format(output).split(), str(output)]
+    assert CliRunner().invoke(app, words).exit_code == 0
+    (photos / "b.png").unlink()
+    pruned = prune(output, remove=False)
+    assert (pruned.photos, pruned.removed) == ([str(photos / "b.png")], [])
+    assert not list((output / ".m2fp").glob("*/b.json"))
+    assert (output / "labels" / "b.png").exists()
+    assert ".m2fp" not in CliRunner().invoke(app, words).output
+
+
 def test_nothing_is_pruned_during_a_run_and_nothing_removed_by_mistake(tmp_path):
     _, output = make_tree(tmp_path)
     with OutputTree(output) as tree, hold_output(tree), pytest.raises(OutputLockedError):
