@@ -7,6 +7,7 @@ ends. ``run_batch`` is what commands call; ``iterate_batch`` gives the same as a
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
@@ -211,7 +212,7 @@ class _Run:
         if plan.known_failures:
             self._progress.warn(
                 f"{len(plan.known_failures)} failed before and did not change; `m2fp status "
-                f"{self._site.shown}` lists them, --rerun failed tries them again"
+                f"{shlex.quote(self._site.shown)}` lists them, --rerun failed tries them again"
             )
         for task, why in plan.todo:
             self.log.event("todo", source=task.where, key=task.key, why=why.value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -107,8 +108,8 @@ class ResultSource:
         if first is None:
             raise NoImagesError(
                 f"{displayable(self.folder)} holds no result of these photos; parse them first: "
-                f"m2fp parse {displayable(self.photos[0].photo.parent)} -o "
-                f"{displayable(self.folder)}"
+                f"m2fp parse {shlex.quote(displayable(self.photos[0].photo.parent))} -o "
+                f"{shlex.quote(displayable(self.folder))}"
             )
         try:
             object.__setattr__(self, "labels", _read(first).result.labels)

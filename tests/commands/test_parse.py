@@ -130,6 +130,13 @@ def test_label_maps_of_another_set_lie_beside_the_own_ones(tmp_path, m2fp):
 # ------------------------------------------------------------------------------------- failures
 
 
+def test_the_command_that_lists_failures_can_be_pasted_into_a_shell(tmp_path, m2fp):
+    (tmp_path / "bad.jpg").write_bytes(b"no photo")
+    words = ("parse", tmp_path / "bad.jpg", "-o", tmp_path / "my out", "-q")
+    assert m2fp(*words).code == ExitCode.SOME_FAILED
+    assert f"`m2fp status '{tmp_path}/my out'` lists them" in m2fp(*words).err
+
+
 def test_a_broken_photo_fails_alone_with_its_path_and_exit_code_3(tmp_path, m2fp):
     write_photo(tmp_path / "p" / "a.jpg")
     (tmp_path / "p" / "[red]bad.jpg").write_bytes(b"\xff\xd8\xff no photo")
