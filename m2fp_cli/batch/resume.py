@@ -205,7 +205,7 @@ class _Judge:
             return Why.NEW
         rerun = self.rules.rerun
         if rerun is Rerun.ALL:
-            return Why.ASKED
+            return Why.ASKED if entry.report.status.is_good else Why.FAILED
         if rerun is Rerun.NEVER:
             return None
         if not entry.report.status.is_good:

@@ -129,6 +129,7 @@ def test_lasting_failures_wait_for_a_change(tmp_path, reason):
     assert past.why() is None
     assert [entry.report.reason for entry in past.plan().known_failures] == [reason]
     assert past.why(Rerun.FAILED) is Why.FAILED
+    assert past.why(Rerun.ALL) is Why.FAILED  # "done before" would not be true
     past.touch()
     assert past.why() is Why.CHANGED
 
