@@ -54,7 +54,7 @@ def open_earlier(path: Path) -> Iterator[OutputTree]:
         UsageError: it is an address in an object store.
     """
     if not names_store(path):
-        require_folder(path, "name the output of a run, such as m2fp-out")
+        require_folder(path, "name the folder that a run wrote to")
     with _open_tree(path) as tree:
         try:
             yield tree

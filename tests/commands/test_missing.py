@@ -144,3 +144,10 @@ def test_results_that_may_not_be_read_are_not_said_to_be_missing(monkeypatch, co
         error = run(f"{command} {output}")
         assert isinstance(error, NoInputError)
         assert "results cannot be read (Permission denied); check its permissions" in str(error)
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_the_default_output_is_not_named_as_the_way_out_of_its_own_absence(command, here):
+    said = str(run(command))
+    assert said.endswith("m2fp-out is not there; name the folder that a run wrote to")
+    assert not here.joinpath("m2fp-out").exists()
