@@ -17,12 +17,17 @@ from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import BOTTOMS, TOPS
 from m2fp_cli.tryon.morphology import dilate
+from m2fp_cli.tryon.worn_top import COATS
 
 # Of 158 pieces of tops beside the largest that the starter finds on 140 street photos, 46 belong to
 # the same garment: 23 of them are joined, with half of their area, and 7 of the others. ALIKE 0.5
 # joins 19 and 5.
-CONTESTED = 0.6  # share of one that the other's instances cover
-ALIKE = 0.4  # Bhattacharyya coefficient of the colors on both sides of the border
+# Where less is contested only a coat of the very same cloth is joined. Of 697 photos, 505 of COCO
+# and 192 of streets, this changes 18 pictures: in 15 a garment was dyed in part and is dyed as one,
+# in two of these a piece of a neighbor is dyed as well. Of an open coat and a top of its color the
+# cloth is as alike, but hardly contested.
+CONTESTED, HALF_CONTESTED = 0.6, 0.4  # share of one that the other's instances cover
+ALIKE, SAME = 0.4, 0.9  # Bhattacharyya coefficient of the colors on both sides of the border
 BESIDE, MIN_BESIDE = 0.3, 2.0  # width of what is compared, U, pixels
 SMALLEST = 12  # pixels of a piece or of its border
 NOISE = 4.0  # deviation of L, a and b that any cloth may show
@@ -51,8 +56,9 @@ def join_mislabeled(
     for other in (key for key in masks if key != name):
         doubt = _covered_share(masks[name], instances[other])
         for piece in _components(masks[other]):
-            contested = max(doubt, _covered_share(piece, instances[name])) > CONTESTED
-            if contested and _is_same_cloth(bgr, masks[name], piece, reach):
+            contested = max(doubt, _covered_share(piece, instances[name]))
+            least = _least_likeness(contested, name, other)
+            if least < 1 and _likeness(bgr, masks[name], piece, reach) > least:
                 joined |= piece
     return joined
 
@@ -77,14 +83,23 @@ def _components(mask: BoolArray) -> list[BoolArray]:
     return [pieces == i for i in range(1, count) if large[i]]
 
 
-def _is_same_cloth(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> bool:
-    """Whether the colors on both sides of a common border are alike."""
+def _least_likeness(contested: float, *names: str) -> float:
+    """How alike the cloth of two names must be to be one garment; 1 where no cloth is enough."""
+    if contested > CONTESTED:
+        return ALIKE
+    # Top and skirt of a suit are of one cloth, a coat and what is below it seldom.
+    coat = any(name in COATS for name in names)
+    return SAME if coat and contested > HALF_CONTESTED else 1.0
+
+
+def _likeness(bgr: Picture, garment: BoolArray, piece: BoolArray, reach: float) -> float:
+    """How alike the colors on both sides of a common border are, 0 where there is none."""
     inside, beside = dilate(garment, reach) & piece, dilate(piece, reach) & garment
     if min(np.count_nonzero(inside), np.count_nonzero(beside)) < SMALLEST:
-        return False
+        return 0.0
     sides = dilate(inside, reach) & piece, dilate(beside, reach) & garment
     colors = (to_lab(bgr[side][:, None])[:, 0] for side in sides)
-    return bhattacharyya(*colors) > ALIKE
+    return bhattacharyya(*colors)
 
 
 def bhattacharyya(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:

@@ -29,6 +29,20 @@ def test_a_contested_piece_of_the_same_cloth_is_joined(right, claim, joins):
     assert np.array_equal(joined, BOTH if joins else LEFT)
 
 
+@pytest.mark.parametrize(("right", "columns", "names", "joins"), [
+    (90, 60, ("Coat", "UpperClothes"), True),  # half of the other is contested
+    (90, 50, ("Coat", "UpperClothes"), False),  # a quarter, as below an open coat of its color
+    (108, 60, ("Coat", "UpperClothes"), False),  # not quite the same cloth ...
+    (108, 80, ("Coat", "UpperClothes"), True),  # ... which is enough where all is contested
+    (90, 60, ("UpperClothes", "Dress"), False),  # as the top and skirt of one suit
+])  # fmt: skip
+def test_less_doubt_asks_for_the_very_same_cloth(right, columns, names, joins):
+    masks = {names[0]: LEFT, names[1]: RIGHT}
+    claims = {names[0]: BOTH & (np.arange(80) < columns), names[1]: RIGHT}
+    joined = join_mislabeled(cloths(right), masks, claims, names[0], 20)
+    assert np.array_equal(joined, BOTH if joins else LEFT)
+
+
 def test_the_other_name_may_claim_the_garment_instead():
     top_instances = {"Coat": LEFT, "UpperClothes": BOTH, "Dress": NOBODY}
     assert join_mislabeled(cloths(90), MASKS, top_instances, "Coat", 20).all()
