@@ -7,6 +7,7 @@ when it is full, so that a sheet of thousands needs the memory of one page.
 from __future__ import annotations
 
 import functools
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -24,6 +25,10 @@ _GAP = 8
 _LINE = 18  # height of a line of text
 _LETTERS = 13
 _MOST_LETTERS = 200  # of a text; far fewer fit
+_SPELLED = str.maketrans(
+    {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L"}
+    | {"đ": "d", "Đ": "D", "ı": "i", "’": "'", "–": "-"}
+)  # what has no accent that could be left out
 _CELL_WIDTH = PICTURE_SIDE + _GAP
 _TEXT_HEIGHT = 3 * _LINE
 _CELL_HEIGHT = PICTURE_SIDE + _TEXT_HEIGHT + _GAP
@@ -162,13 +167,17 @@ def _draw_cell(page: Picture, cell: Cell, y: int, x: int) -> None:
         page[top : top + height, left : left + width] = cell.picture
     strip = Image.new("RGB", (PICTURE_SIDE, _TEXT_HEIGHT), _GROUND)
     draw = ImageDraw.Draw(strip)
-    draw.text(
-        (0, 1), _fit_text(displayable(cell.caption[:_MOST_LETTERS])), fill=_TEXT_RGB, font=_font()
-    )
-    for number, line in enumerate(_two_lines(displayable(cell.note[:_MOST_LETTERS])), start=1):
+    draw.text((0, 1), _fit_text(_plain(cell.caption)), fill=_TEXT_RGB, font=_font())
+    for number, line in enumerate(_two_lines(_plain(cell.note)), start=1):
         draw.text((0, 1 + number * _LINE), line, fill=_NOTE_RGB, font=_font())
     below = y + PICTURE_SIDE
     page[below : below + _TEXT_HEIGHT, x : x + PICTURE_SIDE] = np.asarray(strip)[..., ::-1]
+
+
+def _plain(text: str) -> str:
+    """A text in letters that the font has, which are those of ASCII: without accents."""
+    letters = unicodedata.normalize("NFKD", displayable(text[:_MOST_LETTERS]))
+    return "".join(c for c in letters.translate(_SPELLED) if not unicodedata.combining(c))
 
 
 def _two_lines(text: str) -> tuple[str, str]:

@@ -99,6 +99,15 @@ def test_long_and_odd_texts_stay_in_their_cell():
     assert (texts == 255).all()
 
 
+@pytest.mark.parametrize(("name", "drawn"), [
+    ("Mütze Größe é", "Mutze Grosse e"),
+    ("Mu\u0308tze łódź", "Mutze lodz"),  # as macOS writes names
+])  # fmt: skip
+def test_letters_that_the_font_lacks_lose_their_accents(name, drawn):
+    page, plain = (next(draw_sheet([Block(1, [Cell(None, t)])], largest=1)) for t in (name, drawn))
+    assert (page == plain).all()
+
+
 def test_a_note_goes_on_in_a_second_line():
     def rows_of_text(note):
         (page,) = draw_sheet([Block(1, [Cell(None, "", note)])], largest=1)
