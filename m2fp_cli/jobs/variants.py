@@ -130,6 +130,7 @@ class VariantsWorker:
         from m2fp_cli.tryon.fitting import FittingRoom
 
         started, writing, failed_checks = time.perf_counter(), 0.0, 0
+        asked: set[int] = set()
         dressed: set[int] = set()
         not_put_on: Counter[str] = Counter()
         written: list[WrittenFile] = []
@@ -140,6 +141,7 @@ class VariantsWorker:
             for variant in self._job.variants:
                 done = room.dress(self._fitter.outfits(variant.look, task.key, result))
                 failed_checks += done.failed_checks
+                asked |= {person.person_id for person in done.people}
                 dressed |= done.dressed
                 not_put_on += done.not_put_on
                 begun = time.perf_counter()
@@ -155,7 +157,7 @@ class VariantsWorker:
             task,
             written,
             photo.image_hw,
-            len(result.people),
+            len(asked),
             seconds,
             photo.sha256,
             failed_checks=failed_checks,

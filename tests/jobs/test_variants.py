@@ -147,6 +147,13 @@ def test_people_wear_what_the_look_says_of_each(tmp_path):
     assert worn == {2: ["wide"], 3: ["round"]}
 
 
+def test_only_people_who_were_asked_for_are_counted(tmp_path):
+    photo, out = parse_drawn(tmp_path, people=3)
+    job = VariantsJob(out, out, FittingSettings(ITEMS, people=(2, 3)))
+    task, worker = ImageTask(str(photo), "anna"), job.build_worker(1)
+    assert worker.save(task, worker.compute(task, worker.load(task))).people == 2
+
+
 def test_what_a_look_leaves_to_chance_is_in_the_signature():
     def signature(look):
         return FittingSettings(look).signature()
