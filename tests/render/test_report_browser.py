@@ -142,6 +142,19 @@ def test_filters_by_name_state_people_and_label(page):
     assert page.inner_text("#count") == "12 of 14 photos"
 
 
+def test_a_name_as_macos_writes_it_is_found(browser, tmp_path):
+    builder = PageBuilder("two")
+    for key in ("mu\u0308tze", "hat"):
+        builder.add_failure(key, "corrupt", "is cut short")
+    path = tmp_path / "report.html"
+    path.write_text(builder.render(ParseFacts(), left_out=0), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.fill("#filter-name", "M\u00fctz")
+    assert shown_names(page) == ["mu\u0308tze"]
+    page.close()
+
+
 def test_slowest_first(page):
     page.select_option("#order", "seconds")
     assert shown_names(page)[:2] == ["p11", "p10"]

@@ -31,13 +31,15 @@ const orders = {
 };
 const matchesPeople = (photo, wanted) => wanted === ""
   || (!photo.reason && (wanted === "4+" ? photo.people >= 4 : photo.people === Number(wanted)));
+// macOS writes an accent as a character of its own in the names of files, a keyboard does not.
+const plain = (text) => text.normalize("NFC").toLowerCase();
 export const applyFilters = () => {
-  const text = $("filter-name").value.trim().toLowerCase();
+  const text = plain($("filter-name").value.trim());
   const state = $("filter-state").value;
   const people = $("filter-people").value;
   const labels = labelBoxes.filter((box) => box.checked).map((box) => box.value);
   shown = cards.filter(({ photo }) =>
-    photo.name.toLowerCase().includes(text)
+    plain(photo.name).includes(text)
     && (state === "" || (state === "failed") === (photo.reason !== ""))
     && matchesPeople(photo, people)
     && labels.every((name) => photo.labelNames.has(name)));
