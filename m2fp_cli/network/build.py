@@ -30,15 +30,37 @@ def build_network(folder: Path, config: ModelConfig) -> M2FP:
         The network in evaluation mode, float32, without gradients.
 
     Raises:
-        ModelError: weights are missing, damaged, unsafe, or do not fit the configuration.
+        ModelError: weights are missing, damaged, unsafe, not numbers, or do not fit the
+            configuration.
     """
     weights = load_weights(folder)
     with _Building(sum(tensor.numel() for tensor in weights.values())):
         network = M2FP(config)
     expected = {key: tuple(value.shape) for key, value in network.state_dict().items()}
     compare_keys(expected, {key: tuple(value.shape) for key, value in weights.items()})
+    _check_numbers(folder, {key: weights[key] for key in expected if key in weights})
     assign_weights(network, weights)
     return network.requires_grad_(False).eval()
+
+
+def _check_numbers(folder: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Check that weights can be computed with; a training that diverged leaves NaN.
+
+    Raises:
+        ModelError: some are whole numbers, NaN or infinite.
+    """
+    for key, tensor in weights.items():
+        if key.endswith("num_batches_tracked"):  # a counter
+            continue
+        if not tensor.is_floating_point():
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise ModelError(f"{folder}: the weights {key} are {kind}; export them as float32")
+        # A sum takes a tenth of the time, and passes NaN and infinity on.
+        if not tensor.sum().isfinite() and not tensor.isfinite().all():
+            raise ModelError(
+                f"{folder}: the weights {key} hold NaN or infinity, so it can find nothing; its "
+                "training diverged or the file is damaged, use another copy"
+            )
 
 
 def assign_weights(network: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
