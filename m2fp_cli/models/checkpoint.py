@@ -155,10 +155,11 @@ def _read_zip(path: Path, file: BinaryIO, choose: Chooser) -> Checkpoint:
         if len(pickles) != 1:
             raise ValueError("it does not have exactly one data.pkl")
         root = pickles[0].removesuffix("data.pkl")
-        if f"{root}byteorder" in entries and archive.read(f"{root}byteorder") != b"little":
-            raise ValueError("its numbers are big-endian")
-        if entries[pickles[0]].compress_type != zipfile.ZIP_STORED:
+        read = [entries[name] for name in (pickles[0], f"{root}byteorder") if name in entries]
+        if any(info.compress_type != zipfile.ZIP_STORED for info in read):
             raise ValueError("its entries are compressed")
+        if len(read) > 1 and archive.read(read[1]) != b"little":
+            raise ValueError("its numbers are big-endian")
         content = read_pickle(io.BytesIO(archive.read(pickles[0]))).content
         tensors = choose(content)
         keys = {tensor.stored.key for tensor in tensors.values()}

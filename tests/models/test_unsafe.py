@@ -205,6 +205,14 @@ def test_compressed_entries_are_refused(tmp_path):
     refused(tmp_path, "compressed")
 
 
+def test_a_small_entry_that_unpacks_to_much_is_not_unpacked(tmp_path):
+    path = write_zip(tmp_path, tensor_pickle()) / "pytorch_model.pt"
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/byteorder", bytes(1 << 24))
+    assert path.stat().st_size < 1 << 16
+    refused(tmp_path, "compressed")
+
+
 def test_big_endian_files_are_refused(tmp_path):
     extra = {"archive/data/0": bytes(16), "archive/byteorder": b"big"}
     refused(write_zip(tmp_path, tensor_pickle(), extra), "big-endian")
