@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import os
 import signal
 import time
 from pathlib import Path
-from unittest.mock import Mock
 
 import pytest
 
@@ -22,7 +19,6 @@ from m2fp_cli.batch.resources import look_at_machine
 from m2fp_cli.batch.run import iterate_batch, run_batch
 from m2fp_cli.batch.run_options import FailureCap, RunOptions, parse_failure_cap
 from m2fp_cli.batch.scan import find_images
-from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import ExitCode, OutputError, OutputLockedError, UsageError
 from m2fp_cli.storage.tree import OutputTree
@@ -266,49 +262,6 @@ def test_a_second_run_is_told_who_holds_the_output(tmp_path):
     assert caught.value.exit_code == ExitCode.LOCKED
     assert holder_of(tmp_path / "out") == ""
     assert run(tmp_path).exit_code == ExitCode.OK
-
-
-def test_a_lock_that_keeps_others_from_reading_says_the_same(tmp_path, monkeypatch):
-    """As on SMB shares."""
-    with hold_output(OutputTree(tmp_path)):
-        monkeypatch.setattr(os, "pread", Mock(side_effect=PermissionError(errno.EACCES, "closed")))
-        with pytest.raises(OutputLockedError, match="unknown process"):
-            hold_output(OutputTree(tmp_path)).__enter__()
-        assert holder_of(tmp_path) == "unknown process"
-        monkeypatch.setattr(os, "pread", Mock(side_effect=OSError(errno.EIO, "broken")))
-        with pytest.raises(OutputError, match=r"lock cannot be read \(broken\)"):
-            hold_output(OutputTree(tmp_path)).__enter__()
-
-
-@pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK])
-def test_who_holds_an_output_is_asked_as_nfs_wants_it(tmp_path, monkeypatch, number):
-    lock = fcntl.flock
-
-    def flock(descriptor, kind):
-        if number == errno.ENOLCK or not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_RDWR:
-            raise OSError(number, os.strerror(number))
-        lock(descriptor, kind)
-
-    with hold_output(OutputTree(tmp_path)):
-        monkeypatch.setattr(fcntl, "flock", flock)
-        assert bool(holder_of(tmp_path)) == (number == errno.EBADF)
-
-
-def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
-    with (
-        hold_output(OutputTree(tmp_path), Shard(1, 2)) as first,
-        hold_output(OutputTree(tmp_path), Shard(2, 2)),
-    ):
-        assert not first.is_alone()
-        with pytest.raises(OutputLockedError), hold_output(OutputTree(tmp_path)):
-            pass
-        with (
-            pytest.raises(OutputLockedError, match="shard 1/2"),
-            hold_output(OutputTree(tmp_path), Shard(1, 2)),
-        ):
-            pass
-    with hold_output(OutputTree(tmp_path), Shard(1, 2)) as lone:
-        assert lone.is_alone()
 
 
 # --------------------------------------------------------------------------------- what is said

@@ -20,27 +20,45 @@ from tests.support.service_process import serving
 
 pytestmark = NEEDS_BROWSER
 
-
-def test_a_token_is_asked_for(browser, tmp_path, photos):
-    token = tmp_path / "token"
-    token.write_text("0123456789abcdef0123")
-    with serving(tmp_path, "--token-file", str(token)) as locked:
-        locked.wait_until_ready()
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.goto(locked.address + "/")
-        page.fill("#token-value", "0123456789abcdef0123")
-        page.click("#token-form .button")
-        page.wait_for_selector("body[data-known]")
-        drop_family(page, photos)
-        page.click("#tab-saving")
-        assert "Authorization: Bearer TOKEN" in page.inner_text("#curl")
-        page.close()
+TOKEN = "0123456789abcdef0123"
 
 
-def test_a_token_is_asked_for_once_though_a_refusal_comes_late(browser, tmp_path):
-    token = tmp_path / "token"
-    token.write_text("0123456789abcdef0123")
+@pytest.fixture
+def locked(tmp_path):
+    """A service that asks for ``TOKEN``."""
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    with serving(tmp_path, "--token-file", str(file)) as service:
+        service.wait_until_ready()
+        yield service
+
+
+@pytest.fixture
+def unknown(browser):
+    """A page of somebody who has given no token yet."""
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    yield page
+    page.close()
+
+
+def give_token(page, token=TOKEN):
+    page.fill("#token-value", token)
+    page.click("#token-form .button")
+
+
+def test_a_token_is_asked_for(unknown, locked, photos):
+    page = unknown
+    page.goto(locked.address + "/")
+    give_token(page)
+    page.wait_for_selector("body[data-known]")
+    drop_family(page, photos)
+    page.click("#tab-saving")
+    assert "Authorization: Bearer TOKEN" in page.inner_text("#curl")
+
+
+def test_a_token_is_asked_for_once_though_a_refusal_comes_late(unknown, locked):
+    page = unknown
     held: list[Any] = []
 
     def hold_first(route):
@@ -49,17 +67,11 @@ def test_a_token_is_asked_for_once_though_a_refusal_comes_late(browser, tmp_path
         else:
             held.append(route)
 
-    with serving(tmp_path, "--token-file", str(token)) as locked:
-        locked.wait_until_ready()
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.route("**/accessories", hold_first)
-        page.goto(locked.address + "/")
-        page.fill("#token-value", "0123456789abcdef0123")
-        page.click("#token-form .button")
-        held[0].continue_()  # as it was sent, without a token
-        page.wait_for_selector("body[data-known]")
-        page.close()
+    page.route("**/accessories", hold_first)
+    page.goto(locked.address + "/")
+    give_token(page)
+    held[0].continue_()  # as it was sent, without a token
+    page.wait_for_selector("body[data-known]")
 
 
 def test_the_service_goes_away_and_comes_back(browser, tmp_path, photos):
@@ -80,24 +92,16 @@ def test_the_service_goes_away_and_comes_back(browser, tmp_path, photos):
         page.close()
 
 
-def test_a_token_that_was_not_given_is_asked_for_again(browser, tmp_path, photos):
-    token = tmp_path / "token"
-    token.write_text("0123456789abcdef0123")
-    with serving(tmp_path, "--token-file", str(token)) as locked:
-        locked.wait_until_ready()
-        page = browser.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.goto(locked.address + "/")
-        page.click("#token-cancel")
-        drop(page, photos / "family.png")
-        page.fill("#token-value", "no token of this service")
-        page.click("#token-form .button")
-        page.wait_for_selector("#token-wrong:not([hidden])")
-        page.fill("#token-value", "0123456789abcdef0123")
-        page.click("#token-form .button")
-        page.wait_for_selector("#switches label:has-text('Face')")  # it knows labels and colors
-        assert page.locator("#wardrobe [data-item=fedora]").count() == 1
-        page.close()
+def test_a_token_that_was_not_given_is_asked_for_again(unknown, locked, photos):
+    page = unknown
+    page.goto(locked.address + "/")
+    page.click("#token-cancel")
+    drop(page, photos / "family.png")
+    give_token(page, "no token of this service")
+    page.wait_for_selector("#token-wrong:not([hidden])")
+    give_token(page)
+    page.wait_for_selector("#switches label:has-text('Face')")  # it knows labels and colors
+    assert page.locator("#wardrobe [data-item=fedora]").count() == 1
 
 
 @pytest.fixture

@@ -1,0 +1,59 @@
+"""Who holds an output, and who may hold it as well."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from unittest.mock import Mock
+
+import pytest
+
+from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.errors import OutputError, OutputLockedError
+from m2fp_cli.storage.tree import OutputTree
+from tests.support.outputs import holder_of
+
+
+def test_a_lock_that_keeps_others_from_reading_says_the_same(tmp_path, monkeypatch):
+    """As on SMB shares."""
+    with hold_output(OutputTree(tmp_path)):
+        monkeypatch.setattr(os, "pread", Mock(side_effect=PermissionError(errno.EACCES, "closed")))
+        with pytest.raises(OutputLockedError, match="unknown process"):
+            hold_output(OutputTree(tmp_path)).__enter__()
+        assert holder_of(tmp_path) == "unknown process"
+        monkeypatch.setattr(os, "pread", Mock(side_effect=OSError(errno.EIO, "broken")))
+        with pytest.raises(OutputError, match=r"lock cannot be read \(broken\)"):
+            hold_output(OutputTree(tmp_path)).__enter__()
+
+
+@pytest.mark.parametrize("number", [errno.EBADF, errno.ENOLCK])
+def test_who_holds_an_output_is_asked_as_nfs_wants_it(tmp_path, monkeypatch, number):
+    lock = fcntl.flock
+
+    def flock(descriptor, kind):
+        if number == errno.ENOLCK or not fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_RDWR:
+            raise OSError(number, os.strerror(number))
+        lock(descriptor, kind)
+
+    with hold_output(OutputTree(tmp_path)):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        assert bool(holder_of(tmp_path)) == (number == errno.EBADF)
+
+
+def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
+    with (
+        hold_output(OutputTree(tmp_path), Shard(1, 2)) as first,
+        hold_output(OutputTree(tmp_path), Shard(2, 2)),
+    ):
+        assert not first.is_alone()
+        with pytest.raises(OutputLockedError), hold_output(OutputTree(tmp_path)):
+            pass
+        with (
+            pytest.raises(OutputLockedError, match="shard 1/2"),
+            hold_output(OutputTree(tmp_path), Shard(1, 2)),
+        ):
+            pass
+    with hold_output(OutputTree(tmp_path), Shard(1, 2)) as lone:
+        assert lone.is_alone()
