@@ -15,7 +15,7 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.exports.format import to_json
 from m2fp_cli.jsonio import is_whole, list_of, parse_object
 from m2fp_cli.layout import state_name
-from m2fp_cli.storage.errors import ConflictError
+from m2fp_cli.storage.errors import ConflictError, edited
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import refuse_foreign, write_group
 from m2fp_cli.terminal import displayable
@@ -81,9 +81,9 @@ def write_common(
     own = read_owned(tree, export)
     require_own(tree, files, own, overwrite=overwrite)
     there = {name: tree.checksum(name) for name in own}
-    edited = {name for name, known in own.items() if _is_edited(there[name], known)}
+    changed = {name for name, known in own.items() if _is_edited(there[name], known)}
     made = {name: zlib.crc32(data) for name, data in files.items()}
-    kept = set() if overwrite else {n for n in edited & made.keys() if there[n] != made[n]}
+    kept = set() if overwrite else {n for n in changed & made.keys() if there[n] != made[n]}
     new = {name: data for name, data in files.items() if name not in kept}
 
     left = {name: known for name, known in own.items() if name in kept or name not in files}
@@ -92,17 +92,14 @@ def write_common(
     old = {name: (found,) for name in new if (found := there.get(name)) is not None}
     _note(tree, export, {**left, **{name: (*then[name], *old.get(name, ())) for name in new}})
     write_group(tree, list(new.items()), None if overwrite else own)
-    for name in set(outdated) - edited:
+    for name in set(outdated) - changed:
         tree.remove(name)
         tree.remove_empty_folders(name)
     _note(tree, export, then)
 
     lost = next((name for name in sorted(kept) if made[name] not in own[name]), None)
     if lost is not None:
-        raise ConflictError(
-            f"{displayable(tree.path / lost)} was changed since m2fp wrote it; move it away to "
-            "keep it, or --overwrite to replace it"
-        )
+        raise edited(str(tree.path / lost))
 
 
 def _is_edited(found: int | None, known: tuple[int, ...]) -> bool:
