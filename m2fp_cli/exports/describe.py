@@ -1,7 +1,7 @@
 """A table of people: where they are, what they wear in which colors, which way they face.
 
 It says what the labels can tell. CIHP has none for belts, bags, ties and jewelry, so a table
-never says that somebody wears none of them.
+never says that somebody wears none of them; where a model has none for skin, it says nothing of it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from m2fp_cli.records.results import Person
 from m2fp_cli.tryon.one_tone import find_tone
 
 _SKIN = ("Torso-skin", "Left-arm", "Right-arm", "Left-leg", "Right-leg")
-_NOT_WORN = ("Background", "Hair", "Face", "Human", "Noise", *_SKIN)
+_NOT_WORN = ("Hair", "Face", "Noise", *_SKIN)
 _LEAST_SHARE = 0.002  # of a person: less is a fault of the parse, or nothing to speak of
 _SHARE_DIGITS = 4
 _FIRST = (
@@ -48,7 +48,8 @@ def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
     one_tone = find_tone(photo.image_bgr) is not None
     people = photo.named_people(settings.people)
     rows = [_row(photo, person, one_tone=one_tone) for _, person in people]
-    worn = [name for name in map(_garment, photo.result.labels.names) if name]
+    labels = photo.result.labels
+    worn = [name for name in (_garment(labels.names[i]) for i in labels.part_ids) if name]
     return Encoded({}, {"rows": rows, "garments": list(dict.fromkeys(worn))})
 
 
@@ -62,6 +63,7 @@ def _row(photo: ExportedPhoto, person: Person, *, one_tone: bool) -> dict[str, A
     edges = (("left", x0 == 0), ("top", y0 == 0), ("right", x1 == width), ("bottom", y1 == height))
     skin = sum(areas.get(name, 0) for name in _SKIN)
     worn = sum(area for name, area in areas.items() if _garment(name))
+    knows = skin + worn > 0 and any(name in _SKIN for name in names)
     return {
         "person_id": person.person_id,
         "score": round(person.score, _SHARE_DIGITS),
@@ -73,7 +75,7 @@ def _row(photo: ExportedPhoto, person: Person, *, one_tone: bool) -> dict[str, A
         "area_share": round(person.mask.area / (height * width), _SHARE_DIGITS),
         "cut": [name for name, is_cut in edges if is_cut],
         "parts": [name for name, area in areas.items() if _is_seen(area, person)],
-        "bare_skin": round(skin / (skin + worn), _SHARE_DIGITS) if skin + worn else None,
+        "bare_skin": round(skin / (skin + worn), _SHARE_DIGITS) if knows else None,
         "facing": facing.word,
         "facing_confidence": facing.confidence,
         "garments": _garments(photo.image_bgr, person, names, one_tone=one_tone),

@@ -151,6 +151,18 @@ def test_a_table_has_the_garments_of_all_photos_whatever_parsed_them():
     ]
 
 
+def test_a_model_of_ones_own_has_no_column_of_people_and_may_know_no_skin():
+    photo, words = colored_photo(), {"Torso-skin", "Left-arm", "Right-arm", "Left-leg", "Right-leg"}
+    names = [f"Cloth{i}" if name in words else name for i, name in enumerate(CIHP.names)]
+    labels = LabelSet((*names[:-1], "Person"), human_id=CIHP.human_id)
+    files = table_of(replace(photo, result=replace(photo.result, labels=labels)))
+    (row,) = csv.DictReader(io.StringIO(files["people.csv"].decode()))
+    assert "person" not in row
+    assert "person_colors" not in row
+    assert row["bare_skin"] == ""
+    assert row["upperclothes_colors"] == "navy 1.00"
+
+
 def test_parquet_holds_the_same_rows():
     parquet = pytest.importorskip("pyarrow.parquet")
     files = table_of(colored_photo())
