@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from m2fp_cli.terminal import displayable, warn
 
 if TYPE_CHECKING:
+    from m2fp_cli.jobs.parse import ParseJob
     from m2fp_cli.records.mapping import LabelMapping
 
 
@@ -35,3 +36,25 @@ def read_label_set(given: str | None, *, quiet: bool) -> LabelMapping | None:
             "has; right only for a model of your own (m2fp labels shows a model's names)"
         )
     return mapping
+
+
+def warn_of_lost_labels(job: ParseJob) -> None:
+    """Say which labels of a model become background in the set that is asked for, if any do.
+
+    Args:
+        job: a parse; its model is on this machine.
+
+    Raises:
+        ModelError: the model's configuration is wrong.
+    """
+    from m2fp_cli.network.config import read_config
+
+    mapping = job.settings.mapping
+    if mapping is None:
+        return
+    labels = read_config(job.model.folder).labels
+    if lost := mapping.without_place(labels.names[one] for one in labels.part_ids):
+        warn(
+            f"labels that {mapping.name} has no place for become background: "
+            f"{displayable(', '.join(lost))}; --label-set FILE.json says where they go"
+        )

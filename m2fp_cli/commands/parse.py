@@ -8,7 +8,7 @@ import typer
 
 from m2fp_cli.commands import option_groups, options
 from m2fp_cli.commands.help import CONTENT, INPUT
-from m2fp_cli.commands.label_set import read_label_set
+from m2fp_cli.commands.label_set import read_label_set, warn_of_lost_labels
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.layout import DEFAULT_OUTPUT, DEFAULT_SAVE, SAVE_OPTIONS
@@ -116,6 +116,8 @@ def parse(
     scan = asked.scan(folder)
     open_output(folder).close()  # before a model is downloaded
     job = find_parse_job(folder, model, settings, quiet=batch.quiet)
+    if not batch.quiet:
+        warn_of_lost_labels(job)
     where = f"results in {displayable(shown_place(output))}"
     run_and_exit(scan, job, run_options, batch, where=where, page_of=output if page else None)
 

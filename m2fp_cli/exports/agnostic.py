@@ -23,10 +23,16 @@ def encode_masks(files_of: FilesOf) -> Callable[[ExportedPhoto, ExportSettings],
         for name, person in photo.named_people(settings.people):
             made = build_mask(photo.result, person, settings.mask)
             files |= files_of(photo, person, name, made.mask)
-            people.append({"name": name, "person_id": person.person_id, "category": made.category})
+            record = {"name": name, "person_id": person.person_id, "category": made.category}
+            people.append(record | note_empty(made.mask))
         return Encoded(files, {"people": people})
 
     return encode
+
+
+def note_empty(mask: ByteArray) -> dict[str, bool]:
+    """What the record of a person says of their mask if nothing in it is painted."""
+    return {} if mask.any() else {"empty_mask": True}
 
 
 def files_of(_photo: ExportedPhoto, _person: Person, name: str, mask: ByteArray) -> NamedFiles:

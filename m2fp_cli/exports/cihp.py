@@ -33,7 +33,7 @@ _SCORE_DIGITS = 6
 def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
     """The photo, its maps and its list of instances."""
     suffix, data = photo_file(photo)
-    mapping = settings.mapping or load_mapping("cihp")
+    mapping = settings.mapping or load_mapping(FORMAT.label_set)
     chosen = ExportSettings(people=settings.people, mapping=mapping)
     labelled = label_photo(photo, chosen)
     name = photo.name
@@ -91,4 +91,5 @@ FORMAT = Format(
     finish=finish,
     split="val",
     takes_labels=True,
+    label_set="cihp",
 )

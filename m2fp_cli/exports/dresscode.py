@@ -35,7 +35,7 @@ _FOLDERS = {
 def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
     """Picture, label map, mask and pose of a person."""
     folder, name = _FOLDERS[settings.mask.category], subject.name
-    mapping = settings.mapping or load_mapping("atr")
+    mapping = settings.mapping or load_mapping(FORMAT.label_set)
     pose = subject.pose(COCO_18)
     keypoints = dresscode_document(pose, settings.size_wh)
     skeleton = draw_skeleton(pose, settings.size_wh, COCO_18_STYLE)
@@ -66,6 +66,7 @@ FORMAT = Format(
     people="largest",
     split="test",
     takes_labels=True,
+    label_set="atr",
     masks=True,
     joints=True,
     scales=True,

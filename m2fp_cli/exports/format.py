@@ -100,12 +100,14 @@ class Item:
         source: path of the photo, as it was found below its input folder.
         record: what ``Format.encode`` gave.
         without_joints: how many of its people have no joints, by the reason.
+        without_place: labels of the parse that the data set's labels have no place for.
     """
 
     name: str
     source: str
     record: dict[str, Any]
     without_joints: Mapping[str, int] = field(default_factory=dict)
+    without_place: tuple[str, ...] = ()
 
 
 def no_files(_items: Sequence[Item], _settings: ExportSettings) -> NamedFiles:
@@ -134,6 +136,8 @@ class Format:
         reserved: names that the files of the whole data set have where the photos' are.
         fill: gray behind a mask.
         takes_labels: whether it has labels, which another set may replace.
+        label_set: the set that its labels are of, one of ``mapping.MAPPINGS``, unless another is
+            asked for; empty where they are those of the parse.
         not_made: what belongs to the format and a parser cannot make, by name: how to get it.
     """
 
@@ -153,6 +157,7 @@ class Format:
     reserved: tuple[str, ...] = ()
     fill: int = 128
     takes_labels: bool = False
+    label_set: str = ""
     not_made: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -12,7 +12,7 @@ from m2fp_cli.records.mapping import load_mapping, map_labels
 
 def encode(photo: ExportedPhoto, settings: ExportSettings) -> Encoded:
     """A palette PNG whose pixels are ids, of the chosen people or of all that is labelled."""
-    result, mapping = photo.result, settings.mapping or load_mapping("cihp")
+    result, mapping = photo.result, settings.mapping or load_mapping(FORMAT.label_set)
     if settings.people == "all":
         ids = map_labels(result.semantic_map, result.labels, mapping, result.person_map)
     else:
@@ -25,5 +25,6 @@ FORMAT = Format(
     summary="label maps with the ids of another set (--label-set)",
     encode=encode,
     takes_labels=True,
+    label_set="cihp",
     mirrors=True,
 )

@@ -12,6 +12,7 @@ import numpy as np
 from m2fp_cli.agnostic.categories import CATEGORIES
 from m2fp_cli.agnostic.mask import build_mask
 from m2fp_cli.arrays import BoolArray, ByteArray, Picture
+from m2fp_cli.exports.agnostic import note_empty
 from m2fp_cli.exports.format import ExportedPhoto, ExportSettings
 from m2fp_cli.exports.framing import Frame, frame_person, frame_whole
 from m2fp_cli.exports.poses import Pose, find_pose
@@ -85,6 +86,7 @@ class Subject:
             "category": self.category,
             "joints": 0 if self.joints is None else int((self.joints.seen == SEEN).sum()),
             "painted": round(float(np.count_nonzero(self.mask)) / self.mask.size, 4),
+            **note_empty(self.mask),
             **self.frame.record(),
         }
 

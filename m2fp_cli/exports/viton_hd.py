@@ -21,7 +21,7 @@ GRAY = 128
 def files_of(subject: Subject, settings: ExportSettings) -> NamedFiles:
     """All files of a person."""
     root, name = settings.split, subject.name
-    mapping = settings.mapping or load_mapping("cihp")
+    mapping = settings.mapping or load_mapping(FORMAT.label_set)
     fill = settings.fill_rgb or (GRAY, GRAY, GRAY)
     pose = subject.pose(BODY_25)
     skeleton = draw_skeleton(pose, settings.size_wh, BODY_25_STYLE)
@@ -47,6 +47,7 @@ FORMAT = Format(
     people="largest",
     split="test",
     takes_labels=True,
+    label_set="cihp",
     masks=True,
     joints=True,
     scales=True,

@@ -23,6 +23,7 @@ from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, parse_object
 from m2fp_cli.layout import export_record_name, result_name, result_path
 from m2fp_cli.records.document import read_document
+from m2fp_cli.records.mapping import load_mapping
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 
@@ -180,6 +181,7 @@ class ExportWorker:
             "files": sorted(encoded.files),
             "record": encoded.record,
             "without_joints": self._without_joints(loaded.photo),
+            "without_place": self._without_place(loaded.photo),
         }
         files = [(export_record_name(folder, task.key), to_json(record))]
         files += [(f"{folder}/{name}", data) for name, data in encoded.files.items()]
@@ -194,6 +196,16 @@ class ExportWorker:
         return done_report(
             task, written, photo.result.image_hw, len(people), seconds, loaded.sha256
         )
+
+    def _without_place(self, photo: ExportedPhoto) -> list[str]:
+        """Labels of the exported people that the data set's own labels have no place for."""
+        own = self._format.label_set
+        mapping = self._job.settings.mapping or (load_mapping(own) if own else None)
+        if mapping is None:
+            return []
+        people = photo.named_people(self._job.settings.people)
+        ids = sorted({part.label_id for _, person in people for part in person.parts})
+        return [*mapping.without_place(photo.result.labels.names[one] for one in ids)]
 
     def _without_joints(self, photo: ExportedPhoto) -> dict[str, int]:
         """How many of the exported people have no joints, by the reason, if the format has any."""

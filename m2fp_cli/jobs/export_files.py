@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from m2fp_cli.agnostic.categories import CATEGORIES
 from m2fp_cli.batch.entries import Entries
 from m2fp_cli.batch.history import History, read_history, signature_digest
 from m2fp_cli.batch.lock import hold_part
@@ -17,10 +18,11 @@ from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports.format import Item
 from m2fp_cli.jobs.common_files import read_owned, require_own, write_common
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jsonio import object_of, parse_object, text_of, whole_of
+from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of, whole_of
 from m2fp_cli.layout import export_record_name
 from m2fp_cli.records.stored_people import MAX_PEOPLE
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.terminal import counted, displayable
 from m2fp_cli.version import __version__
 
 MANIFEST = "manifest.json"
@@ -86,9 +88,9 @@ def finish_export(
         if outdated and not _is_all_there_is(job, tasks, history.entries):
             outdated = []  # a part of the data set that this run is not about
         write_common(tree, job.format_name, named, overwrite=overwrite, outdated=outdated)
-    if tell is not None and (lacking := _without_joints(items)):
-        reasons = ", ".join(f"{count} {reason}" for reason, count in lacking.items())
-        tell(f"people without joints: {reasons}")
+    if tell is not None:
+        for line in _lacking(job, items):
+            tell(line)
     return job.folder / MANIFEST
 
 
@@ -111,7 +113,9 @@ def read_items(
             source, record = text_of(document, "source"), object_of(document, "record")
             lacking = object_of({"without_joints": {}, **document}, "without_joints")
             counts = {reason: whole_of(lacking, reason, 0, MAX_PEOPLE) for reason in lacking}
-            items.append(Item(text_of(document, "name"), source, record, counts))
+            lost = list_of({"without_place": [], **document}, "without_place", most=255)
+            places = tuple(str(label) for label in lost)
+            items.append(Item(text_of(document, "name"), source, record, counts, places))
         except (ImageError, ValueError) as error:
             raise OutputError(
                 f"{job.output / name} {error}; export again with --rerun all"
@@ -148,11 +152,43 @@ def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
         "settings": dict(job.signature()),
         "not_made": dict(job.format.not_made),
         **({"without_joints": _without_joints(items)} if job.format.joints else {}),
+        **({"labels_without_place": lost} if (lost := _without_place(items)) else {}),
         "photos": [
             {"name": item.name, "source": item.source, **_shown(item.record)} for item in items
         ],
     }
     return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def _lacking(job: ExportJob, items: Sequence[Item]) -> Iterator[str]:
+    """Lines about what the data set lacks that others have."""
+    if lost := _without_place(items):
+        mapping = job.settings.mapping
+        yield (
+            f"labels that {job.format.label_set if mapping is None else mapping.name} has no place "
+            f"for became background: {displayable(', '.join(lost))}; --label-set FILE.json says "
+            "where they go"
+        )
+    if empty := sum(one.get("empty_mask") is True for item in items for one in _people(item)):
+        category = job.settings.mask.category
+        labels = ", ".join(CATEGORIES[category].clothes)
+        yield (
+            f"empty masks: {counted(empty, 'person', 'people')}, of whom nothing is seen that "
+            f"--category {category} covers ({labels})"
+        )
+    if lacking := _without_joints(items):
+        reasons = ", ".join(f"{count} {reason}" for reason, count in lacking.items())
+        yield f"people without joints: {reasons}"
+
+
+def _without_place(items: Sequence[Item]) -> list[str]:
+    """Labels that became background though nobody has said so, each once."""
+    return [*dict.fromkeys(label for item in items for label in item.without_place)]
+
+
+def _people(item: Item) -> list[dict[str, Any]]:
+    people = item.record.get("people")
+    return [one for one in people if isinstance(one, dict)] if isinstance(people, list) else []
 
 
 def _without_joints(items: Sequence[Item]) -> dict[str, int]:

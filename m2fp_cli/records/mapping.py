@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +80,16 @@ class LabelMapping:
         same = (known for known in self.labels.names if folded(known) == folded(name))
         return next(same, self.labels.names[0])
 
+    def without_place(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Those of some labels that become background though nobody has said so.
+
+        They are a model's own: no set that comes with m2fp has them. The sets themselves leave some
+        of each other's labels out, and a file of one's own says where its labels go.
+        """
+        if self.name not in _TABLES or self != load_mapping(self.name):
+            return ()
+        return tuple(name for name in names if not _is_known(name))
+
     def fingerprint(self) -> str:
         """16 hex digits that change with any part of the mapping."""
         text = json.dumps([self.labels.names, sorted(self.table.items())])
@@ -129,9 +139,13 @@ def _read_mapping(name: str, document: Mapping[str, Any]) -> LabelMapping:
             raise ValueError(f'"map" sends {source!r} to something that "labels" does not name')
         table[folded(source)] = pair[0] if len(pair) == 1 else (pair[0], pair[1])
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
-    known = {folded(one) for labels in LABEL_SETS.values() for one in labels.names}
-    unknown = tuple(one for one in object_of(document, "map") if folded(one) not in known)
+    unknown = tuple(one for one in object_of(document, "map") if not _is_known(one))
     return LabelMapping(safe or "labels", labels, table, unknown)
+
+
+def _is_known(name: str) -> bool:
+    """Whether a label set that comes with m2fp has a label of this name."""
+    return any(folded(one) == folded(name) for each in LABEL_SETS.values() for one in each.names)
 
 
 def map_labels(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from m2fp_cli.commands.label_set import read_label_set
+import json
+
+import pytest
+
+from m2fp_cli.commands.label_set import read_label_set, warn_of_lost_labels
+from m2fp_cli.jobs.model_files import ModelFiles
+from m2fp_cli.jobs.parse import ParseJob, ParseSettings
+from tests.support.family import small_document
 
 
 def test_a_name_that_may_be_a_typing_error_is_told(tmp_path, capsys):
@@ -16,3 +23,15 @@ def test_a_name_that_may_be_a_typing_error_is_told(tmp_path, capsys):
     assert read_label_set(None, quiet=False) is None
     assert read_label_set("atr", quiet=False) is not None
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("given", "is_told"), [("atr", True), (None, False)])
+def test_labels_of_a_model_that_become_background_are_told(tmp_path, capsys, given, is_told):
+    document = small_document()
+    document["model"]["classes"][1:3] = ["Turban", "Fringe"]
+    (tmp_path / "configuration.json").write_text(json.dumps(document))
+    model = ModelFiles("own", tmp_path, weights="", weights_bytes=1, configuration="")
+    settings = ParseSettings(mapping=read_label_set(given, quiet=False))
+    warn_of_lost_labels(ParseJob(tmp_path, model, settings))
+    said = "labels that atr has no place for become background: Turban, Fringe; --label-set FILE"
+    assert capsys.readouterr().err.startswith(said) is is_told

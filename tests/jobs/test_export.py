@@ -89,6 +89,46 @@ def test_formats_without_joints_say_nothing_about_them(tmp_path):
     assert said == []
 
 
+def rename(job, **labels):
+    """Have the results come from a model with other labels."""
+    for path in (job.output / "results").rglob("*.json"):
+        text = path.read_text()
+        for old, new in labels.items():
+            text = text.replace(f'"{old}"', f'"{new}"')
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(("name", "own"), [("cihp", "cihp"), ("dresscode", "atr")])
+def test_labels_that_a_data_set_has_no_place_for_are_named(tmp_path, name, own):
+    job, tasks = export_all(tmp_path, name)
+    rename(job, Hair="Fringe", Glove="Mitten", Pants="Trousers")  # nobody wears a mitten
+    run(job, tasks)
+    said: list[str] = []
+    document = json.loads(finish_export(job, tasks, tell=said.append).read_text())
+    assert document["labels_without_place"] == ["Fringe", "Trousers"]
+    assert said[0] == (
+        f"labels that {own} has no place for became background: Fringe, Trousers; "
+        "--label-set FILE.json says where they go"
+    )
+
+
+EMPTY = (
+    "empty masks: 2 people, of whom nothing is seen that --category upper covers (UpperClothes, "
+    "Coat, Dress, Jumpsuits)"
+)
+
+
+@pytest.mark.parametrize("name", ["agnostic", "comfyui", "viton-hd"])
+@pytest.mark.parametrize(("top", "lines"), [("UpperClothes", []), ("Waistcoat", [EMPTY])])
+def test_masks_in_which_nothing_is_painted_are_counted(tmp_path, name, top, lines):
+    job, tasks = export_all(tmp_path, name)
+    rename(job, UpperClothes=top)
+    run(job, tasks)
+    said: list[str] = []
+    finish_export(job, tasks, tell=said.append)
+    assert [line for line in said if "empty masks" in line] == lines
+
+
 def test_photos_that_are_not_done_are_left_out(tmp_path):
     job, tasks = export_all(tmp_path)
     run(job, tasks[:1])

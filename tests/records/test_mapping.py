@@ -115,6 +115,14 @@ def test_a_wrong_file_is_told_by_its_name(tmp_path, text, said):
     assert "mine.json" in str(error.value)
 
 
+def test_only_a_models_own_labels_lack_a_place_in_a_set(tmp_path):
+    names = (*CIHP.names, "waistcoat", "Torso_skin")
+    assert load_mapping("viton13").without_place(names) == ("Human", "waistcoat")
+    own = tmp_path / "viton13.json"
+    own.write_text(json.dumps({"labels": list(LABEL_SETS["viton13"].names), "map": {}}))
+    assert load_mapping(str(own)).without_place(names) == ()
+
+
 def test_an_unknown_set_is_refused():
     with pytest.raises(UsageError, match=f"use {', '.join(MAPPINGS)} or a JSON file"):
         load_mapping("coco")
