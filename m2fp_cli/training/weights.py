@@ -5,12 +5,17 @@ Matrices and kernels are stored in half precision, vectors (biases, batch statis
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from m2fp_cli.errors import OutputError
+from m2fp_cli.terminal import displayable
 from m2fp_cli.training.start import mean_weights, read_run
 
 
@@ -29,6 +34,10 @@ def export_weights(
         also: checkpoints of other runs; the mean of all of their weights is written, in which one
             named several times counts so often. It makes sense for runs that went on from each
             other (Wortsman et al., "Model soups", https://arxiv.org/abs/2203.05482).
+
+    Raises:
+        ModelError: a checkpoint is damaged.
+        OutputError: the file cannot be written; the last one stays.
     """
     state = read_run(checkpoint)
     averages = {path: read_run(path)["average"] for path in set(also)}
@@ -40,9 +49,20 @@ def export_weights(
         if not name.endswith("num_batches_tracked")
     }
     target.mkdir(parents=True, exist_ok=True)
-    partial = target / "model.safetensors.partial"
-    save_file(weights, partial, metadata={"format": "pt"})
-    partial.chmod(0o644)  # safetensors makes it readable for its owner only
-    partial.replace(target / "model.safetensors")  # others may have the old file mapped
+    _write(weights, target / "model.safetensors")
     progress: dict[str, Any] = state["progress"]
     return progress
+
+
+def _write(weights: Mapping[str, torch.Tensor], path: Path) -> None:
+    partial = path.with_suffix(".safetensors.partial")
+    try:
+        save_file(dict(weights), partial, metadata={"format": "pt"})
+        partial.chmod(0o644)  # safetensors makes it readable for its owner only
+        partial.replace(path)  # others may have the old file mapped
+    except (OSError, SafetensorError) as error:  # its errors have no error number
+        with contextlib.suppress(OSError):
+            partial.unlink()
+        raise OutputError(
+            f"cannot write {displayable(path)}; make room on the disk, and run again"
+        ) from error

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import resource
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
+from m2fp_cli.errors import OutputError
 from m2fp_cli.models.weights import load_weights
 from m2fp_cli.training.dataset import hash_files
 from m2fp_cli.training.recipe import Phase, Recipe
@@ -34,6 +37,22 @@ def test_averaged_weights_are_stored_with_the_label_bias(tmp_path):
     assert set(stored) == {"conv.weight", BIAS}
     assert stored["conv.weight"].dtype == torch.float16
     assert stored[BIAS].tolist() == [1.5, 1.5, 0, 0]
+
+
+def test_weights_that_do_not_fit_on_the_disk_are_told_and_the_old_ones_stay(tmp_path):
+    average = {"conv.weight": torch.zeros(200, 200), BIAS: torch.zeros(4)}
+    save_checkpoint(tmp_path / "checkpoint.pt", average, {"step": 7})
+    (tmp_path / "model.safetensors").write_bytes(b"old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*model.safetensors; make room"):
+            export_weights(tmp_path / "checkpoint.pt", tmp_path, 2, 1.5)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"checkpoint.pt", "model.safetensors"}
+    assert (tmp_path / "model.safetensors").read_bytes() == b"old"
 
 
 def test_the_mean_of_several_runs_can_be_stored(tmp_path):
