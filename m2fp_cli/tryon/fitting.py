@@ -208,7 +208,10 @@ class FittingRoom:
         head = self._heads.get(person.person_id)
         if head is None:
             window = head_window(self._result, person)
-            frame: HeadFrame | SkipReason = SkipReason.NO_FACE
+            knows_faces = self._has_label("Face")
+            frame: HeadFrame | SkipReason = (
+                SkipReason.NO_FACE if knows_faces else SkipReason.NO_LABEL
+            )
             figure = None
             if window is not None:
                 figure = build_figure(self._result, person, window, head_stride(window))
@@ -255,7 +258,16 @@ class FittingRoom:
         if reason:
             return [ItemRecord(item.kind, item.name, reason) for _, item in on_body]
         body = self._body(image, person, outfit, light)
-        return [kind.wear(body, item) for kind, item in on_body]
+        return [
+            kind.wear(body, item)
+            if self._has_label(*kind.labels)
+            else ItemRecord(item.kind, item.name, "the model has no label for this")
+            for kind, item in on_body
+        ]
+
+    def _has_label(self, *names: str) -> bool:
+        """Whether the model has one of some labels."""
+        return any(name in self._result.labels.names for name in names)
 
     def _body(self, image: Picture, person: Person, outfit: Outfit, light: Light | None) -> Body:
         """The person for what needs no face; without a face, U is guessed from their size."""

@@ -70,6 +70,7 @@ class SkipReason(str, Enum):
     """Why a person is left alone."""
 
     NO_FACE = "no face is visible"
+    NO_LABEL = "the model has no label for faces"
     SMALL = "the face is too small"
     CUT = "the face is cut by the frame"
     PROFILE = "the head is seen from the side"

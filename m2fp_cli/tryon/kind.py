@@ -96,6 +96,7 @@ class BodyKind(Kind):
         wear: puts an item on a person.
         find_faults: what is wrong with a picture as this kind, in sentences; None if nothing can
             be, since only its mean color counts.
+        labels: of what it changes; a model must have one of them.
         needs_instances: whether wearing looks at the network's own instances.
         names: what ``load`` knows by name besides the pictures of this kind.
         colors: of the names that are colors, ``#rrggbb``.
@@ -104,6 +105,7 @@ class BodyKind(Kind):
     load: Callable[[str, PictureSort], Item]
     from_picture: Callable[[Accessory], Item]
     wear: Callable[[Body, Any], ItemRecord]
+    labels: tuple[str, ...]
     find_faults: Callable[[Accessory], list[str]] | None = None
     needs_instances: bool = False
     names: tuple[str, ...] = ()

@@ -72,6 +72,8 @@ def why_left_alone(
         return "the network is not sure that this is a person"
     labelled = _share(person, labels, labels.names)
     if not _has_body(person, labels, labelled):
+        if not any(name in labels.names for name in (*HEAD, *HANDS)):
+            return "the model has no labels for heads and arms"
         return "neither head nor arms are visible"
     if labelled < MIN_LABELLED and not _has_face(frame):
         return "too few body parts are recognized"

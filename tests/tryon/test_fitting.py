@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -44,6 +45,28 @@ def test_what_is_under_the_rest_is_put_on_first():
     worn = {"hat": "cap", "glasses": "round", "necklace": "chain", "top": "denim"}
     kinds = [item.kind for item in wear(drawn, worn).people[0].items]
     assert kinds == ["top", "necklace", "glasses", "hat"]
+
+
+def reason_under(own_names, outfit):
+    """Why somebody is left alone whose model calls some labels otherwise than CIHP."""
+    drawn = draw_person()
+    labels = replace(CIHP, names=tuple(own_names.get(name, name) for name in CIHP.names))
+    done = try_on(drawn.photo_bgr, replace(drawn.result, labels=labels), outfit)
+    return done.people[0].items[0].reason
+
+
+def test_labels_that_the_model_lacks_are_no_fault_of_the_photo():
+    hat, top = {"hat": "cap"}, {"top": "denim"}
+    assert reason_under({"Face": "Head"}, hat) == "the model has no label for faces"
+    assert reason_under({"UpperClothes": "Blouse"}, top) == "no top is visible"
+    tops = ("UpperClothes", "Dress", "Coat")
+    assert reason_under({name: f"{name} 2" for name in tops}, top) == (
+        "the model has no label for this"
+    )
+    upper = ("Face", "Hair", "Hat", "Sunglasses", "Left-arm", "Right-arm", "Glove")
+    assert reason_under({name: f"{name} 2" for name in upper}, top) == (
+        "the model has no labels for heads and arms"
+    )
 
 
 def test_what_is_there_and_did_not_pass_its_checks_is_counted():

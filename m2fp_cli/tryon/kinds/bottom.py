@@ -146,6 +146,7 @@ KIND = BodyKind(
     from_picture=bottom_of,
     find_faults=find_fabric_faults,
     wear=wear_bottom,
+    labels=BOTTOMS,
     needs_instances=True,
     names=FABRICS,
 )

@@ -142,6 +142,7 @@ KIND = BodyKind(
     load=load_hair,
     from_picture=mean_color,
     wear=wear_hair,
+    labels=("Hair",),
     names=tuple(COLORS),
     colors=COLORS,
 )

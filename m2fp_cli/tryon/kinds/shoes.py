@@ -134,4 +134,5 @@ KIND = BodyKind(
     load=load_shoes,
     from_picture=mean_color,
     wear=wear_shoes,
+    labels=SHOES,
 )

@@ -182,5 +182,6 @@ KIND = BodyKind(
     from_picture=top_of,
     find_faults=find_faults,
     wear=wear_top,
+    labels=TOPS,
     needs_instances=True,
 )
