@@ -21,6 +21,7 @@ from pathlib import Path
 
 DEFAULT_OUTPUT = Path("m2fp-out")
 STATE_FOLDER = ".m2fp"
+FINETUNE_RECORD = f"{STATE_FOLDER}/finetune.json"
 REPORT_PAGE = "report.html"
 PAGE_MARK = b'<meta name="generator" content="m2fp'
 """In every page of a report: says that it may be replaced."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from m2fp_cli.errors import ModelError
+from m2fp_cli.layout import FINETUNE_RECORD
 
 CONFIGURATION_NAME = "configuration.json"
 SAFETENSORS_NAME = "model.safetensors"
@@ -61,6 +62,11 @@ def require_complete(folder: Path) -> tuple[Path, Path]:
         ModelError: one of them is missing; the message names it.
     """
     configuration = find_configuration(folder)
+    if configuration is None and (folder / FINETUNE_RECORD).is_file():
+        raise ModelError(
+            f"{folder} holds a run of m2fp finetune that has not ended, and no model yet; the same "
+            "m2fp finetune command goes on with it"
+        )
     if configuration is None:
         raise ModelError(
             f"{folder} has no {CONFIGURATION_NAME}; a model folder needs it beside its weights"

@@ -12,7 +12,7 @@ from typing import Any
 from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.evaluation.dataset import LabelledPhoto
 from m2fp_cli.jsonio import list_of, parse_object, whole_of
-from m2fp_cli.layout import state_name
+from m2fp_cli.layout import FINETUNE_RECORD
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.tree import OutputTree
@@ -20,12 +20,10 @@ from m2fp_cli.storage.writing import write_group
 from m2fp_cli.terminal import displayable
 from m2fp_cli.training.own_photos import OwnPhotos, digest_photos
 
-_NAME = state_name("finetune.json")
-
 
 def has_record(tree: OutputTree) -> bool:
     """Whether a folder has the record of a run."""
-    return tree.has_file(_NAME)
+    return tree.has_file(FINETUNE_RECORD)
 
 
 def describe_run(
@@ -66,7 +64,9 @@ class RunRecord:
         """
         shown = displayable(self._tree.path)
         try:
-            record = parse_object(self._tree.read(_NAME)) if has_record(self._tree) else {}
+            record = (
+                parse_object(self._tree.read(FINETUNE_RECORD)) if has_record(self._tree) else {}
+            )
             if "learned" not in record:  # nothing was learned yet, whatever was asked for
                 self._write(self._asked)
                 return None
@@ -83,7 +83,7 @@ class RunRecord:
 
     def forget(self) -> None:
         """Remove the record."""
-        self._tree.remove(_NAME)
+        self._tree.remove(FINETUNE_RECORD)
 
     def _refuse_another(self, record: Mapping[str, Any]) -> None:
         for key, what in (
@@ -96,7 +96,11 @@ class RunRecord:
                 raise UsageError(f"the run in {shown} was begun {what}; choose another -o")
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        write_group(self._tree, [(_NAME, json.dumps(record).encode())], may_replace=[_NAME])
+        write_group(
+            self._tree,
+            [(FINETUNE_RECORD, json.dumps(record).encode())],
+            may_replace=[FINETUNE_RECORD],
+        )
 
 
 def _prepared_photos(record: Mapping[str, Any]) -> OwnPhotos:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.errors import ModelError, ModelUnavailableError, UsageError
+from m2fp_cli.layout import FINETUNE_RECORD
 from m2fp_cli.models import registry
 from m2fp_cli.models.registry import ModelSource, resolve_model
 
@@ -121,6 +122,14 @@ def test_an_incomplete_folder_names_what_is_missing(tmp_path, missing, named):
     write_model(tmp_path / "own").joinpath(missing).unlink()
     with pytest.raises(ModelError, match=named):
         resolve_model("./own")
+
+
+def test_a_stopped_fine_tuning_says_how_a_model_comes_of_it(tmp_path):
+    (tmp_path / "mine" / "run").mkdir(parents=True)
+    (tmp_path / "mine" / FINETUNE_RECORD).parent.mkdir()
+    (tmp_path / "mine" / FINETUNE_RECORD).write_text("{}")
+    with pytest.raises(ModelError, match=r"mine holds a run of m2fp finetune that has not ended"):
+        resolve_model("./mine")
 
 
 def test_an_empty_file_of_weights_does_not_count(tmp_path):
