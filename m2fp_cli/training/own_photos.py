@@ -88,19 +88,19 @@ def prepare_photos(
         what was prepared; None if it was stopped.
 
     Raises:
-        UsageError: fewer than 5 photos can be used.
+        UsageError: fewer than 5 photos can be used, or none of them shows any label.
     """
     for kind in ("photos", "labels", "people"):
         (target / kind).mkdir(parents=True, exist_ok=True)
         for path in (target / kind).iterdir():
             if _PREPARED.fullmatch(path.name):  # of an attempt that came to nothing
                 path.unlink()
-    names = []
+    names, shows_labels = [], False
     for number, photo in enumerate(photos, 1):
         if stop():
             return None
         try:
-            _prepare(photo, parser, target, name := f"{number:05d}")
+            shows_labels |= _prepare(photo, parser, target, name := f"{number:05d}")
             names.append(name)
         except ImageError as error:
             fail(f"failed {displayable(photo.photo)}: {error}")
@@ -108,6 +108,11 @@ def prepare_photos(
         raise UsageError(
             f"only {len(names)} of {len(photos)} labelled photos can be used; fine-tuning needs at "
             f"least {FEWEST}"
+        )
+    if not shows_labels:
+        raise UsageError(
+            f"none of {len(names)} photos shows a label: all of their pixels are background (0) or "
+            f"unknown ({IGNORE}); is {displayable(photos[0].labels)} the right file?"
         )
     held_out = choose_held_out(names)
     (target / HELD_OUT).write_text("".join(f"{name}\n" for name in held_out), encoding="utf-8")
@@ -120,13 +125,19 @@ def choose_held_out(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(names[:: max(_EVERY_FIFTH, -(-len(names) // _MOST_HELD_OUT))])
 
 
-def _prepare(photo: LabelledPhoto, parser: HumanParser, target: Path, name: str) -> None:
+def _prepare(photo: LabelledPhoto, parser: HumanParser, target: Path, name: str) -> bool:
+    """Write one photo; whether a pixel of it has a label that is not the background's."""
     decoded, truth = read_image(photo.photo), read_truth(photo, parser.labels)
     image, (suffix, data) = decoded.image_bgr, read_unchanged(photo.photo, decoded) or ("", b"")
     if truth.labels.shape != image.shape[:2]:
         sizes = [f"{wide}x{high}" for high, wide in (image.shape[:2], truth.labels.shape)]
         raise ImageError(
             "corrupt", f"is {sizes[0]} upright, but its labels are {sizes[1]}; export them again"
+        )
+    known = truth.labels[truth.labels != IGNORE]
+    if not known.size:
+        raise ImageError(
+            "unsupported", f"has no labels: its map is unknown ({IGNORE}) everywhere; label it"
         )
     people = truth.people
     if people is None:
@@ -139,6 +150,7 @@ def _prepare(photo: LabelledPhoto, parser: HumanParser, target: Path, name: str)
     }
     for file, content in files.items():
         (target / file).write_bytes(content)
+    return bool(known.any())
 
 
 def nearest_people(labels: NDArray[np.uint8], found: ParsingResult) -> NDArray[np.uint16]:

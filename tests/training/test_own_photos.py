@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
+import cv2
 import numpy as np
+import pytest
 
 from m2fp_cli.engine.people import result_from_maps
+from m2fp_cli.errors import UsageError
+from m2fp_cli.evaluation.dataset import find_labelled
 from m2fp_cli.records.labels import CIHP
-from m2fp_cli.training.own_photos import choose_held_out, nearest_people
+from m2fp_cli.training.own_photos import choose_held_out, nearest_people, prepare_photos
 
 
 def test_pixels_belong_to_the_nearest_person_that_was_found():
@@ -31,3 +38,38 @@ def test_every_fifth_is_held_out_and_never_more_than_forty():
         34,
         40,
     ]
+
+
+def prepare(root, maps):
+    """What of photos with these label maps can be used, and what is said of the others."""
+    for number, ids in enumerate(maps):
+        for kind, picture in (("photos", np.zeros((6, 4, 3), np.uint8)), ("labels", ids)):
+            (root / kind).mkdir(exist_ok=True)
+            assert cv2.imwrite(str(root / kind / f"{number}.png"), picture)
+    nobody = result_from_maps(CIHP, np.zeros((6, 4), np.uint8))
+    parser: Any = SimpleNamespace(labels=CIHP, parse=lambda _image: nobody)
+    said: list[str] = []
+    photos = find_labelled(root)
+    return prepare_photos(photos, parser, root / "run", said.append, lambda: False), said
+
+
+def plain(label):
+    return np.full((6, 4), label, np.uint8)
+
+
+def test_a_photo_of_which_nothing_is_known_is_left_out(tmp_path):
+    prepared, said = prepare(tmp_path, [plain(255), *[plain(5)] * 4, plain(0)])
+    assert prepared.learned == ("00003", "00004", "00005", "00006")
+    assert prepared.held_out == ("00002",)
+    assert said == [
+        f"failed {tmp_path}/photos/0.png: has no labels: its map is unknown (255) everywhere; "
+        "label it"
+    ]
+
+
+def test_masks_of_people_without_labels_are_refused(tmp_path):
+    mask = plain(0)
+    mask[2:4] = 255
+    said = r"none of 5 photos shows a label: .* or unknown \(255\); is .*0.png the right file"
+    with pytest.raises(UsageError, match=said):
+        prepare(tmp_path, [mask] * 5)
