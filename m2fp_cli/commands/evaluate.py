@@ -90,7 +90,12 @@ def evaluate(
     from m2fp_cli.batch.progress import choose_progress
     from m2fp_cli.batch.resources import check_threads, usable_cores
     from m2fp_cli.commands.running import find_parse_job
-    from m2fp_cli.evaluation.dataset import check_label_ids, choose_photos, find_labelled
+    from m2fp_cli.evaluation.dataset import (
+        check_label_ids,
+        choose_photos,
+        find_labelled,
+        find_other_order,
+    )
     from m2fp_cli.evaluation.judge import Judge
     from m2fp_cli.evaluation.report import as_document, print_tables
     from m2fp_cli.evaluation.run import judge_photos
@@ -114,6 +119,8 @@ def evaluate(
     check_label_ids(photos, source.labels)
     judge = Judge(source.labels)
     progress = choose_progress(quiet=quiet, verbose=verbose)
+    if doubt := find_other_order(photos, source.labels):
+        progress.say(doubt)
     run_record = judge_photos(photos, source, judge, progress)
     document = as_document(judge.figures(), run_record, str(dataset), source.description)
     if as_json:

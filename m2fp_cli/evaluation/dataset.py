@@ -22,11 +22,12 @@ from m2fp_cli.evaluation.annotations import read_colored_map, read_label_colors,
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import read_bounded
-from m2fp_cli.records.labels import IGNORED_ID, LabelSet
+from m2fp_cli.records.labels import CIHP_NAMES, IGNORED_ID, LabelSet, folded
 from m2fp_cli.storage.inputs import require_folder
 from m2fp_cli.terminal import displayable
 
-_LAYOUTS = (("photos", "labels", "people"), ("Images", "Category_ids", "Human_ids"))
+_CIHP_MAPS = "Category_ids"
+_LAYOUTS = (("photos", "labels", "people"), ("Images", _CIHP_MAPS, "Human_ids"))
 _CVAT_PHOTOS, _CVAT_MAPS, _CVAT_COLORS = (
     ("images", "JPEGImages"),
     "SegmentationClass",
@@ -215,6 +216,25 @@ def check_label_ids(photos: Iterable[LabelledPhoto], labels: LabelSet) -> None:
                 f"(its labels are {min(known)} to {max(known - {IGNORED_ID})}); labels are "
                 "compared by id"
             )
+
+
+def find_other_order(photos: Sequence[LabelledPhoto], labels: LabelSet) -> str:
+    """Where CIHP's folders are compared with a model that numbers its labels otherwise.
+
+    Their ids are CIHP's, unless somebody put others there.
+
+    Returns:
+        a sentence about the first such id; empty if there is none, or the folders are no CIHP's.
+    """
+    if photos[0].labels.parent.name != _CIHP_MAPS:
+        return ""
+    for label_id, (own, cihp) in enumerate(zip(labels.names, CIHP_NAMES, strict=False)):
+        if label_id in labels.part_ids and folded(own) != folded(cihp):
+            return (
+                f"labels are compared by id, and {label_id} is {displayable(own)} for the model, "
+                f"{cihp} in CIHP: right only if {_CIHP_MAPS} holds the ids of the model"
+            )
+    return ""
 
 
 def _read_ids(path: Path) -> NDArray[np.integer[Any]]:

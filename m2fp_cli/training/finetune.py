@@ -18,7 +18,12 @@ from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.resources import usable_cores
 from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.evaluation.dataset import LabelledPhoto, check_label_ids, find_labelled
+from m2fp_cli.evaluation.dataset import (
+    LabelledPhoto,
+    check_label_ids,
+    find_labelled,
+    find_other_order,
+)
 from m2fp_cli.jsonio import read_json
 from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.layout import STATE_FOLDER
@@ -160,6 +165,8 @@ def _prepare(
     """
     try:
         check_label_ids(photos, parser.labels)
+        if doubt := find_other_order(photos, parser.labels):
+            display.say(doubt)
         prepared = prepare_photos(photos, parser, run / "data", display.warn, stop)
     except UsageError:
         shutil.rmtree(run, ignore_errors=True)

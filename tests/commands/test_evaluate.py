@@ -79,6 +79,22 @@ def test_both_layouts_are_found(tmp_path, names):
     assert (truth.people == two_people().person_map).all()
 
 
+def test_a_model_that_numbers_labels_otherwise_than_cihps_folders_is_told(tmp_path):
+    folder, output = make_dataset(tmp_path, ("Images", "Category_ids", "Human_ids"))
+    assert "by id" not in run(folder, "--results", output).stderr
+    for path in (output / "results").rglob("*.json"):
+        path.write_text(path.read_text().replace('"Hat"', '"Turban"'))
+    line = (
+        "labels are compared by id, and 1 is Turban for the model, Hat in CIHP: right only if "
+        "Category_ids holds the ids of the model"
+    )
+    assert line in run(folder, "--results", output).stderr.splitlines()
+    assert line not in run(folder, "--results", output, "-q").stderr
+    for old, new in (("Images", "photos"), ("Category_ids", "labels")):
+        (folder / old).rename(folder / new)  # whose ids may be anybody's
+    assert "by id" not in run(folder, "--results", output).stderr
+
+
 def test_photos_without_a_label_map_are_left_out_and_people_may_be_unknown(dataset):
     folder, _ = dataset
     (folder / "labels" / "b.png").unlink()
