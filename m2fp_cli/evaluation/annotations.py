@@ -55,9 +55,9 @@ def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
     """Label id by color (red * 65536 + green * 256 + blue) from CVAT's ``labelmap.txt``.
 
     Raises:
-        UsageError: it cannot be read, or names a label that the model lacks.
+        UsageError: it cannot be read, names a label that the model lacks, or has a color twice.
     """
-    colors = {}
+    colors: dict[int, int] = {}
     try:
         lines = read_bounded(path).decode("utf-8", "replace").splitlines()
         for number, line in enumerate(lines, start=1):
@@ -67,7 +67,12 @@ def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
             rgb = [int(level) for level in found.groups()[1:]] if found else [256]
             if found is None or max(rgb) > 255:
                 raise ValueError(f"line {number} is not as name:red,green,blue::; export it again")
-            colors[(rgb[0] << 16) + (rgb[1] << 8) + rgb[2]] = label_id(found[1], labels)
+            color, one = (rgb[0] << 16) + (rgb[1] << 8) + rgb[2], label_id(found[1], labels)
+            if colors.setdefault(color, one) != one:
+                raise ValueError(
+                    f"line {number} gives {found[1]!r} the color of another label; give each label "
+                    "its own in CVAT and export again"
+                )
     except OSError as error:
         raise UsageError(f"{displayable(path)}: cannot be read ({error.strerror})") from error
     except ValueError as error:

@@ -66,8 +66,9 @@ def test_a_color_without_a_label_is_told(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "line", ["Belt:1,2,3::", "Face", "Face:1,2::", "Face:a,b,c::", "Face:256,2,3::", "\0:\x85"]
-)
+    "line", ["Belt:1,2,3::", "Face", "Face:1,2::", "Face:a,b,c::", "Face:256,2,3::", "\0:\x85",
+     "Face:1,2,3::\nCoat:1,2,3::"],
+)  # fmt: skip
 def test_a_wrong_list_of_colors_is_told_before_any_work(tmp_path, line):
     photos = find_labelled(cvat(tmp_path, line + "\n"))
     with pytest.raises(UsageError, match=r"labelmap\.txt"):
