@@ -159,12 +159,12 @@ def _labels(model: Mapping[str, Any], num_classes: int) -> tuple[LabelSet, int]:
         raise ModelError('"classes" must be a list of names')
     num_parsing = model.get("num_parsing") if model.get("parsing_on") else None
     count = len(names) if num_parsing is None else _typed("num_parsing", num_parsing, 1)
+    listed, human = counted(len(names), "name"), ""
     if num_parsing is not None and len(names) == count:
-        names = [*names, HUMAN]
+        names, human = [*names, HUMAN], f' and "num_parsing" adds {HUMAN}'
     if len(names) != num_classes:
         raise ModelError(
-            f'"classes" lists {counted(len(names), "name")}, but "decoder.num_classes" is '
-            f"{num_classes}"
+            f'"classes" lists {listed}{human}, but "decoder.num_classes" is {num_classes}'
         )
     human_id = count if num_parsing is not None and count < len(names) else None
     try:

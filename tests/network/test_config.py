@@ -11,6 +11,7 @@ from m2fp_cli.engine.random_model import published_document
 from m2fp_cli.errors import ModelError
 from m2fp_cli.network.config import parse_config, read_config
 from m2fp_cli.network.m2fp import M2FP
+from m2fp_cli.records.labels import CIHP_NAMES
 from tests.support.family import single_human_document, small_document
 
 
@@ -53,6 +54,10 @@ def test_unknown_keys_are_tolerated():
         ({"encoder": {"transformer_in_features": ["res4", "res5"]}}, "transformer_in_features"),
         ({"encoder": {"mask_dim": 64}}, "mask_dim"),
         ({"decoder": {"num_classes": 5}}, "decoder.num_classes"),
+        (
+            {"classes": [*CIHP_NAMES], "decoder": {"num_classes": 20}},
+            'lists 20 names and "num_parsing" adds Human, but "decoder.num_classes" is 20',
+        ),
         ({"decoder": {"nheads": 5}}, "decoder.nheads"),
         ({"decoder": {"num_queries": 10**9}}, "decoder.num_queries"),
         ({"decoder": 3}, "decoder"),
