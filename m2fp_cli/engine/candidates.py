@@ -17,6 +17,7 @@ from m2fp_cli.engine.geometry import InputGeometry, MaskGeometry
 from m2fp_cli.engine.mask_edges import likely_queries, refine_edges
 from m2fp_cli.engine.preprocess import ModelInput
 from m2fp_cli.engine.thresholding import ThresholdedMask
+from m2fp_cli.errors import ImageError
 from m2fp_cli.kernels.threads import parallel_map
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.network.model_config import ModelConfig
@@ -101,7 +102,18 @@ def make_view(
         model_input: the prepared photo.
         config: the model; its labels say which classes swap in a mirrored photo.
         mirrored: the photo was mirrored before the network saw it.
+
+    Raises:
+        ImageError: the output is no number: something in the network has overflowed.
     """
+    for logits in (prediction.class_logits, prediction.mask_logits):
+        # A sum takes less time, and passes NaN and infinity on.
+        if not logits.sum().isfinite() and not logits.isfinite().all():
+            raise ImageError(
+                "internal",
+                "cannot be parsed: the model's numbers overflow (its answer is NaN or infinity); "
+                "its training diverged or its file is damaged, use another copy",
+            )
     if config.mask_edges == "photo":
         prediction = refine_edges(likely_queries(prediction), model_input.tensor)
     probabilities = prediction.class_logits[0].float().softmax(-1)[:, :-1]

@@ -246,6 +246,7 @@ class HumanParser:
             TypeError: the photo is no array, ``min_score`` no number, or ``result_hw`` no two whole
                 numbers.
             ValueError: the array is not (H, W, 3) uint8, or a number is out of bounds.
+            ImageError: the model's numbers overflow.
         """
         require_photo(image_bgr)
         hw = None if result_hw is None else require_hw(result_hw, "result_hw")

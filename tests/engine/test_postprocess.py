@@ -11,6 +11,7 @@ from m2fp_cli.engine.candidates import make_view
 from m2fp_cli.engine.geometry import InputGeometry
 from m2fp_cli.engine.postprocess import build_result, weigh_people
 from m2fp_cli.engine.preprocess import ModelInput
+from m2fp_cli.errors import ImageError
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.network.model_config import ModelConfig
@@ -70,6 +71,15 @@ def slow_label_map(prediction: QueryPrediction, threshold: float) -> np.ndarray:
 
 def result_of(prediction: QueryPrediction, config: ModelConfig = CONFIG, **options):
     return build_result([make_view(prediction, GIVEN, config)], config, **options)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("part", ["class_logits", "mask_logits"])
+def test_an_answer_that_is_no_number_is_not_taken_for_nobody(part, value):
+    prediction = random_prediction(0)
+    getattr(prediction, part).flatten()[7] = value
+    with pytest.raises(ImageError, match="the model's numbers overflow"):
+        result_of(prediction)
 
 
 @pytest.mark.parametrize("seed", range(3))
