@@ -40,6 +40,15 @@ def plain(rgb, hw=(60, 60)):
         ((210, 190, 155), "beige"),
         ((235, 160, 175), "pink"),
         ((90, 95, 45), "olive"),
+        ((118, 205, 38), "lime green"),
+        ((20, 250, 15), "bright green"),
+        ((170, 235, 140), "light green"),
+        ((165, 182, 140), "sage"),
+        ((148, 96, 186), "violet"),
+        ((145, 110, 153), "mauve"),
+        ((66, 5, 64), "plum"),
+        ((201, 76, 190), "orchid"),
+        ((0, 3, 91), "navy"),
     ],
 )
 def test_a_plain_color_has_its_name(rgb, name):
