@@ -14,6 +14,7 @@ from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.headers.record import ImageHeader
 from m2fp_cli.imaging.headers.tiff import needs_libtiff
+from m2fp_cli.imaging.headers.tiff_variants import find_unread_variant
 from m2fp_cli.imaging.native_messages import capture_stderr
 
 # Formats that Pillow reads only with another package: its modules, and the function to call.
@@ -56,6 +57,8 @@ def opened(
     except MemoryError as error:
         raise ImageError("out_of_memory", "does not fit into memory; export it smaller") from error
     except Exception as error:  # for a damaged file Pillow may raise any class
+        if header.format == "TIFF" and (variant := find_unread_variant(data)):
+            raise ImageError("unsupported", variant) from error
         kind = TruncatedError if "truncated" in str(error) else ImageError
         raise kind("corrupt", _explain(error)) from error
 

@@ -15,20 +15,26 @@ from m2fp_cli.imaging.headers.record import ImageHeader, damaged, truncated
 SUBFILE_TYPE, WIDTH, HEIGHT, ORIENTATION = 254, 256, 257, 274
 TILE_WIDTH, TILE_HEIGHT, XMP, DNG_VERSION, PHOTOMETRIC = 322, 323, 700, 50706, 262
 PLANES = 284  # PlanarConfiguration
+BITS, COMPRESSION, SAMPLES, SAMPLE_FORMAT = 258, 259, 277, 339
 _TAGS = frozenset(
     (
         SUBFILE_TYPE,
         WIDTH,
         HEIGHT,
+        BITS,
+        COMPRESSION,
         PHOTOMETRIC,
         PLANES,
         ORIENTATION,
+        SAMPLES,
         TILE_WIDTH,
         TILE_HEIGHT,
+        SAMPLE_FORMAT,
         XMP,
         DNG_VERSION,
     )
 )
+_PER_SAMPLE = frozenset((BITS, SAMPLE_FORMAT))  # a number for each; in pictures all are the same
 _YCBCR = 6
 _SEPARATE = 2  # a plane for each channel
 _BYTE, _SHORT, _LONG, _UNDEFINED, _LONG8 = 1, 3, 4, 7, 16
@@ -66,6 +72,15 @@ def needs_libtiff(data: bytes) -> bool:
     """
     tags = _read_directory(data)
     return tags.get(PHOTOMETRIC) == _YCBCR or tags.get(PLANES) == _SEPARATE
+
+
+def read_numbers(data: bytes) -> dict[int, int]:
+    """The numbers among the tags of ``_TAGS`` of the first page; of a number per sample the first.
+
+    Args:
+        data: a file with a good header.
+    """
+    return {tag: one for tag, one in _read_directory(data).items() if isinstance(one, int)}
 
 
 def exif_orientation(block: bytes) -> int | None:
@@ -124,9 +139,11 @@ def _read_directory(data: bytes) -> dict[int, Value]:
     tags: dict[int, Value] = {}
     for entry in range(at, at + count * entry_size, entry_size):
         tag, kind = struct.unpack_from(f"{order}HH", data, entry)
-        value = _read_value(data, entry + 4, kind, order, big=big) if tag in _TAGS else None
-        if value is not None:
-            tags[tag] = value
+        if tag in _TAGS:
+            most = 16 if tag in _PER_SAMPLE else 1
+            value = _read_value(data, entry + 4, kind, order, big=big, most=most)
+            if value is not None:
+                tags[tag] = value
     return tags
 
 
@@ -148,8 +165,10 @@ def _locate_directory(data: bytes) -> tuple[str, bool, int, int]:
     return order, big, start, struct.unpack_from(count_format, data, first)[0]
 
 
-def _read_value(data: bytes, at: int, kind: int, order: str, *, big: bool) -> Value | None:
-    """An entry's value if it is a single number or a run of bytes; otherwise None."""
+def _read_value(
+    data: bytes, at: int, kind: int, order: str, *, big: bool, most: int
+) -> Value | None:
+    """An entry's bytes, or the first of at most so many numbers; otherwise None."""
     word = f"{order}{'Q' if big else 'I'}"
     inline = at + struct.calcsize(word)
     count, outside = (struct.unpack_from(word, data, where)[0] for where in (at, inline))
@@ -157,6 +176,6 @@ def _read_value(data: bytes, at: int, kind: int, order: str, *, big: bool) -> Va
     offset = inline if size <= struct.calcsize(word) else outside
     if kind in (_BYTE, _UNDEFINED):
         return data[offset : offset + count]
-    if count != 1 or kind not in _FORMAT or offset + size > len(data):
+    if not 1 <= count <= most or kind not in _FORMAT or offset + size > len(data):
         return None
     return int(struct.unpack_from(order + _FORMAT[kind], data, offset)[0])
