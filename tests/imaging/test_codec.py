@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import zlib
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,25 @@ def test_exif_behind_the_pixels_of_a_png_counts() -> None:
     decoded = decode_image(late)
     assert decoded.orientation == 6
     np.testing.assert_array_equal(decoded.image_bgr[..., ::-1], upright_scene())
+
+
+@pytest.mark.parametrize("kind", [b"tEXt", b"zTXt"])
+def test_exif_that_old_programs_wrote_into_a_png_as_text_counts(kind: bytes) -> None:
+    png, block = encoded(oriented(6), "PNG"), exif_block(6)
+    text = f"\nexif\n{len(block):8}\n{block.hex()[:72]}\n{block.hex()[72:]}\n".encode()
+    packed = b"\0" + zlib.compress(text) if kind == b"zTXt" else text
+    old = png[:33] + png_chunk(kind, b"Raw profile type exif\0" + packed) + png[33:]
+    np.testing.assert_array_equal(decode_image(old).image_bgr, reference_bgr(old))
+    assert decode_image(old).orientation == 6
+    newer = old[:33] + png_chunk(b"eXIf", exif_block(3)[6:]) + old[33:]
+    assert decode_image(newer).orientation == 3
+
+
+def test_damaged_exif_in_a_png_as_text_is_no_orientation() -> None:
+    png = encoded(oriented(1), "PNG")
+    for digits in (b"", b"\nexif\n 4\nxyz", b"\nexif\n 9\n" + exif_block(6).hex().encode()[:20]):
+        chunk = png_chunk(b"tEXt", b"Raw profile type exif\0" + digits)
+        assert decode_image(png[:33] + chunk + png[33:]).orientation == 1
 
 
 def test_a_cut_photo_is_refused_although_another_library_asked_for_gray(

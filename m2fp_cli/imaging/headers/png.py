@@ -12,7 +12,10 @@ from m2fp_cli.imaging.headers.tiff import exif_orientation, xmp_orientation
 
 MAGIC = b"\x89PNG\r\n\x1a\n"
 _MAX_CHUNKS = 200_000  # a 256 MB file in the usual 8 KB chunks has 32,000
-_MAX_XMP_BYTES = 1 << 20  # Pillow's limit for one decompressed text chunk
+_MAX_TEXT_BYTES = 1 << 20  # Pillow's limit for one decompressed text chunk
+_TEXTS = frozenset((b"tEXt", b"zTXt"))
+# Before PNG had a chunk for EXIF, ImageMagick and GraphicsMagick wrote its digits as such a text.
+_EXIF_AS_TEXT = b"Raw profile type exif\0"
 
 
 def read_header(data: bytes) -> ImageHeader:
@@ -43,6 +46,7 @@ def bit_depth(data: bytes) -> int:
 def _read_chunks(data: bytes) -> int:
     """Check that all chunks are complete, and return the orientation."""
     exif: int | None = None
+    old: int | None = None
     xmp: int | None = None
     has_pixels = False
     for kind, chunk in walk_chunks(data):
@@ -50,11 +54,13 @@ def _read_chunks(data: bytes) -> int:
         body = slice(chunk.start + 8, chunk.stop - 4)
         if kind == b"eXIf":
             exif = exif_orientation(data[body])
+        elif old is None and kind in _TEXTS and data[body].startswith(_EXIF_AS_TEXT):
+            old = exif_orientation(_bytes_of_digits(data[body], kind)) or 0
         elif kind == b"iTXt" and data[body].startswith(b"XML:com.adobe.xmp\0"):
             xmp = xmp_orientation(_international_text(data[body]))
     if not has_pixels:
         raise damaged("it has no pixels")
-    return exif or xmp or 1
+    return exif or old or xmp or 1
 
 
 def walk_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
@@ -86,12 +92,25 @@ def walk_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
 
 
 def _international_text(body: bytes) -> bytes:
-    """Text of an iTXt chunk, up to ``_MAX_XMP_BYTES``; empty if it cannot be decompressed."""
+    """Text of an iTXt chunk."""
     fields = body.split(b"\0", 1)[1]
     is_compressed, text = fields[:1] == b"\1", fields[2:].split(b"\0", 2)[-1]
-    if not is_compressed:
-        return text[:_MAX_XMP_BYTES]
+    return _inflated(text) if is_compressed else text[:_MAX_TEXT_BYTES]
+
+
+def _bytes_of_digits(body: bytes, kind: bytes) -> bytes:
+    """What a profile written as text holds, behind a name and a length; empty if it is damaged."""
+    text = body.split(b"\0", 1)[1]
+    lines = (_inflated(text[1:]) if kind == b"zTXt" else text[:_MAX_TEXT_BYTES]).split(b"\n")
     try:
-        return zlib.decompressobj().decompress(text, _MAX_XMP_BYTES)
+        return bytes.fromhex(b"".join(lines[3:]).decode("ascii"))
+    except ValueError:
+        return b""
+
+
+def _inflated(packed: bytes) -> bytes:
+    """Text as zlib has packed it, up to ``_MAX_TEXT_BYTES``; empty if it cannot be decompressed."""
+    try:
+        return zlib.decompressobj().decompress(packed, _MAX_TEXT_BYTES)
     except zlib.error:
         return b""
