@@ -46,14 +46,27 @@ def end_jpeg(
         with opened(data, header, max_pixels) as (image, _):
             return np.asarray(image.convert("RGB"))
 
-    missing = _count_missing_rows(plain.data, decode)
+    body = _without_torn_segment(plain.data)
+    missing = _count_missing_rows(body, decode)
     notes = plain.notes
     if missing:
         rows = f"{missing} of its {header.height} rows {'is' if missing == 1 else 'are'} missing"
         if not allow_truncated:
             raise MissingRowsError("corrupt", f"is truncated: {rows}; copy or download it again")
         notes = (*notes, rows)
-    return PlainPicture(plain.data.rstrip(b"\xff") + _END, plain.profile, notes)
+    return PlainPicture(body.rstrip(b"\xff") + _END, plain.profile, notes)
+
+
+def _without_torn_segment(data: bytes) -> bytes:
+    """The file up to a table between scans that is not all there, over which decoders stumble."""
+    at = 2
+    while (found := _MARKER.search(data, at)) is not None:
+        at = found.end() + 2
+        if at <= len(data):
+            at = found.end() + max(2, struct.unpack_from(">H", data, found.end())[0])
+        if at > len(data):
+            return data[: found.start()]
+    return data
 
 
 def _count_missing_rows(data: bytes, decode: Callable[[bytes], npt.NDArray[np.uint8]]) -> int:

@@ -57,3 +57,15 @@ def test_a_progressive_photo_without_its_last_scans_is_not_whole():
     last_tables = whole.rindex(b"\xff\xc4", 0, last_scan)
     with pytest.raises(ImageError, match="160 of its 160 rows"):
         decode_image(whole[:last_tables])
+
+
+@pytest.mark.parametrize("extra", [2, 3, 9])
+@pytest.mark.parametrize("marker", [b"\xff\xc4", b"\xff\xda"], ids=["table", "scan"])
+def test_a_photo_that_ends_within_a_table_keeps_the_scans_before_it(marker, extra):
+    whole = jpeg("progressive")
+    torn = whole.rindex(marker)
+    with pytest.raises(ImageError, match="160 of its 160 rows"):
+        decode_image(whole[: torn + extra])
+    decoded = decode_image(whole[: torn + extra], allow_truncated=True)
+    before = decode_image(whole[:torn], allow_truncated=True)
+    np.testing.assert_array_equal(decoded.image_bgr, before.image_bgr)
