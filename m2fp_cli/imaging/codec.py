@@ -250,8 +250,8 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
     """Decode a label or person map to ids, without color conversion and EXIF orientation.
 
     Reads what ``encode_palette_png`` writes and what other tools write: palette PNG of any depth
-    (the index is the id), gray PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG
-    whose three channels are equal.
+    (the index is the id), gray PNG of 1 to 16 bits (the stored sample is the id), and RGB PNG of 8
+    bits whose three channels are equal; of 16 bits the decoder would keep the high byte only.
 
     Args:
         data: the whole file.
@@ -272,7 +272,7 @@ def decode_map(data: bytes, *, max_pixels: int = MAX_PIXELS) -> npt.NDArray[np.i
         mode, samples = image.mode, np.array(image)
     if mode.startswith("I"):
         return samples.astype(np.uint16)
-    if mode == "RGB" and (samples == samples[..., :1]).all():
+    if mode == "RGB" and bit_depth(data) == 8 and (samples == samples[..., :1]).all():
         return np.ascontiguousarray(samples[..., 0])
     if mode not in ("1", "L", "P"):
         raise ImageError("unsupported", "is a color picture; ids need a palette or gray PNG")

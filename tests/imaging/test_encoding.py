@@ -88,6 +88,9 @@ def test_a_map_stored_as_equal_rgb_is_read_and_colors_are_not() -> None:
     np.testing.assert_array_equal(decode_map(encoded(ids[..., None].repeat(3, 2), "PNG")), ids)
     assert reason_of(decode_map, encoded(photo_rgb(3, 4), "PNG")) == "unsupported"
     assert reason_of(decode_map, encoded(ids, "JPEG")) == "unsupported"
+    deep = zlib.compress((b"\0" + b"\0\7" * 12) * 3)  # 16 bits: the ids are in the low bytes
+    deep_map = png_of(png_ihdr(4, 3, 16, 2), png_chunk(b"IDAT", deep))
+    assert reason_of(decode_map, deep_map) == "unsupported"
     assert reason_of(decode_map, b"") == "empty"
 
 
