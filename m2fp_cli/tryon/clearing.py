@@ -13,7 +13,7 @@ from m2fp_cli.tryon.compositing import Layer, alpha_in_window
 from m2fp_cli.tryon.figure import HEAD, Figure, build_figure
 from m2fp_cli.tryon.hat_band import HatBand
 from m2fp_cli.tryon.head import HeadFrame, window_units
-from m2fp_cli.tryon.morphology import bounding_slices, nearer_to
+from m2fp_cli.tryon.morphology import bounding_slices, connected_to, nearer_to
 from m2fp_cli.tryon.occlusion import upsample_mask
 from m2fp_cli.tryon.wearer import Wearer
 
@@ -164,12 +164,9 @@ def _connected_head(figure: Figure, unit: float, along: FloatArray, below: Float
         below: position below it, in U.
     """
     head = figure.mask(*HEAD)
-    count, pieces = cv2.connectedComponents(figure.dilate(head, HEAD_GAP * unit).astype(np.uint8))
-    near = head & (np.abs(along) < FACE_REACH) & (np.abs(below) < FACE_REACH)
-    mine = np.zeros(count, dtype=np.bool_)
-    mine[pieces[near]] = True
-    out: BoolArray = mine[pieces] & (np.abs(along) < HEAD_REACH)
-    return out
+    near = (np.abs(along) < FACE_REACH) & (np.abs(below) < FACE_REACH)
+    mine = connected_to(head, near, HEAD_GAP * unit / figure.stride)
+    return mine & (np.abs(along) < HEAD_REACH)
 
 
 def _inpaint_background(wearer: Wearer, detail: Figure, hole: BoolArray, stays: BoolArray) -> None:

@@ -89,6 +89,23 @@ def nearer_to(mask: BoolArray, other: BoolArray, reach: float) -> BoolArray:
     return out
 
 
+def connected_to(mask: BoolArray, seed: BoolArray, gap: float) -> BoolArray:
+    """Pieces of a mask that hold a pixel of a seed.
+
+    Args:
+        mask: (h, w) bool; it is dilated first, so that a small gap joins two pieces to one.
+        seed: (h, w) bool; what of it lies outside of the mask does not count.
+        gap: radius of the disc that the mask is dilated by, pixels.
+
+    Returns:
+        (h, w) bool, pieces of the dilated mask.
+    """
+    count, pieces = cv2.connectedComponents(dilate(mask, gap).astype(np.uint8))
+    held = np.zeros(count, dtype=np.bool_)
+    held[pieces[mask & seed]] = True
+    return np.asarray(held[pieces])
+
+
 def bounding_slices(mask: BoolArray, margin: int = 0) -> tuple[slice, slice] | None:
     """Rows and columns that hold everything set.
 

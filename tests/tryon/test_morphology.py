@@ -8,6 +8,7 @@ import pytest
 from m2fp_cli.tryon.morphology import (
     bounding_slices,
     close_mask,
+    connected_to,
     dilate,
     dilate_square,
     erode,
@@ -79,3 +80,13 @@ def test_the_other_mask_is_seen_beyond_the_reach_around_the_first():
 def test_bounds_hold_everything_and_a_margin():
     rows, columns = bounding_slices(BLOBS, 2) or (slice(0), slice(0))
     assert (rows, columns) == (slice(6, 38), slice(1, 50))
+
+
+@pytest.mark.parametrize(("gap", "joined"), [(1, False), (3, True)])
+def test_a_gap_of_twice_the_radius_joins_pieces(gap, joined):
+    seed = np.zeros_like(BLOBS)
+    seed[10, 10] = seed[38, 48] = True  # the second one lies beside the mask
+    held = connected_to(BLOBS, seed, gap)
+    assert held[8:20, 5:30].all()
+    assert held[25:27, 30:48].all() == held[25:27, 30:48].any() == joined
+    assert not held[35, 3]

@@ -16,6 +16,7 @@ from m2fp_cli.tryon.compositing import Inverse, Layer, affine_inverse, alpha_in_
 from m2fp_cli.tryon.figure import SKIN, TOPS, Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
+from m2fp_cli.tryon.morphology import connected_to
 from m2fp_cli.tryon.neck import find_neck, measure_half_width
 from m2fp_cli.tryon.occlusion import mask_in_layer, upsample_mask
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
@@ -40,6 +41,8 @@ BASE_BELOW_MIDDLE = 0.11  # of the neck: the neck's base in front, U
 SKIN_FROM, CLOTHES_FROM = 0.12, 0.3  # where skin and clothes may carry it, U
 WIDEST = 2.2  # distance from the middle, U
 FACE_WIDEST = 1.1  # ... of what the network calls face down there
+OWN_FACE = 1.0  # around the middle between the eyes, where the face is this head's, U
+FACE_GAP = 0.12  # between pieces of one face, U
 LAID_HALF = (0.75, 1.0)  # half the width that a chain is laid at, U
 
 # When it is left out.
@@ -134,6 +137,9 @@ def _front_seen(whole: Layer, seen: Layer, place: NecklacePlacement, frame: Head
 def find_region(frame: HeadFrame, figure: Figure, on_clothes: bool) -> BoolArray:
     """What a chain may lie on: skin below the chin, for a long one clothes too, but no coat.
 
+    The network calls some necks face. A face apart from this one is that of somebody in front, whom
+    the mask holds as well.
+
     Args:
         frame: the head.
         figure: the person.
@@ -145,7 +151,9 @@ def find_region(frame: HeadFrame, figure: Figure, on_clothes: bool) -> BoolArray
     along, below = window_units(frame, figure)
     low = below > frame.chin + SKIN_FROM
     near = np.abs(along) < WIDEST
-    skin = figure.mask("Torso-skin") | (figure.mask("Face") & (np.abs(along) < FACE_WIDEST))
+    face, near_eyes = figure.mask("Face"), (np.abs(along) < OWN_FACE) & (np.abs(below) < OWN_FACE)
+    own = connected_to(face, near_eyes, FACE_GAP * frame.unit / figure.stride)
+    skin = figure.mask("Torso-skin") | (face & own & (np.abs(along) < FACE_WIDEST))
     region = skin & low & near
     if on_clothes:
         region |= figure.mask(*CARRIES) & near & (below > frame.chin + CLOTHES_FROM)

@@ -15,6 +15,7 @@ from m2fp_cli.tryon.kinds.necklace import (
 )
 from tests.support.drawn_joints import joints_at
 from tests.support.drawn_people import (
+    FACE,
     NECK,
     TOP,
     changed,
@@ -130,6 +131,18 @@ def test_what_the_network_calls_face_far_beside_the_neck_carries_no_chain():
     wearer = make_wearer(drawn.with_labels(labels))
     region = find_region(wearer.frame, wearer.figure, on_clothes=False)
     assert np.array_equal(region & wearer.figure.mask("Face"), np.zeros_like(region))
+
+
+@pytest.mark.parametrize(("upper", "there"), [(1.7, True), (2.2, False)])
+def test_a_face_below_the_own_one_is_no_neck(upper, there):
+    drawn = draw_person()
+    labels = drawn.labels
+    neck = np.zeros_like(labels, dtype=np.bool_)
+    neck[drawn.box(-1, upper, 1, 3.0)] = True
+    labels[neck & (labels == NECK)] = FACE
+    wearer = make_wearer(drawn.with_labels(labels))
+    region = find_region(wearer.frame, wearer.figure, on_clothes=False)
+    assert (region & wearer.figure.mask("Face")).any() == there
 
 
 @pytest.mark.parametrize("left_u", [0.0, 0.3])
