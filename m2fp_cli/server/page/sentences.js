@@ -62,6 +62,7 @@ const REASONS = {
   "this looks like an animal": "看起来像动物",
   "too few body parts are recognized": "识别出的身体部位太少",
   "too little of the hair is visible": "露出的头发太少",
+  "the hair is too dark to show strands": "头发太暗，看不清发丝",
   "too little of the shoes is visible": "露出的鞋子太少",
   "too little of the top is visible": "露出的上衣太少",
   "too little of the trousers or skirt is visible": "露出的裤子或裙子太少",

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from m2fp_cli.arrays import BoolArray, FloatArray
+from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear
+from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.dye import Dyed, dye, lit_color, measure, paint
 from m2fp_cli.tryon.figure import Figure, build_figure, parts_window
 from m2fp_cli.tryon.head import HeadFrame
@@ -51,6 +52,10 @@ ROOT_REACH, ROOT_SHARE, ROOT_LIFT = 0.14, 0.3, 0.08
 # How light hair can become: black hair (0.2) shows too few strands in a photo to become blond;
 # brown hair (0.4) can.
 LIFT = (0.08, 1.6)
+# Underexposed hair holds no strands, only the squares of JPEG, which lightening would show.
+# Of 883 heads of hair on COCO and street photos four have more of it, all with such squares.
+BLACK_LEVEL, FLAT_RANGE = 8, 1  # highest gray level, and range among neighbors, of 255
+MOST_FLAT_BLACK = 0.27  # share of the hair
 
 
 def load_hair(reference: str, sort: PictureSort = PictureSort.AUTO) -> PlainColor:
@@ -91,6 +96,8 @@ def wear_hair(body: Body, color: PlainColor) -> ItemRecord:
     sure = (matte.alpha > SURE) & hair
     sure = sure if sure.any() else hair
     done = dye(matte.own, sure, lit_color(color.light_bgr, body.light), unit, LIFT)
+    if done.limited and _flat_black_share(window, hair) > MOST_FLAT_BLACK:
+        return ItemRecord("hair", color.name, "the hair is too dark to show strands")
     weight = _colored_share(matte, figure, done, unit)
     touched = paint(window, matte, done, weight)
     notes: tuple[str, ...] = ()
@@ -123,6 +130,15 @@ def _scalp_hair(figure: Figure, frame: HeadFrame | None) -> BoolArray:
     in_face &= (below > FACE_FROM) & (below < frame.chin + BEARD)
     kept &= ~in_face | (areas == areas.max())
     return np.asarray(kept[pieces], np.bool_)
+
+
+def _flat_black_share(window_bgr: Picture, hair: BoolArray) -> float:
+    """Share of the hair, (h, w) bool, that is nearly black and looks like its neighbors."""
+    gray = to_gray(window_bgr)
+    square = np.ones((3, 3), np.uint8)
+    high, low = cv2.dilate(gray, square), cv2.erode(gray, square)
+    flat = (cv2.subtract(high, low) <= FLAT_RANGE) & (high <= BLACK_LEVEL)
+    return float(flat[hair].mean())
 
 
 def _colored_share(matte: Matte, figure: Figure, done: Dyed, unit: float) -> FloatArray:

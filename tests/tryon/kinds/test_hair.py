@@ -76,6 +76,15 @@ def test_black_hair_becomes_lighter_only_as_far_as_looks_real():
     assert not any("too dark" in note for note in record_of(wear(person, {"hair": "black"})).notes)
 
 
+@pytest.mark.parametrize(("color", "reason"), [("blond", True), ("#000000", False)])
+def test_black_hair_without_detail_becomes_no_lighter(color, reason):
+    person = draw_haired()
+    person.photo_bgr[person.labels == HAIR] = 3
+    done = wear(person, {"hair": color})
+    assert record_of(done).reason == ("the hair is too dark to show strands" if reason else "")
+    assert not (reason and changed(person, done).any())
+
+
 def test_a_piece_of_hair_within_the_face_is_a_beard():
     person = draw_haired()
     labels = person.labels
