@@ -197,7 +197,8 @@ def fit_head(window_bgr: NDArray[np.uint8], figure: Figure) -> HeadFrame | SkipR
     if seen is not None and is_from_side(seen, figure):
         return SkipReason.PROFILE
     if seen is not None:
-        return _build_frame(fit_by_face(gray, face, figure, seen), face, shape, figure, seen)
+        fit = fit_by_face(gray, face, figure, seen, prior)
+        return _build_frame(fit, face, shape, figure, seen)
     prior = prior_with_joints(prior, figure)
     behind_glasses = find_eyes_behind(face & figure.mask("Sunglasses"), figure.mask("Face"))
     if behind_glasses is not None:

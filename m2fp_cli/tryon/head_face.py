@@ -11,20 +11,25 @@ cascades find, the eyes are met within 0.03 U in the median, 0.07 in nine of ten
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.records.face import SURE_FACE, Face
-from m2fp_cli.tryon.eye_steps import EyeFit
+from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
 from m2fp_cli.tryon.eyes import CENTER, Prior, load_templates, score_poses, standard_crop
-from m2fp_cli.tryon.figure import HEAD, Figure
+from m2fp_cli.tryon.figure import HAIR, HEAD, Figure
 
 REACH = 1.5  # from where the mask expects the eyes, U; a farther face is somebody else's
 SIZE_RATIO = (0.3, 3.3)  # of its size to what the mask expects; others are somebody else's, too
 MAX_YAW = 75.0  # degrees; nobody who is seen is turned farther
 SCORE = 0.8  # of eyes that are seen, at least
+# The network may be sure of a face and see it beside where it is. Of 474 faces none but such a one,
+# which put a hat over the eyes, is moved; of 1896 made by moving them by 0.6 U 414 are.
+NO_EYES, CLEAR_EYES = 0.1, 0.75  # what pixels score where they show none, and clear ones
+ELSEWHERE = 0.4  # U between the two
 MAX_ROLL = 50.0  # degrees from upright
 # Of 83 heads on COCO photos whose seen face is turned by more than this, 20 have an eye that lies
 # so far beside the head: 9 of 12 with one annotated eye, and 10 of 60 with two, near profiles.
@@ -75,7 +80,9 @@ def is_from_side(face: Face, figure: Figure) -> bool:
     return not (0 <= row < height and 0 <= column < width and head[row, column])
 
 
-def fit_by_face(gray: NDArray[np.uint8], region: BoolArray, figure: Figure, face: Face) -> EyeFit:
+def fit_by_face(
+    gray: NDArray[np.uint8], region: BoolArray, figure: Figure, face: Face, prior: Prior
+) -> EyeFit:
     """The eyes of a seen face; their unit is that of the head from the front.
 
     Args:
@@ -83,12 +90,20 @@ def fit_by_face(gray: NDArray[np.uint8], region: BoolArray, figure: Figure, face
         region: (h, w) bool, the face region.
         figure: the person.
         face: what was seen.
+        prior: where the masks expect the eyes.
+
+    Returns:
+        the eyes; where the pixels show none there and clearly some elsewhere, those.
     """
     center, unit = _eyes_in_window(face, figure), face.unit / figure.stride
     tilt = math.radians(face.roll)
     contrast, _ = standard_crop(gray, region, Prior(center, unit))
     pose = np.array([[*CENTER, 1.0, tilt]], np.float32)
     bare, dark = (float(value) for value in score_poses(contrast, pose, load_templates())[0])
+    if max(bare, dark) < NO_EYES:
+        other = fit_eyes(gray, region, figure.mask(*HAIR), prior)
+        if other.score > CLEAR_EYES and math.dist(other.center_xy, center) > ELSEWHERE * unit:
+            return replace(other, unit=unit)
     return EyeFit(center, unit, tilt, max(bare, dark, SCORE), dark_lenses=dark > bare)
 
 

@@ -71,6 +71,17 @@ def test_a_face_in_doubt_or_beside_the_head_is_as_none(away):
     assert head_of(drawn, drawn_face(drawn, yaw=30, **away)) == head_of(drawn, None)
 
 
+@pytest.mark.parametrize(("below", "off"), [(0.6, 0.0), (0.2, 0.2)])
+def test_eyes_that_are_clear_beside_a_seen_face_are_those_of_the_head(below, off):
+    drawn = draw_person()
+    x, y = drawn.eyes_xy
+    frame = head_of(drawn, drawn_face(replace(drawn, eyes_xy=(x, y + below * drawn.unit))))
+    assert isinstance(frame, HeadFrame)
+    assert frame.by_face
+    assert frame.unit == pytest.approx(drawn.unit)
+    assert math.dist(frame.eyes_xy, (x, y + off * drawn.unit)) < 0.1 * drawn.unit
+
+
 @pytest.mark.parametrize("apart", [0.0, 1e-9, 1e3, 1e9])
 def test_a_face_of_another_size_is_as_none(apart):
     drawn = draw_person()
