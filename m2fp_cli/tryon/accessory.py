@@ -9,10 +9,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.arrays import Point
+from m2fp_cli.arrays import BoolArray, Box, Point
 from m2fp_cli.tryon.compositing import premultiply
 
 VISIBLE_ALPHA = 8  # of 255, above which a pixel is visible content
+_SOLID_ALPHA = 127  # of 255, above which a pixel is no shadow and no haze
+_LEAST_SOLID = 0.5  # share of the box of what is visible; less solid is something like a veil
 _OPAQUE = 250  # of 255, above which a pixel hides what is behind it
 _CONTENT_MARGIN = 2  # pixels around the content that are warped with it, so that its edge is soft
 
@@ -55,13 +57,18 @@ class Accessory:
         return bool((self.bgra[..., 3] <= _OPAQUE).any())
 
     @cached_property
-    def content_xyxy(self) -> tuple[int, int, int, int]:
-        """Half-open box of what is visible, with a margin where there is room for it."""
-        x0, y0, x1, y1 = content_box(self.bgra)
+    def content_xyxy(self) -> Box:
+        """Half-open box of all that is visible, with a margin where there is room for it."""
+        x0, y0, x1, y1 = _box_of(self.bgra[..., 3] > VISIBLE_ALPHA)
         height, width = self.bgra.shape[:2]
         margin = _CONTENT_MARGIN
         first = max(x0 - margin, 0), max(y0 - margin, 0)
         return *first, min(x1 + margin, width), min(y1 + margin, height)
+
+    @cached_property
+    def measured_xyxy(self) -> Box:
+        """Half-open box by which its size is measured, see ``content_box``."""
+        return content_box(self.bgra)
 
     @cached_property
     def premultiplied(self) -> NDArray[np.float32]:
@@ -84,8 +91,22 @@ def _other_side(name: str) -> str:
     return name.replace("right", "left")
 
 
-def content_box(bgra: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Box of what is visible: by it, not by the picture, the size of an accessory is measured.
+def content_mask(bgra: NDArray[np.uint8]) -> BoolArray:
+    """The accessory without the soft shadow that many product photos have, (H, W) bool.
+
+    Args:
+        bgra: (H, W, 4) uint8 with at least one visible pixel.
+    """
+    seen, solid = bgra[..., 3] > VISIBLE_ALPHA, bgra[..., 3] > _SOLID_ALPHA
+    if not solid.any():
+        return seen
+    (x0, y0, x1, y1), (left, upper, right, lower) = _box_of(seen), _box_of(solid)
+    share = (right - left) * (lower - upper) / ((x1 - x0) * (y1 - y0))
+    return solid if share >= _LEAST_SOLID else seen
+
+
+def content_box(bgra: NDArray[np.uint8]) -> Box:
+    """Box of the accessory: by it, not by the picture, its size is measured.
 
     Args:
         bgra: (H, W, 4) uint8 with at least one visible pixel.
@@ -93,6 +114,9 @@ def content_box(bgra: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     Returns:
         x0, y0, x1, y1, half-open.
     """
-    seen = bgra[..., 3] > VISIBLE_ALPHA
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    return _box_of(content_mask(bgra))
+
+
+def _box_of(mask: BoolArray) -> Box:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1

@@ -20,10 +20,11 @@ from m2fp_cli.imaging.codec import decode_with_alpha
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import number_of, read_json
 from m2fp_cli.terminal import displayable
-from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
+from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box, content_mask
 from m2fp_cli.tryon.fabric import ProductError
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
+from m2fp_cli.tryon.specks import without_specks
 
 MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
 _LONGEST_STYLE = 64  # characters
@@ -159,15 +160,20 @@ def _build_accessory(
     kind, bgra = kind_of(kind_name), _decode_bgra(data, path)
     if not (bgra[..., 3] > VISIBLE_ALPHA).any():  # it would be worn as black
         raise UsageError(f"{displayable(path)}: is fully transparent; use another picture")
+    notes: tuple[str, ...] = ()
+    if isinstance(kind, HeadKind):
+        clean = without_specks(bgra)
+        notes = () if clean is bgra else (f"specks beside the {kind_name} were left out",)
+        bgra = clean
     stated = document.get("kind", kind_name)
     if stated != kind_name:
         raise UsageError(f"{displayable(path)}: its JSON says {stated}, not {kind_name}")
-    anchors, notes = _anchors(bgra, kind, document.get("anchors", {}), path)
+    anchors, guessed = _anchors(bgra, kind, document.get("anchors", {}), path)
     numbers = {name: _number(document, name, one, path) for name, one in kind.numbers.items()}
     style = document.get("style", "")
     if not isinstance(style, str) or len(style) > _LONGEST_STYLE:
         raise UsageError(f"{path}: style must be a text of at most {_LONGEST_STYLE} characters")
-    return Accessory(path.stem, kind_name, bgra, anchors, numbers, style, notes)
+    return Accessory(path.stem, kind_name, bgra, anchors, numbers, style, notes + guessed)
 
 
 def stated_kind(path: Path) -> str | None:
@@ -248,7 +254,7 @@ def guess_anchors(bgra: NDArray[np.uint8], kind: HeadKind) -> dict[str, Point]:
         anchors by name, pixels of the picture.
     """
     x0, y0, x1, y1 = content_box(bgra)
-    guessed = kind.guess_anchors(bgra[y0:y1, x0:x1, 3] > VISIBLE_ALPHA)
+    guessed = kind.guess_anchors(content_mask(bgra)[y0:y1, x0:x1])
     return {name: (x0 + x, y0 + y) for name, (x, y) in guessed.items()}
 
 

@@ -55,6 +55,26 @@ def test_a_name_may_be_written_with_a_hyphen():
     assert find_accessory("sun-hat") == find_accessory("sun_hat")
 
 
+def test_neither_specks_nor_a_soft_shadow_change_where_a_hat_sits(tmp_path):
+    clean = load_accessory(save_png(tmp_path / "clean.png", capped_brim()), "hat")
+    bgra = capped_brim()
+    bgra[2:6, 490:494] = 255
+    bgra[200:240, 140:360, 3] = 100
+    item = load_accessory(save_png(tmp_path / "hat.png", bgra), "hat")
+    assert item.anchors == clean.anchors
+    assert item.measured_xyxy == clean.measured_xyxy == (150, 100, 350, 200)
+    assert item.content_xyxy == (138, 98, 362, 242)
+    assert item.notes[0] == "specks beside the hat were left out"
+    assert len(clean.notes) == len(item.notes) - 1
+
+
+def test_a_veil_is_measured_as_a_whole(tmp_path):
+    bgra = capped_brim()
+    bgra[180:290, 100:400, 3] = 60
+    item = load_accessory(save_png(tmp_path / "hat.png", bgra), "hat")
+    assert item.measured_xyxy == (100, 100, 400, 290)
+
+
 def test_a_bare_hat_gets_its_band_from_the_crown(tmp_path):
     item = load_accessory(save_png(tmp_path / "hat.png", capped_brim()), "hat")
     left, right = item.anchors["band_left"], item.anchors["band_right"]

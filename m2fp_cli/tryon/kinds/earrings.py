@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, Point
-from m2fp_cli.tryon.accessory import Accessory, content_box
+from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.compositing import affine_inverse
 from m2fp_cli.tryon.figure import HAIR, SKIN, TOPS, Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
@@ -163,7 +163,7 @@ def place_earring(
         return "the ear is hidden by hair"
     if outward.any() and face[outward].mean() > MAX_FACE_OUTWARD:
         return "the ear is not visible"
-    _, y0, _, y1 = content_box(earring.bgra)
+    _, y0, _, y1 = earring.measured_xyxy
     scale = earring.numbers["height_units"] * frame.unit / max(y1 - y0, 1)
     return EarringPlacement(frame.point(side * reach, drop), side, scale)
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Point
-from m2fp_cli.tryon.accessory import Accessory, content_box
+from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.compositing import (
     Inverse,
     Layer,
@@ -180,7 +180,7 @@ def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
         glasses: an accessory of this kind.
     """
     left, right = glasses.anchors["lens_left"], glasses.anchors["lens_right"]
-    x0, y0, x1, y1 = content_box(glasses.bgra)
+    x0, y0, x1, y1 = glasses.measured_xyxy
     gap = math.hypot(right[0] - left[0], right[1] - left[1])
     share = gap / max(x1 - x0, 1)
     gap_units = float(np.clip(glasses_width(frame) * share, *LENS_GAP))
