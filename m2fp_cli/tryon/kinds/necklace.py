@@ -43,7 +43,13 @@ WIDEST = 2.2  # distance from the middle, U
 FACE_WIDEST = 1.1  # ... of what the network calls face down there
 OWN_FACE = 1.0  # around the middle between the eyes, where the face is this head's, U
 FACE_GAP = 0.12  # between pieces of one face, U
+BEHIND_FROM = 0.3  # above its ends, from where a chain is behind the neck, U
 LAID_HALF = (0.75, 1.0)  # half the width that a chain is laid at, U
+
+# Guessing the ends of a bare picture.
+TOP_ROWS = 25  # share of the height in which its upper end is looked at: one of so many
+MIDDLE = (0.25, 0.75)  # of the width; a chain whose upper end lies within is closed
+HOLLOW = 0.5  # share of the rows below it that are empty in the middle of a closed one, at least
 
 # When it is left out.
 SKIN_ROWS = 2.0  # down to which skin counts, U
@@ -107,6 +113,7 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     if isinstance(place, str):
         return ItemRecord("necklace", necklace.name, place)
     layer, _ = warp_accessory(wearer, necklace, place.matrix, place.inverse, SHADOW_REACH)
+    layer = _hide_back(layer, place.ends_xy[0][1] - BEHIND_FROM * frame.unit)
     whole_area = float(layer.alpha.sum()) / frame.unit**2
     detail = wearer.figure_in(layer.box_xyxy)
     clothes = CARRIES if necklace.numbers["length_mm"] >= ON_CLOTHES_MM else ()
@@ -122,6 +129,13 @@ def wear_necklace(wearer: Wearer, necklace: Accessory) -> ItemRecord:
     checks += wearer.blend(layer, necklace.name, cast_shadow(wearer, layer, keep, SHADOW))
     numbers = {"ends_px": place.ends_xy, "lowest_px": place.lowest_xy}
     return ItemRecord("necklace", necklace.name, "", numbers, tuple(checks), necklace.notes)
+
+
+def _hide_back(layer: Layer, upper_y: float) -> Layer:
+    """Take away what is behind the neck: all above a row of the photo."""
+    _, y0, _, y1 = layer.box_xyxy
+    keep = np.clip(np.arange(y0, y1, dtype=np.float32) + 1 - np.float32(upper_y), 0, 1)
+    return layer.masked(np.repeat(keep[:, None], layer.alpha.shape[1], axis=1))
 
 
 def _front_seen(whole: Layer, seen: Layer, place: NecklacePlacement, frame: HeadFrame) -> float:
@@ -255,6 +269,8 @@ def _ends_to_edge(
 def guess_ends(seen: BoolArray) -> dict[str, Point]:
     """Anchors of a bare picture: its upper corners and the middle of its lower edge.
 
+    A chain that is shown closed goes around the neck where its upper half is widest.
+
     Args:
         seen: (h, w) bool, the visible content.
 
@@ -262,11 +278,25 @@ def guess_ends(seen: BoolArray) -> dict[str, Point]:
         anchors by name, pixels of the content.
     """
     height, width = seen.shape
+    left, right, row = 0.5, width - 0.5, 0
+    if _is_closed(seen):
+        upper = seen[: height // 2 + 1]
+        starts, ends = upper.argmax(axis=1), upper[:, ::-1].argmax(axis=1)
+        row = int(np.argmin(np.where(upper.any(axis=1), starts + ends, 2 * width)))
+        left, right = starts[row] + 0.5, width - ends[row] - 0.5
     return {
-        "left_end": (0.5, 0.0),
-        "right_end": (width - 0.5, 0.0),
+        "left_end": (float(left), float(row)),
+        "right_end": (float(right), float(row)),
         "lowest": (0.5 * width, float(height)),
     }
+
+
+def _is_closed(seen: BoolArray) -> bool:
+    """Whether a chain is shown with its back: as a loop that ends above in its middle."""
+    height, width = seen.shape
+    columns = np.flatnonzero(seen[: max(1, height // TOP_ROWS)].any(axis=0))
+    in_middle = columns[0] >= MIDDLE[0] * width and columns[-1] < MIDDLE[1] * width
+    return bool(in_middle and (~seen[:, columns].any(axis=1)).mean() >= HOLLOW)
 
 
 KIND = HeadKind(

@@ -24,6 +24,7 @@ from tests.support.drawn_people import (
     make_wearer,
     plain_accessory,
     record_of,
+    values_of,
     wear,
 )
 
@@ -207,3 +208,35 @@ def test_no_more_of_a_chain_than_all_of_it_is_on_the_body(seed):
 def test_ends_of_a_picture_are_its_upper_corners():
     anchors = guess_ends(np.ones((60, 100), np.bool_))
     assert anchors == {"left_end": (0.5, 0.0), "right_end": (99.5, 0.0), "lowest": (50.0, 60.0)}
+
+
+def ring():
+    """A red ring, 400 wide and high."""
+    y, x = np.mgrid[:420, :420]
+    bgra = np.zeros((420, 420, 4), np.uint8)
+    bgra[np.abs(np.hypot(x - 210, y - 210) - 195) < 6] = (40, 40, 200, 255)
+    return bgra
+
+
+def test_a_closed_chain_goes_around_the_neck_where_it_is_widest():
+    seen = ring()[9:411, 9:411, 3] > 0
+    anchors = guess_ends(seen)
+    (left, y0), (right, y1) = anchors["left_end"], anchors["right_end"]
+    assert (left, right) == pytest.approx((0.5, 401.5), abs=1)
+    assert y0 == y1 == pytest.approx(195, abs=25)
+    assert anchors["lowest"] == (201.0, 402.0)
+    assert guess_ends(seen[190:])["left_end"] == (0.5, 0.0)
+    assert guess_ends(np.ones((400, 30), np.bool_))["left_end"] == (0.5, 0.0)
+
+
+def test_the_back_of_a_closed_chain_does_not_lie_across_the_throat():
+    drawn = draw_person()
+    item = plain_accessory("necklace", ring(), {})
+    item = replace(item, anchors=guess_ends(ring()[..., 3] > 0))
+    ends_y = place_of(make_wearer(drawn), item).ends_xy[0][1]
+    done = wear(drawn, {"necklace": item})
+    red = changed(drawn, done) & (done.image_bgr.argmax(axis=2) == 2)
+    middle = red[:, drawn.box(-0.4, 0, 0.4, 1)[1]].any(axis=1)
+    assert record_of(done).placed
+    assert np.flatnonzero(middle)[0] > ends_y + 0.5 * drawn.unit
+    assert values_of(record_of(done))["seen"] > 0.7  # of its front
