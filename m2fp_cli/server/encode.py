@@ -20,6 +20,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.encoding import encode_as, encode_palette_png
 from m2fp_cli.records.document import to_document
 from m2fp_cli.records.labels import LabelSet
+from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.palette import SCHEMES, Palette
 from m2fp_cli.render.maps import PhotoMaps
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
@@ -186,7 +187,7 @@ def _zip(shown: ShownPhoto) -> tuple[bytes, str]:
             ("overlays", "overlay", "jpg", JPEG),
         )
     ]
-    files += encode_outputs(shown.photo, name, ("masks", "cutouts"))
+    files += encode_outputs(_only_shown(shown), name, ("masks", "cutouts"))
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for path, data in sorted(files):
@@ -196,6 +197,23 @@ def _zip(shown: ShownPhoto) -> tuple[bytes, str]:
             kind = zipfile.ZIP_DEFLATED if path.endswith(".json") else zipfile.ZIP_STORED
             archive.writestr(entry, data, kind)
     return buffer.getvalue(), f"{name}.zip"
+
+
+def _only_shown(shown: ShownPhoto) -> ParsedPhoto:
+    """The photo with nothing of its people but the labels that are shown."""
+    kept, result = shown.kept_ids, shown.photo.result
+    if kept is None:
+        return shown.photo
+    person_map, people = shown.maps.person_map, []
+    assert person_map is not None
+    for person in result.people:
+        mask = Mask.from_full(person_map == person.person_id)
+        if mask.area:
+            parts = tuple(part for part in person.parts if part.label_id in kept)
+            people.append(replace(person, mask=mask, parts=parts))
+    unassigned = tuple(part for part in result.unassigned if part.label_id in kept)
+    seen = replace(result, people=tuple(people), unassigned=unassigned)
+    return replace(shown.photo, result=seen)
 
 
 def _asking(shown: ShownPhoto, view: str, media_type: str) -> ShownPhoto:

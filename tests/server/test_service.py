@@ -116,6 +116,17 @@ def test_everything_in_one_archive(service, result):
     assert json.loads(archive.read("results/me.json"))["source"] == "me"
 
 
+def test_an_archive_has_nothing_but_the_labels_asked_for(service, result):
+    reply = parse(service, "?as=zip&labels=hair")
+    archive = zipfile.ZipFile(io.BytesIO(reply.body))
+    masks = [name for name in archive.namelist() if name.startswith("masks/")]
+    assert masks
+    assert all(name.endswith("-Hair.png") for name in masks)
+    picture = Image.open(archive.open("cutouts/photo/person-1.png"))
+    hair = (result.semantic_map == result.labels.id_of("Hair")) & (result.person_map == 1)
+    assert np.count_nonzero(np.asarray(picture)[..., 3]) == np.count_nonzero(hair)
+
+
 def test_a_result_is_used_again(service, result):
     first = parse(service, "?as=preview")
     again = service.ask("GET", first.headers["location"] + "?as=labels")
