@@ -35,6 +35,11 @@ class Part:
     content: bytes
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether it is what a browser sends of an input for files in which none was chosen."""
+        return self.filename == "" and not self.content
+
+    @property
     def text(self) -> str:
         """The content of a text field.
 

@@ -111,6 +111,8 @@ class Receiver:
         """Fields by what they are."""
         upload, pixels = Upload(), 0
         for part in parts:
+            if part.is_nothing:
+                continue
             field_of_kind = kind_field(part.name)
             if part.name in PHOTO_FIELDS:
                 if upload.photo is not None:

@@ -321,6 +321,16 @@ def test_a_photo_in_another_field_is_told_where_it_belongs(service):
     assert b"the field 'img' holds a file; send the photo as 'image'" in reply.body
 
 
+def test_inputs_of_a_page_in_which_no_file_was_chosen_are_nothing(service):
+    photo = ("a.jpg", photo_file())
+    body = form({"image": photo, "hat": ("", b""), "glasses": "round"})
+    assert service.ask("POST", "/tryon", body, FORM).status == 200
+    reply = service.ask("POST", "/parse", form({"image": ("", b"")}), FORM)
+    assert reply.document["error"] == "no_photo"
+    reply = service.ask("POST", "/parse", form({"image": ("a.jpg", b"")}), FORM)
+    assert reply.document["error"] == "empty"
+
+
 def test_names_of_files_stay_names(service):
     evil = '../../etc/"pass\\wd\u202e<x>;\u4e2d\u6587.jpg'
     reply = service.ask(
