@@ -20,8 +20,10 @@ export const listSwitches = () => {
 /** Names of the labels that are painted; null if that is all of them. */
 export const shownLabels = () => {
   const { block, photo } = view.current;
-  const names = block.label_ids.map((id) => photo.labelSet.names[id]);
-  return names.some((name) => view.hidden.has(name)) ? names.filter((name) => !view.hidden.has(name)) : null;
+  const { names } = photo.labelSet;
+  const shown = block.label_ids.filter((id) => !view.hidden.has(names[id]));
+  if (shown.length === block.label_ids.length) return null;
+  return (shown.length ? shown : [0]).map((id) => names[id]); // where all are switched off: the background
 };
 $("all-labels").addEventListener("click", () => {
   view.hidden.clear();

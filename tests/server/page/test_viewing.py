@@ -81,6 +81,15 @@ def test_downloads(page, photos):
     assert len(both.namelist()) == 2 * len(one.namelist())
 
 
+def test_what_is_saved_with_all_labels_off_shows_none(page, photos):
+    drop_family(page, photos)
+    for switch in page.locator("#switches label").all():
+        switch.click()
+    page.click("#tab-saving")
+    assert Image.open(io.BytesIO(saved(page, "[data-view=labels]"))).getextrema() == (0, 0)
+    assert "labels=Background" in page.inner_text("#curl")
+
+
 def test_the_keyboard_is_enough(page, photos):
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
