@@ -2,14 +2,22 @@
 // entries are copied as they are: only their places in the file change.
 
 const [CENTRAL, END] = [0x02014b50, 0x06054b50];
+const END_BYTES = 22;
+const MOST_ENTRIES = 65_535; // their number has 16 bits
+const MOST_BYTES = 2 ** 30; // in memory until they are saved; offsets have 32 bits
 
-const entriesOf = (buffer) => {
+const countEntries = (buffer) => {
   const bytes = new DataView(buffer);
-  const end = buffer.byteLength - 22;
+  const end = buffer.byteLength - END_BYTES;
   if (bytes.getUint32(end, true) !== END) throw new Error("not a zip file of the service");
+  return bytes.getUint16(end + 10, true);
+};
+const entriesOf = (buffer) => {
   const entries = [];
-  let at = bytes.getUint32(end + 16, true);
-  for (let left = bytes.getUint16(end + 10, true); left > 0; left -= 1) {
+  let left = countEntries(buffer);
+  const bytes = new DataView(buffer);
+  let at = bytes.getUint32(buffer.byteLength - END_BYTES + 16, true);
+  for (; left > 0; left -= 1) {
     if (bytes.getUint32(at, true) !== CENTRAL) throw new Error("a damaged zip file");
     const [size, name, extra] = [bytes.getUint32(at + 20, true), bytes.getUint16(at + 28, true), bytes.getUint16(at + 30, true)];
     const local = bytes.getUint32(at + 42, true);
@@ -18,6 +26,13 @@ const entriesOf = (buffer) => {
     at += 46 + name + extra;
   }
   return entries;
+};
+/** Whether one more zip file may be joined to some others. */
+export const fits = (buffers, one) => {
+  if (!buffers.length) return true;
+  const all = [...buffers, one];
+  const sum = (of) => all.reduce((total, buffer) => total + of(buffer), 0);
+  return sum(countEntries) <= MOST_ENTRIES && sum(({ byteLength }) => byteLength) <= MOST_BYTES;
 };
 /** One zip file with everything that some zip files hold. */
 export const joinArchives = (buffers) => {
@@ -29,7 +44,7 @@ export const joinArchives = (buffers) => {
     offset += local.byteLength;
     return head;
   });
-  const end = new DataView(new ArrayBuffer(22));
+  const end = new DataView(new ArrayBuffer(END_BYTES));
   end.setUint32(0, END, true);
   end.setUint16(8, entries.length, true);
   end.setUint16(10, entries.length, true);

@@ -3,6 +3,9 @@
 import { $, words } from "/page/make.js";
 import { inChinese } from "/page/sentences.js";
 
+const MOST_NAMES = 8;
+/** Some names as a list; of many, the first ones. */
+const namesIn = (names, comma) => names.slice(0, MOST_NAMES).join(comma) + (names.length > MOST_NAMES ? "…" : "");
 const ENGLISH = {
   skip: "Skip to the photo", add: "Add photos", offline: "The service does not answer. Trying again…",
   drop: "Drop photos here",
@@ -36,7 +39,8 @@ const ENGLISH = {
   isFolder: "This is a folder; drop the photos in it.",
   failedHere: "Something went wrong.", packing: (done, all) => `Packing ${done} of ${all}…`, saved: "Saved.",
   leftOut: (person, kind, why) => `${person}, ${kind}: ${why}`,
-  notSaved: (names, why) => `Not saved: ${names.join(", ")}. ${why}`,
+  notSaved: (names, why) => `Not saved: ${namesIn(names, ", ")}. ${why}`,
+  savedSome: (saved, all) => `Saved ${saved} of ${all} photos; the others failed or are not looked at yet.`,
 };
 const CHINESE = {
   skip: "跳到照片", add: "添加照片", offline: "服务没有响应，正在重试…",
@@ -65,7 +69,8 @@ const CHINESE = {
   unreadable: (name) => `无法读取 ${name}；它可能被移动、修改或删除了，请重新添加。`,
   packing: (done, all) => `正在打包 ${done} / ${all}…`, saved: "已保存。",
   leftOut: (person, kind, why) => `${person}，${kind}：${why}`,
-  notSaved: (names, why) => `未保存：${names.join("、")}。${why}`,
+  notSaved: (names, why) => `未保存：${namesIn(names, "、")}。${why}`,
+  savedSome: (saved, all) => `${all} 张照片中保存了 ${saved} 张；其余的失败了或尚未识别。`,
 };
 const LABELS_CHINESE = {
   Background: "背景", Hat: "帽子", Hair: "头发", Glove: "手套", Sunglasses: "眼镜", UpperClothes: "上衣", Dress: "连衣裙",

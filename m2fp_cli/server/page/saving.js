@@ -2,7 +2,7 @@
 
 import { $, make } from "/page/make.js";
 import { ask, hasToken } from "/page/api.js";
-import { joinArchives } from "/page/archive.js";
+import { fits, joinArchives } from "/page/archive.js";
 import { fieldsOf, formOf, wearsAnything } from "/page/fitting.js";
 import { askAbout, forget, photos } from "/page/queue.js";
 import { explain, text } from "/page/language.js";
@@ -104,20 +104,31 @@ $("copy").addEventListener("click", async () => {
 });
 
 $("save-all").addEventListener("click", guarded($("save-all"), async () => {
+  const all = photos.length;
   const done = photos.filter(({ state }) => state === "done");
-  const [archives, missing] = [[], []];
-  let why = "";
-  for (const photo of done) {
-    toast(text("packing", archives.length + missing.length + 1, done.length), true);
+  const missing = [];
+  let [archives, files, why] = [[], 0, ""];
+  const save = () => {
+    files += 1;
+    download(joinArchives(archives), files === 1 ? "m2fp.zip" : `m2fp-${files}.zip`);
+    archives = [];
+  };
+  for (const [i, photo] of done.entries()) {
+    toast(text("packing", i + 1, done.length), true);
     try {
       const request = await askAbout(photo, (id) => ask("GET", `/results/${id}?as=zip`, { accept: "application/zip" }));
-      archives.push(await request.response.arrayBuffer());
+      const archive = await request.response.arrayBuffer();
+      if (!fits(archives, archive)) save();
+      archives.push(archive);
     } catch (error) { // the others are saved all the same
       missing.push(photo.name);
       why = explain(error);
     }
   }
-  if (archives.length) download(joinArchives(archives), "m2fp.zip");
-  toast(missing.length ? text("notSaved", missing, why) : text("saved"), missing.length > 0);
+  if (archives.length) save();
+  const notes = [];
+  if (missing.length) notes.push(text("notSaved", missing, why));
+  if (done.length < all) notes.push(text("savedSome", done.length - missing.length, all));
+  toast(notes.join(" ") || text("saved"), notes.length > 0);
 }));
 $("forget").addEventListener("click", () => forget(view.current.photo.item));

@@ -171,6 +171,30 @@ def test_what_cannot_be_saved_is_named_and_the_rest_is_saved(page, photos):
     assert page.inner_text("#toast").startswith("Not saved: family.png. The service does not keep")
 
 
+def test_an_archive_says_which_photos_are_not_in_it(page, photos):
+    drop(page, photos / "broken.jpg", photos / "family.png")
+    wait_for_state(page, "family", "done")
+    wait_for_state(page, "broken", "failed")
+    page.click(".card:has-text('family')")
+    page.click("#tab-saving")
+    assert zipfile.ZipFile(io.BytesIO(saved(page, "#save-all"))).testzip() is None
+    assert page.inner_text("#toast").startswith("Saved 1 of 2 photos; the others failed")
+
+
+def test_an_archive_ends_before_its_numbers_do(page):
+    fitting = page.evaluate(
+        """async () => {
+          const { fits } = await import('/page/archive.js');
+          const end = new DataView(new ArrayBuffer(22)); // of a zip file with 40,000 entries
+          end.setUint32(0, 0x06054b50, true);
+          end.setUint16(10, 40_000, true);
+          const large = { byteLength: 2 ** 30 };
+          return [fits([], end.buffer), fits([end.buffer], end.buffer), fits([], large)];
+        }"""
+    )
+    assert fitting == [True, False, True]
+
+
 def test_files_that_were_not_sent_are_not_lost_without_a_question(page, photos):
     asked = []
 
