@@ -9,9 +9,14 @@ from functools import cache
 from pathlib import Path
 
 from m2fp_cli.errors import ImageError
+from m2fp_cli.records.labels import CIHP, LABEL_SETS
+from m2fp_cli.tryon.catalog import list_accessories
+from m2fp_cli.tryon.kind import BodyKind
+from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 
 PACKAGE = Path(__file__).parents[2] / "m2fp_cli"
 SENTENCES = (PACKAGE / "server" / "page" / "sentences.js").read_text("utf-8")
+NAMES = (PACKAGE / "server" / "page" / "names.js").read_text("utf-8")
 NO_REASONS = {"a very long number"}  # what other functions of try-on give back
 
 
@@ -89,3 +94,22 @@ def test_every_reason_has_a_sentence_in_chinese():
 def test_every_class_of_errors_has_a_sentence_in_chinese():
     assert {"no_photo", "too_slow", "crowded"} <= all_codes()
     assert all_codes() - translated("FAILURES") == set()
+
+
+def named(table: str) -> set[str]:
+    """Keys of a table of names of the page whose values hold Chinese."""
+    lines = NAMES.split(f"const {table} = {{")[1].split("\n};")[0]
+    return set(re.findall(r'"?([\w-]+)"?: "[^"]*[\u4e00-\u9fff][^"]*"', lines))
+
+
+def test_every_thing_to_wear_has_a_name_in_chinese():
+    bodies = [kind for kind in map(kind_of, KIND_NAMES) if isinstance(kind, BodyKind)]
+    known = {*list_accessories(), *(name for kind in bodies for name in kind.names)}
+    assert {"fedora", "blond", "tartan"} <= known
+    assert named("THINGS_CHINESE") == known
+
+
+def test_every_label_of_people_has_a_name_in_chinese():
+    sets = [LABEL_SETS[name] for name in LABEL_SETS if name != "voc"]  # which has sofas and trains
+    known = {*CIHP.names, *(name for one in sets for name in one.names)}
+    assert known - named("LABELS_CHINESE") == set()

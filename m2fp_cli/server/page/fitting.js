@@ -3,7 +3,7 @@
 import { $, make, words } from "/page/make.js";
 import { askJson } from "/page/api.js";
 import { askAbout } from "/page/queue.js";
-import { explain, onLanguage, sentence, text } from "/page/language.js";
+import { explain, onLanguage, sentence, text, thing } from "/page/language.js";
 import { loadImage, paint, pixelsOf, place, view } from "/page/picture.js";
 
 const EVERYONE = 0;
@@ -182,7 +182,7 @@ const colorButton = (photo, kind) => {
   return make("span", { className: "item own color", title: text("anyColor") }, "#", input);
 };
 const plainColor = (photo, kind, color, item = color) => {
-  const button = itemButton(photo, kind, item, item, [], "color");
+  const button = itemButton(photo, kind, item, thing(item), [], "color");
   button.style.background = color;
   return button;
 };
@@ -190,7 +190,7 @@ const rowOf = (photo, kind) => {
   const named = namesOf(kind);
   const isTaken = (one) => one.kind === kind || named.some(({ name, color }) => !color && name === one.name);
   const shipped = accessories.filter(isTaken).map((one) => itemButton(
-    photo, kind, one.name, one.name.replaceAll("_", " "),
+    photo, kind, one.name, thing(one.name),
     [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], one.is_fabric ? "fabric" : ""));
   const own = (ownPictures.get(kind) ?? []).map(({ file, address }) =>
     itemButton(photo, kind, file, file.name, [make("img", { src: address, alt: "" })]));

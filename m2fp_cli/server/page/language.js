@@ -1,6 +1,7 @@
 // English and Chinese: every word of the page itself, and the switch between them.
 
 import { $, words } from "/page/make.js";
+import { LABELS_CHINESE, THINGS_CHINESE } from "/page/names.js";
 import { inChinese } from "/page/sentences.js";
 
 const MOST_NAMES = 8;
@@ -72,12 +73,6 @@ const CHINESE = {
   notSaved: (names, why) => `未保存：${namesIn(names, "、")}。${why}`,
   savedSome: (saved, all) => `${all} 张照片中保存了 ${saved} 张；其余的失败了或尚未识别。`,
 };
-const LABELS_CHINESE = {
-  Background: "背景", Hat: "帽子", Hair: "头发", Glove: "手套", Sunglasses: "眼镜", UpperClothes: "上衣", Dress: "连衣裙",
-  Coat: "外套", Socks: "袜子", Pants: "裤子", "Torso-skin": "躯干皮肤", Scarf: "围巾", Skirt: "裙子", Face: "脸",
-  "Left-arm": "左臂", "Right-arm": "右臂", "Left-leg": "左腿", "Right-leg": "右腿", "Left-shoe": "左鞋", "Right-shoe": "右鞋",
-  Human: "人", Jumpsuits: "连体衣",
-};
 const VIEWER_ENGLISH = { ...words };
 const VIEWER_CHINESE = {
   person: (id) => `人物 ${id}`, personHere: (id) => `人物 ${id}`, onNobody: "不属于任何人", onNobodyHere: "不属于任何人",
@@ -93,6 +88,8 @@ export const text = (key, ...values) => {
   const found = (chinese ? CHINESE : ENGLISH)[key];
   return typeof found === "function" ? found(...values) : found;
 };
+/** What a thing to wear, or a color of hair, is called in the language that is on. */
+export const thing = (name) => (chinese && THINGS_CHINESE[name]) || name.replaceAll("_", " ");
 /** A sentence of the service in the language that is on; `code` is the class of an error. */
 export const sentence = (english, code = "") => (chinese ? inChinese(english, code, text) : english);
 /** What went wrong, in the language that is on: the page's own words, or the service's. */

@@ -33,6 +33,7 @@ def test_it_speaks_chinese(page, photos):
     page.click("#language")
     assert page.inner_text("#tab-fitting") == "试穿"
     assert "脸" in page.inner_text("#switches")
+    assert page.get_attribute("[data-item=fedora]", "title") == "礼帽"
     assert re.fullmatch(r"\d 人", page.inner_text(".card .state"))
     page.reload()
     page.wait_for_selector("body[data-known]")
