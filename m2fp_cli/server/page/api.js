@@ -1,7 +1,7 @@
 // Talking to the service: the token, waiting when it is busy, waiting when it is away.
 
-import { $ } from "/page/make.js";
-import { text } from "/page/language.js";
+import { $ } from "./make.js";
+import { text } from "./language.js";
 
 export class Refusal extends Error {
   /** `say` gives the page's own words, in the language that is on then; without it the service's message is shown. */
@@ -57,7 +57,7 @@ const untilBack = async (signal) => {
   for (let pause = 500; ; pause = Math.min(5000, pause * 1.5)) {
     await sleep(pause, signal);
     try {
-      if (!(await fetch("/healthz", { cache: "no-store" })).ok) continue; // a proxy answered for it
+      if (!(await fetch(addressOf("/healthz"), { cache: "no-store" })).ok) continue; // a proxy answered for it
       setAway(false);
       return;
     } catch { /* still away */ }
@@ -83,10 +83,12 @@ const checkFiles = async (body) => {
   }
 };
 
+/** A path of the service as an address; a proxy may have put all of it below a path of its own. */
+export const addressOf = (path) => new URL(path.slice(1), document.baseURI).href;
 /** One exchange with upload progress, which fetch has not. */
 const exchange = (method, path, { body, accept, signal, progress }) => new Promise((resolve, reject) => {
   const request = new XMLHttpRequest();
-  request.open(method, path);
+  request.open(method, addressOf(path));
   request.responseType = "blob";
   for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
   if (accept) request.setRequestHeader("Accept", accept);

@@ -1,15 +1,15 @@
 // The page: dropping photos, opening one, keys, tabs. The viewer is the report's.
 
-import { $ } from "/page/make.js";
-import { above, below, fit, loadBlock, paint, place, view } from "/page/picture.js";
-import { forgetProbe } from "/page/probe.js";
-import { listPeople } from "/page/people.js";
-import { askJson } from "/page/api.js";
-import { explain, onLanguage, text } from "/page/language.js";
-import { addFiles, on, photos, restorePhotos } from "/page/queue.js";
-import { listFitting, setAccessories } from "/page/fitting.js";
-import { listSaves } from "/page/saving.js";
-import { listSwitches } from "/page/switches.js";
+import { $ } from "./make.js";
+import { above, below, fit, loadBlock, paint, place, view } from "./picture.js";
+import { forgetProbe } from "./probe.js";
+import { listPeople } from "./people.js";
+import { askJson } from "./api.js";
+import { explain, onLanguage, text } from "./language.js";
+import { addFiles, on, photos, restorePhotos } from "./queue.js";
+import { listFitting, setAccessories } from "./fitting.js";
+import { listSaves } from "./saving.js";
+import { listSwitches } from "./switches.js";
 
 let open = null; // the photo that is looked at
 let opening = 0;

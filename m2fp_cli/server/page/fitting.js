@@ -1,10 +1,10 @@
 // The try-on drawer: who wears what, and the picture of it.
 
-import { $, make, words } from "/page/make.js";
-import { askJson } from "/page/api.js";
-import { askAbout } from "/page/queue.js";
-import { explain, onLanguage, sentence, text, thing } from "/page/language.js";
-import { loadImage, paint, pixelsOf, place, view } from "/page/picture.js";
+import { $, make, words } from "./make.js";
+import { addressOf, askJson } from "./api.js";
+import { askAbout } from "./queue.js";
+import { explain, onLanguage, sentence, text, thing } from "./language.js";
+import { loadImage, paint, pixelsOf, place, view } from "./picture.js";
 
 const EVERYONE = 0;
 const COLORS = ["#7a1f3d", "#c8553d", "#e0a526", "#2f6b4f", "#1f3a5f", "#5b4b8a", "#f4f1ea", "#17171c"];
@@ -191,7 +191,7 @@ const rowOf = (photo, kind) => {
   const isTaken = (one) => one.kind === kind || named.some(({ name, color }) => !color && name === one.name);
   const shipped = accessories.filter(isTaken).map((one) => itemButton(
     photo, kind, one.name, thing(one.name),
-    [make("img", { src: one.thumbnail, alt: "", loading: "lazy" })], one.is_fabric ? "fabric" : ""));
+    [make("img", { src: addressOf(one.thumbnail), alt: "", loading: "lazy" })], one.is_fabric ? "fabric" : ""));
   const own = (ownPictures.get(kind) ?? []).map(({ file, address }) =>
     itemButton(photo, kind, file, file.name, [make("img", { src: address, alt: "" })]));
   const colors = coloredKinds.includes(kind) ? [

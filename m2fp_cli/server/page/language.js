@@ -1,8 +1,8 @@
 // English and Chinese: every word of the page itself, and the switch between them.
 
-import { $, words } from "/page/make.js";
-import { LABELS_CHINESE, THINGS_CHINESE } from "/page/names.js";
-import { inChinese } from "/page/sentences.js";
+import { $, words } from "./make.js";
+import { LABELS_CHINESE, THINGS_CHINESE } from "./names.js";
+import { inChinese } from "./sentences.js";
 
 const MOST_NAMES = 8;
 /** Some names as a list; of many, the first ones. */

@@ -1,8 +1,8 @@
 // The photos: dropped, uploaded two at a time, parsed, kept under an id by the service.
 
-import { $, make } from "/page/make.js";
-import { ask, askJson, Refusal } from "/page/api.js";
-import { onLanguage, text } from "/page/language.js";
+import { $, make } from "./make.js";
+import { ask, askJson, Refusal } from "./api.js";
+import { onLanguage, text } from "./language.js";
 
 const AT_ONCE = 2;
 const REMEMBERED = "m2fp.photos";

@@ -1,14 +1,14 @@
 // Downloads of one photo or all, and the line for a terminal.
 
-import { $, make } from "/page/make.js";
-import { ask, hasToken } from "/page/api.js";
-import { fits, joinArchives } from "/page/archive.js";
-import { fieldsOf, formOf, wearsAnything } from "/page/fitting.js";
-import { askAbout, forget, photos } from "/page/queue.js";
-import { explain, text } from "/page/language.js";
-import { view } from "/page/picture.js";
-import { shownLabels } from "/page/switches.js";
-import { toast } from "/page/toast.js";
+import { $, make } from "./make.js";
+import { addressOf, ask, hasToken } from "./api.js";
+import { fits, joinArchives } from "./archive.js";
+import { fieldsOf, formOf, wearsAnything } from "./fitting.js";
+import { askAbout, forget, photos } from "./queue.js";
+import { explain, text } from "./language.js";
+import { view } from "./picture.js";
+import { shownLabels } from "./switches.js";
+import { toast } from "./toast.js";
 
 const VIEWS = [ // name, word, Accept, note
   ["overlay", "saveOverlay", "image/jpeg", "JPEG"],
@@ -84,10 +84,10 @@ const curlOf = (photo) => {
   if (hasToken()) line.push("-H", "Authorization: Bearer TOKEN");
   if ($("mode").value === "tryon" && wearsAnything(photo)) {
     for (const [name, item] of fieldsOf(photo)) line.push("-F", item instanceof File ? `${name}=@${fileOf(item.name)}` : `${name}=${item}`);
-    line.push(`${location.origin}/tryon`, "-o", `${stem}-tryon.jpg`);
+    line.push(addressOf("/tryon"), "-o", `${stem}-tryon.jpg`);
   } else {
     const parameters = decodeURIComponent(parametersOf("overlay").toString());
-    line.push(`${location.origin}/parse?${parameters}`, "-o", `${stem}-overlay.jpg`);
+    line.push(`${addressOf("/parse")}?${parameters}`, "-o", `${stem}-overlay.jpg`);
   }
   return line.map(quoted).join(" ");
 };

@@ -1,7 +1,7 @@
 // Which labels are painted: a switch for each that is in the photo.
 
-import { $, make, swatch, words } from "/page/make.js";
-import { paint, view } from "/page/picture.js";
+import { $, make, swatch, words } from "./make.js";
+import { paint, view } from "./picture.js";
 
 const makeSwitch = (name, color) => {
   const box = make("input", { type: "checkbox", checked: !view.hidden.has(name), value: name });

@@ -1,6 +1,6 @@
 // A short message at the bottom of the page.
 
-import { $ } from "/page/make.js";
+import { $ } from "./make.js";
 
 let timer = 0;
 export const toast = (message, stays = false) => {

@@ -13,6 +13,7 @@ from tests.support.page_actions import (
     drop,
     drop_family,
     open_page,
+    put_on,
     saved,
     wait_for_state,
 )
@@ -158,3 +159,24 @@ def test_a_folder_is_told(fallible, photos):
     wait_for_state(page, photos.name, "failed")
     assert page.inner_text("#message") == "This is a folder; drop the photos in it."
     assert sent == []
+
+
+def test_a_proxy_puts_all_of_it_below_a_path(unknown, service, photos):
+    page, strays = unknown, []
+
+    def pass_on(route):
+        _, below, path = route.request.url.partition("/m2fp/")
+        if not below:
+            strays.append(route.request.url)
+        route.continue_(url=f"{service.address}/{path}") if below else route.abort()
+
+    page.route(f"{service.address}/**", pass_on)
+    page.goto(f"{service.address}/m2fp/")
+    page.wait_for_selector("body[data-known]")
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    put_on(page, "hat", "fedora")
+    assert f"{service.address}/m2fp/tryon" in page.text_content("#curl")
+    page.click("header a[href]")
+    page.wait_for_selector("h1:has-text('m2fp API')")
+    assert strays == []
