@@ -114,7 +114,7 @@ $("save-all").addEventListener("click", guarded($("save-all"), async () => {
     archives = [];
   };
   for (const [i, photo] of done.entries()) {
-    toast(text("packing", i + 1, done.length), true);
+    toast(text("packing", i + 1, done.length), "next");
     try {
       const request = await askAbout(photo, (id) => ask("GET", `/results/${id}?as=zip`, { accept: "application/zip" }));
       const archive = await request.response.arrayBuffer();
@@ -129,6 +129,6 @@ $("save-all").addEventListener("click", guarded($("save-all"), async () => {
   const notes = [];
   if (missing.length) notes.push(text("notSaved", missing, why));
   if (done.length < all) notes.push(text("savedSome", done.length - missing.length, all));
-  toast(notes.join(" ") || text("saved"), notes.length > 0);
+  toast(notes.join(" ") || text("saved"), notes.length ? "touched" : "");
 }));
 $("forget").addEventListener("click", () => forget(view.current.photo.item));
