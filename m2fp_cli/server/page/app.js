@@ -44,6 +44,7 @@ const learn = () => {
 const openPhoto = async (photo) => {
   const mine = opening += 1;
   open = photo;
+  $("message").dataset.photo = photo.name; // shown where cards have no room for names
   for (const other of photos) other.card.setAttribute("aria-current", String(other === photo));
   photo.card.scrollIntoView({ block: "nearest", inline: "nearest" });
   view.picked = null;

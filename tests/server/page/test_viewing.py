@@ -143,6 +143,14 @@ def test_on_a_phone_nothing_sticks_out(browser, service, photos):
     context.close()
 
 
+def test_on_a_phone_the_name_of_what_failed_is_seen(page, photos):
+    page.set_viewport_size({"width": 390, "height": 844})
+    drop(page, photos / "broken.jpg")
+    wait_for_state(page, "broken", "failed")
+    shown = "getComputedStyle(document.getElementById('message'), '::before').content"
+    assert page.evaluate(shown) == '"broken.jpg"'
+
+
 def test_two_names_never_become_one_in_the_archive(page, photos, tmp_path):
     long = "a long name of a product " * 4  # the service ends it before "front" and "back"
     names = ("family (1)", "Family 1", f"{long}front", f"{long}back")
