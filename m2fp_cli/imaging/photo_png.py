@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import ByteArray
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PAETH = 4
 _ROWS = 16  # filtered at a time, so that their data stays in the cache
 _COLOR_TYPE = {3: 2, 4: 6}  # PNG's number for RGB and RGBA, by channels
@@ -46,11 +46,12 @@ def encode_photo_png(pixels: ByteArray) -> bytes:
     """
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOR_TYPE[channels], 0, 0, 0)
-    chunks = [_chunk(b"IDAT", data) for data in _deflate(_filtered_rows(pixels))]
-    return b"".join((_SIGNATURE, _chunk(b"IHDR", header), *chunks, _chunk(b"IEND", b"")))
+    chunks = [make_chunk(b"IDAT", data) for data in _deflate(_filtered_rows(pixels))]
+    return b"".join((SIGNATURE, make_chunk(b"IHDR", header), *chunks, make_chunk(b"IEND", b"")))
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def make_chunk(name: bytes, data: bytes) -> bytes:
+    """A PNG chunk: length, name, content, checksum."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
 

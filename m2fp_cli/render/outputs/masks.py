@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from m2fp_cli.imaging.encoding import encode_png
+from m2fp_cli.imaging.mask_png import encode_mask_png
 from m2fp_cli.render.outputs import ParsedPhoto
 
 
@@ -17,7 +15,8 @@ def encode(photo: ParsedPhoto, key: str) -> dict[str, bytes]:
     for person_id, part in parts:
         label = _file_name(result.labels.names[part.label_id])
         name = f"{key}/person-{person_id}_{part.label_id:02d}-{label}.png"
-        files[name] = encode_png(part.mask.full().astype(np.uint8) * 255)
+        mask = part.mask
+        files[name] = encode_mask_png(mask.inside, mask.box_xyxy[:2], mask.image_hw)
     return files
 
 
