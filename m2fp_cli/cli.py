@@ -6,9 +6,11 @@ Commands are imported with it, but none imports torch, OpenCV or ModelScope befo
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -39,6 +41,8 @@ from m2fp_cli.errors import ExitCode, M2fpError
 from m2fp_cli.streams import StreamError, drop_output, guard_streams
 from m2fp_cli.terminal import say, warn
 from m2fp_cli.version import __version__
+
+_UNSEEN = (signal.default_int_handler, signal.SIG_DFL)  # what nobody has set otherwise
 
 EXAMPLES = """\
 m2fp parse photos -r
@@ -102,10 +106,11 @@ def main() -> None:
     """Run the command line and leave the process with an honest exit code."""
     guard_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # cron may have it ignored
+    if signal.getsignal(signal.SIGINT) in _UNSEEN:  # cron may have it ignored
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        app(standalone_mode=True)
+        with _default_signals_afterwards():
+            app(standalone_mode=True)
     except (M2fpError, FileNotFoundError) as error:
         sys.exit(_tell(error))
     except StreamError as error:
@@ -118,6 +123,17 @@ def main() -> None:
     except _Interrupted:
         warn("m2fp: interrupted; finished photos are complete")
         sys.exit(ExitCode.INTERRUPTED)
+
+
+@contextlib.contextmanager
+def _default_signals_afterwards() -> Iterator[None]:
+    """Let a second signal end the process as it is: as an exception it would show a traceback."""
+    try:
+        yield
+    finally:
+        for number, handler in ((signal.SIGINT, _interrupt), (signal.SIGTERM, _terminate)):
+            if signal.getsignal(number) is handler:
+                signal.signal(number, signal.SIG_DFL)
 
 
 def _tell(error: M2fpError | FileNotFoundError) -> ExitCode:

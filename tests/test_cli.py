@@ -1,0 +1,54 @@
+"""Signals to the command line while no run listens to them: no traceback, an honest end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+IMPORTED_BY_NOW = """
+import os, runpy, signal, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "m2fp_cli.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Finder())
+runpy.run_module("m2fp_cli", run_name="__main__")
+"""
+TWICE = """
+import os, signal, sys
+from m2fp_cli import cli
+
+number = int(sys.argv[1])
+cli.app = lambda **_: os.kill(os.getpid(), number)
+cli.warn = lambda _: os.kill(os.getpid(), number)
+cli.main()
+"""
+
+
+def heed_signals() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def run(code, *words):
+    command = [sys.executable, "-c", code, *words]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, preexec_fn=heed_signals
+    )
+
+
+def test_ctrl_c_while_the_command_line_is_imported_ends_it_without_a_word():
+    done = run(IMPORTED_BY_NOW)
+    assert done.returncode == -signal.SIGINT
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=str)
+def test_a_second_signal_on_the_way_out_shows_no_traceback(number):
+    done = run(TWICE, str(int(number)))
+    assert done.returncode == -number
+    assert done.stderr == ""
