@@ -43,7 +43,7 @@ Stamp = tuple[FileStamp, ...]
 
 
 def stamp_files(paths: Iterable[str | Path], *, checksum: bool) -> Stamp:
-    """Stamp files; one that is missing, unreadable or no regular file gets ``GONE``.
+    """Stamp files; one that is missing, no regular file, or cannot be read gets ``GONE``.
 
     Args:
         paths: the files, in an order that is always the same.
@@ -69,6 +69,6 @@ def _stamp(path: str | Path, *, checksum: bool) -> FileStamp:
         status = os.stat(path)  # noqa: PTH116 - runs for every photo; before the bytes are read, so
         # that the next run sees a change in between
         digest = hashlib.sha256(read_bytes(Path(path))).hexdigest() if checksum else ""
-    except (OSError, ValueError, ImageError):
+    except (OSError, ValueError, ImageError, MemoryError):  # whoever loads it says which
         return FileStamp(GONE, 0)
     return FileStamp(status.st_size, status.st_mtime_ns, digest)
