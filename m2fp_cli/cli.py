@@ -115,7 +115,8 @@ def main() -> None:
         sys.exit(_tell(error))
     except StreamError as error:
         drop_output()
-        warn(f"m2fp: {error}")
+        if str(error):
+            warn(f"m2fp: {error}")
         sys.exit(ExitCode.CANNOT_WRITE)
     except _Terminated:
         warn("m2fp: terminated; finished photos are complete")

@@ -15,7 +15,10 @@ from typing import Any, TextIO, cast
 
 
 class StreamError(Exception):
-    """Standard output takes no more; not an ``OSError``, which would be taken for a file's."""
+    """Standard output takes no more; not an ``OSError``, which would be taken for a file's.
+
+    Without a text where its reader, such as ``head``, has seen enough.
+    """
 
 
 def guard_streams() -> None:
@@ -78,8 +81,8 @@ class _Stream:
 
 class _DataStream(_Stream):
     def _failed(self, error: OSError) -> None:
-        if error.errno == errno.EPIPE:  # such as head, which has seen enough
-            raise error
+        if error.errno == errno.EPIPE:
+            raise StreamError from error
         reason = error.strerror or type(error).__name__
         raise StreamError(f"cannot write to standard output: {reason}") from error
 

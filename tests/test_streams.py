@@ -48,8 +48,9 @@ def test_nobody_has_to_read_along(here, stream):
 
 
 def test_a_reader_that_has_seen_enough_is_no_error_to_tell_of(here):
-    done = run(here, f"{M2FP} status | true")
-    assert done.stderr == ""
+    for command in ("status", "status --json", "labels"):
+        done = run(here, f"({M2FP} {command}; echo $? >&2) | true")
+        assert done.stderr == f"{int(ExitCode.CANNOT_WRITE)}\n"
 
 
 def test_a_folder_that_is_gone_is_told_of(here):
