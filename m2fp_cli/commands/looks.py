@@ -12,7 +12,7 @@ import typer
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
-from m2fp_cli.terminal import counted, displayable, say
+from m2fp_cli.terminal import counted, displayable, say, warn
 
 if TYPE_CHECKING:
     from m2fp_cli.tryon.profile import Profile
@@ -123,6 +123,9 @@ def list_looks(
         ]
         say(json.dumps(rows))
         return
+    if customer is not None and not found:
+        done = "kept" if favorites else "tried on"
+        warn(f"{displayable(customer)} has {done} nothing; `m2fp looks list` has all")
     for one in found:
         day = time.strftime("%Y-%m-%d", time.localtime(one.tried))
         worn = displayable(", ".join(f"{kind} {name}" for kind, name in one.items))

@@ -56,6 +56,14 @@ def test_a_look_takes_one_line_whatever_it_is_called(home):
     assert "hat a\\nb\\x1b[31m" in line
 
 
+def test_a_customer_of_whom_nothing_is_known_is_told_of(home):
+    looks("add", "Anna", "anna.png")
+    said = "Ana has tried on nothing; `m2fp looks list` has all\n"
+    assert looks("list", "Ana") == said
+    assert looks("list", "Anna", "--favorites").startswith("Anna has kept nothing;")
+    assert looks("list", "Ana", "--json") == "[]\n"
+
+
 @pytest.mark.parametrize("words", [["remove"], ["remove", "1", "--customer", "Anna"]])
 def test_what_is_forgotten_must_be_said(words):
     with pytest.raises(UsageError, match="either numbers, or --customer NAME"):
