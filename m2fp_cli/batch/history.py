@@ -49,6 +49,8 @@ class History:
             under such a key was written by the run that was cut short, until one ends the photo.
         lines: number of lines of each file.
         ended: number of photos that each run came to, by its id; another may have done them since.
+        order: by file and id of a run, which line its start is: in one file runs came one after the
+            other, whatever the clock said.
     """
 
     entries: Entries = field(default_factory=Entries)
@@ -57,6 +59,7 @@ class History:
     claims: dict[str, Claims] = field(default_factory=dict)
     lines: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
+    order: dict[tuple[str, str], int] = field(default_factory=dict)
     _claimed: NameSet | None = None
     _open: NameSet | None = None
 
@@ -79,13 +82,22 @@ class History:
 
     def open_keys(self, run: str) -> Iterator[str]:
         """Photos that a run that was cut short was about to do, and that none has ended since."""
-        start = self.runs.get(run)
-        began = 0.0 if start is None else start.started
         for keys in self.claims[run].portions:
             for first in range(0, len(keys), KEYS_AT_ONCE):
                 some = keys[first : first + KEYS_AT_ONCE]
                 found = self.entries.get_each(some)
-                yield from (one for one in some if one not in found or found[one].ended < began)
+                yield from (k for k in some if k not in found or not self._is_since(found[k], run))
+
+    def _is_since(self, entry: Entry, run: str) -> bool:
+        """Whether a photo ended since a run that was cut short began."""
+        if entry.run == run:
+            return True
+        manifest = self.claims[run].manifest
+        own, other = self.order.get((manifest, run)), self.order.get((manifest, entry.run))
+        if own is not None and other is not None:
+            return other > own
+        start = self.runs.get(run)
+        return start is None or entry.ended >= start.started
 
     def claimed_keys(self) -> Iterator[str]:
         """Keys of photos that runs that were cut short were about to do."""
@@ -138,6 +150,7 @@ class History:
         elif isinstance(line, RunStart):
             self.runs[line.run] = line
             self.latest[manifest] = line.run
+            self.order[manifest, line.run] = self.lines[manifest]
         elif line.keys is None:
             self.claims.pop(line.run, None)
         else:

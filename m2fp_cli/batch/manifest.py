@@ -217,7 +217,8 @@ def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:
         starts[latest.run] = replace(latest, pending=max(0, latest.pending - dropped))
     own = [run for run, claims in history.claims.items() if claims.manifest == name]
     starts = {**{run: history.runs[run] for run in own if run in history.runs}, **starts}
-    yield from map(start_line, sorted(starts.values(), key=lambda run: run.started))
+    in_order = sorted(starts.values(), key=lambda run: history.order.get((name, run.run), 0))
+    yield from map(start_line, in_order)  # the latest stays the last; a clock may be set back
     yield from map(entry_line, entries.each(manifest=name))
     for run in own:
         left = history.open_keys(run)

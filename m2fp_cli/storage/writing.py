@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import errno
+import math
 import os
 import re
 import secrets
@@ -181,7 +182,8 @@ def sweep_temporaries(
     Returns:
         number of files removed; what cannot be removed is left.
     """
-    newest = time.time() - older_than_seconds
+    # All where no age is given: on a clock that was set back they are of the future.
+    newest = time.time() - older_than_seconds if older_than_seconds else math.inf
     removed = 0
     for folder in folders:
         for name in tree.walk(folder, below=below):

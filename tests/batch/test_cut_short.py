@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,28 @@ def test_a_correction_stays_although_a_run_was_killed_before_it(tmp_path, ended)
     (failed,) = run(tmp_path, "two").failures
     assert failed.message.startswith("labels/0000.png was changed since m2fp wrote it")
     assert ended.read_bytes() == b"corrected by hand"
+
+
+@pytest.mark.parametrize("hours", [(1, 2, 3), (3, 2, 1), (3, 1, 2)])
+def test_the_order_of_runs_counts_and_no_clock(tmp_path, monkeypatch, hours):
+    """A small computer whose power failed may go on an hour earlier."""
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * hours[0])
+    run(tmp_path)
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * hours[1])
+    begin_and_die(tmp_path, "0000", "0001")
+    assert [history_of(tmp_path / "out").is_claimed(key) for key in ("0000", "0001")] == [True] * 2
+    monkeypatch.setattr(time, "time", lambda: 3600.0 * hours[2])
+    entry = history_of(tmp_path / "out").entries["0000"]
+    with OutputTree(tmp_path / "out") as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer.start({"setting": "one"}, 2, 1)
+        writer.add(entry.report, entry.stamp, entry.signature)
+        writer.close()
+        history = history_of(tmp_path / "out")
+        assert [history.is_claimed(key) for key in ("0000", "0001")] == [False, True]
+        assert compact(tree, writer.name, history, at_least=1)
+    assert history_of(tmp_path / "out").latest[writer.name] == writer.run
 
 
 def test_a_file_of_others_stays_although_a_run_was_killed_before_it(tmp_path, ended):

@@ -326,6 +326,8 @@ def test_the_sweep_spares_the_young_when_asked(tree: OutputTree) -> None:
     os.utime(old, (0, time.time() - 4000))
     assert sweep_temporaries(tree, ["labels"], older_than_seconds=3600) == 1
     assert names_in(tree.path) == [young.name]
+    os.utime(young, (0, time.time() + 4000))  # the clock was set back since
+    assert sweep_temporaries(tree, ["labels"]) == 1
 
 
 def test_an_occupied_temporary_name_is_not_touched(
