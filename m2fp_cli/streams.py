@@ -22,7 +22,7 @@ class StreamError(Exception):
 
 
 def guard_streams() -> None:
-    """Make both streams behave as above; for the start of the process.
+    """Make both streams behave as above, and closed input empty; for the start of the process.
 
     A closed descriptor is filled first: the next file that is opened would get its number, and
     what libraries print would land in it.
@@ -30,6 +30,7 @@ def guard_streams() -> None:
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         if not _is_open(number):
             os.open(os.devnull, flags)  # takes the lowest free number; writing to 1 still fails
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     output = sys.stdout or os.fdopen(1, "w", closefd=False)
     errors = sys.stderr or os.fdopen(2, "w", closefd=False)
     sys.stdout, sys.stderr = cast(TextIO, _DataStream(output)), cast(TextIO, _TalkStream(errors))

@@ -47,6 +47,12 @@ def test_nobody_has_to_read_along(here, stream):
     assert done.returncode == ExitCode.OK
 
 
+def test_a_list_from_a_closed_standard_input_is_empty(here):
+    done = run(here, f"{M2FP} parse --files-from - -o out --model starter <&-")
+    assert done.stderr == "m2fp: the list - is empty\n"
+    assert done.returncode == ExitCode.NO_INPUT
+
+
 def test_a_reader_that_has_seen_enough_is_no_error_to_tell_of(here):
     for command in ("status", "status --json", "labels"):
         done = run(here, f"({M2FP} {command}; echo $? >&2) | true")

@@ -105,15 +105,20 @@ class PhotoList:
 
         Raises:
             NoInputError: it cannot be read.
-            UsageError: it is UTF-16, as PowerShell writes what commands print.
+            UsageError: it is UTF-16, as PowerShell writes what commands print, or its first line
+                has a null byte, as a picture has and what ``find -print0`` prints.
         """
         try:
             self.file.seek(0)
-            start = self.file.read(len(codecs.BOM_UTF8) + 1)
+            start = self.file.readline(_LINE_BYTES)
         except OSError as error:
             raise _unreadable(self._shown, error) from error
         if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
             raise UsageError(f"{self._shown} is a text in UTF-16; save it as UTF-8")
+        if b"\0" in start:
+            raise UsageError(
+                f"{self._shown} holds null bytes; name a text with a photo's path in each line"
+            )
         return start.removeprefix(codecs.BOM_UTF8).startswith(b"{")
 
     def identity(self) -> str:

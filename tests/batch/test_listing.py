@@ -121,6 +121,14 @@ def test_lists_that_editors_of_windows_saved_lose_no_photo(tmp_path):
         read(path)
 
 
+@pytest.mark.parametrize("content", [b"/a.jpg\0/b.jpg\0", b"\xff\xd8\xff\xe0\0\x10JFIF\0\n"])
+def test_what_is_no_text_is_no_list(tmp_path, content):
+    path = tmp_path / "photos.list"
+    path.write_bytes(content)
+    with pytest.raises(UsageError, match=r"photos.list holds null bytes; name a text with"):
+        read(path)
+
+
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
