@@ -313,7 +313,11 @@ def _link_or_reserve(folder: int, temporary: str, name: str) -> None:
         if error.errno not in _NOT_SUPPORTED:
             raise
         os.close(os.open(name, _NEW_FILE, 0o666, dir_fd=folder))
-        os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        try:
+            os.replace(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            _discard(folder, name)
+            raise
 
 
 def _renameat2(folder: int, source: str, target: str) -> int:

@@ -83,6 +83,19 @@ def test_a_file_of_others_is_never_replaced(
     assert names_in(tree.path) == ["mine.png", "theirs.png"]
 
 
+def test_a_name_that_was_reserved_is_given_back_where_its_file_does_not_come(
+    tree: OutputTree, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_renameat2", lambda *_: errno.EINVAL)
+    with (
+        failing(monkeypatch, "link", errno.EPERM),
+        failing(monkeypatch, "replace", errno.EIO),
+        pytest.raises(OutputError, match="cannot write mine"),
+    ):
+        write_group(tree, [("mine", b"mine")])
+    assert names_in(tree.path) == []
+
+
 def test_everything_is_replaced_only_when_that_is_said(tree: OutputTree) -> None:
     write(tree, "x")
     with pytest.raises(ConflictError):
