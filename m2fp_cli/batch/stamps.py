@@ -31,9 +31,12 @@ class FileStamp(NamedTuple):
     sha256: str = ""
 
     def is_same(self, now: FileStamp) -> bool:
-        """Whether the file looks unchanged: by its bytes where both are known, else by its time."""
+        """Whether the file looks unchanged: by its bytes where both are known, else by its time.
+
+        One that was missing and still is has not changed: not every job needs all of its files.
+        """
         if self.size != now.size or self.size == GONE:
-            return False
+            return self.size == now.size
         if self.sha256 and now.sha256:
             return self.sha256 == now.sha256
         return self.mtime_ns == now.mtime_ns

@@ -59,6 +59,16 @@ def test_a_page_whose_name_is_too_long_is_told_before_the_work(tmp_path):
     assert history_of(output, "report").is_empty
 
 
+def test_previews_are_made_again_only_where_something_changed(tmp_path):
+    _, output = make_tree(tmp_path, ("a",))
+    line = ["report", str(output)]
+    assert "1 photo: 1 new" in CliRunner().invoke(app, line).stderr
+    assert "1 photo: 1 up to date" in CliRunner().invoke(app, line).stderr
+    (output / "people" / "a.png").unlink()
+    assert "1 photo: 1 changed" in CliRunner().invoke(app, line).stderr
+    assert "1 photo: 1 up to date" in CliRunner().invoke(app, line).stderr
+
+
 def test_limit_is_said(tmp_path):
     _, output = make_tree(tmp_path, ("a", "b", "c"))
     CliRunner().invoke(app, ["report", str(output), "-q", "--limit", "1"])
