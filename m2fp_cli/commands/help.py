@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
 
 from m2fp_cli.errors import M2fpError, UsageError
+from m2fp_cli.home import home_folder
 from m2fp_cli.storage.remote.address import names_no_bucket, only_here, parse_address
 from m2fp_cli.terminal import displayable
 
@@ -44,8 +45,9 @@ class HelpCommand(TyperCommand):
                 where folders and files only are taken.
         """
         _refuse_empty_places(self.get_params(ctx), args)
+        args = [_at_home(word) for word in args]
         for word in args:
-            value = word.partition("=")[2] if word.startswith("--") else word
+            value = _value_in(word)
             if names_no_bucket(value):
                 raise UsageError(f"{displayable(value)} names no bucket: s3://BUCKET/FOLDER")
         try:
@@ -82,6 +84,22 @@ class HelpCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, a line each."""
         _write_examples(self.epilog, formatter)
+
+
+def _value_in(word: str) -> str:
+    """What may be a place in a word of the command line."""
+    return word.partition("=")[2] if word.startswith("--") else word
+
+
+def _at_home(word: str) -> str:
+    """A word with the home folder for its ``~``, which shells leave behind ``=`` and in quotes.
+
+    As a path it would make a folder that is called ``~``. One that is there already is meant.
+    """
+    value, home = _value_in(word), home_folder()
+    if not value.startswith("~/") or home is None or Path("~").exists():
+        return word
+    return f"{word.removesuffix(value)}{home}{value[1:]}"
 
 
 def _refuse_empty_places(parameters: Sequence[Any], args: Sequence[str]) -> None:

@@ -87,3 +87,12 @@ def test_photos_are_named_in_one_way(photos, tmp_path, m2fp):
     assert (both.code, "leave out the other inputs" in both.err) == (ExitCode.USAGE, True)
     none = m2fp("parse", "-o", tmp_path / "out")
     assert (none.code, "or a list with --files-from" in none.err) == (ExitCode.USAGE, True)
+
+
+def test_a_tilde_that_the_shell_left_alone_is_the_home_folder(photos, m2fp, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(photos))
+    monkeypatch.chdir(tmp_path)
+    assert json.loads(m2fp("scan", "~/sub").out)["photo"] == str(photos / "sub" / "b.jpg")
+    assert f"cannot read the list {photos}/none:" in m2fp("parse", "--files-from=~/none").err
+    (tmp_path / "~").mkdir()
+    assert "cannot read the list ~/none:" in m2fp("parse", "--files-from=~/none").err
