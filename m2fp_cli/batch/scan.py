@@ -184,7 +184,8 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
         except FileNotFoundError:
-            message = f"is not there; {displayable(path.parent)} was looked in"
+            folder = next(one for one in path.parents if one.is_dir())
+            message = f"is not there; {displayable(folder)} was looked in"
             walk.failures.append(ScanFailure(path, "vanished", message))
             continue
         except (OSError, ValueError) as error:

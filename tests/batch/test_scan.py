@@ -116,6 +116,12 @@ def test_only_missing_inputs_are_nothing_found(tmp_path: Path) -> None:
         scan(tmp_path / "nul\0byte", output=tmp_path)
 
 
+def test_a_folder_that_was_looked_in_is_one_that_is_there(tmp_path: Path) -> None:
+    with pytest.raises(NoImagesError) as caught:
+        scan(tmp_path / "none" / "a.jpg", output=tmp_path)
+    assert f"is not there; {tmp_path} was looked in" in str(caught.value)
+
+
 def test_a_folder_that_may_not_be_read_says_so() -> None:
     with without_rights() as folder:
         (folder / "locked").mkdir()
