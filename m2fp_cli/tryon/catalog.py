@@ -64,13 +64,14 @@ def _named_picture(name: str) -> Path:
     return accessories_folder() / f"{Path(name).name.replace('-', '_')}.png"
 
 
-def find_accessory(reference: str, kind: str | None = None) -> Path:
+def find_accessory(reference: str, kind: str | None = None, *, also: str = "") -> Path:
     """Find the picture of an accessory by file or name.
 
     Args:
         reference: a picture file, or the name of an accessory that comes with the tool.
         kind: name of the kind that is looked for; an error then names accessories of this kind
             only. None for any.
+        also: what else may be given, for the end of an error.
 
     Raises:
         UsageError: no such file, and no accessory of this name.
@@ -83,7 +84,7 @@ def find_accessory(reference: str, kind: str | None = None) -> Path:
     names = [name for name, its in list_accessories().items() if kind in (its, None)]
     listed, what = ", ".join(names), "accessory" if kind is None else kind
     raise UsageError(
-        f"{displayable(path)}: is not a file, and no {what} has this name; use {listed}"
+        f"{displayable(path)}: is not a file, and no {what} has this name; use {listed}{also}"
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from m2fp_cli.errors import UsageError
 from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.catalog import load_accessory
+from m2fp_cli.tryon.catalog import find_accessory, load_accessory
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
 from m2fp_cli.tryon.fabric import (
     FABRIC_STYLE,
@@ -61,7 +61,8 @@ def load_top(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth | Fl
     color = color_of(reference)
     if color is not None:
         return plain_cloth(reference, color)
-    return top_of(load_accessory(reference, "top"), sort)
+    path = find_accessory(reference, "top", also=", or a color such as #7a1f3d")
+    return top_of(load_accessory(str(path), "top"), sort)
 
 
 def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | FlatGarment:

@@ -126,7 +126,7 @@ def test_every_sort_of_cloth_is_read(tmp_path):
         tile = cloth.tile_bgr
         assert tile.dtype == np.float32
         assert 0 <= tile.min() <= tile.max() <= 1
-    with pytest.raises(UsageError, match=r"no top has this name; use .*denim"):
+    with pytest.raises(UsageError, match=r"no top has this name; .*denim.*, or a color such as #7"):
         load_top(str(tmp_path / "nothing"))
 
 
