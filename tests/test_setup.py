@@ -145,3 +145,11 @@ def test_the_build_sees_no_gpu(mmcv_wheel, monkeypatch, tmp_path):
     assert "FORCE_CUDA" not in environment
     assert environment["CUDA_VISIBLE_DEVICES"] == ""
     assert 1 <= int(environment["MAX_JOBS"]) <= (os.cpu_count() or 1)
+
+
+def test_a_source_archive_holds_the_folders_that_its_makefile_needs():
+    root = SETUP.parent
+    words = re.findall(r"[a-z_]+", (root / "Makefile").read_text())
+    folders = {f"/{word}" for word in words if (root / word).is_dir()}
+    build = tomli.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
+    assert {"/examples", "/docs"} <= folders <= set(build["targets"]["sdist"]["include"])
