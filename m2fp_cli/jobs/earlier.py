@@ -65,8 +65,8 @@ def find_parsed(
             "parse), or name photos or another output"
         )
     failures = tuple(_closed(folder.absolute(), one) for one in sorted(closed))
-    notes = (f"{counted(left, 'photo')} left to parse, not among these",) if left else ()
-    return Scan(tasks, failures, notes=notes, is_stored=bool(stored))
+    note = f"{counted(left, 'photo')} left to parse; those without a result are not among these"
+    return Scan(tasks, failures, notes=(note,) if left else (), is_stored=bool(stored))
 
 
 def _refuse_linked(tree: OutputTree) -> None:
