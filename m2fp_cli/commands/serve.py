@@ -50,6 +50,7 @@ def serve(
         typer.Option(
             min=0,
             max=65535,
+            metavar="PORT",
             help="Port to listen to; 0 takes a free one.",
             rich_help_panel=INPUT,
         ),
