@@ -1,6 +1,6 @@
 """Compiles the engine's inner loops beforehand: ``python -m m2fp_cli.engine.precompile``.
 
-Without it, the first photo on a machine takes ten seconds longer in every worker. numba keeps the
+Without it, the first photo on a machine takes half a minute longer in every worker. numba keeps the
 code beside the package or, where the installation is read-only, in the user's cache folder.
 """
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from m2fp_cli.home import is_writable, private_folder, user_cache
 
 NO_CODE_CACHE = (
-    "no folder can be written to keep compiled code in, so each worker takes a minute longer to "
-    "start; set NUMBA_CACHE_DIR to a folder that can"
+    "no folder can be written to keep compiled code in, so each worker takes half a minute longer "
+    "to start; set NUMBA_CACHE_DIR to a folder that can"
 )
 """Said to the user when ``choose_code_cache`` gives False."""
 
