@@ -27,6 +27,7 @@ PAGE_MARK = b'<meta name="generator" content="m2fp'
 """In every page of a report: says that it may be replaced."""
 SHEET_MARK = b"contact sheet by m2fp"
 """In every contact sheet, within its first bytes: says that it may be replaced."""
+ANCHORS_END = "-anchors.png"  # of the picture that `m2fp accessories check` draws, after a stem
 PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 
 IMAGE_SUFFIXES = frozenset(

@@ -12,6 +12,7 @@ from m2fp_cli.commands import options
 from m2fp_cli.commands.completion import complete_accessory, complete_kind
 from m2fp_cli.commands.help import INPUT, HelpCommand, HelpGroup
 from m2fp_cli.errors import UsageError
+from m2fp_cli.layout import ANCHORS_END
 from m2fp_cli.terminal import displayable, say
 from m2fp_cli.tryon.kinds import KIND_NAMES
 
@@ -145,7 +146,7 @@ def check(
     require_file(file, "name a PNG with transparency")
     item = load_accessory(str(file), _kind_of(file, kind))
     faults = find_faults(item)
-    target = output or file.with_name(f"{file.stem}-anchors.png")
+    target = output or file.with_name(f"{file.stem}{ANCHORS_END}")
     data = tag_png(encode_png(draw_anchors(item)), _MARK)
     write_file(target, data, mark=_MARK.encode())
     for note in item.notes:

@@ -29,7 +29,7 @@ import tomli
 from m2fp_cli.errors import UsageError
 from m2fp_cli.home import expand_home
 from m2fp_cli.jsonio import read_bounded
-from m2fp_cli.layout import IMAGE_SUFFIXES
+from m2fp_cli.layout import ANCHORS_END, IMAGE_SUFFIXES
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.catalog import is_name
 from m2fp_cli.tryon.kinds import KIND_NAMES
@@ -167,9 +167,11 @@ def _folder_of(text: str, kind: str, folder: Path) -> Path | None:
 
 
 def _pictures_in(folder: Path, where: str) -> tuple[str, ...]:
-    """The pictures of a folder, by name."""
+    """The pictures of a folder, by name, without those that were drawn to check another one."""
     paths = sorted(path for path in folder.absolute().iterdir() if not path.name.startswith("."))
-    pictures = [str(one) for one in paths if one.suffix.lower() in IMAGE_SUFFIXES]
+    found = [one for one in paths if one.suffix.lower() in IMAGE_SUFFIXES]
+    drawn = {f"{one.stem}{ANCHORS_END}" for one in found}
+    pictures = [str(one) for one in found if one.name not in drawn]
     if not pictures or len(pictures) > _MAX_ITEMS:
         many = f"more than {_MAX_ITEMS}" if pictures else "no"
         raise UsageError(f"{where}: {displayable(folder)} has {many} pictures; name another folder")

@@ -164,6 +164,15 @@ def test_a_folder_without_pictures_is_said(tmp_path, monkeypatch):
         look_of_options({"hat": "hats"})
 
 
+def test_what_was_drawn_to_check_a_picture_is_not_worn(tmp_path):
+    (tmp_path / "hats").mkdir()
+    for name in ("a.PNG", "a-anchors.png", "b-anchors.png"):
+        (tmp_path / "hats" / name).touch()
+    look = look_of_options({"hat": str(tmp_path / "hats")})
+    paths = [str(tmp_path / "hats" / name) for name in ("a.PNG", "b-anchors.png")]
+    assert list(look.everyone["hat"].items) == paths
+
+
 def test_a_look_saved_by_an_editor_of_windows_is_read(tmp_path):
     path = tmp_path / "look.toml"
     path.write_bytes(b'\xef\xbb\xbf[everyone]\r\nhat = "cap"\r\n')
