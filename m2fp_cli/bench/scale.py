@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.batch.history import read_history
-from m2fp_cli.errors import NoImagesError
+from m2fp_cli.errors import M2fpError, NoImagesError
 from m2fp_cli.storage.inputs import open_earlier
 from m2fp_cli.terminal import counted, displayable, say
 
@@ -139,7 +139,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         option = f"--{name.replace('_', '-')}"
         parser.add_argument(option, type=type(value), default=value, help=f"[default: {value}]")
     given = vars(parser.parse_args(arguments))
-    shape = read_shape(given.pop("output"))
+    try:
+        shape = read_shape(given.pop("output"))
+    except M2fpError as error:
+        parser.exit(error.exit_code, f"m2fp: {error}\n")
     scale = Scale(**given)
     for name, value in given.items():
         say(f"{name.replace('_', ' ')}: {value:,}")

@@ -7,7 +7,6 @@ import pytest
 
 from m2fp_cli.bench import scale
 from m2fp_cli.bench.scale import Scale, simulate
-from m2fp_cli.errors import NoImagesError
 from tests.support.parsed_tree import make_tree
 
 PLAIN = Scale(
@@ -60,5 +59,10 @@ def test_the_table_takes_the_times_of_an_output(tmp_path, monkeypatch, capsys):
     assert "photos: 1,000\n" in printed
     assert len([line for line in printed.splitlines() if line.startswith("| ")]) == 2 + 12
     _, output = make_tree(tmp_path / "one", ("a",))
-    with pytest.raises(NoImagesError, match="no photos whose times"):
-        scale.main([str(output)])
+    for given, line in ((output, "no photos whose times"), (tmp_path / "none", "is not there")):
+        with pytest.raises(SystemExit) as ended:
+            scale.main([str(given)])
+        said = capsys.readouterr().err
+        assert ended.value.code == 66
+        assert said.startswith("m2fp: ")
+        assert (line in said, said.count("\n")) == (True, 1)
