@@ -11,7 +11,7 @@ import typer
 
 from m2fp_cli.commands import options
 from m2fp_cli.commands.help import CONTENT, INPUT
-from m2fp_cli.errors import ExitCode
+from m2fp_cli.errors import ExitCode, UsageError
 from m2fp_cli.terminal import displayable, say, warn
 
 EXAMPLES = """\
@@ -73,9 +73,11 @@ def finetune(
     from m2fp_cli.batch.processes import worker_environment
     from m2fp_cli.batch.resources import usable_cores
     from m2fp_cli.batch.switch import StopSwitch
-    from m2fp_cli.models.registry import resolve_model
+    from m2fp_cli.models.registry import SHORT_NAMES, STARTER_NAME, resolve_model
     from m2fp_cli.training.display import choose_display
 
+    if origin in SHORT_NAMES and origin != STARTER_NAME:  # before anybody is told to fetch it
+        raise UsageError(f"--from takes starter or a folder that m2fp finetune wrote, got {origin}")
     model = resolve_model(origin, download=False)
     display, switch = choose_display(quiet=quiet), StopSwitch()
     try:

@@ -80,6 +80,12 @@ def test_what_is_not_labelled_is_said_before_anything_is_written(m2fp, tmp_path)
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_published_model_is_refused_before_anybody_fetches_it(m2fp, tmp_path):
+    answer = m2fp("finetune", tmp_path, "--from", "m2fp", "-o", tmp_path / "mine")
+    assert answer.err.startswith("m2fp: --from takes starter or a folder")
+    assert answer.code == 2
+
+
 def test_a_model_with_other_queries_is_refused(m2fp, tiny_model, tmp_path):
     for name in ("photos", "labels"):
         (tmp_path / name).mkdir()
