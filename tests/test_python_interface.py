@@ -203,6 +203,11 @@ def test_sizes_of_any_kind_are_taken(parser, given):
         (lambda: colorize(RESULT, by="part"), ValueError, "by must be one of label, person"),
         (lambda: try_on(PHOTO, RESULT, {}, "biggest"), ValueError, "people must be one of all"),
         (lambda: colorize(RESULT, labels="hair"), TypeError, "labels must be several texts, such "),
+        (
+            lambda: colorize(RESULT, labels=["hairs"]),
+            UsageError,
+            "^labels: no label 'hairs'; l",
+        ),
         (lambda: colorize(RESULT, labels=NUMBERS), TypeError, "such as .*, got \\[2, 13\\]"),
         (lambda: ScanRules(exclude=WORD), TypeError, "exclude must be several texts, such as"),
         (lambda: ScanRules(recursive=WORD), TypeError, "recursive must be True or False, got '"),

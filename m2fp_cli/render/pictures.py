@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from m2fp_cli.arrays import Given, Ids, Picture, require_photo
-from m2fp_cli.errors import ImageError
+from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.imaging.encoding import encode_as, encode_jpeg, encode_palette_png, encode_webp
 from m2fp_cli.numerals import require_one_of, require_share, require_texts, require_truth
 from m2fp_cli.records.labels import LabelSet
@@ -136,8 +136,8 @@ def colorize(
         (H, W, 3) uint8 BGR; higher where the legend does not fit into the picture.
 
     Raises:
-        UsageError: no such palette, or it does not fit the labels.
-        ImageError: the photo has another size, or there is no such label.
+        UsageError: no such palette, it does not fit the labels, or there is no such label.
+        ImageError: the photo has another size.
         TypeError: the result, the photo, the opacity or ``labels`` is something else, or
             ``contours`` or ``legend`` neither True nor False.
         ValueError: the photo is not (H, W, 3) uint8, the opacity is out of bounds, or there is no
@@ -149,6 +149,10 @@ def colorize(
     require_truth(contours, "contours")
     require_truth(legend, "legend")
     wanted = None if labels is None else require_texts(labels, "labels", '("hair", "shoes")')
+    try:
+        result.labels.all_ids_of(wanted or ())
+    except KeyError as error:
+        raise UsageError(f"labels: {error.args[0]}") from error
     if image_bgr is not None:
         require_photo(image_bgr)
     maps = PhotoMaps(result.labels, result.semantic_map, result.person_map, len(result.people))
