@@ -204,7 +204,7 @@ def export(
     if not wanted.split and split is not None:
         raise UsageError(f"{wanted.name} has no parts such as train and test; leave --split out")
     settings = ExportSettings(
-        people=parse_people(mask.people or wanted.people, "--person"),
+        people=parse_people(mask.people or wanted.people, "--people"),
         mask=mask.settings(),
         fill_rgb=None if fill is None else parse_fill(fill),
         size_wh=parse_size(size),

@@ -32,7 +32,7 @@ def masks(
     from m2fp_cli.jobs.fitting import parse_people
     from m2fp_cli.jobs.inputs import PhotoInputs
 
-    people = parse_people(mask.people or find_format("agnostic").people, "--person")
+    people = parse_people(mask.people or find_format("agnostic").people, "--people")
     settings = ExportSettings(people=people, mask=mask.settings())
     asked = PhotoInputs(tuple(inputs or ()), output, photos, found.rules(), files_from=files_from)
     run_export("agnostic", asked, settings, model, batch)

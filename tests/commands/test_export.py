@@ -120,7 +120,7 @@ def test_a_disk_that_is_not_mounted_costs_no_data_set(tmp_path):
         (("--size", "10x10"), "each 16 to 8192 pixels"),
         (("--split", "../x"), "--split takes"),
         (("--label-set", "coco"), "there is no label set"),
-        (("--person", "tallest"), "--person takes"),
+        (("--people", "tallest"), "--people takes"),
     ],
 )
 def test_wrong_options_are_told_before_any_work(tmp_path, arguments, said):
