@@ -9,13 +9,14 @@ import numpy as np
 from m2fp_cli.arrays import Box
 from m2fp_cli.engine.postprocess import Findings
 from m2fp_cli.engine.tiles.people import (
+    SAME,
     Sighting,
     Tile,
     join_sightings,
     move_instance,
     sight_people,
 )
-from m2fp_cli.records.masks import Mask, mask_overlap
+from m2fp_cli.records.masks import Mask, mask_iou, mask_overlap
 from m2fp_cli.records.results import SURE_SCORE, Instance, LabelMap
 
 _SEEN_WELL = 0.6  # of a tile's height: whoever of the first pass is lower is seen better there
@@ -26,7 +27,8 @@ def join_tiles(first: Findings, tiles: Sequence[Tile], human_id: int) -> Finding
     """Put the people that tiles show better in place of those of the first pass.
 
     Whoever is too large for a tile stays as the first pass shows them, and what tiles show of them
-    is left out. Whoever a tile shows whole is taken from there, with the labels inside the mask.
+    is left out. Of those whom the first pass doubts, the surer of both is kept. Whoever a tile
+    shows whole is taken from there, with the labels inside the mask.
 
     Args:
         first: of the whole photo.
@@ -39,13 +41,21 @@ def join_tiles(first: Findings, tiles: Sequence[Tile], human_id: int) -> Finding
     parts = [i for i in first.instances if i.label_id != human_id]
     large = [h for h in humans if not any(_fits(h.box_xyxy, box) for box in boxes)]
     sure = [h.mask for h in large if h.score >= SURE_SCORE]
+    doubtful = [h for h in large if h.score < SURE_SCORE]
     sightings = join_sightings(sight_people(tiles, (height, width), human_id), boxes)
-    taken = [s for s in sightings if not any(_is_piece(s.mask, mask) for mask in sure)]
+    taken = [
+        s
+        for s in sightings
+        if not any(_is_piece(s.mask, mask) for mask in sure)
+        and not any(h.score > s.score and _alike(h.mask, s.mask) for h in doubtful)
+    ]
     replaced = [h for h in humans if h not in large and any(_same(h.mask, s.mask) for s in taken)]
     kept = [h for h in humans if h not in replaced]
     semantic_map = _repaint(first.semantic_map, tiles, taken, kept, replaced)
     parts += _parts_of(tiles, taken, human_id)
     found = [Instance(human_id, s.score, s.mask) for s in taken]
+    beaten = [h for h in doubtful if any(_alike(h.mask, s.mask) for s in taken)]
+    kept = [h for h in kept if h not in beaten]
     return Findings(semantic_map, [*parts, *kept, *found])
 
 
@@ -61,6 +71,11 @@ def _is_piece(mask: Mask, of: Mask) -> bool:
 
 def _same(one: Mask, other: Mask) -> bool:
     return mask_overlap(one, other) >= _PIECE * min(one.area, other.area)
+
+
+def _alike(one: Mask, other: Mask) -> bool:
+    """Whether two masks are so alike that they are one person, of whom neither is only a piece."""
+    return mask_iou(one, other) >= SAME
 
 
 def _repaint(

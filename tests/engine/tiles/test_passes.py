@@ -57,6 +57,35 @@ def test_someone_longer_than_the_overlap_is_joined_across_the_seam():
     assert (found.semantic_map[290:310, 150:430] > 0).all()
 
 
+@pytest.mark.parametrize(("doubt", "score"), [(0.2, 0.9), (0.4, 0.9), (0.95, 0.95)])
+def test_whoever_the_first_pass_doubts_is_reported_once(doubt, score):
+    tall = (330, 100, 420, 560)  # no tile of 2 across, 343 pixels, shows all of it
+    photo = draw_crowd((600, 800), [tall])
+    found = find_in_tiles(Doubter(doubt), photo, (600, 800), CONFIG, 2, 0.1)
+    assert [i.score for i in found.instances] == [pytest.approx(score)]
+    assert boxes(found) == [tall]
+
+
+def test_a_doubt_stays_where_tiles_doubt_more():
+    tall = (330, 100, 420, 560)
+    photo = draw_crowd((600, 800), [tall])
+    found = find_in_tiles(Doubter(0.4, 0.2), photo, (600, 800), CONFIG, 2, 0.1)
+    assert [i.score for i in found.instances] == [0.4]
+    assert (found.semantic_map[100:560, 330:420] > 0).all()
+
+
+class Doubter(Stare):
+    """Gives all people one score in the whole photo, another in tiles."""
+
+    def __init__(self, in_photo, in_tiles=0.9):
+        super().__init__()
+        self.scores = in_tiles, in_photo
+
+    def __call__(self, picture, size_hw, min_score):
+        found, score = super().__call__(picture, size_hw, min_score), self.scores[size_hw[0] >= 600]
+        return replace(found, instances=[replace(i, score=score) for i in found.instances])
+
+
 class OnlyTiles(Stare):
     """Sees nothing in the whole photo."""
 
