@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -127,11 +130,34 @@ def test_precision_names():
 @pytest.mark.parametrize("able", [True, False])
 def test_bfloat16_is_refused_where_the_cpu_cannot(able, monkeypatch):
     monkeypatch.setattr(precision, "supports_bfloat16", lambda: able)
+    monkeypatch.setattr(precision, "_products_agree", lambda: True)
     if able:
         assert precision.choose_dtype("bf16") is torch.bfloat16
         return
     with pytest.raises(EngineError, match="use --precision fp32"):
         precision.choose_dtype("bf16")
+
+
+_PRECISIONS_HERE = """
+import torch
+from m2fp_cli.engine.fast import precision
+from m2fp_cli.errors import EngineError
+
+precision.settle_precision, precision.supports_bfloat16 = lambda _: "bf16", lambda: True
+assert precision.choose_dtype("auto") is precision.rest_dtype("bf16") is torch.float32
+try:
+    precision.choose_dtype("bf16")
+except EngineError as error:
+    print(error)
+"""
+
+
+@needs_bfloat16
+def test_auto_is_float32_where_onednn_is_kept_from_bfloat16():
+    limited = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    command = [sys.executable, "-c", _PRECISIONS_HERE]
+    done = subprocess.run(command, env=limited, capture_output=True, text=True, check=True)
+    assert "torch fails to multiply in bfloat16" in done.stdout
 
 
 def test_auto_is_float32_without_bfloat16_units(monkeypatch):

@@ -21,7 +21,7 @@ def choose_dtype(precision: str) -> torch.dtype:
 
     Raises:
         UsageError: the name is unknown, or ``int8``, which is no format of torch's products.
-        EngineError: this CPU cannot compute in bfloat16 at all.
+        EngineError: this CPU, or torch on it, cannot compute in bfloat16.
     """
     if precision not in CHOICES:
         raise UsageError(
@@ -34,6 +34,11 @@ def choose_dtype(precision: str) -> torch.dtype:
         if not supports_bfloat16():
             raise EngineError(
                 "this CPU has no AVX-512, which torch needs for bfloat16; use --precision fp32"
+            )
+        if not _products_agree():
+            raise EngineError(
+                "torch fails to multiply in bfloat16 on this machine (a variable such as "
+                "ONEDNN_MAX_CPU_ISA may limit it); use --precision fp32"
             )
         return torch.bfloat16
     return torch.bfloat16 if has_fast_bfloat16() else torch.float32
@@ -57,12 +62,21 @@ def has_fast_bfloat16() -> bool:
     return settle_precision(AUTO) == BF16 and _products_agree()
 
 
+@functools.cache
 def _products_agree() -> bool:
     """Compare a small convolution and product in bfloat16 with float32.
 
     A virtual machine may announce instructions that its host does not run correctly, and a wrong
-    product must never reach a result.
+    product must never reach a result. Torch may have none at all: a variable of oneDNN's keeps it
+    to older instructions than the CPU has.
     """
+    try:
+        return _compare_products()
+    except RuntimeError:  # oneDNN: could not create a primitive descriptor iterator
+        return False
+
+
+def _compare_products() -> bool:
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, 32, 12, 12, generator=generator)
     kernel = torch.randn(32, 32, 3, 3, generator=generator)
