@@ -21,7 +21,9 @@ from m2fp_cli.engine.preprocess import prepare_image
 from m2fp_cli.engine.random_model import build_sharpened, write_model
 from m2fp_cli.errors import EngineError, UsageError
 from m2fp_cli.kernels import cpu
+from m2fp_cli.network.config import parse_config
 from m2fp_cli.network.deformable_attention import reference_points
+from m2fp_cli.network.m2fp import M2FP
 from tests.support.bfloat16 import needs_bfloat16
 from tests.support.family import photo_of_size, single_human_document, small_document
 from tests.support.plain_sampling import sample_plainly
@@ -96,6 +98,16 @@ def test_rearranged_network_gives_the_same_output(name):
 
 def relative_difference(one: torch.Tensor, other: torch.Tensor) -> float:
     return float((one - other).abs().max() / (other.max() - other.min()))
+
+
+@pytest.mark.parametrize("name", ["pre-norm, projected", "group norm", "lite"])
+def test_the_network_can_be_trained_on_and_shares_nothing(name):
+    network = M2FP(parse_config(DOCUMENTS[name]))
+    fast = FastM2FP(network)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+    assert not any(parameter.requires_grad for parameter in fast.parameters())
+    theirs = {parameter.data_ptr() for parameter in network.parameters()}
+    assert not any(tensor.data_ptr() in theirs for tensor in fast.state_dict().values())
 
 
 def test_a_second_size_after_the_first_is_right_too():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -23,7 +25,7 @@ class FastM2FP(nn.Module):
         """Rearrange a built network; the network itself may be deleted afterwards.
 
         Args:
-            network: what to rearrange; it is not changed.
+            network: what to rearrange; it is not changed, and may be trained on.
             dtype: number format of the large products, float32 or bfloat16. Norms, residuals,
                 softmax and query-sized products stay in float32.
             pack: bring the weights into the layout that makes them fast. Otherwise layers can
@@ -37,8 +39,8 @@ class FastM2FP(nn.Module):
         self.backbone = fold_backbone(network.backbone, dtype)
         self.pixel_decoder = FastPixelDecoder(head.pixel_decoder, dtype)
         self.mask_decoder = FastMaskDecoder(head.predictor, dtype)
+        _copy_what_is_shared(self, network)
         self.requires_grad_(False).eval()
-        _copy_shared_storage(self, network)
         if pack:
             pack_layers(self)
 
@@ -56,12 +58,21 @@ class FastM2FP(nn.Module):
         return prediction
 
 
-def _copy_shared_storage(fast: nn.Module, network: nn.Module) -> None:
-    """Copy the tensors of ``fast`` that lie in the network's memory.
+def _copy_what_is_shared(fast: nn.Module, network: nn.Module) -> None:
+    """Give ``fast`` copies of what it took from the network as it is.
 
-    They are small, but one view of a mapped checkpoint keeps all of it in memory.
+    The network may be trained on, which frozen modules would not let it. And the tensors are small,
+    but one view of a mapped checkpoint keeps all of it in memory.
     """
-    theirs = {tensor.storage().data_ptr() for tensor in network.state_dict().values()}
+    theirs, tensors = set(network.modules()), set(network.parameters())
+    for module in [module for module in fast.modules() if module not in theirs]:
+        for name, child in module.named_children():
+            if child in theirs:
+                setattr(module, name, copy.deepcopy(child))
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter in tensors:
+                setattr(module, name, nn.Parameter(parameter.detach().clone(), False))
+    places = {tensor.storage().data_ptr() for tensor in network.state_dict().values()}
     for tensor in (*fast.parameters(), *fast.buffers()):
-        if tensor.storage().data_ptr() in theirs:
+        if tensor.storage().data_ptr() in places:
             tensor.data = tensor.data.clone()
