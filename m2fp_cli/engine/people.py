@@ -13,16 +13,17 @@ from collections.abc import Callable, Iterable, Sequence
 import cv2
 import numpy as np
 
-from m2fp_cli.arrays import Box
+from m2fp_cli.arrays import BoolArray, Box
 from m2fp_cli.engine.own_faces import keep_own_faces
 from m2fp_cli.engine.sides import occurring_ids
 from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.records.masks import Mask, mask_overlap
+from m2fp_cli.records.masks import Mask, mask_iou, mask_overlap
 from m2fp_cli.records.results import Instance, LabelMap, ParsingResult, Part, Person, PersonMap
 
 MAX_PEOPLE = 65535  # ids that fit a uint16 map beside 0
+SAME_PERSON = 0.8  # IoU of two humans' masks from which on they are one: no two people share these
 
 JointFinder = Callable[[Sequence[Box]], Sequence[Joints | None]]  # boxes of people
 # Joints of people, and masks of what is labelled as their face.
@@ -121,7 +122,8 @@ def paint_people(
 
     Returns:
         Person map (H, W) uint16, 0 = nobody, and for person id 1, 2, ... the instance and its
-        visible mask. Humans of whom nothing is visible get no id.
+        visible mask. Humans of whom nothing is visible get no id, nor do those of whom a rim is:
+        two queries have found one person, and the surer one counts.
     """
     height, width = image_hw
     order = np.zeros((height, width), dtype=np.uint16)
@@ -133,12 +135,19 @@ def paint_people(
     for rank, human in enumerate(ranked, start=1):
         x0, y0, _, _ = human.box_xyxy
         crop = order[human.mask.slices] == rank
-        if crop.any():
+        if crop.any() and not _is_rim(crop, human, visible):
             mask = Mask.from_crop(crop, (x0, y0), (height, width))
             visible.append((human, mask))
             new_id[rank] = len(visible)
     everybody = len(visible) == len(ranked)
     return (order if everybody else new_id[order]), visible
+
+
+def _is_rim(crop: BoolArray, human: Instance, surer: Sequence[tuple[Instance, Mask]]) -> bool:
+    """Whether what is visible of a human is the rim around the same person, found surer."""
+    if np.count_nonzero(crop) > (1 - SAME_PERSON) * human.mask.area:
+        return False
+    return any(mask_iou(human.mask, other.mask) >= SAME_PERSON for other, _ in surer)
 
 
 def cut_parts(

@@ -146,6 +146,16 @@ def test_a_person_who_is_wholly_covered_gets_no_id():
     assert len(result.instances) == 2
 
 
+@pytest.mark.parametrize(("columns", "people"), [(10, 1), (8, 2)])
+def test_the_rim_around_a_surer_person_is_nobody(columns, people):
+    sure = Instance(HUMAN, 0.9, region(slice(0, 8), slice(0, columns - 1)))
+    rim = Instance(HUMAN, 0.8, region(slice(0, 8), slice(10 - columns, 10)))
+    result = assemble_result(LABELS, label_map(), [rim, sure])
+    assert [person.score for person in result.people] == [0.9, 0.8][:people]
+    assert result.person_map.max() == people
+    assert len(result.instances) == 2
+
+
 def test_a_photo_without_people_has_a_result():
     result = assemble_result(LABELS, np.zeros((8, 10), dtype=np.uint8), [])
     assert result.people == ()
