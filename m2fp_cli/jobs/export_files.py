@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from m2fp_cli.batch.entries import Entries
 from m2fp_cli.batch.history import History, read_history, signature_digest
 from m2fp_cli.batch.lock import hold_part
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.errors import ImageError, OutputError
+from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.exports.format import Item
 from m2fp_cli.jobs.common_files import read_owned, require_own, write_common
 from m2fp_cli.jobs.export import ExportJob
@@ -75,52 +76,72 @@ def finish_export(
     # Who reads first must write first, or the lists would lack what the other has read.
     with OutputTree(job.output) as tree, hold_part(tree, job.name):
         history = read_history(tree, job.name)
-        items = read_items(tree, job, tasks, history.entries)
+        listed = _read_listed(tree, job, tasks, history)
+        items = [*listed.values()]
         own = read_owned(tree, job.format_name)
         if not items and own:
             if tell is not None:
                 tell("no photo could be exported; the data set stays as it was")
             return job.folder / MANIFEST
         files = wanted.finish(items, replace(job.settings, splits=_splits(job, history)))
-        files[MANIFEST] = _manifest(job, items)
+        earlier = [one for one in done_photos(history) if one[0] not in listed]
+        files[MANIFEST] = _manifest(job, items, _read_shown(tree, job, earlier, history))
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
         outdated = [name for name, known in own.items() if known and name not in named]
         if outdated and not _is_all_there_is(job, tasks, history.entries):
             outdated = []  # a part of the data set that this run is not about
         write_common(tree, job.format_name, named, overwrite=overwrite, outdated=outdated)
+    if tell is not None and (unlisted := _count_unlisted(job, earlier, history)):
+        tell(
+            f"{counted(unlisted, 'photo')} of earlier exports in {displayable(job.folder)}, not in "
+            "its lists any more: these are of this run's photos"
+        )
     if tell is not None:
         for line in _lacking(job, items):
             tell(line)
     return job.folder / MANIFEST
 
 
-def read_items(
-    tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask], entries: Entries
-) -> list[Item]:
-    """The photos of a data set that are done, in the order of the tasks.
+def _read_listed(
+    tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask], history: History
+) -> dict[str, Item]:
+    """The photos of a run that are done, by their keys, in the order of the tasks.
+
+    One whose files still lie in another part of the data set, since this run or shard has not come
+    to it, is in the lists of that part.
 
     Raises:
         OutputError: a record was damaged.
     """
-    items = []
+    listed: dict[str, Item] = {}
+    own, lists = _lists_of(job, job.signature()), _ListsOf(job, history)
     for task in tasks:
-        entry = entries.get(task.key)
-        if entry is None or not entry.report.status.is_good:
+        entry = history.entries.get(task.key)
+        if entry is None or not entry.report.status.is_good or lists[entry.signature] != own:
             continue
         name = export_record_name(job.format_name, task.key)
         try:
-            document = parse_object(tree.read(name))
-            source, record = text_of(document, "source"), object_of(document, "record")
-            lacking = object_of({"without_joints": {}, **document}, "without_joints")
-            counts = {reason: whole_of(lacking, reason, 0, MAX_PEOPLE) for reason in lacking}
-            lost = list_of({"without_place": [], **document}, "without_place", most=255)
-            places = tuple(str(label) for label in lost)
-            items.append(Item(text_of(document, "name"), source, record, counts, places))
+            listed[task.key] = _read_item(tree, name)
         except (ImageError, ValueError) as error:
             raise OutputError(
                 f"{job.output / name} {error}; export again with --rerun all"
             ) from error
-    return items
+    return listed
+
+
+def _read_item(tree: OutputTree, name: str) -> Item:
+    """A photo by its record.
+
+    Raises:
+        ImageError: the record cannot be read.
+        ValueError: it is damaged.
+    """
+    document = parse_object(tree.read(name))
+    source, record = text_of(document, "source"), object_of(document, "record")
+    lacking = object_of({"without_joints": {}, **document}, "without_joints")
+    counts = {reason: whole_of(lacking, reason, 0, MAX_PEOPLE) for reason in lacking}
+    lost = list_of({"without_place": [], **document}, "without_place", most=255)
+    return Item(text_of(document, "name"), source, record, counts, tuple(str(one) for one in lost))
 
 
 def _splits(job: ExportJob, history: History) -> tuple[str, ...]:
@@ -144,8 +165,58 @@ def _is_all_there_is(job: ExportJob, tasks: Sequence[ImageTask], entries: Entrie
     )
 
 
-def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
+def done_photos(history: History) -> Iterator[tuple[str, str]]:
+    """All photos of a data set, also those that a run is not about: keys and signatures."""
+    for entry in history.entries.each():
+        if entry.report.status.is_good:
+            yield entry.report.key, entry.signature
+
+
+def _read_shown(
+    tree: OutputTree, job: ExportJob, earlier: Sequence[tuple[str, str]], history: History
+) -> list[dict[str, Any]]:
+    """What the manifest says of photos of earlier runs; nothing of one whose record is damaged."""
+    shown = []
+    for key, signature in earlier:
+        with contextlib.suppress(ImageError, ValueError):
+            item = _read_item(tree, export_record_name(job.format_name, key))
+            settings = history.settings_of(signature)
+            made = {} if settings == job.signature() else {"settings": dict(settings)}
+            shown.append({"name": item.name, "source": item.source, **made, **_shown(item.record)})
+    return shown
+
+
+def _count_unlisted(job: ExportJob, earlier: Sequence[tuple[str, str]], history: History) -> int:
+    """How many photos of earlier runs were in the lists that this run has made anew."""
+    if job.format.names_splits:
+        return 0  # its files tell of folders, not of photos
+    own, lists = _lists_of(job, job.signature()), _ListsOf(job, history)
+    return sum(bool(own) and lists[signature] == own for _, signature in earlier)
+
+
+class _ListsOf(dict[str, set[str]]):
+    """Names of the files that list the photos of a signature."""
+
+    def __init__(self, job: ExportJob, history: History) -> None:
+        super().__init__()
+        self._job, self._history = job, history
+
+    def __missing__(self, signature: str) -> set[str]:
+        found = _lists_of(self._job, self._history.settings_of(signature))
+        return self.setdefault(signature, found)
+
+
+def _lists_of(job: ExportJob, settings: Mapping[str, str]) -> set[str]:
+    """Names of the files that list photos of some settings; the job's own if they are unknown."""
+    mask, split = job.settings.mask, settings.get("split", job.settings.split)
+    with contextlib.suppress(UsageError):
+        mask = replace(mask, category=settings.get("category", mask.category))
+    return set(job.format.finish((), replace(job.settings, split=split, mask=mask)))
+
+
+def _manifest(job: ExportJob, items: Sequence[Item], earlier: Sequence[dict[str, Any]]) -> bytes:
     """Which photo each name comes from, and what puts a result back; what is not here and why."""
+    photos = [{"name": item.name, "source": item.source, **_shown(item.record)} for item in items]
     document: dict[str, Any] = {
         "format": job.format_name,
         "m2fp": __version__,
@@ -153,9 +224,7 @@ def _manifest(job: ExportJob, items: Sequence[Item]) -> bytes:
         "not_made": dict(job.format.not_made),
         **({"without_joints": _without_joints(items)} if job.format.joints else {}),
         **({"labels_without_place": lost} if (lost := _without_place(items)) else {}),
-        "photos": [
-            {"name": item.name, "source": item.source, **_shown(item.record)} for item in items
-        ],
+        "photos": [*photos, *earlier],
     }
     return json.dumps(document, indent=1, ensure_ascii=True).encode("ascii") + b"\n"
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.common_files import files_name, foreign_file, read_owned
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jobs.export_files import common_names, finish_export
+from m2fp_cli.jobs.export_files import common_names, done_photos, finish_export
 from m2fp_cli.jobs.export_names import read_names
 from m2fp_cli.layout import export_record_name
 from m2fp_cli.storage.errors import ConflictError
@@ -62,7 +63,8 @@ def finish_stored(
         M2fpError: the store fails, or a file cannot be written.
     """
     pull(output, (job.name,))
-    output.fetch_all(export_record_name(job.format_name, task.key) for task in tasks)
+    done = done_photos(read_history(output.tree, job.name))
+    output.fetch_all(export_record_name(job.format_name, key) for key, _ in done)
     is_known = output.fetch(files_name(job.format_name))
     own = read_owned(output.tree, job.format_name)
     output.fetch_all(own)  # who changed one is not known before

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from m2fp_cli.batch.history import manifest_name, signature_digest
@@ -62,11 +64,37 @@ def test_the_list_of_another_part_of_the_data_set_stays(parsed):
     assert (folder / "test_pairs.txt").read_text() == "sub__b.jpg sub__b.jpg\n"
 
 
+def test_the_manifest_tells_of_all_parts_and_how_they_were_made(parsed):
+    output, tasks = parsed
+    export(output, tasks[:1], "train")
+    folder = export(output, tasks[1:])
+    document = json.loads((folder / "manifest.json").read_text())
+    later, earlier = document["photos"]
+    assert [later["source"], earlier["source"]] == ["sub/b.png", "a.png"]
+    assert earlier["people"][0]["window_xyxy"] == later["people"][0]["window_xyxy"]
+    assert [document["settings"]["split"], earlier["settings"]["split"]] == ["test", "train"]
+    assert "settings" not in later
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "told"),
+    [("coco", "test", 1), ("coco", "train", 0), ("yolo", "test", 0), ("comfyui", "test", 0)],
+)
+def test_photos_that_a_new_list_leaves_out_are_counted(parsed, name, split, told):
+    output, tasks = parsed
+    said: list[str] = []
+    export(output, tasks[:1], name=name)
+    export(output, tasks[1:], split, name=name, tell=said.append)
+    found = [line for line in said if line.startswith("1 photo of earlier exports in ")]
+    assert len(found) == told
+
+
 def test_the_list_of_photos_that_are_still_as_they_were_stays(parsed):
     output, tasks = parsed
     export(output, tasks)
     folder = export(output, tasks[:1], "train", every=tasks)
     assert (folder / "test_pairs.txt").exists()
+    assert (folder / "train_pairs.txt").read_text() == "a.jpg a.jpg\n"
 
 
 def test_an_edited_list_stays_while_there_is_nothing_new_to_write(parsed):
