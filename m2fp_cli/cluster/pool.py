@@ -22,8 +22,8 @@ from dataclasses import replace
 
 from m2fp_cli.batch.executor import PoolOrder
 from m2fp_cli.batch.pool import MAX_ATTEMPTS, Outcome
+from m2fp_cli.batch.remote.stamping import stamp_inputs
 from m2fp_cli.batch.report import Status, failed_report
-from m2fp_cli.batch.stamps import stamp_files
 from m2fp_cli.batch.targets import reclaim, written_files
 from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.cluster.calls import ActorLostError, Cluster
@@ -297,7 +297,8 @@ class ClusterPool:
             report = failed_report(task, lost.error, Status.QUARANTINED)
             files = written_files(look, again)
             report = report._replace(attempts=MAX_ATTEMPTS, files=files)
-            stamp = stamp_files(self._order.job.depends_on(task), checksum=False)
+            results = None if self._order.remote is None else self._order.remote.results
+            stamp = stamp_inputs(self._order.job, task, results, checksum=False)
             self._outcomes.append(Outcome(report, stamp, 0))
             self._deaths = 0
 

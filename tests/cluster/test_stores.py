@@ -113,6 +113,7 @@ def test_a_photo_that_kills_its_station_leaves_its_files_to_a_later_run(store):
     photos = run(FakeCluster(lose_answer, places=1))
     assert photos["0000"].status is Status.QUARANTINED
     assert photos["0000"].files == ("labels/0000.png", "results/0000.json")
+    assert run(FakeCluster())["0000"].attempts == 0  # the same photo would kill the next one
     assert run(FakeCluster(), setting="two")["0000"].status is Status.DONE
 
 

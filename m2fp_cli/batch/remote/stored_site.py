@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.manifest import ManifestWriter
@@ -15,9 +14,10 @@ from m2fp_cli.batch.remote.carrier import Carrier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import Lease
 from m2fp_cli.batch.remote.mirror import Mirror
+from m2fp_cli.batch.remote.stamping import stamp_inputs
 from m2fp_cli.batch.remote.state import Publisher, StoredManifest, pull
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, stamp_files
+from m2fp_cli.batch.stamps import Stamp
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.layout import OUTPUT_FOLDERS, export_record_name, preview_name
@@ -101,18 +101,7 @@ class StoredSite:
 
     def stamp(self, task: ImageTask, *, checksum: bool) -> Stamp:
         """The files that the outputs of a photo are made from, as the store listed them."""
-        stamps = []
-        for path in map(Path, self._job.depends_on(task)):
-            if task.origin and path == task.source:
-                stamps.append(task.listed or FileStamp(GONE, 0))
-                continue
-            mirror = self._results
-            if mirror is None or not path.is_relative_to(mirror.folder):
-                stamps += stamp_files((path,), checksum=checksum)
-                continue
-            found = mirror.listing.stamp(path.relative_to(mirror.folder).as_posix())
-            stamps.append(FileStamp(*found) if found else FileStamp(GONE, 0))
-        return tuple(stamps)
+        return stamp_inputs(self._job, task, self._results, checksum=checksum)
 
     def photo_digest(self, task: ImageTask) -> str:
         """What the job says of a copy; empty if there can be none."""
