@@ -190,8 +190,10 @@ def _build_page(
             builder.add_failure(task.key, failure.reason, failure.message)
         else:
             entry = history.entries.get(task.key)
-            seconds = entry.report.seconds.total if entry else None
-            builder.add_photo(task.key, read_preview(tree, task.key), seconds)
+            failed = entry is not None and not entry.report.status.is_good
+            why = (entry.report.reason, entry.report.message) if entry and failed else ("", "")
+            seconds = entry.report.seconds.total if entry and not failed else None
+            builder.add_photo(task.key, read_preview(tree, task.key), seconds, why)
     for folder in (failure for failure in run.failures if not failure.key):
         builder.add_failure(folder.source, folder.reason, folder.message)
     shown = {task.key for task in scan.tasks}

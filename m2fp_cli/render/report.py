@@ -35,7 +35,8 @@ class ShownPhoto:
         labels: ids of the labels in it.
         people: number of people with a score of at least ``SURE_SCORE``.
         seconds: time that its parse took; None if that is not known.
-        reason: class of its failure; empty if it was parsed.
+        reason: class of its failure; empty if it was parsed. One that failed and has a block shows
+            the results of an earlier run.
         message: the failure in a sentence.
     """
 
@@ -129,13 +130,21 @@ class PageBuilder:
         self._blocks: list[Block] = []
         self._label_sets: dict[tuple[str, ...], int] = {}
 
-    def add_photo(self, key: str, preview: Preview, seconds: float | None) -> None:
+    def add_photo(
+        self,
+        key: str,
+        preview: Preview,
+        seconds: float | None,
+        failure: tuple[str, str] = ("", ""),
+    ) -> None:
         """Add a photo that was parsed.
 
         Args:
             key: of the photo in the output.
             preview: what is shown of it.
             seconds: time that its parse took; None if that is not known.
+            failure: reason and sentence of its latest run, which left the results of an earlier
+                one; empty where it did not fail.
         """
         label_set = self._label_sets.setdefault(preview.labels, len(self._label_sets))
         self._photos.append(
@@ -146,6 +155,8 @@ class PageBuilder:
                 labels=preview.label_ids,
                 people=count_sure(person.score for person in preview.people if person.id),
                 seconds=None if seconds is None else round(seconds, 3),
+                reason=failure[0],
+                message=failure[1],
             )
         )
         self._blocks.append(

@@ -9,8 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from m2fp_cli.batch.report import RunReport
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.manifest import ManifestWriter
+from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.stamps import stamp_files
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.cli import app
 from m2fp_cli.commands.option_groups import BatchOptions
@@ -85,6 +88,22 @@ def test_damaged_result_is_shown_as_failed(tmp_path):
     photos = Page((output / "report.html").read_text()).index["photos"]
     assert photos[0]["reason"] == "corrupt"
     assert "reason" not in photos[1]
+
+
+def test_a_photo_that_failed_last_is_shown_as_failed_with_its_earlier_results(tmp_path):
+    photos, output = make_tree(tmp_path)
+    source = str(photos / "a.png")
+    failed = ImageReport(source, "a", Status.FAILED, reason="timeout", message="took too long")
+    with OutputTree(output) as tree:
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer.add(failed, stamp_files([photos / "a.png"], checksum=False), "drawn")
+        writer.close()
+    assert CliRunner().invoke(app, ["report", str(output), "-q"]).exit_code == 0
+    text = (output / "report.html").read_text()
+    shown = Page(text).index["photos"][0]
+    assert (shown["block"], shown["reason"], shown["message"]) == (0, "timeout", "took too long")
+    assert "1 failed:" in text
+    assert len(Page(text).index["photos"]) == 2
 
 
 def test_nothing_to_report(tmp_path):

@@ -155,6 +155,22 @@ def test_a_name_as_macos_writes_it_is_found(browser, tmp_path):
     page.close()
 
 
+def test_the_earlier_result_of_a_photo_that_failed_is_shown_with_the_failure(browser, page_file):
+    page = browser.new_page()
+    text = page_file.read_text().replace(
+        '"seconds":0.22', '"reason":"timeout","message":"too long"'
+    )
+    page.set_content(text)
+    page.wait_for_selector("body[data-ready]")
+    page.select_option("#filter-state", "failed")
+    assert shown_names(page)[0] == "p00"
+    page.locator(".card.failed img").evaluate("image => image.decode()")
+    open_photo(page, "p00")
+    assert page.inner_text("#probe").startswith("Failed (timeout): too long (shown as an earlier")
+    assert pixel(page, "below", 0.5, 0.5) != [0, 0, 0]
+    page.close()
+
+
 def test_slowest_first(page):
     page.select_option("#order", "seconds")
     assert shown_names(page)[:2] == ["p11", "p10"]

@@ -30,8 +30,8 @@ const makeCard = (photo, number) => {
   card.dataset.number = number;
   const note = photo.reason || counted(photo.people, "person", "people");
   const time = photo.seconds === undefined ? "" : `, ${photo.seconds.toFixed(2)} s`;
-  if (photo.reason) {
-    card.classList.add("failed");
+  card.classList.toggle("failed", photo.reason !== "");
+  if (photo.block < 0) {
     card.append(make("span", { className: "blank" }, photo.message ?? ""));
   } else {
     card.append(make("img", { alt: "", decoding: "async" }));

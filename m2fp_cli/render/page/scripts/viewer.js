@@ -13,6 +13,7 @@ let opening = 0;
 export const openViewer = async (photo) => {
   const mine = opening += 1;
   const block = blockOf(photo);
+  const failure = photo.reason ? `Failed (${photo.reason}): ${photo.message ?? ""}` : "";
   $("viewer-name").textContent = photo.name;
   view.picked = null;
   forgetProbe();
@@ -22,8 +23,8 @@ export const openViewer = async (photo) => {
   if (!block) {
     view.current = null;
     $("people").replaceChildren();
-    $("probe").textContent = photo.reason ? `Failed (${photo.reason}): ${photo.message ?? ""}`
-      : "This photo has not been read yet; try again in a moment.";
+    $("probe").textContent = failure
+      || "This photo has not been read yet; try again in a moment.";
     viewer.dataset.photo = photo.name;
     return;
   }
@@ -36,7 +37,8 @@ export const openViewer = async (photo) => {
   const tryon = [...$("mode").options].find(({ value }) => value === "tryon");
   tryon.disabled = tryon.hidden = !block.tryon;
   if (!block.tryon && $("mode").value === "tryon") $("mode").value = "label";
-  $("probe").textContent = "Point at the picture, or move the pointer with the arrow keys.";
+  $("probe").textContent = failure ? `${failure} (shown as an earlier run left it)`
+    : "Point at the picture, or move the pointer with the arrow keys.";
   listPeople();
   fit();
   paint();
