@@ -155,6 +155,16 @@ def test_a_name_as_macos_writes_it_is_found(browser, tmp_path):
     page.close()
 
 
+def test_photos_that_were_not_scrolled_to_are_printed(page):
+    page.set_viewport_size({"width": 320, "height": 200})
+    page.reload()
+    page.wait_for_selector("body[data-ready]")
+    missing = ".card:not(.failed) img:not([src])"
+    assert page.locator(missing).count() > 0
+    page.pdf()
+    assert page.locator(missing).count() == 0
+
+
 def test_the_earlier_result_of_a_photo_that_failed_is_shown_with_the_failure(browser, page_file):
     page = browser.new_page()
     text = page_file.read_text().replace(

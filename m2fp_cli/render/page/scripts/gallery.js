@@ -46,3 +46,11 @@ const makeCard = (photo, number) => {
 };
 export const cards = photos.map(makeCard);
 const cardOf = new Map(cards.map((card) => [card.photo, card]));
+
+// Paper is not scrolled: what has not been seen yet is on it, too.
+addEventListener("beforeprint", () => {
+  for (const card of gallery.children) {
+    observer.unobserve(card);
+    if (card.photo.block >= 0) showThumbnail(card);
+  }
+});
