@@ -155,6 +155,21 @@ def test_a_name_as_macos_writes_it_is_found(browser, tmp_path):
     page.close()
 
 
+def test_photos_whose_names_look_the_same_are_walked_through(browser, tmp_path):
+    builder = PageBuilder("three")
+    for key in ("caf\udce8", "caf\udce9", "hat"):
+        builder.add_failure(key, "corrupt", "is cut short")
+    path = tmp_path / "report.html"
+    path.write_text(builder.render(ParseFacts(), left_out=0), encoding="utf-8")
+    page = browser.new_page()
+    page.goto(path.as_uri())
+    page.click(".card")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.inner_text("#viewer-name") == "hat"
+    page.close()
+
+
 def test_photos_that_were_not_scrolled_to_are_printed(page):
     page.set_viewport_size({"width": 320, "height": 200})
     page.reload()

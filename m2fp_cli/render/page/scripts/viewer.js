@@ -9,9 +9,11 @@ import { blockOf } from "./index.js";
 
 const viewer = $("viewer");
 let opening = 0;
+let opened = null; // not its name: two that are no UTF-8 may look the same
 
 export const openViewer = async (photo) => {
   const mine = opening += 1;
+  opened = photo;
   const block = blockOf(photo);
   const failure = photo.reason ? `Failed (${photo.reason}): ${photo.message ?? ""}` : "";
   $("viewer-name").textContent = photo.name;
@@ -46,13 +48,12 @@ export const openViewer = async (photo) => {
   viewer.dataset.photo = photo.name;
 };
 const move = (step) => {
-  const name = $("viewer-name").textContent;
-  const at = shown.findIndex((card) => card.photo.name === name);
+  const at = shown.findIndex((card) => card.photo === opened);
   const to = shown[at + step];
   if (to) openViewer(to.photo);
 };
 viewer.addEventListener("close", () => {
-  const card = shown.find((one) => one.photo.name === $("viewer-name").textContent);
+  const card = shown.find((one) => one.photo === opened);
   view.current = null;
   focusCard(card);
 });
