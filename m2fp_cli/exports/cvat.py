@@ -85,5 +85,6 @@ FORMAT = Format(
     encode=encode,
     finish=finish,
     split="default",
+    names_labels="labels",
     takes_labels=True,
 )

@@ -127,6 +127,8 @@ class Format:
         people: whom ``--person`` means by default.
         split: part of the data set, unless another is asked for; empty where it has no parts.
         names_splits: whether a file of the whole data set names all of its parts.
+        names_labels: what the records call the labels, where one file of the whole data set names
+            them for all of its parts; else empty.
         masks: whether it has agnostic masks.
         joints: whether it holds people's joints.
         scales: whether it scales pictures to ``ExportSettings.size_wh``.
@@ -148,6 +150,7 @@ class Format:
     people: str = "all"
     split: str = ""
     names_splits: bool = False
+    names_labels: str = ""
     masks: bool = False
     joints: bool = False
     scales: bool = False

@@ -86,5 +86,6 @@ FORMAT = Format(
     finish=finish,
     split="train",
     names_splits=True,
+    names_labels="names",
     takes_labels=True,
 )

@@ -85,7 +85,8 @@ def finish_export(
             return job.folder / MANIFEST
         files = wanted.finish(items, replace(job.settings, splits=_splits(job, history)))
         earlier = [one for one in done_photos(history) if one[0] not in listed]
-        files[MANIFEST] = _manifest(job, items, _read_shown(tree, job, earlier, history))
+        others = _read_earlier(tree, job, earlier)
+        files[MANIFEST] = _manifest(job, items, _shown_earlier(job, others, history))
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
         outdated = [name for name, known in own.items() if known and name not in named]
         if outdated and not _is_all_there_is(job, tasks, history.entries):
@@ -95,6 +96,12 @@ def finish_export(
         tell(
             f"{counted(unlisted, 'photo')} of earlier exports in {displayable(job.folder)}, not in "
             "its lists any more: these are of this run's photos"
+        )
+    if tell is not None and (odd := _count_of_other_labels(job, items, others)):
+        tell(
+            f"{counted(odd, 'photo')} of earlier exports in {displayable(job.folder)} with other "
+            "labels than the set has now, so its numbers mean two things; export them again with "
+            "the same --label-set, or choose another -o"
         )
     if tell is not None:
         for line in _lacking(job, items):
@@ -172,18 +179,37 @@ def done_photos(history: History) -> Iterator[tuple[str, str]]:
             yield entry.report.key, entry.signature
 
 
-def _read_shown(
-    tree: OutputTree, job: ExportJob, earlier: Sequence[tuple[str, str]], history: History
-) -> list[dict[str, Any]]:
-    """What the manifest says of photos of earlier runs; nothing of one whose record is damaged."""
-    shown = []
+def _read_earlier(
+    tree: OutputTree, job: ExportJob, earlier: Sequence[tuple[str, str]]
+) -> list[tuple[Item, str]]:
+    """Photos of earlier runs and their signatures, without those whose record is damaged."""
+    found = []
     for key, signature in earlier:
         with contextlib.suppress(ImageError, ValueError):
-            item = _read_item(tree, export_record_name(job.format_name, key))
-            settings = history.settings_of(signature)
-            made = {} if settings == job.signature() else {"settings": dict(settings)}
-            shown.append({"name": item.name, "source": item.source, **made, **_shown(item.record)})
+            found.append((_read_item(tree, export_record_name(job.format_name, key)), signature))
+    return found
+
+
+def _shown_earlier(
+    job: ExportJob, others: Sequence[tuple[Item, str]], history: History
+) -> list[dict[str, Any]]:
+    """What the manifest says of photos of earlier runs, with their settings if those differ."""
+    shown = []
+    for item, signature in others:
+        settings = history.settings_of(signature)
+        made = {} if settings == job.signature() else {"settings": dict(settings)}
+        shown.append({"name": item.name, "source": item.source, **made, **_shown(item.record)})
     return shown
+
+
+def _count_of_other_labels(
+    job: ExportJob, items: Sequence[Item], others: Sequence[tuple[Item, str]]
+) -> int:
+    """How many photos of earlier runs do not have the labels that the one file names."""
+    key = job.format.names_labels
+    if not key or not items:
+        return 0
+    return sum(item.record.get(key) != items[0].record[key] for item, _ in others)
 
 
 def _count_unlisted(job: ExportJob, earlier: Sequence[tuple[str, str]], history: History) -> int:

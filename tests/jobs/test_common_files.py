@@ -16,6 +16,7 @@ from m2fp_cli.jobs import common_files
 from m2fp_cli.jobs.common_files import files_name, write_common
 from m2fp_cli.jobs.export import ExportJob
 from m2fp_cli.jobs.export_files import finish_export
+from m2fp_cli.records.mapping import load_mapping
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
@@ -31,9 +32,9 @@ def parsed(tmp_path):
     return output, [ImageTask(str(photos / f"{key}.png"), key, ()) for key in ("a", "sub/b")]
 
 
-def export(output, tasks, split="test", every=None, name="viton-hd", **options):
+def export(output, tasks, split="test", every=None, name="viton-hd", mapping=None, **options):
     """Export photos as a run does; ``every``: those whose lists are made."""
-    settings = ExportSettings(people=find_format(name).people, split=split)
+    settings = ExportSettings(people=find_format(name).people, split=split, mapping=mapping)
     job = ExportJob(output, output, name, settings)
     worker = job.build_worker(1)
     with OutputTree(output) as tree:
@@ -87,6 +88,18 @@ def test_photos_that_a_new_list_leaves_out_are_counted(parsed, name, split, told
     export(output, tasks[1:], split, name=name, tell=said.append)
     found = [line for line in said if line.startswith("1 photo of earlier exports in ")]
     assert len(found) == told
+
+
+@pytest.mark.parametrize(("name", "told"), [("yolo", 1), ("cvat", 1), ("coco", 0)])
+def test_parts_whose_numbers_mean_other_labels_are_told(parsed, name, told):
+    output, tasks = parsed
+    said: list[str] = []
+    export(output, tasks[:1], "train", name=name, tell=said.append)
+    export(output, tasks[1:], "val", name=name, mapping=load_mapping("atr"), tell=said.append)
+    found = [line for line in said if "with other labels than the set has now" in line]
+    assert len(found) == told
+    export(output, tasks, "val", name=name, mapping=load_mapping("atr"), tell=said.append)
+    assert len([line for line in said if "with other labels" in line]) == told
 
 
 def test_the_list_of_photos_that_are_still_as_they_were_stays(parsed):
