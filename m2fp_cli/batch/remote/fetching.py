@@ -231,9 +231,7 @@ class Fetcher:
             try:
                 found = self._open_bucket(address).fetch(address.name, path)
             except ObjectDeniedError as error:
-                raise ImageError(
-                    "unreadable", "cannot be read: the store refuses access"
-                ) from error
+                raise ImageError("unreadable", f"cannot be read: {error.why}") from error
             if found is None:
                 raise ImageError("vanished", "is not in the store any more")
             os.utime(path, ns=(found.mtime_ns, found.mtime_ns))

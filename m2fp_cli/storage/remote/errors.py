@@ -14,6 +14,8 @@ INSTALL = "pip install 'm2fp[cloud]'"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "AuthenticationExpired")
+_CLOCK = "RequestTimeTooSkewed"
+_ARCHIVED = ("InvalidObjectState", "BlobArchived")  # of S3 and of Azure
 # What the library says of a call that got no answer; its own debugging text has the cause, last.
 _CALL = re.compile(r"Error performing \w+ (\w+://[^/\s]+).*? - (.*)")
 _CAUSE = re.compile(r'\b(?:message|error): (?:"([^"\n]+)"|(\w+)\()')
@@ -22,6 +24,14 @@ _LONGEST_DETAIL = 160
 
 class ObjectDeniedError(StoreError):
     """The store refuses to let us read an object; it may let us read others."""
+
+    why = "the store refuses access"
+
+
+class ObjectArchivedError(ObjectDeniedError):
+    """The store has put an object where it cannot be read from at once, such as Glacier."""
+
+    why = "it is in an archive class of the store; restore it first"
 
 
 def as_store_error(
@@ -46,6 +56,10 @@ def as_store_error(
     denied = (obstore.exceptions.PermissionDeniedError, obstore.exceptions.UnauthenticatedError)
     if code in _EXPIRED:
         return StoreError(f"{verb}: the credentials have expired; get new ones and run again")
+    if code == _CLOCK:
+        return StoreError(f"{verb}: the clock of this machine is wrong; set it and run again")
+    if code in _ARCHIVED and not writing:
+        return ObjectArchivedError(f"{verb}: {ObjectArchivedError.why}")
     if code in ("NoSuchBucket", "ContainerNotFound") or isinstance(error, FileNotFoundError):
         missing = f"{verb}: there is no bucket {displayable(address.bucket)}; check its name"
         return OutputError(missing) if writing else NoImagesError(missing)

@@ -237,6 +237,14 @@ def test_a_refused_photo_fails_alone(store):
     assert report.done == 1
 
 
+def test_a_photo_in_an_archive_fails_alone_and_is_said_to_be_there(store):
+    store.faults.append(Fault("GET", "/in/a.jpg", status=403, code="InvalidObjectState", times=99))
+    report = parse()
+    assert [photo.reason for photo in report.failures] == ["unreadable"]
+    assert "is in an archive class of the store; restore it first" in report.failures[0].message
+    assert report.done == 1
+
+
 def start(*arguments: str) -> subprocess.Popen[str]:
     """The same run in a process of its own."""
     places = [f"{URL}/in", f"{URL}/out"]
