@@ -131,6 +131,16 @@ def read_shapes(
         raise ImageError("corrupt", f"its labels in {displayable(path.name)}: {error}") from error
 
 
+def photo_of_shapes(path: Path) -> str:
+    """Name of the photo that a LabelMe file is about; empty if it says none or cannot be read."""
+    try:
+        document = read_json(path, most_bytes=_MOST_BYTES)
+    except (OSError, ValueError):
+        return ""
+    named = document.get("imagePath") if isinstance(document, dict) else None
+    return re.split(r"[/\\]", named)[-1] if isinstance(named, str) else ""
+
+
 def _paint(
     document: Mapping[str, Any], labels: LabelSet
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint16] | None]:

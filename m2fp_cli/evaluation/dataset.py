@@ -8,6 +8,7 @@ folder of photos with LabelMe's files.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,12 @@ from numpy.typing import NDArray
 
 from m2fp_cli.batch.keys import has_image_suffix
 from m2fp_cli.errors import ImageError, NoImagesError, NoInputError, UsageError
-from m2fp_cli.evaluation.annotations import read_colored_map, read_label_colors, read_shapes
+from m2fp_cli.evaluation.annotations import (
+    photo_of_shapes,
+    read_colored_map,
+    read_label_colors,
+    read_shapes,
+)
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import read_bounded
@@ -103,11 +109,17 @@ def _annotated_in_cvat(folder: Path) -> Iterator[LabelledPhoto]:
 
 
 def _annotated_in_labelme(folder: Path) -> Iterator[LabelledPhoto]:
-    if folder.is_dir():
-        for photo in find_photos(folder):
-            shapes = photo.with_suffix(".json")
-            if shapes.is_file():
-                yield LabelledPhoto(photo.stem, photo, shapes, None)
+    """Photos with their files; of those that share one, such as a.jpg and a.png, the one it names.
+
+    Where it names none of them, which one is meant cannot be known, and all are left out.
+    """
+    photos = find_photos(folder) if folder.is_dir() else []
+    uses = Counter(photo.stem for photo in photos)
+    for photo in photos:
+        shapes = photo.with_suffix(".json")
+        if not shapes.is_file() or (uses[photo.stem] > 1 and photo_of_shapes(shapes) != photo.name):
+            continue
+        yield LabelledPhoto(photo.stem, photo, shapes, None)
 
 
 def _pairs(photos: Path, labels: Path, people: Path) -> Iterator[LabelledPhoto]:

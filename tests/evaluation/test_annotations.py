@@ -47,6 +47,19 @@ def shape(label, points, group=None, kind="polygon", **more):
     return label, points, group, kind, more
 
 
+@pytest.mark.parametrize(
+    ("named", "found"), [("a.png", ["a.png"]), ("..\\x\\a.jpg", ["a.jpg"]), ("b.png", [])]
+)
+def test_one_file_of_two_photos_is_of_the_one_that_it_names(tmp_path, named, found):
+    path = labelme(tmp_path, shape("Face", BOX))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"imagePath": named}))
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.png")
+    Image.new("RGB", (8, 6)).save(tmp_path / "other.jpg")
+    (tmp_path / "other.json").write_text(path.read_text())
+    photos = [one.photo.name for one in find_labelled(tmp_path)]
+    assert photos == [*found, "other.jpg"]
+
+
 BOX = [[0, 0], [4, 0], [4, 6], [0, 6]]
 
 
