@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +14,16 @@ from m2fp_cli.batch.entries import Entries
 from m2fp_cli.batch.history import History, read_history, signature_digest
 from m2fp_cli.batch.lock import hold_part
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.exports.format import Item
 from m2fp_cli.jobs.common_files import read_owned, require_own, write_common
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jsonio import list_of, object_of, parse_object, text_of, whole_of
-from m2fp_cli.layout import export_record_name
-from m2fp_cli.records.stored_people import MAX_PEOPLE
+from m2fp_cli.jobs.export_photos import (
+    count_of_other_labels,
+    count_unlisted,
+    done_photos,
+    read_earlier,
+    read_listed,
+)
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import counted, displayable
 from m2fp_cli.version import __version__
@@ -76,7 +78,7 @@ def finish_export(
     # Who reads first must write first, or the lists would lack what the other has read.
     with OutputTree(job.output) as tree, hold_part(tree, job.name):
         history = read_history(tree, job.name)
-        listed = _read_listed(tree, job, tasks, history)
+        listed = read_listed(tree, job, tasks, history)
         items = [*listed.values()]
         own = read_owned(tree, job.format_name)
         if not items and own:
@@ -85,19 +87,19 @@ def finish_export(
             return job.folder / MANIFEST
         files = wanted.finish(items, replace(job.settings, splits=_splits(job, history)))
         earlier = [one for one in done_photos(history) if one[0] not in listed]
-        others = _read_earlier(tree, job, earlier)
+        others = read_earlier(tree, job, earlier)
         files[MANIFEST] = _manifest(job, items, _shown_earlier(job, others, history))
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
         outdated = [name for name, known in own.items() if known and name not in named]
         if outdated and not _is_all_there_is(job, tasks, history.entries):
             outdated = []  # a part of the data set that this run is not about
         write_common(tree, job.format_name, named, overwrite=overwrite, outdated=outdated)
-    if tell is not None and (unlisted := _count_unlisted(job, earlier, history)):
+    if tell is not None and (unlisted := count_unlisted(job, earlier, history)):
         tell(
             f"{counted(unlisted, 'photo')} of earlier exports in {displayable(job.folder)}, not in "
             "its lists any more: these are of this run's photos"
         )
-    if tell is not None and (odd := _count_of_other_labels(job, items, others)):
+    if tell is not None and (odd := count_of_other_labels(job, items, others)):
         tell(
             f"{counted(odd, 'photo')} of earlier exports in {displayable(job.folder)} with other "
             "labels than the set has now, so its numbers mean two things; export them again with "
@@ -107,48 +109,6 @@ def finish_export(
         for line in _lacking(job, items):
             tell(line)
     return job.folder / MANIFEST
-
-
-def _read_listed(
-    tree: OutputTree, job: ExportJob, tasks: Sequence[ImageTask], history: History
-) -> dict[str, Item]:
-    """The photos of a run that are done, by their keys, in the order of the tasks.
-
-    One whose files still lie in another part of the data set, since this run or shard has not come
-    to it, is in the lists of that part.
-
-    Raises:
-        OutputError: a record was damaged.
-    """
-    listed: dict[str, Item] = {}
-    own, lists = _lists_of(job, job.signature()), _ListsOf(job, history)
-    for task in tasks:
-        entry = history.entries.get(task.key)
-        if entry is None or not entry.report.status.is_good or lists[entry.signature] != own:
-            continue
-        name = export_record_name(job.format_name, task.key)
-        try:
-            listed[task.key] = _read_item(tree, name)
-        except (ImageError, ValueError) as error:
-            raise OutputError(
-                f"{job.output / name} {error}; export again with --rerun all"
-            ) from error
-    return listed
-
-
-def _read_item(tree: OutputTree, name: str) -> Item:
-    """A photo by its record.
-
-    Raises:
-        ImageError: the record cannot be read.
-        ValueError: it is damaged.
-    """
-    document = parse_object(tree.read(name))
-    source, record = text_of(document, "source"), object_of(document, "record")
-    lacking = object_of({"without_joints": {}, **document}, "without_joints")
-    counts = {reason: whole_of(lacking, reason, 0, MAX_PEOPLE) for reason in lacking}
-    lost = list_of({"without_place": [], **document}, "without_place", most=255)
-    return Item(text_of(document, "name"), source, record, counts, tuple(str(one) for one in lost))
 
 
 def _splits(job: ExportJob, history: History) -> tuple[str, ...]:
@@ -172,24 +132,6 @@ def _is_all_there_is(job: ExportJob, tasks: Sequence[ImageTask], entries: Entrie
     )
 
 
-def done_photos(history: History) -> Iterator[tuple[str, str]]:
-    """All photos of a data set, also those that a run is not about: keys and signatures."""
-    for entry in history.entries.each():
-        if entry.report.status.is_good:
-            yield entry.report.key, entry.signature
-
-
-def _read_earlier(
-    tree: OutputTree, job: ExportJob, earlier: Sequence[tuple[str, str]]
-) -> list[tuple[Item, str]]:
-    """Photos of earlier runs and their signatures, without those whose record is damaged."""
-    found = []
-    for key, signature in earlier:
-        with contextlib.suppress(ImageError, ValueError):
-            found.append((_read_item(tree, export_record_name(job.format_name, key)), signature))
-    return found
-
-
 def _shown_earlier(
     job: ExportJob, others: Sequence[tuple[Item, str]], history: History
 ) -> list[dict[str, Any]]:
@@ -200,44 +142,6 @@ def _shown_earlier(
         made = {} if settings == job.signature() else {"settings": dict(settings)}
         shown.append({"name": item.name, "source": item.source, **made, **_shown(item.record)})
     return shown
-
-
-def _count_of_other_labels(
-    job: ExportJob, items: Sequence[Item], others: Sequence[tuple[Item, str]]
-) -> int:
-    """How many photos of earlier runs do not have the labels that the one file names."""
-    key = job.format.names_labels
-    if not key or not items:
-        return 0
-    return sum(item.record.get(key) != items[0].record[key] for item, _ in others)
-
-
-def _count_unlisted(job: ExportJob, earlier: Sequence[tuple[str, str]], history: History) -> int:
-    """How many photos of earlier runs were in the lists that this run has made anew."""
-    if job.format.names_splits:
-        return 0  # its files tell of folders, not of photos
-    own, lists = _lists_of(job, job.signature()), _ListsOf(job, history)
-    return sum(bool(own) and lists[signature] == own for _, signature in earlier)
-
-
-class _ListsOf(dict[str, set[str]]):
-    """Names of the files that list the photos of a signature."""
-
-    def __init__(self, job: ExportJob, history: History) -> None:
-        super().__init__()
-        self._job, self._history = job, history
-
-    def __missing__(self, signature: str) -> set[str]:
-        found = _lists_of(self._job, self._history.settings_of(signature))
-        return self.setdefault(signature, found)
-
-
-def _lists_of(job: ExportJob, settings: Mapping[str, str]) -> set[str]:
-    """Names of the files that list photos of some settings; the job's own if they are unknown."""
-    mask, split = job.settings.mask, settings.get("split", job.settings.split)
-    with contextlib.suppress(UsageError):
-        mask = replace(mask, category=settings.get("category", mask.category))
-    return set(job.format.finish((), replace(job.settings, split=split, mask=mask)))
 
 
 def _manifest(job: ExportJob, items: Sequence[Item], earlier: Sequence[dict[str, Any]]) -> bytes:

@@ -10,8 +10,9 @@ from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.common_files import files_name, foreign_file, read_owned
 from m2fp_cli.jobs.export import ExportJob
-from m2fp_cli.jobs.export_files import common_names, done_photos, finish_export
+from m2fp_cli.jobs.export_files import common_names, finish_export
 from m2fp_cli.jobs.export_names import read_names
+from m2fp_cli.jobs.export_photos import done_photos
 from m2fp_cli.layout import export_record_name
 from m2fp_cli.storage.errors import ConflictError
 
