@@ -1,6 +1,6 @@
 """Makes the bundled model, all steps in order: ``python -m training.make_starter --help``.
 
-Nine runs, each with a recipe of its own. Between them the model so far labels photos that nobody
+Twelve runs, each with a recipe of its own. Between them the model so far labels photos that nobody
 labelled, and labels some anew. The same command again goes on where it was stopped.
 """
 
@@ -17,6 +17,7 @@ from pathlib import Path
 from m2fp_cli.training.sources import Source
 
 _RECIPES = Path(__file__).parent
+_CORRECTIONS = _RECIPES / "corrections"
 _MEAN_WITH = (320, 580)  # steps of the fourth run whose mean with its end is better than each
 _OF_THE_FIFTH = 3  # times the end of the fifth run counts beside these three: half of the mean
 _OF_THE_SIXTH = 18  # times the end of the sixth run counts beside seven times these six: .3
@@ -79,10 +80,11 @@ class Places:
 
 def plan(places: Places) -> list[Stage]:
     """All stages in order."""
-    runs = [places.work / f"run-{number}" for number in range(4, 9)]
-    fourth, fifth, sixth, seventh, eighth = runs
+    runs = [places.work / f"run-{number}" for number in range(4, 12)]
+    fourth, fifth, sixth, seventh, eighth, ninth, tenth, eleventh = runs
     copies = [fourth / f"step-{step}" for step in _MEAN_WITH]
     with_fifth = [*[fifth] * (_OF_THE_FIFTH - 1), *copies, fourth]
+    with_twelfth = [*[places.work / "run-12"] * 2, *[eleventh] * 3, seventh, eighth, ninth]
     with_sixth = [sixth] * (_OF_THE_SIXTH - 1) + [fifth, *with_fifth] * _OF_THOSE_BEFORE
     return [
         _run(places, 1),
@@ -108,8 +110,47 @@ def plan(places: Places) -> list[Stage]:
         _run(places, 8, str(places.work / "sixth")),
         _export(places, 8, "eighth", *_also([seventh])),
         _run(places, 9, str(places.work / "eighth")),
-        _export(places, 9, "starter", *_also([seventh, eighth])),
+        _export(places, 9, "ninth", *_also([seventh, eighth])),
+        *_labels_seen_by_eye(places, "ninth"),
+        _run(places, 10, str(places.work / "ninth")),
+        _export(places, 10, "tenth", *_also([tenth, tenth, seventh, eighth, ninth])),
+        _run(places, 11, str(places.work / "tenth")),
+        _export(places, 11, "eleventh"),
+        _run(places, 12, str(places.work / "eleventh")),
+        _export(places, 12, "starter", *_also(with_twelfth)),
     ]
+
+
+def _labels_seen_by_eye(places: Places, model: str) -> list[Stage]:
+    """Labels made anew by a model, and what somebody corrected in them."""
+    made, coco, boxes = places.made, "people/coco", "people/coco_boxes"
+    street = str(places.work / model), str(Path(places.find("ccp")) / "unlabelled")
+    sides = ("--all", "--pose", str(places.pose), "--model", street[0])
+    guessed, turned = str(made / "ccp-guessed-2"), str(made / "ccp-guessed-3")
+    masks = ("--masks", str(_CORRECTIONS / "coco_boxes_masks.json"), "--boxes", places.find(boxes))
+    picked = (str(made / "coco_boxes-read"), *masks, "--out", str(made / "coco_boxes-seen"))
+    return [
+        _correct(places, "ccp-corrected-3", places.find("ccp"), model),
+        Stage(
+            "ccp-guessed-2",
+            "training.self_label",
+            (street[1], "--out", guessed, "--model", street[0]),
+        ),
+        Stage("ccp-guessed-3", "training.correct", (guessed, *sides, "--out", turned)),
+        _read(places, "ccp-guessed-3", "ccp_unlabelled.tsv", "ccp-seen"),
+        _read(places, "ccp-guessed-3", "ccp_unlabelled.tsv", "ccp-seen-2", "--but", "Dress:Skirt"),
+        _relabel(places, "coco-again-3", coco, model, "--skip", "held_out.txt"),
+        _read(places, "coco-again-3", "coco.tsv", "coco-seen"),
+        _relabel(places, "coco_boxes-again-3", boxes, model),
+        _read(places, "coco_boxes-again-3", "coco_boxes.tsv", "coco_boxes-read"),
+        Stage("coco_boxes-seen", "training.seen_masks", picked),
+    ]
+
+
+def _read(places: Places, data: str, corrections: str, name: str, *options: str) -> Stage:
+    path, out = str(_CORRECTIONS / corrections), str(places.made / name)
+    arguments = (str(places.made / data), "--corrections", path, "--out", out, *options)
+    return Stage(name, "training.part_corrections", arguments)
 
 
 def _also(runs: Sequence[Path]) -> list[str]:

@@ -15,6 +15,7 @@ from training.part_corrections import (
     Correction,
     correct_folder,
     correct_labels,
+    leave_out,
     read_corrections,
 )
 from training.part_sheets import draw_sheet, find_parts
@@ -54,6 +55,17 @@ def test_lines_apply_in_order_to_whoever_is_there():
     assert np.unique(got[:, :20]).tolist() == sorted({FACE, DRESS, SKIRT})
     assert (got[25:, :20] == SKIRT).all()
     assert (got[:, 20:] == IGNORE).all()
+
+
+def test_corrections_of_one_label_to_another_can_be_left_out():
+    skirt = Correction(0, (0, 0, 40, 40), "Dress", "Skirt")
+    others = [
+        Correction(0, (0, 0, 40, 40), *pair) for pair in [("Dress", "Coat"), ("Coat", "Skirt")]
+    ]
+    assert leave_out({"a": [skirt, *others], "b": [skirt]}, "Dress", "Skirt") == {
+        "a": others,
+        "b": [],
+    }
 
 
 def test_a_folder_is_written_without_what_is_out(tmp_path: Path):
