@@ -8,8 +8,8 @@ from m2fp_cli.batch.history import History
 from m2fp_cli.batch.lock import OutputLock
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.layout import OUTPUT_FOLDERS, STATE_FOLDER, folders_of_results
+from m2fp_cli.storage.temporaries import sweep_temporaries
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import sweep_temporaries
 
 _FOREIGN_SECONDS = 3600.0  # older than any file another shard is still writing
 

@@ -4,11 +4,7 @@ import contextlib
 import errno
 import os
 import resource
-import secrets
 import stat
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,20 +13,16 @@ from typing import Any, NoReturn
 import pytest
 
 from m2fp_cli.errors import ExitCode, OutputError
-from m2fp_cli.storage import writing
+from m2fp_cli.storage import temporaries, writing
 from m2fp_cli.storage.errors import ConflictError, TargetError
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import sweep_temporaries, write_file, write_group
+from m2fp_cli.storage.writing import write_file, write_group
 from tests.support.hostile_folders import (
     AWKWARD_NAMES,
     make_fifo,
-    make_self_symlink,
     without_rights,
 )
-
-
-def names_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.rglob("*") if not path.is_dir())
+from tests.support.outputs import names_in
 
 
 @contextmanager
@@ -43,12 +35,6 @@ def failing(monkeypatch: pytest.MonkeyPatch, function: str, number: int) -> Iter
     with monkeypatch.context() as patch:
         patch.setattr(os, function, fail)
         yield
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Iterator[OutputTree]:
-    with OutputTree(tmp_path / "out", create=True) as tree:
-        yield tree
 
 
 def write(tree: OutputTree, name: str, data: bytes = b"data") -> None:
@@ -69,7 +55,7 @@ def test_a_file_of_others_is_never_replaced(
 ) -> None:
     """Not even one that appears after the check, on file systems of every kind."""
     if call != "renameat2":
-        monkeypatch.setattr(writing, "_renameat2", lambda *_: errno.EINVAL)
+        monkeypatch.setattr(temporaries, "_renameat2", lambda *_: errno.EINVAL)
     with contextlib.ExitStack() as stack:
         if call == "neither":
             stack.enter_context(failing(monkeypatch, "link", errno.EPERM))
@@ -86,7 +72,7 @@ def test_a_file_of_others_is_never_replaced(
 def test_a_name_that_was_reserved_is_given_back_where_its_file_does_not_come(
     tree: OutputTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_renameat2", lambda *_: errno.EINVAL)
+    monkeypatch.setattr(temporaries, "_renameat2", lambda *_: errno.EINVAL)
     with (
         failing(monkeypatch, "link", errno.EPERM),
         failing(monkeypatch, "replace", errno.EIO),
@@ -129,7 +115,7 @@ def test_a_single_file_on_a_full_disk_is_named_with_its_folder(
     def fail(*_: object, **__: object) -> str:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(writing, "_write_temporary", fail)
+    monkeypatch.setattr(writing, "write_temporary", fail)
     with pytest.raises(OutputError) as caught:
         write_file(tmp_path / "page.html", b"<new by m2fp>", mark=b"by m2fp")
     said = f"cannot write {tmp_path}/page.html: the disk is full; make room and run again"
@@ -167,14 +153,14 @@ def test_nothing_of_a_group_appears_before_all_of_it_is_written(
     tree: OutputTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, used = [], []
-    rename = writing._rename_without_replacing
+    rename = writing.rename_without_replacing
 
     def watched(folder: int, temporary: str, name: str, shown: str) -> None:
         used.append(temporary)
         seen.append([name for name in names_in(tree.path) if not name.startswith(".m2fp-")])
         rename(folder, temporary, name, shown)
 
-    monkeypatch.setattr(writing, "_rename_without_replacing", watched)
+    monkeypatch.setattr(writing, "rename_without_replacing", watched)
     write_group(tree, [("map.png", b"1"), ("sub/" + "n" * 255, b"2")])
     assert seen == [[], ["map.png"]]
     assert {len(name) for name in used} == {len(".m2fp-01234567.tmp")}
@@ -183,14 +169,14 @@ def test_nothing_of_a_group_appears_before_all_of_it_is_written(
 def test_a_group_that_fails_half_way_takes_its_new_names_back(
     tree: OutputTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = writing._rename_without_replacing
+    rename = writing.rename_without_replacing
 
     def overtaken(folder: int, temporary: str, name: str, shown: str) -> None:
         if name == "b":
             (tree.path / "b").write_bytes(b"another's")
         rename(folder, temporary, name, shown)
 
-    monkeypatch.setattr(writing, "_rename_without_replacing", overtaken)
+    monkeypatch.setattr(writing, "rename_without_replacing", overtaken)
     with pytest.raises(ConflictError):
         write_group(tree, [("a", b"1"), ("b", b"2"), ("c", b"3")])
     assert names_in(tree.path) == ["b"]
@@ -302,53 +288,3 @@ def test_messages_are_one_printable_line(tree: OutputTree) -> None:
     with pytest.raises(OutputError) as caught:
         write(tree, "x\ny\udcff", b"")
     assert str(caught.value).isprintable()
-
-
-def test_a_killed_writer_leaves_only_what_the_sweep_removes(tree: OutputTree) -> None:
-    code = (
-        "import os, sys; from pathlib import Path;"
-        "from m2fp_cli.storage.tree import OutputTree;"
-        "from m2fp_cli.storage.writing import write_group;"
-        "os.fsync = lambda _: os.kill(os.getpid(), 9);"
-        "write_group(OutputTree(Path(sys.argv[1])), [('sub/x', b'data')])"
-    )
-    subprocess.run([sys.executable, "-c", code, tree.path], check=False)
-    assert len(names_in(tree.path)) == 1
-    assert sweep_temporaries(tree, ["sub"]) == 1
-    assert names_in(tree.path) == []
-
-
-def test_the_sweep_takes_nothing_else(tree: OutputTree) -> None:
-    folder = tree.path / "labels"
-    folder.mkdir()
-    kept = [".m2fp-1234567.tmp", ".m2fp-12345678.tmp.png", "m2fp-12345678.tmp", "x.png"]
-    for name in [*kept, ".m2fp-12345678.tmp"]:
-        (folder / name).touch()
-    (folder / ".m2fp-aaaaaaaa.tmp").mkdir()
-    make_self_symlink(folder)
-    assert sweep_temporaries(tree, ["labels", "missing"]) == 1
-    assert names_in(tree.path) == sorted(kept)
-
-
-def test_the_sweep_spares_the_young_when_asked(tree: OutputTree) -> None:
-    folder = tree.path / "labels"
-    folder.mkdir()
-    old, young = folder / ".m2fp-00000001.tmp", folder / ".m2fp-00000002.tmp"
-    old.touch()
-    young.touch()
-    os.utime(old, (0, time.time() - 4000))
-    assert sweep_temporaries(tree, ["labels"], older_than_seconds=3600) == 1
-    assert names_in(tree.path) == [young.name]
-    os.utime(young, (0, time.time() + 4000))  # the clock was set back since
-    assert sweep_temporaries(tree, ["labels"]) == 1
-
-
-def test_an_occupied_temporary_name_is_not_touched(
-    tree: OutputTree, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    draws = iter(["00000000", "00000000", "00000001"])
-    monkeypatch.setattr(secrets, "token_hex", lambda _: next(draws))
-    (tree.path / ".m2fp-00000000.tmp").write_bytes(b"of another run")
-    write(tree, "x")
-    assert (tree.path / "x").read_bytes() == b"data"
-    assert (tree.path / ".m2fp-00000000.tmp").read_bytes() == b"of another run"

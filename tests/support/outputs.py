@@ -25,3 +25,8 @@ def holder_of(output: Path) -> str:
     """Who works on an output now."""
     with OutputTree(output) as tree:
         return who_holds(tree)
+
+
+def names_in(folder: Path) -> list[str]:
+    """Names of all files below a folder, without the folders they are in."""
+    return sorted(path.name for path in folder.rglob("*") if not path.is_dir())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.records.document import load_result
-from m2fp_cli.storage.writing import TEMPORARY
+from m2fp_cli.storage.temporaries import TEMPORARY
 from tests.support.picture_bytes import encoded, photo_rgb
 from tests.torture.setting import Setting
 
