@@ -11,7 +11,8 @@ from typing import ClassVar, Protocol
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.outcome import Outcome
+from m2fp_cli.batch.pool import Pool
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.resources import look_at_machine, plan_pool
 from m2fp_cli.batch.switch import StopSwitch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from m2fp_cli.batch.entries import Entry
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import GONE, is_same_stamp

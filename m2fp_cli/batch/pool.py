@@ -26,18 +26,17 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
 from multiprocessing.connection import wait
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready, Stage
-from m2fp_cli.batch.report import ImageReport, Status, failed_report
+from m2fp_cli.batch.outcome import Outcome, quarantine
 from m2fp_cli.batch.resources import PoolPlan
-from m2fp_cli.batch.stamps import Stamp, stamp_files
+from m2fp_cli.batch.stamps import stamp_files
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.targets import reclaim, written_files
+from m2fp_cli.batch.targets import reclaim
 from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
@@ -45,26 +44,7 @@ from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import counted
 
-MAX_ATTEMPTS = 2
-"""How often a photo is tried over which workers die: the second time alone, at the end."""
 _AT_HAND = 8  # photos for each worker that wait in the queue
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The end of one photo.
-
-    Attributes:
-        report: how it ended.
-        stamp: the files it was made from.
-        worker: id of the last process that had it in its hands.
-        resident_bytes: memory of that process afterwards; 0 if it died.
-    """
-
-    report: ImageReport
-    stamp: Stamp
-    worker: int
-    resident_bytes: int = 0
 
 
 class Pool:
@@ -247,9 +227,9 @@ class Pool:
         held.move(held.stage)
         self._clock.learn(held.longest_seconds)
         self._deaths.see_progress()
-        report = message.report._replace(attempts=MAX_ATTEMPTS) if held.is_retry else message.report
         pid = member.process.pid or 0
-        self._outcomes.append(Outcome(report, message.stamp, pid, message.resident_bytes))
+        outcome = Outcome(message.report, message.stamp, pid, message.resident_bytes)
+        self._outcomes.append(outcome.of_last_attempt() if held.is_retry else outcome)
         if member.has_grown(message.resident_bytes, self._limits.growth_bytes):
             member.is_retiring = True
             size = message.resident_bytes / 1e6
@@ -297,10 +277,8 @@ class Pool:
             self._suspects.append(self._task_again(held))
             return
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
-        report = failed_report(held.task, error, Status.QUARANTINED)
-        files = written_files(self._tree, self._task_again(held))
-        report = report._replace(attempts=MAX_ATTEMPTS, files=files)
-        self._outcomes.append(Outcome(report, stamp, pid))
+        task = self._task_again(held)
+        self._outcomes.append(quarantine(task, error, self._tree, stamp, pid))
         self._deaths.see_progress()
 
     def _task_again(self, held: HeldTask[ImageTask]) -> ImageTask:

@@ -28,7 +28,7 @@ from m2fp_cli.batch.log import RunLog
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.old_files import clear_old_files
 from m2fp_cli.batch.opening import open_output, open_site
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun

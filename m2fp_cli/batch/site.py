@@ -12,7 +12,7 @@ from typing import Protocol
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.manifest import ManifestWriter
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.stamps import Stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.storage.edits import is_edited

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
-from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.outcome import Outcome
+from m2fp_cli.batch.pool import Pool
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.switch import StopSwitch

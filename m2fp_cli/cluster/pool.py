@@ -18,13 +18,11 @@ import pickle
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
 
 from m2fp_cli.batch.executor import PoolOrder
-from m2fp_cli.batch.pool import MAX_ATTEMPTS, Outcome
+from m2fp_cli.batch.outcome import Outcome, quarantine
 from m2fp_cli.batch.remote.stamping import stamp_inputs
-from m2fp_cli.batch.report import Status, failed_report
-from m2fp_cli.batch.targets import reclaim, written_files
+from m2fp_cli.batch.targets import reclaim
 from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.cluster.calls import ActorLostError, Cluster
 from m2fp_cli.cluster.member import SLICE, Lost, Member, slice_size
@@ -212,7 +210,7 @@ class ClusterPool:
             self._order.note(f"{member.host}: {note}")
         for outcome in reply.outcomes:
             del member.held[outcome.report.key]
-            self._outcomes.append(_as_second(outcome) if member.is_retry else outcome)
+            self._outcomes.append(outcome.of_last_attempt() if member.is_retry else outcome)
             self._deaths = 0
         if isinstance(reply.error, OutputError):
             self._fatal = reply.error
@@ -294,12 +292,9 @@ class ClusterPool:
         elif not lost.is_retry:
             self._suspects.append(again)
         else:
-            report = failed_report(task, lost.error, Status.QUARANTINED)
-            files = written_files(look, again)
-            report = report._replace(attempts=MAX_ATTEMPTS, files=files)
             results = None if self._order.remote is None else self._order.remote.results
             stamp = stamp_inputs(self._order.job, task, results, checksum=False)
-            self._outcomes.append(Outcome(report, stamp, 0))
+            self._outcomes.append(quarantine(again, lost.error, look, stamp))
             self._deaths = 0
 
     def _requeue(self, tasks: Iterable[ImageTask]) -> None:
@@ -314,8 +309,3 @@ class ClusterPool:
         self._let_go(self._members)
         self._cluster.close()
         self._place.hide_mark()
-
-
-def _as_second(outcome: Outcome) -> Outcome:
-    """The outcome of a photo that was tried a second time."""
-    return replace(outcome, report=outcome.report._replace(attempts=MAX_ATTEMPTS))

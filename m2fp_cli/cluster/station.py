@@ -17,7 +17,8 @@ from pathlib import Path
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.outcome import Outcome
+from m2fp_cli.batch.pool import Pool
 from m2fp_cli.batch.remote.carrier import Carrier, NoCarrier
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.resources import PoolPlan

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.batch.clock import PoolLimits
-from m2fp_cli.batch.pool import Outcome, Pool
+from m2fp_cli.batch.outcome import Outcome
+from m2fp_cli.batch.pool import Pool
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.resources import PoolPlan

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.bench.agreement import Agreement, compare_answers, write_answer

@@ -9,7 +9,7 @@ import pytest
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.executor import PoolOrder
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import Status
 from m2fp_cli.batch.run import run_batch

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.remote.delivery import Courier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.tasks import ImageTask

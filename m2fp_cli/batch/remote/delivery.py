@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.threads import Threads
 from m2fp_cli.batch.report import Status

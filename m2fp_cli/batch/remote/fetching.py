@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.remote.mirror import Mirror, as_spool_error
 from m2fp_cli.batch.remote.threads import Threads
 from m2fp_cli.batch.report import failed_report

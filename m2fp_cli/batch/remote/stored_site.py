@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.manifest import ManifestWriter
-from m2fp_cli.batch.pool import Outcome
+from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.remote.carrier import Carrier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import Lease
