@@ -22,6 +22,7 @@ from m2fp_cli.batch.history import (
     signature_digest,
 )
 from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.judge import ResumeRules, Why
 from m2fp_cli.batch.leftovers import Leftovers
 from m2fp_cli.batch.lock import OutputLock, hold_output
 from m2fp_cli.batch.log import RunLog
@@ -32,7 +33,7 @@ from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
 from m2fp_cli.batch.report import ImageReport, RunReport, Status
 from m2fp_cli.batch.rerun import Rerun
-from m2fp_cli.batch.resume import ResumePlan, ResumeRules, Why, plan_resume
+from m2fp_cli.batch.resume import ResumePlan, plan_resume
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.switch import StopSwitch

@@ -10,17 +10,12 @@ import pytest
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import History, manifest_name, signature_digest
+from m2fp_cli.batch.judge import ResumeRules, Why
 from m2fp_cli.batch.lines import VERSION
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
-from m2fp_cli.batch.resume import (
-    ResumePlan,
-    ResumeRules,
-    Why,
-    describe_difference,
-    plan_resume,
-)
+from m2fp_cli.batch.resume import ResumePlan, describe_difference, plan_resume
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.site import LocalSite
 from m2fp_cli.batch.stamps import digest_file, stamp_files
