@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from m2fp_cli.jobs.parse import ParseSettings
     from m2fp_cli.records.document import load_result
     from m2fp_cli.records.results import ParsingResult
-    from m2fp_cli.render.pictures import colorize
+    from m2fp_cli.render.colorize import colorize
     from m2fp_cli.tryon.fitting import TryOn, try_on
 
 __all__ = [
@@ -47,7 +47,7 @@ _HOMES = {
     "RunOptions": "m2fp_cli.batch.run",
     "ScanRules": "m2fp_cli.batch.walk",
     "TryOn": "m2fp_cli.tryon.fitting",
-    "colorize": "m2fp_cli.render.pictures",
+    "colorize": "m2fp_cli.render.colorize",
     "load_result": "m2fp_cli.records.document",
     "parse_folder": "m2fp_cli.jobs.folder",
     "try_on": "m2fp_cli.tryon.fitting",
