@@ -94,19 +94,8 @@ def finish_export(
         if outdated and not _is_all_there_is(job, tasks, history.entries):
             outdated = []  # a part of the data set that this run is not about
         write_common(tree, job.format_name, named, overwrite=overwrite, outdated=outdated)
-    if tell is not None and (unlisted := count_unlisted(job, earlier, history)):
-        tell(
-            f"{counted(unlisted, 'photo')} of earlier exports in {displayable(job.folder)}, not in "
-            "its lists any more: these are of this run's photos"
-        )
-    if tell is not None and (odd := count_of_other_labels(job, items, others)):
-        tell(
-            f"{counted(odd, 'photo')} of earlier exports in {displayable(job.folder)} with other "
-            "labels than the set has now, so its numbers mean two things; export them again with "
-            "the same --label-set, or choose another -o"
-        )
     if tell is not None:
-        for line in _lacking(job, items):
+        for line in (*_about_earlier(job, items, earlier, others, history), *_lacking(job, items)):
             tell(line)
     return job.folder / MANIFEST
 
@@ -130,6 +119,28 @@ def _is_all_there_is(job: ExportJob, tasks: Sequence[ImageTask], entries: Entrie
         for entry in entries.each()
         if entry.report.files
     )
+
+
+def _about_earlier(
+    job: ExportJob,
+    items: Sequence[Item],
+    earlier: Sequence[tuple[str, str]],
+    others: Sequence[tuple[Item, str]],
+    history: History,
+) -> Iterator[str]:
+    """Lines about photos of earlier runs that do not go with those of this one."""
+    shown = displayable(job.folder)
+    if unlisted := count_unlisted(job, earlier, history):
+        yield (
+            f"{counted(unlisted, 'photo')} of earlier exports in {shown}, not in "
+            "its lists any more: these are of this run's photos"
+        )
+    if odd := count_of_other_labels(job, items, others):
+        yield (
+            f"{counted(odd, 'photo')} of earlier exports in {shown} with other "
+            "labels than the set has now, so its numbers mean two things; export them again with "
+            "the same --label-set, or choose another -o"
+        )
 
 
 def _shown_earlier(
