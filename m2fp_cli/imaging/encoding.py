@@ -13,7 +13,7 @@ from PIL import Image
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.errors import ImageError
-from m2fp_cli.imaging.photo_png import encode_photo_png
+from m2fp_cli.imaging.photo_png import encode_photo_png, make_chunk
 
 Map = npt.NDArray[np.integer[Any]]
 
@@ -101,9 +101,7 @@ def tag_jpeg(data: bytes, comment: bytes) -> bytes:
 def _add_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
     """A PNG with another chunk in front of its palette and pixels."""
     end = 8 + 25  # signature and IHDR
-    body = kind + content
-    chunk = struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
-    return data[:end] + chunk + data[end:]
+    return data[:end] + make_chunk(kind, content) + data[end:]
 
 
 def _packed(profile: bytes) -> bytes:

@@ -14,7 +14,8 @@ from functools import cache
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, ByteArray
-from m2fp_cli.imaging.photo_png import SIGNATURE, make_chunk
+from m2fp_cli.imaging.headers.png import MAGIC
+from m2fp_cli.imaging.photo_png import make_chunk
 
 _EMPTY_BYTES = 1 << 20  # of the part that is made once
 _ROWS_BYTES = 1 << 20  # compressed at a time
@@ -50,7 +51,7 @@ def encode_mask_png(
     parts += [_pack_empty(below), _END, struct.pack(">I", _check_empty(check, below))]
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", b"".join(parts)), (b"IEND", b""))
-    return SIGNATURE + b"".join(make_chunk(name, data) for name, data in chunks)
+    return MAGIC + b"".join(make_chunk(name, data) for name, data in chunks)
 
 
 def _rows(inside: BoolArray, x0: int, line: int) -> ByteArray:

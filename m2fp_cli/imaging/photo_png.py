@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import ByteArray
+from m2fp_cli.imaging.headers.png import MAGIC
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _PAETH = 4
 _ROWS = 16  # filtered at a time, so that their data stays in the cache
 _COLOR_TYPE = {3: 2, 4: 6}  # PNG's number for RGB and RGBA, by channels
@@ -47,7 +47,7 @@ def encode_photo_png(pixels: ByteArray) -> bytes:
     height, width, channels = pixels.shape
     header = struct.pack(">IIBBBBB", width, height, 8, _COLOR_TYPE[channels], 0, 0, 0)
     chunks = [make_chunk(b"IDAT", data) for data in _deflate(_filtered_rows(pixels))]
-    return b"".join((SIGNATURE, make_chunk(b"IHDR", header), *chunks, make_chunk(b"IEND", b"")))
+    return b"".join((MAGIC, make_chunk(b"IHDR", header), *chunks, make_chunk(b"IEND", b"")))
 
 
 def make_chunk(name: bytes, data: bytes) -> bytes:
