@@ -112,7 +112,6 @@ _AROUND_KEYS = frozenset(
     if not one.per_photo and not one.job.startswith("export-")
     for suffix in one.suffixes
 )
-FOLDER_NAMES = frozenset(_BY_NAME)
 RESULT_SUFFIXES = tuple(sorted({s for folder in OUTPUT_FOLDERS for s in folder.suffixes}))
 SAVE_OPTIONS = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.option)
 DEFAULT_SAVE = tuple(folder.option for folder in OUTPUT_FOLDERS if folder.by_default)

@@ -39,11 +39,6 @@ class OutputLock:
         """Wrap the open ``.m2fp/lock``."""
         self._descriptor, self._shared = descriptor, shared
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether other shards may work on the output."""
-        return self._shared
-
     def is_alone(self) -> bool:
         """Whether no other run, also no other shard, works on the output now.
 

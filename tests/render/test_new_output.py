@@ -19,7 +19,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 from m2fp_cli.cli import app
-from m2fp_cli.layout import FOLDER_NAMES, RESULT_SUFFIXES
+from m2fp_cli.layout import RESULT_SUFFIXES, possible_names
 from m2fp_cli.records.document import Provenance
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from tests.support.drawn_people import draw_person
@@ -31,7 +31,7 @@ files = encode_outputs(photo, "a/b", ["sizes", "labels"])
 print(json.dumps({
     "help": CliRunner().invoke(app, ["parse", "--help"]).stdout,
     "files": {name: data.decode("latin-1") for name, data in files},
-    "known": "sizes" in FOLDER_NAMES and ".txt" in RESULT_SUFFIXES,
+    "known": "sizes/a.txt" in possible_names("parse", "a") and ".txt" in RESULT_SUFFIXES,
 }))
 """
 

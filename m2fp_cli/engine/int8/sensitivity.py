@@ -13,7 +13,6 @@ from m2fp_cli.engine.fast.network import FastM2FP
 from m2fp_cli.engine.int8.calibration import LayerRanges
 from m2fp_cli.engine.int8.layers import int8_twin
 
-Layers = Mapping[str, nn.Module]
 Tell = Callable[[str], None]  # is given a line about how far the work is
 One = TypeVar("One")
 
