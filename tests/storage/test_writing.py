@@ -153,7 +153,7 @@ def test_nothing_of_a_group_appears_before_all_of_it_is_written(
     tree: OutputTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen, used = [], []
-    rename = writing.rename_without_replacing
+    rename = temporaries.rename_without_replacing
 
     def watched(folder: int, temporary: str, name: str, shown: str) -> None:
         used.append(temporary)
@@ -169,7 +169,7 @@ def test_nothing_of_a_group_appears_before_all_of_it_is_written(
 def test_a_group_that_fails_half_way_takes_its_new_names_back(
     tree: OutputTree, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rename = writing.rename_without_replacing
+    rename = temporaries.rename_without_replacing
 
     def overtaken(folder: int, temporary: str, name: str, shown: str) -> None:
         if name == "b":
