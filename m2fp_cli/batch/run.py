@@ -31,10 +31,11 @@ from m2fp_cli.batch.old_files import clear_old_files
 from m2fp_cli.batch.opening import open_output, open_site
 from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.progress import Progress, SilentProgress
-from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.resume import ResumePlan, plan_resume
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import Scan, ScanFailure

@@ -11,9 +11,9 @@ import typer
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.progress import Progress, choose_progress
-from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.commands.number_formats import check_precision
 from m2fp_cli.commands.option_groups import BatchOptions

@@ -16,8 +16,8 @@ from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.listing import open_list
 from m2fp_cli.batch.opening import open_output
 from m2fp_cli.batch.remote.remote import Remote
-from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, is_same_stamp, stamp_files

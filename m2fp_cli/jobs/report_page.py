@@ -14,9 +14,10 @@ from m2fp_cli.batch.history import History, read_history
 from m2fp_cli.batch.opening import open_output
 from m2fp_cli.batch.progress import Progress
 from m2fp_cli.batch.remote.remote import Remote
-from m2fp_cli.batch.report import PhotoSeconds, RunReport
+from m2fp_cli.batch.report import PhotoSeconds
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed

@@ -12,9 +12,9 @@ from m2fp_cli.batch.leftovers import Leftovers
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.progress import SilentProgress
-from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of

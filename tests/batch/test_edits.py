@@ -11,10 +11,11 @@ from m2fp_cli.batch.edits import find_edited
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.prune import prune_output
-from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, RunReport, Status
+from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, Status
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.edits import OwnFiles, refuse_edited

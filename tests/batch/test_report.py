@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from m2fp_cli.batch.progress import done_line
-from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.batch.report import ImageReport, Status
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.errors import ExitCode
 
 

@@ -14,10 +14,11 @@ from m2fp_cli.batch.listing import list_lines, open_list
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import PlainProgress, QuietProgress, SilentProgress
-from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.resources import look_at_machine
 from m2fp_cli.batch.run import iterate_batch, run_batch
 from m2fp_cli.batch.run_options import FailureCap, RunOptions, parse_failure_cap
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.errors import ExitCode, OutputError, OutputLockedError, UsageError

@@ -15,9 +15,9 @@ from m2fp_cli.batch.listing import list_lines, open_list
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.progress import QuietProgress
-from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.slices import SliceStatus, as_ranges, latest_cuts, read_slices

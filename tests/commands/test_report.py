@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.manifest import ManifestWriter
-from m2fp_cli.batch.report import ImageReport, RunReport, Status
+from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.stamps import stamp_files
 from m2fp_cli.batch.tasks import Scan
 from m2fp_cli.cli import app

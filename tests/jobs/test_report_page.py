@@ -9,7 +9,7 @@ import pytest
 
 from m2fp_cli.batch.history import History
 from m2fp_cli.batch.progress import choose_progress
-from m2fp_cli.batch.report import RunReport
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.jobs.earlier import find_parsed
 from m2fp_cli.jobs.preview import PreviewJob, PreviewWorker
 from m2fp_cli.jobs.report_page import PageSettings, make_report, parse_facts

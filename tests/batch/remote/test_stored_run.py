@@ -18,9 +18,9 @@ from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.remote import Remote
-from m2fp_cli.batch.report import RunReport
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
+from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.batch.walk import ScanRules
