@@ -45,7 +45,6 @@ const makeCard = (photo, number) => {
   return card;
 };
 export const cards = photos.map(makeCard);
-const cardOf = new Map(cards.map((card) => [card.photo, card]));
 
 // Paper is not scrolled: what has not been seen yet is on it, too.
 addEventListener("beforeprint", () => {

@@ -6,7 +6,7 @@ export const make = (tag, properties = {}, ...children) => {
   element.append(...children);
   return element;
 };
-export const rgb = (color) => `rgb(${color.join(" ")})`;
+const rgb = (color) => `rgb(${color.join(" ")})`;
 export const swatch = (color) => {
   const element = make("span", { className: "swatch" });
   element.style.background = rgb(color);

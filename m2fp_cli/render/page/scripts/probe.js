@@ -39,7 +39,7 @@ const showProbe = (cross) => {
   $("cross").style.left = `${left}%`;
   $("cross").style.top = `${top}%`;
 };
-export const hideProbe = () => {
+const hideProbe = () => {
   $("tip").hidden = true;
   $("cross").hidden = true;
 };
