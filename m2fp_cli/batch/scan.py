@@ -63,7 +63,7 @@ def find_images(
 
     Raises:
         NoImagesError: not one photo; says where it looked and what may help.
-        UsageError: an input holds results of the output.
+        UsageError: an input holds results of the output, or is an address in an object store.
     """
     walk = Walk(None if output is None else real_path(output), rules or ScanRules())
     folders, files = _sort_inputs(inputs, walk)

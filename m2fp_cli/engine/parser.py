@@ -134,7 +134,7 @@ class HumanParser:
                 these.
             ModelError: the model is missing, damaged, unsafe, of another architecture, or not
                 calibrated for int8.
-            EngineError: this CPU cannot compute in bfloat16.
+            EngineError: this CPU, or torch on it, cannot compute in bfloat16.
         """
         from m2fp_cli.models.registry import resolve_model
 
@@ -170,6 +170,10 @@ class HumanParser:
             flip: as in ``HumanParser``.
             precision: as in ``HumanParser``, without ``int8``; see ``from_fast``.
             tiles: as in ``HumanParser``.
+
+        Raises:
+            TypeError, ValueError, UsageError, EngineError: as ``HumanParser``; UsageError for
+                ``int8``, too.
         """
         fast = FastM2FP(network.eval(), choose_dtype(precision))
         return cls.from_fast(fast, min_score=min_score, flip=flip, tiles=tiles)

@@ -56,7 +56,9 @@ def parse_folder(
     Raises:
         TypeError: an input is no path; or ``rules``, ``settings`` or ``options`` are something
             else.
-        UsageError: the output is an address in an object store.
+        UsageError: an input or the output is an address in an object store, an input holds results
+            of the output, no model is called so, or there is no room for so many workers or
+            threads.
         NoImagesError: there is no photo.
         ModelError: the model is missing, damaged or does not fit.
         OutputLockedError: another run holds the output.

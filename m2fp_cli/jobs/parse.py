@@ -49,7 +49,7 @@ class ParseSettings:
         flip: the fast engine also parses the mirrored photo, and averages.
         min_score: lowest score of a reported instance, in [0, 1].
         save: what to write, members of ``layout.SAVE_OPTIONS``.
-        max_pixels: larger photos are refused.
+        max_pixels: photos with more pixels are refused.
         allow_truncated: parse a JPEG whose last rows are missing.
         mapping: label set of what ``relabeled`` among ``save`` writes.
         tiles: which parts of a photo the fast engine parses again: ``auto``, ``off`` or a number.

@@ -150,7 +150,10 @@ def load_result(
     Args:
         path: a ``results/*.json`` file.
         instances: read the network's own instances too; without them it takes half the time.
-        max_pixels: a result of a larger photo is refused.
+        max_pixels: a result of a photo with more pixels is refused.
+
+    Returns:
+        the result as it was written; without ``instances`` there are none in it.
 
     Raises:
         M2fpError: the file cannot be read, is not a result, or is of a newer format.

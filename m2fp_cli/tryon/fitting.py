@@ -83,7 +83,8 @@ def try_on(
         photo_bgr: (H, W, 3) uint8, upright; not changed.
         result: the photo's parsing result.
         outfit: what to wear; or by kind a file, a name, a color, see ``load_outfit``.
-        people: ``all``, ``largest``, or ids of people (``Person.person_id``).
+        people: ``all``, ``largest``, or ids of people (``Person.person_id``); ids that nobody has
+            are passed over.
 
     Returns:
         the picture and a record for every person, skipped or not.
