@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.records.masks import decode_rle
+from m2fp_cli.records.run_lengths import decode_rle
 from m2fp_cli.terminal import counted
 from m2fp_cli.training.dataset import IGNORE, Bytes
 from training.scene_truth import read_keypoints

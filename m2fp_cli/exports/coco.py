@@ -29,7 +29,8 @@ from m2fp_cli.exports.poses import COCO_17
 from m2fp_cli.exports.seen_joints import UNKNOWN, SeenJoints, see_joints
 from m2fp_cli.records.joints import joint_indices
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.records.masks import Mask, encode_rle
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.run_lengths import encode_rle
 
 PERSON = 1  # category of people; a part's is its label id + 1, and label ids start from 1
 _DIGITS = 2  # of a pixel, in polygons and keypoints

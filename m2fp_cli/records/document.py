@@ -26,8 +26,9 @@ from m2fp_cli.jsonio import (
 )
 from m2fp_cli.numerals import read_whole
 from m2fp_cli.records.labels import LabelSet
-from m2fp_cli.records.masks import Mask, encode_rle
+from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance, ParsingResult, Part
+from m2fp_cli.records.run_lengths import encode_rle
 from m2fp_cli.records.stored_people import MAX_PEOPLE, PeopleReader
 from m2fp_cli.terminal import displayable
 

@@ -8,8 +8,9 @@ from typing import Any
 from m2fp_cli.jsonio import number_of, object_of, read_each, read_inside, whole_of
 from m2fp_cli.records.face import read_face
 from m2fp_cli.records.joints import read_joints
-from m2fp_cli.records.masks import Mask, decode_rle
+from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance, Part, Person
+from m2fp_cli.records.run_lengths import decode_rle
 
 MAX_PEOPLE = 65535  # ids of a 16-bit person map
 _MAX_MASK_PIXELS = 1 << 32  # of all masks of a photo: 512 MiB as bits

@@ -13,8 +13,8 @@ from m2fp_cli.errors import M2fpError
 from m2fp_cli.imaging.codec import decode_map
 from m2fp_cli.layout import SAVE_OPTIONS
 from m2fp_cli.records.document import Provenance, load_result, read_document, to_document
-from m2fp_cli.records.masks import decode_rle
 from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.records.run_lengths import decode_rle
 from m2fp_cli.render.outputs import ParsedPhoto, encode_outputs
 from tests.engine.test_people import drawn_face, drawn_joints, two_people
 

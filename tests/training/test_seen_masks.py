@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from m2fp_cli.records.masks import Mask, encode_rle
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.run_lengths import encode_rle
 from m2fp_cli.training.dataset import IGNORE
 from training.seen_masks import SeenMask, add_people, add_to_folder, read_masks
 
