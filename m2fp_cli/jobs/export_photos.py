@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from m2fp_cli.batch.history import History
@@ -29,10 +30,10 @@ def read_listed(
         OutputError: a record was damaged.
     """
     listed: dict[str, Item] = {}
-    own, lists = _lists_of(job, job.signature()), _ListsOf(job, history)
+    own, find = _lists_of(job, job.signature()), _finder_of_lists(job, history)
     for task in tasks:
         entry = history.entries.get(task.key)
-        if entry is None or not entry.report.status.is_good or lists[entry.signature] != own:
+        if entry is None or not entry.report.status.is_good or find(entry.signature) != own:
             continue
         name = export_record_name(job.format_name, task.key)
         try:
@@ -97,20 +98,18 @@ def count_unlisted(job: ExportJob, earlier: Sequence[tuple[str, str]], history: 
     """How many photos of earlier runs were in the lists that this run has made anew."""
     if job.format.names_splits:
         return 0  # its files tell of folders, not of photos
-    own, lists = _lists_of(job, job.signature()), _ListsOf(job, history)
-    return sum(bool(own) and lists[signature] == own for _, signature in earlier)
+    own, find = _lists_of(job, job.signature()), _finder_of_lists(job, history)
+    return sum(bool(own) and find(signature) == own for _, signature in earlier)
 
 
-class _ListsOf(dict[str, set[str]]):
-    """Names of the files that list the photos of a signature."""
+def _finder_of_lists(job: ExportJob, history: History) -> Callable[[str], set[str]]:
+    """What names the files that list the photos of a signature; a run has few of these."""
 
-    def __init__(self, job: ExportJob, history: History) -> None:
-        super().__init__()
-        self._job, self._history = job, history
+    @functools.cache
+    def find(signature: str) -> set[str]:
+        return _lists_of(job, history.settings_of(signature))
 
-    def __missing__(self, signature: str) -> set[str]:
-        found = _lists_of(self._job, self._history.settings_of(signature))
-        return self.setdefault(signature, found)
+    return find
 
 
 def _lists_of(job: ExportJob, settings: Mapping[str, str]) -> set[str]:
