@@ -42,7 +42,7 @@ from m2fp_cli.streams import StreamError, drop_output, guard_streams
 from m2fp_cli.terminal import say, warn
 from m2fp_cli.version import __version__
 
-_UNSEEN = (signal.default_int_handler, signal.SIG_DFL)  # what nobody has set otherwise
+_AT_START = (signal.default_int_handler, signal.SIG_DFL)  # Python's own, and what __main__ sets
 
 EXAMPLES = """\
 m2fp parse photos -r
@@ -106,7 +106,7 @@ def main() -> None:
     """Run the command line and leave the process with an honest exit code."""
     guard_streams()
     signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) in _UNSEEN:  # cron may have it ignored
+    if signal.getsignal(signal.SIGINT) in _AT_START:  # cron may have it ignored
         signal.signal(signal.SIGINT, _interrupt)
     try:
         with _default_signals_afterwards():
