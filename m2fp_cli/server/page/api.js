@@ -41,7 +41,7 @@ const askForToken = () => {
 $("token-form").addEventListener("submit", (event) => { event.preventDefault(); $("token").close("given"); });
 $("token-cancel").addEventListener("click", () => $("token").close(""));
 
-export const sleep = (milliseconds, signal) => new Promise((resolve, reject) => {
+const sleep = (milliseconds, signal) => new Promise((resolve, reject) => {
   const timer = setTimeout(resolve, milliseconds);
   signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
 });

@@ -139,7 +139,7 @@ export const addFiles = (files, folders) => {
 addEventListener("beforeunload", (event) => {
   if (photos.some(({ file, id, state }) => file && !id && state !== "failed")) event.preventDefault();
 });
-export const remove = (photo) => {
+const remove = (photo) => {
   photo.abort.abort(new Refusal(0, "", "removed"));
   photos.splice(photos.indexOf(photo), 1);
   photo.card.remove();
