@@ -121,6 +121,15 @@ def test_the_front_of_the_service_loads_nothing_heavy():
     assert process.stdout.strip() == b""
 
 
+def test_the_command_line_loads_no_job_before_a_command_runs():
+    code = (
+        "import sys, m2fp_cli.cli\n"
+        "print(*[name for name in sys.modules if name.startswith('m2fp_cli.jobs')])"
+    )
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert process.stdout.strip() == b""
+
+
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["--version"], ["parse", "--help"], ["serve", "--help"]]
 )
