@@ -119,14 +119,15 @@ def weigh_background(sums: Tensor, config: ModelConfig) -> Tensor:
         config: the model.
 
     Returns:
-        (K, h, w) sums whose argmax is right: background's is the best label's plus what it has more
-        than it needs. Those of a model without the threshold are given back as they are.
+        the same sums, changed in place so that their argmax is right: background's is the best
+        label's plus what it has more than it needs. Those of a model without the threshold stay as
+        they are.
     """
     if config.foreground_threshold is None:
         return sums
     labels, needed = sums[1:], 1 / config.foreground_threshold - 1
-    background = labels.amax(0) + sums[0] - needed * labels.sum(0)
-    return torch.cat((background[None], labels))
+    sums[0] = labels.amax(0) + sums[0] - needed * labels.sum(0)
+    return sums
 
 
 def _classify_bands(
@@ -168,8 +169,9 @@ def _input_sums(view: View, config: ModelConfig) -> Tensor:
     weights = view.class_probabilities[:, : config.num_parsing].T
     if masks.shape[1:] == size_hw:
         rows = max(1, CACHED_VALUES // (len(masks) * masks.shape[2]))
-        bands = masks.split(rows, dim=1)
-        sums = torch.cat([_weigh(weights, band.sigmoid()) for band in bands], dim=1)
+        sums = masks.new_empty((len(weights), *size_hw))
+        for of_sums, band in zip(sums.split(rows, dim=1), masks.split(rows, dim=1), strict=True):
+            of_sums.copy_(_weigh(weights, band.sigmoid()))
     else:
         up = F.interpolate(masks[None], size_hw, mode="bilinear", align_corners=False)
         sums = _weigh(weights, up[0].sigmoid_())
