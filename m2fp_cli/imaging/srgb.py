@@ -15,7 +15,7 @@ class OpaqueColors:
     """A picture as sRGB.
 
     Attributes:
-        srgb: mode ``RGB``.
+        srgb: mode ``RGB``; the picture itself if nothing had to be converted.
         original: the same in the picture's own colors; None where those are sRGB, gray or CMYK,
             or where the profile does not lead back to them.
         profile: of these colors.
@@ -45,9 +45,9 @@ def to_srgb(image: Image.Image, profile_data: bytes | None) -> OpaqueColors:
     profile, notes = _usable_profile(profile_data, kind)
     original = None
     if profile is None:
-        srgb = image.convert("RGB")
+        srgb = _in_mode(image, "RGB")
     else:
-        own = image.convert(kind)
+        own = _in_mode(image, kind)
         srgb = profile.to_srgb(own)
         original = own if kind == "RGB" and profile.leads_back() else None
         notes = (*notes, f"its colors were converted from {profile.name} to sRGB")
@@ -61,6 +61,15 @@ def to_srgb(image: Image.Image, profile_data: bytes | None) -> OpaqueColors:
 def opaque_mode(image: Image.Image) -> str:
     """The mode of a picture without alpha and palette: ``L``, ``RGB`` or ``CMYK``."""
     return {"1": "L", "L": "L", "LA": "L", "La": "L", "CMYK": "CMYK"}.get(image.mode, "RGB")
+
+
+def _in_mode(image: Image.Image, mode: str) -> Image.Image:
+    """A picture in a mode; itself if it has that already, where Pillow's ``convert`` copies it.
+
+    One of several pictures in a HEIF file is copied, since its decoder would be asked again at
+    each look at its pixels.
+    """
+    return image if image.mode == mode and image.format != "HEIF" else image.convert(mode)
 
 
 def _usable_profile(data: bytes | None, kind: str) -> tuple[ColorProfile | None, tuple[str, ...]]:
