@@ -19,6 +19,9 @@ from m2fp_cli.engine.thresholding import PIXELS_PER_BYTE, ThresholdedMask, thres
 from m2fp_cli.kernels.resample import Taps, argmax_planes, interpolate_plane
 from m2fp_cli.kernels.thresholds import MASK_LOGIT_THRESHOLD
 
+# By how much a class sum must be ahead in cells so that rounding cannot turn it round between them.
+_SURE_LEAD = 1e-3
+
 
 @dataclass(frozen=True)
 class InputGeometry:
@@ -157,6 +160,15 @@ class MaskGeometry:
         Returns:
             (H, W) uint8 number of the highest plane.
         """
-        return argmax_planes(
-            planes.contiguous().numpy(), self.rows.taps, self.columns.taps, highest
-        )
+        cells = planes.contiguous().numpy()
+        if highest is not None:
+            return argmax_planes(cells, self.rows.taps, self.columns.taps, highest)
+        # A pixel is a convex mix of cells: the first plane, which is background, has it where it is
+        # far enough ahead in all of them.
+        open_cells = cells[1:].max(axis=0, initial=-np.inf) > cells[0] - _SURE_LEAD
+        x0, y0, x1, y1 = self.support_xyxy(open_cells)
+        number = np.zeros((len(self.rows.taps), len(self.columns.taps)), np.uint8)
+        if x0 < x1 and y0 < y1:
+            rows, columns = self.rows.taps[y0:y1], self.columns.taps[x0:x1]
+            number[y0:y1, x0:x1] = argmax_planes(cells, rows, columns)
+        return number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -77,3 +78,30 @@ def test_no_positive_cell_means_an_empty_box():
     nothing = torch.full((16, 24), -1.0)
     box = axes.support_xyxy(torch.gt(nothing, 0).numpy())
     assert axes.resample(nothing, box).numel() == 0
+
+
+@pytest.mark.parametrize("name", FRAMES)
+def test_the_highest_plane_is_the_same_in_the_box_where_it_may_be_another(name):
+    frame = FRAMES[name]
+    planes = mask_logits(frame)
+    planes[0] += 9.0  # ahead in most cells, as background is
+    rows, columns = (slice(side // 4, side // 2) for side in planes.shape[1:])
+    planes[2, rows, columns] = planes[0, rows, columns] + 0.5
+    axes = MaskGeometry.build(frame, tuple(planes.shape[1:]), mirrored=True)
+    whole = axes.argmax(planes, np.empty(frame.image_hw, np.float32))
+    assert np.array_equal(axes.argmax(planes), whole)
+
+
+def test_pixels_that_are_surely_background_are_not_computed(monkeypatch):
+    planes = torch.zeros((2, 16, 24))
+    planes[0] = 9.0
+    planes[1, 4:6, 3:5] = 10.0
+    computed = []
+
+    def compute(cells, rows, columns):
+        computed.append(len(rows) * len(columns))
+        return 1
+
+    monkeypatch.setattr("m2fp_cli.engine.geometry.argmax_planes", compute)
+    axes = MaskGeometry.build(FRAMES["same"], (16, 24))
+    assert axes.argmax(planes).sum() == computed[0] < 64 * 96 / 8
