@@ -190,10 +190,10 @@ def _to_image(pixels: npt.NDArray[Any]) -> Image.Image:
     _check_picture(pixels)
     if pixels.ndim == 2:
         return Image.fromarray(pixels)
-    rgb = np.empty_like(pixels, order="C")
-    for channel, source in enumerate((2, 1, 0, 3)[: pixels.shape[2]]):
-        rgb[..., channel] = pixels[..., source]
-    return Image.fromarray(rgb)
+    mode, stored = ("RGB", "BGR") if pixels.shape[2] == 3 else ("RGBA", "BGRA")
+    size_wh = (pixels.shape[1], pixels.shape[0])
+    # Pillow turns the channels while it takes them over, as it does with any array's.
+    return Image.frombytes(mode, size_wh, np.ascontiguousarray(pixels), "raw", stored)
 
 
 def _check_side(pixels: Picture, fmt: str) -> None:
