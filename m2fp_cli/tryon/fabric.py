@@ -5,7 +5,7 @@ from __future__ import annotations
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.kind import Number, PictureSort
-from m2fp_cli.tryon.one_thing import shows_one_thing
+from m2fp_cli.tryon.one_thing import shows_one_on_color, shows_one_thing
 
 TILE = Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")
 FABRIC_STYLE = "fabric"
@@ -21,7 +21,7 @@ def is_product(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> bool
         sort: what it is said to be.
     """
     said = sort is PictureSort.FABRIC or picture.style == FABRIC_STYLE
-    return not said and shows_one_thing(picture.bgra)
+    return not said and (shows_one_thing(picture.bgra) or shows_one_on_color(picture.bgra))
 
 
 class ProductError(UsageError):

@@ -224,13 +224,28 @@ def _trim(lab: FloatArray, ground: BoolArray, garment: BoolArray, clear: float) 
 
 def _fit_ground(lab: FloatArray, border: BoolArray) -> FloatArray | None:
     """The ground's color as a curve over the picture, (h, w, 3); None if it is not near white."""
+    middle = np.median(lab[border], axis=0)
+    if middle[0] < DARKEST or float(np.hypot(middle[1], middle[2])) > LIGHTEST_COLOR:
+        return None
+    return fit_plain(lab, border)
+
+
+def fit_plain(lab: FloatArray, border: BoolArray) -> FloatArray | None:
+    """The color of a plain ground as a curve over the picture.
+
+    Args:
+        lab: (h, w, 3) float32 Lab.
+        border: (h, w) bool, where the ground should be seen.
+
+    Returns:
+        (h, w, 3) float32 Lab; None where the border is of several colors.
+    """
     height, width = border.shape
     y, x = np.mgrid[:height, :width].astype(np.float32)
     x, y = x / width - 0.5, y / height - 0.5
     terms = np.stack((np.ones_like(x), x, y, x * x, y * y), axis=2)
     values, places = lab[border], terms[border]
-    middle = np.median(values, axis=0)
-    used = np.linalg.norm(values - middle, axis=1) < 3 * UNLIKE / 2
+    used = np.linalg.norm(values - np.median(values, axis=0), axis=1) < 3 * UNLIKE / 2
     if used.mean() < LEAST_BORDER:
         return None
     for _ in range(2):
@@ -238,8 +253,6 @@ def _fit_ground(lab: FloatArray, border: BoolArray) -> FloatArray | None:
         off = np.linalg.norm(values - places @ fitted, axis=1)
         used = off < max(3.0, 3 * float(np.median(off)))
     if used.mean() < LEAST_BORDER:
-        return None
-    if middle[0] < DARKEST or float(np.hypot(middle[1], middle[2])) > LIGHTEST_COLOR:
         return None
     return np.asarray(terms @ fitted, np.float32)
 

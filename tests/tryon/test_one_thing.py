@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.one_thing import shows_one_thing
+from m2fp_cli.tryon.one_thing import shows_one_on_color, shows_one_thing
 from tests.support.drawn_garments import draw_garment
 
 Y, X = np.mgrid[:320, :320] / 320
@@ -40,3 +40,32 @@ def test_products_are_one_thing(picture):
 ])  # fmt: skip
 def test_fabrics_are_not(picture):
     assert not shows_one_thing(picture)
+
+
+def on_paper(mask, rgb, cloth=(200, 170, 90)):
+    picture = np.full((*mask.shape, 4), (*rgb, 255), np.uint8)
+    picture[mask, :3] = cloth
+    return picture
+
+
+TANK_TOP = (np.abs(X - 0.5) < 0.25) & (np.abs(Y - 0.5) < 0.35)
+
+
+@pytest.mark.parametrize("picture", [
+    draw_garment(background=120),
+    on_paper(TANK_TOP, (20, 20, 20)),
+    on_paper(TANK_TOP, (40, 60, 150)),
+])  # fmt: skip
+def test_products_on_paper_of_any_color_are_one_thing(picture):
+    assert shows_one_on_color(picture)
+
+
+@pytest.mark.parametrize("picture", [
+    on_paper(X * 10 % 1 < 0.5, (40, 60, 150)),
+    *(on_paper(dots(count), (40, 60, 150)) for count in (2, 3, 5)),
+    on_paper(dots(1, 0.2), (40, 60, 150)),
+    on_paper(TANK_TOP, (120, 120, 120), (140, 140, 140)),  # light that falls on cloth
+    on_paper(np.zeros(X.shape, bool), (40, 60, 150)),
+])  # fmt: skip
+def test_fabrics_of_any_color_are_not(picture):
+    assert not shows_one_on_color(picture)

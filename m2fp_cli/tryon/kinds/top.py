@@ -69,7 +69,7 @@ def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | 
     """The garment that a picture shows, or cloth with its pattern.
 
     Without being told, a picture that is cut out or on a near-white ground and has the outline of
-    a top is a garment; another thing on such a ground is nothing to wear.
+    a top is a garment; another thing on a plain ground is nothing to wear.
 
     Args:
         picture: of either.

@@ -13,6 +13,7 @@ from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import load_top
 from m2fp_cli.tryon.morphology import dilate, erode
+from tests.support.drawn_garments import draw_garment
 from tests.support.drawn_people import (
     TOP,
     changed,
@@ -146,6 +147,13 @@ def test_a_product_does_not_become_a_pattern_of_small_ones(tmp_path):
     assert isinstance(load_top(tank, PictureSort.FABRIC), Cloth)
     (tmp_path / "tank.json").write_text('{"style": "fabric"}')
     assert isinstance(load_top(tank), Cloth)
+
+
+def test_a_garment_on_colored_paper_is_to_be_cut_out(tmp_path):
+    garment = draw_garment(background=120)
+    cv2.imwrite(str(tmp_path / "tee.png"), garment[..., :3])
+    with pytest.raises(UsageError, match=r"tee: shows one thing .* not near white; cut it out"):
+        load_top(str(tmp_path / "tee.png"))
 
 
 @pytest.mark.parametrize(
