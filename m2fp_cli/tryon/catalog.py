@@ -24,6 +24,7 @@ from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box, cont
 from m2fp_cli.tryon.fabric import ProductError
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
+from m2fp_cli.tryon.pair import left_of_pair
 from m2fp_cli.tryon.specks import without_specks
 
 MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
@@ -163,9 +164,7 @@ def _build_accessory(
         raise UsageError(f"{displayable(path)}: is fully transparent; use another picture")
     notes: tuple[str, ...] = ()
     if isinstance(kind, HeadKind):
-        clean = without_specks(bgra)
-        notes = () if clean is bgra else (f"specks beside the {kind_name} were left out",)
-        bgra = clean
+        bgra, notes = _only_one(bgra, kind, anchored=bool(document.get("anchors")))
     stated = document.get("kind", kind_name)
     if stated != kind_name:
         raise UsageError(f"{displayable(path)}: its JSON says {stated}, not {kind_name}")
@@ -175,6 +174,20 @@ def _build_accessory(
     if not isinstance(style, str) or len(style) > _LONGEST_STYLE:
         raise UsageError(f"{path}: style must be a text of at most {_LONGEST_STYLE} characters")
     return Accessory(path.stem, kind_name, bgra, anchors, numbers, style, notes + guessed)
+
+
+def _only_one(
+    bgra: NDArray[np.uint8], kind: HeadKind, *, anchored: bool
+) -> tuple[NDArray[np.uint8], tuple[str, ...]]:
+    """The accessory alone, and what was left out; stated anchors are those of all that is seen."""
+    clean = without_specks(bgra)
+    notes: tuple[str, ...] = ()
+    if clean is not bgra:
+        notes += (f"specks beside the {kind.name} were left out",)
+    one = left_of_pair(clean) if kind.in_pairs and not anchored else clean
+    if one is not clean:
+        notes += (f"the picture shows a pair of {kind.name}; the left one was taken",)
+    return one, notes
 
 
 def stated_kind(path: Path) -> str | None:

@@ -77,12 +77,14 @@ class HeadKind(Kind):
             that.
         min_side: longer side of the visible content from which it is sharp in most photos, pixels.
         wear: puts an accessory on a head.
+        in_pairs: products of this kind are often photographed as a pair, of which one is worn.
     """
 
     anchors: Mapping[str, str]
     guess_anchors: Callable[[BoolArray], dict[str, Point]]
     min_side: int
     wear: Callable[[Wearer, Any], ItemRecord]
+    in_pairs: bool = False
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,6 +55,25 @@ def test_a_name_may_be_written_with_a_hyphen():
     assert find_accessory("sun-hat") == find_accessory("sun_hat")
 
 
+def test_of_a_pair_of_earrings_one_hangs_at_each_ear(tmp_path):
+    one = np.zeros((300, 120, 4), np.uint8)
+    one[20:280, 40:80] = 255
+    alone = load_accessory(save_png(tmp_path / "one.png", one), "earrings")
+    pair = load_accessory(save_png(tmp_path / "two.png", np.hstack((one, one))), "earrings")
+    assert (pair.anchors, pair.measured_xyxy) == (alone.anchors, alone.measured_xyxy)
+    assert pair.notes[0] == "the picture shows a pair of earrings; the left one was taken"
+    hat = load_accessory(save_png(tmp_path / "hat.png", np.hstack((one, one))), "hat")
+    assert hat.bgra.shape[1] == 240
+
+
+def test_a_pair_with_stated_anchors_stays_whole(tmp_path):
+    one = np.zeros((300, 120, 4), np.uint8)
+    one[20:280, 40:80] = 255
+    (tmp_path / "two.json").write_text('{"anchors": {"hook": [180, 20]}}')
+    pair = load_accessory(save_png(tmp_path / "two.png", np.hstack((one, one))), "earrings")
+    assert pair.bgra.shape[1] == 240
+
+
 def test_neither_specks_nor_a_soft_shadow_change_where_a_hat_sits(tmp_path):
     clean = load_accessory(save_png(tmp_path / "clean.png", capped_brim()), "hat")
     bgra = capped_brim()

@@ -216,4 +216,5 @@ KIND = HeadKind(
     guess_anchors=guess_hook,
     min_side=100,
     wear=wear_earrings,
+    in_pairs=True,
 )
