@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, Box, Given, Picture, require_photo
 from m2fp_cli.numerals import require_one_of
 from m2fp_cli.records.results import ParsingResult, Person, require_result
+from m2fp_cli.tryon.compositing import max_of_channels
 from m2fp_cli.tryon.face_seen import doubt_face
 from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window, label_score
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
@@ -112,7 +113,7 @@ def changed_box(photo_bgr: Picture, image_bgr: Picture) -> Box | None:
     Returns:
         x0, y0, x1, y1; None if they are equal.
     """
-    differs = cv2.absdiff(photo_bgr, image_bgr).any(axis=2)
+    differs = max_of_channels(np.asarray(cv2.absdiff(photo_bgr, image_bgr), np.uint8)) > 0
     rows, columns = np.flatnonzero(differs.any(axis=1)), np.flatnonzero(differs.any(axis=0))
     if not rows.size:
         return None

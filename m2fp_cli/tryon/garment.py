@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.compositing import max_of_channels, to_lab, to_three_channels
 from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.garment_edge import extend_mask, find_inner, mix_edge
 from m2fp_cli.tryon.lighting import Light, linear_luminance
@@ -163,14 +163,15 @@ def recolor(
     background = (figure.label_map == 0) & ~figure.other_people
     mask = extend_mask(light, part, background, unit)
     before, shading, detail, patterned = _shade_of_old(to_lab(old), light, mask, unit)
-    target = _tile_cloth(cloth, figure, shading, unit)
-    target = target * _soft_knee(shading * detail, target.max(axis=2))[..., None]
-    target += _shine(before, mask)[..., None]
+    target = _tile_cloth(cloth, mask, shading, unit)
+    target *= to_three_channels(_soft_knee(shading * detail, max_of_channels(target)))
+    target += to_three_channels(_shine(before, mask))
     target = mix_edge(light, np.clip(target, 0, 1), mask, unit)
-    weight = _inner_feather(mask, unit)[..., None]
-    mixed = np.asarray(light * (1 - weight) + target * weight, dtype=np.float32)
-    window[mask] = to_srgb(mixed[mask])
+    weight = _inner_feather(mask, unit)[mask][:, None]
+    mixed = np.asarray(light[mask] * (1 - weight) + target[mask] * weight, dtype=np.float32)
+    window[mask] = to_srgb(mixed)
     mean = to_srgb(cloth.tile_bgr.mean(axis=(0, 1), keepdims=True))
+    differs = max_of_channels(np.asarray(cv2.absdiff(window, old), np.uint8))
     return Recolored(
         mask=mask,
         inner=find_inner(mask, unit),
@@ -180,7 +181,7 @@ def recolor(
         textured=cloth.tile_bgr.shape[:2] != (1, 1),
         lab=to_lab(window),
         target_lab=to_lab(mean)[0, 0],
-        changed_outside_px=int(np.count_nonzero((window != old).any(axis=2) & ~mask)),
+        changed_outside_px=int(np.count_nonzero(differs[~mask])),
         beyond_px=int(np.count_nonzero(mask & ~part)),
     )
 
@@ -265,9 +266,12 @@ def _shine(luminance: FloatArray, mask: BoolArray) -> FloatArray:
     return out
 
 
-def _tile_cloth(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) -> FloatArray:
-    """The cloth over the window, (h, w, 3) linear: tiled in U, moved by the folds."""
-    height, width = figure.label_map.shape
+def _tile_cloth(cloth: Cloth, mask: BoolArray, shading: FloatArray, unit: float) -> FloatArray:
+    """The cloth over the garment, (h, w, 3) linear: tiled in U, moved by the folds.
+
+    Beside the box of the garment it is black.
+    """
+    height, width = mask.shape
     tile_h, tile_w = cloth.tile_bgr.shape[:2]
     if tile_h == tile_w == 1:
         return np.broadcast_to(cloth.tile_bgr[0, 0], (height, width, 3)).astype(np.float32)
@@ -280,14 +284,21 @@ def _tile_cloth(cloth: Cloth, figure: Figure, shading: FloatArray, unit: float) 
     smooth = cv2.GaussianBlur(shading, (0, 0), max(DRAPE_SIGMA * unit, MIN_DRAPE_SIGMA))
     dx = cv2.Sobel(smooth, cv2.CV_32F, 1, 0, ksize=3) * DRAPE * unit
     dy = cv2.Sobel(smooth, cv2.CV_32F, 0, 1, ksize=3) * DRAPE * unit
-    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    x0, y0, columns, rows = cv2.boundingRect(mask.astype(np.uint8))
+    box = slice(y0, y0 + rows), slice(x0, x0 + columns)
+    x = np.arange(x0, x0 + columns, dtype=np.float32)
+    y = np.arange(y0, y0 + rows, dtype=np.float32)[:, None]
     scale = small.shape[1] / side
     most = MAX_DRAPE * unit
-    u, v = (x + np.clip(dx, -most, most)) * scale, (y + np.clip(dy, -most, most)) * scale
+    u = (x + np.clip(dx[box], -most, most)) * scale
+    v = (y + np.clip(dy[box], -most, most)) * scale
     map_x, map_y = u % small.shape[1], v % small.shape[0]
     padded = cv2.copyMakeBorder(small, 0, 1, 0, 1, cv2.BORDER_WRAP)
-    out = cv2.remap(padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR)
-    return np.asarray(out, dtype=np.float32)
+    out = np.zeros((height, width, 3), np.float32)
+    out[box] = cv2.remap(
+        padded, map_x.astype(np.float32), map_y.astype(np.float32), cv2.INTER_LINEAR
+    )
+    return out
 
 
 def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:

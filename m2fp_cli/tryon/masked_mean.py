@@ -27,10 +27,8 @@ def masked_mean(values: FloatArray, part: BoolArray, sigmas: Sequence[float]) ->
         (h, w, c) float32; 0 where nothing counts within reach of the widest.
     """
     height, width = part.shape
-    mask = part.astype(np.float32)
-    small: FloatArray = np.asarray(
-        cv2.merge([*(channel * mask for channel in cv2.split(values)), mask]), np.float32
-    )
+    inside = cv2.copyTo(values, part.astype(np.uint8))
+    small: FloatArray = np.asarray(cv2.merge((inside, part.astype(np.float32))), np.float32)
     total, step, share = np.zeros((0, 0, 0), np.float32), 1, 1.0
     for sigma in sigmas:
         small, more = _shrink(small, sigma / step)

@@ -8,6 +8,7 @@ from m2fp_cli.tryon.compositing import (
     Layer,
     affine_inverse,
     blend,
+    max_of_channels,
     premultiply,
     shrink_sprite,
     similarity,
@@ -56,3 +57,10 @@ def test_shrinking_leaves_no_dark_fringe():
     seen = layer.alpha > 0.02
     assert layer.color[seen] / layer.alpha[seen][:, None] == pytest.approx(1.0, abs=1e-3)
     assert layer.alpha.sum() == pytest.approx(144, rel=0.02)
+
+
+def test_the_largest_of_three_channels_is_taken_for_each_pixel():
+    picture = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
+    assert np.array_equal(max_of_channels(picture), picture.max(axis=2))
+    light = picture.astype(np.float32) / 255
+    assert np.array_equal(max_of_channels(light), light.max(axis=2))
