@@ -65,6 +65,8 @@ def flat_garment(picture: Accessory) -> FlatGarment:
     size = round(solid.shape[1] * factor), round(solid.shape[0] * factor)
     small = cv2.resize(bgra[..., 3], size, interpolation=cv2.INTER_AREA) >= OPAQUE
     if not small.any():
+        if (bgra[..., 3] > VISIBLE_ALPHA).any():
+            raise NotFlat("no part of it is opaque; it must not be see-through")
         raise NotFlat("it is fully transparent")
     landmarks = _scaled(find_landmarks(largest_piece(small)), solid.shape[1] / size[0])
     alpha = bgra[..., 3].astype(np.float32) / 255

@@ -93,3 +93,10 @@ def test_sleeves_along_the_body_are_refused():
     mask[at(0, 0.6)[1] : at(0, 2.7)[1], at(-1.9, 0)[0] : at(1.9, 0)[0]] = True
     with pytest.raises(NotFlat, match="spread the sleeves"):
         find_landmarks(mask)
+
+
+def test_a_see_through_garment_is_not_called_fully_transparent():
+    bgra = draw_garment()
+    bgra[..., 3] = bgra[..., 3] // 9 * 4
+    with pytest.raises(NotFlat, match="no part of it is opaque"):
+        flat_garment(plain_accessory("top", bgra, {}))

@@ -20,6 +20,7 @@ const REASONS = {
   "no face is visible": "看不到脸",
   "no gap between its sleeves and its body; spread the sleeves": "袖子与衣身之间没有空隙，请把袖子展开",
   "no hair is visible": "看不到头发",
+  "no part of it is opaque; it must not be see-through": "没有不透明的部分，衣物不能是半透明的",
   "no shoes are visible": "看不到鞋子",
   "no top is visible": "看不到上衣",
   "no trousers or skirt are visible": "看不到裤子或裙子",
