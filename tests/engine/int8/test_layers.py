@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from operator import methodcaller
 
 import pytest
@@ -19,7 +20,7 @@ from m2fp_cli.engine.int8.rounding import (
     quantize_weights,
     steps_of,
 )
-from m2fp_cli.engine.int8.torch_int8 import PackedWeights
+from m2fp_cli.engine.int8.torch_int8 import LIBRARY, PackedWeights, int8_library
 
 GENERATOR = torch.Generator().manual_seed(0)
 
@@ -154,6 +155,39 @@ def test_weights_are_packed_again_once_for_each_layout():
     for given in map(torch.ones, (1, 2, 1, 2, 2, 1)):
         assert weights.run(methodcaller("compute", given)) == len(given)
     assert len(made) == 2
+
+
+def test_packed_weights_are_used_by_one_thread_at_a_time():
+    weights = PackedWeights(OneSize, torch.ones(1), None)
+    second_began = threading.Event()
+    second = threading.Thread(target=weights.run, args=(lambda _: second_began.set(),))
+
+    def compute(_packed):
+        second.start()
+        return second_began.wait(0.2)
+
+    assert not weights.run(compute)
+    second.join()
+    assert second_began.is_set()
+
+
+def test_threads_that_pack_leave_torchs_library_as_it_was():
+    before, chosen = torch.backends.quantized.engine, []
+    second_is_in, first_is_out = threading.Event(), threading.Event()
+
+    def pack():
+        with int8_library():
+            second_is_in.set()
+            first_is_out.wait()
+            chosen.append(torch.backends.quantized.engine)
+
+    second = threading.Thread(target=pack)
+    with int8_library():
+        second.start()
+        second_is_in.wait(0.2)
+    first_is_out.set()
+    second.join()
+    assert (chosen, torch.backends.quantized.engine) == ([LIBRARY], before)
 
 
 def test_a_strided_convolution_takes_photos_of_all_sizes():
