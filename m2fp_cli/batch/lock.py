@@ -18,15 +18,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.errors import OutputError, OutputLockedError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
-from m2fp_cli.layout import state_name
+from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.storage.errors import as_output_error, as_unreadable
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.terminal import displayable
+from m2fp_cli.terminal import counted, displayable
 
 _SHARD_PATIENCE_SECONDS = 5.0
+_ASKED_SECONDS = 0.3  # for which one who asks who works on a shard may hold its lock
 _PART_PATIENCE_SECONDS = 600.0  # the lists of a data set of a million photos take a minute
 _CARD_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
@@ -65,7 +66,9 @@ def hold_output(tree: OutputTree, shard: Shard | None = None) -> Iterator[Output
         else:  # one that ends may hold all of it for a moment
             patience = _SHARD_PATIENCE_SECONDS
             common = _lock_file(stack, tree, "lock", fcntl.LOCK_SH, patience_seconds=patience)
-            own = _lock_file(stack, tree, f"lock{shard.suffix}", fcntl.LOCK_EX)
+            own = _lock_file(
+                stack, tree, f"lock{shard.suffix}", fcntl.LOCK_EX, patience_seconds=_ASKED_SECONDS
+            )
         for descriptor in {common, own}:
             _sign(descriptor, shard)
         yield OutputLock(common, shared=shard is not None)
@@ -95,7 +98,25 @@ def hold_part(tree: OutputTree, name: str) -> Iterator[None]:
 
 def who_holds(tree: OutputTree) -> str:
     """Who works on an output now, in a few words; empty if nobody does."""
-    descriptor = _open_to_ask(tree)
+    holder = _who_holds(tree, state_name("lock"))
+    return (_working_shards(tree) or holder) if holder else ""
+
+
+def _working_shards(tree: OutputTree) -> str:
+    """The shards that work on an output now; empty if none does.
+
+    The lock that they have in common has the card of the one that began last, and maybe has ended.
+    """
+    names, common = tree.names_in(STATE_FOLDER), state_name("lock")
+    ours = [name for name in names if name.startswith(common)]
+    shards = [name for name in ours if shard_of_suffix(name.removeprefix(common)) is not None]
+    holders = [holder for name in shards if (holder := _who_holds(tree, name))]
+    others = f"; and {counted(len(holders) - 1, 'other shard')}" if len(holders) > 1 else ""
+    return f"{holders[0]}{others}" if holders else ""
+
+
+def _who_holds(tree: OutputTree, name: str) -> str:
+    descriptor = _open_to_ask(tree, name)
     if descriptor is None:
         return ""
     try:
@@ -106,11 +127,11 @@ def who_holds(tree: OutputTree) -> str:
         os.close(descriptor)
 
 
-def _open_to_ask(tree: OutputTree) -> int | None:
-    """The lock file, which stays as it is; NFS gives no lock on what is open for reading only."""
+def _open_to_ask(tree: OutputTree, name: str) -> int | None:
+    """A lock file, which stays as it is; NFS gives no lock on what is open for reading only."""
     for flags in (os.O_RDWR, os.O_RDONLY):
         with contextlib.suppress(OSError, OutputError):
-            return tree.open_file(state_name("lock"), flags)
+            return tree.open_file(name, flags)
     return None
 
 
@@ -142,9 +163,10 @@ def _lock_file(
             "folder with -o"
         ) from error
     if not free:
+        holder = (_working_shards(tree) if name == "lock" else "") or _signature(descriptor)
         raise OutputLockedError(
-            f"{displayable(tree.path)} is in use by another run ({_signature(descriptor)}); wait "
-            "for it, or name another folder"
+            f"{displayable(tree.path)} is in use by another run ({holder}); wait for it, or name "
+            "another folder"
         )
     return descriptor
 

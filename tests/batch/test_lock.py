@@ -57,3 +57,13 @@ def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
             pass
     with hold_output(OutputTree(tmp_path), Shard(1, 2)) as lone:
         assert lone.is_alone()
+
+
+def test_who_holds_an_output_is_a_shard_that_still_works(tmp_path):
+    with hold_output(OutputTree(tmp_path), Shard(1, 3)):
+        with hold_output(OutputTree(tmp_path), Shard(2, 3)):
+            assert holder_of(tmp_path).endswith("shard 1/3; and 1 other shard")
+        assert holder_of(tmp_path).endswith("shard 1/3")
+        with pytest.raises(OutputLockedError, match="shard 1/3"), hold_output(OutputTree(tmp_path)):
+            pass
+    assert not holder_of(tmp_path)
