@@ -117,6 +117,11 @@ class Entries(Mapping[str, Entry]):
         query = "SELECT count(*) FROM entries WHERE manifest=?"
         return int(next(self._select(query, self._names.get(manifest, -1)))[0])
 
+    def is_in(self, manifest: str, key: str) -> bool:
+        """Whether the latest entry of a photo is in this file."""
+        found = self._select("SELECT manifest FROM entries WHERE key=?", os.fsencode(key))
+        return (self._names.get(manifest, -1),) in found
+
     def _number(self, name: str) -> int:
         return self._names.setdefault(name, len(self._names))
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -125,6 +127,23 @@ class History:
         run = self.runs.get(self.latest.get(manifest, ""))
         return 0.0 if run is None else run.started
 
+    def time_of_start(self, manifest: str) -> float:
+        """When a run starts that starts now, for its file: after all that other files say.
+
+        Between files, times say what came later, and another machine's clock may be ahead.
+        """
+        others = [self.began(name) for name in self.latest if name != manifest]
+        return max(time.time(), _after(max(others, default=0.0)))
+
+    def time_of_end(self, key: str, manifest: str) -> float:
+        """When a photo ends that ends now, for its file: after all that other files say of it."""
+        now, known = time.time(), self.entries.get(key)
+        if known is not None and known.ended >= now and not self.entries.is_in(manifest, key):
+            now = _after(known.ended)
+        others = (self.runs.get(run) for run, c in self.claims.items() if c.manifest != manifest)
+        ahead = [run.started for run in others if run is not None and run.started > now]
+        return max(ahead) if ahead and self.is_claimed(key) else now
+
     def is_finished(self, manifest: str) -> bool:
         """Whether the latest run of a file ended in good order and came to all its photos."""
         run = self.runs.get(self.latest.get(manifest, ""))
@@ -155,6 +174,10 @@ class History:
             self.claims.pop(line.run, None)
         else:
             self.claims.setdefault(line.run, Claims(manifest)).portions.append(line.keys)
+
+
+def _after(seconds: float) -> float:
+    return math.nextafter(seconds, math.inf)
 
 
 def signature_digest(settings: Mapping[str, str]) -> str:

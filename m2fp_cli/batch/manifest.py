@@ -61,14 +61,23 @@ class ManifestWriter:
         if torn:
             self._append(b"\n")
 
-    def start(self, settings: Mapping[str, str], total: int, pending: int) -> None:
+    def start(
+        self, settings: Mapping[str, str], total: int, pending: int, at: float | None = None
+    ) -> None:
         """Write down that a run starts.
+
+        Args:
+            settings: of its job.
+            total: number of photos that it is about.
+            pending: number of those that have to be done.
+            at: seconds since 1970, see ``History.time_of_start``; None for now.
 
         Raises:
             OutputError: it cannot be written.
         """
         digest = signature_digest(settings)
-        start = RunStart(self.run, digest, dict(settings), total, pending, time.time())
+        started = time.time() if at is None else at
+        start = RunStart(self.run, digest, dict(settings), total, pending, started)
         self._append_json(start_line(start))
 
     def claim(self, keys: Iterable[str]) -> None:
@@ -92,13 +101,22 @@ class ManifestWriter:
         """
         self._append_json({"v": VERSION, "run": self.run, "end": True})
 
-    def add(self, report: ImageReport, stamp: Stamp, signature: str) -> None:
+    def add(
+        self, report: ImageReport, stamp: Stamp, signature: str, at: float | None = None
+    ) -> None:
         """Write down how a photo ended.
+
+        Args:
+            report: how.
+            stamp: the files it was made from.
+            signature: digest of the settings it was made with.
+            at: seconds since 1970, see ``History.time_of_end``; None for now.
 
         Raises:
             OutputError: it cannot be written.
         """
-        self._append_json(entry_line(Entry(report, stamp, signature, self.run, time.time())))
+        ended = time.time() if at is None else at
+        self._append_json(entry_line(Entry(report, stamp, signature, self.run, ended)))
 
     def restate(self, entry: Entry) -> None:
         """Write an entry of an earlier run again, as of then.

@@ -13,7 +13,6 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TypeVar
 
 from m2fp_cli.batch.clock import PoolLimits
-from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.executor import PoolOrder
 from m2fp_cli.batch.history import (
     History,
@@ -168,7 +167,8 @@ class _Run:
             for entry in plan.moved:
                 manifest.restate(entry)
             if plan.todo or (self._scan.listing and name not in history.latest):
-                manifest.start(self._settings, len(self._scan.tasks), len(plan.todo))
+                start = history.time_of_start(name)
+                manifest.start(self._settings, len(self._scan.tasks), len(plan.todo), start)
                 manifest.claim(task.key for task in plan.tasks())
                 self._site.publish(now=True)
                 if plan.todo:
@@ -266,14 +266,16 @@ class _Run:
     ) -> Iterator[ImageReport]:
         """Write down photos whose files are where they belong."""
         for outcome in self._site.delivered(all_of_them=all_of_them):
-            old = history.entries.get(outcome.report.key)
-            yield self._record(outcome, old, manifest, len(plan.todo))
+            yield self._record(outcome, history, manifest, len(plan.todo))
 
     def _record(
-        self, outcome: Outcome, old: Entry | None, manifest: ManifestWriter, photos: int
+        self, outcome: Outcome, history: History, manifest: ManifestWriter, photos: int
     ) -> ImageReport:
+        key = outcome.report.key
+        old = history.entries.get(key)
         report = clear_old_files(outcome, old, self._site, overwrite=self._options.overwrite)
-        manifest.add(report, outcome.stamp, self._signature)
+        ended = history.time_of_end(key, manifest.name)
+        manifest.add(report, outcome.stamp, self._signature, ended)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)
         self._failures += not report.status.is_good  # what was known before says nothing new

@@ -56,7 +56,7 @@ def latest_cuts(manifests: Mapping[str, Shard | None], history: History) -> dict
     """
     names: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, shard in manifests.items():
-        names[shard.listing if shard else ""][shard.count if shard else 1].append(name)
+        names[shard.listing if shard else ""][shard.count if shard else 0].append(name)
     latest = [
         max(cuts.values(), key=lambda cut: max(map(history.began, cut))) for cuts in names.values()
     ]
