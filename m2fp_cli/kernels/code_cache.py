@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -64,7 +65,18 @@ def copy_shipped_code(shipped: Path, kept: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a file so that no other process sees a part of it."""
+    """Copy a file so that no other process sees a part of it; who may read it may read the copy.
+
+    Raises:
+        OSError: it cannot be copied; nothing of it is left.
+    """
     with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as whole:
-        whole.write(source.read_bytes())
-    Path(whole.name).replace(target)
+        try:
+            whole.write(source.read_bytes())
+            whole.flush()
+            with contextlib.suppress(OSError):  # some file systems have no permissions
+                shutil.copymode(source, whole.name)  # else only this user could read it
+            Path(whole.name).replace(target)
+        except OSError:
+            Path(whole.name).unlink()
+            raise

@@ -65,3 +65,17 @@ def test_shipped_code_is_copied_unless_the_kept_is_newer(tmp_path):
         "new.nbi": "kept",
         "old.nbc": "shipped",
     }
+
+
+def test_other_users_of_a_cache_can_read_what_was_copied_there(tmp_path):
+    shipped, kept = tmp_path / "shipped.nbc", tmp_path / "kept.nbc"
+    shipped.touch()
+    shipped.chmod(0o644)
+    code_cache._copy(shipped, kept)
+    assert kept.stat().st_mode == shipped.stat().st_mode
+
+
+def test_a_copy_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(OSError, match="No such file"):
+        code_cache._copy(tmp_path / "missing.nbc", tmp_path / "kept.nbc")
+    assert not list(tmp_path.iterdir())
