@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import pickle
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from m2fp_cli.home import is_writable, private_folder, user_cache
 
@@ -22,6 +24,9 @@ NO_CODE_CACHE = (
     "to start; set NUMBA_CACHE_DIR to a folder that can"
 )
 """Said to the user when ``choose_code_cache`` gives False."""
+
+
+_FAULTS = (OSError, EOFError, pickle.UnpicklingError)  # a full disk; a file that was cut off
 
 
 @functools.cache
@@ -62,6 +67,29 @@ def copy_shipped_code(shipped: Path, kept: Path) -> None:
             target = kept / path.name
             if not target.exists() or target.stat().st_mtime < path.stat().st_mtime:
                 _copy(path, target)
+
+
+def outlive_cache(kept: Any) -> None:
+    """Compile a loop for this process alone where its code cannot be read or kept.
+
+    Args:
+        kept: numba's files of the loop, whose ``load`` and ``save`` are replaced.
+    """
+    load, save = kept.load, kept.save
+
+    def load_what_is_whole(key: object) -> object:
+        with contextlib.suppress(*_FAULTS):
+            return load(key)
+        return None
+
+    def save_where_there_is_room(key: object, data: object) -> None:
+        try:
+            save(key, data)
+        except _FAULTS:
+            with contextlib.suppress(OSError):  # it may name a file with the code of older sources
+                Path(kept._index_path).unlink()
+
+    kept.load, kept.save = load_what_is_whole, save_where_there_is_room
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 
-from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
+from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code, outlive_cache
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
@@ -53,6 +53,7 @@ def _compile(loop: Loop, *, fastmath: bool) -> Loop:
     if kept is not None:
         source = Path(loop.__code__.co_filename)
         kept._source_stamp = source_stamp(source)
+        outlive_cache(kept)
         copy_shipped_code(source.parent / "__pycache__", Path(kept._cache_path))
     return cast("Loop", dispatcher)
 

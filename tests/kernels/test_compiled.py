@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import runpy
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from numba.core.caching import IndexDataCacheFile
 
 from m2fp_cli.engine.thresholding import _threshold_rows
 from m2fp_cli.kernels import compiled
@@ -50,6 +53,23 @@ def test_a_loop_outside_the_kernels_is_compiled_again_when_its_own_file_changes(
     found = [hits("same")]
     (tmp_path / "room.py").write_text(LOOP.replace("*= 2", "*= 3"))
     assert [*found, hits("same"), hits("same")] == [0, 0, 1]
+
+
+@pytest.mark.parametrize("ending", ["nbi", "nbc"])
+def test_a_kept_file_that_was_cut_off_is_made_anew(hits, tmp_path, ending):
+    hits("same")
+    (kept,) = tmp_path.rglob(f"*.{ending}")
+    kept.write_bytes(b"")
+    assert [hits("same") for _ in range(3)][::2] == [0, 1]
+
+
+def test_where_nothing_more_can_be_kept_a_loop_still_runs(hits, monkeypatch):
+    hits("before")
+    with monkeypatch.context() as full:
+        error = OSError(errno.ENOSPC, "No space left on device")
+        full.setattr(IndexDataCacheFile, "_save_data", Mock(side_effect=error))
+        assert hits("after") == 0
+    assert [hits("after"), hits("after")] == [0, 1]  # never the code of before
 
 
 def test_loops_are_kept_under_the_stamp():
