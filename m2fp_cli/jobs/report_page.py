@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import stat
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -205,17 +206,35 @@ def _build_page(
 
 
 def parse_facts(history: History) -> ParseFacts:
-    """What the manifests of a parse say of its latest run, and the mean times of all its photos."""
+    """What the manifests of a parse say of its latest run, and of all its photos."""
     sums = dict.fromkeys(PhotoSeconds._fields, 0.0)
-    photos = 0
+    signatures = Counter[str]()
     for entry in history.entries.each():
         if entry.report.status.is_good:
-            photos += 1
+            signatures[entry.signature] += 1
             for name in sums:
                 sums[name] += getattr(entry.report.seconds, name)
+    photos = signatures.total()
     stages = tuple(StageTime(name, sums[name] / photos) for name in sums if photos)
-    run = history.runs.get(next(reversed(history.latest.values()), ""))
+    runs = [history.runs[run] for run in history.latest.values() if run in history.runs]
+    run = max(runs, key=lambda run: run.started, default=None)
     if run is None:
         return ParseFacts(stages=stages)
-    settings = run.settings
-    return ParseFacts(settings.get("model", ""), settings.get("engine", ""), run.started, stages)
+    model = _name_models(history, signatures) or run.settings.get("model", "")
+    return ParseFacts(model, run.settings.get("engine", ""), run.started, stages)
+
+
+def _name_models(history: History, signatures: Counter[str]) -> str:
+    """The models of the photos; with their numbers of photos where they are several.
+
+    Args:
+        history: what the manifests say.
+        signatures: number of photos with each.
+    """
+    models = Counter[str]()
+    for signature, photos in signatures.items():
+        models[history.settings_of(signature).get("model", "")] += photos
+    if len(models) == 1:
+        return next(iter(models))
+    del models[""]  # not known any more
+    return ", ".join(f"{name} ({counted(n, 'photo')})" for name, n in models.most_common())

@@ -91,7 +91,7 @@ class ParseFacts:
     """What the page says about the parse behind its photos; what is not known is left out.
 
     Attributes:
-        model: as the user named it.
+        model: as the user named it; several with their numbers of photos.
         engine: ``fast`` or ``reference``.
         started: when the last run began, in seconds since the epoch.
         stages: mean times, in the order of the work.
