@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,12 @@ import pytest
 
 if TYPE_CHECKING:
     from tests.support.object_store import ObjectStore
+
+# Where nothing may be kept (PYTHONDONTWRITEBYTECODE), pytest rewrites the assertions of every file
+# in each process and each run, and every process that a test starts compiles the package. So keep
+# it, beside numba's, in the checkout's __pycache__, which git ignores and `make clean` removes.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Two processes whose threads wait for each other on the same cores stand still. It counts for
