@@ -18,6 +18,7 @@ from m2fp_cli.engine.fast.pooling import max_pool
 from m2fp_cli.engine.fast.products import PackedConv, PackedLinear
 from m2fp_cli.engine.fast.sampling import _sampler, sample_fused
 from m2fp_cli.engine.fast.scaling import scale_features
+from m2fp_cli.kernels.compiled import compiled_exactly
 from m2fp_cli.kernels.formats import as_array, as_tensor, exponential, load, store
 from m2fp_cli.kernels.threads import single_thread_up_to
 from m2fp_cli.network.deformable_attention import reference_points
@@ -27,7 +28,7 @@ from tests.support.plain_sampling import sample_plainly
 FORMATS = {torch.float32: 2e-6, torch.bfloat16: 2**-8}  # relative error of one rounding, at most
 
 
-@numba.njit
+@compiled_exactly
 def copied(source, target, exponentiate):
     for i in range(len(source)):
         value = load(source[i])
