@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -54,18 +54,19 @@ def own_imports(path: Path) -> set[str]:
     return {name.split(".")[1] for name in found}
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool]]:
+@cache  # a file is asked for by several tests
+def imports(path: Path) -> tuple[tuple[str, bool], ...]:
     """Full name of each imported thing, and whether it is imported as soon as the file is."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     at_once = {id(node) for node in tree.body}
+    found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from ((alias.name, id(node) in at_once) for alias in node.names)
+            found += [(alias.name, id(node) in at_once) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            yield from (
-                (f"{node.module}.{alias.name}", id(node) in at_once) for alias in node.names
-            )
+            found += [(f"{node.module}.{alias.name}", id(node) in at_once) for alias in node.names]
+    return tuple(found)
 
 
 def room_of(path: Path) -> str:
