@@ -13,7 +13,13 @@ from m2fp_cli.batch.messages import Stage
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.errors import ImageError
 from m2fp_cli.server.messages import Answered, Refused, WorkRequest
-from m2fp_cli.server.waiting import Delivered, PoolClosedError, Ticket, WaitingLine
+from m2fp_cli.server.waiting import (
+    Delivered,
+    PoolClosedError,
+    Ticket,
+    WaitedTooLongError,
+    WaitingLine,
+)
 
 _LATEST = 50  # requests whose times are averaged
 _MOST_HANDED = 2  # how often a request is handed to a worker that dies before it begins
@@ -96,9 +102,7 @@ class Desk:
         """Give up what has waited for longer than some seconds."""
         for ticket in self.line.older_than(time.monotonic() - seconds):
             if ticket.claim():
-                ticket.future.set_exception(
-                    ImageError("timeout", f"waited longer than {seconds:.0f} s for a worker")
-                )
+                ticket.future.set_exception(WaitedTooLongError(seconds))
 
     def close(self) -> list[Ticket]:
         """Take no more; gives all that are open."""

@@ -49,7 +49,8 @@ def describe_problems(limits: ServiceLimits) -> dict[str, Any]:
         "422": "a damaged photo",
         "429": "all workers are busy and the queue is full; see Retry-After",
         "500": "the service failed, or its worker died over the photo",
-        "503": "starting, shutting down, or too many connections; see Retry-After",
+        "503": "starting, shutting down, too many connections, or no worker was free for "
+        f"{limits.photo_seconds:g} s; see Retry-After",
         "504": f"the photo took longer than {limits.photo_seconds:g} s",
     }
     later = {"schema": {"type": "integer"}, "description": "seconds"}

@@ -19,11 +19,16 @@ from m2fp_cli.server.messages import WorkRequest, Worn
 from m2fp_cli.server.metrics import Metrics
 from m2fp_cli.server.parameters import Parameters
 from m2fp_cli.server.pool import ServicePool
-from m2fp_cli.server.problem import ClientGoneError, Problem, busy, photo_problem
+from m2fp_cli.server.problem import ClientGoneError, Problem, busy, late, photo_problem
 from m2fp_cli.server.receiving import Receiver, Upload, bad_form, share_of
 from m2fp_cli.server.store import Kept, ResultStore
 from m2fp_cli.server.views import Asked, choose_parse_view, choose_tryon_view
-from m2fp_cli.server.waiting import Delivered, PoolClosedError, PoolFullError
+from m2fp_cli.server.waiting import (
+    Delivered,
+    PoolClosedError,
+    PoolFullError,
+    WaitedTooLongError,
+)
 
 _PARSE_PARAMETERS = ("as", "labels", "by", "min_score")
 _RESULT_PARAMETERS = ("as", "labels", "by")
@@ -165,6 +170,8 @@ class PhotoRoutes:
             if not future.done():
                 raise ClientGoneError
             return future.result()
+        except WaitedTooLongError as error:
+            raise late(self._retry_seconds(), f"the photo {error}; try again later") from None
         except ImageError as error:
             raise photo_problem(error) from None
         except UsageError as error:

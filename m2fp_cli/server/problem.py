@@ -65,4 +65,18 @@ def busy(seconds: float, why: str) -> Problem:
         seconds: until it is worth to try.
         why: one sentence.
     """
-    return Problem(429, "busy", why, {"Retry-After": str(max(1, round(seconds)))})
+    return Problem(429, "busy", why, _come_again(seconds))
+
+
+def late(seconds: float, why: str) -> Problem:
+    """As ``busy``, for a client that has waited already: 504 would blame its photo.
+
+    Args:
+        seconds: until it is worth to try.
+        why: one sentence.
+    """
+    return Problem(503, "busy", why, _come_again(seconds))
+
+
+def _come_again(seconds: float) -> dict[str, str]:
+    return {"Retry-After": str(max(1, round(seconds)))}

@@ -8,6 +8,7 @@ from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
+from m2fp_cli.errors import ImageError
 from m2fp_cli.server.messages import WorkAnswer, WorkRequest
 
 
@@ -17,6 +18,14 @@ class PoolFullError(Exception):
 
 class PoolClosedError(Exception):
     """No request is taken any more."""
+
+
+class WaitedTooLongError(ImageError):
+    """No worker was free for a request in time; its photo is not to blame."""
+
+    def __init__(self, seconds: float) -> None:
+        """Give up after some seconds."""
+        super().__init__("timeout", f"waited longer than {seconds:.0f} s for a worker")
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,14 @@ def test_a_deadline_is_a_504():
         assert impatient.parse().status == 200
 
 
+def test_who_waited_too_long_is_told_to_come_again():
+    with running_service(photo_seconds=0.6, boot="sleep 3") as slow_to_start:
+        reply = slow_to_start.parse()
+        assert (reply.status, reply.document["error"]) == (503, "busy")
+        assert "waited longer than 1 s for a worker" in reply.document["message"]
+        assert int(reply.headers["retry-after"]) >= 1
+
+
 def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
     monkeypatch.setattr(bounds, "DRAIN_SECONDS", 1.0)
     with running_service() as running:
