@@ -151,6 +151,14 @@ def test_on_a_phone_the_name_of_what_failed_is_seen(page, photos):
     assert page.evaluate(shown) == '"broken.jpg"'
 
 
+def test_on_a_narrow_phone_nothing_is_cut_and_all_has_a_name(page, photos):
+    page.set_viewport_size({"width": 320, "height": 640})
+    drop_family(page, photos)
+    assert page.get_by_role("slider", name="Opacity").count() == 1
+    assert page.get_by_role("combobox", name="Colors").count() == 1
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
 def test_two_names_never_become_one_in_the_archive(page, photos, tmp_path):
     long = "a long name of a product " * 4  # the service ends it before "front" and "back"
     names = ("family (1)", "Family 1", f"{long}front", f"{long}back")
