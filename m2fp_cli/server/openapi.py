@@ -110,7 +110,11 @@ def _tryon(limits: ServiceLimits) -> dict[str, Any]:
         "requestBody": {
             "content": {
                 "multipart/form-data": {
-                    "schema": {"type": "object", "properties": _tryon_fields(limits)},
+                    "schema": {
+                        "type": "object",
+                        "properties": _tryon_fields(limits),
+                        "not": {"required": list(PHOTO_FIELDS)},
+                    },
                 },
                 "image/*": {"schema": _photo(limits)},
             },

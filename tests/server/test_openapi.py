@@ -21,6 +21,10 @@ def test_it_says_under_which_names_a_form_sends_the_photo():
     assert "required" not in form_of("/parse")
 
 
+def test_it_says_that_a_tryon_takes_one_photo():
+    assert form_of("/tryon")["not"] == {"required": list(PHOTO_FIELDS)}
+
+
 def test_a_form_of_a_tryon_takes_all_that_its_address_takes():
     operation = describe_api(ServiceLimits())["paths"]["/tryon"]["post"]
     assert {one["name"] for one in operation["parameters"]} <= set(form_of("/tryon")["properties"])
