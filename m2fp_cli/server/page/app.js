@@ -6,7 +6,7 @@ import { forgetProbe } from "./probe.js";
 import { listPeople } from "./people.js";
 import { askJson } from "./api.js";
 import { explain, onLanguage, text } from "./language.js";
-import { addFiles, on, photos, restorePhotos } from "./queue.js";
+import { addFiles, forget, mayTryAgain, on, photos, restorePhotos, tryAgain } from "./queue.js";
 import { listFitting, setAccessories } from "./fitting.js";
 import { listSaves } from "./saving.js";
 import { listSwitches } from "./switches.js";
@@ -49,6 +49,8 @@ const openPhoto = async (photo) => {
   photo.card.scrollIntoView({ block: "nearest", inline: "nearest" });
   view.picked = null;
   forgetProbe();
+  $("amends").hidden = photo.state !== "failed";
+  $("again").hidden = !mayTryAgain(photo);
   if (photo.state !== "done") {
     view.current = null;
     showPanel(false);
@@ -110,6 +112,8 @@ on("removed", (photo) => {
 });
 
 $("files").addEventListener("change", () => { take($("files").files); $("files").value = ""; });
+$("again").addEventListener("click", () => { tryAgain(open); open.card.focus(); });
+$("remove").addEventListener("click", () => { forget(open); (open?.card ?? $("files")).focus(); });
 $("add").addEventListener("click", () => $("files").click());
 $("strip").addEventListener("click", (event) => {
   const card = event.target.closest(".card");

@@ -139,7 +139,14 @@ export const addFiles = (files, folders) => {
 addEventListener("beforeunload", (event) => {
   if (photos.some(({ file, id, state }) => file && !id && state !== "failed")) event.preventDefault();
 });
-const remove = (photo) => {
+/** Whether a photo that failed may do better: the service failed, or nobody gave a token. The same file stays damaged. */
+export const mayTryAgain = ({ state, refusal }) =>
+  state === "failed" && ([401, 408].includes(refusal.status) || refusal.status >= 500);
+export const tryAgain = (photo) => {
+  show(photo, "waiting");
+  run();
+};
+export const remove = (photo) => {
   photo.abort.abort(new Refusal(0, "", "removed"));
   photos.splice(photos.indexOf(photo), 1);
   photo.card.remove();

@@ -138,6 +138,27 @@ def test_a_proxy_says_that_a_file_is_too_large(page, photos):
     assert page.inner_text("#message").startswith("The file is too large for this service")
 
 
+def test_what_failed_is_tried_again(fallible, photos):
+    page = fallible
+    fail = {"status": 504, "body": '{"error": "timeout", "message": "the photo took longer"}'}
+    page.route("**/parse?as=preview", lambda route: route.fulfill(**fail), times=1)
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family", "failed")
+    page.click("#again")
+    wait_for_state(page, "family", "done")
+    assert page.is_hidden("#amends")
+
+
+def test_a_damaged_photo_can_only_be_removed(page, photos):
+    drop(page, photos / "broken.jpg")
+    wait_for_state(page, "broken", "failed")
+    assert page.is_hidden("#again")
+    page.click("#remove")
+    assert page.locator(".card").count() == 0
+    assert page.is_visible("#welcome")
+    drop_family(page, photos)
+
+
 def test_a_file_that_is_gone_is_told_and_not_sent_for_ever(fallible, photos, tmp_path):
     page = fallible
     gone = tmp_path / "gone.png"
