@@ -159,6 +159,16 @@ def test_on_a_narrow_phone_nothing_is_cut_and_all_has_a_name(page, photos):
     assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
+def test_the_methods_on_the_page_of_the_api_are_readable_in_the_dark(browser, service):
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(service.address + "/docs")
+    color = "element => getComputedStyle(element).color"
+    for method in ("post", "delete"):  # their green and red are the same in both schemes
+        assert page.eval_on_selector(f".method.{method}", color) == "rgb(255, 255, 255)"
+    context.close()
+
+
 def test_two_names_never_become_one_in_the_archive(page, photos, tmp_path):
     long = "a long name of a product " * 4  # the service ends it before "front" and "back"
     names = ("family (1)", "Family 1", f"{long}front", f"{long}back")
