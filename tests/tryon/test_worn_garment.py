@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.flat_garment import flat_garment
 from m2fp_cli.tryon.garment_fit import _end_at_wrist, _sleeve_length
@@ -172,7 +173,9 @@ def test_a_picture_is_told_from_a_fabric():
     assert hasattr(top_of(picture), "landmarks")
     assert hasattr(top_of(garment_picture(background=250)), "landmarks")
     assert not hasattr(top_of(picture, PictureSort.FABRIC), "landmarks")
-    assert not hasattr(top_of(garment_picture(background=120)), "landmarks")
+    assert not hasattr(top_of(garment_picture(background=120), PictureSort.FABRIC), "landmarks")
+    with pytest.raises(UsageError, match=r"one thing on a plain ground.* cut it out"):
+        top_of(garment_picture(background=120))
 
 
 def test_a_cuff_that_is_labelled_as_arm_is_taken_for_the_sleeve():
