@@ -11,6 +11,7 @@ from enum import Enum
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray
+from m2fp_cli.records.joints import joint_indices
 from m2fp_cli.tryon.figure import ARMS, HEAD, TOPS, Figure
 from m2fp_cli.tryon.head import HeadFrame
 
@@ -26,6 +27,14 @@ CROWN_TO_CHIN = 3.5  # of a head whose face is not seen
 MIN_CHEST = 0.25  # of a garment at the chest, U^2
 OUTER_SHARE = 0.15  # of what is seen of the chest's garments, from which a coat is worn over them
 INNER_SHARE = 0.04  # ... from which a garment is seen below a coat
+
+# Scraps of a top on bare skin. Of 1180 people in COCO photos with a top, two men without one have
+# 3.8 and 6.1 times as much bare torso as top, all others at most 1.25. A bikini may have as much,
+# but crosses the middle of the chest.
+MOST_BARE = 2.0  # bare torso over tops
+CHEST_LINE = np.linspace(0.1, 0.6, 26)  # from the shoulders' middle to the hips'
+LEAST_ON_LINE = 0.1  # share of the line on a top
+SHOULDERS, HIPS = (joint_indices(f"left_{name}", f"right_{name}") for name in ("shoulder", "hip"))
 
 
 class TopLayer(str, Enum):
@@ -47,18 +56,32 @@ def find_top(
         layer: a coat that is worn over another top, or the one below it.
 
     Returns:
-        name of the label; None if there is no garment at chest height.
+        name of the label; None if there is no garment at chest height, or only scraps of one on
+        bare skin.
     """
     chest = _find_chest(figure, frame, unit)
     areas = {name: figure.area(figure.mask(name) & chest, unit) for name in TOPS}
     seen = sum(areas.values())
-    if seen < MIN_CHEST:
+    if seen < MIN_CHEST or _is_bare(figure):
         return None
     outer = max(COATS, key=lambda name: areas[name])
     inner = max((name for name in TOPS if name not in COATS), key=lambda name: areas[name])
     if layer == TopLayer.INNER and areas[inner] >= INNER_SHARE * seen:
         return inner
     return outer if areas[outer] >= OUTER_SHARE * seen else inner
+
+
+def _is_bare(figure: Figure) -> bool:
+    """Whether somebody wears no top, and what is labelled as one are scraps on their skin."""
+    tops, skin = figure.mask(*TOPS), figure.mask("Torso-skin")
+    if figure.joints is None or np.count_nonzero(skin) < MOST_BARE * np.count_nonzero(tops):
+        return False
+    shoulders, hips = (figure.joints.points[pair].mean(axis=0) for pair in (SHOULDERS, HIPS))
+    line = shoulders + CHEST_LINE[:, None] * (hips - shoulders)
+    places = ((line - figure.origin_xy) / figure.stride).astype(int)
+    inside = ((places >= 0) & (places < tops.shape[::-1])).all(axis=1)
+    x, y = places[inside].T
+    return np.count_nonzero(tops[y, x]) < LEAST_ON_LINE * len(CHEST_LINE)
 
 
 def _find_chest(figure: Figure, frame: HeadFrame | None, unit: float) -> BoolArray:

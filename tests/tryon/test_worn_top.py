@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.fitting import try_on
 from m2fp_cli.tryon.outfit import load_outfit
+from tests.support.drawn_joints import joints_at
 from tests.support.drawn_people import HAIR, TOP, DrawnPerson, changed, draw_person, record_of
 
 DRESS, COAT, FACE, NECK, HAT = 6, 7, 13, 10, 1
@@ -62,6 +65,28 @@ def test_a_garment_below_the_chest_is_not_a_top():
     labels[drawn.box(-4, 0, 4, 6.8)][labels[drawn.box(-4, 0, 4, 6.8)] == TOP] = NECK
     done = try_on(drawn.photo_bgr, drawn.with_labels(labels).result, {"top": "#a01830"})
     assert record_of(done).reason == "no top is visible"
+
+
+@pytest.mark.parametrize(("cloth", "reason"), [
+    ((-4, 3, -1.7, 8), "no top is visible"),  # a scrap beside the chest
+    ((-4, 3, 4, 4.2), ""),  # a bikini
+])  # fmt: skip
+def test_scraps_on_bare_skin_are_no_top(cloth, reason):
+    drawn = draw_person(unit=24)
+    labels, top = drawn.labels, np.zeros(drawn.labels.shape, bool)
+    top[drawn.box(*cloth)] = True
+    labels[(labels == TOP) & ~top] = NECK
+    drawn = drawn.with_labels(labels)
+    corners = {
+        "left_shoulder": (2, 3),
+        "right_shoulder": (-2, 3),
+        "left_hip": (1, 10),
+        "right_hip": (-1, 10),
+    }
+    joints = joints_at({name: drawn.pixel(*xy)[::-1] for name, xy in corners.items()})
+    person = replace(drawn.result.people[0], joints=joints)
+    done = try_on(drawn.photo_bgr, replace(drawn.result, people=(person,)), {"top": "#a01830"})
+    assert record_of(done).reason == reason
 
 
 def test_layers_are_outer_and_inner():
