@@ -11,13 +11,13 @@ export const view = {
   peopleColors: [], // [red, green, blue] by person id
 };
 
-const loadImage = async (source) => {
+export const loadImage = async (source) => {
   const image = new Image();
   image.src = source;
   await image.decode();
   return image;
 };
-const pixelsOf = (image, [height, width]) => {
+export const pixelsOf = (image, [height, width]) => {
   const canvas = make("canvas", { width, height });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0, width, height);
