@@ -1,7 +1,8 @@
 """What the manifests of an output say was done, from what, with which settings.
 
 A manifest may come from a stranger: every value is checked before it is believed, and a line that
-is torn, of a newer version or wrong is left out; the photo it may be about is worked on again.
+is torn or wrong is left out; the photo it may be about is worked on again. One that a newer m2fp
+wrote is refused.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ from m2fp_cli.jsonio import (
     whole_of,
 )
 from m2fp_cli.layout import is_plain_result_of, is_result_of
-from m2fp_cli.storage.errors import as_unreadable
+from m2fp_cli.storage.errors import UnreadableError, as_unreadable
 from m2fp_cli.storage.tree import OutputTree, parts_of
 from m2fp_cli.terminal import displayable
 
@@ -60,18 +60,26 @@ class RunStart:
 
 
 def read_lines(tree: OutputTree, name: str) -> Iterator[dict[str, Any]]:
-    """The whole lines of a manifest; what is torn, too long or of a newer version is left out.
+    """The whole lines of a manifest; what is torn, too long or of an older version is left out.
 
     Raises:
-        UnreadableError: it cannot be read, or is not a regular file.
+        UnreadableError: it cannot be read, is not a regular file, or has lines of a newer version.
+            Without these its results would be taken for somebody else's files, or for photos, and
+            a manifest that is rewritten would lose them.
     """
     for line in _read_whole_lines(tree, name):
         try:
             document = parse_object(line)
         except ValueError:
             continue
-        if document.get("v") == VERSION:
+        version = document.get("v")
+        if version == VERSION:
             yield document
+        elif is_whole(version, VERSION + 1, _LARGEST):
+            raise UnreadableError(
+                f"{displayable(tree.path / name)} was written by a newer m2fp (version {version} "
+                f"of its lines; this one reads {VERSION}); update m2fp"
+            )
 
 
 def _read_whole_lines(tree: OutputTree, name: str) -> Iterator[bytes]:

@@ -8,11 +8,12 @@ import pytest
 
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.lines import VERSION
-from m2fp_cli.batch.manifest import ManifestWriter, compact
+from m2fp_cli.batch.manifest import ManifestWriter, compact, forget
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import stamp_files
 from m2fp_cli.errors import OutputError
+from m2fp_cli.storage.errors import UnreadableError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of, manifest_path
 
@@ -88,12 +89,25 @@ def test_lines_that_are_not_ours_are_left_out(tmp_path):
         "null",
         "[]",
         "\x00\x00",
-        '{"v":9,"key":"x"}',
+        '{"v":1,"key":"x"}',
+        '{"v":"9","key":"x"}',
         f'{{"v":{VERSION}}}',
         f'{{"v":{VERSION},"key":"y"}}',
     ]
     path.write_text(path.read_text() + "\n".join(lines) + "\n")
     assert sorted(history_of(tmp_path).entries) == ["0\udcff"]
+
+
+def test_a_manifest_of_a_newer_m2fp_is_refused_and_kept(tmp_path):
+    path = manifest_path(tmp_path, "parse")
+    write_manifest(path, runs=1, photos=2)
+    text = path.read_text() + f'{{"v":{VERSION + 1},"key":"x"}}\n'
+    path.write_text(text)
+    with pytest.raises(UnreadableError, match=r"jsonl was written by a newer m2fp .*; update m2fp"):
+        history_of(tmp_path)
+    with pytest.raises(UnreadableError, match="newer m2fp"):
+        forget(OutputTree(tmp_path), manifest_name("parse"), {"0\udcff"})
+    assert path.read_text() == text
 
 
 def test_manifests_of_shards_are_read_together_and_jobs_apart(tmp_path):
