@@ -72,6 +72,9 @@ def copy_shipped_code(shipped: Path, kept: Path) -> None:
 def outlive_cache(kept: Any) -> None:
     """Compile a loop for this process alone where its code cannot be read or kept.
 
+    Its index is written before its code, without a lock. So a process that is killed in between, or
+    several that start together, may leave a name in it under which lies the code for other types.
+
     Args:
         kept: numba's files of the loop, whose ``load`` and ``save`` are replaced.
     """
@@ -79,7 +82,8 @@ def outlive_cache(kept: Any) -> None:
 
     def load_what_is_whole(key: object) -> object:
         with contextlib.suppress(*_FAULTS):
-            return load(key)
+            data = load(key)
+            return data if is_for(key, data) else None
         return None
 
     def save_where_there_is_room(key: object, data: object) -> None:
@@ -90,6 +94,19 @@ def outlive_cache(kept: Any) -> None:
                 Path(kept._index_path).unlink()
 
     kept.load, kept.save = load_what_is_whole, save_where_there_is_room
+
+
+def is_for(key: Any, data: Any) -> bool:
+    """Whether compiled code is for the types of arguments that it is asked for.
+
+    Args:
+        key: of numba's index; the types come first.
+        data: the code as numba keeps it; None where there is none.
+    """
+    try:
+        return data is None or bool(tuple(data[3].args) == tuple(key[0]))
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return True  # another numba keeps it in another form
 
 
 def _copy(source: Path, target: Path) -> None:

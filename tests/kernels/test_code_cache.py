@@ -9,6 +9,7 @@ import pytest
 
 from m2fp_cli.kernels import code_cache
 from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
+from m2fp_cli.kernels.compiled import compiled
 
 
 @pytest.fixture
@@ -79,3 +80,23 @@ def test_a_copy_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="No such file"):
         code_cache._copy(tmp_path / "missing.nbc", tmp_path / "kept.nbc")
     assert not list(tmp_path.iterdir())
+
+
+def test_code_for_other_types_is_compiled_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    kept = compiled(_double)
+    assert (kept(1), kept(1.5)) == (2, 3.0)
+    one, two = sorted(tmp_path.rglob("*.nbc"))
+    one.write_bytes(two.read_bytes())  # as a process that was killed may leave it
+    again = compiled(_double)
+    assert (again(1), again(1.5)) == (2, 3.0)
+    assert [sum(found.values()) for found in _hits(again)] == [1, 1]
+
+
+def _double(value):
+    return value + value
+
+
+def _hits(loop):
+    """How often code was taken from the disk, and how often it was not."""
+    return loop.stats.cache_hits, loop.stats.cache_misses
