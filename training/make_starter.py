@@ -138,7 +138,9 @@ def _labels_seen_by_eye(places: Places, model: str) -> list[Stage]:
         ),
         Stage("ccp-guessed-3", "training.correct", (guessed, *sides, "--out", turned)),
         _read(places, "ccp-guessed-3", "ccp_unlabelled.tsv", "ccp-seen"),
-        _read(places, "ccp-guessed-3", "ccp_unlabelled.tsv", "ccp-seen-2", "--but", "Dress:Skirt"),
+        _read(
+            places, "ccp-guessed-3", "ccp_unlabelled.tsv", "ccp-seen-2", "--without", "Dress:Skirt"
+        ),
         _relabel(places, "coco-again-3", coco, model, "--skip", "held_out.txt"),
         _read(places, "coco-again-3", "coco.tsv", "coco-seen"),
         _relabel(places, "coco_boxes-again-3", boxes, model),

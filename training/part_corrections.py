@@ -122,11 +122,13 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="with photos/, labels/ and, if any, people/")
     parser.add_argument("--corrections", type=Path, required=True, help="a .tsv file")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--but", metavar="WRONG:RIGHT", help="leave out what says that")
+    parser.add_argument(
+        "--without", metavar="WRONG:RIGHT", help="leave out the corrections of one label to another"
+    )
     arguments = parser.parse_args()
     corrections = read_corrections(arguments.corrections)
-    if arguments.but:
-        wrong, _, right = arguments.but.partition(":")
+    if arguments.without:
+        wrong, _, right = arguments.without.partition(":")
         corrections = leave_out(corrections, wrong, right)
     written, left_out = correct_folder(arguments.data, corrections, arguments.out)
     print(f"{counted(written, 'photo')} written, {left_out} left out")
