@@ -16,6 +16,8 @@ from m2fp_cli.engine.tiles.people import (
     move_instance,
     sight_people,
 )
+from m2fp_cli.engine.tiles.rejoin import head_ids, rejoin_people
+from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask, mask_iou, mask_overlap
 from m2fp_cli.records.results import SURE_SCORE, Instance, LabelMap
 
@@ -23,18 +25,21 @@ _SEEN_WELL = 0.6  # of a tile's height: whoever of the first pass is lower is se
 _PIECE = 0.5  # share of the smaller mask from which on two are the same person, or a piece
 
 
-def join_tiles(first: Findings, tiles: Sequence[Tile], human_id: int) -> Findings:
+def join_tiles(first: Findings, tiles: Sequence[Tile], labels: LabelSet) -> Findings:
     """Put the people that tiles show better in place of those of the first pass.
 
     Whoever is too large for a tile stays as the first pass shows them, and what tiles show of them
     is left out. Of those whom the first pass doubts, the surer of both is kept. Whoever a tile
-    shows whole is taken from there, with the labels inside the mask.
+    shows whole is taken from there, with the labels inside the mask; pieces of whom the first pass
+    shows whole are joined.
 
     Args:
         first: of the whole photo.
         tiles: of its parts.
-        human_id: label of people.
+        labels: of the model, which finds several people.
     """
+    human_id = labels.human_id
+    assert human_id is not None
     height, width = first.semantic_map.shape
     boxes = [tile.box_xyxy for tile in tiles]
     humans = [i for i in first.instances if i.label_id == human_id]
@@ -42,7 +47,9 @@ def join_tiles(first: Findings, tiles: Sequence[Tile], human_id: int) -> Finding
     large = [h for h in humans if not any(_fits(h.box_xyxy, box) for box in boxes)]
     sure = [h.mask for h in large if h.score >= SURE_SCORE]
     doubtful = [h for h in large if h.score < SURE_SCORE]
+    whole = [h.mask for h in humans if h not in large and h.score >= SURE_SCORE]
     sightings = join_sightings(sight_people(tiles, (height, width), human_id), boxes)
+    sightings = rejoin_people(sightings, whole, tiles, head_ids(labels))
     taken = [
         s
         for s in sightings

@@ -50,7 +50,7 @@ def find_in_tiles(
     for box in boxes:
         size_hw = box[3] - box[1], box[2] - box[0]
         looks.append(Tile(box, find(cut_out(image_bgr, box, photo_hw), size_hw, min_score)))
-    return join_tiles(first, looks, human_id)
+    return join_tiles(first, looks, config.labels)
 
 
 def cut_out(image_bgr: Picture, box_xyxy: Box, photo_hw: tuple[int, int]) -> Picture:

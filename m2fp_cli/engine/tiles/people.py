@@ -138,6 +138,11 @@ def _as_one(group: Sequence[Sighting]) -> Sighting | None:
         return max(whole, key=lambda sighting: sighting.score)
     if len(group) == 1:
         return None
+    return join_pieces(group)
+
+
+def join_pieces(group: Sequence[Sighting]) -> Sighting:
+    """One person of all these masks, with their mean score by area."""
     box = group[0].mask.box_xyxy
     for sighting in group[1:]:
         box = union_box(box, sighting.mask.box_xyxy)
@@ -148,4 +153,4 @@ def _as_one(group: Sequence[Sighting]) -> Sighting | None:
     total = sum(sighting.mask.area for sighting in group)
     score = sum(sighting.score * sighting.mask.area for sighting in group) / total
     mask = Mask(group[0].mask.image_hw, box, inside)
-    return Sighting(score, mask, tuple(s.tiles[0] for s in group), cut=False)
+    return Sighting(score, mask, tuple(sorted({n for s in group for n in s.tiles})), cut=False)

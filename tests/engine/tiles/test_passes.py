@@ -7,11 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from m2fp_cli.engine.postprocess import Findings
 from m2fp_cli.engine.tiles.passes import find_in_tiles
 from m2fp_cli.network.config import parse_config
+from m2fp_cli.records.masks import Mask
+from m2fp_cli.records.results import Instance
 from tests.support.family import small_document
 from tests.support.small_people import HUMAN, INPUT, SHIRT, TROUSERS, Stare, draw_crowd
 
+HAIR = 2
 CONFIG = replace(parse_config(small_document()), input=INPUT)
 LARGE = (60, 40, 260, 580)
 CROWD = [(x, 100 + x // 4, x + 14, 140 + x // 4) for x in range(320, 780, 30)]
@@ -99,3 +103,45 @@ def test_a_reduced_copy_is_cut_where_the_photo_is():
     find_in_tiles(stare, photo[::2, ::2], (600, 800), CONFIG, 2, 0.1)
     assert stare.shown[0] == (600, 800)
     assert set(stare.shown[1:]) == {(343, 343)}
+
+
+class Halver(Stare):
+    """Takes upper and lower halves for two people in tiles; the upper ones have hair."""
+
+    def __call__(self, picture, size_hw, min_score):
+        found = super().__call__(picture, size_hw, min_score)
+        if size_hw[0] >= 600:
+            return found
+        labels, halves = found.semantic_map.copy(), []
+        for person in found.instances:
+            x0, y0, x1, y1 = person.box_xyxy
+            labels[y0 : y0 + (y1 - y0) // 8, x0:x1] = HAIR
+            rows = np.arange(size_hw[0])[:, None] < (y0 + y1) // 2
+            both = (rows, 0.8), (~rows, 0.9)
+            halves += [Instance(HUMAN, s, Mask.from_full(person.mask.full() & r)) for r, s in both]
+        return Findings(labels, halves)
+
+
+def test_a_torso_and_the_legs_below_it_are_one_person_as_the_whole_photo_shows():
+    box = (380, 200, 410, 280)
+    found = find_in_tiles(Halver(), draw_crowd((600, 800), [box]), (600, 800), CONFIG, "auto", 0.1)
+    assert [(i.box_xyxy, i.score) for i in found.instances] == [(box, 0.9)]
+
+
+class Merger(Stare):
+    """Takes everybody in the whole photo for one person; in tiles the first of them has hair."""
+
+    def __call__(self, picture, size_hw, min_score):
+        found = super().__call__(picture, size_hw, min_score)
+        if size_hw[0] >= 600:
+            mask = Mask.from_full(found.semantic_map > 0)
+            return replace(found, instances=[Instance(HUMAN, 0.9, mask)])
+        labels = found.semantic_map.copy()
+        labels[:, : size_hw[1] // 2][labels[:, : size_hw[1] // 2] == SHIRT] = HAIR
+        return replace(found, semantic_map=labels)
+
+
+def test_two_who_stand_side_by_side_stay_two_though_one_shows_no_head():
+    two = [(380, 200, 400, 270), (402, 200, 424, 280)]
+    found = find_in_tiles(Merger(), draw_crowd((600, 800), two), (600, 800), CONFIG, "auto", 0.1)
+    assert boxes(found) == two
