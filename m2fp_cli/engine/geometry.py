@@ -122,14 +122,14 @@ class MaskGeometry:
         """Interpolate mask logits to photo resolution inside a box.
 
         Args:
-            mask_logits: (h, w) or (K, h, w) float32.
+            mask_logits: (h, w) or (K, h, w) float32; K may be 0.
             box_xyxy: half-open box in the photo.
 
         Returns:
             (y1 - y0, x1 - x0) or (K, y1 - y0, x1 - x0) float32.
         """
         x0, y0, x1, y1 = box_xyxy
-        if x0 >= x1 or y0 >= y1:
+        if x0 >= x1 or y0 >= y1 or not mask_logits.numel():
             return mask_logits.new_zeros((*mask_logits.shape[:-2], y1 - y0, x1 - x0))
         rows, columns = self.rows.taps[y0:y1], self.columns.taps[x0:x1]
         cells = mask_logits.contiguous().numpy()

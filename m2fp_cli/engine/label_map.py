@@ -168,7 +168,7 @@ def _input_sums(view: View, config: ModelConfig) -> Tensor:
     size_hw, masks = view.geometry.padded_hw, view.mask_logits
     weights = view.class_probabilities[:, : config.num_parsing].T
     if masks.shape[1:] == size_hw:
-        rows = max(1, CACHED_VALUES // (len(masks) * masks.shape[2]))
+        rows = max(1, CACHED_VALUES // (max(1, len(masks)) * masks.shape[2]))  # there may be none
         sums = masks.new_empty((len(weights), *size_hw))
         for of_sums, band in zip(sums.split(rows, dim=1), masks.split(rows, dim=1), strict=True):
             of_sums.copy_(_weigh(weights, band.sigmoid()))

@@ -168,6 +168,18 @@ def test_a_photo_of_nobody_is_all_background():
     assert result.instances == ()
 
 
+@pytest.mark.parametrize("before", [True, False])
+def test_a_photo_of_which_no_query_is_likely_is_all_background(before):
+    document = small_document(
+        label_map="queries", mask_edges="photo", sem_seg_postprocess_before_inference=before
+    )
+    silent = random_prediction(2)
+    silent.class_logits[..., :-1], silent.class_logits[..., -1] = -20, 0
+    result = result_of(silent, parse_config(document))
+    assert not result.semantic_map.any()
+    assert (result.people, result.instances) == ((), ())
+
+
 def mirrored_of(prediction: QueryPrediction) -> QueryPrediction:
     """The output of a perfectly symmetric network for the mirrored photo (no padding)."""
     order = [*CONFIG.labels.mirrored_ids(), 21]
