@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.tryon.compositing import to_lab
@@ -25,6 +26,9 @@ GAP = 0.0045  # of an edge that is closed, share of the side
 UNLIKE = 16.0  # distance of a garment from the ground, from where enclosed ground is told from it
 SAME = 5.0, 14.0  # chroma and lightness by which enclosed ground differs
 LEAST_ENCLOSED = 0.0015  # area of it, share of the picture
+# A print in the color of the ground is enclosed as well: it lies on the body, ground beside it.
+ON_BODY = 0.7  # from the middle, share of half the body's width
+HEM_ROWS, MIDDLE = 0.7, 1 / 3  # where that is measured, and within what lies on the body for sure
 DEPTH = 7.0  # of the garment's edge that may be shadow, pixels
 CLEAR = 26.0  # distance of garment and ground, Lab, from which they are told apart for certain
 POCKET_COLOR = 18.0  # by which the chroma of a shadow in such a gap differs
@@ -130,10 +134,38 @@ def _reach(
     # not the garment's too.
     if float(np.median(np.linalg.norm(apart[deep], axis=1))) > UNLIKE:
         large = np.flatnonzero(stats[:, cv2.CC_STAT_AREA] >= LEAST_ENCLOSED * free.size)
-        for i in large[large > 0]:
+        like = []
+        for i in large[(large > 0) & ~taken[large]]:
             off = np.median(np.abs(apart[pieces == i]), axis=0)
-            taken[i] |= bool(np.hypot(off[1], off[2]) < SAME[0] and off[0] < SAME[1])
+            if np.hypot(off[1], off[2]) < SAME[0] and off[0] < SAME[1]:
+                like.append(int(i))
+        taken[_leave_prints(like, pieces, taken[pieces])] = True
     return taken[pieces], np.asarray(np.median(lab[deep], axis=0), np.float32)
+
+
+def _leave_prints(like: list[int], pieces: NDArray[np.int32], ground: BoolArray) -> list[int]:
+    """Which enclosed pieces are ground, and no print on the front of a garment.
+
+    Args:
+        like: numbers of those that have the color of the ground.
+        pieces: (h, w) int32, the number of each pixel's piece.
+        ground: (h, w) bool, what was reached from the border.
+    """
+    rows, columns = (np.flatnonzero((~ground).any(axis=axis)) for axis in (1, 0))
+    middle, half = round((columns[0] + columns[-1]) / 2), (columns[-1] - columns[0]) / 2
+    reach = {i: int(np.abs(np.nonzero(pieces == i)[1] - middle).min()) for i in like}
+    beside = [i for i in like if reach[i] > MIDDLE * half]
+    hem = slice(round(rows[0] + HEM_ROWS * (rows[-1] - rows[0])), rows[-1] + 1)
+    solid = ~(ground | np.isin(pieces, beside))[hem]
+    runs = [np.argmin(side, axis=1) for side in (solid[:, middle:], solid[:, middle::-1])]
+    body = float(np.median(np.concatenate(runs)))
+    # A hanger alone encloses ground above the neck.
+    cloth = open_mask(~ground & ~np.isin(pieces, like), THIN * max(ground.shape))
+    _, open_ = cv2.connectedComponents((~cloth).astype(np.uint8), connectivity=4)
+    outside = np.unique(open_[ground])
+    return [
+        i for i in like if reach[i] > ON_BODY * body or np.isin(open_[pieces == i], outside).all()
+    ]
 
 
 def _pockets(lab: FloatArray, apart: FloatArray, found: BoolArray, middle: FloatArray) -> BoolArray:

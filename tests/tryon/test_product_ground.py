@@ -8,7 +8,7 @@ import pytest
 
 from m2fp_cli.tryon.flat_garment import cut_ground
 from m2fp_cli.tryon.garment_outline import NotFlat
-from tests.support.drawn_garments import draw_garment
+from tests.support.drawn_garments import at, draw_garment
 
 SHAPE = 900, 1000
 
@@ -66,3 +66,37 @@ def test_stripes_in_the_color_of_the_ground_belong_to_the_garment(period, across
     picture[true, :3] = np.where(stripes[true][:, None], (80, 42, 32), 246)
     found = cut_ground(picture)[..., 3] > 127
     assert (found & true).sum() / (found | true).sum() > 0.9
+
+
+@pytest.mark.parametrize("places", [
+    [((250, 210), (390, 330))],  # a large print on the chest
+    [((330, 200), (385, 245))],  # a small one beside the middle
+    [((215, 220), (265, 300)), ((295, 220), (345, 300)), ((375, 220), (425, 300))],  # letters
+])  # fmt: skip
+def test_a_print_in_the_color_of_the_ground_belongs_to_the_garment(places):
+    picture, true = draw_garment(background=250), draw_garment()[..., 3] > 127
+    for first, last in places:
+        cv2.rectangle(picture, first, last, (244, 246, 246, 255), -1)
+    found = cut_ground(picture)[..., 3] > 127
+    assert (found & true).sum() / (found | true).sum() > 0.97
+
+
+@pytest.mark.parametrize("sleeve", [2.2, 2.9])
+def test_ground_between_a_sleeve_and_the_body_is_cut_away(sleeve):
+    picture, true = draw_garment(sleeve, background=250), draw_garment(sleeve)[..., 3] > 127
+    for side in (-1, 1):  # the cuffs touch the body
+        start, end = at(side * 1.0, 2.3), at(side * 1.9, 2.3)
+        cv2.line(picture, start, end, (40, 150, 40, 255), 40)
+        cv2.line(mark := true.astype(np.uint8), start, end, (1,), 40)
+        true = mark > 0
+    found = cut_ground(picture)[..., 3] > 127
+    assert (found & true).sum() / (found | true).sum() > 0.97
+
+
+def test_ground_between_a_hanger_and_the_neck_is_cut_away():
+    picture, true = draw_garment(background=250), draw_garment()[..., 3] > 127
+    for side in (-1, 1):
+        cv2.line(picture, at(0, -0.35), at(side * 0.6, 0.06), (60, 90, 140, 255), 5, cv2.LINE_AA)
+    found = cut_ground(picture)[..., 3] > 127
+    assert not found[slice(*(at(0, y)[1] for y in (-0.1, 0.3))), at(0, 0)[0]].any()
+    assert (found & true).sum() / (found | true).sum() > 0.96
