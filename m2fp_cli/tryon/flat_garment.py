@@ -26,6 +26,13 @@ AREA_RANGE = (0.1, 0.9)  # of the garment, share of the picture
 DEPTHS = np.linspace(0.25, 1.6, 28)  # shares of half the neck's width
 NECK_ROUND = 0.8  # power of the cosine that a neckline follows
 NECK_BESIDE = 3.0  # between what is compared on both sides of it, shares of 1 / 100 of the width
+# A neckline goes from end to end: a print below it may differ more, on a part of the width.
+NECK_PART = 20  # percentile of the differences that counts
+NECK_SEEN = 0.8  # share of the width where both sides of a curve are on the garment
+NECK_CLEAR = 0.02  # least difference, as cube roots of light: less are folds
+# Of a rib at the back, a neckline and a rib in front the lowest, if it is so clear beside the best.
+NECK_NEAR_BEST = 0.5
+SHALLOW = 0.12  # depth of the outline up to which it may be that of the back, share of A
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +77,9 @@ def flat_garment(picture: Accessory) -> FlatGarment:
         raise NotFlat("it is fully transparent")
     landmarks = _scaled(find_landmarks(largest_piece(small)), solid.shape[1] / size[0])
     alpha = bgra[..., 3].astype(np.float32) / 255
-    if not landmarks.open_neck:
-        landmarks = replace(landmarks, collar=_find_neckline(bgra, landmarks))
+    collar = _find_neckline(bgra, landmarks) if _may_show_back(landmarks) else None
+    if collar is not None or not landmarks.open_neck:
+        landmarks = landmarks if collar is None else replace(landmarks, collar=collar)
         alpha = np.where(_inside_of_neck(alpha.shape, landmarks), 0, alpha).astype(np.float32)
     color = _extend_color(to_linear(np.ascontiguousarray(bgra[..., :3])), alpha)
     return FlatGarment(picture.name, color, alpha, landmarks, picture.style == "jacket")
@@ -144,8 +152,18 @@ def _neck_curve(landmarks: GarmentLandmarks, depth: float, x: FloatArray) -> Flo
     )
 
 
-def _find_neckline(bgra: Picture, landmarks: GarmentLandmarks) -> FloatArray:
-    """The neckline's lowest point: where above and below a curve from the neck differ most."""
+def _may_show_back(landmarks: GarmentLandmarks) -> bool:
+    """Whether the outline at the neck may be that of the back, which is cut less low."""
+    reach = float(landmarks.armpit[1, 0] - landmarks.armpit[0, 0]) / 2
+    depth = float(landmarks.collar[1] - landmarks.neck[:, 1].mean())
+    return not landmarks.open_neck or depth < SHALLOW * reach
+
+
+def _find_neckline(bgra: Picture, landmarks: GarmentLandmarks) -> FloatArray | None:
+    """The neckline's lowest point: where above and below a curve from the neck differ all along.
+
+    None where no curve is seen.
+    """
     light = linear_luminance(to_linear(np.ascontiguousarray(bgra[..., :3])))
     gray = cv2.GaussianBlur(np.cbrt(light), (0, 0), 1.0)
     left, right = landmarks.neck
@@ -153,15 +171,22 @@ def _find_neckline(bgra: Picture, landmarks: GarmentLandmarks) -> FloatArray:
         left[0] + 0.15 * (right[0] - left[0]), right[0] - 0.15 * (right[0] - left[0]), 40
     )
     beside = max(NECK_BESIDE * bgra.shape[1] / 100 / 2, 2.0)
-    best, depth = -1.0, 0.9
     columns = x.astype(np.int32)
-    for each in DEPTHS:
+    found = np.zeros(len(DEPTHS))
+    for i, each in enumerate(DEPTHS):
         y = _neck_curve(landmarks, float(each), x.astype(np.float32))
         rows = [np.clip(y + shift, 0, bgra.shape[0] - 1).astype(np.int32)
                 for shift in (-beside, beside)]  # fmt: skip
-        apart = float(np.median(np.abs(gray[rows[0], columns] - gray[rows[1], columns])))
-        if apart > best:
-            best, depth = apart, float(each)
+        solid = np.all([bgra[row, columns, 3] >= OPAQUE for row in rows], axis=0)
+        if solid.mean() >= NECK_SEEN:
+            apart = np.abs(gray[rows[0], columns] - gray[rows[1], columns])[solid]
+            found[i] = np.percentile(apart, NECK_PART)
+    clear = np.flatnonzero(found >= max(NECK_NEAR_BEST * float(found.max()), NECK_CLEAR))
+    if not clear.size:
+        return None
+    # Neighbors cross the same edge.
+    edges = np.split(clear, np.flatnonzero(np.diff(clear) > 1) + 1)
+    depth = float(DEPTHS[edges[-1][np.argmax(found[edges[-1]])]])
     middle = np.float32((left[0] + right[0]) / 2)
     low = _neck_curve(landmarks, depth, np.array([middle], np.float32))[0]
     return np.array((middle, low), np.float32)

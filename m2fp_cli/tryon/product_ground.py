@@ -139,7 +139,8 @@ def _reach(
             off = np.median(np.abs(apart[pieces == i]), axis=0)
             if np.hypot(off[1], off[2]) < SAME[0] and off[0] < SAME[1]:
                 like.append(int(i))
-        taken[_leave_prints(like, pieces, taken[pieces])] = True
+        numbers = np.asarray(pieces, np.int32)
+        taken[_leave_prints(like, numbers, taken[numbers])] = True
     return taken[pieces], np.asarray(np.median(lab[deep], axis=0), np.float32)
 
 

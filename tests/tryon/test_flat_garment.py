@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -54,6 +55,29 @@ def test_the_inside_of_the_back_is_left_out():
     assert back.alpha[y, x] == 0
     assert back.landmarks.collar[1] == pytest.approx(open_neck.landmarks.collar[1], abs=12)
     assert (back.alpha[at(0, 0.6)[1] :, column] > 0.9).mean() > 0.8
+
+
+@pytest.mark.parametrize("low", [0.0, 0.08])  # how low the back is cut
+def test_a_print_below_the_neck_is_no_neckline(low):
+    picture = garment_picture(back=True)
+    picture.bgra[(picture.bgra[..., :3] == 10).all(axis=2), :3] = 60
+    neck = np.array([at(x, low * (1 - abs(x) / 0.4)) for x in np.linspace(-0.4, 0.4, 9)])
+    cv2.fillPoly(picture.bgra, [np.array([*neck, at(0.4, -1), at(-0.4, -1)])], (0, 0, 0, 0))
+    cv2.rectangle(picture.bgra, at(-0.2, 0.6), at(0.2, 1.0), (250, 250, 250, 255), -1)
+    garment = flat_garment(picture)
+    assert garment.landmarks.collar == pytest.approx(at(0, 0.4), abs=10)
+    assert garment.alpha[at(0, 0.25)[1], at(0, 0)[0]] == 0
+    assert garment.alpha[at(0, 0.57)[1], at(0, 0)[0]] == 1
+
+
+def test_a_neckline_that_is_not_seen_is_not_guessed_from_folds():
+    picture = garment_picture()
+    mask = np.array([at(x, 0.02) for x in (-0.4, 0.4)] + [at(0.2, 0.5), at(-0.2, 0.5)])
+    cv2.fillPoly(picture.bgra, [mask], (190, 60, 40, 255))
+    picture.bgra[..., :3] = (120, 120, 120)
+    picture.bgra[at(0, 0.2)[1] :, :, :3] = (121, 121, 121)
+    depth = flat_garment(picture).landmarks.collar[1] - at(0, 0)[1]
+    assert depth == pytest.approx(0.9 * 0.4 * SCALE, abs=0.06 * SCALE)
 
 
 def test_colors_go_on_beyond_the_outline():
