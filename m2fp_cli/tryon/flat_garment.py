@@ -14,6 +14,7 @@ from m2fp_cli.tryon.garment_outline import GarmentLandmarks, NotFlat, find_landm
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.one_thing import MIN_CLEAR
 from m2fp_cli.tryon.product_ground import find_ground, largest_piece
+from m2fp_cli.tryon.straighten import straighten
 
 LONGEST_SIDE = 1024  # of the picture that is kept: more than a person has in most photos
 OUTLINE_SIDE = 440  # of the mask in which landmarks are looked for
@@ -67,15 +68,16 @@ def flat_garment(picture: Accessory) -> FlatGarment:
         NotFlat: it does not show a garment that lies flat and is seen from the front.
     """
     bgra = _shrink(cut_ground(picture.bgra))
-    solid = bgra[..., 3] >= OPAQUE
-    factor = min(1.0, OUTLINE_SIDE / max(solid.shape))
-    size = round(solid.shape[1] * factor), round(solid.shape[0] * factor)
-    small = cv2.resize(bgra[..., 3], size, interpolation=cv2.INTER_AREA) >= OPAQUE
+    small = _outline(bgra)
     if not small.any():
         if (bgra[..., 3] > VISIBLE_ALPHA).any():
             raise NotFlat("no part of it is opaque; it must not be see-through")
         raise NotFlat("it is fully transparent")
-    landmarks = _scaled(find_landmarks(largest_piece(small)), solid.shape[1] / size[0])
+    turned = straighten(bgra, largest_piece(small))
+    if turned is not bgra:
+        bgra, small = turned, _outline(turned)
+    factor = bgra.shape[1] / small.shape[1]
+    landmarks = _scaled(find_landmarks(largest_piece(small)), factor)
     alpha = bgra[..., 3].astype(np.float32) / 255
     collar = _find_neckline(bgra, landmarks) if _may_show_back(landmarks) else None
     if collar is not None or not landmarks.open_neck:
@@ -83,6 +85,15 @@ def flat_garment(picture: Accessory) -> FlatGarment:
         alpha = np.where(_inside_of_neck(alpha.shape, landmarks), 0, alpha).astype(np.float32)
     color = _extend_color(to_linear(np.ascontiguousarray(bgra[..., :3])), alpha)
     return FlatGarment(picture.name, color, alpha, landmarks, picture.style == "jacket")
+
+
+def _outline(bgra: Picture) -> BoolArray:
+    """Where a picture is opaque, in the size in which landmarks are looked for."""
+    height, width = bgra.shape[:2]
+    factor = min(1.0, OUTLINE_SIDE / max(height, width))
+    size = round(width * factor), round(height * factor)
+    small = cv2.resize(bgra[..., 3], size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small >= OPAQUE)
 
 
 def cut_ground(bgra: Picture) -> Picture:
