@@ -26,6 +26,7 @@ from m2fp_cli.tryon.head import YAW_SHARE, HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
 from m2fp_cli.tryon.lens_mirroring import dim_mirroring
 from m2fp_cli.tryon.lens_tint import measure_lenses
+from m2fp_cli.tryon.lenses import find_lenses
 from m2fp_cli.tryon.occlusion import mask_in_layer
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
@@ -299,7 +300,7 @@ def check_glasses(
 
 
 def guess_lenses(seen: BoolArray) -> dict[str, Point]:
-    """Anchors of a bare picture: lens centers are the middles of its two halves.
+    """Anchors of a bare picture: the middles of its lenses, or of its halves where none are seen.
 
     Args:
         seen: (h, w) bool, the visible content.
@@ -309,9 +310,11 @@ def guess_lenses(seen: BoolArray) -> dict[str, Point]:
     """
     height, width = seen.shape
     center, middle = 0.5 * width, 0.5 * height
+    halves = tuple((center + side * LENS_CENTERS * width, middle) for side in (-1, 1))
+    left, right = find_lenses(seen) or halves
     return {
-        "lens_left": (center - LENS_CENTERS * width, middle),
-        "lens_right": (center + LENS_CENTERS * width, middle),
+        "lens_left": left,
+        "lens_right": right,
         "hinge_left": (0.0, HINGE_HEIGHT * height),
         "hinge_right": (float(width), HINGE_HEIGHT * height),
     }
