@@ -53,7 +53,9 @@ class Removal:
     stray_hair: BoolArray
 
 
-def clear_for_hat(wearer: Wearer, layer: Layer, band: HatBand, notes: list[str]) -> BoolArray | str:
+def clear_for_hat(
+    wearer: Wearer, layer: Layer, band: HatBand, notes: list[str], *, hair_stays: bool = False
+) -> BoolArray | str:
     """Inpaint an old hat, and hair that would show beside the new one.
 
     Args:
@@ -61,6 +63,7 @@ def clear_for_hat(wearer: Wearer, layer: Layer, band: HatBand, notes: list[str])
         layer: the new hat.
         band: where it sits.
         notes: what is done is added here, in words.
+        hair_stays: the hat presses none down, as a tiara; only the old hat goes.
 
     Returns:
         what was inpainted, (h, w) bool in the window; or why the hat cannot be worn.
@@ -73,10 +76,10 @@ def clear_for_hat(wearer: Wearer, layer: Layer, band: HatBand, notes: list[str])
     old_area, hair_area = figure.area(rough.old_hat, unit), figure.area(rough.hair, unit)
     if old_area > MAX_AREA:
         return "the hat that is worn is larger than the new one"
-    if hair_area > MAX_AREA:
+    if hair_area > MAX_AREA and not hair_stays:
         return "the hair is too full for the hat"
     with_hat = old_area > MIN_AREA
-    with_hair = figure.area(rough.hair | rough.stray_hair, unit) > MIN_AREA
+    with_hair = figure.area(rough.hair | rough.stray_hair, unit) > MIN_AREA and not hair_stays
     nothing = np.zeros_like(rough.old_hat)
     todo = rough.old_hat if with_hat else nothing
     todo = todo | (rough.hair | rough.stray_hair if with_hair else nothing)

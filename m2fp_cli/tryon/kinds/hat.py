@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.arrays import BoolArray, Point
-from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.arrays import Point
+from m2fp_cli.tryon.accessory import Accessory, content_mask
 from m2fp_cli.tryon.clearing import clear_for_hat
 from m2fp_cli.tryon.compositing import affine_inverse, similarity
 from m2fp_cli.tryon.figure import BARE_HEAD, FACE, Figure
 from m2fp_cli.tryon.hat_band import EYE_RADIUS, HatBand, check_hat, gap_to_face
+from m2fp_cli.tryon.hat_outline import guess_band, is_arch
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
 from m2fp_cli.tryon.records import ItemRecord
@@ -62,11 +63,6 @@ MIN_SEEN = 0.5  # share of a hat that hands and people in front must leave; less
 # How it looks.
 SHADOW_REACH = 0.6  # U
 SHADOW = (ShadowPart(0.05, 0.05, 0.42), ShadowPart(0.2, 0.18, 0.3))  # at the band, of the brim
-
-# Guessing the band of a bare picture.
-BAND_SHARE = 0.7  # the band is the lowest row that is at least so wide, as a share of the widest
-BRIM_RATIO = 1.5  # a row wider than so many crowns is a brim
-CROWN_TO_BAND = 1.1  # width of the band over that of the crown
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +109,12 @@ def wear_hat(wearer: Wearer, hat: Accessory) -> ItemRecord:
     shown = hide_behind(wearer, layer)
     if shown.alpha.sum() < MIN_SEEN * layer.alpha.sum():
         return ItemRecord("hat", hat.name, "the head is hidden by somebody in front")
-    cleared = clear_for_hat(wearer, layer, place.band, notes)
+    hair_stays = is_arch(content_mask(hat.bgra))
+    cleared = clear_for_hat(wearer, layer, place.band, notes, hair_stays=hair_stays)
     if isinstance(cleared, str):
         return ItemRecord("hat", hat.name, cleared)
+    if hair_stays:  # it may show outside
+        cleared = cleared | figure.mask("Hair")
     onto = visible_alpha(wearer, shown, *FACE, "Hair")
     shadow = cast_shadow(wearer, shown, onto, SHADOW)
     checks = check_hat(frame, figure, place.band, shown, cut, cleared, hat.style)
@@ -220,32 +219,6 @@ def hat_over_eyes(frame: HeadFrame, hat: Accessory, matrix: NDArray[np.float64])
     seen = (u >= 0) & (u < width) & (v >= 0) & (v < height)
     alpha = hat.bgra[v[seen].astype(np.intp), u[seen].astype(np.intp), 3]
     return int(np.count_nonzero(alpha > OPAQUE_LEVEL)) / int(across.size)
-
-
-def guess_band(seen: BoolArray) -> dict[str, Point]:
-    """Anchors of a bare picture: the band is the lowest row that is wide enough.
-
-    Args:
-        seen: (h, w) bool, the visible content.
-
-    Returns:
-        anchors by name, pixels of the content.
-    """
-    widths = seen.sum(axis=1)
-    row = int(np.flatnonzero(widths >= BAND_SHARE * widths.max())[-1])
-    columns = np.flatnonzero(seen[row])
-    left, right = float(columns[0]), float(columns[-1] + 1)
-    # A brim reaches beyond the head: the crown above it tells how wide the band is.
-    upper = widths[: max(1, row // 2)]
-    crown = float(np.median(upper)) if upper.size else right - left
-    if right - left > BRIM_RATIO * crown:
-        middle, half = 0.5 * (left + right), 0.5 * CROWN_TO_BAND * crown
-        left, right = middle - half, middle + half
-    return {
-        "band_left": (left, row + 0.5),
-        "band_right": (right, row + 0.5),
-        "front_low": (0.5 * (left + right), float(len(widths))),
-    }
 
 
 KIND = HeadKind(
