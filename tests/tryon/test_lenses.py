@@ -20,6 +20,12 @@ def glasses(temples=(), radii=(90, 90)):
     return picture > 0
 
 
+def middles(seen):
+    found = find_lenses(seen)
+    assert found is not None
+    return np.array(found)
+
+
 @pytest.mark.parametrize(
     "temples",
     [
@@ -31,13 +37,11 @@ def glasses(temples=(), radii=(90, 90)):
     ],
 )
 def test_temples_do_not_move_the_lenses(temples):
-    found = find_lenses(glasses(temples))
-    assert found == (pytest.approx(LENSES[0], abs=12), pytest.approx(LENSES[1], abs=12))
+    assert np.abs(middles(glasses(temples)) - LENSES).max() <= 12
 
 
 def test_the_lens_that_is_farther_is_smaller():
-    found = find_lenses(glasses(radii=(60, 90)))
-    assert found == (pytest.approx(LENSES[0], abs=10), pytest.approx(LENSES[1], abs=10))
+    assert np.abs(middles(glasses(radii=(60, 90))) - LENSES).max() <= 10
 
 
 def test_dark_lenses_are_found_in_a_tiny_picture():
@@ -45,8 +49,7 @@ def test_dark_lenses_are_found_in_a_tiny_picture():
     dark = small.copy()
     for x, y in LENSES:
         cv2.circle(dark, (x // 10, y // 10), 8, (1,), -1)
-    left, right = find_lenses(dark > 0)
-    assert (left, right) == (pytest.approx((20.5, 30.5), abs=1), pytest.approx((42.5, 30.5), abs=1))
+    assert np.abs(middles(dark > 0) - ((20.5, 30.5), (42.5, 30.5))).max() <= 1
 
 
 @pytest.mark.parametrize("seen", [np.ones((80, 200), np.bool_), np.zeros((80, 200), np.bool_)])
