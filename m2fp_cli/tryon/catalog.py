@@ -25,6 +25,7 @@ from m2fp_cli.tryon.fabric import ProductError
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.pair import left_of_pair
+from m2fp_cli.tryon.paper_lenses import without_paper
 from m2fp_cli.tryon.specks import without_specks
 
 MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
@@ -184,6 +185,10 @@ def _only_one(
     notes: tuple[str, ...] = ()
     if clean is not bgra:
         notes += (f"specks beside the {kind.name} were left out",)
+    if kind.has_lenses and not anchored:
+        clean, with_paper = without_paper(clean), clean
+        if clean is not with_paper:
+            notes += ("the white paper behind the lenses was left out",)
     one = left_of_pair(clean) if kind.in_pairs and not anchored else clean
     if one is not clean:
         notes += (f"the picture shows a pair of {kind.name}; the left one was taken",)

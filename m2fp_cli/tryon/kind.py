@@ -77,6 +77,7 @@ class HeadKind(Kind):
             that.
         min_side: longer side of the visible content from which it is sharp in most photos, pixels.
         wear: puts an accessory on a head.
+        has_lenses: paper may show through products of this kind.
         in_pairs: products of this kind are often photographed as a pair, of which one is worn.
     """
 
@@ -84,6 +85,7 @@ class HeadKind(Kind):
     guess_anchors: Callable[[BoolArray], dict[str, Point]]
     min_side: int
     wear: Callable[[Wearer, Any], ItemRecord]
+    has_lenses: bool = False
     in_pairs: bool = False
 
 

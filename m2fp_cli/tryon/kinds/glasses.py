@@ -332,4 +332,5 @@ KIND = HeadKind(
     guess_anchors=guess_lenses,
     min_side=300,
     wear=wear_glasses,
+    has_lenses=True,
 )
