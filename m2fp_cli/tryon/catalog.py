@@ -7,7 +7,7 @@ note says so.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -171,10 +171,12 @@ def _build_accessory(
         raise UsageError(f"{displayable(path)}: its JSON says {stated}, not {kind_name}")
     anchors, guessed = _anchors(bgra, kind, document.get("anchors", {}), path)
     numbers = {name: _number(document, name, one, path) for name, one in kind.numbers.items()}
+    told = {name: value for name, value in _tell(bgra, kind, anchors) if name not in document}
+    guessed += tuple(f"{name} guessed from the picture: {told[name]:.0f}" for name in told)
     style = document.get("style", "")
     if not isinstance(style, str) or len(style) > _LONGEST_STYLE:
         raise UsageError(f"{path}: style must be a text of at most {_LONGEST_STYLE} characters")
-    return Accessory(path.stem, kind_name, bgra, anchors, numbers, style, notes + guessed)
+    return Accessory(path.stem, kind_name, bgra, anchors, numbers | told, style, notes + guessed)
 
 
 def _only_one(
@@ -275,6 +277,15 @@ def guess_anchors(bgra: NDArray[np.uint8], kind: HeadKind) -> dict[str, Point]:
     x0, y0, x1, y1 = content_box(bgra)
     guessed = kind.guess_anchors(content_mask(bgra)[y0:y1, x0:x1])
     return {name: (x0 + x, y0 + y) for name, (x, y) in guessed.items()}
+
+
+def _tell(
+    bgra: NDArray[np.uint8], kind: Kind, anchors: Mapping[str, Point]
+) -> Iterable[tuple[str, float]]:
+    """Numbers that a picture itself tells, by name."""
+    if not isinstance(kind, HeadKind) or kind.guess_numbers is None:
+        return ()
+    return kind.guess_numbers(anchors, content_box(bgra)).items()
 
 
 def _point(value: Any, name: str, path: Path) -> Point:

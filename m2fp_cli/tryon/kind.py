@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Protocol
 
-from m2fp_cli.arrays import BoolArray, Point
+from m2fp_cli.arrays import BoolArray, Box, Point
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
@@ -77,6 +77,8 @@ class HeadKind(Kind):
             that.
         min_side: longer side of the visible content from which it is sharp in most photos, pixels.
         wear: puts an accessory on a head.
+        guess_numbers: numbers that the JSON does not state, by name, from the anchors and the
+            half-open box of the visible content; those that the picture does not tell are missing.
         has_lenses: paper may show through products of this kind.
         in_pairs: products of this kind are often photographed as a pair, of which one is worn.
     """
@@ -85,6 +87,7 @@ class HeadKind(Kind):
     guess_anchors: Callable[[BoolArray], dict[str, Point]]
     min_side: int
     wear: Callable[[Wearer, Any], ItemRecord]
+    guess_numbers: Callable[[Mapping[str, Point], Box], dict[str, float]] | None = None
     has_lenses: bool = False
     in_pairs: bool = False
 

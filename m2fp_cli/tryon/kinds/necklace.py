@@ -18,6 +18,15 @@ from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
 from m2fp_cli.tryon.morphology import connected_to
 from m2fp_cli.tryon.neck import find_neck, measure_half_width
+from m2fp_cli.tryon.necklace_outline import (
+    BASE_BELOW_MIDDLE,
+    ENDS_ABOVE_MIDDLE,
+    MM_PER_UNIT,
+    NECK_BASE_MM,
+    USUAL_MM,
+    guess_ends,
+    guess_length,
+)
 from m2fp_cli.tryon.occlusion import mask_in_layer, upsample_mask
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
@@ -29,15 +38,11 @@ from m2fp_cli.tryon.wearer import (
 )
 
 # How long a chain hangs.
-NECK_BASE_MM = 371.0  # circumference of the neck's base, ANSUR II
-MM_PER_UNIT = 63.0  # distance between the pupils, Dodgson 2004
 ON_CLOTHES_MM = 500.0  # a chain that is as long lies on clothes as well
 CARRIES = ("UpperClothes", "Dress", "Jumpsuits")  # the clothes that it lies on: it is below coats
 MIN_DROP = 0.05  # of the lowest point below the neck's base, U
 
 # Where it lies, below the chin unless said otherwise.
-ENDS_ABOVE_MIDDLE = 0.57  # of the neck: where it goes around the neck, U
-BASE_BELOW_MIDDLE = 0.11  # of the neck: the neck's base in front, U
 SKIN_FROM, CLOTHES_FROM = 0.12, 0.3  # where skin and clothes may carry it, U
 WIDEST = 2.2  # distance from the middle, U
 FACE_WIDEST = 1.1  # ... of what the network calls face down there
@@ -45,11 +50,6 @@ OWN_FACE = 1.0  # around the middle between the eyes, where the face is this hea
 FACE_GAP = 0.12  # between pieces of one face, U
 BEHIND_FROM = 0.3  # above its ends, from where a chain is behind the neck, U
 LAID_HALF = (0.75, 1.0)  # half the width that a chain is laid at, U
-
-# Guessing the ends of a bare picture.
-TOP_ROWS = 25  # share of the height in which its upper end is looked at: one of so many
-MIDDLE = (0.25, 0.75)  # of the width; a chain whose upper end lies within is closed
-HOLLOW = 0.5  # share of the rows below it that are empty in the middle of a closed one, at least
 
 # When it is left out.
 SKIN_ROWS = 2.0  # down to which skin counts, U
@@ -266,39 +266,6 @@ def _ends_to_edge(
     return farthest
 
 
-def guess_ends(seen: BoolArray) -> dict[str, Point]:
-    """Anchors of a bare picture: its upper corners and the middle of its lower edge.
-
-    A chain that is shown closed goes around the neck where its upper half is widest.
-
-    Args:
-        seen: (h, w) bool, the visible content.
-
-    Returns:
-        anchors by name, pixels of the content.
-    """
-    height, width = seen.shape
-    left, right, row = 0.5, width - 0.5, 0
-    if _is_closed(seen):
-        upper = seen[: height // 2 + 1]
-        starts, ends = upper.argmax(axis=1), upper[:, ::-1].argmax(axis=1)
-        row = int(np.argmin(np.where(upper.any(axis=1), starts + ends, 2 * width)))
-        left, right = starts[row] + 0.5, width - ends[row] - 0.5
-    return {
-        "left_end": (float(left), float(row)),
-        "right_end": (float(right), float(row)),
-        "lowest": (0.5 * width, float(height)),
-    }
-
-
-def _is_closed(seen: BoolArray) -> bool:
-    """Whether a chain is shown with its back: as a loop that ends above in its middle."""
-    height, width = seen.shape
-    columns = np.flatnonzero(seen[: max(1, height // TOP_ROWS)].any(axis=0))
-    in_middle = columns[0] >= MIDDLE[0] * width and columns[-1] < MIDDLE[1] * width
-    return bool(in_middle and (~seen[:, columns].any(axis=1)).mean() >= HOLLOW)
-
-
 KIND = HeadKind(
     name="necklace",
     anchors={
@@ -307,10 +274,10 @@ KIND = HeadKind(
         "lowest": "its lowest point",
     },
     numbers={
-        # 457 mm are the usual 18 inches.
-        "length_mm": Number(457.0, 300.0, 900.0, "length of the closed chain, mm"),
+        "length_mm": Number(USUAL_MM, 300.0, 900.0, "length of the closed chain, mm"),
     },
     guess_anchors=guess_ends,
     min_side=300,
     wear=wear_necklace,
+    guess_numbers=guess_length,
 )

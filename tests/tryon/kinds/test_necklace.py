@@ -10,9 +10,9 @@ from m2fp_cli.tryon.kinds.necklace import (
     NecklacePlacement,
     check_necklace,
     find_region,
-    guess_ends,
     place_necklace,
 )
+from m2fp_cli.tryon.necklace_outline import guess_ends
 from tests.support.drawn_joints import joints_at
 from tests.support.drawn_people import (
     FACE,
