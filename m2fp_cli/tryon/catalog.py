@@ -26,6 +26,7 @@ from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureS
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.pair import left_of_pair
 from m2fp_cli.tryon.paper_lenses import without_paper
+from m2fp_cli.tryon.paper_rectangle import is_on_paper
 from m2fp_cli.tryon.specks import without_specks
 
 MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
@@ -152,6 +153,11 @@ def _cut_out(accessory: Accessory, named: str) -> Accessory:
         raise UsageError(
             f"{displayable(named)}: has no transparency; cut the {accessory.kind} out of its "
             "background and save it as a PNG"
+        )
+    if is_on_paper(accessory.bgra):
+        raise UsageError(
+            f"{displayable(named)}: has no transparency around the {accessory.kind}; cut the "
+            f"{accessory.kind} out of the paper, too, and save it as a PNG"
         )
     return accessory
 

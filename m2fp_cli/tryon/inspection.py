@@ -9,6 +9,7 @@ from m2fp_cli.arrays import Picture
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
 from m2fp_cli.tryon.kind import BodyKind, HeadKind
 from m2fp_cli.tryon.kinds import kind_of
+from m2fp_cli.tryon.paper_rectangle import is_on_paper
 
 SOLID = 247  # of 255: from which a pixel is solid
 MAX_BORDER = 0.05  # share of the picture's border that may be visible content
@@ -42,6 +43,8 @@ def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:
     x0, y0, x1, y1 = content_box(item.bgra)
     if not item.is_cut_out:
         faults.append("it has no transparency; cut the accessory out of its background")
+    elif is_on_paper(item.bgra):
+        faults.append("it shows the paper around the accessory; cut the accessory out of it")
     if max(x1 - x0, y1 - y0) < kind.min_side:
         faults.append(f"what is visible is only {x1 - x0} x {y1 - y0} pixels; it will be blurred")
     border = np.concatenate((alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, content_box
 from m2fp_cli.tryon.morphology import dilate_square
+from m2fp_cli.tryon.paper_rectangle import is_on_paper
 
 LEAST_WHITE = 222  # of 255, the darkest channel of paper
 MOST_COLOR = 16  # of 255, between its channels
@@ -28,7 +29,7 @@ def without_paper(bgra: NDArray[np.uint8]) -> NDArray[np.uint8]:
         likewise, shades on the paper half clear; ``bgra`` itself where there is none, and where
         nothing is cut out.
     """
-    if (bgra[..., 3] > VISIBLE_ALPHA).all():
+    if (bgra[..., 3] > VISIBLE_ALPHA).all() or is_on_paper(bgra):
         return bgra
     x0, y0, x1, y1 = content_box(bgra)
     content = bgra[y0:y1, x0:x1]

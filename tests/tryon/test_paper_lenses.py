@@ -20,6 +20,10 @@ def glasses(lens=PAPER, rim=RIM, ground=(0, 0, 0, 0)):
     return bgra
 
 
+def with_margin(bgra):
+    return np.pad(bgra, ((20, 20), (20, 20), (0, 0)))
+
+
 def test_paper_behind_lenses_becomes_clear_and_the_rim_stays():
     bgra = glasses()
     cv2.line(bgra, (80, 150), (280, 150), (120, 124, 125, 255), 1)  # what is seen through a lens
@@ -38,6 +42,7 @@ def test_paper_behind_lenses_becomes_clear_and_the_rim_stays():
         glasses(lens=(150, 240, 250, 255)),  # yellow ones
         glasses(rim=(248, 248, 248, 255)),  # a white frame cannot be told from paper
         glasses(ground=PAPER),  # not cut out
+        with_margin(glasses(ground=PAPER)),
     ],
 )
 def test_other_glasses_stay_as_they_are(bgra):
