@@ -152,6 +152,19 @@ class History:
             return False
         return run.pending <= self.ended[run.run]
 
+    def is_left_open(self, manifest: str, photos: int) -> bool:
+        """Whether the latest run of a file came to no end that a run about its photos can tell.
+
+        Args:
+            manifest: the file.
+            photos: number of those that are asked about; with fewer than that run came to, they
+                are others.
+        """
+        run = self.runs.get(self.latest.get(manifest, ""))
+        if run is None or self.is_finished(manifest):
+            return False
+        return photos >= run.total - max(0, run.pending - self.ended[run.run])
+
     def take(self, manifest: str, document: Mapping[str, Any]) -> None:
         """Add a line of a manifest; one that is wrong is left out.
 

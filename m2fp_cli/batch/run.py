@@ -166,7 +166,7 @@ class _Run:
             self._site.begin(manifest)
             for entry in plan.moved:
                 manifest.restate(entry)
-            if plan.todo or (self._scan.listing and name not in history.latest):
+            if plan.todo or self._must_say_that_it_ended(history, name):
                 start = history.time_of_start(name)
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo), start)
                 manifest.claim(task.key for task in plan.tasks())
@@ -192,6 +192,11 @@ class _Run:
         rules = ResumeRules(Rerun(options.rerun), options.checksum, options.overwrite)
         tasks = self._watched(self._scan.tasks)
         return history, plan_resume(tasks, history, self._job, self._site, rules)
+
+    def _must_say_that_it_ended(self, history: History, name: str) -> bool:
+        """Whether `m2fp status` would call these photos unfinished, although nothing is to do."""
+        is_begun = name in history.latest or not self._scan.listing
+        return not is_begun or history.is_left_open(name, len(self._scan.tasks))
 
     def _watched(self, items: Iterable[_Item]) -> Iterator[_Item]:
         """The same items, until the run is asked to end."""

@@ -184,6 +184,44 @@ def test_the_slice_of_a_killed_run_is_free_and_loses_nothing(photo_list, tmp_pat
     assert slices_of(tmp_path / "out")[0].finished == 1
 
 
+def test_a_slice_killed_behind_its_last_photo_is_finished_by_the_next_run(photo_list):
+    run(photo_list, 1)
+    (manifest,) = (photo_list.parent / "out" / ".m2fp").glob("manifest-*.jsonl")
+    *lines, end = manifest.read_text().splitlines(keepends=True)
+    assert '"end":true' in end
+    manifest.write_text("".join(lines))
+    assert slices_of(photo_list.parent / "out")[0].unfinished == (1,)
+    assert run(photo_list, 1).done == 0
+    assert slices_of(photo_list.parent / "out")[0].unfinished == ()
+
+
+def test_a_slice_whose_rest_another_run_did_is_finished_by_the_next_run(photo_list):
+    output = photo_list.parent / "out"
+    with OutputTree(output, create=True) as tree, open_list(photo_list) as photos:
+        writer = ManifestWriter(tree, manifest_name("parse", Shard(1, 3, photos.identity())))
+        writer.start({}, 4, 4)
+        writer.end()  # stopped in good order
+        writer.close()
+    run_plain(photo_list)
+    assert run(photo_list, 1).done == 0
+    assert slices_of(output)[0].unfinished == ()
+
+
+def test_photos_that_were_deleted_are_not_left_for_ever(photo_list):
+    output, photos = photo_list.parent / "out", photo_list.parent / "photos"
+    with OutputTree(output, create=True) as tree:
+        run_plain(photo_list)
+        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer.start({}, 15, 3)
+        writer.end()  # stopped in good order; then these three are deleted
+        writer.close()
+        one = find_images([photos / "0000.jpg"], output=output)
+        run_batch(one, ScriptedJob(output), RunOptions(workers=1), QuietProgress())
+        assert read_history(tree).left() == 3  # other photos say nothing of it
+        run_plain(photo_list)
+        assert read_history(tree).left() == 0
+
+
 def test_numbers_are_shown_as_schedulers_take_them():
     assert as_ranges((3, 17, 45, 46, 47, 50)) == "3,17,45-47,50"
     assert as_ranges(()) == ""
