@@ -73,7 +73,9 @@ def outlive_cache(kept: Any) -> None:
     """Compile a loop for this process alone where its code cannot be read or kept.
 
     Its index is written before its code, without a lock. So a process that is killed in between, or
-    several that start together, may leave a name in it under which lies the code for other types.
+    several that start together, may leave a name in it under which lies the code for other types,
+    of older sources, or for the processor of another machine that has the same folder. The code
+    therefore says itself what it is for.
 
     Args:
         kept: numba's files of the loop, whose ``load`` and ``save`` are replaced.
@@ -81,32 +83,19 @@ def outlive_cache(kept: Any) -> None:
     load, save = kept.load, kept.save
 
     def load_what_is_whole(key: object) -> object:
-        with contextlib.suppress(*_FAULTS):
-            data = load(key)
-            return data if is_for(key, data) else None
+        with contextlib.suppress(*_FAULTS, ValueError, TypeError):  # of another form, or nothing
+            stamp, is_for, data = load(key)
+            return data if (stamp, is_for) == (kept._source_stamp, key) else None
         return None
 
     def save_where_there_is_room(key: object, data: object) -> None:
         try:
-            save(key, data)
+            save(key, (kept._source_stamp, key, data))
         except _FAULTS:
             with contextlib.suppress(OSError):  # it may name a file with the code of older sources
                 Path(kept._index_path).unlink()
 
     kept.load, kept.save = load_what_is_whole, save_where_there_is_room
-
-
-def is_for(key: Any, data: Any) -> bool:
-    """Whether compiled code is for the types of arguments that it is asked for.
-
-    Args:
-        key: of numba's index; the types come first.
-        data: the code as numba keeps it; None where there is none.
-    """
-    try:
-        return data is None or bool(tuple(data[3].args) == tuple(key[0]))
-    except (AttributeError, IndexError, KeyError, TypeError):
-        return True  # another numba keeps it in another form
 
 
 def _copy(source: Path, target: Path) -> None:

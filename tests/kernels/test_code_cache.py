@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from m2fp_cli.kernels import code_cache
-from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code
+from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code, outlive_cache
 from m2fp_cli.kernels.compiled import compiled
 
 
@@ -91,6 +92,19 @@ def test_code_for_other_types_is_compiled_again(tmp_path, monkeypatch):
     again = compiled(_double)
     assert (again(1), again(1.5)) == (2, 3.0)
     assert [sum(found.values()) for found in _hits(again)] == [1, 1]
+
+
+@pytest.mark.parametrize("other", [("new", "zen3"), ("old", "skylake")], ids=["cpu", "sources"])
+def test_code_of_another_machine_or_source_is_not_run(other):
+    files: list[object] = []  # one name for all, as machines that start together may leave it
+    kept = SimpleNamespace(load=lambda _: files[-1], save=lambda _, data: files.append(data))
+    outlive_cache(kept)
+    kept._source_stamp, cpu = other
+    kept.save(("int64", cpu), "their code")
+    kept._source_stamp = "new"
+    assert kept.load(("int64", "skylake")) is None
+    kept.save(("int64", "skylake"), "our code")
+    assert kept.load(("int64", "skylake")) == "our code"
 
 
 def _double(value):
