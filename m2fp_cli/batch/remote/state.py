@@ -31,8 +31,7 @@ _MERGE_BYTES = 64 << 20  # what is longer stays in parts
 _PART_BYTES = 16 << 20
 _READERS = 16
 _PULLS = 5
-_PART = re.compile(r"\d{15}-([0-9a-f]{1,64})-\d{6}\.jsonl")
-_ENDED = re.compile(rb'"run":"([0-9a-f]{1,64})","end":true')
+_PART = re.compile(r"(\d{15})-([0-9a-f]{1,64})-\d{6}\.jsonl")
 
 
 @dataclass
@@ -106,18 +105,18 @@ def _pull_one(mirror: Mirror, name: str, parts: list[str]) -> StoredManifest:
 def _pull_once(mirror: Mirror, name: str, parts: list[str]) -> StoredManifest | None:
     """Copy a manifest; None if a part has gone.
 
-    What is in the object already, of a run that was cut short before it removed its parts, is left
-    out.
+    What is in the object already is left out: some run merged all parts that there were, and was
+    cut short before it removed them. Behind its own lines they would pass for later ones.
     """
     whole = mirror.bucket.read(mirror.name_in_bucket(name))
     data = b"" if whole is None else whole[0]
-    ended = {run.decode() for run in _ENDED.findall(data)}
+    merged = {run for run in set(map(_run_of, parts)) if f'"run":"{run}"'.encode() in data}
     path = mirror.folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as file:
         file.write(data)
         for part in sorted(parts):
-            if _run_of(part) in ended:
+            if _run_of(part) in merged:
                 continue
             piece = mirror.bucket.read(part)
             if piece is None:
@@ -128,7 +127,12 @@ def _pull_once(mirror: Mirror, name: str, parts: list[str]) -> StoredManifest | 
 
 def _run_of(part: str) -> str:
     found = _PART.fullmatch(part.rpartition("/")[2])
-    return found[1] if found else ""
+    return found[2] if found else ""
+
+
+def _time_of(part: str) -> int:
+    found = _PART.fullmatch(part.rpartition("/")[2])
+    return int(found[1]) if found else 0
 
 
 class Publisher:
@@ -146,6 +150,8 @@ class Publisher:
         self._path = mirror.folder / stored.name
         self._sent = self._size()
         self._number = 0
+        # Parts are read in the order of their names, and a clock may be behind another's.
+        self._after = max(map(_time_of, stored.parts), default=0)
         self._last = time.monotonic()
 
     def publish(self, *, now: bool = False) -> None:
@@ -204,5 +210,6 @@ class Publisher:
     def _part_name(self) -> str:
         folder = self._stored.name.rpartition("/")[2].removesuffix(".jsonl")
         self._number += 1
-        stamp = f"{int(time.time() * 1000):015d}-{self._run}-{self._number:06d}.jsonl"
+        self._after = max(self._after + 1, int(time.time() * 1000))
+        stamp = f"{self._after:015d}-{self._run}-{self._number:06d}.jsonl"
         return self._mirror.name_in_bucket(f"{PARTS}/{folder}/{stamp}")
