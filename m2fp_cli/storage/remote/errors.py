@@ -14,6 +14,8 @@ INSTALL = "pip install 'm2fp[cloud]'"
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w{1,64})</Code>")
 _EXPIRED = ("ExpiredToken", "TokenRefreshRequired", "RequestExpired", "AuthenticationExpired")
+# Of S3 and of Azure: no object can be read with these credentials, not just this one.
+_UNKNOWN = ("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthenticationFailed")
 _CLOCK = "RequestTimeTooSkewed"
 _ARCHIVED = ("InvalidObjectState", "BlobArchived")  # of S3 and of Azure
 # What the library says of a call that got no answer; its own debugging text has the cause, last.
@@ -64,9 +66,11 @@ def as_store_error(
         missing = f"{verb}: there is no bucket {displayable(address.bucket)}; check its name"
         return OutputError(missing) if writing else NoImagesError(missing)
     status = found[1] if (found := _STATUS.search(text)) else ""
-    if isinstance(error, denied) or status in ("401", "403") or code == "InvalidAccessKeyId":
-        refused = f"{verb}: the store refuses access{code and f' ({code})'}; check the credentials"
-        return OutputError(refused) if writing else ObjectDeniedError(refused)
+    if isinstance(error, denied) or status in ("401", "403") or code in _UNKNOWN:
+        is_unknown = code in _UNKNOWN or isinstance(error, denied[1]) or status == "401"
+        kind = OutputError if writing else StoreError if is_unknown else ObjectDeniedError
+        why = f"the store refuses access{code and f' ({code})'}"
+        return kind(f"{verb}: {why}; check the credentials")
     if code in ("KeyTooLongError", "KeyTooLong", "InvalidObjectName"):
         return TargetError(f"{verb}: the store does not take this name; choose a shorter -o")
     if isinstance(error, obstore.exceptions.InvalidPathError):

@@ -204,6 +204,8 @@ def test_passing_faults_change_nothing(store):
         (Fault("PUT", "/out/labels", status=500), StoreError, "500"),
         (Fault("PUT", "/out/labels", status=400, code="ExpiredToken"), StoreError, "expired"),
         (Fault("GET", "/in/", status=403, code="ExpiredToken"), StoreError, "expired"),
+        (Fault("GET", "/in/", status=403, code="InvalidAccessKeyId"), StoreError, "InvalidAcc"),
+        (Fault("GET", "/in/", status=401, code="Unauthorized"), StoreError, "refuses access"),
         (Fault("PUT", "/out/", status=403, code="AccessDenied"), OutputError, "refuses access"),
         (Fault("GET", "list-type", status=403, code="AccessDenied"), StoreError, "refuses access"),
     ],
