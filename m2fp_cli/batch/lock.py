@@ -28,7 +28,7 @@ from m2fp_cli.terminal import counted, displayable
 
 _SHARD_PATIENCE_SECONDS = 5.0
 _ASKED_SECONDS = 0.3  # for which one who asks who works on a shard may hold its lock
-_PART_PATIENCE_SECONDS = 600.0  # the lists of a data set of a million photos take a minute
+PART_PATIENCE_SECONDS = 600.0  # the lists of a data set of a million photos take a minute
 _CARD_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 
@@ -90,7 +90,7 @@ def hold_part(tree: OutputTree, name: str) -> Iterator[None]:
     """
     with contextlib.ExitStack() as stack:
         descriptor = _lock_file(
-            stack, tree, f"lock-{name}", fcntl.LOCK_EX, patience_seconds=_PART_PATIENCE_SECONDS
+            stack, tree, f"lock-{name}", fcntl.LOCK_EX, patience_seconds=PART_PATIENCE_SECONDS
         )
         _sign(descriptor, None)
         yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from m2fp_cli.batch.history import read_history
+from m2fp_cli.batch.remote.lease import hold_stored_part
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
@@ -50,7 +51,8 @@ def finish_stored(
 ) -> None:
     """Write the files of the whole data set, from what was noted of each photo.
 
-    The notes are copied to this machine, the files made here and put.
+    The notes are copied to this machine, the files made here and put: by one shard at a time, or
+    the lists would lack what another one has read.
 
     Args:
         job: the export.
@@ -61,21 +63,24 @@ def finish_stored(
 
     Raises:
         ConflictError: a file of that name is there that no export wrote, or that somebody changed.
+        OutputLockedError: another shard has been writing them for minutes.
         M2fpError: the store fails, or a file cannot be written.
     """
-    pull(output, (job.name,))
-    done = done_photos(read_history(output.tree, job.name))
-    output.fetch_all(export_record_name(job.format_name, key) for key, _ in done)
-    is_known = output.fetch(files_name(job.format_name))
-    own = read_owned(output.tree, job.format_name)
-    output.fetch_all(own)  # who changed one is not known before
-    before = {name: output.tree.checksum(name) for name in own}
-    trouble = None
-    try:
-        finish_export(job, tasks, overwrite=overwrite, tell=tell)
-    except ConflictError as error:  # about what somebody changed; the rest is made
-        trouble = ConflictError(str(error).replace(str(output.folder), str(output.address)))
-    _put_lists(output, job.format_name, before, is_known=is_known, overwrite=overwrite)
+    with hold_stored_part(output, job.name) as lease:
+        pull(output, (job.name,))
+        done = done_photos(read_history(output.tree, job.name))
+        output.fetch_all(export_record_name(job.format_name, key) for key, _ in done)
+        is_known = output.fetch(files_name(job.format_name))
+        own = read_owned(output.tree, job.format_name)
+        output.fetch_all(own)  # who changed one is not known before
+        before = {name: output.tree.checksum(name) for name in own}
+        trouble = None
+        try:
+            finish_export(job, tasks, overwrite=overwrite, tell=tell)
+        except ConflictError as error:  # about what somebody changed; the rest is made
+            trouble = ConflictError(str(error).replace(str(output.folder), str(output.address)))
+        lease.check()
+        _put_lists(output, job.format_name, before, is_known=is_known, overwrite=overwrite)
     if trouble is not None:
         raise trouble
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from m2fp_cli.batch.remote.lease import hold_stored_part
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.walk import ScanRules
@@ -98,6 +101,24 @@ def test_a_data_set_with_its_common_files_is_made_there_once(store):
     assert len(made) > 3
     assert "2 up to date" in run("export", OUT, "--to", "coco").output
     assert names(store, "coco") == made
+
+
+def test_lists_are_put_when_no_other_shard_makes_them(store):
+    there, manifest = f"s3://{BUCKET}/split", "split/.m2fp/manifest-export-coco.jsonl"
+    remote = Remote()
+    remote.output_folder(Path(there))
+    assert remote.output is not None
+    asked = ("export", OUT, "-o", there, "--to", "coco", "--workers", 1, "-q")
+    with ThreadPoolExecutor(1) as threads:
+        with hold_stored_part(remote.output, "export-coco"):
+            ended = threads.submit(run, *asked)
+            while manifest not in store.names() and not ended.done():
+                time.sleep(0.1)
+            time.sleep(1)
+            assert "split/coco/manifest.json" not in store.names()
+        assert ended.result(60).exit_code == 0
+    assert "split/coco/manifest.json" in store.names()
+    assert "split/.m2fp/lock-export-coco" not in store.names()
 
 
 def test_lists_of_an_earlier_split_leave_the_store(store):

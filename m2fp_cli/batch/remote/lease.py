@@ -19,8 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from m2fp_cli.batch.lock import PART_PATIENCE_SECONDS
 from m2fp_cli.batch.remote.mirror import Mirror
-from m2fp_cli.batch.shard import Shard
+from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.errors import M2fpError, OutputLockedError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.layout import STATE_FOLDER, state_name
@@ -30,6 +31,7 @@ from m2fp_cli.terminal import displayable
 
 RENEW_SECONDS = 60.0
 STALE_SECONDS = 300.0
+_PART_PAUSE_SECONDS = 2.0
 _COMMON = state_name("lock")
 _ROOM = 1 << 16
 
@@ -97,6 +99,32 @@ def hold_stored(mirror: Mirror, shard: Shard | None) -> Iterator[Lease]:
         lease.release()
 
 
+@contextlib.contextmanager
+def hold_stored_part(mirror: Mirror, name: str) -> Iterator[Lease]:
+    """Hold what several shards write one after the other; see ``lock.hold_part``.
+
+    Raises:
+        OutputLockedError: somebody holds it for minutes.
+        OutputError: it cannot be written.
+        StoreError: the store cannot be reached.
+    """
+    whole, card = f"{_COMMON}-{name}", _card(None)
+    until = time.monotonic() + PART_PATIENCE_SECONDS
+    while True:
+        try:
+            version = _take(mirror, whole, card, _probe(mirror))
+            break
+        except OutputLockedError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(_PART_PAUSE_SECONDS)
+    lease = Lease(mirror, whole, version, card)
+    try:
+        yield lease
+    finally:
+        lease.release()
+
+
 def who_holds_stored(mirror: Mirror) -> str:
     """Who works on an output in a store now, in a few words; empty if nobody does.
 
@@ -120,8 +148,8 @@ def _take(mirror: Mirror, name: str, card: dict[str, Any], now: int) -> Version:
             return mirror.bucket.put_new(whole, _encode(card))
         except ConflictError:
             found = mirror.bucket.read(whole)
-            if found is None:
-                raise
+            if found is None:  # and gone again
+                return _take(mirror, name, card, now)
     holder = _parse_card(found[0])
     if holder is None:
         raise OutputLockedError(
@@ -149,9 +177,15 @@ def _refuse_others(mirror: Mirror, own: str, shard: Shard | None, now: int) -> N
 
 
 def _locks(mirror: Mirror) -> list[StoredObject]:
+    """Those of runs and of their shards; see ``hold_stored_part`` for others."""
     whole = mirror.name_in_bucket(STATE_FOLDER)
     found = mirror.bucket.walk_flat(whole)
-    return [one for one in found if one.name[len(whole) + 1 :].startswith("lock")]
+    return [one for one in found if _is_of_run(state_name(one.name[len(whole) + 1 :]))]
+
+
+def _is_of_run(name: str) -> bool:
+    is_shard = name.startswith(_COMMON) and shard_of_suffix(name.removeprefix(_COMMON)) is not None
+    return name == _COMMON or is_shard
 
 
 def _locked(mirror: Mirror, holder: dict[str, Any]) -> OutputLockedError:
