@@ -61,7 +61,10 @@ class Leftovers:
         if self._shard is None:
             sweep_temporaries(self._tree, (*self.folders, STATE_FOLDER))
             return
-        age = 0.0 if self._lock.is_alone() else _FOREIGN_SECONDS
+        with self._lock.trying_alone() as is_alone:
+            self._sweep_of_shard(keys, 0.0 if is_alone else _FOREIGN_SECONDS)
+
+    def _sweep_of_shard(self, keys: Iterable[str], age: float) -> None:
         if self._job.startswith("export-"):
             sweep_temporaries(self._tree, self.folders, older_than_seconds=age)
             return

@@ -40,16 +40,26 @@ class OutputLock:
         """Wrap the open ``.m2fp/lock``."""
         self._descriptor, self._shared = descriptor, shared
 
-    def is_alone(self) -> bool:
-        """Whether no other run, also no other shard, works on the output now.
+    @contextlib.contextmanager
+    def trying_alone(self) -> Iterator[bool]:
+        """Whether no other run, also no other shard, works on the output; none begins meanwhile.
 
-        For the end of a run: a shard that is alone keeps the output for itself from here on.
+        Raises:
+            OutputLockedError: a run without shards has taken the output from a shard that asked.
         """
-        if self._shared and _try_lock(self._descriptor, fcntl.LOCK_EX):
-            self._shared = False
-        elif self._shared:  # the attempt may have dropped what was held
-            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
-        return not self._shared
+        is_alone = not self._shared or _try_lock(self._descriptor, fcntl.LOCK_EX)
+        try:
+            yield is_alone
+        finally:
+            if self._shared:  # also after an attempt in vain, which may have dropped what was held
+                self._share_again()
+
+    def _share_again(self) -> None:
+        if not _wait_for_lock(self._descriptor, fcntl.LOCK_SH, _SHARD_PATIENCE_SECONDS):
+            raise OutputLockedError(
+                f"the output was taken by another run ({_signature(self._descriptor)}); run again "
+                "when it has ended"
+            )
 
 
 @contextlib.contextmanager

@@ -16,6 +16,8 @@ from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.shard import Shard
+from m2fp_cli.errors import OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of
 from tests.support.scripted import ScriptedJob, fresh_fork_server, write_photos
@@ -33,10 +35,10 @@ def run(folder: Path, setting: str = "one") -> RunReport:
     return run_batch(scan, job, RunOptions(workers=1), SilentProgress())
 
 
-def begin_and_die(folder: Path, *keys: str) -> None:
+def begin_and_die(folder: Path, *keys: str, name: str = manifest_name("parse")) -> None:
     """What a run has written that is killed before its first photo ends."""
     with OutputTree(folder / "out", create=True) as tree:
-        writer = ManifestWriter(tree, manifest_name("parse"))
+        writer = ManifestWriter(tree, name)
         writer.start({"setting": "two"}, len(keys), len(keys))
         writer.claim(keys)
         writer.close()
@@ -126,6 +128,20 @@ def test_only_the_next_run_looks_for_what_a_killed_one_left(tmp_path, ended, mon
         begin_and_die(tmp_path, "0000")
         leftovers.sweep_after_kill(history_of(tmp_path / "out"), manifest_name("parse"))
         assert len(swept) == 1
+
+
+def test_a_killed_shard_that_goes_on_keeps_no_other_shard_away(tmp_path):
+    first, name = Shard(1, 2), manifest_name("parse", Shard(1, 2))
+    begin_and_die(tmp_path, "0000", name=name)
+    left = tmp_path / "out" / "labels" / ".m2fp-01234567.tmp"
+    left.parent.mkdir()
+    left.touch()
+    with OutputTree(tmp_path / "out") as tree, hold_output(tree, first) as lock:
+        leftovers = Leftovers(tree, lock, "parse", first)
+        leftovers.sweep_after_kill(history_of(tmp_path / "out"), name)
+        assert not left.exists()
+        with hold_output(tree, Shard(2, 2)), pytest.raises(OutputLockedError), hold_output(tree):
+            pass
 
 
 def test_compacting_keeps_claims_of_photos_that_were_done_before(tmp_path):

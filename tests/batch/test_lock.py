@@ -47,7 +47,8 @@ def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
         hold_output(OutputTree(tmp_path), Shard(1, 2)) as first,
         hold_output(OutputTree(tmp_path), Shard(2, 2)),
     ):
-        assert not first.is_alone()
+        with first.trying_alone() as is_alone:
+            assert not is_alone
         with pytest.raises(OutputLockedError), hold_output(OutputTree(tmp_path)):
             pass
         with (
@@ -56,7 +57,10 @@ def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
         ):
             pass
     with hold_output(OutputTree(tmp_path), Shard(1, 2)) as lone:
-        assert lone.is_alone()
+        with lone.trying_alone() as is_alone:
+            assert is_alone
+        with hold_output(OutputTree(tmp_path), Shard(2, 2)):  # only for as long as it takes
+            pass
 
 
 def test_who_holds_an_output_is_a_shard_that_still_works(tmp_path):
