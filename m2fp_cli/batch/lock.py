@@ -27,7 +27,7 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import counted, displayable
 
 _SHARD_PATIENCE_SECONDS = 5.0
-_ASKED_SECONDS = 0.3  # for which one who asks who works on a shard may hold its lock
+_ASKED_SECONDS = 0.3  # for which one who asks who works here, as m2fp status does, may hold a lock
 PART_PATIENCE_SECONDS = 600.0  # the lists of a data set of a million photos take a minute
 _CARD_BYTES = 4096
 _HELD = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
@@ -72,7 +72,9 @@ def hold_output(tree: OutputTree, shard: Shard | None = None) -> Iterator[Output
     """
     with contextlib.ExitStack() as stack:
         if shard is None:
-            common = own = _lock_file(stack, tree, "lock", fcntl.LOCK_EX)
+            common = own = _lock_file(
+                stack, tree, "lock", fcntl.LOCK_EX, patience_seconds=_ASKED_SECONDS
+            )
         else:  # one that ends may hold all of it for a moment
             patience = _SHARD_PATIENCE_SECONDS
             common = _lock_file(stack, tree, "lock", fcntl.LOCK_SH, patience_seconds=patience)
@@ -151,7 +153,7 @@ def _lock_file(
     name: str,
     kind: int,
     *,
-    patience_seconds: float = 0.0,
+    patience_seconds: float,
 ) -> int:
     shown = displayable(tree.path / state_name(name))
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from threading import Timer
 from unittest.mock import Mock
 
 import pytest
@@ -61,6 +62,16 @@ def test_shards_share_an_output_with_each_other_and_nobody_else(tmp_path):
             assert is_alone
         with hold_output(OutputTree(tmp_path), Shard(2, 2)):  # only for as long as it takes
             pass
+
+
+def test_who_only_asks_keeps_no_run_away(tmp_path):
+    with hold_output(OutputTree(tmp_path)):
+        pass
+    asking = os.open(tmp_path / ".m2fp" / "lock", os.O_RDWR)
+    fcntl.flock(asking, fcntl.LOCK_EX)  # as m2fp status does for a moment
+    Timer(0.1, os.close, (asking,)).start()
+    with hold_output(OutputTree(tmp_path)):
+        assert holder_of(tmp_path)
 
 
 def test_who_holds_an_output_is_a_shard_that_still_works(tmp_path):
