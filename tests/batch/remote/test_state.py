@@ -9,7 +9,6 @@ import pytest
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import SilentProgress
-from m2fp_cli.batch.remote import state
 from m2fp_cli.batch.remote.remote import Remote
 from m2fp_cli.batch.remote.state import Publisher, StoredManifest, pull
 from m2fp_cli.batch.run import run_batch
@@ -69,7 +68,7 @@ def keep_parts(patch: pytest.MonkeyPatch) -> None:
 
 def test_parts_are_in_the_order_in_which_they_were_put(store, monkeypatch):
     for line, seconds in (("first", 9000), ("second", 2000), ("third", 5000)):
-        monkeypatch.setattr(state.time, "time", lambda now=seconds: now)
+        monkeypatch.setattr("time.time", lambda now=seconds: now)
         put_line(line, "abc")
     assert put_line("", "def") == "first\nsecond\nthird\n"
 
