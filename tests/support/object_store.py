@@ -32,6 +32,7 @@ class Fault:
         seconds: wait so long first.
         reset: close the connection without an answer.
         after: do the work first, so that only the answer is lost.
+        half: break the connection in the middle of the answer.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Fault:
     seconds: float = 0.0
     reset: bool = False
     after: bool = False
+    half: bool = False
 
 
 @dataclass
@@ -98,7 +100,9 @@ class ObjectStore:
         if fault.reset:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError
-        elif not fault.status:
+        if fault.half:
+            return _half(b"".join(app(environ, respond)), environ["werkzeug.socket"])
+        if not fault.status:
             return app(environ, respond)
         body = f"<Error><Code>{fault.code}</Code><Message>a fault</Message></Error>".encode()
         respond(f"{fault.status} FAULT", [("Content-Length", str(len(body)))])
@@ -110,6 +114,11 @@ class ObjectStore:
                 fault.times -= 1
                 return fault
         return None
+
+
+def _half(body: bytes, connection: socket.socket) -> Iterator[bytes]:
+    yield body[: len(body) // 2]
+    connection.shutdown(socket.SHUT_RDWR)
 
 
 @contextlib.contextmanager

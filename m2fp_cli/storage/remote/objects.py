@@ -111,15 +111,26 @@ class Bucket:
         Raises:
             StoreError: the bucket cannot be listed.
         """
-        with self._translated(prefix, writing=False):
-            stream = self._obstore.list(
-                self._store, prefix or None, offset=after or None, chunk_size=1000
-            )
+        place = after
+        stream: Any = None
+
+        def next_portion(store: Any) -> Any:
+            nonlocal stream
+            left, stream = stream, None  # one that broke would say that it is over
+            if left is None:
+                left = self._obstore.list(
+                    store, prefix or None, offset=place or None, chunk_size=1000
+                )
+            portion = next(left, None)
+            stream = left
+            return portion
+
         while True:
             with self._translated(prefix, writing=False):
-                portion = next(stream, None)
-            if portion is None:
+                portion = self._again(next_portion)
+            if not portion:
                 return
+            place = portion[-1]["path"]
             yield from map(_as_object, portion)
 
     def walk_flat(self, prefix: str) -> Iterator[StoredObject]:
@@ -270,7 +281,8 @@ class Bucket:
         """Make a call, and make it again where a connection broke.
 
         The library itself does so for answers of 500 and above; of a broken connection it does not
-        know whether the call was carried out. Ours may all be carried out twice.
+        know whether the call was carried out, and it does not go on with half an answer. Ours may
+        all be carried out twice.
         """
         for pause in (*_PAUSES, None):
             try:

@@ -182,8 +182,10 @@ def test_passing_faults_change_nothing(store):
     """Among them answers that are lost although the work was done."""
     store.faults += [
         Fault("GET", "list-type", status=500),
+        Fault("GET", "list-type", half=True, times=2),
         Fault("GET", "/in/a.jpg", status=500, times=2),
         Fault("GET", "/in/sub/b.jpg", reset=True),
+        Fault("GET", "/in/sub/b.jpg", half=True),
         Fault("PUT", "/out/labels/a.png", status=503, code="SlowDown", times=2),
         Fault("PUT", "/out/labels/sub/b.png", seconds=0.3),
         Fault("PUT", "/out/results/a.json", reset=True),
