@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from m2fp_cli.batch.history import History, find_manifests, read_history
@@ -39,7 +39,8 @@ def find_parsed(
     Returns:
         a task per result, sorted by key. Its source is the photo as the manifest knows it, or in
         ``photos``; where neither knows it, the result's own JSON document. Folders of results that
-        cannot be read, and links, are failures. A note says whether the parse was cut short.
+        cannot be read, and links, are failures. What a run that goes on, or was cut short, has not
+        ended is left out; a note says how many photos are left.
 
     Raises:
         NoImagesError: there are no results.
@@ -51,7 +52,8 @@ def find_parsed(
     closed: list[ClosedPlace] = []
     with open_earlier(folder) as tree:
         _refuse_linked(tree)
-        keys = sorted_on_disk(_result_keys(look or tree, closed.append))
+        # Before the manifests: a run that goes on may end photos while they are read.
+        keys = Spool(sorted_on_disk(_result_keys(look or tree, closed.append)))
         history = read_history(tree)
         found = _tasks(history, keys, folder.absolute(), photos and photos.absolute())
         left = history.left(latest_cuts(find_manifests(tree, "parse"), history))
@@ -105,11 +107,13 @@ def _noting(tasks: Iterator[ImageTask], stored: list[bool]) -> Iterator[ImageTas
 
 
 def _tasks(
-    history: History, keys: Iterator[str], folder: Path, photos: Path | None
+    history: History, keys: Iterable[str], folder: Path, photos: Path | None
 ) -> Iterator[ImageTask]:
     entries = history.entries
     for key in keys:
         entry = entries.get(key)
+        if entry is None and history.is_claimed(key):  # a run is just ending it, or was cut short
+            continue
         task = ImageTask(str(result_path(folder, key)), key)
         name = None
         if entry is not None:
