@@ -47,16 +47,19 @@ class Entries(Mapping[str, Entry]):
         """Start empty."""
         self._index = open_index(
             "CREATE TABLE entries(key BLOB PRIMARY KEY, ended REAL, good INTEGER,"
-            " manifest INTEGER, place INTEGER, size INTEGER) WITHOUT ROWID"
+            " manifest INTEGER, source INTEGER, barred INTEGER, place INTEGER, size INTEGER)"
+            " WITHOUT ROWID"
         )
         self._bodies = BytesSpool()
         self._names: dict[str, int] = {}  # of manifests, and their numbers in the table
-        self._waiting: list[tuple[bytes, float, bool, int, int, int]] = []
+        self._waiting: list[tuple[bytes, float, bool, int, int, bool, int, int]] = []
 
     def add(self, manifest: str, entry: Entry) -> None:
         """Add an entry, unless another manifest has a later one of the photo.
 
-        In one manifest the last line counts: its clock may have been set back meanwhile.
+        In one manifest the last line counts: its clock may have been set back meanwhile. What was
+        in the way of a photo that failed may be what another manifest says was made of it, by a
+        shard of another cut that worked at the same time: then that one counts.
 
         Args:
             manifest: the file that it is from, whose entries come in the order of its lines.
@@ -69,8 +72,9 @@ class Entries(Mapping[str, Entry]):
         report = entry.report
         key, body = os.fsencode(report.key), marshal.dumps(_flat(entry))
         file, place = self._number(manifest), self._bodies.append(body)
-        good = report.status.is_good
-        self._waiting.append((key, entry.ended, good, file, place, len(body)))
+        good, source = report.status.is_good, hash(report.source)
+        barred = not good and report.reason == "conflict" and not report.files
+        self._waiting.append((key, entry.ended, good, file, source, barred, place, len(body)))
         if len(self._waiting) >= _ROWS_AT_ONCE:
             self._flush()
 
@@ -138,10 +142,14 @@ class Entries(Mapping[str, Entry]):
         self._waiting.sort(key=operator.itemgetter(0))  # entries of a photo stay in their order
         with as_index_error():
             self._index.executemany(
-                "INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
-                " ended=excluded.ended, good=excluded.good,"
-                " manifest=excluded.manifest, place=excluded.place, size=excluded.size"
-                " WHERE ended <= excluded.ended OR manifest = excluded.manifest",
+                "INSERT INTO entries VALUES(?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(key) DO UPDATE SET"
+                " ended=excluded.ended, good=excluded.good, manifest=excluded.manifest,"
+                " source=excluded.source, barred=excluded.barred,"
+                " place=excluded.place, size=excluded.size"
+                " WHERE manifest = excluded.manifest"
+                " OR CASE WHEN source = excluded.source"
+                " AND (good AND excluded.barred OR barred AND excluded.good)"
+                " THEN barred ELSE ended <= excluded.ended END",
                 self._waiting,
             )
         self._waiting.clear()

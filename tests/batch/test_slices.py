@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from m2fp_cli.batch.listing import list_lines, open_list
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.progress import QuietProgress
+from m2fp_cli.batch.resume import ResumePlan, plan_resume
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.run_report import RunReport
@@ -149,6 +151,20 @@ def test_the_same_photo_in_two_slices_is_a_conflict_not_an_overwrite(photo_list)
     assert [photo.reason for photo in last.failures] == ["conflict"]
     after = tree_of(photo_list.parent / "out" / "results")
     assert {name: after[name] for name in before} == before
+
+
+def test_photos_that_two_cuts_did_at_once_are_done_and_not_in_the_way(photo_list, monkeypatch):
+    def plan_and_be_late(*planned: Any) -> ResumePlan:
+        plan = plan_resume(*planned)
+        monkeypatch.undo()
+        run(photo_list, 1)
+        return plan
+
+    monkeypatch.setattr("m2fp_cli.batch.run.plan_resume", plan_and_be_late)
+    report = run(photo_list, 1, 2)
+    assert [photo.reason for photo in report.failures] == ["conflict"] * 4
+    report = run(photo_list, 1, 2)
+    assert (report.failures, report.exit_code) == ([], ExitCode.OK)
 
 
 def test_one_process_a_slice(photo_list):
