@@ -69,8 +69,8 @@ def as_store_error(
     if isinstance(error, denied) or status in ("401", "403") or code in _UNKNOWN:
         is_unknown = code in _UNKNOWN or isinstance(error, denied[1]) or status == "401"
         kind = OutputError if writing else StoreError if is_unknown else ObjectDeniedError
-        why = f"the store refuses access{code and f' ({code})'}"
-        return kind(f"{verb}: {why}; check the credentials")
+        refused = f"{verb}: the store refuses access{code and f' ({code})'}; check the credentials"
+        return kind(refused)
     if code in ("KeyTooLongError", "KeyTooLong", "InvalidObjectName"):
         return TargetError(f"{verb}: the store does not take this name; choose a shorter -o")
     if isinstance(error, obstore.exceptions.InvalidPathError):
