@@ -17,6 +17,7 @@ _PARAMETER = re.compile(
     r'[ \t]*(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<word>[^\s;"]*))[ \t]*'
 )
 _ESCAPED = re.compile(r'\\(["\\])')  # only these: browsers leave a backslash of a name as it is
+_BROWSERS = {"%22": '"', "%0D": "\r", "%0A": "\n"}  # they write no other sign so
 _EXTENDED = re.compile(r"(?P<charset>utf-8|iso-8859-1)'[^']*'(?P<text>.*)", re.IGNORECASE)
 
 
@@ -44,10 +45,18 @@ def read_header_value(value: str) -> tuple[str, dict[str, str]]:
         if name in found:
             raise ValueError
         quoted = parameter["quoted"]
-        text = parameter["word"] if quoted is None else _ESCAPED.sub(r"\1", quoted[:_LONGEST])
+        text = parameter["word"] if quoted is None else _unquote(quoted[:_LONGEST])
         found[name] = text[:_LONGEST]
         at = parameter.end()
     return (first["word"].lower() if first else ""), _decode_extended(found)
+
+
+def _unquote(text: str) -> str:
+    """What stands between quotes, as curl or a browser means it (HTML, multipart/form-data)."""
+    text = _ESCAPED.sub(r"\1", text)
+    for written, sign in _BROWSERS.items():
+        text = text.replace(written, sign)
+    return text
 
 
 def _decode_extended(found: dict[str, str]) -> dict[str, str]:

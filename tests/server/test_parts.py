@@ -112,6 +112,7 @@ def test_a_form_with_preamble_and_padding():
 @pytest.mark.parametrize(
     ("value", "name", "filename"),
     [('form-data; name="image"; filename="a;b\\"c.jpg"', "image", 'a;b"c.jpg'),  # curl
+     ('form-data; name="image"; filename="5%22%0D%0A%.jpg"', "image", '5"\r\n%.jpg'),  # browsers
      ('form-data; name="image"; filename="C:\\y\\z.jpg"', "image", "C:\\y\\z.jpg"),  # old browsers
      ("form-data; name=hat ;  filename=x.png;", "hat", "x.png"),
      ("form-data; name=\"a\"; filename=\"_\"; filename*=UTF-8''%E5%AE%B6.jpg", "a", "\u5bb6.jpg"),

@@ -84,7 +84,8 @@ const accept = (photo, block) => {
 /** Upload and parse one photo; afterwards the service keeps it. `say` is told how it goes. */
 const parse = async (photo, say) => {
   const form = new FormData();
-  form.append("image", photo.file, photo.name);
+  const stem = stemOf(photo.name); // a browser writes " as %22, which would be another name
+  form.append("image", photo.file, calledBy(stem) + photo.name.slice(stem.length));
   photo.percent = 0;
   say("uploading");
   const { request, document } = await askJson("POST", "/parse?as=preview", {

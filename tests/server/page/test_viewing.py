@@ -171,16 +171,16 @@ def test_the_methods_on_the_page_of_the_api_are_readable_in_the_dark(browser, se
 
 def test_two_names_never_become_one_in_the_archive(page, photos, tmp_path):
     long = "a long name of a product " * 4  # the service ends it before "front" and "back"
-    names = ("family (1)", "Family 1", f"{long}front", f"{long}back")
+    names = ("family (1)", "Family 1", f"{long}front", f"{long}back", '5"', "522", "5%22")
     paths = [tmp_path / f"{name}.png" for name in names]
     for path in paths:
         path.write_bytes((photos / "family.png").read_bytes())
     drop(page, *paths)
-    page.wait_for_selector(".card[data-state=done] >> nth=3")
+    page.wait_for_selector(".card[data-state=done] >> nth=6")
     page.click("#tab-saving")
     archive = zipfile.ZipFile(io.BytesIO(saved(page, "#save-all")))
     labels = [name.lower() for name in archive.namelist() if name.startswith("labels/")]
-    assert len(set(labels)) == 4
+    assert len(set(labels)) == 7
 
 
 def test_what_cannot_be_saved_is_named_and_the_rest_is_saved(page, photos):
