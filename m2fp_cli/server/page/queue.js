@@ -35,7 +35,7 @@ const makeCard = (photo) => {
   const empty = make("span", { className: "thumb empty" }, "…");
   card.append(
     empty,
-    make("span", { className: "name", title: photo.name }, photo.name),
+    make("span", { className: "name", title: photo.name, dir: "auto" }, photo.name),
     make("span", { className: "state" }),
     make("progress", { max: 1 }),
   );

@@ -28,6 +28,16 @@ def test_a_name_is_a_text_on_the_page_and_one_word_in_a_terminal(page, photos):
     assert words[:3] == ["curl", "-F", 'image=@"{}"'.format(name.replace('"', '\\"'))]
 
 
+def test_a_name_that_is_read_from_the_right_keeps_its_beginning(page, tmp_path):
+    names = ("\u05e9\u05dc\u05d5\u05dd 1.jpg", "shalom 2.jpg")
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    drop(page, *(tmp_path / name for name in names))
+    page.wait_for_selector(".card[data-state=failed] >> nth=1")
+    ways = "all => all.map((one) => getComputedStyle(one).direction)"
+    assert page.eval_on_selector_all(".card .name", ways) == ["rtl", "ltr"]
+
+
 def test_it_speaks_chinese(page, photos):
     drop_family(page, photos)
     page.click("#language")
