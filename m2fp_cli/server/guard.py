@@ -158,12 +158,10 @@ class Guard:
         hosts, access = headers.getlist("host"), self._access
         host = named if named is not None else "".join(hosts)
         if len(hosts) != 1 or not access.takes_host(host):
-            shown = host[:80]
-            raise Problem(
-                421,
-                "wrong_host",
-                f"this service is not known as {shown!r}; name it with --allowed-hosts",
-            )
+            why = f"this service is not known as {host[:80]!r}; name it with --allowed-hosts"
+            if not host:  # checks of HAProxy, as long as nobody tells it
+                why = "the request names no host; send the header Host with the service's name"
+            raise Problem(421, "wrong_host", why)
         origin = headers.get("origin")
         if origin is not None and not access.takes_origin(origin, host):
             raise Problem(

@@ -71,6 +71,14 @@ def test_a_foreign_host_is_refused_on_every_path(service):
     assert b" 4" in service.talk(b"GET / HTTP/1.1\r\nHost: a\r\nHost: localhost\r\n\r\n")[:13]
 
 
+def test_who_names_no_host_is_told_to(service):
+    answer = service.talk(b"OPTIONS / HTTP/1.0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 421 ")
+    assert b"send the header Host" in answer
+    assert b"--allowed-hosts" not in answer
+    assert b"--allowed-hosts" in service.ask("GET", "/", headers={"Host": "evil.example"}).body
+
+
 def test_a_whole_address_is_taken_and_its_host_counts(service):
     def status(target: str, host: str = "localhost") -> bytes:
         head = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
