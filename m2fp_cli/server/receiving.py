@@ -99,7 +99,7 @@ class Receiver:
                 415,
                 "unsupported",
                 "send the photo as an image/* body, or as the field 'image' of a form "
-                "(multipart/form-data)",
+                "(multipart/form-data); parameters may stand in the address",
             )
         body = await reader.whole(share)
         if not body:

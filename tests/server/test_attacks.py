@@ -321,6 +321,15 @@ def test_a_photo_in_another_field_is_told_where_it_belongs(service):
     assert b"the field 'img' holds a file; send the photo as 'image'" in reply.body
 
 
+def test_a_form_without_files_is_told_where_its_fields_may_stand(service):
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}  # of requests and axios
+    refused = service.ask("POST", "/tryon", b"result=x&hat=fedora", kind)
+    assert refused.status == 415
+    assert "); parameters may stand in the address" in refused.document["message"]
+    result = service.parse().headers["m2fp-result"]
+    assert service.ask("POST", f"/tryon?result={result}&hat=fedora").status == 200
+
+
 def test_inputs_of_a_page_in_which_no_file_was_chosen_are_nothing(service):
     photo = ("a.jpg", photo_file())
     body = form({"image": photo, "hat": ("", b""), "glasses": "round"})
