@@ -319,5 +319,6 @@ def _photo(limits: ServiceLimits) -> dict[str, Any]:
     most = f"{limits.upload_bytes / MEBI:.4g} MiB and {limits.pixels / 1e6:.4g} megapixels"
     return {
         **BINARY,
-        "description": f"JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF or HEIC; at most {most}",
+        "description": "JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF, and HEIC where pillow-heif is "
+        f"installed; at most {most}",
     }

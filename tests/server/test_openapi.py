@@ -33,3 +33,8 @@ def test_a_form_of_a_tryon_takes_all_that_its_address_takes():
 def test_it_says_what_takes_a_color():
     described = describe_api(ServiceLimits())["paths"]["/tryon"]["post"]["description"]
     assert "a color for hair, top, bottom, shoes, or an uploaded picture" in described
+
+
+def test_it_promises_no_format_that_a_plain_installation_cannot_read():
+    photo = form_of("/parse")["properties"]["image"]["description"]
+    assert "HEIC where pillow-heif is installed" in photo
