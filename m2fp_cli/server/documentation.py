@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 
 def render_documentation(description: dict[str, Any]) -> str:
@@ -20,6 +23,7 @@ def render_documentation(description: dict[str, Any]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked"] = _mark
     operations = [
         {"method": method.upper(), "path": path, **operation}
         for path, methods in description["paths"].items()
@@ -32,6 +36,15 @@ def render_documentation(description: dict[str, Any]) -> str:
         responses=description["components"]["responses"],
         examples=EXAMPLES,
     )
+
+
+def _mark(text: str) -> Markup:
+    """What stands between backticks as code: descriptions are Markdown, as OpenAPI has it."""
+    from markupsafe import Markup
+
+    pieces = text.split("`")
+    pieces[1::2] = [Markup("<code>{}</code>").format(piece) for piece in pieces[1::2]]
+    return Markup("").join(pieces)
 
 
 EXAMPLES = (

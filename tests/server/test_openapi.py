@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from m2fp_cli.server.documentation import render_documentation
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.openapi import describe_api
 from m2fp_cli.server.receiving import PHOTO_FIELDS
@@ -33,6 +34,14 @@ def test_a_form_of_a_tryon_takes_all_that_its_address_takes():
 def test_it_says_what_takes_a_color():
     described = describe_api(ServiceLimits())["paths"]["/tryon"]["post"]["description"]
     assert "a color for hair, top, bottom, shoes, or an uploaded picture" in described
+
+
+def test_for_people_code_is_code_and_markup_is_text():
+    description = describe_api(ServiceLimits())
+    description["paths"]["/parse"]["post"]["description"] = "Choose `as`, `<b>` or <i>."
+    page = render_documentation(description)
+    assert "Choose <code>as</code>, <code>&lt;b&gt;</code> or &lt;i&gt;." in page
+    assert "`" not in page
 
 
 def test_it_promises_no_format_that_a_plain_installation_cannot_read():
