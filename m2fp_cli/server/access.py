@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from m2fp_cli.errors import UsageError
 
 LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?")
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?")
+_KNOWN = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
 _OPEN_PREFIXES = ("/page/", "/accessories/")
 _OPEN_PATHS = frozenset(
     ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico", "/version")
@@ -36,11 +37,18 @@ class Access:
     token: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        """Check that origins are origins.
+        """Check that host names are names, and origins origins: others would match nothing.
 
         Raises:
-            UsageError: one has no scheme, has a path, or is ``*``.
+            UsageError: a name has a scheme, a port or a path, or is ``*``; an origin has no
+                scheme, has a path, or is ``*``.
         """
+        for host in self.hosts:
+            if not (_KNOWN.fullmatch(host) or _is_address(host)):
+                raise UsageError(
+                    "--allowed-hosts takes names without scheme, port and path, such as "
+                    f"parse.example.com or *.example.com, got {host}"
+                )
         for origin in self.origins:
             scheme, place = _origin_parts(origin)
             if not place or origin != f"{scheme}://{place}" or scheme not in ("http", "https"):

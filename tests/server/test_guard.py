@@ -64,6 +64,19 @@ def test_names_that_were_allowed():
     assert not access.takes_host("evilshop.example")
 
 
+def test_names_of_containers_may_have_underscores():
+    assert Access(hosts=("m2fp_api",)).takes_host("m2fp_api:5000")
+    assert not Access().takes_host("m2fp_api:5000")
+
+
+def test_names_that_could_never_be_asked_for():
+    for name in ("http://parse.example", "10.0.0.1:443", "*", "parse.example/", "a.", "[::1]"):
+        with pytest.raises(UsageError, match="--allowed-hosts takes names without scheme"):
+            Access(hosts=(name,))
+    known = Access(hosts=("2001:db8::1", "*.shop.example", "localhost", "10.0.0.1"))
+    assert known.takes_host("[2001:db8::1]:5000")
+
+
 def test_a_foreign_host_is_refused_on_every_path(service):
     for path in ("/", "/healthz", "/labels", "/page/app.js"):
         assert service.ask("GET", path, headers={"Host": "evil.example"}).status == 421
