@@ -6,6 +6,7 @@ documents with the request's id, which the log has too.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 import secrets
@@ -19,7 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from m2fp_cli.server.access import Access, is_open
-from m2fp_cli.server.problem import ClientGoneError, Problem
+from m2fp_cli.server.problem import ClientGoneError, Problem, closing
 from m2fp_cli.server.target import take_host
 
 CROWDED = "is_crowded"
@@ -107,6 +108,8 @@ class Guard:
             await self._app(scope, receive, answer)
         except ClientGoneError:
             exchange.error = "client_gone"
+        except asyncio.CancelledError:  # the service ends; uvicorn would answer a plain 500
+            await self._explain(answer, exchange, closing())
         except Exception as error:
             await self._explain(answer, exchange, error)
         finally:

@@ -19,7 +19,7 @@ from m2fp_cli.server.messages import WorkRequest, Worn
 from m2fp_cli.server.metrics import Metrics
 from m2fp_cli.server.parameters import Parameters
 from m2fp_cli.server.pool import ServicePool
-from m2fp_cli.server.problem import ClientGoneError, Problem, busy, late, photo_problem
+from m2fp_cli.server.problem import ClientGoneError, Problem, busy, closing, late, photo_problem
 from m2fp_cli.server.receiving import Receiver, Upload, bad_form, share_of
 from m2fp_cli.server.store import Kept, ResultStore
 from m2fp_cli.server.views import Asked, choose_parse_view, choose_tryon_view
@@ -162,7 +162,7 @@ class PhotoRoutes:
         except PoolFullError:
             raise self._busy() from None
         except PoolClosedError:
-            raise _closing() from None
+            raise closing() from None
         gone: asyncio.Future[None] = asyncio.ensure_future(_until_gone(receive))
         try:
             both: set[asyncio.Future[Any]] = {future, gone}
@@ -177,7 +177,7 @@ class PhotoRoutes:
         except UsageError as error:
             raise Problem(400, "bad_parameter", str(error)) from None
         except PoolClosedError:
-            raise _closing() from None
+            raise closing() from None
         finally:
             gone.cancel()
             future.cancel()  # drops what still waits; what is worked on goes on
@@ -210,7 +210,3 @@ def _check_worn(worn: tuple[Worn, ...]) -> None:
 
 def _gone() -> Problem:
     return Problem(404, "no_result", "this result is not kept any more; parse the photo again")
-
-
-def _closing() -> Problem:
-    return Problem(503, "closing", "the service is shutting down", {"Retry-After": "10"})

@@ -78,5 +78,10 @@ def late(seconds: float, why: str) -> Problem:
     return Problem(503, "busy", why, _come_again(seconds))
 
 
+def closing() -> Problem:
+    """What a client is told whose request was not done when the service ended."""
+    return Problem(503, "closing", "the service is shutting down", {"Retry-After": "10"})
+
+
 def _come_again(seconds: float) -> dict[str, str]:
     return {"Retry-After": str(max(1, round(seconds)))}

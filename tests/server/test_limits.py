@@ -12,7 +12,7 @@ import pytest
 from m2fp_cli.server import limits as bounds
 from m2fp_cli.server.store import ResultStore
 from tests.support.scripted import fresh_fork_server
-from tests.support.scripted_service import photo_file, running_service
+from tests.support.scripted_service import photo_file, read_all, running_service
 
 pytestmark = pytest.mark.slow
 
@@ -80,6 +80,24 @@ def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
         for thread in asking:
             thread.join()
         assert [reply.document["error"] for reply in replies] == ["closing"] * 2
+
+
+def test_an_upload_that_is_not_done_at_the_end_is_told_so(monkeypatch):
+    monkeypatch.setattr(bounds, "DRAIN_SECONDS", 1.0)
+    monkeypatch.setattr(bounds, "LAST_ANSWERS_SECONDS", 1.0)
+    head = b"POST /parse HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000\r\n\r\n"
+    with (
+        running_service() as running,
+        socket.create_connection(("127.0.0.1", running.port), timeout=20) as line,
+    ):
+        line.sendall(head + b"x")
+        time.sleep(0.5)
+        running.server.should_exit = True
+        answer = read_all(line)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 10\r\n" in answer
+    assert b'"error": "closing"' in answer
+    assert " 503 closing " in running.log.getvalue()
 
 
 def test_while_the_model_is_loaded():
