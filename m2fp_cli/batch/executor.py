@@ -51,6 +51,7 @@ class PhotoPool(Protocol):
     """Photos in, exactly one outcome for each of them out; see ``Pool.run``."""
 
     killed: bool
+    unsettled: set[str]
 
     def run(self, tasks: Iterable[ImageTask | None]) -> Generator[Outcome | None, None, None]:
         """Work on photos, see ``Pool.run``."""

@@ -18,7 +18,7 @@ import os
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -93,13 +93,18 @@ class ManifestWriter:
             self._append_json({"v": VERSION, "run": self.run, "claims": some})
         self.sync(now=True)
 
-    def end(self) -> None:
+    def end(self, unsettled: Collection[str] = ()) -> None:
         """Write down that the run has ended in good order: its claims are void.
+
+        Args:
+            unsettled: keys of photos of which it may have left files; it still claims these.
 
         Raises:
             OutputError: it cannot be written.
         """
         self._append_json({"v": VERSION, "run": self.run, "end": True})
+        if unsettled:
+            self.claim(sorted(unsettled))
 
     def add(
         self, report: ImageReport, stamp: Stamp, signature: str, at: float | None = None

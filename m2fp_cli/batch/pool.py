@@ -52,6 +52,7 @@ class Pool:
 
     Attributes:
         killed: a worker was ended by force, so temporary files may be left.
+        unsettled: keys of photos without an outcome of which a worker may have left files.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Pool:
             tree: the output, to find what a dead worker wrote.
         """
         self.killed = False
+        self.unsettled: set[str] = set()
         self._job, self._limits, self._switch, self._note = job, limits, switch, note
         self._tree = tree
         self._workers, self._threads = plan.workers, plan.threads
@@ -225,6 +227,7 @@ class Pool:
     def _finish(self, member: WorkerHandle[ImageTask], message: Finished) -> None:
         held = member.held.pop(message.ticket)
         held.move(held.stage)
+        self.unsettled.discard(held.task.key)
         self._clock.learn(held.longest_seconds)
         self._deaths.see_progress()
         pid = member.process.pid or 0
@@ -250,6 +253,9 @@ class Pool:
         self._handles.remove(member)
         pid = member.process.pid or 0
         code = member.reap()
+        saved = {held.task.key for held in member.held.values() if held.stage is Stage.SAVE}
+        self.unsettled |= saved
+        self.killed = self.killed or bool(saved)
         if member.is_leaving or self._switch.is_draining:
             self._requeue(member.held.values())
             return
@@ -279,6 +285,7 @@ class Pool:
         stamp = stamp_files(self._job.depends_on(held.task), checksum=False)
         task = self._task_again(held)
         self._outcomes.append(quarantine(task, error, self._tree, stamp, pid))
+        self.unsettled.discard(task.key)
         self._deaths.see_progress()
 
     def _task_again(self, held: HeldTask[ImageTask]) -> ImageTask:
@@ -306,7 +313,8 @@ class Pool:
             if orderly:
                 member.dismiss()
             else:
-                self.killed = True
+                self.killed = True  # it may have begun to save what it has not yet said
+                self.unsettled.update(held.task.key for held in member.held.values())
                 member.kill()
         for member in self._handles:
             member.reap()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Collection, Generator, Iterable, Iterator
 from typing import TypeVar
 
 from m2fp_cli.batch.clock import PoolLimits
@@ -171,9 +171,10 @@ class _Run:
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo), start)
                 manifest.claim(task.key for task in plan.tasks())
                 self._site.publish(now=True)
+                unsettled: Collection[str] = ()
                 if plan.todo:
-                    yield from self._do(plan, history, manifest)
-                manifest.end()
+                    unsettled = yield from self._do(plan, history, manifest)
+                manifest.end(unsettled)
         self._site.finish()
         if not self._tree.is_there():
             raise OutputError(f"{displayable(self._tree.path)} was removed or replaced meanwhile")
@@ -230,7 +231,8 @@ class _Run:
 
     def _do(
         self, plan: ResumePlan, history: History, manifest: ManifestWriter
-    ) -> Iterator[ImageReport]:
+    ) -> Generator[ImageReport, None, Collection[str]]:
+        """Do what is to be done; keys of photos that came to no end and may have left files."""
         options = self._options
         order = PoolOrder(
             self._job,
@@ -260,6 +262,7 @@ class _Run:
         finally:
             if pool.killed:
                 self._leftovers.sweep(task.key for task in plan.tasks())
+        return pool.unsettled
 
     def _take_delivered(
         self,

@@ -49,6 +49,7 @@ class ClusterPool:
 
     Attributes:
         killed: a worker was ended by force, so temporary files may be left.
+        unsettled: keys of photos without an outcome of which a worker may have left files.
         threads: cores of each worker.
         memory_bytes: memory that each actor declares.
         away_seconds: between two tries to reach an actor that is starting again.
@@ -64,6 +65,7 @@ class ClusterPool:
             order: what the pool is made for.
         """
         self.killed = False
+        self.unsettled: set[str] = set()
         self._cluster, self._order = cluster, order
         self.threads = order.threads or 1
         self.memory_bytes = order.job.memory_bytes() + STATION_BYTES
@@ -206,10 +208,12 @@ class ClusterPool:
 
     def _take_reply(self, member: Member, reply: Reply) -> None:
         self.killed = self.killed or reply.killed
+        self.unsettled.update(reply.unsettled)
         for note in reply.notes:
             self._order.note(f"{member.host}: {note}")
         for outcome in reply.outcomes:
             del member.held[outcome.report.key]
+            self.unsettled.discard(outcome.report.key)
             self._outcomes.append(outcome.of_last_attempt() if member.is_retry else outcome)
             self._deaths = 0
         if isinstance(reply.error, OutputError):
@@ -221,6 +225,7 @@ class ClusterPool:
 
     def _refuse(self, member: Member, error: M2fpError) -> None:
         """A machine cannot do this work: go on with the others, if there are any."""
+        self.unsettled.update(member.held)
         self._requeue(member.held.values())
         self._drop(member)
         self._refused += 1
@@ -259,6 +264,7 @@ class ClusterPool:
         if member.held and not self._is_draining:
             tasks = tuple(member.held.values())
             self._lost.append(Lost(member, member.node, tasks, member.is_retry, why))
+        self.unsettled.update(member.held)
         member.held, member.is_ready = {}, False
         if error.forever:
             self._drop(member)
@@ -295,6 +301,7 @@ class ClusterPool:
             results = None if self._order.remote is None else self._order.remote.results
             stamp = stamp_inputs(self._order.job, task, results, checksum=False)
             self._outcomes.append(quarantine(again, lost.error, look, stamp))
+            self.unsettled.discard(task.key)
             self._deaths = 0
 
     def _requeue(self, tasks: Iterable[ImageTask]) -> None:
@@ -306,6 +313,7 @@ class ClusterPool:
 
     def _close(self) -> None:
         self.killed = self.killed or any(member.held for member in self._members)
+        self.unsettled.update(key for member in self._members for key in member.held)
         self._let_go(self._members)
         self._cluster.close()
         self._place.hide_mark()

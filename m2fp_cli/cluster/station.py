@@ -75,6 +75,7 @@ class Reply:
         outcomes: photos that have ended.
         notes: what happened to the worker, in sentences.
         killed: a worker was ended by force, so temporary files may be left.
+        unsettled: keys of photos without an outcome of which it may have left files.
         error: why the station cannot go on; None if it can.
         ended: it was told to drain, and has nothing more in its hands.
     """
@@ -82,6 +83,7 @@ class Reply:
     outcomes: tuple[Outcome, ...] = ()
     notes: tuple[str, ...] = ()
     killed: bool = False
+    unsettled: frozenset[str] = frozenset()
     error: M2fpError | None = None
     ended: bool = False
 
@@ -199,8 +201,10 @@ class Station:
             failure = error
         notes = tuple(self._notes)
         self._notes.clear()
-        killed = self._pool is not None and self._pool.killed
-        return Reply(tuple(outcomes), notes, killed, failure, ended)
+        pool = self._pool
+        killed = pool is not None and pool.killed
+        unsettled = frozenset(() if pool is None else pool.unsettled)
+        return Reply(tuple(outcomes), notes, killed, unsettled, failure, ended)
 
 
 def _open_shared(output: Path, mark: str, host: str) -> OutputTree:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 
@@ -20,7 +22,13 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of
-from tests.support.scripted import ScriptedJob, fresh_fork_server, write_photos
+from tests.support.scripted import (
+    ScriptedJob,
+    ScriptedWorker,
+    fresh_fork_server,
+    tree_of,
+    write_photos,
+)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -155,3 +163,59 @@ def test_compacting_keeps_claims_of_photos_that_were_done_before(tmp_path):
     history = history_of(tmp_path / "out")
     assert [history.is_claimed(key) for key in ("0000", "0001")] == [False, True]
     assert history.left() == 1
+
+
+class StuckWorker(ScriptedWorker):
+    def save(self, task, computed):
+        super().save(task, computed)
+        task.source.with_suffix(".saved").touch()
+        while not task.source.with_suffix(".asked").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Stuck(ScriptedJob):
+    """Its worker has written all files of a photo, and dies once the run was asked to end."""
+
+    def build_worker(self, threads):
+        return StuckWorker(self)
+
+
+class Impatient(SilentProgress):
+    """Asks a run to end, once or twice, when the files of a photo are written."""
+
+    def __init__(self, photo: Path, times: int) -> None:
+        self._photo, self._times = photo, times
+
+    def tick(self):
+        if self._photo.with_suffix(".saved").exists():
+            for _ in range(self._times):
+                os.kill(os.getpid(), signal.SIGTERM)
+            self._photo.with_suffix(".asked").touch()
+
+
+@pytest.mark.parametrize("times", [1, 2], ids=["its worker dies", "it is ended by force"])
+@pytest.mark.parametrize("before", ["nothing", "other settings"])
+def test_what_a_run_wrote_when_it_was_asked_to_end_is_still_its_own(tmp_path, before, times):
+    (photo,) = write_photos(tmp_path / "photos", ["ok"])
+    if before != "nothing":
+        run(tmp_path, before)
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    job, progress = Stuck(tmp_path / "out", setting="two"), Impatient(photo, times)
+    asked = run_batch(scan, job, RunOptions(workers=1), progress)
+    assert (asked.ended_by, len(asked.photos)) == (signal.SIGTERM, 0)
+    assert all(b"two" in data for data in tree_of(tmp_path / "out").values())
+    assert run(tmp_path, "three").exit_code == 0
+    assert all(b"three" in data for data in tree_of(tmp_path / "out").values())
+
+
+def test_what_a_dead_worker_wrote_is_still_its_own_when_the_run_ends_before_it_is_tried_again(
+    tmp_path,
+):
+    (photo, _) = write_photos(tmp_path / "photos", ["die-once-saved", "sleep 1"])
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    progress = Impatient(photo, 1)
+    report = run_batch(scan, ScriptedJob(tmp_path / "out"), RunOptions(workers=1), progress)
+    assert "0000" not in [one.key for one in report.photos]
+    assert len(tree_of(tmp_path / "out")) > 1
+    assert run(tmp_path, "two").exit_code == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,32 @@ def test_a_drain_finishes_what_was_begun(tmp_path):
     assert 1 <= len(outcomes) < 40
     written = {f"{name}/{one.report.key}" for one in outcomes for name in ("labels", "results")}
     assert {name.partition(".")[0] for name in tree_of(job.output)} == written
+
+
+class Ending(SilentProgress):
+    """Asks a run to end when its first photo has ended."""
+
+    is_asked = False
+
+    def advance(self, report):
+        if not self.is_asked:
+            os.kill(os.getpid(), signal.SIGTERM)
+        self.is_asked = True
+
+
+@pytest.mark.parametrize(
+    ("first", "fault"), [("ok", once("drain")), ("die-once-saved", lambda *_: None)]
+)
+def test_what_was_written_when_a_run_was_asked_to_end_is_still_its_own(tmp_path, first, fault):
+    scripts = [first, *["ok"] * 39]
+    photos = write_photos(tmp_path / "photos", scripts)
+    scan = find_images([photos[0].parent], output=tmp_path / "out")
+    job = ScriptedJob(tmp_path / "out", stage_seconds=0.05)
+    options = RunOptions(executor=FakeExecutor(FakeCluster(fault, places=1)))
+    report = run_batch(scan, job, options, Ending())
+    assert len(report.photos) < len(tree_of(tmp_path / "out")) / 2
+    again = run(tmp_path, scripts, FakeCluster(places=1))
+    assert {one.status for one in again.values()} <= {Status.DONE, Status.UP_TO_DATE}
 
 
 def test_an_output_that_is_not_the_same_folder_is_refused(tmp_path):
