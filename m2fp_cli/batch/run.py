@@ -141,6 +141,7 @@ class _Run:
         self._settings = dict(job.signature())
         self._signature = signature_digest(self._settings)
         self._failures = 0
+        self._under_way: set[str] = set()  # keys of photos whose files may not have arrived
         self.log = RunLog(options.log_file)
 
     @property
@@ -255,6 +256,7 @@ class _Run:
                     self._progress.tick()
                     manifest.sync()
                     if outcome is not None:
+                        self._under_way.add(outcome.report.key)
                         self._site.deliver(outcome)
                     yield from self._take_delivered(plan, history, manifest)
                     self._site.publish()
@@ -262,7 +264,7 @@ class _Run:
         finally:
             if pool.killed:
                 self._leftovers.sweep(task.key for task in plan.tasks())
-        return pool.unsettled
+        return pool.unsettled | self._under_way
 
     def _take_delivered(
         self,
@@ -280,6 +282,7 @@ class _Run:
         self, outcome: Outcome, history: History, manifest: ManifestWriter, photos: int
     ) -> ImageReport:
         key = outcome.report.key
+        self._under_way.discard(key)
         old = history.entries.get(key)
         report = clear_old_files(outcome, old, self._site, overwrite=self._options.overwrite)
         ended = history.time_of_end(key, manifest.name)

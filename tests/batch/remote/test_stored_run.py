@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -9,11 +11,13 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.remote import fetching, lease
+from m2fp_cli.batch.remote.delivery import Courier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
 from m2fp_cli.batch.remote.mirror import Mirror
@@ -291,6 +295,23 @@ def test_a_stopped_run_puts_what_is_in_work_and_leaves_no_lock(store):
     assert store.names("out/.m2fp/") == ["out/.m2fp/manifest.jsonl"]
     done = len(store.names("out/results/"))
     assert parse().summary().startswith(f"{10 - done} done, {done} up to date")
+
+
+def test_what_was_put_when_a_run_was_ended_by_force_is_its_own(store, monkeypatch):
+    put, is_over = Courier._put, threading.Event()
+
+    def put_and_wait(self: Courier, *given: Any) -> None:
+        put(self, *given)
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGTERM)
+        is_over.wait(60)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Courier, "_put", put_and_wait)
+        assert len(parse().photos) == 0
+    is_over.set()
+    assert store.names("out/results/")
+    assert parse(setting="two").failures == []
 
 
 def test_no_more_is_copied_here_than_allowed_even_if_workers_die(store, monkeypatch):
