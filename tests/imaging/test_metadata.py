@@ -52,6 +52,11 @@ def broken(chunk: bytes) -> bytes:
         (with_chunk(png_chunk(b"eXIf", GARBAGE[6:])), (EXIF_NOTE,)),
         (with_chunk(png_chunk(b"tIME", b"")), ()),
         (encoded(PHOTO, "WEBP", lossless=True, exif=GARBAGE), (EXIF_NOTE,)),
+        (with_segment(0xE1, exif_block(1)), ()),
+        (with_segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"), ()),
+        (with_segment(0xE3, exif_block(1)[:9]), ()),
+        (with_chunk(png_chunk(b"eXIf", exif_block(1)[6:])), ()),
+        (encoded(PHOTO, "WEBP", lossless=True, exif=exif_block(1), xmp=b"<x/>"), ()),
     ],
 )  # fmt: skip
 def test_pixels_decide(data, notes):
