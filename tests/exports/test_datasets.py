@@ -12,10 +12,11 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.errors import UsageError
 from m2fp_cli.evaluation.dataset import find_labelled, read_truth
 from m2fp_cli.exports import find_format
-from m2fp_cli.exports.format import ExportSettings
+from m2fp_cli.exports.format import ExportedPhoto, ExportSettings
 from m2fp_cli.exports.outlines import fill_rings
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 from m2fp_cli.records.mapping import load_mapping
@@ -62,6 +63,39 @@ def test_coco_gives_every_mask_back_exactly(tmp_path, photo):
     assert (people == photo.result.person_map).all()
     assert coco.loadCats(1)[0]["name"] == "person"
     assert coco.loadCats(FACE + 1)[0]["name"] == "Face"
+
+
+@pytest.mark.parametrize("mapped", [False, True])
+def test_what_lies_on_nobody_is_labelled_and_is_nobody(tmp_path, photo, mapped):
+    person = (photo.result.person_map == 1).astype(np.uint16)
+    stray = result_from_maps(CIHP, photo.result.semantic_map, person)
+    given = {"mapping": load_mapping("cihp")} if mapped else {}
+    for name in ("coco", "yolo", "cvat"):
+        export_to(tmp_path, name, replace(photo, result=stray), **given)
+    coco = json.loads((tmp_path / "annotations/instances_test.json").read_text())["annotations"]
+    people = {one["person_id"]: one["category_id"] for one in reversed(coco)}
+    assert people.keys() == {0, 1}
+    assert people[0] > people[1] == 1
+    assert [one["id"] for one in coco] == list(range(1, len(coco) + 1))
+    lines = (tmp_path / "labels/test/a.txt").read_text().splitlines()
+    assert [line.startswith("0 ") for line in lines] == [one["category_id"] == 1 for one in coco]
+    classes = ids_of(tmp_path / "SegmentationClass/a.png")
+    assert ((classes > 0) == (stray.semantic_map > 0)).all()
+
+
+def test_what_lies_on_nobody_is_left_out_of_one_persons_data(tmp_path, photo):
+    person = (photo.result.person_map == 1).astype(np.uint16)
+    stray = result_from_maps(CIHP, photo.result.semantic_map, person)
+    export_to(tmp_path, "cvat", replace(photo, result=stray), people="largest")
+    classes = ids_of(tmp_path / "SegmentationClass/a.png")
+    assert (classes == np.where(person, stray.semantic_map, 0)).all()
+
+
+def test_coco_without_photos_has_its_files(tmp_path):
+    export_to(tmp_path, "coco")
+    for name in ("instances", "person_keypoints"):
+        found = json.loads((tmp_path / f"annotations/{name}_test.json").read_text())
+        assert found["images"] == found["annotations"] == found["categories"] == []
 
 
 def test_coco_polygons_are_near_and_boxes_are_x_y_width_height(tmp_path, photo):
@@ -155,6 +189,24 @@ def test_cvat_finds_labels_by_color_and_objects_by_number(tmp_path, photo):
     assert (tmp_path / "ImageSets/Segmentation/default.txt").read_text() == "a\n"
 
 
+def crowd(parts: int) -> ExportedPhoto:
+    """So many people with one label each, ten in a row."""
+    persons = np.zeros((78, 30), np.uint16)
+    for number in range(parts):
+        row, column = divmod(number, 10)
+        persons[3 * row : 3 * row + 2, 3 * column : 3 * column + 2] = number + 1
+    labels = np.where(persons > 0, FACE, 0).astype(np.uint8)
+    image = np.zeros((78, 30, 3), np.uint8)
+    return ExportedPhoto("a", image, result_from_maps(CIHP, labels, persons))
+
+
+def test_cvat_has_objects_up_to_vocs_last_color_and_labels_beyond(tmp_path):
+    export_to(tmp_path / "most", "cvat", crowd(255))
+    assert len(np.unique(ids_of(tmp_path / "most/SegmentationObject/a.png"))) == 256
+    export_to(tmp_path / "more", "cvat", crowd(256))
+    assert set(np.unique(ids_of(tmp_path / "more/SegmentationObject/a.png"))) == {0, FACE}
+
+
 @pytest.mark.parametrize(
     ("split", "splits", "lines"),
     [
@@ -162,6 +214,7 @@ def test_cvat_finds_labels_by_color_and_objects_by_number(tmp_path, photo):
         ("val", ("val",), ["train: images/val", "val: images/val  # the same"]),
         ("val", ("train", "val"), ["train: images/train", "val: images/val"]),
         ("train", ("test", "train", "val"), ["train: images/train", "val: images/val", "test: "]),
+        ("test", ("test",), ["train: images/test", "val: images/test  # the same"]),
         ("a", ("a", "b"), ["train: images/a", "val: images/a  # the same"]),
     ],
 )
