@@ -62,6 +62,7 @@ def test_names_that_were_allowed():
     assert access.takes_host("10.1.2.3:5000")  # probes of a cluster use the address
     assert not access.takes_host("shop.example")
     assert not access.takes_host("evilshop.example")
+    assert not access.takes_host("evilparse.example")
 
 
 def test_names_of_containers_may_have_underscores():

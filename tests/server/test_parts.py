@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from m2fp_cli.server.form import boundary_of, split_form
+from m2fp_cli.server.form import Part, boundary_of, split_form
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.messages import Worn
 from m2fp_cli.server.parameters import Parameters
@@ -138,12 +138,47 @@ def test_names_in_a_form_that_make_no_sense(value):
         split_form(body.encode(), b"edge")
 
 
+HEAD = b'--edge\r\nContent-Disposition: form-data; name="a"\r\n'
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"", "its boundary does not appear"),
+     (b"hello --edge", "its boundary does not appear"),
+     (b"--edgewise\r\n\r\n--edge--", "a line begins like its boundary and is none"),
+     (HEAD + b"\r\n1\r\n--edge\n", "a line begins like its boundary and is none"),
+     (HEAD + b"\r\nno end", "it is cut short: its last boundary is missing"),
+     (b"--edge\r\n\r\n--edge--", "a field has no headers, or very long ones"),
+     (HEAD + b"X: " + b"x" * 4096 + b"\r\n\r\n1\r\n--edge--", "or very long ones"),
+     (form({f"f{n}": "x" for n in range(257)}), "it has more than 256 fields")],
+)  # fmt: skip
+def test_what_is_wrong_with_a_form_is_said(body, said):
+    with pytest.raises(Problem, match=f"^the form cannot be read: .*{said}$"):
+        split_form(body, b"edge")
+
+
+def test_a_form_may_have_as_much_as_is_allowed():
+    parts = split_form(form({f"f{n}": "\u00e9" * 128 for n in range(256)}), b"edge")
+    assert [part.text for part in parts] == ["\u00e9" * 128] * 256
+    (cut,) = split_form(form({"hat": ("x", b"\xff" * 256)}), b"edge")
+    with pytest.raises(Problem, match="the field 'hat' is not UTF-8"):
+        _ = cut.text
+
+
+def test_an_input_for_files_in_which_none_was_chosen_is_nothing():
+    assert Part("image", "", b"").is_nothing
+    assert not Part("image", "", b"photo").is_nothing
+    assert not Part("hat", None, b"").is_nothing
+
+
 def test_boundaries():
     assert boundary_of("multipart/form-data; boundary=a-b") == b"a-b"
     assert boundary_of('Multipart/Form-Data; charset=x; boundary="a b"') == b"a b"
     assert boundary_of("image/png") is None
     with pytest.raises(Problem):
         boundary_of("multipart/form-data; boundary=")
+    with pytest.raises(Problem, match="names no valid boundary"):
+        boundary_of('multipart/form-data; boundary="half')
 
 
 @pytest.mark.parametrize(
