@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import tomli
+from packaging.requirements import Requirement
 
 SETUP = Path(__file__).parent.parent / "setup"
 FIND_PYTHON = SETUP / "find_python.sh"
@@ -153,3 +154,11 @@ def test_a_source_archive_holds_the_folders_that_its_makefile_needs():
     folders = {f"/{word}" for word in words if (root / word).is_dir()}
     build = tomli.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]
     assert {"/examples", "/docs"} <= folders <= set(build["targets"]["sdist"]["include"])
+
+
+def test_no_typer_is_allowed_that_takes_whichever_click_is_there():
+    """With click 8.5 such a one ends --help in a traceback, or refuses photos in object stores."""
+    project = tomli.loads((SETUP.parent / "pyproject.toml").read_text())["project"]
+    typer = next(r for r in map(Requirement, project["dependencies"]) if r.name == "typer")
+    assert typer.specifier.contains("0.29.1")
+    assert not any(typer.specifier.contains(version) for version in ("0.15.0", "0.25.1"))
