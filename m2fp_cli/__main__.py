@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 
 
 def main() -> None:
@@ -13,9 +15,21 @@ def main() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # cron may have it ignored
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    _read_names_as_utf8()
     from m2fp_cli.cli import main as run
 
     run()
+
+
+def _read_names_as_utf8() -> None:
+    """Begin again in Python's UTF-8 mode where the locale has another encoding.
+
+    cron's locale, ``C``, gives that mode. Under ``LANG=de_DE``, which is Latin-1, ``ü.jpg`` would
+    be another photo than cron's: results would be refused as those of somebody else.
+    """
+    if sys.getfilesystemencoding() != "utf-8" and "utf8" not in sys._xoptions:
+        os.environ["PYTHONUTF8"] = "1"  # of the processes that this one starts, too
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
 
 
 if __name__ == "__main__":

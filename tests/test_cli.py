@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -52,3 +54,12 @@ def test_a_second_signal_on_the_way_out_shows_no_traceback(number):
     done = run(TWICE, str(int(number)))
     assert done.returncode == -number
     assert done.stderr == ""
+
+
+def test_names_are_the_same_under_every_locale(tmp_path):
+    """LC_ALL=C without what Python makes of it by itself, UTF-8, stands for a Latin-1 locale."""
+    (tmp_path / "ü.jpg").touch()
+    other = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    command = [sys.executable, "-m", "m2fp_cli", "scan", str(tmp_path)]
+    listed = subprocess.check_output(command, env=os.environ | other)
+    assert json.loads(listed)["key"] == "ü"
