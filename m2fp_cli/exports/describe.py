@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import functools
+import importlib
 import importlib.util
 import io
 import json
@@ -31,6 +32,7 @@ from m2fp_cli.exports.written_names import written_path
 from m2fp_cli.records.labels import folded
 from m2fp_cli.records.masks import Mask, union_box
 from m2fp_cli.records.results import Person
+from m2fp_cli.terminal import warn
 from m2fp_cli.tryon.one_tone import find_tone
 
 _SKIN = ("Torso-skin", "Left-arm", "Right-arm", "Left-leg", "Right-leg")
@@ -128,16 +130,28 @@ def _together(image_bgr: Picture, masks: Sequence[Mask]) -> tuple[Picture, BoolA
 
 
 def finish(items: Sequence[Item], _settings: ExportSettings) -> NamedFiles:
-    """The table, as CSV and JSON lines; as Parquet too where pyarrow is installed."""
+    """The table, as CSV and JSON lines; as Parquet too where there is a pyarrow that starts."""
     rows = [
         {"photo": written_path(item.source), **row} for item in items for row in item.record["rows"]
     ]
     garments = dict.fromkeys(name for item in items for name in item.record["garments"])
     lines = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
     files = {"people.csv": _to_csv(rows, [*garments]), "people.jsonl": lines.encode("ascii")}
-    if importlib.util.find_spec("pyarrow") is not None:
+    if importlib.util.find_spec("pyarrow") is not None and _pyarrow_starts():
         files["people.parquet"] = _to_parquet(rows)
     return files
+
+
+@functools.cache
+def _pyarrow_starts() -> bool:
+    """Whether pyarrow can be imported; 26 needs NumPy 2, with which torch 1.13.1 does not work."""
+    try:
+        importlib.import_module("pyarrow.parquet")
+    except ImportError as error:
+        why = str(error).partition("\n")[0]
+        warn(f"people.parquet is left out: {why}; pip install 'm2fp[parquet]' takes one that fits")
+        return False
+    return True
 
 
 def _to_csv(rows: Sequence[dict[str, Any]], garments: Sequence[str]) -> bytes:

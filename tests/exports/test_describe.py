@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from dataclasses import replace
 
 import cv2
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.engine.people import result_from_maps
-from m2fp_cli.exports import find_format
+from m2fp_cli.exports import describe, find_format
 from m2fp_cli.exports.colors import NAMES, find_colors
 from m2fp_cli.exports.facing import find_facing
 from m2fp_cli.exports.format import ExportSettings, Item
@@ -189,6 +190,18 @@ def test_parquet_has_the_same_columns_without_anybody():
     schemas = [parquet.read_schema(io.BytesIO(files["people.parquet"])) for files in tables]
     assert schemas[0] == schemas[1] == schemas[2]
     assert schemas[0].names[0] == "photo"
+
+
+def test_a_pyarrow_that_does_not_start_costs_a_line_and_its_file(tmp_path, monkeypatch, capfd):
+    """As 26 beside NumPy 1 does, which another package may have brought."""
+    (tmp_path / "pyarrow").mkdir()
+    (tmp_path / "pyarrow" / "__init__.py").write_text('raise ImportError("requires NumPy 2.0")')
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "pyarrow"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(describe, "_pyarrow_starts", describe._pyarrow_starts.__wrapped__)
+    assert {*table_of(colored_photo())} == {"people.csv", "people.jsonl"}
+    assert "people.parquet is left out: requires NumPy 2.0; pip install" in capfd.readouterr().err
 
 
 def head_photo():
