@@ -37,9 +37,9 @@ from m2fp_cli.commands import (
 )
 from m2fp_cli.commands.help import HelpCommand, HelpGroup
 from m2fp_cli.commands.option_groups import with_groups
-from m2fp_cli.errors import ExitCode, M2fpError
+from m2fp_cli.errors import ExitCode, M2fpError, OutputError
 from m2fp_cli.streams import StreamError, drop_output, guard_streams
-from m2fp_cli.terminal import say, warn
+from m2fp_cli.terminal import displayable, say, warn
 from m2fp_cli.version import __version__
 
 _AT_START = (signal.default_int_handler, signal.SIG_DFL)  # Python's own, and what __main__ sets
@@ -109,7 +109,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) in _AT_START:  # cron may have it ignored
         signal.signal(signal.SIGINT, _interrupt)
     try:
-        with _default_signals_afterwards():
+        with _default_signals_afterwards(), _told_of_completion():
             app(standalone_mode=True)
     except (M2fpError, FileNotFoundError) as error:
         sys.exit(_tell(error))
@@ -135,6 +135,21 @@ def _default_signals_afterwards() -> Iterator[None]:
         for number, handler in ((signal.SIGINT, _interrupt), (signal.SIGTERM, _terminate)):
             if signal.getsignal(number) is handler:
                 signal.signal(number, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def _told_of_completion() -> Iterator[None]:
+    """Say in a line that a shell's start file cannot be changed, where Typer shows a traceback."""
+    try:
+        yield
+    except OSError as error:
+        if "--install-completion" not in sys.argv:
+            raise
+        file = displayable(str(error.filename or "the file of your shell"))
+        raise OutputError(
+            f"{file} cannot be written ({error.strerror}); put what m2fp --show-completion prints "
+            "where your shell reads it"
+        ) from error
 
 
 def _tell(error: M2fpError | FileNotFoundError) -> ExitCode:

@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from m2fp_cli.errors import ExitCode
+
 IMPORTED_BY_NOW = """
 import os, runpy, signal, sys
 
@@ -63,3 +65,19 @@ def test_names_are_the_same_under_every_locale(tmp_path):
     command = [sys.executable, "-m", "m2fp_cli", "scan", str(tmp_path)]
     listed = subprocess.check_output(command, env=os.environ | other)
     assert json.loads(listed)["key"] == "ü"
+
+
+def test_a_start_file_of_the_shell_that_cannot_be_written_is_named(tmp_path):
+    home = tmp_path / "home"
+    home.touch()  # in the place of a folder: no user, not even root, can write there
+    command = [sys.executable, "-m", "m2fp_cli", "--install-completion"]
+    done = subprocess.run(
+        ["bash", "-c", '"$@"; exit $?', "bash", *command],
+        env=os.environ | {"HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == ExitCode.CANNOT_WRITE
+    assert done.stderr.startswith(f"m2fp: {home} cannot be written (")
+    assert done.stderr.endswith("where your shell reads it\n")
