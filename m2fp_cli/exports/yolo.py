@@ -74,9 +74,14 @@ def finish(items: Sequence[Item], settings: ExportSettings) -> NamedFiles:
         lines.append("test: images/test")
     lines += [
         "names:",
-        *(f"  {number}: {json.dumps(name)}" for number, name in enumerate(names)),
+        *(f"  {number}: {_quoted(name)}" for number, name in enumerate(names)),
     ]
     return {"data.yaml": ("\n".join(lines) + "\n").encode()}
+
+
+def _quoted(name: str) -> str:
+    """A name in YAML's double quotes: JSON's, but that YAML knows no pairs of surrogates."""
+    return json.dumps(name, ensure_ascii=False)
 
 
 FORMAT = Format(

@@ -16,7 +16,7 @@ from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.errors import UsageError
 from m2fp_cli.evaluation.dataset import find_labelled, read_truth
 from m2fp_cli.exports import find_format
-from m2fp_cli.exports.format import ExportedPhoto, ExportSettings
+from m2fp_cli.exports.format import ExportedPhoto, ExportSettings, Item
 from m2fp_cli.exports.outlines import fill_rings
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 from m2fp_cli.records.mapping import load_mapping
@@ -224,6 +224,15 @@ def test_yolo_trains_and_validates_on_the_parts_that_are_there(split, splits, li
     before, _, _ = described.partition("names:")
     assert len(before.splitlines()) == len(lines)
     assert all(one.startswith(said) for one, said in zip(before.splitlines(), lines, strict=True))
+
+
+def test_yolo_names_are_yaml_whatever_they_hold():
+    names = ["person", "\U0001f457 robe", 'a: "b"', "\\x", "\u808c"]
+    item = Item("a", "a.png", {"names": names})
+    described = find_format("yolo").finish([item], ExportSettings(split="train"))["data.yaml"]
+    assert '"\U0001f457 robe"' in described.decode()
+    reader = pytest.importorskip("yaml")
+    assert [*reader.safe_load(described.decode())["names"].values()] == names
 
 
 def test_yolo_has_a_polygon_a_line_within_the_photo(tmp_path, photo):
