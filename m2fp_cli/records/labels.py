@@ -78,9 +78,13 @@ class LabelSet:
     def id_of(self, name: str) -> int:
         """Id of a label, compared without regard to case, ``-``, ``_`` and spaces.
 
+        Where labels differ in these alone, the one that is spelled so is meant, else the first.
+
         Raises:
             KeyError: no label has this name; the message lists those that exist.
         """
+        if name in self.names:
+            return self.names.index(name)
         wanted = folded(name)
         for label_id, known in enumerate(self.names):
             if folded(known) == wanted:
@@ -93,6 +97,8 @@ class LabelSet:
         Raises:
             KeyError: no label has this name; the message lists those that exist.
         """
+        if self._has(name):
+            return (self.id_of(name),)
         wanted = _COMMON_NAMES.get(folded(name), folded(name))
         if self._has(wanted):
             return (self.id_of(wanted),)

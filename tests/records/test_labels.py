@@ -18,6 +18,13 @@ def test_names_are_found_in_any_spelling(name):
     assert CIHP.id_of(name) == 14
 
 
+def test_of_names_that_differ_in_spelling_alone_each_is_found():
+    labels = LabelSet(("Background", "T-shirt", "Tshirt", "UpperClothes", "Top"))
+    assert [labels.id_of(name) for name in labels.names] == [0, 1, 2, 3, 4]
+    assert labels.id_of("t shirt") == 1
+    assert labels.all_ids_of(("Tshirt", "top")) == (2, 4)
+
+
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(KeyError, match="Sunglasses"):
         CIHP.id_of("moustache")

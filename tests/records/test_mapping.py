@@ -91,6 +91,13 @@ def test_a_file_maps_to_labels_of_ones_own(tmp_path):
     assert mapping.fingerprint() != load_mapping("atr").fingerprint()
 
 
+def test_labels_of_ones_own_that_differ_in_a_hyphen_stay_apart(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps({"labels": ["No", "T-shirt", "Tshirt"], "map": {"Face": "Tshirt"}}))
+    labels = np.asarray([[0, 13]], np.uint8)
+    assert map_labels(labels, CIHP, load_mapping(str(path))).tolist() == [[0, 2]]
+
+
 def test_names_that_no_label_set_has_are_kept_apart(tmp_path):
     file = tmp_path / "own.json"
     file.write_text('{"labels": ["No", "Skin"], "map": {"face": "Skin", "Nose": "Skin"}}')
