@@ -39,6 +39,7 @@ _SKIN = ("Torso-skin", "Left-arm", "Right-arm", "Left-leg", "Right-leg")
 _NOT_WORN = ("Hair", "Face", "Noise", *_SKIN)
 _LEAST_SHARE = 0.002  # of a person: less is a fault of the parse, or nothing to speak of
 _SHARE_DIGITS = 4
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what spreadsheets take for the beginning of one
 _FIRST = (
     "photo", "person_id", "score", "x0", "y0", "x1", "y1", "height_share", "area_share", "cut",
     "parts", "bare_skin", "facing", "facing_confidence",
@@ -155,18 +156,28 @@ def _pyarrow_starts() -> bool:
 
 
 def _to_csv(rows: Sequence[dict[str, Any]], garments: Sequence[str]) -> bytes:
-    """One line a person; lists have blanks between their words."""
+    """One line a person; lists have blanks between their words.
+
+    Spreadsheets run a cell that looks like a formula, and names come from outside: a photo's gets
+    ``./`` before it, which leaves the path what it is, a label's an apostrophe.
+    """
     columns = [*_FIRST, *(c for name in garments for c in (name, f"{name}_colors"))]
     text = io.StringIO()
     writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
+    writer.writerow({name: _inert(name, "'") for name in columns})
     for row in rows:
         flat = {name: _flat(row[name]) for name in _FIRST}
+        flat |= {"photo": _inert(row["photo"], "./"), "parts": _inert(flat["parts"], "'")}
         for worn in row["garments"]:
             shown = "; ".join(f"{c['name']} {c['share']:.2f}" for c in worn["colors"])
             flat |= {worn["garment"]: worn["share"], f"{worn['garment']}_colors": shown}
         writer.writerow(flat)
     return text.getvalue().encode()
+
+
+def _inert(text: str, mark: str) -> str:
+    """A text that is no formula to a spreadsheet; one that would be gets a mark before it."""
+    return f"{mark}{text}" if text.startswith(_FORMULA) else text
 
 
 def _flat(value: Any) -> Any:

@@ -222,6 +222,24 @@ def test_a_name_that_is_no_text_is_the_same_text_in_all_tables():
     assert row["photo"] == "bad\\udcff\n.jpg"
 
 
+@pytest.mark.parametrize("name", ["=1+2.jpg", "+a/b.jpg", "-b.jpg", "@SUM(1).jpg", "\ta.jpg"])
+def test_a_photo_is_no_formula_to_a_spreadsheet(name):
+    files = table_of(colored_photo(), name)
+    (row,) = csv.DictReader(io.StringIO(files["people.csv"].decode()))
+    (line,) = files["people.jsonl"].splitlines()
+    assert (row["photo"], json.loads(line)["photo"]) == (f"./{name}", name)
+
+
+def test_a_label_of_a_models_own_is_no_formula_to_a_spreadsheet():
+    photo = colored_photo()
+    names = [f"=A1-{name}" for name in CIHP.names]
+    labels = LabelSet(tuple(names), human_id=CIHP.human_id)
+    files = table_of(replace(photo, result=replace(photo.result, labels=labels)))
+    cells = [cell for row in csv.reader(io.StringIO(files["people.csv"].decode())) for cell in row]
+    assert "'=a1pants" in cells
+    assert not [cell for cell in cells if cell.startswith("=")]
+
+
 def test_json_lines_with_such_a_name_are_read_by_others():
     reader = pytest.importorskip("pyarrow.json")
     table = reader.read_json(io.BytesIO(table_of(colored_photo(), "\udce9")["people.jsonl"]))
