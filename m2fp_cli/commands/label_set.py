@@ -15,7 +15,7 @@ def read_label_set(given: str | None, *, quiet: bool) -> LabelMapping | None:
     """The mapping to a label set; None where none is asked for.
 
     A name in a file that no label set has may be a typing error: what it was meant for becomes
-    background without a word.
+    background without a word. So does what goes to the first label, where that is no background.
 
     Args:
         given: name of a built-in set, or path of a file.
@@ -34,6 +34,12 @@ def read_label_set(given: str | None, *, quiet: bool) -> LabelMapping | None:
         warn(
             f'{displayable(given)}: "map" names {names}, which no label set that comes with m2fp '
             "has; right only for a model of your own (m2fp labels shows a model's names)"
+        )
+    if mapping.hides_first() and not quiet:
+        first = displayable(mapping.labels.names[0])
+        warn(
+            f'{displayable(given)}: what becomes {first} is lost: the first of "labels" is the '
+            'background; begin them with "Background" if this is a label of its own'
         )
     return mapping
 

@@ -32,6 +32,7 @@ _SIDED_BY = {
     "leftleg": (("Left-leg", "Left-shoe"), ("Right-leg", "Right-shoe")),
     "leftshoe": (("Left-shoe", "Left-leg"), ("Right-shoe", "Right-leg")),
 }
+_BACKGROUND = LABEL_SETS["cihp"].names[0]
 _TOUCHING = 3  # pixels between two parts that touch
 _MOST_FILE_BYTES = 1 << 20
 
@@ -79,6 +80,19 @@ class LabelMapping:
             return target
         same = (known for known in self.labels.names if folded(known) == folded(name))
         return next(same, self.labels.names[0])
+
+    def hides_first(self) -> bool:
+        """Whether labels go to the first one as if it were a label like others.
+
+        It is the background, so they are lost; a set may have been written without one.
+        """
+        first = self.labels.names[0]
+        if folded(first) == folded(_BACKGROUND):
+            return False
+        sent = any(
+            first in (one if isinstance(one, tuple) else (one,)) for one in self.table.values()
+        )
+        return sent or _is_known(first)
 
     def without_place(self, names: Iterable[str]) -> tuple[str, ...]:
         """Those of some labels that become background though nobody has said so.

@@ -25,6 +25,25 @@ def test_a_name_that_may_be_a_typing_error_is_told(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
+@pytest.mark.parametrize(
+    ("labels", "table", "is_told"),
+    [
+        (["Skin", "Top"], {"Face": "Skin"}, True),
+        (["L", "R"], {"Glove": ["L", "R"]}, True),
+        (["Face", "Hair"], {}, True),
+        (["Background", "Top"], {"Torso-skin": "Background"}, False),
+        (["Hintergrund", "Haut"], {"Face": "Haut"}, False),
+    ],
+)
+def test_a_set_without_background_is_told(tmp_path, capsys, labels, table, is_told):
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps({"labels": labels, "map": table}))
+    read_label_set(str(file), quiet=True)
+    assert capsys.readouterr().err == ""
+    read_label_set(str(file), quiet=False)
+    assert (f"{file}: what becomes {labels[0]} is lost" in capsys.readouterr().err) == is_told
+
+
 @pytest.mark.parametrize(("given", "is_told"), [("atr", True), (None, False)])
 def test_labels_of_a_model_that_become_background_are_told(tmp_path, capsys, given, is_told):
     document = small_document()
