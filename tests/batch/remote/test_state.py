@@ -76,7 +76,7 @@ def test_parts_are_in_the_order_in_which_they_were_put(store, monkeypatch):
 def test_lines_that_were_merged_count_once_though_their_parts_are_left(store, monkeypatch):
     store.put("in/a.jpg", "ok")
     with monkeypatch.context() as killed:
-        killed.setattr(ManifestWriter, "end", lambda _: None)
+        killed.setattr(ManifestWriter, "end", lambda *_: None)
         killed.setattr(Publisher, "finish", lambda self: self.publish(now=True))
         parse("one")
     with monkeypatch.context() as killed:
