@@ -9,9 +9,11 @@ import numpy as np
 from m2fp_cli.arrays import Box
 from m2fp_cli.engine.postprocess import Findings
 from m2fp_cli.engine.tiles.people import (
+    PIECE,
     SAME,
     Sighting,
     Tile,
+    is_piece,
     join_sightings,
     move_instance,
     sight_people,
@@ -22,7 +24,6 @@ from m2fp_cli.records.masks import Mask, mask_iou, mask_overlap
 from m2fp_cli.records.results import SURE_SCORE, Instance, LabelMap
 
 _SEEN_WELL = 0.6  # of a tile's height: whoever of the first pass is lower is seen better there
-_PIECE = 0.5  # share of the smaller mask from which on two are the same person, or a piece
 
 
 def join_tiles(first: Findings, tiles: Sequence[Tile], labels: LabelSet) -> Findings:
@@ -39,7 +40,7 @@ def join_tiles(first: Findings, tiles: Sequence[Tile], labels: LabelSet) -> Find
         labels: of the model, which finds several people.
     """
     human_id = labels.human_id
-    assert human_id is not None
+    assert human_id is not None  # of a model that finds several people
     height, width = first.semantic_map.shape
     boxes = [tile.box_xyxy for tile in tiles]
     humans = [i for i in first.instances if i.label_id == human_id]
@@ -53,7 +54,7 @@ def join_tiles(first: Findings, tiles: Sequence[Tile], labels: LabelSet) -> Find
     taken = [
         s
         for s in sightings
-        if not any(_is_piece(s.mask, mask) for mask in sure)
+        if not any(is_piece(s.mask, mask) for mask in sure)
         and not any(h.score > s.score and _alike(h.mask, s.mask) for h in doubtful)
     ]
     replaced = [h for h in humans if h not in large and any(_same(h.mask, s.mask) for s in taken)]
@@ -72,12 +73,8 @@ def _fits(box: Box, tile: Box) -> bool:
     return inside and box[3] - box[1] <= _SEEN_WELL * (tile[3] - tile[1])
 
 
-def _is_piece(mask: Mask, of: Mask) -> bool:
-    return mask_overlap(mask, of) >= _PIECE * mask.area
-
-
 def _same(one: Mask, other: Mask) -> bool:
-    return mask_overlap(one, other) >= _PIECE * min(one.area, other.area)
+    return mask_overlap(one, other) >= PIECE * min(one.area, other.area)
 
 
 def _alike(one: Mask, other: Mask) -> bool:
@@ -118,6 +115,6 @@ def _parts_of(tiles: Sequence[Tile], taken: Sequence[Sighting], human_id: int) -
             if instance.label_id == human_id:
                 continue
             moved = move_instance(instance, tile.box_xyxy, owners[0].image_hw)
-            if any(_is_piece(moved.mask, owner) for owner in owners):
+            if any(is_piece(moved.mask, owner) for owner in owners):
                 found.append(moved)
     return found

@@ -13,6 +13,7 @@ from m2fp_cli.engine.postprocess import Findings
 from m2fp_cli.records.masks import Mask, mask_overlap, union_box
 from m2fp_cli.records.results import Instance
 
+PIECE = 0.5  # share of the smaller mask from which on two are the same person, or a piece
 SAME = 0.5  # IoU, where both tiles can see, from which on two masks are one person
 _EDGE = 2  # pixels from a tile's edge within which a mask is cut by it
 
@@ -59,6 +60,11 @@ def sight_people(
             cut = is_cut(mask.box_xyxy, tile.box_xyxy, image_hw)
             sighted.append(Sighting(human.score, mask, (number,), cut))
     return sighted
+
+
+def is_piece(mask: Mask, of: Mask) -> bool:
+    """Whether a mask lies in another one, at least by half of its pixels."""
+    return mask_overlap(mask, of) >= PIECE * mask.area
 
 
 def move_mask(mask: Mask, tile_xyxy: Box, image_hw: tuple[int, int]) -> Mask:

@@ -8,14 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from m2fp_cli.arrays import Box
-from m2fp_cli.engine.tiles.people import Sighting, Tile, join_pieces
+from m2fp_cli.engine.tiles.people import Sighting, Tile, is_piece, join_pieces
 from m2fp_cli.records.labels import LabelSet, folded
-from m2fp_cli.records.masks import Mask, mask_iou, mask_overlap
+from m2fp_cli.records.masks import Mask, mask_iou
 from m2fp_cli.records.results import SURE_SCORE
 
 _HEAD = frozenset({"hat", "hair", "sunglasses", "face", "head"})  # folded names
 _WITH_HEAD = 0.02  # share of a piece's labelled pixels; one true person in ten has less than .05
-_INSIDE = 0.5  # share of a piece that lies in the person
 _ALIKE = 0.7  # least IoU of the pieces together with the person; none has it alone
 _BESIDE = 0.5  # share of the lower box's height from which on two stand beside each other
 
@@ -44,7 +43,7 @@ def rejoin_people(
     """
     left = list(sightings)
     for person in whole if heads else ():
-        pieces = [s for s in left if s.score >= SURE_SCORE and _is_inside(s.mask, person)]
+        pieces = [s for s in left if s.score >= SURE_SCORE and is_piece(s.mask, person)]
         if len(pieces) < 2 or any(mask_iou(piece.mask, person) >= _ALIKE for piece in pieces):
             continue
         with_head = [piece for piece in pieces if _has_head(piece, tiles, heads)]
@@ -56,10 +55,6 @@ def rejoin_people(
             best = max(piece.score for piece in pieces)
             left = [s for s in left if s not in pieces] + [replace(joined, score=best)]
     return left
-
-
-def _is_inside(mask: Mask, person: Mask) -> bool:
-    return mask_overlap(mask, person) >= _INSIDE * mask.area
 
 
 def _has_head(piece: Sighting, tiles: Sequence[Tile], heads: Sequence[int]) -> bool:
