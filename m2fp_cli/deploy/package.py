@@ -107,7 +107,7 @@ def deploy_model(
         paths = [onnx] if fmt == "onnx" else _convert_to_openvino(onnx)
         difference = _compare(model, config, size_hw, paths[0], _PACKAGES[fmt])
         contents = [(path.name, path.read_bytes()) for path in paths]
-    info = describe_network(model, config, size_hw, name)
+    info = describe_network(model, config, input_hw, name)
     contents += _texts(info, config, fmt, contents, difference)
     with OutputTree(target, create=True) as tree:
         write_group(tree, contents)
@@ -115,16 +115,30 @@ def deploy_model(
 
 
 def describe_network(
-    model: ModelFolder, config: ModelConfig, size_hw: tuple[int, int], name: str
+    model: ModelFolder, config: ModelConfig, input_hw: tuple[int, int] | None, name: str
 ) -> dict[str, Any]:
-    """What a program must know to use the network: the content of ``model.json``."""
+    """What a program must know to use the network: the content of ``model.json``.
+
+    Args:
+        model: the model.
+        config: of it.
+        input_hw: size of the input that somebody asked for; None where it was chosen here.
+        name: what the model is called.
+
+    Returns:
+        among others ``shortest_edge``: pixels that a photo's shorter side is scaled to at most, so
+        that a square one fills no input that is laid out for long ones; None without such a bound.
+    """
     licenses = {one.name: one.license for one in KNOWN_MODELS}
+    size_hw = input_hw or default_input_hw(config)
+    is_bounded = input_hw is None and config.input.crop_hw is None
     return {
         "name": name,
         "m2fp": __version__,
         "weights_sha256": weights_digest(model.folder),
         "license": licenses.get(name, "see the model's own card"),
         "input_hw": list(size_hw),
+        "shortest_edge": config.input.min_size if is_bounded else None,
         "mean": list(PIXEL_MEAN),
         "std": list(PIXEL_STD),
         "labels": list(config.labels.names),
@@ -225,6 +239,7 @@ def _texts(
         height=info["input_hw"][0], width=info["input_hw"][1], classes=len(info["labels"]) + 1,
         known=len(info["labels"]), mask_height=info["mask_hw"][0], mask_width=info["mask_hw"][1],
         human_id="of nobody" if human is None else human, threshold=info["person_threshold"],
+        edge=_how_large(info["shortest_edge"]),
         background=_when_background_wins(config.foreground_threshold), more=_what_else(config),
         checked=checked,
     )  # fmt: skip
@@ -234,6 +249,11 @@ def _texts(
         (_EXAMPLE, example.encode()),
         (_README, readme.encode()),
     ]
+
+
+def _how_large(shortest_edge: int | None) -> str:
+    """Words for a bound on the shorter side of a scaled photo."""
+    return "" if shortest_edge is None else f", its shorter side to {shortest_edge} pixels at most"
 
 
 def _when_background_wins(foreground_threshold: float | None) -> str:

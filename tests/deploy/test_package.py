@@ -26,7 +26,6 @@ class InferenceSession:
     def run(self, names, inputs):
         image = inputs["image"]
         assert image.shape == (1, 3, {height}, {width}) and image.dtype == np.float32
-        assert (image[:, :, :, {width} // 2 :] == 0).all()  # beside an upright photo
         np.save("{seen}", image)
         return [np.load("{classes}"), np.load("{masks}")]
 """
@@ -111,12 +110,31 @@ def test_the_example_parses_with_numpy_and_a_runtime_alone(written, tmp_path):
     assert labels.shape == (100, 40)
     assert (labels[:48] == 3).all()
     assert (labels[52:] == 0).all()
+    assert (np.load(names["seen"])[:, :, :, width // 2 :] == 0).all()  # beside an upright photo
     assert np.abs(np.load(names["seen"])[0, :, :, 0]).max() < 0.02  # the mean color is 0
     assert info["labels"][3] in answer
 
 
+def test_a_square_photo_is_as_large_in_the_example_as_the_model_scales_it(written, tmp_path):
+    """Filling an input laid out for 3:2 would enlarge people by half; and no warning is shown."""
+    info = json.loads((written.folder / "model.json").read_text())
+    (height, width), queries = info["input_hw"], info["queries"]
+    edge = info["shortest_edge"]
+    assert edge < height == width
+    names = {name: tmp_path / f"{name}.npy" for name in ("seen", "classes", "masks")}
+    np.save(names["classes"], np.zeros((1, queries, len(info["labels"]) + 1), np.float32))
+    np.save(names["masks"], np.full((1, queries, *info["mask_hw"]), -999.0, np.float32))
+    (tmp_path / "stub").mkdir()
+    stub = STUB.format(height=height, width=width, **names)
+    (tmp_path / "stub" / "onnxruntime.py").write_text(stub)
+    Image.new("RGB", (100, 100), (255, 255, 255)).save(tmp_path / "photo.png")
+    run_example(written.folder, tmp_path)
+    filled = np.load(names["seen"])[0, 0] != 0
+    assert (filled.any(axis=0).sum(), filled.any(axis=1).sum()) == (edge, edge)
+
+
 def run_example(folder: Path, place: Path) -> str:
-    command = [sys.executable, str(folder / "parse.py"), "photo.png", "labels.png"]
+    command = [sys.executable, "-W", "error", str(folder / "parse.py"), "photo.png", "labels.png"]
     path = {"PYTHONPATH": str(place / "stub"), "PATH": ""}
     ran = subprocess.run(command, cwd=place, env=path, capture_output=True, text=True, check=True)
     return ran.stdout
