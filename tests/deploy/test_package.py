@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -133,11 +134,34 @@ def test_a_square_photo_is_as_large_in_the_example_as_the_model_scales_it(writte
     assert (filled.any(axis=0).sum(), filled.any(axis=1).sum()) == (edge, edge)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["photo.png"], "usage: python .*parse.py PHOTO LABELS.png"),
+        (["photo.png", "other.jpg"], "other.jpg is there already; remove it, or name another file"),
+        (["other.jpg", "labels.png"], r"other.jpg cannot be read as a photo \(.*\)"),
+        (["none.jpg", "labels.png"], r"none.jpg cannot be read as a photo \(.*\)"),
+    ],
+)
+def test_the_example_says_in_one_line_what_is_wrong(written, tmp_path, words, said):
+    Image.new("RGB", (9, 9)).save(tmp_path / "photo.png")
+    (tmp_path / "other.jpg").write_bytes(b"somebody's")
+    ran = start_example(written.folder, tmp_path, *words)
+    assert ran.returncode == 1
+    assert re.fullmatch(said + "\n", ran.stderr)
+    assert (tmp_path / "other.jpg").read_bytes() == b"somebody's"
+
+
 def run_example(folder: Path, place: Path) -> str:
-    command = [sys.executable, "-W", "error", str(folder / "parse.py"), "photo.png", "labels.png"]
-    path = {"PYTHONPATH": str(place / "stub"), "PATH": ""}
-    ran = subprocess.run(command, cwd=place, env=path, capture_output=True, text=True, check=True)
+    ran = start_example(folder, place, "photo.png", "labels.png")
+    ran.check_returncode()
     return ran.stdout
+
+
+def start_example(folder: Path, place: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(folder / "parse.py"), *words]
+    path = {"PYTHONPATH": str(place / "stub"), "PATH": ""}
+    return subprocess.run(command, cwd=place, env=path, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.slow  # torch takes 10 s and more to export even this network
