@@ -47,3 +47,19 @@ def test_uncompressed_counts_are_read():
 def test_counts_that_do_not_fill_the_mask_are_refused():
     with pytest.raises(ValueError, match="do not add up to the 6 pixels"):
         decode_rle({"size": [2, 3], "counts": [5]})
+
+
+@pytest.mark.parametrize(
+    ("rle", "said"),
+    [
+        ({"counts": "06"}, '"size" must be'),
+        ({"size": [6], "counts": "06"}, '"size" must be'),
+        ({"size": [2, 3]}, '"counts" must be a text or a list'),
+        ({"size": [2, 3], "counts": "06 "}, "not a compressed run-length text"),  # below 48
+        ({"size": [2, 3], "counts": "06p"}, "not a compressed run-length text"),  # above 111
+        ({"size": [2, 3], "counts": "P" * 9 + "0"}, "not a compressed run-length text"),  # too long
+    ],
+)
+def test_what_is_not_of_the_form_is_refused(rle, said):
+    with pytest.raises(ValueError, match=said):
+        decode_rle(rle)
