@@ -14,10 +14,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from m2fp_cli.errors import ImageError
+from m2fp_cli.imaging.adobe_rgb import adobe_rgb_profile
 from m2fp_cli.imaging.headers import jpeg, png, webp
+from m2fp_cli.imaging.headers.exif import says_adobe_rgb
 from m2fp_cli.imaging.headers.tiff import read_exif_tags
 
 _MAX_PROFILE_BYTES = 1 << 24  # profiles of printers have up to 3 MB
+_RGB = 3  # samples of a pixel
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +29,8 @@ class PlainPicture:
 
     Attributes:
         data: the file that the decoder gets; all pixels are in it.
-        profile: its ICC profile; None if it has none or a damaged one.
+        profile: its ICC profile, or that of the color space that a camera's EXIF data name; None
+            if it has none or a damaged one.
         notes: what was damaged and is not used, a clause each.
     """
 
@@ -49,7 +53,7 @@ def strip_metadata(data: bytes, fmt: str) -> PlainPicture:
 def _strip_jpeg(data: bytes) -> PlainPicture:
     """Keep all segments but APPn and comments; JFIF and Adobe's APP14 decide about colors."""
     kept, parts, notes = [data[:2]], dict[int, bytes](), list[str]()
-    count, end = 0, 2
+    count, end, is_adobe_rgb = 0, 2, False
     for marker, segment, body in jpeg.walk_segments(data):
         end = segment.stop
         content = data[body]
@@ -58,6 +62,7 @@ def _strip_jpeg(data: bytes) -> PlainPicture:
             parts[content[12]], count = content[14:], content[13]
         elif marker == 0xE1 and content.startswith(b"Exif\0\0"):
             notes += _faults_of_exif(content)
+            is_adobe_rgb |= says_adobe_rgb(content)
         if not is_named or _tells_colors(marker, content):
             kept.append(data[segment])
     kept.append(data[end:])
@@ -65,6 +70,8 @@ def _strip_jpeg(data: bytes) -> PlainPicture:
     if count != len(parts) or len(profile) > _MAX_PROFILE_BYTES:
         notes.append("its color profile is damaged and was ignored")
         profile = b""
+    elif not count and is_adobe_rgb and jpeg.count_components(data) == _RGB:
+        profile = adobe_rgb_profile()
     return PlainPicture(b"".join(kept), profile or None, tuple(dict.fromkeys(notes)))
 
 
