@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from m2fp_cli.errors import ImageError
 from m2fp_cli.imaging.adobe_rgb import adobe_rgb_profile
+from m2fp_cli.imaging.big_tiff import without_big_directory
 from m2fp_cli.imaging.headers import jpeg, png, webp
 from m2fp_cli.imaging.headers.exif import says_adobe_rgb
 from m2fp_cli.imaging.headers.tiff import read_exif_tags
@@ -45,6 +46,9 @@ def strip_metadata(data: bytes, fmt: str) -> PlainPicture:
     Args:
         data: a whole file that ``inspect_image`` has accepted.
         fmt: its format, as in ``ImageHeader``.
+
+    Raises:
+        ImageError: ``corrupt`` for a TIFF whose directory contradicts itself.
     """
     strip = _STRIPPERS.get(fmt)
     return PlainPicture(data) if strip is None else strip(data)
@@ -159,5 +163,6 @@ def _faults_of_exif(block: bytes) -> Iterator[str]:
 _STRIPPERS: dict[str, Callable[[bytes], PlainPicture]] = {
     "JPEG": _strip_jpeg,
     "PNG": _strip_png,
+    "TIFF": lambda data: PlainPicture(without_big_directory(data)),
     "WEBP": _strip_webp,
 }
