@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.batch.keys import has_image_suffix
+from m2fp_cli.batch.keys import FoundImage, has_image_suffix
+from m2fp_cli.batch.scan import name_photos
 from m2fp_cli.errors import ImageError, NoImagesError, NoInputError, UsageError
 from m2fp_cli.evaluation.annotations import (
     photo_of_shapes,
@@ -123,8 +124,17 @@ def _annotated_in_labelme(folder: Path) -> Iterator[LabelledPhoto]:
 
 
 def _pairs(photos: Path, labels: Path, people: Path) -> Iterator[LabelledPhoto]:
+    """Photos with their maps; where two photos share a name, each with the map that a parse names.
+
+    Keys differ from plain names for other reasons as well, such as their length.
+    """
+    keys = find_keys(photos)
+    taken = set(keys.values())
     for photo in find_photos(photos):
-        label_map, person_map = (kind / f"{photo.stem}.png" for kind in (labels, people))
+        name = keys.get(str(photo), photo.stem)
+        if photo.stem not in taken and not (labels / f"{name}.png").is_file():
+            name = photo.stem
+        label_map, person_map = (kind / f"{name}.png" for kind in (labels, people))
         if label_map.is_file():
             known = person_map if person_map.is_file() else None
             yield LabelledPhoto(photo.stem, photo, label_map, known)
@@ -138,6 +148,15 @@ def find_photos(folder: Path) -> list[Path]:
     """
     named = sorted(folder.iterdir(), key=lambda path: path.name)
     return [one for one in named if has_image_suffix(one.name) and not one.name.startswith(".")]
+
+
+def find_keys(folder: Path) -> dict[str, str]:
+    """What a parse of a folder calls the results of each photo in it, by the photo's path.
+
+    ``a.jpg`` is ``a``, and beside it ``a.png`` is ``a.png``.
+    """
+    found = (FoundImage(path.name, str(path)) for path in find_photos(folder))
+    return {task.path: task.key for task in name_photos(found, output=None).tasks}
 
 
 def choose_photos(

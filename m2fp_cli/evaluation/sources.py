@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from m2fp_cli.batch.keys import FoundImage
-from m2fp_cli.batch.scan import name_photos
 from m2fp_cli.errors import ImageError, NoImagesError, UsageError
-from m2fp_cli.evaluation.dataset import LabelledPhoto, find_photos
+from m2fp_cli.evaluation.dataset import LabelledPhoto, find_keys
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jobs.parse import ParseJob, build_engine
@@ -103,7 +101,7 @@ class ResultSource:
             NoImagesError: no photo has a result.
             UsageError: the first result cannot be read.
         """
-        object.__setattr__(self, "_keys", _find_keys(self.photos))
+        object.__setattr__(self, "_keys", find_keys(self.photos[0].photo.parent))
         first = next((path for path in map(self._path, self.photos) if path.is_file()), None)
         if first is None:
             raise NoImagesError(
@@ -146,13 +144,6 @@ class ResultSource:
 
     def _path(self, photo: LabelledPhoto) -> Path:
         return result_path(self.folder, self._keys[str(photo.photo)])
-
-
-def _find_keys(photos: Sequence[LabelledPhoto]) -> dict[str, str]:
-    """Where a parse of the data set's folder of photos puts the results, by path of a photo."""
-    folder = photos[0].photo.parent
-    found = (FoundImage(path.name, str(path)) for path in find_photos(folder))
-    return {task.path: task.key for task in name_photos(found, output=None).tasks}
 
 
 def _read(path: Path) -> StoredResult:
