@@ -119,18 +119,25 @@ def fill_rings(rings: Iterable[Ring], image_hw: tuple[int, int]) -> BoolArray:
     Each edge of a ring flips, in every row that it crosses, all pixels to its right. OpenCV's and
     Pillow's fillings also paint the outline, and with it the lines that ``join`` draws.
     """
-    height, width = image_hw
-    flips = np.zeros((height, width + 1), np.int32)
+    rings, inside = [*rings], np.zeros(image_hw, np.bool_)
+    if not rings:
+        return inside
+    # Only the box around the rings is filled: a photo has many shapes, and each is a small part.
+    ends = np.asarray([(ring.min(axis=0), ring.max(axis=0)) for ring in rings])
+    corners = np.floor(ends[:, 0].min(axis=0)), np.ceil(ends[:, 1].max(axis=0))
+    (x0, y0), (x1, y1) = np.clip(corners, 0, image_hw[::-1]).astype(np.intp)
+    flips = np.zeros((y1 - y0, x1 - x0 + 1), np.int32)
     for ring in rings:
         start, end = ring, np.roll(ring, -1, axis=0)
         low, high = np.minimum(start[:, 1], end[:, 1]), np.maximum(start[:, 1], end[:, 1])
-        first = np.clip(np.ceil(low - 0.5), 0, height).astype(np.intp)
-        last = np.clip(np.ceil(high - 0.5), 0, height).astype(np.intp)
+        first = np.clip(np.ceil(low - 0.5), y0, y1).astype(np.intp)
+        last = np.clip(np.ceil(high - 0.5), y0, y1).astype(np.intp)
         counts = np.maximum(last - first, 0)
         edge = np.repeat(np.arange(len(ring)), counts)
         row = np.arange(counts.sum()) - np.repeat(counts.cumsum() - counts, counts) + first[edge]
         share = (row + 0.5 - start[edge, 1]) / (end[edge, 1] - start[edge, 1])
         x = start[edge, 0] + share * (end[edge, 0] - start[edge, 0])
-        column = np.clip(np.ceil(x - 0.5), 0, width).astype(np.intp)
-        np.add.at(flips, (row, column), 1)
-    return np.asarray(flips.cumsum(axis=1)[:, :width] % 2 == 1)
+        column = np.clip(np.ceil(x - 0.5), x0, x1).astype(np.intp)
+        np.add.at(flips, (row - y0, column - x0), 1)
+    inside[y0:y1, x0:x1] = flips.cumsum(axis=1)[:, : x1 - x0] % 2 == 1
+    return inside

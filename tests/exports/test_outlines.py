@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import cv2
 import numpy as np
 import pytest
@@ -79,3 +81,27 @@ def test_lines_spots_and_whole_photos_are_rings_too(box):
     (outline,) = find_outlines(Mask.from_full(full))
     assert len(outline.outer) >= 3
     assert (fill_rings([outline.outer], hw_of(full)) == full).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rings_that_cross_themselves_and_the_edge_are_filled_where_they_are_odd(seed):
+    rng = np.random.default_rng(seed)
+    rings = [rng.uniform(-15, 45, (9, 2)) for _ in range(2)]
+    y, x = np.mgrid[:30, :30] + 0.5
+    odd = np.zeros((30, 30), bool)
+    for ring in rings:
+        for (x0, y0), (x1, y1) in zip(ring, np.roll(ring, -1, axis=0), strict=True):
+            crosses = (y0 > y) != (y1 > y)
+            odd ^= crosses & (x > x0 + (y - y0) / (y1 - y0) * (x1 - x0))
+    assert odd.any()
+    assert (fill_rings(rings, (30, 30)) == odd).all()
+    assert not fill_rings([rings[0] + 500], (30, 30)).any()
+
+
+def test_a_small_ring_of_a_large_photo_costs_little():
+    square = np.asarray([(5.0, 5.0), (9.0, 5.0), (9.0, 9.0), (5.0, 9.0)])
+    tracemalloc.start()
+    assert fill_rings([square], (3000, 4000)).sum() == 16
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2 * 3000 * 4000  # bytes; the answer alone is one a pixel
