@@ -29,7 +29,10 @@ def read_parsed_photo(
             or what reading a photo raises.
     """
     if path is None:
-        raise ImageError("vanished", "its photo is not known here; name its folder with --photos")
+        raise ImageError(
+            "vanished",
+            "its photo is not known here; name its folder with --photos, or move this result away",
+        )
     height, width = image_hw
     try:
         photo = read_image(
@@ -41,8 +44,11 @@ def read_parsed_photo(
     except ImageError as error:
         if error.reason != "vanished":
             raise
-        message = "is not there any more; name the folder it is in now with --photos"
-        raise ImageError("vanished", message) from error
+        raise ImageError(
+            "vanished",
+            "is not there any more; name the folder it is in now with --photos, or remove its "
+            "results: m2fp status --prune --remove",
+        ) from error
     if photo.image_hw != image_hw or (sha256 and photo.sha256 != sha256):
         raise ImageError("stale", "was changed after it was parsed; parse it again first")
     return photo

@@ -25,7 +25,11 @@ COMMANDS = (
 SPOILED = {
     "changed": ("was changed after it was parsed; parse it again first", "stale"),
     "damaged": ("is not valid JSON", "corrupt"),
-    "gone": ("is not there any more; name the folder it is in now with --photos", "vanished"),
+    "gone": (
+        "is not there any more; name the folder it is in now with --photos, or remove its "
+        "results: m2fp status --prune --remove",
+        "vanished",
+    ),
 }
 
 
