@@ -154,6 +154,7 @@ const itemButton = (photo, kind, item, title, content, className = "") => {
 };
 const ownButton = (photo, kind) => {
   const input = make("input", { type: "file", accept: "image/png,image/webp,image/jpeg", className: "hidden-input" });
+  input.ariaLabel = text("own"); // what the label shows is a plus
   input.addEventListener("change", () => {
     const [file] = input.files;
     if (!file) return;
@@ -201,6 +202,7 @@ const rowOf = (photo, kind) => {
   ] : [];
   const row = make("div", { className: "items" }, ...shipped, ...own, ...colors, ownButton(photo, kind));
   row.dataset.kind = kind;
+  Object.assign(row, { role: "group", ariaLabel: text(kind) ?? kind }); // "Your own" of what
   return make("section", {}, make("h2", {}, text(kind) ?? kind), row);
 };
 const listWardrobe = () => {

@@ -114,3 +114,17 @@ def test_a_photo_of_nobody_says_so(page, tmp_path):
     wait_for_state(page, "wall", "done")
     page.click("#tab-fitting")
     assert page.inner_text("#fitting-notes") == "Nobody was found in this photo."
+
+
+def test_own_pictures_and_colors_have_names_and_show_when_keys_reach_them(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    page.keyboard.press("Tab")  # a browser shows the focus of keys only
+    hats = page.get_by_role("group", name="Hat")
+    for field in (
+        hats.get_by_label("Your own"),
+        page.locator("[data-kind=top]").get_by_label("Color", exact=True),
+    ):
+        field.focus()
+        framed = field.locator("xpath=..")
+        assert framed.evaluate("(item) => getComputedStyle(item).outlineStyle") == "solid"
