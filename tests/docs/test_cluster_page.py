@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+from m2fp_cli.batch.remote.lease import STALE_SECONDS
 from tests.support.pages import ROOT
 
 PAGE = (ROOT / "docs/cluster.md").read_text("utf-8")
@@ -22,6 +23,13 @@ def test_a_job_of_aws_batch_has_few_enough_rules_and_the_arguments_of_the_image(
 
 def test_slices_with_broken_photos_do_not_end_a_job_of_kubernetes():
     assert "maxFailedIndexes:" not in PAGE
+
+
+def test_a_job_of_kubernetes_retries_until_the_lock_of_a_killed_pod_is_free():
+    found = re.search(r"backoffLimitPerIndex: (\d+)", PAGE)
+    assert found is not None
+    pauses = [10 * 2**retry for retry in range(int(found[1]))]  # seconds; at most six minutes each
+    assert sum(pauses[:-1]) > STALE_SECONDS  # with one to spare: something else may fail, too
 
 
 def test_the_image_reads_object_stores():
