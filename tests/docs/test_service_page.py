@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from m2fp_cli.server.limits import ServiceLimits
+from m2fp_cli.server.limits import DRAIN_SECONDS, LAST_ANSWERS_SECONDS, ServiceLimits
 from m2fp_cli.server.openapi import describe_api
 from tests.support.command_lines import walk_commands
 from tests.support.pages import ROOT
@@ -54,3 +54,12 @@ def test_every_option_and_metric_is_explained(service):
     metrics = [name for name in families if not name.endswith("_created")]
     for name in (*options, *metrics):
         assert f"`{name}`" in PAGE, name
+
+
+def test_a_pod_is_told_to_end_when_nobody_sends_requests_to_it_and_has_the_time_it_needs():
+    pause = re.search(r'preStop: \{exec: \{command: \[sleep, "(\d+)"\]', PAGE)
+    grace = re.search(r"terminationGracePeriodSeconds: (\d+)", PAGE)
+    assert pause is not None
+    assert grace is not None
+    assert int(pause[1]) >= 5  # until all nodes know that the pod is going
+    assert int(grace[1]) > int(pause[1]) + DRAIN_SECONDS + LAST_ANSWERS_SECONDS
