@@ -73,7 +73,7 @@ class RayCluster:
         except Exception as error:
             raise EngineError(
                 f"cannot reach the cluster {address} ({_line_of(error)}); is Ray running there, in "
-                "the same version and with the same Python as here?"
+                "the same version, with the same Python and the same token as here?"
             ) from error
 
     def start(self, cpus: int, memory_bytes: int) -> Any:

@@ -36,3 +36,8 @@ def test_the_image_reads_object_stores():
     extras = re.search(r"pip install '/src\[([\w,]+)\]'", IMAGE)
     assert extras is not None
     assert {"serve", "cloud"} <= set(extras[1].split(","))
+
+
+def test_every_machine_of_a_ray_cluster_asks_for_the_token_and_shows_it():
+    (commands,) = re.findall(r"(?:^    .*\n)*^    ray start --head.*\n", PAGE, re.MULTILINE)
+    assert "export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=" in commands.splitlines()[0]
