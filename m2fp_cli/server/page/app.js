@@ -12,6 +12,7 @@ import { listSaves } from "./saving.js";
 import { listSwitches } from "./switches.js";
 
 let open = null; // the photo that is looked at
+let chosen = null; // the one that somebody asked for: no other takes its place by itself
 let opening = 0;
 let labelColors = [];
 let learning = null;
@@ -84,6 +85,10 @@ const openPhoto = async (photo) => {
   place();
   $("viewer").dataset.photo = photo.name;
 };
+const choose = (photo) => {
+  chosen = photo;
+  openPhoto(photo);
+};
 const listAll = () => {
   listSwitches();
   listPeople();
@@ -102,7 +107,7 @@ const take = (files, folders = new Set()) => {
   if (!open) openPhoto(added[0]);
 };
 on("changed", (photo) => { if (photo === open && photo.state !== "done") openPhoto(photo); });
-on("done", (photo) => { if (photo === open || !open || open.state === "failed") openPhoto(photo); });
+on("done", (photo) => { if (photo === open || !open || (open.state === "failed" && open !== chosen)) openPhoto(photo); });
 on("removed", (photo) => {
   showWork();
   if (photo !== open) return;
@@ -117,7 +122,7 @@ $("remove").addEventListener("click", () => { forget(open); (open?.card ?? $("fi
 $("add").addEventListener("click", () => $("files").click());
 $("strip").addEventListener("click", (event) => {
   const card = event.target.closest(".card");
-  if (card) openPhoto(card.photo);
+  if (card) choose(card.photo);
 });
 let depth = 0; // dragenter and dragleave come for every element on the way
 const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
@@ -168,7 +173,7 @@ const walk = (step) => {
   const next = photos[photos.indexOf(open) + step];
   if (!next) return;
   const isOnCard = document.activeElement === open.card; // then Enter would open the old photo again
-  openPhoto(next);
+  choose(next);
   if (isOnCard) next.card.focus({ preventScroll: true });
 };
 const keys = {

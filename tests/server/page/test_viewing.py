@@ -36,6 +36,20 @@ def test_two_photos_are_dropped_and_one_is_broken(page, photos):
     assert page.locator("#people section h3").count() >= 2
 
 
+def test_why_a_photo_failed_stays_to_be_read_while_others_are_done(page, photos):
+    held = []
+    drop(page, photos / "broken.jpg")
+    wait_for_state(page, "broken", "failed")
+    page.route("**/parse?as=preview", lambda route: held.append(route))
+    drop(page, photos / "family.png")
+    wait_for_state(page, "family", "uploading")
+    page.click(".card:has-text('broken')")
+    held[0].continue_()
+    wait_for_state(page, "family", "done")
+    assert page.get_attribute("#viewer", "data-photo") == "broken.jpg"
+    assert "truncated" in page.inner_text("#message")
+
+
 def test_parts_are_seen_switched_off_and_told(page, photos, service):
     drop_family(page, photos)
     face = face_of(service, photos / "family.png")
