@@ -9,7 +9,7 @@ const REMEMBERED = "m2fp.photos";
 const SURE_SCORE = 0.5; // from which on a person counts; all are listed
 const NAME_LENGTH = 80; // of what the service calls a photo
 
-export const photos = []; // { file, name, id, block, state, percent, refusal, card, wearing, ... }
+export const photos = []; // { file, onDisk, name, id, block, state, percent, refusal, card, wearing, ... }
 let running = 0;
 const listeners = { changed: [], done: [], removed: [] };
 export const on = (event, listener) => listeners[event].push(listener);
@@ -69,7 +69,7 @@ const show = (photo, state, refusal = null) => {
 onLanguage(() => photos.forEach((photo) => show(photo, photo.state, photo.refusal)));
 
 const remember = () => sessionStorage.setItem(REMEMBERED, JSON.stringify(
-  photos.filter((photo) => photo.id).map(({ id, name }) => ({ id, name }))));
+  photos.filter((photo) => photo.id).map(({ id, name, onDisk }) => ({ id, name, onDisk }))));
 
 const accept = (photo, block) => {
   photo.block = block;
@@ -131,7 +131,7 @@ const add = (properties) => {
 };
 /** Add files; `folders` are those of them that are folders, which cannot be sent. */
 export const addFiles = (files, folders) => {
-  const added = [...files].map((file) => add({ file, name: freeName(file.name || "photo.png") }));
+  const added = [...files].map((file) => add({ file, onDisk: file.name, name: freeName(file.name || "photo.png") }));
   for (const photo of added) if (folders.has(photo.file)) show(photo, "failed", new Refusal(0, "", "folder", () => text("isFolder")));
   for (let i = 0; i < AT_ONCE; i += 1) run();
   return added;
@@ -180,7 +180,7 @@ export const askAbout = async (photo, makeRequest, options) => {
 /** Photos that this tab had before it was loaded again. */
 export const restorePhotos = () => {
   const known = JSON.parse(sessionStorage.getItem(REMEMBERED) ?? "[]");
-  for (const { id, name } of known) add({ id, name });
+  for (const { id, name, onDisk } of known) add({ id, name, onDisk });
   for (let i = 0; i < AT_ONCE; i += 1) run();
   return photos.length;
 };

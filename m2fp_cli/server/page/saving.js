@@ -80,7 +80,7 @@ const fileOf = (name) => (/[,;"]/.test(name) ? `"${name.replaceAll(/[\\"]/g, "\\
 /** The terminal's line for what is shown. */
 const curlOf = (photo) => {
   const stem = stemOf(photo);
-  const line = ["curl", "-F", `image=@${fileOf(photo.name)}`];
+  const line = ["curl", "-F", `image=@${fileOf(photo.onDisk || photo.name)}`];
   if (hasToken()) line.push("-H", "Authorization: Bearer TOKEN");
   if ($("mode").value === "tryon" && wearsAnything(photo)) {
     for (const [name, item] of fieldsOf(photo)) line.push("-F", item instanceof File ? `${name}=@${fileOf(item.name)}` : `${name}=${item}`);

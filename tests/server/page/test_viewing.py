@@ -86,6 +86,11 @@ def test_downloads(page, photos):
     wait_for_state(page, "family-2", "done")
     page.click("#tab-saving")
     assert json.loads(saved(page, "[data-view=json]"))["source"].startswith("family")
+    page.click(".card:has-text('family-2')")
+    page.wait_for_selector("#viewer[data-photo='family-2.png'] #picture:not([hidden])")
+    curl = page.inner_text("#curl")  # the file has the name that it has on the disk
+    assert curl.startswith("curl -F image=@family.png ")
+    assert curl.endswith(" -o family-2-overlay.jpg")
     assert Image.open(io.BytesIO(saved(page, "[data-view=labels]"))).mode == "P"
     one = zipfile.ZipFile(io.BytesIO(saved(page, "[data-view=zip]")))
     assert one.testzip() is None
