@@ -2,6 +2,7 @@
 
 import { $ } from "./make.js";
 import { text } from "./language.js";
+import { keep, recall, TAB } from "./memory.js";
 
 export class Refusal extends Error {
   /** `say` gives the page's own words, in the language that is on then; without it the service's message is shown. */
@@ -11,11 +12,11 @@ export class Refusal extends Error {
   }
 }
 
-let token = sessionStorage.getItem("m2fp.token") ?? "";
+let token = recall(TAB, "m2fp.token") ?? "";
 const given = new URLSearchParams(location.hash.slice(1)).get("token");
 if (given) { // a link may carry it behind the #, which is never sent to a server
   token = given;
-  sessionStorage.setItem("m2fp.token", token);
+  keep(TAB, "m2fp.token", token);
   history.replaceState(null, "", location.pathname);
 }
 export const hasToken = () => token !== "";
@@ -32,7 +33,7 @@ const askForToken = () => {
       asking = null;
       token = dialog.returnValue === "given" ? $("token-value").value.trim() : "";
       dialog.returnValue = "";
-      sessionStorage.setItem("m2fp.token", token);
+      keep(TAB, "m2fp.token", token);
       if (token) resolve(); else reject(new Refusal(401, "", "no_token", () => text("tokenTitle")));
     }, { once: true });
   });

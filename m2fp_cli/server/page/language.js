@@ -1,6 +1,7 @@
 // English and Chinese: every word of the page itself, and the switch between them.
 
 import { $, words } from "./make.js";
+import { BROWSER, keep, recall } from "./memory.js";
 import { LABELS_CHINESE, THINGS_CHINESE } from "./names.js";
 import { inChinese } from "./sentences.js";
 
@@ -80,7 +81,7 @@ const VIEWER_CHINESE = {
   nobodyFound: "照片中没有找到人物。", photoGone: "",
 };
 
-let chinese = (localStorage.getItem("m2fp.language") ?? navigator.language).toLowerCase().startsWith("zh");
+let chinese = (recall(BROWSER, "m2fp.language") ?? navigator.language).toLowerCase().startsWith("zh");
 const listeners = [];
 
 /** The text of a key, in the language that is on. */
@@ -108,7 +109,7 @@ const apply = () => {
 };
 $("language").addEventListener("click", () => {
   chinese = !chinese;
-  localStorage.setItem("m2fp.language", chinese ? "zh" : "en");
+  keep(BROWSER, "m2fp.language", chinese ? "zh" : "en");
   apply();
   listeners.forEach((listener) => listener());
 });

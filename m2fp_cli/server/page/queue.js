@@ -3,6 +3,7 @@
 import { $, make } from "./make.js";
 import { ask, askJson, Refusal } from "./api.js";
 import { onLanguage, text } from "./language.js";
+import { keep, recall, TAB } from "./memory.js";
 
 const AT_ONCE = 2;
 const REMEMBERED = "m2fp.photos";
@@ -68,7 +69,7 @@ const show = (photo, state, refusal = null) => {
 };
 onLanguage(() => photos.forEach((photo) => show(photo, photo.state, photo.refusal)));
 
-const remember = () => sessionStorage.setItem(REMEMBERED, JSON.stringify(
+const remember = () => keep(TAB, REMEMBERED, JSON.stringify(
   photos.filter((photo) => photo.id).map(({ id, name, onDisk }) => ({ id, name, onDisk }))));
 
 const accept = (photo, block) => {
@@ -179,7 +180,7 @@ export const askAbout = async (photo, makeRequest, options) => {
 
 /** Photos that this tab had before it was loaded again. */
 export const restorePhotos = () => {
-  const known = JSON.parse(sessionStorage.getItem(REMEMBERED) ?? "[]");
+  const known = JSON.parse(recall(TAB, REMEMBERED) ?? "[]");
   for (const { id, name, onDisk } of known) add({ id, name, onDisk });
   for (let i = 0; i < AT_ONCE; i += 1) run();
   return photos.length;

@@ -80,6 +80,19 @@ def test_a_reload_keeps_the_photos(page, photos, service):
     assert page.locator(".card").count() == 0
 
 
+def test_a_browser_that_lets_nothing_be_kept_shows_photos_all_the_same(page, photos, service):
+    page.context.add_init_script(
+        """for (const place of ["localStorage", "sessionStorage"]) {
+          const refuse = () => { throw new DOMException("denied", "SecurityError"); };
+          Object.defineProperty(window, place, { get: refuse });
+        }"""
+    )
+    open_page(page, service)
+    drop_family(page, photos)
+    page.click("#language")
+    assert page.inner_text("#tab-parts") == "部位"
+
+
 def test_downloads(page, photos):
     drop_family(page, photos)
     drop(page, photos / "family.png")
