@@ -25,6 +25,12 @@ def test_slices_with_broken_photos_do_not_end_a_job_of_kubernetes():
     assert "maxFailedIndexes:" not in PAGE
 
 
+def test_a_pod_of_kubernetes_does_not_take_the_whole_node_for_its_own():
+    limits = re.search(r"limits: \{(.*)\}", PAGE)
+    assert limits is not None
+    assert {"cpu", "memory"} <= set(re.findall(r"\w+(?=:)", limits[1]))
+
+
 def test_a_job_of_kubernetes_retries_until_the_lock_of_a_killed_pod_is_free():
     found = re.search(r"backoffLimitPerIndex: (\d+)", PAGE)
     assert found is not None
