@@ -31,6 +31,10 @@ def test_a_pod_of_kubernetes_does_not_take_the_whole_node_for_its_own():
     assert {"cpu", "memory"} <= set(re.findall(r"\w+(?=:)", limits[1]))
 
 
+def test_parallel_begins_one_slice_a_machine():
+    assert re.findall(r"^parallel (.*?) --joblog", PAGE, re.MULTILINE) == ["-j 1 -S node1,node2"]
+
+
 def test_a_job_of_kubernetes_retries_until_the_lock_of_a_killed_pod_is_free():
     found = re.search(r"backoffLimitPerIndex: (\d+)", PAGE)
     assert found is not None
