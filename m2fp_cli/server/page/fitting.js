@@ -4,7 +4,7 @@ import { $, make, words } from "./make.js";
 import { addressOf, askJson } from "./api.js";
 import { askAbout } from "./queue.js";
 import { explain, onLanguage, sentence, text, thing } from "./language.js";
-import { loadImage, paint, pixelsOf, place, view } from "./picture.js";
+import { below, loadImage, paint, pixelsOf, place, view } from "./picture.js";
 
 const EVERYONE = 0;
 const COLORS = ["#7a1f3d", "#c8553d", "#e0a526", "#2f6b4f", "#1f3a5f", "#5b4b8a", "#f4f1ea", "#17171c"];
@@ -214,36 +214,35 @@ const listWardrobe = () => {
 };
 
 const HEAD = ["Face", "Hair", "Hat", "Sunglasses", "Head"];
-/** Box around the pixels of a person that a test takes: left, top, right, bottom; null if there are none. */
-const boxOf = (id, test) => {
+/** Boxes around the pixels that a test takes, by person: left, top, right, bottom. */
+const boxesOf = (test) => {
   const { people, labels, block } = view.current;
   const [height, width] = block.hw;
-  const box = [width, height, 0, 0];
+  const boxes = new Map();
   for (let i = 0; i < people.length; i += 1) {
-    if (people[i] !== id || !test(labels[i])) continue;
+    if (!people[i] || !test(labels[i])) continue;
     const [x, y] = [i % width, Math.floor(i / width)];
+    const box = boxes.get(people[i]);
+    if (!box) {
+      boxes.set(people[i], [x, y, x + 1, y + 1]);
+      continue;
+    }
     if (x < box[0]) box[0] = x;
-    if (y < box[1]) box[1] = y;
     if (x >= box[2]) box[2] = x + 1;
-    if (y >= box[3]) box[3] = y + 1;
+    box[3] = y + 1; // rows come in their order
   }
-  return box[2] > box[0] ? box : null;
+  return boxes;
 };
-/** The head of a person, or their upper part, small and square. */
-const portrait = (id) => {
-  const { pixels, block, photo } = view.current;
-  const [height, width] = block.hw;
-  const isHead = photo.labelSet.names.map((name) => HEAD.includes(name));
-  const head = boxOf(id, (label) => isHead[label]);
-  const [left, top, right, bottom] = head ?? boxOf(id, () => true) ?? [0, 0, width, height];
+/** The head of a person, or their upper part, small and square of their box. */
+const portrait = (head, body) => {
+  const [height, width] = view.current.block.hw;
+  const [left, top, right, bottom] = head ?? body ?? [0, 0, width, height];
   const longer = Math.max(right - left, bottom - top) * 1.15;
   const side = Math.min(head ? longer : right - left, width, height);
   const x = Math.min(Math.max(0, (left + right - side) / 2), width - side);
   const y = head ? Math.min(Math.max(0, (top + bottom - side) / 2), height - side) : Math.min(top, height - side);
-  const source = make("canvas", { width, height });
-  source.getContext("2d").putImageData(pixels, 0, 0);
   const small = make("canvas", { width: 64, height: 64 });
-  small.getContext("2d").drawImage(source, x, y, side, side, 0, 0, 64, 64);
+  small.getContext("2d").drawImage(below, x, y, side, side, 0, 0, 64, 64); // it shows the photo
   return small;
 };
 const wearerChip = (photo, id, name, content) => {
@@ -255,9 +254,11 @@ export const listFitting = () => {
   const photo = view.current.photo.item;
   const ids = peopleOf(photo);
   if (!ids.includes(wearer)) wearer = EVERYONE;
+  const isHead = photo.shown.labelSet.names.map((name) => HEAD.includes(name));
+  const [heads, bodies] = [boxesOf((label) => isHead[label]), boxesOf(() => true)];
   $("wearers").replaceChildren(
     wearerChip(photo, EVERYONE, text("everyone"), []),
-    ...ids.map((id) => wearerChip(photo, id, words.person(id), [portrait(id)])),
+    ...ids.map((id) => wearerChip(photo, id, words.person(id), [portrait(heads.get(id), bodies.get(id))])),
   );
   $("undress").hidden = !wearsAnything(photo);
   $("wardrobe").hidden = ids.length === 0;

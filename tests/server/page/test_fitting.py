@@ -128,3 +128,22 @@ def test_own_pictures_and_colors_have_names_and_show_when_keys_reach_them(page, 
         field.focus()
         framed = field.locator("xpath=..")
         assert framed.evaluate("(item) => getComputedStyle(item).outlineStyle") == "solid"
+
+
+def test_portraits_are_cut_from_the_photo_that_is_shown(page, photos):
+    drop_family(page, photos)
+    page.evaluate(
+        """() => {
+          const { prototype } = CanvasRenderingContext2D;
+          const put = prototype.putImageData;
+          window.copies = 0;
+          prototype.putImageData = function (...all) { window.copies += 1; put.apply(this, all); };
+        }"""
+    )
+    page.click("#language")  # all is listed anew
+    portraits = page.locator("#wearers canvas").evaluate_all(
+        "(all) => all.map((c) => c.toDataURL())"
+    )
+    assert page.evaluate("window.copies") == 0  # with a copy for each of 60 people the page stood
+    assert len(portraits) >= 2
+    assert len(set(portraits)) == len(portraits)
