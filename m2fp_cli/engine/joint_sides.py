@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from m2fp_cli.records.joints import Joints, Points, distance_to_chain
+from m2fp_cli.records.joints import Joints, Points, distance_to_chain, joint_indices
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import LabelMap
@@ -24,19 +24,25 @@ Chains = Mapping[tuple[int, int], tuple[Chain, Chain]]
 
 _CELLS = 128  # along the longer side of a limb: the joints themselves are no more exact than that
 
-# By what a label's name holds: MediaPipe's joints along the left limb and along the right one.
-_JOINTS_ALONG: Mapping[str, tuple[Chain, Chain]] = {
-    "arm": ((11, 13, 15, 19), (12, 14, 16, 20)),
-    "leg": ((23, 25, 27), (24, 26, 28)),
-    "shoe": ((27, 29, 31), (28, 30, 32)),
+# By what a label's name holds: the joints along a limb.
+_JOINTS_ALONG: Mapping[str, tuple[str, ...]] = {
+    "arm": ("shoulder", "elbow", "wrist", "index"),
+    "leg": ("hip", "knee", "ankle"),
+    "shoe": ("ankle", "heel", "foot_index"),
 }
 
 
 def limb_chains(labels: LabelSet) -> Chains:
-    """The joints of every limb and shoe, by the ids of its left and right label."""
+    """The joints along every limb and shoe, by the ids of its left and its right label."""
     return {
-        pair: chains for part, chains in _JOINTS_ALONG.items() for pair in labels.side_pairs(part)
+        pair: (_chain("left", joints), _chain("right", joints))
+        for part, joints in _JOINTS_ALONG.items()
+        for pair in labels.side_pairs(part)
     }
+
+
+def _chain(side: str, joints: Sequence[str]) -> Chain:
+    return tuple(joint_indices(*(f"{side}_{joint}" for joint in joints)))
 
 
 def assign_sides_by_joints(

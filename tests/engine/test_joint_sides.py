@@ -9,7 +9,7 @@ from m2fp_cli.engine.joint_sides import (
     limb_chains,
     sides_by_joints,
 )
-from m2fp_cli.records.joints import Joints, distance_to_chain
+from m2fp_cli.records.joints import JOINT_NAMES, Joints, distance_to_chain
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.masks import Mask
 
@@ -38,6 +38,15 @@ def test_crossed_legs_get_the_side_of_the_joints_they_lie_on():
     assert sided[5, 50] == sided[95, 10] == 17
 
 
+def test_a_limb_in_the_middle_of_a_person_is_compared_with_joints_in_their_pixels():
+    labels = np.zeros((60, 80), np.uint8)
+    labels[30:50, 40:44], labels[30:50, 60:64] = 15, 14
+    left, right = ([[x, y] for y in (30.0, 40.0, 49.0)] for x in (42, 62))
+    sided = sides_by_joints(labels, np.array(left + right), ARMS)
+    assert (sided[30:50, 40:44] == 14).all()
+    assert (sided[30:50, 60:64] == 15).all()
+
+
 def test_everybody_has_sides_of_their_own():
     labels = np.zeros((40, 90), np.uint8)
     labels[10:30, 5:25], labels[10:30, 35:55], labels[10:30, 65:85], labels[2:5, 58] = (
@@ -57,4 +66,13 @@ def test_everybody_has_sides_of_their_own():
 
 
 def test_limbs_are_known_by_their_names():
-    assert set(limb_chains(CIHP)) == set(CIHP.side_pairs())
+    chains = limb_chains(CIHP)
+    assert set(chains) == set(CIHP.side_pairs())
+    named = {
+        CIHP.names[label]: " ".join(JOINT_NAMES[joint] for joint in chain)
+        for pair, both in chains.items()
+        for label, chain in zip(pair, both, strict=True)
+    }
+    assert named["Left-arm"] == "left_shoulder left_elbow left_wrist left_index"
+    assert named["Right-leg"] == "right_hip right_knee right_ankle"
+    assert named["Left-shoe"] == "left_ankle left_heel left_foot_index"
