@@ -32,9 +32,12 @@ def test_a_small_person_gets_a_tile_four_times_as_high():
     assert tile == (620, 350, 1020, 750)
 
 
-def test_a_tile_at_the_edge_is_moved_into_the_photo():
-    (tile,) = choose_tiles([person((0, 1110, 40, 1200))], PHOTO_HW, INPUT)
-    assert tile == (0, 840, 360, 1200)
+@pytest.mark.parametrize(
+    ("box", "tile"),
+    [((0, 1110, 40, 1200), (0, 840, 360, 1200)), ((1560, 0, 1600, 90), (1240, 0, 1600, 360))],
+)
+def test_a_tile_at_the_edge_is_moved_into_the_photo(box, tile):
+    assert choose_tiles([person(box)], PHOTO_HW, INPUT) == [tile]
 
 
 def test_neighbors_share_a_tile_and_people_far_apart_do_not():

@@ -9,6 +9,7 @@ import pytest
 
 from m2fp_cli.engine.postprocess import Findings
 from m2fp_cli.engine.tiles.passes import find_in_tiles
+from m2fp_cli.engine.tiles.people import Tile, join_sightings, sight_people
 from m2fp_cli.network.config import parse_config
 from m2fp_cli.records.masks import Mask
 from m2fp_cli.records.results import Instance
@@ -59,6 +60,14 @@ def test_someone_longer_than_the_overlap_is_joined_across_the_seam():
     found = find_in_tiles(OnlyTiles(), photo, (600, 800), CONFIG, 3, 0.1)
     assert boxes(found) == [lying]
     assert (found.semantic_map[290:310, 150:430] > 0).all()
+
+
+@pytest.mark.parametrize(("right", "people"), [(400, 0), (396, 1)])
+def test_what_one_tile_alone_shows_of_somebody_at_its_edge_is_left_out(right, people):
+    box = 100, 100, 400, 400
+    seen = Stare()(draw_crowd((300, 300), [(240, 40, right - 100, 90)]), (300, 300), 0.1)
+    found = sight_people([Tile(box, seen)], (600, 800), HUMAN)
+    assert len(join_sightings(found, [box])) == people
 
 
 @pytest.mark.parametrize(("doubt", "score"), [(0.2, 0.9), (0.4, 0.9), (0.95, 0.95)])
