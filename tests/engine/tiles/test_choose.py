@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from m2fp_cli.engine.tiles.choose import LEAST_SIDE, choose_tiles, grid_tiles
+from m2fp_cli.engine.tiles.choose import LEAST_SIDE, MAX_TILES, choose_tiles, grid_tiles
 from m2fp_cli.engine.tiles.setting import check_tiles
 from m2fp_cli.errors import UsageError
 from m2fp_cli.records.masks import Mask
@@ -46,6 +46,28 @@ def test_neighbors_share_a_tile_and_people_far_apart_do_not():
     assert len(tiles) == 2
     assert tiles[0][0] <= near[0]
     assert tiles[0][2] >= other[2]
+
+
+def test_a_much_smaller_neighbor_gets_a_larger_look():
+    near, small = person((800, 500, 860, 640)), person((870, 560, 885, 600), 0.8)
+    sides = [x1 - x0 for x0, _, x1, _ in choose_tiles([near, small], PHOTO_HW, INPUT)]
+    assert sides == [560, 160]
+
+
+def test_of_a_crowd_the_surest_get_the_tiles_that_there_may_be():
+    crowd = [
+        person((x, y, x + 9, y + 20), 0.9 - x / 3e3)
+        for x in range(9, 1600, 400)
+        for y in (9, 500, 1150)
+    ]
+    tiles = choose_tiles(crowd, PHOTO_HW, INPUT)
+    assert len(tiles) == MAX_TILES
+    assert max(x0 for x0, _, _, _ in tiles) < 800
+
+
+def test_a_tile_of_a_small_photo_shows_a_part_of_it():
+    (tile,) = choose_tiles([person((100, 100, 110, 120))], (150, 200), INPUT)
+    assert tile == (45, 30, 165, 150)
 
 
 def test_nobody_looks_for_people_in_the_hand_of_a_large_one():
