@@ -7,6 +7,7 @@ import io
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from PIL import Image
 
 from m2fp_cli.errors import OutputError
 from m2fp_cli.layout import preview_name
+from m2fp_cli.render import report
 from m2fp_cli.render.maps import read_result_maps
 from m2fp_cli.render.previews import encode_preview, make_preview, read_preview
 from m2fp_cli.render.report import PageBuilder, ParseFacts
@@ -137,3 +139,14 @@ def test_a_preview_that_a_stranger_made_is_checked(tmp_path, name, value):
         path.write_text(json.dumps({**document, name: value}))
         with pytest.raises(OutputError, match="run it again"):
             read_preview(tree, "a")
+
+
+def test_each_script_of_the_page_uses_only_those_before_it():
+    page = Path(report.__file__).parent / "page"
+    listed = re.search(r"for name in \((.+?)\) %}", (page / "report.html.j2").read_text())
+    assert listed is not None
+    names = re.findall(r"'(\w+)'", listed[1])
+    assert sorted(names) == sorted(path.stem for path in (page / "scripts").glob("*.js"))
+    for place, name in enumerate(names):
+        used = re.findall(r'from "./(\w+).js"', (page / "scripts" / f"{name}.js").read_text())
+        assert set(used) <= set(names[:place])

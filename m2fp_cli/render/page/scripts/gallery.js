@@ -2,7 +2,6 @@
 
 import { $, counted, make } from "./make.js";
 import { blockOf, photos } from "./index.js";
-import { openViewer } from "./viewer.js";
 
 export const gallery = $("gallery");
 const waiting = new Set();
@@ -41,7 +40,6 @@ const makeCard = (photo, number) => {
     make("span", { className: "name", title: photo.name }, photo.name),
     make("span", { className: "note" }, note + time),
   );
-  card.addEventListener("click", () => openViewer(photo));
   return card;
 };
 export const cards = photos.map(makeCard);

@@ -5,13 +5,14 @@ import { above, below, fit, loadBlock, paint, place, view } from "./picture.js";
 import { forgetProbe } from "./probe.js";
 import { listPeople } from "./people.js";
 import { applyFilters, focusCard, shown } from "./filters.js";
+import { gallery } from "./gallery.js";
 import { blockOf } from "./index.js";
 
 const viewer = $("viewer");
 let opening = 0;
 let opened = null; // not its name: two that are no UTF-8 may look the same
 
-export const openViewer = async (photo) => {
+const openViewer = async (photo) => {
   const mine = opening += 1;
   opened = photo;
   const block = blockOf(photo);
@@ -47,6 +48,10 @@ export const openViewer = async (photo) => {
   place();
   viewer.dataset.photo = photo.name;
 };
+gallery.addEventListener("click", (event) => {
+  const card = event.target.closest(".card");
+  if (card) openViewer(card.photo);
+});
 const move = (step) => {
   const at = shown.findIndex((card) => card.photo === opened);
   const to = shown[at + step];
