@@ -31,7 +31,6 @@ from training.metrics import (
 
 _SCENE_HW = (448, 576)
 _SCENE_SEED = 7
-_SMALLEST_SHARE = 0.25  # of a person's pixels that must be visible for it to count
 _DEFAULT_RECIPE = Path(__file__).parent / "starter.json"
 
 

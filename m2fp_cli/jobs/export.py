@@ -117,10 +117,6 @@ class ExportJob:
         cv2.setNumThreads(threads)
         return ExportWorker(self)
 
-    def name_of(self, key: str) -> str:
-        """Name of a photo in the data set."""
-        return dict(self.names).get(key) or plain_name(key, self.format)
-
 
 @dataclass(frozen=True, eq=False)
 class _Loaded:
