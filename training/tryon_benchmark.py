@@ -8,8 +8,7 @@ it, ours is placed from the rest, and the two places are compared. ``--only eyes
 of bare faces with those that OpenCV's cascades find, ``--only marks`` necklaces with those that
 were marked by eye (``training/necklace_marks.py``); by the masks they cannot be judged.
 
-A hat's ``height`` flatters: the face ends where the hidden hat began, and hats are pulled down to
-there; ``own`` is the error of its own height. ``crown`` is the middle of the part above the brim.
+``training/worn_errors.py`` says what the measures are.
 
 The weights and heights of hats, the width of glasses, the templates of eyes
 (``training/eye_templates.py``) and the steps that correct them (``training/eye_steps.py``) were
@@ -22,7 +21,6 @@ import argparse
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +36,17 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.terminal import counted
-from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.compositing import to_gray
 from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
-from m2fp_cli.tryon.kinds import hat as hats
-from m2fp_cli.tryon.kinds.glasses import place_glasses
 from m2fp_cli.tryon.kinds.necklace import place_necklace
 from training.eye_teacher import find_known_eyes
 from training.necklace_marks import Marks, compare_marks, read_marks
+from training.worn_errors import MEASURES, read_accessory
 from training.worn_masks import hide, main_piece
 
 Map = NDArray[np.uint8]
-
-
-@cache
-def worn(name: str, kind: str) -> Accessory:
-    """An accessory, read once."""
-    return load_accessory(name, kind)
 
 
 FACE = 13  # id of CIHP
@@ -159,7 +148,7 @@ def compare_with_marks(
     if isinstance(found, str):
         return {"skip": found}
     frame, figure = found
-    place = place_necklace(frame, figure, worn("pendant", "necklace"))
+    place = place_necklace(frame, figure, read_accessory("pendant", "necklace"))
     if isinstance(place, str):
         return {"skip": place}
     return {**describe(frame, figure), **compare_marks(place, marks, frame.unit)}
@@ -223,73 +212,6 @@ def compare_eyes(data: Path, name: str, looks: Looks) -> dict[str, Any] | None:
         "dy": float(miss[1]),
         "roll": frame.roll - float(np.degrees(known.tilt)),
     }
-
-
-def _hat(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
-    # How high people wear the hat they wear is not known: a hat without a height of its own.
-    numbers = {name: number.default for name, number in hats.KIND.numbers.items()}
-    hat = replace(worn("beanie", "hat"), numbers=numbers)
-    place = hats.place_hat(frame, figure, hat)
-    if abs(float(np.median(along))) > 1.5 or np.median(below) > 0:
-        return {"skip": "the real one is not on the head"}
-    middle = np.abs(along - place.band.offset) < 0.6
-    columns = np.round(along[middle] * 8)
-    lows = [below[middle][columns == c].max() for c in np.unique(columns)]
-    height = -float(np.median(lows)) if lows else float("nan")
-    # The crown sits where the band does; a brim droops to where the head is turned.
-    crown = along[below < -height - 0.35]
-    return {
-        "crown": float(np.percentile(crown, (2, 98)).mean()) - place.band.offset
-        if crown.size
-        else float("nan"),
-        "x": float(np.percentile(along, (2, 98)).mean()) - place.band.offset,
-        "height": height - place.band.height,
-        # Where the hidden hat began the face ends, which a hat is pulled down to: this is without.
-        "own": height - hat.numbers["band_above_eyes"],
-        "width": (np.percentile(along, 99) - np.percentile(along, 1)) / (2 * place.band.half),
-    }
-
-
-def _glasses(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
-    place = place_glasses(frame, worn("sunglasses", "glasses"))
-    lens = [frame.units(np.array([p[0]]), np.array([p[1]])) for p in place.lenses_xy]
-    x, y = (float(lens[0][i][0] + lens[1][i][0]) / 2 for i in (0, 1))
-    points = np.stack((along, below), axis=1) - (along.mean(), below.mean())
-    axis = np.linalg.svd(points, full_matrices=False)[2][0]
-    roll = np.degrees(np.arctan2(axis[1], axis[0]) + np.pi / 2) % 180 - 90
-    if float(np.median(below)) < -1.3 or float(np.median(below)) > 1.5:
-        return {"skip": "the real ones are not before the eyes"}
-    left, right = (float(v) for v in np.percentile(along, (0.5, 99.5)))
-    width, dx, dy = right - left, (left + right) / 2 - x, float(below.mean() - y)
-    # A lens alone, or lenses cut by hair or a hand, say nothing about the width of the pair.
-    across = points @ np.array([-axis[1], axis[0]])
-    is_pair = np.ptp(np.percentile(across, (2, 98))) < 0.5 * np.ptp(
-        np.percentile(points @ axis, (0.5, 99.5))
-    )
-    return {
-        "center": float(np.hypot(dx, dy)),
-        "dx": dx,
-        "dy": dy,
-        "width": place.width / max(width, 0.1) if is_pair else float("nan"),
-        "roll": float(roll),
-    }
-
-
-def _necklace(frame: HeadFrame, figure: Any, along: Any, below: Any) -> dict[str, Any]:
-    place = place_necklace(frame, figure, worn("pendant", "necklace"))
-    if isinstance(place, str):
-        return {"skip": place}
-    ends = [frame.units(np.array([x]), np.array([y])) for x, y in place.ends_xy]
-    x, y = frame.units(np.array([place.lowest_xy[0]]), np.array([place.lowest_xy[1]]))
-    # How long the real chain is, is not known: "low" is for one of 457 mm.
-    return {
-        "x": float(np.percentile(along, (2, 98)).mean() - x[0]),
-        "top": float(np.percentile(below, 2) - (ends[0][1][0] + ends[1][1][0]) / 2),
-        "low": float(np.percentile(below, 99) - y[0]),
-    }
-
-
-MEASURES = {"hat": _hat, "glasses": _glasses, "necklace": _necklace}
 
 
 def print_table(item: str, rows: list[dict[str, Any]]) -> None:

@@ -8,7 +8,8 @@ from m2fp_cli.records.labels import CIHP
 from m2fp_cli.tryon.figure import build_figure, head_window
 from m2fp_cli.tryon.head import HeadFrame
 from tests.support.drawn_people import NECK, TOP, draw_person, find_head
-from training.tryon_benchmark import MEASURES, is_held_out
+from training.tryon_benchmark import is_held_out
+from training.worn_errors import MEASURES
 from training.worn_masks import hide, main_piece
 
 
