@@ -40,7 +40,21 @@ def test_overlap_counts_common_pixels():
         assert mask_iou(one, other) == pytest.approx(np.sum(a & b) / union if union else 0)
 
 
+def test_masks_anywhere_in_a_photo_are_compared_pixel_by_pixel():
+    for _ in range(40):
+        a, b = np.zeros((2, 30, 70), dtype=bool)
+        for full in (a, b):
+            rows, columns = (np.sort(RNG.integers(0, side, 2)) for side in full.shape)
+            window = full[rows[0] : rows[1] + 1, columns[0] : columns[1] + 1]
+            window[:] = RNG.random(window.shape) < 0.6
+        one, other = Mask.from_full(a), Mask.from_full(b)
+        assert np.array_equal(one.full(), a)
+        assert mask_overlap(one, other) == mask_overlap(other, one) == np.sum(a & b)
+
+
 def test_wrong_crop_is_named():
+    with pytest.raises(ValueError, match="must be bool"):
+        Mask((4, 4), (0, 0, 2, 2), np.ones((2, 2), dtype=np.uint8))  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="must be bool"):
         Mask((4, 4), (0, 0, 2, 2), np.zeros((3, 2), dtype=bool))
     with pytest.raises(ValueError, match="outside an image"):
@@ -49,6 +63,7 @@ def test_wrong_crop_is_named():
 
 def test_union_box_ignores_empty_boxes():
     assert union_box((0, 0, 0, 0), (3, 4, 5, 6)) == (3, 4, 5, 6)
+    assert union_box((3, 4, 5, 6), (0, 0, 0, 0)) == (3, 4, 5, 6)
     assert union_box((1, 1, 2, 9), (0, 3, 5, 6)) == (0, 1, 5, 9)
 
 
