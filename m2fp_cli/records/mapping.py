@@ -26,12 +26,13 @@ from m2fp_cli.terminal import displayable
 Target = str | tuple[str, str]
 
 _ARMS, _LEGS = ("Left-arm", "Right-arm"), ("Left-leg", "Right-leg")
-# What tells the side of a pixel that is to get one, by the target's label on the left.
+# Limbs that tell the side of a label that is to get one, by parts of their names: by that label or,
+# where it is another, by the left one that it becomes. Any limb tells that of all others.
+_ARM, _LEG = ("arm",), ("leg", "shoe")
 _SIDED_BY = {
-    "leftarm": (("Left-arm",), ("Right-arm",)),
-    "leftleg": (("Left-leg", "Left-shoe"), ("Right-leg", "Right-shoe")),
-    "leftshoe": (("Left-shoe", "Left-leg"), ("Right-shoe", "Right-leg")),
-}
+    "glove": _ARM, "leftarm": _ARM, "socks": _LEG, "leftleg": _LEG, "leftshoe": _LEG
+}  # fmt: skip
+_ANY_LIMB = ("",)
 _BACKGROUND = LABEL_SETS["cihp"].names[0]
 _TOUCHING = 3  # pixels between two parts that touch
 _MOST_FILE_BYTES = 1 << 20
@@ -151,6 +152,8 @@ def _read_mapping(name: str, document: Mapping[str, Any]) -> LabelMapping:
         pair = target if isinstance(target, list) else [target]
         if len(pair) not in (1, 2) or not all(one in labels.names for one in pair):
             raise ValueError(f'"map" sends {source!r} to something that "labels" does not name')
+        if folded(source) in table:
+            raise ValueError(f'"map" names {source!r} twice')
         table[folded(source)] = pair[0] if len(pair) == 1 else (pair[0], pair[1])
     safe = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
     unknown = tuple(one for one in object_of(document, "map") if not _is_known(one))
@@ -205,7 +208,7 @@ def _give_sides(
     """Set the right one of a pair wherever a label lies on the right side, in place."""
     there = semantic_map == label_id
     right_id = target.id_of(pair[1])
-    lefts, rights = _SIDED_BY.get(folded(pair[0]), ((pair[0],), (pair[1],)))
+    limbs = _limbs_beside(labels, label_id, pair[0])
     ids = np.unique(person_map[there]) if person_map is not None else [0]
     for person_id in ids:
         own = there if person_map is None else there & (person_map == person_id)
@@ -214,7 +217,7 @@ def _give_sides(
         body = (semantic_map > 0) if person_map is None else person_map == person_id
         box = _box_of(body | own)
         parts = np.where(body, semantic_map, 0)[box]
-        left, right = (_mask_of(parts, labels, names) for names in (lefts, rights))
+        left, right = (np.isin(parts, [limb[side] for limb in limbs]) for side in (0, 1))
         on_right = _is_right(own[box], left, right, body[box])
         mapped[box][on_right] = right_id
 
@@ -224,9 +227,11 @@ def _box_of(mask: BoolArray) -> tuple[slice, slice]:
     return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
 
 
-def _mask_of(parts: LabelMap, labels: LabelSet, names: tuple[str, ...]) -> BoolArray:
-    ids = [i for i, name in enumerate(labels.names) if name in names]
-    return np.isin(parts, ids)
+def _limbs_beside(labels: LabelSet, label_id: int, left: str) -> list[tuple[int, int]]:
+    """Ids of limbs, left and right, that tell a label's side; ``left`` is what it may become."""
+    names = folded(labels.names[label_id]), folded(left)
+    kinds = next((_SIDED_BY[name] for name in names if name in _SIDED_BY), _ANY_LIMB)
+    return [pair for kind in kinds for pair in labels.side_pairs(kind)]
 
 
 def _is_right(own: BoolArray, left: BoolArray, right: BoolArray, body: BoolArray) -> BoolArray:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
-from m2fp_cli.records.labels import CIHP, LABEL_SETS
+from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 from m2fp_cli.records.mapping import MAPPINGS, load_mapping, map_labels
 from tests.support.dressed import draw_dressed
 
@@ -50,6 +50,22 @@ def test_gloves_take_the_side_of_the_arm_that_they_touch():
     right, left = (LABEL_SETS["atr"].id_of(n) for n in ("Right-arm", "Left-arm"))
     assert set(atr[:, :150][gloves[:, :150]]) == {right}
     assert set(atr[:, 150:][gloves[:, 150:]]) == {left}
+
+
+@pytest.mark.parametrize(
+    "named", [CIHP.names, [name.replace("-", "_").lower() for name in CIHP.names]]
+)
+def test_hands_of_ones_own_have_the_side_of_their_arm_from_behind_too(tmp_path, named):
+    path = tmp_path / "mine.json"
+    hands = ["Left-hand", "Right-hand"]
+    path.write_text(json.dumps({"labels": ["No", *hands], "map": {"Glove": hands}}))
+    labels = np.zeros((30, 40), np.uint8)  # with a hand on the other knee
+    labels[5:15, 5:10], labels[5:15, 30:35] = CIHP.id_of("Left-arm"), CIHP.id_of("Right-arm")
+    labels[15:20, 5:10], labels[15:20, 30:35] = CIHP.id_of("Glove"), CIHP.id_of("Glove")
+    labels[20:30, 5:10] = CIHP.id_of("Right-leg")
+    own = map_labels(labels, LabelSet(tuple(named), 20), load_mapping(str(path)))
+    assert (own[15:20, 5:10] == 1).all()
+    assert (own[15:20, 30:35] == 2).all()
 
 
 def test_socks_that_hang_together_are_divided_between_the_legs():
@@ -112,6 +128,7 @@ def test_names_that_no_label_set_has_are_kept_apart(tmp_path):
         ('{"labels": ["A"], "map": {}}', "2 to 255 names"),
         ('{"labels": ["A", "B"], "map": {"Face": "C"}}', "sends 'Face' to something"),
         ('{"labels": ["A", 3], "map": {}}', "must be names"),
+        ('{"labels": ["A", "B"], "map": {"Hat": "B", "hat": "A"}}', "names 'hat' twice"),
     ],
 )
 def test_a_wrong_file_is_told_by_its_name(tmp_path, text, said):
