@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from m2fp_cli.exports.written_names import RESERVED, written_names
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.limits import MAX_PIXELS
 from m2fp_cli.jsonio import list_of, read_bounded, read_json, text_of, whole_of
-from m2fp_cli.records.labels import LabelSet, folded
+from m2fp_cli.records.labels import IGNORED_ID, LabelSet, folded
 from m2fp_cli.terminal import displayable
 
 _MOST_BYTES = 1 << 26  # of a LabelMe file, whose masks are pictures in it
@@ -115,7 +115,8 @@ def read_shapes(
         labels: what their ids mean.
 
     Returns:
-        (H, W) label ids, and (H, W) person ids: None where no shape has a ``group_id``.
+        (H, W) label ids, and (H, W) person ids: None where no shape has a ``group_id``. They are
+        these numbers, or 1, 2, 3 ... in their order where one of them is 0 or above 254.
 
     Raises:
         ImageError: the file is damaged, or a shape is of another kind or has an unknown label.
@@ -150,14 +151,29 @@ def _paint(
     if height * width > MAX_PIXELS:
         raise ValueError(f"the photo has more than {MAX_PIXELS:,} pixels")
     ids, people = np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint16)
-    for shape in list_of(document, "shapes", most=_MOST_SHAPES):
-        if not isinstance(shape, dict):
-            raise ValueError('"shapes" must be objects')
+    shapes = list_of(document, "shapes", most=_MOST_SHAPES)
+    if not all(isinstance(shape, dict) for shape in shapes):
+        raise ValueError('"shapes" must be objects')
+    groups = [_group_of(shape) for shape in shapes]
+    numbers = _number_people({group for group in groups if group is not None})
+    for shape, group in zip(shapes, groups, strict=True):
         inside = _inside(shape, (height, width))
         ids[inside] = label_id(text_of(shape, "label"), labels)
-        has_group = shape.get("group_id") is not None
-        people[inside] = whole_of(shape, "group_id", 0, _MOST_PEOPLE) if has_group else 0
+        people[inside] = 0 if group is None else numbers[group]
     return ids, people if people.any() else None
+
+
+def _group_of(shape: Mapping[str, Any]) -> int | None:
+    if shape.get("group_id") is None:
+        return None
+    return whole_of(shape, "group_id", 0, _MOST_PEOPLE)
+
+
+def _number_people(groups: Collection[int]) -> dict[int, int]:
+    """Ids of people by the numbers of groups, which an annotator may count from 0 or anywhere."""
+    if all(0 < group < IGNORED_ID for group in groups):
+        return {group: group for group in groups}
+    return {group: number for number, group in enumerate(sorted(groups), start=1)}
 
 
 def _inside(shape: Mapping[str, Any], image_hw: tuple[int, int]) -> BoolArray:

@@ -105,6 +105,16 @@ def test_later_shapes_lie_on_top_and_groups_are_people(tmp_path):
     assert not ids[:5, 6:].any()
 
 
+@pytest.mark.parametrize("groups", [(0, 1), (1, 0), (255, 3), (300, 4000)])
+def test_any_number_of_a_group_is_a_person_of_their_own(tmp_path, groups):
+    right = [[x + 4, y] for x, y in BOX]
+    path = labelme(tmp_path, shape("Face", BOX, groups[0]), shape("Face", right, groups[1]))
+    _, people = read_shapes(path, CIHP)
+    assert people is not None
+    assert sorted({int(people[0, 0]), int(people[0, 7])}) == [1, 2]
+    assert people.max() < IGNORED_ID  # which says that nobody knows
+
+
 def test_a_mask_is_laid_at_its_box_and_cut_at_the_photo(tmp_path):
     mask = base64.b64encode(encode_png(np.full((4, 4), 255, np.uint8))).decode()
     path = labelme(tmp_path, shape("Face", [[6, 4], [9, 7]], None, "mask", mask=mask))
