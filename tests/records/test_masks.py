@@ -54,7 +54,7 @@ def test_masks_anywhere_in_a_photo_are_compared_pixel_by_pixel():
 
 def test_wrong_crop_is_named():
     with pytest.raises(ValueError, match="must be bool"):
-        Mask((4, 4), (0, 0, 2, 2), np.ones((2, 2), dtype=np.uint8))  # type: ignore[arg-type]
+        Mask((4, 4), (0, 0, 2, 2), np.ones((2, 2), dtype=np.uint8))
     with pytest.raises(ValueError, match="must be bool"):
         Mask((4, 4), (0, 0, 2, 2), np.zeros((3, 2), dtype=bool))
     with pytest.raises(ValueError, match="outside an image"):
