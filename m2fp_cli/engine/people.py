@@ -206,7 +206,9 @@ def _overlap_score(
 def result_from_maps(
     labels: LabelSet, semantic_map: LabelMap, person_map: PersonMap | None = None
 ) -> ParsingResult:
-    """Build a result from maps alone, as other tools and data sets give them; every score is 1.
+    """Build a result from maps alone, as other tools and data sets give them.
+
+    People and their parts have a score of 1, what is on nobody 0.
 
     Args:
         labels: names of the label ids.
