@@ -31,7 +31,7 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.face import SURE_FACE, Face
 from m2fp_cli.tryon.frame_lines import measure_frame
 from m2fp_cli.tryon.head import HeadFrame
-from m2fp_cli.tryon.kinds.glasses import LEAST_LINES
+from m2fp_cli.tryon.worn_pair import LEAST_LINES
 
 _MARKS = Path(__file__).parent / "clear_glasses.tsv"
 _SAME = 1.0  # between a mark and the eyes of its face, distances between these

@@ -10,7 +10,8 @@ import pytest
 
 from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.frame_lines import even_crop, measure_frame
-from m2fp_cli.tryon.kinds.glasses import LEAST_LINES, wear_glasses
+from m2fp_cli.tryon.kinds.glasses import wear_glasses
+from m2fp_cli.tryon.worn_pair import LEAST_LINES
 from tests.support.drawn_people import SUNGLASSES, DrawnPerson, draw_person, make_wearer
 
 LENSES = (-0.5, 0.5)  # their middles, U

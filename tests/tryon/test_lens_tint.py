@@ -72,9 +72,9 @@ def test_faint_lines_are_a_frame_where_the_lenses_are_tinted(tint, worn, monkeyp
     wearer = seen(draw_person())
     lenses = measure_lenses(wearer.photo_bgr, wearer.frame)
     assert lenses is not None
-    kind = "m2fp_cli.tryon.kinds.glasses."
-    monkeypatch.setattr(kind + "measure_lenses", lambda *_: replace(lenses, tint=tint))
-    monkeypatch.setattr(kind + "measure_frame", lambda *_: 0.195)
+    room = "m2fp_cli.tryon.worn_pair."
+    monkeypatch.setattr(room + "measure_lenses", lambda *_: replace(lenses, tint=tint))
+    monkeypatch.setattr(room + "measure_frame", lambda *_: 0.195)
     record = wear_glasses(wearer, load_accessory("clear", "glasses"))
     assert (record.reason == "glasses are worn already") is worn
 

@@ -21,11 +21,9 @@ from m2fp_cli.tryon.compositing import (
     similarity,
 )
 from m2fp_cli.tryon.figure import FACE, HAIR, HEAD, Figure
-from m2fp_cli.tryon.frame_lines import measure_frame
 from m2fp_cli.tryon.head import YAW_SHARE, HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
 from m2fp_cli.tryon.lens_mirroring import dim_mirroring
-from m2fp_cli.tryon.lens_tint import measure_lenses
 from m2fp_cli.tryon.lenses import find_lenses
 from m2fp_cli.tryon.occlusion import mask_in_layer
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
@@ -38,6 +36,7 @@ from m2fp_cli.tryon.wearer import (
     warp_accessory,
 )
 from m2fp_cli.tryon.worn_glasses import LENS_DROP
+from m2fp_cli.tryon.worn_pair import shows_worn_pair
 
 # Where glasses go.
 USUAL_WIDTH = 2.2  # U
@@ -51,19 +50,6 @@ FAR_HALF = 0.3  # how much more the far half is shortened, times the sine of the
 # When they are left out. Of 16 heads with 0.2 to 0.3 in 505 COCO photos the eyes of 12 are off by
 # more than 0.35 U; 2 of 248 people with glasses on street photos have as little.
 MIN_CONFIDENCE = 0.3  # of the head frame
-WORN_REACH = (1.5, 1.0)  # along and below the eyes, within which glasses are this person's, U
-MIN_WORN = 0.02  # area labelled glasses that is some, U^2; a pair of lenses has 0.3 or more
-SURE_WORN = 0.15  # ... and that no lines have to confirm; five of 148 bare faces have 0.02 to 0.15
-# Lines of a frame, see ``frame_lines``. Of 129 faces with clear glasses on street and COCO photos
-# 111 have more, and 6 of 289 bare ones on street photos, on which this was chosen; none of 116
-# other bare ones has.
-LEAST_LINES = 0.21
-LEAST_LINES_OF_LABELLED = 0.16  # where something is labelled glasses
-LEAST_LINES_OF_TINTED = 0.17  # where the eyes have less color than the cheeks, see ``lens_tint``
-MAX_UNCOVERED = 0.12  # share of worn glasses that new ones may leave uncovered
-COVERED_ALPHA = 0.3  # of new glasses, above which they cover what is under them
-COVERED_MARGIN = 0.06  # around that, U
-CLEAR_LENS = 0.6  # lenses of less alpha show the glasses behind them
 
 # How they look.
 SHADOW = (ShadowPart(0.06, 0.045, 0.22),)
@@ -125,7 +111,7 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
         return ItemRecord("glasses", glasses.name, "the eyes cannot be found")
     place = place_glasses(frame, glasses)
     layer, _ = warp_accessory(wearer, glasses, place.matrix, place.inverse)
-    if _shows_worn_glasses(wearer, glasses, layer):
+    if shows_worn_pair(wearer, glasses, layer):
         return ItemRecord("glasses", glasses.name, "glasses are worn already")
     layer = hide_behind(wearer, layer.masked(_seen_before_head(wearer, layer)))
     skin = visible_alpha(wearer, layer, "Face")
@@ -141,34 +127,6 @@ def wear_glasses(wearer: Wearer, glasses: Accessory) -> ItemRecord:
         "roll_deg": place.roll,
     }
     return ItemRecord("glasses", glasses.name, "", numbers, tuple(checks), glasses.notes)
-
-
-def _shows_worn_glasses(wearer: Wearer, glasses: Accessory, layer: Layer) -> bool:
-    """Whether glasses that are worn already would show beside or behind new ones.
-
-    The label map shows most dark ones, the rest is known by its lenses; clear ones are known by
-    their lines, which also tell whether a few pixels of the label are glasses or a shadow.
-    """
-    figure, unit = wearer.figure, wearer.frame.unit
-    along, below = window_units(wearer.frame, figure)
-    # A mask that joins two people may hold the glasses of the other one.
-    near = (np.abs(along) < WORN_REACH[0]) & (np.abs(below) < WORN_REACH[1])
-    worn = figure.mask("Sunglasses") & near
-    labelled = figure.area(worn, unit)
-    lines = measure_frame(wearer.photo_bgr, wearer.frame) if labelled < SURE_WORN else None
-    lenses = measure_lenses(wearer.photo_bgr, wearer.frame) if labelled < SURE_WORN else None
-    dark = lenses is not None and lenses.are_dark
-    if labelled <= MIN_WORN:
-        # How far these reach is not known: dark new ones may leave some of them uncovered.
-        tinted = lenses is not None and lenses.are_tinted
-        least = LEAST_LINES_OF_TINTED if tinted else LEAST_LINES
-        return dark or (lines is not None and lines > least)
-    if not dark and lines is not None and lines < LEAST_LINES_OF_LABELLED:
-        return False
-    covered = figure.dilate(alpha_in_window(layer, figure) > COVERED_ALPHA, COVERED_MARGIN * unit)
-    rest = np.count_nonzero(worn & ~covered)
-    clear = glasses.numbers["lens_alpha"] < CLEAR_LENS
-    return clear or rest > MAX_UNCOVERED * np.count_nonzero(worn)
 
 
 def place_glasses(frame: HeadFrame, glasses: Accessory) -> GlassesPlacement:
