@@ -1,9 +1,11 @@
-"""Numbers that people write, in words or in programs."""
+"""Numbers that people write, in words or in programs, and colors, which are three of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Integral, Real
+
+_HEX_DIGITS = "0123456789abcdefABCDEF"  # Python's int takes those of other scripts, too
 
 
 def read_whole(text: str, most: int) -> int | None:
@@ -19,6 +21,19 @@ def read_whole(text: str, most: int) -> int | None:
     digits = text.lstrip("0") or text[-1:]
     number = int(digits) if text.isdecimal() and len(digits) <= len(str(most)) else -1
     return number if 0 <= number <= most else None
+
+
+def read_color(text: str) -> tuple[int, int, int] | None:
+    """A color as ``#rrggbb``.
+
+    Returns:
+        red, green and blue, 0 to 255 each, or None if the text is anything else.
+    """
+    digits = text[1:]
+    if len(text) != 7 or text[0] != "#" or any(c not in _HEX_DIGITS for c in digits):
+        return None
+    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
+    return red, green, blue
 
 
 def require_share(value: object, name: str) -> None:

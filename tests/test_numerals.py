@@ -9,7 +9,7 @@ from m2fp_cli.commands.option_groups import read_count
 from m2fp_cli.engine.tiles.setting import check_tiles
 from m2fp_cli.errors import UsageError
 from m2fp_cli.jobs.fitting import parse_people
-from m2fp_cli.numerals import read_whole
+from m2fp_cli.numerals import read_color, read_whole
 
 LONG = "9" * 5000  # more digits than int() takes
 
@@ -42,3 +42,18 @@ def test_options_refuse_numbers_of_any_length_in_a_short_line(parse):
     with pytest.raises(UsageError) as error:
         parse(LONG)
     assert len(str(error.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "rgb"),
+    [
+        ("#1a2B3c", (26, 43, 60)),
+        ("#12345", None),
+        ("red", None),
+        ("#12345g", None),
+        ("#１２３４５６", None),
+        ("", None),
+    ],
+)
+def test_colors_are_six_digits(text, rgb):
+    assert read_color(text) == rgb

@@ -15,7 +15,7 @@ from m2fp_cli.commands.help import CONTENT, INPUT, MASK
 from m2fp_cli.commands.label_set import read_label_set
 from m2fp_cli.errors import UsageError
 from m2fp_cli.layout import EXPORTS
-from m2fp_cli.numerals import read_whole
+from m2fp_cli.numerals import read_color, read_whole
 
 if TYPE_CHECKING:
     from m2fp_cli.agnostic.mask import MaskSettings
@@ -235,10 +235,9 @@ def parse_fill(text: str) -> tuple[int, int, int]:
         UsageError: the text is neither.
     """
     gray = read_whole(text, 255)
-    if gray is not None:
-        return gray, gray, gray
-    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-        return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
+    color = read_color(text) if gray is None else (gray, gray, gray)
+    if color is not None:
+        return color
     raise UsageError(f"--fill takes a gray of 0 to 255 or #rrggbb, got {text[:40]!r}")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from m2fp_cli.arrays import Rgb
 from m2fp_cli.errors import UsageError
 from m2fp_cli.home import expand_home
 from m2fp_cli.jsonio import read_json
+from m2fp_cli.numerals import read_color
 from m2fp_cli.records.labels import CIHP, CIHP_NAMES, LABEL_SETS, LabelSet, folded
 
 # Background, hair, face, upper clothes, trousers and the left shoe are the colors the tool is
@@ -238,8 +238,8 @@ def load_scheme(name_or_file: str, labels: LabelSet | None = None) -> ColorSchem
 
 
 def _parse_color(value: object, where: str) -> Rgb:
-    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
-        return int(value[1:3], 16), int(value[3:5], 16), int(value[5:7], 16)
+    if isinstance(value, str) and (color := read_color(value)) is not None:
+        return color
     if isinstance(value, list) and len(value) == 3:
         numbers = [n for n in value if type(n) is int and 0 <= n <= 255]
         if len(numbers) == 3:

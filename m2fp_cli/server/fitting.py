@@ -13,6 +13,7 @@ from PIL import Image
 
 from m2fp_cli.arrays import Box, Picture
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_color
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.render.previews import fit_within, picture_uri
 from m2fp_cli.server.encode import PREVIEW_SIDE, encode_photo
@@ -26,7 +27,6 @@ from m2fp_cli.tryon.catalog import (
 )
 from m2fp_cli.tryon.fabric import GARMENT_STYLES
 from m2fp_cli.tryon.fitting import changed_box, choose_people, try_on
-from m2fp_cli.tryon.garment import color_of
 from m2fp_cli.tryon.kind import BodyKind, Item
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.outfit import Outfit, load_outfit
@@ -110,7 +110,7 @@ def _load(worn: Worn) -> Item:
         return read_item(worn.item, worn.kind)
     kind = kind_of(worn.kind)
     known = kind.names if isinstance(kind, BodyKind) else ()
-    if isinstance(kind, BodyKind) and (worn.item in known or color_of(worn.item) is not None):
+    if isinstance(kind, BodyKind) and (worn.item in known or read_color(worn.item) is not None):
         return load_item(worn.item, worn.kind)
     names = [name for name, its in list_accessories().items() if its == worn.kind]
     if worn.item not in names:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from m2fp_cli.terminal import counted
-from m2fp_cli.tryon.garment import MIN_AREA, Recolored, rank_correlation
+from m2fp_cli.tryon.correlation import rank_correlation
+from m2fp_cli.tryon.garment import MIN_AREA, Recolored
 from m2fp_cli.tryon.morphology import erode
 from m2fp_cli.tryon.records import Check, check_limits
 

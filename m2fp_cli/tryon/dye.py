@@ -14,7 +14,7 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
-from m2fp_cli.tryon.garment import correlation
+from m2fp_cli.tryon.correlation import correlation
 from m2fp_cli.tryon.lighting import Light
 from m2fp_cli.tryon.matte import Matte
 from m2fp_cli.tryon.oklab import of_oklab, to_oklab

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
@@ -307,29 +306,3 @@ def _inner_feather(mask: BoolArray, unit: float) -> FloatArray:
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), sigma)
     weight = np.clip((soft - FEATHER_START) / FEATHER_SPAN, 0, 1)
     return np.asarray(weight * mask, dtype=np.float32)
-
-
-def color_of(text: str) -> tuple[int, int, int] | None:
-    """``#rrggbb`` as RGB of 0 to 255, None if the text is not a color."""
-    digits = text[1:]
-    if len(text) != 7 or text[0] != "#" or any(c not in "0123456789abcdefABCDEF" for c in digits):
-        return None
-    red, green, blue = (int(digits[i : i + 2], 16) for i in (0, 2, 4))
-    return red, green, blue
-
-
-def rank_correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Spearman's rho of two arrays of (N,), 1.0 where one of them is constant."""
-    ranks = []
-    for values in (a, b):
-        _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-        ranks.append((np.cumsum(counts) - 0.5 * (counts - 1))[places].astype(np.float32))
-    return correlation(ranks[0], ranks[1])
-
-
-def correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
-    """Pearson's r of two arrays of one shape, in [-1, 1]; 1.0 where one of them is constant."""
-    a, b = a - a.mean(), b - b.mean()
-    scale = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    # Rounding gives equal arrays 1.0000001, which a check with the limit 1 would call a fault.
-    return float(np.clip((a * b).sum() / scale, -1, 1)) if scale > 1e-9 else 1.0

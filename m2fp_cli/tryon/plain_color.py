@@ -11,10 +11,10 @@ import numpy as np
 from m2fp_cli.arrays import FloatArray
 from m2fp_cli.errors import UsageError
 from m2fp_cli.imaging.color import to_linear
+from m2fp_cli.numerals import read_color
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import load_accessory
-from m2fp_cli.tryon.garment import color_of
 from m2fp_cli.tryon.morphology import dilate
 from m2fp_cli.tryon.product_ground import find_ground
 
@@ -48,7 +48,7 @@ def load_plain_color(reference: str, kind: str, names: Mapping[str, str]) -> Pla
     Raises:
         UsageError: it is none of them.
     """
-    color = color_of(names.get(reference.lower(), reference))
+    color = read_color(names.get(reference.lower(), reference))
     if color is not None:
         pixel = np.asarray([[color[::-1]]], np.uint8)
         return PlainColor(kind, reference, to_linear(pixel)[0, 0])

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.garment import correlation, split_shading
+from m2fp_cli.tryon.correlation import correlation
+from m2fp_cli.tryon.garment import split_shading
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 
 CLOTH, GROUND, NEW = (

@@ -8,6 +8,7 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_color
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.bottom_doubts import doubt_bottom
@@ -24,7 +25,6 @@ from m2fp_cli.tryon.figure import BOTTOMS, Figure, build_figure, person_window
 from m2fp_cli.tryon.garment import (
     MIN_AREA,
     Cloth,
-    color_of,
     lit_cloth,
     picture_cloth,
     plain_cloth,
@@ -53,7 +53,7 @@ def load_bottom(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth:
     Raises:
         UsageError: it is none of them.
     """
-    color = color_of(reference)
+    color = read_color(reference)
     if color is not None:
         return _for_bottom(plain_cloth(reference, color))
     is_file = Path(reference).is_file()

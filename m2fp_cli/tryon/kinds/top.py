@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_color
 from m2fp_cli.terminal import counted
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.catalog import find_accessory, load_accessory
@@ -22,7 +23,6 @@ from m2fp_cli.tryon.flat_garment import FlatGarment, flat_garment
 from m2fp_cli.tryon.garment import (
     MIN_AREA,
     Cloth,
-    color_of,
     lit_cloth,
     picture_cloth,
     plain_cloth,
@@ -58,7 +58,7 @@ def load_top(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth | Fl
     Raises:
         UsageError: it is none of them, or does not show what it must.
     """
-    color = color_of(reference)
+    color = read_color(reference)
     if color is not None:
         return plain_cloth(reference, color)
     path = find_accessory(reference, "top", also=", or a color such as #7a1f3d")

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from m2fp_cli.errors import UsageError
+from m2fp_cli.numerals import read_color
 from m2fp_cli.tryon.catalog import load_accessory
-from m2fp_cli.tryon.garment import Cloth, color_of, picture_cloth, plain_cloth
+from m2fp_cli.tryon.garment import Cloth, picture_cloth, plain_cloth
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kind import PictureSort
 from m2fp_cli.tryon.kinds.top import load_top
@@ -40,7 +41,7 @@ def test_folds_stay_and_the_color_is_met(color):
     drawn = draw_person()
     done = wear(drawn, {"top": color})
     garment = done.image_bgr[drawn.labels == TOP]
-    assert np.median(garment, axis=0)[::-1] == pytest.approx(color_of(color), abs=14)
+    assert np.median(garment, axis=0)[::-1] == pytest.approx(read_color(color), abs=14)
     assert values_of(record_of(done))["folds_kept_r"] > 0.94
 
 
@@ -154,13 +155,6 @@ def test_a_garment_on_colored_paper_is_to_be_cut_out(tmp_path):
     cv2.imwrite(str(tmp_path / "tee.png"), garment[..., :3])
     with pytest.raises(UsageError, match=r"tee: shows one thing .* not near white; cut it out"):
         load_top(str(tmp_path / "tee.png"))
-
-
-@pytest.mark.parametrize(
-    ("text", "rgb"), [("#1a2B3c", (26, 43, 60)), ("#12345", None), ("red", None), ("#12345g", None)]
-)
-def test_colors_are_six_digits(text, rgb):
-    assert color_of(text) == rgb
 
 
 def test_clear_pixels_of_a_fabric_show_its_mean_color():
