@@ -154,6 +154,15 @@ def test_another_format_says_one_thing(version, advice):
     assert str(caught.value) == advice
 
 
+def test_the_result_of_too_large_a_photo_is_refused():
+    result = two_people()
+    data = json.dumps(to_document(result, PROVENANCE)).encode()
+    pixels = result.semantic_map.size
+    assert read_document(data, max_pixels=pixels).result.image_hw == result.image_hw
+    with pytest.raises(ValueError, match="is of a photo of 0 megapixels"):
+        read_document(data, max_pixels=pixels - 1)
+
+
 def test_instances_can_be_left_out(tmp_path):
     path = tmp_path / "b.json"
     path.write_bytes(written(tmp_path)["results/a/b.json"])

@@ -104,6 +104,7 @@ def test_a_file_maps_to_labels_of_ones_own(tmp_path):
     labels = np.asarray([[0, 13, 7, 9]], np.uint8)
     assert map_labels(labels, CIHP, mapping).tolist() == [[0, 1, 2, 0]]
     assert mapping.name == "mine"
+    assert load_mapping(str(path.rename(tmp_path / "my set.2.json"))).name == "my-set-2"
     assert mapping.fingerprint() != load_mapping("atr").fingerprint()
 
 
