@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from m2fp_cli.engine.own_faces import keep_own_faces
 from m2fp_cli.records.face import FACE_POINT_NAMES, Face
@@ -49,3 +50,16 @@ def test_of_two_without_it_in_their_masks_the_first_keeps_it():
 def test_unknown_and_doubtful_faces_stay_as_they_are():
     masks = masks_of((0, 0, 9, 9), (0, 0, 9, 9))
     assert scores([None, face_at(150, 20, 0.2)], masks) == [None, 0.2]
+
+
+@pytest.mark.parametrize(("dx", "dy"), [(-1, 0), (1, 0), (0, -1), (0, 1)])
+def test_a_face_may_lie_a_little_beside_the_box_on_every_side(dx, dy):
+    masks = masks_of((80, 80, 120, 120))
+    near, far = (face_at(100 + away * dx, 100 + away * dy) for away in (26, 34))
+    assert scores([near], masks) == [1.0]
+    assert scores([far], masks) == [0.0]
+
+
+def test_a_doubtful_face_is_nobodys_rival():
+    masks = masks_of((0, 100, 100, 200), (0, 99, 100, 200))
+    assert scores([face_at(50, 95, 0.2), face_at(51, 95)], masks) == [0.2, 1.0]
