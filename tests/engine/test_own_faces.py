@@ -63,3 +63,13 @@ def test_a_face_may_lie_a_little_beside_the_box_on_every_side(dx, dy):
 def test_a_doubtful_face_is_nobodys_rival():
     masks = masks_of((0, 100, 100, 200), (0, 99, 100, 200))
     assert scores([face_at(50, 95, 0.2), face_at(51, 95)], masks) == [0.2, 1.0]
+
+
+def test_a_face_in_a_hole_of_somebodys_mask_is_that_of_who_is_seen_there():
+    around = np.zeros((200, 200), np.bool_)
+    around[10:150, 110:190] = True
+    around[60:80, 140:160] = False
+    masks = [Mask.from_full(around), *masks_of((140, 60, 160, 80))]
+    faces = [face_at(150, 70), face_at(150, 71)]
+    assert scores(faces, masks) == [0.0, 1.0]
+    assert scores(faces, masks[::-1]) == [1.0, 0.0]
