@@ -59,7 +59,7 @@ def read_label_colors(path: Path, labels: LabelSet) -> dict[int, int]:
     """
     colors: dict[int, int] = {}
     try:
-        lines = read_bounded(path).decode("utf-8", "replace").splitlines()
+        lines = read_bounded(path).decode("utf-8-sig", "replace").splitlines()
         for number, line in enumerate(lines, start=1):
             if not line.strip() or line.startswith("#"):
                 continue

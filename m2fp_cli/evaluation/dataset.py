@@ -188,7 +188,7 @@ def choose_photos(
 
 def _read_names(path: Path) -> set[str]:
     try:
-        lines = read_bounded(path, pipes=True).decode("utf-8").splitlines()
+        lines = read_bounded(path, pipes=True).decode("utf-8-sig").splitlines()
     except OSError as error:
         raise NoInputError(
             f"{displayable(path)} cannot be read ({error.strerror}); name a list of ids"

@@ -72,6 +72,13 @@ def test_colors_are_labels_by_name(tmp_path, photos):
     assert truth.people is None
 
 
+def test_a_list_of_colors_may_begin_with_the_mark_of_windows_editors(tmp_path):
+    (found,) = find_labelled(cvat(tmp_path))
+    assert found.colors is not None
+    found.colors.write_bytes(b"\xef\xbb\xbf" + found.colors.read_bytes())
+    check_label_ids([found], CIHP)
+
+
 def test_a_color_without_a_label_is_told(tmp_path):
     (found,) = find_labelled(cvat(tmp_path, "background:0,0,0::\n"))
     with pytest.raises(ImageError, match="color 10,20,30, which"):
