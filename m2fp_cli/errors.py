@@ -134,3 +134,12 @@ class ImageError(M2fpError):
     def __reduce__(self) -> tuple[type[ImageError], tuple[str, str]]:
         """Keep both fields when the error crosses a process border."""
         return type(self), (self.reason, str(self))
+
+
+# How torch and OpenCV say it, whose errors are no MemoryError.
+_NO_MEMORY = ("can't allocate memory", "(-4:Insufficient memory)")
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether an error, of whatever library, says that memory was short."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY)

@@ -11,14 +11,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.errors import ImageError, M2fpError, lacks_memory
 
 OOM_SCORE_ADJUSTMENT = 500  # the kernel shall take a worker, not the parent
 _PR_SET_PDEATHSIG = 1
 _SILENT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _TEXT_LENGTH = 300
-_NO_MEMORY = ("can't allocate memory", "(-4:Insufficient memory)")
-"""How torch and OpenCV say it, whose errors are no MemoryError."""
 
 
 class WorkerLine:
@@ -67,7 +65,7 @@ def as_image_error(error: Exception) -> ImageError:
     """What went wrong with a photo, as its failure."""
     if isinstance(error, ImageError):
         return error
-    if isinstance(error, MemoryError) or any(words in str(error) for words in _NO_MEMORY):
+    if lacks_memory(error):
         return ImageError("out_of_memory", "there is not enough memory for it; use fewer --workers")
     return ImageError("internal", f"failed inside m2fp ({_text(error)}); please report this")
 

@@ -10,7 +10,7 @@ from statistics import median
 from m2fp_cli.batch.progress import Progress
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, Status, failed_report
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.errors import ImageError
+from m2fp_cli.errors import ImageError, lacks_memory
 from m2fp_cli.evaluation.dataset import LabelledPhoto, read_truth
 from m2fp_cli.evaluation.judge import Judge
 from m2fp_cli.evaluation.sources import Source
@@ -56,10 +56,12 @@ def _judge(photo: LabelledPhoto, source: Source, judge: Judge) -> ImageReport:
         result = source.parse(photo)
         seconds = PhotoSeconds(network=time.perf_counter() - started)
         judge.add(truth, result)
-    except (ImageError, MemoryError) as error:
-        if isinstance(error, MemoryError):
-            error = ImageError("out_of_memory", "does not fit into memory")
+    except ImageError as error:
         return failed_report(task, error)
+    except Exception as error:
+        if not lacks_memory(error):
+            raise
+        return failed_report(task, ImageError("out_of_memory", "does not fit into memory"))
     return ImageReport(
         task.path,
         task.key,

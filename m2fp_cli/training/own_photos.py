@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.engine.parser import HumanParser
-from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.errors import ImageError, UsageError, lacks_memory
 from m2fp_cli.evaluation.dataset import LabelledPhoto, read_truth
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.encoding import encode_jpeg, encode_png
@@ -102,8 +102,8 @@ def prepare_photos(
         try:
             shows_labels |= _prepare(photo, parser, target, name := f"{number:05d}")
             names.append(name)
-        except ImageError as error:
-            fail(f"failed {displayable(photo.photo)}: {error}")
+        except Exception as error:
+            fail(f"failed {displayable(photo.photo)}: {_reason(error)}")
     if len(names) < FEWEST:
         raise UsageError(
             f"only {len(names)} of {len(photos)} labelled photos can be used; fine-tuning needs at "
@@ -118,6 +118,15 @@ def prepare_photos(
     (target / HELD_OUT).write_text("".join(f"{name}\n" for name in held_out), encoding="utf-8")
     learned = tuple(name for name in names if name not in set(held_out))
     return OwnPhotos(learned, held_out, len(photos) - len(names))
+
+
+def _reason(error: Exception) -> str:
+    """Why a photo cannot be used; an error that is not about a photo goes on."""
+    if lacks_memory(error):
+        return "does not fit into memory"
+    if not isinstance(error, ImageError):
+        raise error
+    return str(error)
 
 
 def choose_held_out(names: Sequence[str]) -> tuple[str, ...]:

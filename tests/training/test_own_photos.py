@@ -56,14 +56,14 @@ def test_every_fifth_is_held_out_and_never_more_than_forty():
     ]
 
 
-def prepare(root, maps):
+def prepare(root, maps, parse=None):
     """What of photos with these label maps can be used, and what is said of the others."""
     for number, ids in enumerate(maps):
         for kind, picture in (("photos", np.zeros((6, 4, 3), np.uint8)), ("labels", ids)):
             (root / kind).mkdir(exist_ok=True)
             assert cv2.imwrite(str(root / kind / f"{number}.png"), picture)
     nobody = result_from_maps(CIHP, np.zeros((6, 4), np.uint8))
-    parser: Any = SimpleNamespace(labels=CIHP, parse=lambda _image: nobody)
+    parser: Any = SimpleNamespace(labels=CIHP, parse=parse or (lambda _image: nobody))
     said: list[str] = []
     photos = find_labelled(root)
     return prepare_photos(photos, parser, root / "run", said.append, lambda: False), said
@@ -81,6 +81,23 @@ def test_a_photo_of_which_nothing_is_known_is_left_out(tmp_path):
         f"failed {tmp_path}/photos/0.png: has no labels: its map is unknown (255) everywhere; "
         "label it"
     ]
+
+
+def test_a_photo_for_which_memory_is_short_is_left_out(tmp_path):
+    nobody = result_from_maps(CIHP, plain(0))
+    answers = iter(
+        [nobody, RuntimeError("DefaultCPUAllocator: can't allocate memory"), *[nobody] * 4]
+    )
+
+    def parse(_image):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    prepared, said = prepare(tmp_path, [plain(5)] * 6, parse)
+    assert len(prepared.learned + prepared.held_out) == 5
+    assert said == [f"failed {tmp_path}/photos/1.png: does not fit into memory"]
 
 
 def test_masks_of_people_without_labels_are_refused(tmp_path):
