@@ -2,9 +2,9 @@
 
 The file has ModelScope's format: its ``model`` section holds the constructor arguments of M2FP.
 Unknown keys are ignored, so that newer files stay readable; a wrong value of a known key is an
-error that names the key. ``model.label_map``, ``model.foreground_threshold``,
-``model.human_scores``, ``model.sides``, ``model.mask_edges`` and ``preprocessor`` are our own
-additions and optional.
+error that names the key. ``model.backbone.kind``, ``model.label_map``,
+``model.foreground_threshold``, ``model.human_scores``, ``model.sides``, ``model.mask_edges`` and
+``preprocessor`` are our own additions and optional.
 """
 
 from __future__ import annotations
