@@ -96,3 +96,14 @@ def test_people_are_told_from_what_is_not_a_person(photo):
     assert nobody is not None
     assert her.score > 0.7 > 0.1 > nobody.score
     assert her.scores[[0, 11, 12]].min() > 0.9 > 0.5 > her.scores[[27, 28]].max()  # cut off below
+
+
+def test_everybody_of_a_group_has_joints_of_their_own(photo):
+    height, width = photo.shape[:2]
+    row = np.hstack([photo] * 6)  # more than the network sees at once
+    boxes = [(width * i, 0, width * (i + 1), height - 4) for i in range(6)]
+    boxes.insert(2, (0, 0, 9, 9))
+    found = find_joints(row, row.shape[:2], boxes)
+    assert [i for i, one in enumerate(found) if one is None] == [2]
+    noses = [one.points[0, 0] for one in found if one is not None]
+    assert np.abs(np.diff(noses) - width).max() < 0.03 * width
