@@ -9,8 +9,10 @@ from collections.abc import Collection, Iterator
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.layout import stay_beside
-from m2fp_cli.storage.edits import is_edited
+from m2fp_cli.storage.edits import OwnFiles, is_edited, written_checksum
+from m2fp_cli.storage.errors import edited
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.marks import mark_of
 
 
 def find_edited(look: Look, entry: Entry) -> Iterator[str]:
@@ -53,6 +55,62 @@ def find_in_the_way(
         if (is_doubtful or is_touched(look, entry, name)) and is_edited(look, name, written):
             return name
     return None
+
+
+def find_own(
+    look: Look, entry: Entry | None, there: Collection[str], targets: Collection[str]
+) -> OwnFiles:
+    """Files of a photo over which a run was killed that may be replaced, by what they are now.
+
+    They are as an earlier run left them, or their marks say that the killed run wrote them.
+
+    Args:
+        look: what is in the output.
+        entry: what a run before wrote for the photo; None if none did.
+        there: names among those that will be written under which something is.
+        targets: names that will be written.
+
+    Raises:
+        ConflictError: somebody changed one that would be replaced or removed.
+    """
+    listed = () if entry is None else entry.report.files
+    known = {} if entry is None else entry.report.known_checksums
+    beside, own = stay_beside(known, targets), OwnFiles()
+    for name in dict.fromkeys((*listed, *there)):
+        written = known.get(name)
+        if name in beside or not look.has_file(name) or _is_as_before(look, entry, name, written):
+            found = written
+        else:
+            found = written_checksum(look, name)
+        if found is not None or (name in listed and written is None):
+            own[name] = found
+        elif name in listed or look.mark(name) is not None:
+            raise edited(name)
+    return own
+
+
+def is_rewritten(look: Look, entry: Entry, *, marked: bool) -> bool:
+    """Whether a run that came to no end with a photo has replaced files of it.
+
+    Args:
+        look: what is in the output.
+        entry: what a run before wrote for the photo.
+        marked: such a run marked its files: one that is marked as before was changed by others.
+    """
+    known = entry.report.known_checksums
+    return any(
+        is_touched(look, entry, name)
+        and is_edited(look, name, written)
+        and not (marked and look.mark(name) == mark_of(name, written))
+        for name, written in known.items()
+    )
+
+
+def _is_as_before(look: Look, entry: Entry | None, name: str, written: int | None) -> bool:
+    """Whether a file is as an entry says; one whose status did not change since is not read."""
+    if entry is None or written is None:
+        return False
+    return not is_touched(look, entry, name) or not is_edited(look, name, written)
 
 
 def is_touched(look: Look, entry: Entry, name: str) -> bool:

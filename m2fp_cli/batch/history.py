@@ -33,10 +33,12 @@ class Claims:
 
     Attributes:
         manifest: the file that says so.
+        marked: whether what it has written has marks, see ``storage.marks``.
         portions: keys of the photos.
     """
 
     manifest: str
+    marked: bool = False
     portions: Spool[tuple[str, ...]] = field(default_factory=Spool)
 
 
@@ -65,6 +67,7 @@ class History:
     order: dict[tuple[str, str], int] = field(default_factory=dict)
     _claimed: NameSet | None = None
     _open: NameSet | None = None
+    _unmarked: NameSet | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -76,6 +79,13 @@ class History:
         if self._open is None:
             self._open = NameSet(key for run in self.claims for key in self.open_keys(run))
         return key in self._open
+
+    def is_marked(self, key: str) -> bool:
+        """Whether all that runs that were cut short have written of a photo has marks."""
+        if self._unmarked is None:
+            runs = (run for run, claims in self.claims.items() if not claims.marked)
+            self._unmarked = NameSet(key for run in runs for key in self.open_keys(run))
+        return key not in self._unmarked
 
     def was_claimed(self, key: str) -> bool:
         """Whether a run that was cut short may have written files that no entry lists."""
@@ -187,7 +197,8 @@ class History:
         elif line.keys is None:
             self.claims.pop(line.run, None)
         else:
-            self.claims.setdefault(line.run, Claims(manifest)).portions.append(line.keys)
+            claims = self.claims.setdefault(line.run, Claims(manifest, line.marked))
+            claims.portions.append(line.keys)
 
 
 def _after(seconds: float) -> float:

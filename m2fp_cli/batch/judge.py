@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from m2fp_cli.batch.edits import find_in_the_way, is_touched
+from m2fp_cli.batch.edits import find_in_the_way, find_own, is_rewritten, is_touched
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import History
 from m2fp_cli.batch.job import Job
@@ -102,7 +102,7 @@ class Judge:
             return self._why_failed(task, entry)
         if not all(self.look.has_file(name) for name in entry.report.files):
             return Why.MISSING
-        if self.history.is_claimed(task.key) and self._has_other_bytes(entry):
+        if self.history.is_claimed(task.key) and self._is_rewritten(task, entry):
             return Why.CUT_SHORT
         if rerun is Rerun.MISSING:
             return None
@@ -124,17 +124,20 @@ class Judge:
         """
         if self.rules.overwrite:
             return task._replace(may_replace=None)
+        there = tuple(targets_that_exist(self.job, self.look, task))
+        is_cut_short = self.history.is_claimed(task.key)
+        is_known = not is_cut_short or self.history.is_marked(task.key)  # what its files should be
         own = OwnFiles()
-        is_cut_short = self.history.is_claimed(task.key)  # what its files should be is not known
         if entry is not None:
             own |= dict.fromkeys(entry.report.files)
-            if not is_cut_short:
-                self._refuse_edited(task, entry, is_same_photo=why is Why.SETTINGS)
-                own |= entry.report.known_checksums
-        there = tuple(targets_that_exist(self.job, self.look, task))
+        if is_cut_short and is_known:
+            own |= find_own(self.look, entry, there, self.job.targets(task))
+        elif entry is not None and is_known:
+            self._refuse_edited(task, entry, is_same_photo=why is Why.SETTINGS)
+            own |= entry.report.known_checksums
         if is_cut_short or self.history.was_claimed(task.key):
             left = (name for name in there if self.look.has_file(name) and name not in own)
-            own |= dict.fromkeys(n for n in left if is_cut_short or self._is_older(n, entry))
+            own |= dict.fromkeys(n for n in left if not is_known or self._is_older(n, entry))
         for name in there:
             refuse_foreign(self.look, name, own)
         return task._replace(may_replace=own)
@@ -151,9 +154,9 @@ class Judge:
         if name is not None:
             raise edited(name)
 
-    def _has_other_bytes(self, entry: Entry) -> bool:
+    def _is_rewritten(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a file was replaced, by a run that came to no end with the photo."""
-        return find_in_the_way(self.look, entry, (), is_same_photo=False) is not None
+        return is_rewritten(self.look, entry, marked=self.history.is_marked(task.key))
 
     def _is_same_photo(self, task: ImageTask, entry: Entry) -> bool:
         """Whether a photo of another path is the same to the byte."""

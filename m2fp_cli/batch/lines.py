@@ -6,7 +6,7 @@ A manifest may come from a stranger: every value is checked before it is believe
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -120,12 +120,21 @@ def start_line(start: RunStart) -> dict[str, Any]:
     return {"v": VERSION, **asdict(start), "settings": dict(start.settings)}
 
 
+def claim_line(run: str, keys: Sequence[str], *, marked: bool) -> dict[str, Any]:
+    """The line of photos that a run is about to do; see ``ClaimLine``."""
+    return {"v": VERSION, "run": run, "claims": keys, **({"marked": True} if marked else {})}
+
+
 @dataclass(frozen=True)
 class ClaimLine:
-    """Keys of photos that a run is about to do; None where it has ended."""
+    """Keys of photos that a run is about to do; None where it has ended.
+
+    ``marked``: what it writes has marks, see ``storage.marks``.
+    """
 
     run: str
     keys: tuple[str, ...] | None
+    marked: bool = False
 
 
 def read_line(document: Mapping[str, Any]) -> Entry | RunStart | ClaimLine:
@@ -141,7 +150,7 @@ def read_line(document: Mapping[str, Any]) -> Entry | RunStart | ClaimLine:
     if "claims" in document or "end" in document:
         keys = document.get("claims")
         named = None if keys is None else tuple(_key_of({"key": key}) for key in keys)
-        return ClaimLine(text_of(document, "run", most=64), named)
+        return ClaimLine(text_of(document, "run", most=64), named, document.get("marked") is True)
     return _read_start(document)
 
 

@@ -24,11 +24,19 @@ from typing import Any
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import History, signature_digest
-from m2fp_cli.batch.lines import VERSION, RunStart, entry_line, read_lines, start_line
+from m2fp_cli.batch.lines import (
+    VERSION,
+    RunStart,
+    claim_line,
+    entry_line,
+    read_lines,
+    start_line,
+)
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.stamps import Stamp
 from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.marks import can_mark
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_stream
 
@@ -39,12 +47,13 @@ _CLAIMS_A_LINE = 1000
 class ManifestWriter:
     """Appends to one manifest; only the holder of the output may have one."""
 
-    def __init__(self, tree: OutputTree, name: str) -> None:
+    def __init__(self, tree: OutputTree, name: str, *, marking: bool = False) -> None:
         """Open a manifest, and end a line that a crash left torn.
 
         Args:
             tree: the output.
             name: of the manifest, from ``history.manifest_name``.
+            marking: the run's results go where the manifest is, and get marks if that can be done.
 
         Raises:
             OutputError: it cannot be written, or is not a regular file.
@@ -58,6 +67,7 @@ class ManifestWriter:
             torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         except OSError as error:
             raise self._error(error) from error
+        self._marks = marking and can_mark(self._descriptor)
         if torn:
             self._append(b"\n")
 
@@ -90,7 +100,7 @@ class ManifestWriter:
         """
         left = iter(keys)
         while some := list(itertools.islice(left, _CLAIMS_A_LINE)):
-            self._append_json({"v": VERSION, "run": self.run, "claims": some})
+            self._append_json(claim_line(self.run, some, marked=self._marks))
         self.sync(now=True)
 
     def end(self, unsettled: Collection[str] = ()) -> None:
@@ -246,7 +256,7 @@ def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:
     for run in own:
         left = history.open_keys(run)
         while keys := list(itertools.islice(left, _CLAIMS_A_LINE)):
-            yield {"v": VERSION, "run": run, "claims": keys}
+            yield claim_line(run, keys, marked=history.claims[run].marked)
 
 
 def _as_line(document: Mapping[str, Any]) -> bytes:

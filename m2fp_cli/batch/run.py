@@ -163,7 +163,8 @@ class _Run:
         for report in plan.conflicts:
             yield self._show(report)
         yield from plan.old_reports()
-        with contextlib.closing(ManifestWriter(self._tree, name)) as manifest:
+        writer = ManifestWriter(self._tree, name, marking=self._site.is_here)
+        with contextlib.closing(writer) as manifest:
             self._site.begin(manifest)
             for entry in plan.moved:
                 manifest.restate(entry)

@@ -70,6 +70,10 @@ class Site(Protocol):
     def remove(self, name: str) -> None:
         """Remove a file that a run wrote."""
 
+    @property
+    def is_here(self) -> bool:
+        """Whether results are written where the manifest is, and not put into a store."""
+
     def begin(self, manifest: ManifestWriter) -> None:
         """A run begins to write its manifest."""
 
@@ -140,6 +144,11 @@ class LocalSite:
     def remove(self, name: str) -> None:
         """Remove a file of the output."""
         self._tree.remove(name)
+
+    @property
+    def is_here(self) -> bool:
+        """They are."""
+        return True
 
     def begin(self, manifest: ManifestWriter) -> None:
         """Nothing to do."""

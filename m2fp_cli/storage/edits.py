@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 
 from m2fp_cli.storage.errors import edited
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.marks import mark_of
 
 
 class OwnFiles(dict[str, int | None]):
@@ -44,3 +45,15 @@ def is_edited(look: Look, name: str, written: int | None) -> bool:
         return found != written
     status = look.status(name)
     return status is not None and stat.S_ISLNK(status.st_mode)
+
+
+def written_checksum(look: Look, name: str) -> int | None:
+    """CRC-32 of a file's bytes if its mark says that m2fp wrote them; None otherwise.
+
+    Args:
+        look: what is in the output.
+        name: of the file.
+    """
+    mark = look.mark(name)
+    found = None if mark is None else look.checksum(name)
+    return None if found is None or mark_of(name, found) != mark else found

@@ -42,6 +42,9 @@ class Look(Protocol):
     def checksum(self, name: str) -> int | None:
         """CRC-32 of the bytes of a file; None where that is not known."""
 
+    def mark(self, name: str) -> bytes | None:
+        """What a file says of the bytes that it was written with, see ``storage.marks``."""
+
     def walk(self, name: str, *, closed: OnClosed = ...) -> Iterator[str]:
         """Names of all regular files below a folder, in no order.
 

@@ -55,6 +55,10 @@ class SteadyLook(StatusLook):
         """CRC-32 of the bytes of a file; see ``OutputTree.checksum``."""
         return self._tree.checksum(name)
 
+    def mark(self, name: str) -> bytes | None:
+        """What a file says of its bytes; see ``OutputTree.mark``."""
+        return self._tree.mark(name)
+
     def names_in(self, name: str) -> list[str]:
         """Names of everything in a folder, sorted; see ``OutputTree.names_in``."""
         return self._tree.names_in(name)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterable, Sequence
 
 from m2fp_cli.storage.errors import conflict
+from m2fp_cli.storage.marks import set_mark
 from m2fp_cli.storage.tree import OutputTree
 
 TEMPORARY = re.compile(r"\.m2fp-[0-9a-f]{8}\.tmp")
@@ -25,13 +26,16 @@ _RENAME_NOREPLACE = 1  # linux/fs.h
 _NOT_SUPPORTED = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK)
 
 
-def write_temporary(folder: int, portions: Iterable[bytes], *, fsync: bool) -> str:
+def write_temporary(
+    folder: int, portions: Iterable[bytes], *, fsync: bool, mark: bytes = b""
+) -> str:
     """Write a new file under a name that nobody else has.
 
     Args:
         folder: descriptor of the open folder.
         portions: the content.
         fsync: wait until it is on the disk.
+        mark: see ``storage.marks``; empty for none.
 
     Returns:
         its name in the folder.
@@ -52,6 +56,8 @@ def write_temporary(folder: int, portions: Iterable[bytes], *, fsync: bool) -> s
             for portion in portions:
                 file.write(portion)
             file.flush()
+            if mark:
+                set_mark(file.fileno(), mark)
             if fsync:
                 os.fsync(file.fileno())
     except BaseException:  # an interrupt, too, leaves nothing behind

@@ -23,6 +23,7 @@ from m2fp_cli.errors import ImageError, OutputError, UsageError
 from m2fp_cli.imaging.reading import MAX_FILE_BYTES
 from m2fp_cli.storage.errors import UnreadableError, as_output_error, as_unreadable
 from m2fp_cli.storage.look import ClosedPlace, OnClosed, StatusLook
+from m2fp_cli.storage.marks import read_mark
 from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.terminal import displayable
 
@@ -165,6 +166,20 @@ class OutputTree(StatusLook):
         except (OSError, OutputError):
             return None
         return found
+
+    def mark(self, name: str) -> bytes | None:
+        """What a regular file says of the bytes that it was written with, see ``storage.marks``.
+
+        None where it says nothing or cannot be read.
+        """
+        try:
+            descriptor = self.open_file(name, os.O_RDONLY)
+        except (OSError, OutputError):
+            return None
+        try:
+            return read_mark(descriptor)
+        finally:
+            os.close(descriptor)
 
     def remove(self, name: str) -> bool:
         """Remove a regular file or a link itself; whether something was removed.

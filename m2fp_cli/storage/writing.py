@@ -22,6 +22,7 @@ from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.edits import refuse_edited
 from m2fp_cli.storage.errors import ConflictError, as_output_error, conflict
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.marks import mark_of
 from m2fp_cli.storage.temporaries import discard, rename_without_replacing, write_temporary
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import displayable
@@ -82,7 +83,8 @@ def write_group(
             with _as_output_error(name):
                 if parent not in folders:
                     folders[parent], _ = stack.enter_context(tree.folder_of(name, create=True))
-                temporary = write_temporary(folders[parent], (data,), fsync=fsync)
+                mark = mark_of(name, zlib.crc32(data))
+                temporary = write_temporary(folders[parent], (data,), fsync=fsync, mark=mark)
                 stack.callback(discard, folders[parent], temporary)
             pending.append((name, folders[parent], temporary))
         refuse_edited(tree, [name for name, _ in files], may_replace)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -21,6 +24,8 @@ from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.writing import write_group
+from tests.support.marks import needs_marks
 from tests.support.outputs import history_of
 from tests.support.scripted import (
     ScriptedJob,
@@ -43,13 +48,20 @@ def run(folder: Path, setting: str = "one") -> RunReport:
     return run_batch(scan, job, RunOptions(workers=1), SilentProgress())
 
 
-def begin_and_die(folder: Path, *keys: str, name: str = manifest_name("parse")) -> None:
+def begin_and_die(
+    folder: Path,
+    *keys: str,
+    name: str = manifest_name("parse"),
+    marking: bool = False,
+    wrote: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
     """What a run has written that is killed before its first photo ends."""
     with OutputTree(folder / "out", create=True) as tree:
-        writer = ManifestWriter(tree, name)
+        writer = ManifestWriter(tree, name, marking=marking)
         writer.start({"setting": "two"}, len(keys), len(keys))
         writer.claim(keys)
         writer.close()
+        write_group(tree, list(wrote.items()), None)
 
 
 @pytest.fixture
@@ -152,17 +164,74 @@ def test_a_killed_shard_that_goes_on_keeps_no_other_shard_away(tmp_path):
             pass
 
 
-def test_compacting_keeps_claims_of_photos_that_were_done_before(tmp_path):
+@pytest.mark.parametrize("marking", [pytest.param(True, marks=needs_marks), False])
+def test_compacting_keeps_claims_of_photos_that_were_done_before(tmp_path, marking):
     write_photos(tmp_path / "photos", ["ok"] * 2)
     run(tmp_path)
     begin_and_die(tmp_path, "0000")
     run(tmp_path, "two")
-    begin_and_die(tmp_path, "0001")
+    begin_and_die(tmp_path, "0001", marking=marking)
     with OutputTree(tmp_path / "out") as tree:
         assert compact(tree, manifest_name("parse"), history_of(tmp_path / "out"), at_least=1)
     history = history_of(tmp_path / "out")
     assert [history.is_claimed(key) for key in ("0000", "0001")] == [False, True]
+    assert [history.is_marked(key) for key in ("0000", "0001")] == [True, marking]
     assert history.left() == 1
+
+
+@needs_marks
+def test_a_correction_after_a_kill_stays(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    run(tmp_path)
+    begin_and_die(tmp_path, "0000", "0001", marking=True)
+    corrected = tmp_path / "out" / "labels" / "0000.png"
+    corrected.write_bytes(b"corrected by hand")
+    assert [one.attempts for one in run(tmp_path).photos] == [0, 0]
+    (failed,) = run(tmp_path, "two").failures
+    assert failed.message.startswith("labels/0000.png was changed since m2fp wrote it")
+    assert corrected.read_bytes() == b"corrected by hand"
+
+
+@needs_marks
+@pytest.mark.parametrize("before", ["nothing", "other settings"])
+@pytest.mark.parametrize("by", ["writing into it", "a new file"])
+def test_a_correction_of_what_a_killed_run_wrote_stays(tmp_path, before, by):
+    write_photos(tmp_path / "photos", ["ok"])
+    if before != "nothing":
+        run(tmp_path, before)
+    name = "labels/0000.png"
+    begin_and_die(tmp_path, "0000", marking=True, wrote={name: b"two"})
+    if by == "a new file":
+        (tmp_path / "out" / name).unlink()
+    (tmp_path / "out" / name).write_bytes(b"corrected by hand")
+    (failed,) = run(tmp_path, "three").failures
+    assert failed.message.startswith(name)
+    assert failed.reason == "conflict"
+    assert (tmp_path / "out" / name).read_bytes() == b"corrected by hand"
+
+
+@pytest.mark.parametrize("before", ["nothing", "other settings"])
+@pytest.mark.parametrize("marking", [pytest.param(True, marks=needs_marks), False])
+def test_what_a_killed_run_wrote_is_replaced(tmp_path, before, marking):
+    write_photos(tmp_path / "photos", ["ok"])
+    if before != "nothing":
+        run(tmp_path, before)
+    begin_and_die(tmp_path, "0000", marking=marking, wrote={"labels/0000.png": b"two"})
+    assert run(tmp_path, before).exit_code == 0
+    assert all(before.encode() in data for data in tree_of(tmp_path / "out").values())
+
+
+@needs_marks
+def test_a_result_that_was_copied_to_another_name_is_not_what_a_killed_run_wrote(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    run(tmp_path)
+    begin_and_die(tmp_path, "0000", marking=True)
+    labels = tmp_path / "out" / "labels"
+    copied = (labels / "0001.png").read_bytes()
+    shutil.copy2(labels / "0001.png", labels / "0000.png")  # with its mark
+    (failed,) = run(tmp_path, "two").failures
+    assert failed.message.startswith("labels/0000.png was changed since m2fp wrote it")
+    assert (labels / "0000.png").read_bytes() == copied
 
 
 class StuckWorker(ScriptedWorker):

@@ -140,6 +140,11 @@ class StoredSite:
         mirror = self._output.mirror
         mirror.bucket.delete(mirror.name_in_bucket(name))
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the output is on this machine."""
+        return self._output is None
+
     def begin(self, manifest: ManifestWriter) -> None:
         """Put what is written to the manifest from now on."""
         if self._output is not None:

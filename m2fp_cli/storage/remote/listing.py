@@ -73,6 +73,10 @@ class Listing:
         """CRC-32 of the bytes of an object; None where that is not known."""
         return self._checksum(name)
 
+    def mark(self, name: str) -> bytes | None:
+        """Objects have no marks."""
+        return None
+
     def names_in(self, name: str) -> list[str]:
         """Names of the objects directly in a folder, sorted."""
         return [one for one in self.walk(name) if "/" not in one[len(name) + 1 :]]
