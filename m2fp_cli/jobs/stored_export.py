@@ -103,7 +103,7 @@ def _put_lists(
         overwrite: replace files that no export wrote.
 
     Raises:
-        ConflictError: a file is there that no export wrote.
+        ConflictError: a file is there that no export wrote, or somebody changed one meanwhile.
         M2fpError: the store fails.
     """
     owned = read_owned(output.tree, export)
@@ -112,11 +112,15 @@ def _put_lists(
     if not overwrite:  # before the record says that they are ours
         _refuse_foreign(output, [name for name in new if name not in before])
     for name in before:
-        if there[name] is None and name not in owned:
+        is_gone = there[name] is None and name not in owned
+        if is_gone and not output.is_edited(name, before[name]):
             output.bucket.delete(output.name_in_bucket(name))
     output.put(files_name(export), may_replace=is_known)
     for name in new:
-        output.put(name, may_replace=overwrite or name in before)
+        if name in before and not overwrite:
+            output.put_over(name, before[name])
+        else:
+            output.put(name, may_replace=overwrite)
     for name in there:
         output.drop(name)
 

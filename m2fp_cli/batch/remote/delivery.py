@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import queue
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 
 from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.threads import Threads
-from m2fp_cli.batch.report import Status
+from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, Status
 from m2fp_cli.errors import ImageError, M2fpError
+from m2fp_cli.storage.edits import OwnFiles
 from m2fp_cli.storage.errors import ConflictError, TargetError
 
 PUT_THREADS = 8
@@ -81,16 +82,12 @@ class Courier:
     def _put_or_fail(self, outcome: Outcome, may_replace: Collection[str] | None) -> None:
         """In a thread: what comes of it goes into the queue."""
         come: Outcome | M2fpError
+        replaced: list[str] = []
         try:
-            self._put(outcome.report.files, may_replace)
+            self._put(outcome.report.files, may_replace, replaced)
             come = outcome
         except TargetError as error:
-            reason = "conflict" if isinstance(error, ConflictError) else "unwritable"
-            failed = ImageError(reason, str(error))
-            report = outcome.report._replace(
-                status=Status.FAILED, reason=reason, message=str(failed), files=()
-            )
-            come = replace(outcome, report=report)
+            come = replace(outcome, report=_failed(outcome.report, error, replaced))
         except M2fpError as error:
             come = error
         except Exception as error:
@@ -100,16 +97,39 @@ class Courier:
         self._arrived.put(come)
         self._wake()
 
-    def _put(self, names: Collection[str], may_replace: Collection[str] | None) -> None:
-        """Put files; a failure takes away again what had a name that nothing had."""
+    def _put(
+        self, names: Collection[str], may_replace: Collection[str] | None, replaced: list[str]
+    ) -> None:
+        """Put files; a failure takes away again what had a name that nothing had.
+
+        Args:
+            names: of the files.
+            may_replace: names that may be replaced; None for all.
+            replaced: gets those that are put over what was there.
+        """
+        own = may_replace if isinstance(may_replace, OwnFiles) else {}
         new: list[str] = []
         try:
             for name in names:
-                replaces = may_replace is None or name in may_replace
-                self._mirror.put(name, may_replace=replaces)
-                if not replaces:
-                    new.append(name)
+                if name in own:
+                    self._mirror.put_over(name, own[name])
+                else:
+                    self._mirror.put(name, may_replace=may_replace is None)
+                (new if may_replace is not None and name not in own else replaced).append(name)
         except M2fpError:
             for name in new:
                 self._mirror.bucket.delete(self._mirror.name_in_bucket(name))
             raise
+
+
+def _failed(report: ImageReport, error: TargetError, replaced: Sequence[str]) -> ImageReport:
+    """The report of a photo of which a file could not be put; it lists those that were."""
+    reason = "conflict" if isinstance(error, ConflictError) else "unwritable"
+    known = report.known_checksums
+    return report._replace(
+        status=Status.FAILED,
+        reason=reason,
+        message=str(ImageError(reason, str(error))),
+        files=tuple(replaced),
+        checksums=tuple(known.get(name, UNKNOWN_CHECKSUM) for name in replaced),
+    )

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from m2fp_cli.errors import OutputError
-from m2fp_cli.storage.errors import as_output_error
+from m2fp_cli.storage.errors import ConflictError, as_output_error, edited
 from m2fp_cli.storage.remote.address import StoreAddress
 from m2fp_cli.storage.remote.listing import Listing
 from m2fp_cli.storage.remote.objects import LAST_CHARACTER, Bucket, StoredObject
@@ -141,6 +141,51 @@ class Mirror:
             self.bucket.put(whole, data)
         else:
             self.bucket.put_new(whole, data)
+
+    def put_over(self, name: str, written: int | None) -> None:
+        """Put a file of the folder in place of what an earlier run put, if that is as it was.
+
+        Args:
+            name: of the file.
+            written: CRC-32 of what was put; None where that is not known.
+
+        Raises:
+            ConflictError: somebody changed the object.
+            M2fpError: the store does not take it.
+        """
+        data, whole = self.tree.read(name), self.name_in_bucket(name)
+        there = self._as_before(name, written)
+        if there is None:
+            self.bucket.put_new(whole, data)
+        elif self.bucket.replace(whole, data, there.version) is None:
+            raise edited(name)
+
+    def is_edited(self, name: str, written: int | None) -> bool:
+        """Whether somebody changed an object since it was listed, or put; see ``put_over``.
+
+        Raises:
+            StoreError: the store cannot be asked.
+        """
+        try:
+            self._as_before(name, written)
+        except ConflictError:
+            return True
+        return False
+
+    def _as_before(self, name: str, written: int | None) -> StoredObject | None:
+        """An object that is what it was when it was listed, or put; None if there is none.
+
+        It is fetched only where the listing is older, or says nothing.
+
+        Raises:
+            ConflictError: somebody changed it.
+        """
+        there = self.head(name)
+        if there is None or self.listing.holds(there):
+            return there
+        if (self._is_listed or written is not None) and self._checksum(name) != written:
+            raise edited(name)
+        return there
 
     def drop(self, name: str) -> None:
         """Remove a file of the folder; the object stays.

@@ -129,8 +129,10 @@ class StoredSite:
         return look.has_file(name)
 
     def is_edited(self, name: str, written: int | None) -> bool:
-        """Whether it has other bytes; a store's objects were looked at when the run began."""
-        return self._output is None and is_edited(self._tree, name, written)
+        """Whether it has other bytes; of a store's objects, than when the run began."""
+        if self._output is None:
+            return is_edited(self._tree, name, written)
+        return self._output.mirror.is_edited(name, written)
 
     def remove(self, name: str) -> None:
         """Remove what a run wrote."""

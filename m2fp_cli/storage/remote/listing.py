@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from m2fp_cli.storage.index import as_index_error, open_index
 from m2fp_cli.storage.look import OnClosed
-from m2fp_cli.storage.remote.objects import StoredObject
+from m2fp_cli.storage.remote.objects import NANOSECONDS, StoredObject
 
 _ROWS_AT_ONCE = 1000
 _CLOCKS_APART_SECONDS = 60  # or each object would be fetched that a run puts anew
@@ -48,6 +48,14 @@ class Listing:
         query = "SELECT size, mtime_ns FROM objects WHERE name=?"
         found: tuple[int, int] | None = self._index.execute(query, (_text(name),)).fetchone()
         return found
+
+    def holds(self, found: StoredObject) -> bool:
+        """Whether an object was listed with these bytes: by size and ETag, whenever it was put."""
+        stamp = self.stamp(found.name)
+        return stamp is not None and (stamp[0], stamp[1] % NANOSECONDS) == (
+            found.size,
+            found.mtime_ns % NANOSECONDS,
+        )
 
     def status(self, name: str) -> os.stat_result | None:
         """What lies under a name; None if nothing does.

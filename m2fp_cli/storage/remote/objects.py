@@ -31,7 +31,7 @@ _MAX_RETRIES = 8
 _PAUSES = (0.2, 1.0, 5.0)  # seconds between tries of a call whose connection broke
 LAST_CHARACTER = "\U0010ffff"
 """Sorts behind every other character of a name."""
-_NANOSECONDS = 10**9
+NANOSECONDS = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,8 +320,8 @@ def _as_object(meta: Any) -> StoredObject:
     seconds = int(meta["last_modified"].timestamp())
     # Azure quotes ETags in one answer and not in another.
     digest = hashlib.blake2b(version.etag.strip('"').encode(), digest_size=8).digest()
-    below = int.from_bytes(digest, "big") % _NANOSECONDS
-    return StoredObject(meta["path"], int(meta["size"]), seconds * _NANOSECONDS + below, version)
+    below = int.from_bytes(digest, "big") % NANOSECONDS
+    return StoredObject(meta["path"], int(meta["size"]), seconds * NANOSECONDS + below, version)
 
 
 def _version(result: Any) -> Version:

@@ -17,6 +17,7 @@ import pytest
 
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.remote import fetching, lease
+from m2fp_cli.batch.remote.carrier import StoreCarrier
 from m2fp_cli.batch.remote.delivery import Courier
 from m2fp_cli.batch.remote.fetching import Fetcher
 from m2fp_cli.batch.remote.lease import hold_stored
@@ -134,6 +135,56 @@ def test_a_file_that_appears_at_the_last_moment_is_not_replaced(store):
     assert [photo.reason for photo in report.failures] == ["conflict"]
     assert store.read("out/results/a.json") == b"mine"
     assert "out/labels/a.png" not in store.names()
+
+
+@pytest.fixture
+def meddle(store, monkeypatch):
+    """Somebody corrects objects when the run is about to put its own, or a moment later."""
+
+    def meddle(method: Any, *names: str) -> None:
+        owner = {"deliver": StoreCarrier, "_as_before": Mirror}[method]
+        original = getattr(owner, method)
+
+        def wrapped(self: Any, *arguments: Any) -> Any:
+            answer = original(self, *arguments) if method == "_as_before" else None
+            for name in names:
+                store.put(name, "corrected")
+            return answer if method == "_as_before" else original(self, *arguments)
+
+        monkeypatch.setattr(owner, method, wrapped)
+
+    yield meddle
+    monkeypatch.undo()
+
+
+@pytest.mark.parametrize("when", ["deliver", "_as_before"])
+def test_an_object_that_is_corrected_while_the_run_goes_on_stays(store, meddle, when):
+    parse()
+    meddle(when, "out/labels/a.png")
+    (failed,) = parse(setting="two").failures
+    assert failed.message.startswith("labels/a.png was changed since m2fp wrote it")
+    assert store.read("out/labels/a.png") == b"corrected"
+    assert b" one " in store.read("out/results/a.json")
+    assert b" two " in store.read("out/labels/sub/b.png")
+
+
+def test_what_was_put_before_a_corrected_object_is_still_its_own(store, meddle, monkeypatch):
+    parse()
+    meddle("deliver", "out/results/a.json")
+    (failed,) = parse(setting="two").failures
+    assert failed.message.startswith("results/a.json was changed since")
+    assert b" two " in store.read("out/labels/a.png")
+    monkeypatch.undo()
+    store.delete("out/results/a.json")
+    assert parse(setting="three").failures == []
+    assert b" three " in store.read("out/labels/a.png")
+
+
+def test_an_object_that_was_put_anew_with_the_same_bytes_is_replaced(store):
+    parse()
+    store.put("out/labels/a.png", store.read("out/labels/a.png"), later_seconds=3600)
+    assert parse(setting="two").failures == []
+    assert b" two " in store.read("out/labels/a.png")
 
 
 def test_results_of_this_machines_photos_go_to_a_store_and_the_other_way(store, tmp_path):
