@@ -142,6 +142,19 @@ class Judge:
             refuse_foreign(self.look, name, own)
         return task._replace(may_replace=own)
 
+    def left(self, task: ImageTask, entry: Entry | None) -> dict[str, int]:
+        """What a run that was cut short has surely written for a photo; CRC-32 by name.
+
+        Args:
+            task: the photo, as ``allowed`` gives it.
+            entry: what is known of it.
+        """
+        own = task.may_replace
+        if not isinstance(own, OwnFiles) or not self.history.is_claimed(task.key):
+            return {}
+        known = {} if entry is None else entry.report.known_checksums
+        return {n: found for n, found in own.items() if found not in (None, known.get(n))}
+
     def _is_older(self, name: str, entry: Entry | None) -> bool:
         """Whether a file that no entry lists was there when the photo was ended."""
         return entry is not None and not is_touched(self.look, entry, name)

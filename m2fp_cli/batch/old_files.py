@@ -13,7 +13,12 @@ from m2fp_cli.layout import stay_beside
 
 
 def clear_old_files(
-    outcome: Outcome, old: Entry | None, site: Site, *, overwrite: bool
+    outcome: Outcome,
+    old: Entry | None,
+    left: Mapping[str, int],
+    site: Site,
+    *,
+    overwrite: bool,
 ) -> ImageReport:
     """Remove what an earlier run wrote for the photo and this one did not.
 
@@ -25,20 +30,22 @@ def clear_old_files(
     Args:
         outcome: what became of the photo.
         old: what an earlier run wrote for it; None if none did.
+        left: what a run that was cut short wrote for it since, CRC-32 by name.
         site: where the files are.
         overwrite: what somebody changed goes, too.
     """
     report = outcome.report
-    if old is None:
+    if old is None and not left:
         return report
-    written = old.report.known_checksums
-    is_same = old.stamp == outcome.stamp or is_same_stamp(old.stamp, outcome.stamp)
+    written = {**({} if old is None else old.report.known_checksums), **left}
+    before = dict.fromkeys((*(() if old is None else old.report.files), *left))
+    is_same = old is None or is_same_stamp(old.stamp, outcome.stamp)
     is_gone = any(one.size == GONE for one in outcome.stamp)
     stays = is_same or is_gone or report.reason == "conflict"
     if not report.status.is_good and stays:
-        return _with_files(report, written, dict.fromkeys((*old.report.files, *report.files)))
+        return _with_files(report, written, dict.fromkeys((*before, *report.files)))
     new = set(report.files)
-    others = dict.fromkeys(name for name in old.report.files if name not in new)
+    others = dict.fromkeys(name for name in before if name not in new)
     beside = stay_beside(others, new) if is_same else ()
     kept = [name for name in others if name in beside and site.has_file(name)]
     going = [name for name in others if name not in kept]

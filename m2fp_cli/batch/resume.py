@@ -32,6 +32,8 @@ class ResumePlan:
         up_to_date: entries of photos with their results in place.
         known_failures: entries of photos that failed before and are not tried again.
         conflicts: reports of photos that are left alone because files are in the way.
+        left: what runs that were cut short have surely written for photos to do: CRC-32 by name,
+            by key. Such a run had hands on few.
         moved: those up to date or failed before whose photo now lies elsewhere.
         settings_note: which settings differ, for a person; empty if none do.
     """
@@ -42,6 +44,7 @@ class ResumePlan:
     known_failures: Spool[Entry] = field(default_factory=Spool)
     conflicts: Spool[ImageReport] = field(default_factory=Spool)
     moved: Spool[Entry] = field(default_factory=Spool)
+    left: dict[str, dict[str, int]] = field(default_factory=dict)
     settings_note: str = ""
 
     def tasks(self) -> Iterator[ImageTask]:
@@ -116,8 +119,11 @@ def _decide(plan: ResumePlan, judge: Judge, task: ImageTask, entry: Entry | None
     try:
         why = judge.why(task, entry)
         if why is not None:
-            plan.todo.append((judge.allowed(task, entry, why), why))
+            allowed = judge.allowed(task, entry, why)
+            plan.todo.append((allowed, why))
             plan.counts[why] += 1
+            if left := judge.left(allowed, entry):
+                plan.left[task.key] = left
         elif entry is not None:
             _keep(plan, task, entry)
     except ConflictError as error:

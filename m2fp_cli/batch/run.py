@@ -277,22 +277,22 @@ class _Run:
     ) -> Iterator[ImageReport]:
         """Write down photos whose files are where they belong."""
         for outcome in self._site.delivered(all_of_them=all_of_them):
-            yield self._record(outcome, history, manifest, len(plan.todo))
+            yield self._record(outcome, plan, history, manifest)
 
     def _record(
-        self, outcome: Outcome, history: History, manifest: ManifestWriter, photos: int
+        self, outcome: Outcome, plan: ResumePlan, history: History, manifest: ManifestWriter
     ) -> ImageReport:
         key = outcome.report.key
         self._under_way.discard(key)
-        old = history.entries.get(key)
-        report = clear_old_files(outcome, old, self._site, overwrite=self._options.overwrite)
+        old, left = history.entries.get(key), plan.left.get(key, {})
+        report = clear_old_files(outcome, old, left, self._site, overwrite=self._options.overwrite)
         ended = history.time_of_end(key, manifest.name)
         manifest.add(report, outcome.stamp, self._signature, ended)
         memory = {"worker": outcome.worker, "resident_bytes": outcome.resident_bytes}
         self._show(report, **memory)
         self._failures += not report.status.is_good  # what was known before says nothing new
         cap = self._options.max_failures
-        if cap is not None and cap.is_exceeded(self._failures, photos):
+        if cap is not None and cap.is_exceeded(self._failures, len(plan.todo)):
             failures = counted(self._failures, "failure")
             self._switch.drain(f"stopped after {failures} (--max-failures)")
         return report

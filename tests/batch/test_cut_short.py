@@ -17,12 +17,13 @@ from m2fp_cli.batch.leftovers import Leftovers
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.progress import SilentProgress
+from m2fp_cli.batch.report import PhotoSeconds, done_report
 from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
-from m2fp_cli.errors import OutputLockedError
+from m2fp_cli.errors import ImageError, OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from tests.support.marks import needs_marks
@@ -232,6 +233,61 @@ def test_a_result_that_was_copied_to_another_name_is_not_what_a_killed_run_wrote
     (failed,) = run(tmp_path, "two").failures
     assert failed.message.startswith("labels/0000.png was changed since m2fp wrote it")
     assert (labels / "0000.png").read_bytes() == copied
+
+
+class CrowdWorker(ScriptedWorker):
+    def save(self, task, computed):
+        if self._job.setting == "small":
+            raise ImageError("too_large", "is too large")
+        names = [f"masks/{task.key}/{n}.png" for n in range(2)]
+        data = computed.encode()
+        written = write_group(self._tree, [(name, data) for name in names], task.may_replace)
+        return done_report(task, written, (48, 64), 2, PhotoSeconds(), "")
+
+
+class Crowd(ScriptedJob):
+    """Writes a file for each of two people, which no list of its targets names."""
+
+    def targets(self, task):
+        return (f"masks/{task.key}/",)
+
+    def build_worker(self, threads):
+        return CrowdWorker(self)
+
+
+def mask_crowd(folder: Path, setting: str) -> RunReport:
+    scan = find_images([folder / "photos"], output=folder / "out")
+    job = Crowd(folder / "out", setting=setting)
+    return run_batch(scan, job, RunOptions(workers=1), SilentProgress())
+
+
+@needs_marks
+@pytest.mark.parametrize("before", ["nothing", "other settings"])
+@pytest.mark.parametrize("fails", [True, False])
+def test_of_what_a_killed_run_wrote_nothing_is_left(tmp_path, before, fails):
+    write_photos(tmp_path / "photos", ["ok"])
+    if before != "nothing":
+        mask_crowd(tmp_path, before)
+    wrote = {f"masks/0000/{n}.png": b"killed" for n in range(3)}
+    begin_and_die(tmp_path, "0000", marking=True, wrote=wrote)
+    if fails:
+        assert [one.reason for one in mask_crowd(tmp_path, "small").failures] == ["too_large"]
+        assert len(tree_of(tmp_path / "out")) == 3
+    assert mask_crowd(tmp_path, "four").failures == []
+    written = tree_of(tmp_path / "out")
+    assert list(written) == list(wrote)[:2]
+    assert all(b" four " in data for data in written.values())
+    assert list(history_of(tmp_path / "out").entries["0000"].report.files) == list(wrote)[:2]
+
+
+@needs_marks
+def test_what_somebody_adds_beside_what_a_killed_run_wrote_stays(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"])
+    begin_and_die(tmp_path, "0000", marking=True, wrote={"masks/0000/2.png": b"killed"})
+    added = tmp_path / "out" / "masks" / "0000" / "2.png"
+    added.write_bytes(b"painted by hand")
+    assert [one.reason for one in mask_crowd(tmp_path, "two").failures] == ["conflict"]
+    assert added.read_bytes() == b"painted by hand"
 
 
 class StuckWorker(ScriptedWorker):
