@@ -99,7 +99,7 @@ def is_rewritten(look: Look, entry: Entry, *, marked: bool) -> bool:
     """
     known = entry.report.known_checksums
     return any(
-        is_touched(look, entry, name)
+        _is_doubtful(look, entry, name, written)
         and is_edited(look, name, written)
         and not (marked and look.mark(name) == mark_of(name, written))
         for name, written in known.items()
@@ -107,10 +107,16 @@ def is_rewritten(look: Look, entry: Entry, *, marked: bool) -> bool:
 
 
 def _is_as_before(look: Look, entry: Entry | None, name: str, written: int | None) -> bool:
-    """Whether a file is as an entry says; one whose status did not change since is not read."""
+    """Whether a file is as an entry says; one that nothing speaks against is not read."""
     if entry is None or written is None:
         return False
-    return not is_touched(look, entry, name) or not is_edited(look, name, written)
+    return not _is_doubtful(look, entry, name, written) or not is_edited(look, name, written)
+
+
+def _is_doubtful(look: Look, entry: Entry, name: str, written: int) -> bool:
+    """Whether a file may be another than an entry says: its mark knows, though no clock does."""
+    is_marked_anew = look.mark(name) not in (None, mark_of(name, written))
+    return is_marked_anew or is_touched(look, entry, name)
 
 
 def is_touched(look: Look, entry: Entry, name: str) -> bool:

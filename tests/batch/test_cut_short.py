@@ -211,6 +211,20 @@ def test_a_correction_of_what_a_killed_run_wrote_stays(tmp_path, before, by):
     assert (tmp_path / "out" / name).read_bytes() == b"corrected by hand"
 
 
+@needs_marks
+@pytest.mark.parametrize("setting", ["one", "three"])
+def test_what_a_killed_run_wrote_is_replaced_although_the_clock_was_set_back(
+    tmp_path, monkeypatch, setting
+):
+    write_photos(tmp_path / "photos", ["ok"])
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda: 2e9 + time.monotonic())
+        run(tmp_path)
+    begin_and_die(tmp_path, "0000", marking=True, wrote={"labels/0000.png": b"two"})
+    assert run(tmp_path, setting).exit_code == 0
+    assert all(setting.encode() in data for data in tree_of(tmp_path / "out").values())
+
+
 @pytest.mark.parametrize("before", ["nothing", "other settings"])
 @pytest.mark.parametrize("marking", [pytest.param(True, marks=needs_marks), False])
 def test_what_a_killed_run_wrote_is_replaced(tmp_path, before, marking):
