@@ -90,12 +90,12 @@ def write_common(
     then = {name: known for name, known in left.items() if name not in outdated}
     then |= {name: (made[name],) for name in new}
     old = {name: (found,) for name in new if (found := there.get(name)) is not None}
-    _note(tree, export, {**left, **{name: (*then[name], *old.get(name, ())) for name in new}})
+    note_owned(tree, export, {**left, **{name: (*then[name], *old.get(name, ())) for name in new}})
     write_group(tree, list(new.items()), None if overwrite else own)
     for name in set(outdated) - changed:
         tree.remove(name)
         tree.remove_empty_folders(name)
-    _note(tree, export, then)
+    note_owned(tree, export, then)
 
     lost = next((name for name in sorted(kept) if made[name] not in own[name]), None)
     if lost is not None:
@@ -106,7 +106,12 @@ def _is_edited(found: int | None, known: tuple[int, ...]) -> bool:
     return bool(known) and found is not None and found not in known
 
 
-def _note(tree: OutputTree, export: str, owned: Owned) -> None:
+def note_owned(tree: OutputTree, export: str, owned: Owned) -> None:
+    """Write down which files of the whole data set exports wrote.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     state, names = files_name(export), sorted(owned)
     document = {"files": names, "checksums": {name: owned[name] for name in names if owned[name]}}
     write_group(tree, [(state, to_json(document))], (state,))

@@ -9,7 +9,7 @@ from m2fp_cli.batch.remote.lease import hold_stored_part
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.state import pull
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.jobs.common_files import files_name, foreign_file, read_owned
+from m2fp_cli.jobs.common_files import files_name, foreign_file, note_owned, read_owned
 from m2fp_cli.jobs.export import ExportJob
 from m2fp_cli.jobs.export_files import common_names, finish_export
 from m2fp_cli.jobs.export_names import read_names
@@ -115,12 +115,17 @@ def _put_lists(
         is_gone = there[name] is None and name not in owned
         if is_gone and not output.is_edited(name, before[name]):
             output.bucket.delete(output.name_in_bucket(name))
+    both = {name: (*owned[name], found) for name in new if (found := before.get(name)) is not None}
+    note_owned(output.tree, export, {**owned, **both})  # if this is cut short, either may be there
     output.put(files_name(export), may_replace=is_known)
     for name in new:
         if name in before and not overwrite:
             output.put_over(name, before[name])
         else:
             output.put(name, may_replace=overwrite)
+    if both:
+        note_owned(output.tree, export, owned)
+        output.put(files_name(export), may_replace=True)
     for name in there:
         output.drop(name)
 

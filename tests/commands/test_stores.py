@@ -17,7 +17,7 @@ from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cli import app
 from m2fp_cli.errors import NoImagesError, OutputError, UsageError
 from m2fp_cli.storage.errors import ConflictError
-from tests.support.object_store import BUCKET, ObjectStore
+from tests.support.object_store import BUCKET, Fault, ObjectStore
 from tests.support.parsed_tree import make_tree
 
 pytestmark = pytest.mark.slow
@@ -155,6 +155,19 @@ def test_a_table_that_somebody_changed_stays_there(store, tmp_path):
     assert store.read(table) == b"changed"
     assert run("describe", other, "-o", there, "-q", "--overwrite").exit_code == 0
     assert store.read(table).startswith(b"photo,")
+
+
+def test_a_table_that_was_not_put_is_not_taken_for_changed(store, tmp_path):
+    there, table = f"s3://{BUCKET}/cut-short", "cut-short/describe/people.csv"
+    _, output = make_tree(tmp_path / "first", ("a",))
+    _, other = make_tree(tmp_path / "second", ("b",))
+    assert run("describe", output, "-o", there, "-q", "--workers", 1).exit_code == 0
+    before = store.read(table)
+    store.faults.append(Fault("PUT", table, status=403, code="AccessDenied"))
+    assert run("describe", other, "-o", there, "-q", "--workers", 1).exit_code == 1
+    assert store.read(table) == before
+    assert run("describe", other, "-o", there, "-q").exit_code == 0
+    assert store.read(table) != before
 
 
 def test_pictures_of_this_machine_may_go_there_and_the_summary_says_where(store, tmp_path):
