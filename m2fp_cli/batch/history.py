@@ -18,6 +18,7 @@ from typing import Any
 
 from m2fp_cli.batch.entries import KEYS_AT_ONCE, Entries, Entry
 from m2fp_cli.batch.lines import RunStart, is_restated, read_line, read_lines
+from m2fp_cli.batch.lock import token_of
 from m2fp_cli.batch.shard import Shard, shard_of_suffix
 from m2fp_cli.errors import OutputError
 from m2fp_cli.layout import STATE_FOLDER, state_name
@@ -33,12 +34,12 @@ class Claims:
 
     Attributes:
         manifest: the file that says so.
-        marked: whether what it has written has marks, see ``storage.marks``.
+        marked: token of the output where what it has written has marks, see ``storage.marks``.
         portions: keys of the photos.
     """
 
     manifest: str
-    marked: bool = False
+    marked: str = ""
     portions: Spool[tuple[str, ...]] = field(default_factory=Spool)
 
 
@@ -56,6 +57,7 @@ class History:
         ended: number of photos that each run came to, by its id; another may have done them since.
         order: by file and id of a run, which line its start is: in one file runs came one after the
             other, whatever the clock said.
+        token: what the output's lock has as long as its files have their marks.
     """
 
     entries: Entries = field(default_factory=Entries)
@@ -65,6 +67,7 @@ class History:
     lines: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     order: dict[tuple[str, str], int] = field(default_factory=dict)
+    token: str = ""
     _claimed: NameSet | None = None
     _open: NameSet | None = None
     _unmarked: NameSet | None = None
@@ -81,11 +84,14 @@ class History:
         return key in self._open
 
     def is_marked(self, key: str) -> bool:
-        """Whether all that runs that were cut short have written of a photo has marks."""
+        """Whether all that runs that were cut short have written of a photo has marks here."""
         if self._unmarked is None:
-            runs = (run for run, claims in self.claims.items() if not claims.marked)
+            runs = (run for run, claims in self.claims.items() if not self._is_marked(claims))
             self._unmarked = NameSet(key for run in runs for key in self.open_keys(run))
         return key not in self._unmarked
+
+    def _is_marked(self, claims: Claims) -> bool:
+        return claims.marked != "" and claims.marked == self.token
 
     def was_claimed(self, key: str) -> bool:
         """Whether a run that was cut short may have written files that no entry lists."""
@@ -235,7 +241,7 @@ def read_history(
     Raises:
         OutputError: a manifest cannot be read.
     """
-    history = History()
+    history = History(token=token_of(tree))
     for name, shard in find_manifests(tree, job).items():
         if not is_apart(shard, own):
             for document in watched(read_lines(tree, name)):

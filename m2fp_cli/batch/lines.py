@@ -120,21 +120,22 @@ def start_line(start: RunStart) -> dict[str, Any]:
     return {"v": VERSION, **asdict(start), "settings": dict(start.settings)}
 
 
-def claim_line(run: str, keys: Sequence[str], *, marked: bool) -> dict[str, Any]:
+def claim_line(run: str, keys: Sequence[str], marked: str) -> dict[str, Any]:
     """The line of photos that a run is about to do; see ``ClaimLine``."""
-    return {"v": VERSION, "run": run, "claims": keys, **({"marked": True} if marked else {})}
+    return {"v": VERSION, "run": run, "claims": keys, **({"marked": marked} if marked else {})}
 
 
 @dataclass(frozen=True)
 class ClaimLine:
     """Keys of photos that a run is about to do; None where it has ended.
 
-    ``marked``: what it writes has marks, see ``storage.marks``.
+    ``marked``: token of the output where what it writes has marks, see ``storage.marks``; empty
+    where it has none.
     """
 
     run: str
     keys: tuple[str, ...] | None
-    marked: bool = False
+    marked: str = ""
 
 
 def read_line(document: Mapping[str, Any]) -> Entry | RunStart | ClaimLine:
@@ -150,7 +151,8 @@ def read_line(document: Mapping[str, Any]) -> Entry | RunStart | ClaimLine:
     if "claims" in document or "end" in document:
         keys = document.get("claims")
         named = None if keys is None else tuple(_key_of({"key": key}) for key in keys)
-        return ClaimLine(text_of(document, "run", most=64), named, document.get("marked") is True)
+        run, marked = texts_of({"marked": "", **document}, ("run", "marked"), most=64)
+        return ClaimLine(run, named, marked)
     return _read_start(document)
 
 

@@ -23,6 +23,7 @@ from m2fp_cli.errors import OutputError, OutputLockedError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.storage.errors import as_output_error, as_unreadable
+from m2fp_cli.storage.marks import make_token, read_token
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import counted, displayable
 
@@ -106,6 +107,27 @@ def hold_part(tree: OutputTree, name: str) -> Iterator[None]:
         )
         _sign(descriptor, None)
         yield
+
+
+def token_of(tree: OutputTree, *, make: bool = False) -> str:
+    """What an output's lock has as long as its files have their marks, see ``storage.marks``.
+
+    Args:
+        tree: the output.
+        make: give it one if it has none.
+
+    Returns:
+        the token; empty where there is none.
+    """
+    flags = os.O_RDONLY | (os.O_CREAT if make else 0)
+    try:
+        descriptor = tree.open_file(state_name("lock"), flags, create=make)
+    except (OSError, OutputError):
+        return ""
+    try:
+        return make_token(descriptor) if make else read_token(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def who_holds(tree: OutputTree) -> str:

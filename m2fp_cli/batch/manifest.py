@@ -32,11 +32,11 @@ from m2fp_cli.batch.lines import (
     read_lines,
     start_line,
 )
+from m2fp_cli.batch.lock import token_of
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.stamps import Stamp
 from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import as_output_error
-from m2fp_cli.storage.marks import can_mark
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_stream
 
@@ -67,7 +67,7 @@ class ManifestWriter:
             torn = size > 0 and os.pread(self._descriptor, 1, size - 1) != b"\n"
         except OSError as error:
             raise self._error(error) from error
-        self._marks = marking and can_mark(self._descriptor)
+        self._marks = token_of(tree, make=True) if marking else ""
         if torn:
             self._append(b"\n")
 
@@ -100,7 +100,7 @@ class ManifestWriter:
         """
         left = iter(keys)
         while some := list(itertools.islice(left, _CLAIMS_A_LINE)):
-            self._append_json(claim_line(self.run, some, marked=self._marks))
+            self._append_json(claim_line(self.run, some, self._marks))
         self.sync(now=True)
 
     def end(self, unsettled: Collection[str] = ()) -> None:
@@ -256,7 +256,7 @@ def _needed_lines(name: str, history: History) -> Iterator[dict[str, Any]]:
     for run in own:
         left = history.open_keys(run)
         while keys := list(itertools.islice(left, _CLAIMS_A_LINE)):
-            yield claim_line(run, keys, marked=history.claims[run].marked)
+            yield claim_line(run, keys, history.claims[run].marked)
 
 
 def _as_line(document: Mapping[str, Any]) -> bytes:

@@ -3,18 +3,21 @@
 Of photos that ended, the manifest says what was written. A run that is killed leaves files that no
 manifest lists, and beside them may lie what somebody corrected since. Their marks tell them apart:
 extended attributes, there before a file has its name and synced with it. Whoever writes the file
-anew drops its mark, or keeps one that says other bytes. Not every file system has them.
+anew drops its mark, or keeps one that says other bytes. Not every file system has them, and not
+every program copies them: the lock of an output has a token that goes with them.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import zlib
 
 # On ext4 it shares the inode with a label of SELinux; anything longer would cost a block.
 _ATTRIBUTE = "user.m2fp"
-_TRIAL = "user.m2fp-try"
+_TOKEN = "user.m2fp-output"
+_TOKEN_BYTES = 8
 _BYTES = 4
 
 
@@ -42,11 +45,16 @@ def read_mark(descriptor: int) -> bytes | None:
         return None
 
 
-def can_mark(descriptor: int) -> bool:
-    """Whether the file system of an open file keeps marks; nothing stays of the trial."""
+def read_token(descriptor: int) -> str:
+    """The token of an output, whose lock is open: hexadecimal, empty if it has none."""
     try:
-        os.setxattr(descriptor, _TRIAL, b"")
-        os.removexattr(descriptor, _TRIAL)
+        return os.getxattr(descriptor, _TOKEN)[:_TOKEN_BYTES].hex()
     except (OSError, AttributeError):
-        return False
-    return True
+        return ""
+
+
+def make_token(descriptor: int) -> str:
+    """The token of an output, given to it if it has none; empty if marks cannot be kept."""
+    with contextlib.suppress(OSError, AttributeError):  # another shard may have been faster
+        os.setxattr(descriptor, _TOKEN, secrets.token_bytes(_TOKEN_BYTES), os.XATTR_CREATE)
+    return read_token(descriptor)

@@ -14,7 +14,7 @@ import pytest
 
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.leftovers import Leftovers
-from m2fp_cli.batch.lock import hold_output
+from m2fp_cli.batch.lock import hold_output, token_of
 from m2fp_cli.batch.manifest import ManifestWriter, compact
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import PhotoSeconds, done_report
@@ -247,6 +247,28 @@ def test_a_result_that_was_copied_to_another_name_is_not_what_a_killed_run_wrote
     (failed,) = run(tmp_path, "two").failures
     assert failed.message.startswith("labels/0000.png was changed since m2fp wrote it")
     assert (labels / "0000.png").read_bytes() == copied
+
+
+@needs_marks
+@pytest.mark.parametrize("copy", [shutil.copyfile, shutil.copy2], ids=["no marks", "marks"])
+def test_marks_that_a_copy_does_not_have_say_nothing(tmp_path, copy):
+    write_photos(tmp_path / "photos", ["ok"] * 2)
+    run(tmp_path)
+    begin_and_die(tmp_path, "0000", "0001", marking=True, wrote={"labels/0000.png": b"two"})
+    (tmp_path / "out").rename(tmp_path / "before")
+    shutil.copytree(tmp_path / "before", tmp_path / "out", copy_function=copy)
+    history = history_of(tmp_path / "out")
+    assert [history.is_marked(key) for key in ("0000", "none")] == [copy is shutil.copy2, True]
+    assert run(tmp_path, "three").exit_code == 0
+    assert all(b"three" in data for data in tree_of(tmp_path / "out").values())
+
+
+def test_an_output_keeps_its_token(tmp_path):
+    with OutputTree(tmp_path) as tree:
+        assert token_of(tree) == ""
+        token = token_of(tree, make=True)
+        with hold_output(tree):
+            assert token_of(tree, make=True) == token_of(tree) == token
 
 
 class CrowdWorker(ScriptedWorker):

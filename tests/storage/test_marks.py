@@ -7,7 +7,7 @@ import os
 import pytest
 
 from m2fp_cli.storage.edits import written_checksum
-from m2fp_cli.storage.marks import can_mark
+from m2fp_cli.storage.marks import make_token
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from tests.support.marks import needs_marks
@@ -43,4 +43,4 @@ def test_files_are_written_where_no_marks_are_kept(tree, monkeypatch):
     assert tree.read("labels/a.png") == b"ours"
     assert written_checksum(tree, "labels/a.png") is None
     with (tree.path / "labels" / "a.png").open("rb+") as file:
-        assert not can_mark(file.fileno())
+        assert not make_token(file.fileno())

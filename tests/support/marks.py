@@ -6,9 +6,9 @@ import tempfile
 
 import pytest
 
-from m2fp_cli.storage.marks import can_mark
+from m2fp_cli.storage.marks import make_token
 
 with tempfile.NamedTemporaryFile() as _trial:
     needs_marks = pytest.mark.skipif(
-        not can_mark(_trial.fileno()), reason="needs a file system with extended attributes"
+        not make_token(_trial.fileno()), reason="needs a file system with extended attributes"
     )
