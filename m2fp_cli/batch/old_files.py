@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.outcome import Outcome
-from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport
+from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import GONE, is_same_stamp
 from m2fp_cli.layout import stay_beside
@@ -68,7 +68,4 @@ def _with_files(
     """
     before = {name: written[name] for name in written.keys() - set(report.files)}
     known = {**before, **report.known_checksums}
-    files = tuple(names)
-    return report._replace(
-        files=files, checksums=tuple(known.get(name, UNKNOWN_CHECKSUM) for name in files)
-    )
+    return report.with_files({name: known.get(name) for name in names})

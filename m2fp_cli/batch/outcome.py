@@ -49,5 +49,5 @@ def quarantine(
         worker: id of its process; 0 if that is not known.
     """
     report = failed_report(task, error, Status.QUARANTINED)
-    report = report._replace(files=written_files(look, task))
+    report = report.with_files(written_files(look, task))
     return Outcome(report, stamp, worker).of_last_attempt()

@@ -292,7 +292,7 @@ class Pool:
         """The task to be tried again; a worker that died while it saved may have left files."""
         if held.stage is not Stage.SAVE:
             return held.task
-        return reclaim(self._job, self._tree, held.task)
+        return reclaim(self._job, self._tree, held.task, is_dead=True)
 
     def _use_fewer_workers(self) -> None:
         """Out of memory twice: fewer workers from here on."""

@@ -98,6 +98,15 @@ class ImageReport(NamedTuple):
         pairs = zip(self.files, self.checksums, strict=True)
         return {name: checksum for name, checksum in pairs if checksum != UNKNOWN_CHECKSUM}
 
+    def with_files(self, written: Mapping[str, int | None]) -> ImageReport:
+        """The report with these files.
+
+        Args:
+            written: CRC-32 of each as it was written, by name; None where that is not known.
+        """
+        sums = (UNKNOWN_CHECKSUM if one is None else one for one in written.values())
+        return self._replace(files=tuple(written), checksums=tuple(sums))
+
     @property
     def shown_people(self) -> int:
         """What a person is told: many that are found with a low score are not there."""

@@ -27,7 +27,7 @@ def targets_that_exist(job: Job, look: Look, task: ImageTask) -> Iterator[str]:
         yield from (one for one in inner if not look.is_folder(one))
 
 
-def reclaim(job: Job, look: Look, task: ImageTask) -> ImageTask:
+def reclaim(job: Job, look: Look, task: ImageTask, *, is_dead: bool = False) -> ImageTask:
     """Let a photo replace what its worker wrote before it died.
 
     A run is planned only for photos with no foreign file under their targets, so a file that is
@@ -37,34 +37,46 @@ def reclaim(job: Job, look: Look, task: ImageTask) -> ImageTask:
         job: the work.
         look: what is in the output now.
         task: the photo, as it was when its worker saved it.
+        is_dead: the worker surely writes no more: whoever changes a file from here on, which may be
+            hours before the photo is tried again, is somebody else.
     """
     if task.may_replace is None:
         return task
     own = task.may_replace
     known: dict[str, int | None] = own if isinstance(own, OwnFiles) else dict.fromkeys(own)
     there = (name for name in targets_that_exist(job, look, task) if look.has_file(name))
-    return task._replace(may_replace=OwnFiles({**known, **dict.fromkeys(there)}))
+    written = {name: look.checksum(name) if is_dead else None for name in there}
+    return task._replace(may_replace=OwnFiles({**known, **written}))
 
 
-def replaced_files(job: Job, look: Look, task: ImageTask) -> tuple[str, ...]:
+def replaced_files(job: Job, look: Look, task: ImageTask) -> dict[str, int | None]:
     """What the work on a photo replaced before it failed: it has other bytes than before.
 
     Args:
         job: the work.
         look: what is in the output now.
         task: the photo.
+
+    Returns:
+        CRC-32 of each now, by name.
     """
     own = task.may_replace
     if not isinstance(own, OwnFiles):
-        return ()
-    return tuple(name for name in job.targets(task) if is_edited(look, name, own.get(name)))
+        return {}
+    replaced = (name for name in job.targets(task) if is_edited(look, name, own.get(name)))
+    return {name: look.checksum(name) for name in replaced}
 
 
-def written_files(look: Look, task: ImageTask) -> tuple[str, ...]:
+def written_files(look: Look, task: ImageTask) -> dict[str, int | None]:
     """What is in the output of a photo that is given up, so that a later run may replace it.
 
     Args:
         look: what is in the output now.
         task: the photo, as ``reclaim`` gives it.
+
+    Returns:
+        CRC-32 of each as it was then, by name; None where that is not known.
     """
-    return tuple(name for name in task.may_replace or () if look.has_file(name))
+    own = task.may_replace
+    known: dict[str, int | None] = own if isinstance(own, OwnFiles) else dict.fromkeys(own or ())
+    return {name: written for name, written in known.items() if look.has_file(name)}

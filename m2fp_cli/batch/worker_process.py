@@ -127,7 +127,7 @@ class _Stages:
         report = failed_report(held.task, error)
         if is_saving:
             with contextlib.suppress(OutputError), OutputTree(self._job.output) as tree:
-                report = report._replace(files=replaced_files(self._job, tree, held.task))
+                report = report.with_files(replaced_files(self._job, tree, held.task))
         self._finish(held, report)
 
     def _finish(self, held: _PhotoInWork, report: ImageReport) -> None:

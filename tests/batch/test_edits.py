@@ -154,6 +154,47 @@ def test_what_a_worker_wrote_before_it_died_is_not_taken_for_an_edit(tmp_path):
     assert run(tmp_path, "two").exit_code == 0
 
 
+class Retouching(SilentProgress):
+    """Somebody changes what a worker wrote before it died, before the photo is tried again."""
+
+    def __init__(self, file: Path, mark: Path) -> None:
+        self._file, self._mark = file, mark
+        self._has_died = False
+
+    def detail(self, line):
+        self._has_died = self._has_died or "died" in line
+
+    def tick(self):
+        if self._has_died and not self._mark.exists():
+            self._file.write_bytes(b"corrected")
+            self._mark.touch()
+
+
+def test_what_is_corrected_before_a_photo_is_tried_again_stays(tmp_path):
+    write_photos(tmp_path / "photos", ["die-once-saved", "await corrected"])
+    label_map, diary = tmp_path / "out" / "labels" / "0000.png", tmp_path / "diary"
+    diary.mkdir()
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    job, progress = (
+        ScriptedJob(tmp_path / "out", diary=diary),
+        Retouching(label_map, diary / "corrected"),
+    )
+    (failed,) = run_batch(scan, job, RunOptions(workers=1), progress).failures
+    assert failed.message.startswith("labels/0000.png was changed since")
+    assert label_map.read_bytes() == b"corrected"
+
+
+def test_what_a_photo_that_was_given_up_left_is_not_replaced_once_corrected(tmp_path):
+    (photo,) = write_photos(tmp_path / "photos", ["die-saved"])
+    assert run(tmp_path).failures[0].reason == "crash"
+    label_map = tmp_path / "out" / "labels" / "0000.png"
+    label_map.write_bytes(b"corrected")
+    photo.write_text("ok")
+    (failed,) = run(tmp_path, "two").failures
+    assert failed.message.startswith("labels/0000.png was changed since")
+    assert label_map.read_bytes() == b"corrected"
+
+
 class HalfwayWorker(ScriptedWorker):
     def save(self, task, computed):
         super().save(task, computed)

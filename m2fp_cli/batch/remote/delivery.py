@@ -10,7 +10,7 @@ from dataclasses import replace
 from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.remote.mirror import Mirror
 from m2fp_cli.batch.remote.threads import Threads
-from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, Status
+from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.errors import ImageError, M2fpError
 from m2fp_cli.storage.edits import OwnFiles
 from m2fp_cli.storage.errors import ConflictError, TargetError
@@ -46,7 +46,7 @@ class Courier:
             files = outcome.report.files
             for name in files:
                 self._mirror.drop(name)
-            self._ready.append(replace(outcome, report=outcome.report._replace(files=())))
+            self._ready.append(replace(outcome, report=outcome.report.with_files({})))
             return
         self._under_way += 1
         self._threads.submit(self._put_or_fail, outcome, may_replace)
@@ -126,10 +126,6 @@ def _failed(report: ImageReport, error: TargetError, replaced: Sequence[str]) ->
     """The report of a photo of which a file could not be put; it lists those that were."""
     reason = "conflict" if isinstance(error, ConflictError) else "unwritable"
     known = report.known_checksums
-    return report._replace(
-        status=Status.FAILED,
-        reason=reason,
-        message=str(ImageError(reason, str(error))),
-        files=tuple(replaced),
-        checksums=tuple(known.get(name, UNKNOWN_CHECKSUM) for name in replaced),
-    )
+    message = str(ImageError(reason, str(error)))
+    failed = report._replace(status=Status.FAILED, reason=reason, message=message)
+    return failed.with_files({name: known.get(name) for name in replaced})
