@@ -13,6 +13,7 @@ from typing import Any
 from typer import BadParameter
 from typer.core import TyperCommand, TyperGroup
 
+from m2fp_cli.commands.shells import read_shell
 from m2fp_cli.errors import M2fpError, UsageError
 from m2fp_cli.home import home_folder
 from m2fp_cli.storage.remote.address import names_no_bucket, only_here, parse_address
@@ -135,6 +136,16 @@ def _command_of(ctx: Any) -> str:
 
 class HelpGroup(TyperGroup):
     """A group of commands whose epilog, the examples, is written as it stands."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the words before a command, and a shell's name after an option of completion.
+
+        Raises:
+            UsageError: a word follows such an option that names no shell.
+        """
+        read_shell(ctx, args)
+        parsed: list[str] = super().parse_args(ctx, args)
+        return parsed
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command; Typer would end on ``EOFError`` with "Aborted!", whatever it came from."""
