@@ -37,6 +37,7 @@ from m2fp_cli.commands import (
 )
 from m2fp_cli.commands.help import HelpCommand, HelpGroup
 from m2fp_cli.commands.option_groups import with_groups
+from m2fp_cli.delays import DelaySums, tell_delays_to
 from m2fp_cli.errors import ExitCode, M2fpError, OutputError
 from m2fp_cli.streams import StreamError, drop_output, guard_streams
 from m2fp_cli.terminal import displayable, say, warn
@@ -105,6 +106,8 @@ def root(
 def main() -> None:
     """Run the command line and leave the process with an honest exit code."""
     guard_streams()
+    if not {"-q", "--quiet"} & set(sys.argv):
+        tell_delays_to(DelaySums(warn).add)  # of this process; workers have others
     signal.signal(signal.SIGTERM, _terminate)
     if signal.getsignal(signal.SIGINT) in _AT_START:  # cron may have it ignored
         signal.signal(signal.SIGINT, _interrupt)

@@ -15,7 +15,7 @@ PACKAGE = Path(m2fp_cli.__file__).parent
 # The house from the ground up: a room imports only from rooms before it. A new one gets its place.
 ROOMS = (
     *("version", "terminal", "streams", "errors", "arrays"),  # known to all, as those that follow
-    *("home", "jsonio", "layout", "numerals"),
+    *("home", "jsonio", "layout", "numerals", "delays"),
     "imaging",  # bytes to arrays and back
     "storage",  # files of an output
     "records",  # what flows: labels, palettes, masks, results
@@ -90,7 +90,7 @@ def test_imports_point_one_way(room):
 
 def test_the_batch_engine_knows_nothing_of_parsing():
     for path in files_of("batch"):
-        known = {"terminal", "errors", "home", "jsonio", "layout", "numerals"}
+        known = {"terminal", "errors", "home", "jsonio", "layout", "numerals", "delays"}
         allowed = known | {"imaging", "storage", "batch"}
         assert own_imports(path) <= allowed, path.name
 

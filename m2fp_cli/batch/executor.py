@@ -34,6 +34,7 @@ class PoolOrder:
         note: told in a sentence what happened to workers.
         tree: the output, or what stands for it on this machine.
         remote: stores that photos, results or output are in; None if all is on disks.
+        say: told in a sentence what all wait for; None tells ``note``.
     """
 
     job: Job
@@ -45,6 +46,7 @@ class PoolOrder:
     note: Callable[[str], None]
     tree: OutputTree
     remote: Remote | None = None
+    say: Callable[[str], None] | None = None
 
 
 class PhotoPool(Protocol):
@@ -88,5 +90,6 @@ class LocalExecutor:
             workers=order.workers,
             threads=order.threads,
         )
-        pool = Pool(order.job, plan, order.limits, order.switch, order.note, order.tree)
+        told = order.note, order.tree, order.say
+        pool = Pool(order.job, plan, order.limits, order.switch, *told)
         return pool, plan.line()

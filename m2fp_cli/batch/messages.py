@@ -82,4 +82,12 @@ class GaveUp:
     booting: bool
 
 
-FromWorker = Ready | Moved | Finished | GaveUp
+@dataclass(frozen=True, slots=True)
+class HeldUp:
+    """Worker to parent: time has passed that no photo is to blame for; see ``delays``."""
+
+    seconds: float
+    why: str
+
+
+FromWorker = Ready | Moved | Finished | GaveUp | HeldUp

@@ -31,7 +31,7 @@ from multiprocessing.connection import wait
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
 from m2fp_cli.batch.job import Job
-from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, Moved, Ready, Stage
+from m2fp_cli.batch.messages import Finished, FromWorker, GaveUp, HeldUp, Moved, Ready, Stage
 from m2fp_cli.batch.outcome import Outcome, quarantine
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.stamps import stamp_files
@@ -40,6 +40,7 @@ from m2fp_cli.batch.targets import reclaim
 from m2fp_cli.batch.tasks import ImageTask, read_ahead
 from m2fp_cli.batch.worker_handle import HeldTask, WorkerHandle
 from m2fp_cli.batch.worker_process import run_worker
+from m2fp_cli.delays import DelaySums
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import counted
@@ -63,6 +64,7 @@ class Pool:
         switch: StopSwitch,
         note: Callable[[str], None],
         tree: OutputTree,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         """Prepare; no process is started yet.
 
@@ -73,11 +75,12 @@ class Pool:
             switch: ends the run early.
             note: told in a sentence what happened to workers.
             tree: the output, to find what a dead worker wrote.
+            say: told in a sentence what all wait for; None tells ``note``.
         """
         self.killed = False
         self.unsettled: set[str] = set()
         self._job, self._limits, self._switch, self._note = job, limits, switch, note
-        self._tree = tree
+        self._tree, self._delays = tree, DelaySums(say or note)
         self._workers, self._threads = plan.workers, plan.threads
         self._handles: list[WorkerHandle[ImageTask]] = []
         self._queue: deque[ImageTask] = deque()
@@ -223,6 +226,9 @@ class Pool:
             member.is_ready = self._ever_ready = True
         elif isinstance(message, GaveUp):
             self._give_up(member, message)
+        elif isinstance(message, HeldUp):
+            member.forgive(message.seconds)
+            self._delays.add(message.seconds, message.why)
 
     def _finish(self, member: WorkerHandle[ImageTask], message: Finished) -> None:
         held = member.held.pop(message.ticket)

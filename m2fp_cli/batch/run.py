@@ -246,6 +246,7 @@ class _Run:
             self._note,
             self._tree,
             options.remote if options.uses_stores(self._scan) else None,
+            self._progress.say,
         )
         pool, shape = options.executor.open_pool(order)
         self._progress.say(shape)

@@ -129,10 +129,11 @@ class WorkerHandle(Generic[Task]):
         return 1 if code is None else code
 
     def forgive(self, seconds: float) -> None:
-        """Shift its clocks: the parent itself was away for so long."""
-        self.started_at += seconds
+        """Shift its clocks: for so long the parent was away, or the worker held up by no photo."""
+        now = time.monotonic()
+        self.started_at = min(now, self.started_at + seconds)
         for held in self.held.values():
-            held.since += seconds
+            held.since = min(now, held.since + seconds)  # it may have come in the meantime
 
 
 def describe_exit(code: int) -> str:

@@ -11,6 +11,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from m2fp_cli.batch.messages import HeldUp
+from m2fp_cli.delays import tell_delays_to
 from m2fp_cli.errors import ImageError, M2fpError, lacks_memory
 
 OOM_SCORE_ADJUSTMENT = 500  # the kernel shall take a worker, not the parent
@@ -33,6 +35,10 @@ class WorkerLine:
                 self._connection.send(message)
         except OSError:
             os._exit(1)
+
+    def pass_delays_on(self) -> None:
+        """Tell the parent of all delays of this process."""
+        tell_delays_to(lambda seconds, why: self.say(HeldUp(seconds, why)))
 
     def listen(self) -> Any:
         """The parent's next message; None to stop."""

@@ -34,6 +34,7 @@ def run_worker(connection: Connection, job: Job, threads: int) -> None:
     """Work on photos until the parent says stop or is gone; the target of a worker process."""
     settle_process(threads)
     line = WorkerLine(connection)
+    line.pass_delays_on()
     try:
         worker = job.build_worker(threads)
     except Exception as error:

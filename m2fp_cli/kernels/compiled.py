@@ -18,12 +18,14 @@ from typing import Any, TypeVar, cast
 import numba
 
 from m2fp_cli.kernels.code_cache import choose_code_cache, copy_shipped_code, outlive_cache
+from m2fp_cli.kernels.compiling import watch_compiling
 
 Loop = TypeVar("Loop", bound=Callable[..., Any])
 
 # numba takes settings from a file of the current folder, which may be somebody's photos: where
 # compiled code is kept, for one, which is loaded by running it. The environment still counts.
 numba.config._config_fname = os.devnull
+watch_compiling()
 
 
 def compiled(loop: Loop) -> Loop:

@@ -21,11 +21,12 @@ from typing import Any
 
 from m2fp_cli.batch.clock import PoolClock, PoolLimits
 from m2fp_cli.batch.deaths import DeathRegister
-from m2fp_cli.batch.messages import GaveUp, Moved
+from m2fp_cli.batch.messages import GaveUp, HeldUp, Moved
 from m2fp_cli.batch.processes import Preloading, WorkerMain
 from m2fp_cli.batch.resources import PoolPlan
 from m2fp_cli.batch.wake import WakePipe
 from m2fp_cli.batch.worker_handle import WorkerHandle
+from m2fp_cli.delays import DelaySums
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.server.desk import Desk, refuse_all
 from m2fp_cli.server.figures import PoolFigures
@@ -77,7 +78,7 @@ class ServicePool:
         self.failure: M2fpError | None = None
         self._main, self._job, self._plan, self._limits = main, job, plan, limits
         self._desk, self._note = Desk(plan.workers + queue), note
-        self._pulse = Pulse()
+        self._pulse, self._delays = Pulse(), DelaySums(note)
         self._handles: list[WorkerHandle[WorkRequest]] = []
         self._clock, self._deaths = PoolClock(limits), DeathRegister()
         self._wake = WakePipe()
@@ -226,6 +227,9 @@ class ServicePool:
             self.wardrobe = message
         elif isinstance(message, GaveUp):
             self._give_up(member, message)
+        elif isinstance(message, HeldUp):
+            member.forgive(message.seconds)
+            self._delays.add(message.seconds, message.why)
 
     def _finish(self, member: WorkerHandle[WorkRequest], message: Answered | Refused) -> None:
         self._pulse.hear(member, message.resident_bytes)

@@ -26,6 +26,7 @@ def run_service_worker(connection: Connection, job: ServiceJob, threads: int) ->
     """Answer requests until the front says stop or is gone; the target of a worker process."""
     settle_process(threads)
     line = WorkerLine(connection)
+    line.pass_delays_on()
     try:
         worker = job.build_worker(threads)
         card = worker.introduce()

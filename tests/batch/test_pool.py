@@ -118,6 +118,14 @@ def test_a_photo_that_hangs_is_killed_twice_and_quarantined(tmp_path):
     }
 
 
+@pytest.mark.slow
+def test_what_holds_a_worker_up_is_said_once_and_counts_against_no_photo(tmp_path):
+    trial = Trial(tmp_path, ["held-up 5", "held-up 2"], workers=1)
+    reports = trial.run(PoolLimits(photo_seconds=3.0))
+    assert by_name(reports) == {"0000": ("done", "", 1), "0001": ("done", "", 1)}
+    assert trial.notes == ["held up"]
+
+
 def test_one_photo_is_loaded_and_one_saved_while_one_is_worked_on(tmp_path):
     """Each photo's work ends only when the next is being loaded and the one before saved."""
     reports = Trial(tmp_path, ["meet"] * 5 + ["ok"], workers=1).run()

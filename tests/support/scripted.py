@@ -5,7 +5,7 @@ The text in a photo's file is the script: ``ok``, ``sleep 0.3``, ``crash`` (segf
 ``die-once-saved``, ``hang``, ``hang-load``, ``exit``, ``bad`` (ImageError), ``error``
 (a bug), ``full`` (no space left), ``folder`` (its output's name is taken), ``memory``, ``await X``
 (until ``X`` lies in the diary), ``meet`` (until the next photo is being loaded and the one before
-is being saved).
+is being saved), ``held-up 3`` (as many seconds, which are no photo's fault).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from m2fp_cli.batch.job import Worker
 from m2fp_cli.batch.report import ImageReport, Status
 from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.delays import report_delay
 from m2fp_cli.errors import ImageError, ModelError, OutputError
 from m2fp_cli.storage.errors import TargetError
 from m2fp_cli.storage.tree import OutputTree
@@ -181,6 +182,12 @@ def _err(text: str) -> None:
     raise ZeroDivisionError("a bug")
 
 
+def _hold_up(text: str) -> None:
+    for _ in range(round(float(text))):
+        time.sleep(1.0)
+        report_delay(1.0, "held up")
+
+
 def _memory(text: str) -> None:
     raise MemoryError
 
@@ -193,6 +200,7 @@ _ACTS = {
     "bad": _fail,
     "error": _err,
     "memory": _memory,
+    "held-up": _hold_up,
 }
 
 
