@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from m2fp_cli.records.results import ParsingResult
 
 ENGINES = ("fast", "reference")
-# Other commands parse photos too, but only `m2fp parse` has these options.
+# Other commands parse photos too, but only `m2fp parse` has these options. They are to be added to
+# the command of the run, whose inputs and output decide where results go: the photo alone would
+# get another name.
 _LIFTED_BY: dict[type[ImageError], str] = {
-    MissingRowsError: "parse what is there: m2fp parse --allow-truncated --rerun failed",
-    TooManyPixelsError: "raise the limit: m2fp parse --max-pixels",
+    MissingRowsError: "parse what is there: add --allow-truncated --rerun failed to m2fp parse",
+    TooManyPixelsError: "raise the limit: add --max-pixels to m2fp parse",
 }
 
 

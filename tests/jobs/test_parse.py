@@ -83,8 +83,8 @@ def test_int8_says_where_it_gains_little(monkeypatch, flags, warned):
 @pytest.mark.parametrize(
     ("settings", "size", "said"),
     [
-        ({}, 0.5, "again, or parse what is there: m2fp parse --allow-truncated --rerun failed"),
-        ({"max_pixels": 100}, 1.0, "smaller, or raise the limit: m2fp parse --max-pixels"),
+        ({}, 0.5, "parse what is there: add --allow-truncated --rerun failed to m2fp parse"),
+        ({"max_pixels": 100}, 1.0, "smaller, or raise the limit: add --max-pixels to m2fp parse"),
     ],
 )
 def test_a_refused_photo_names_the_option_that_lets_it_in(tmp_path, settings, size, said):
