@@ -34,6 +34,8 @@ WorkerMain = Callable[[Connection, Any, int], None]
 _SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm", "/run")
 _LONGEST_SOCKET_FOLDER = 108 - len("/pymp-12345678/listener-12345678") - 1  # bytes
 _ATTEMPTS = 3
+# oneDNN keeps what it compiles for each input size: bounded, but several 100 MB by default.
+PRIMITIVE_CACHES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256", "LRU_CACHE_CAPACITY": "128"}
 # What a terminal that is closed, Ctrl-C, systemd and schedulers send to all processes of a run.
 _RUN_SIGNALS = frozenset((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
 # Large feature maps go back to the system when they are freed: in glibc's heap they leave holes.
@@ -180,9 +182,7 @@ def worker_environment(threads: int) -> Iterator[None]:
         # Threads that wait for each other sleep instead of spinning: on a machine that others use
         # too, one photo took 12 s instead of 72 s with two threads.
         "OMP_WAIT_POLICY": "PASSIVE",
-        # oneDNN keeps what it compiles for each input size: bounded, but several 100 MB by default.
-        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "256",
-        "LRU_CACHE_CAPACITY": "128",
+        **PRIMITIVE_CACHES,
         "MALLOC_ARENA_MAX": "2",  # glibc keeps freed pages per arena, and arenas per thread
         "GLIBC_TUNABLES": _LARGE_BLOCKS,
     }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from m2fp_cli.engine.fast.backbones import fold_backbone
 from m2fp_cli.engine.fast.mask_decoder import FastMaskDecoder
 from m2fp_cli.engine.fast.pixel_decoder import FastPixelDecoder
+from m2fp_cli.engine.fast.primitives import bound_primitive_caches
 from m2fp_cli.engine.fast.products import pack_layers
 from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.network.m2fp import M2FP
@@ -33,6 +34,7 @@ class FastM2FP(nn.Module):
         """
         super().__init__()
         choose_mkl_code()
+        bound_primitive_caches()
         self.config, self.dtype = network.config, dtype
         self.format_name = str(dtype).removeprefix("torch.")
         head = network.sem_seg_head
