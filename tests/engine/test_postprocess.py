@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from m2fp_cli.engine import label_map, label_votes
 from m2fp_cli.engine.candidates import make_view
 from m2fp_cli.engine.geometry import InputGeometry
 from m2fp_cli.engine.postprocess import build_result, weigh_people
@@ -145,6 +146,30 @@ def test_background_stands_against_all_labels_together(before):
     assert np.mean(sums.argmax(0) > 0) < 0.1  # plain argmax finds next to nobody
     found = result_of(prediction, parse_config(document)).semantic_map
     assert np.mean(found != wanted) < (1e-3 if before else 0.02)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"label_map": "queries"},
+        {
+            "label_map": "queries",
+            "mask_edges": "photo",
+            "sem_seg_postprocess_before_inference": False,
+        },
+    ],
+)
+def test_a_photo_that_is_done_in_parts_is_as_one_done_at_once(settings, monkeypatch):
+    config = parse_config(small_document(**settings))
+    prediction = random_prediction(4, sharpness=4.0)
+    at_once = result_of(prediction, config)
+    assert len(np.unique(at_once.semantic_map)) > 3
+    for name in ("PENDING_BYTES", "BAND_VALUES", "CACHED_VALUES"):
+        monkeypatch.setattr(label_map, name, 7000)
+    monkeypatch.setattr(label_votes, "BAND_PIXELS", 150)
+    in_parts = result_of(prediction, config)
+    assert np.mean(in_parts.semantic_map != at_once.semantic_map) < 1e-3
 
 
 def test_people_are_weighed_by_what_the_label_map_says_of_their_masks():
