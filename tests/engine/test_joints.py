@@ -103,7 +103,7 @@ def test_everybody_of_a_group_has_joints_of_their_own(photo):
     row = np.hstack([photo] * 6)  # more than the network sees at once
     boxes = [(width * i, 0, width * (i + 1), height - 4) for i in range(6)]
     boxes.insert(2, (0, 0, 9, 9))
-    found = find_joints(row, row.shape[:2], boxes)
+    found = find_joints(row, (height, 6 * width), boxes)
     assert [i for i, one in enumerate(found) if one is None] == [2]
     noses = [one.points[0, 0] for one in found if one is not None]
     assert np.abs(np.diff(noses) - width).max() < 0.03 * width
