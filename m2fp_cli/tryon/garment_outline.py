@@ -7,6 +7,7 @@ distance of an armpit from the garment's middle, unless said otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -39,6 +40,11 @@ MIN_SLEEVE = 0.25
 HEIGHT_RANGE = (1.2, 4.6)  # of the body from the neck to the hem
 INNER_AT_SEAM = 1.15  # of the inner side at the seam, over what it is farther down
 MAX_BEND = 0.25  # of a sleeve's middle from the straight line, share of its length
+# Share of a sleeve's axis that is cloth. What only seems to be a sleeve, as the brim of a top hat
+# or that of a shirt upside down, is reached across the ground. Of 22 drawn tops all have 0.96 and
+# more, upside down 0.78 at most.
+LEAST_CLOTH = 0.85
+NO_SLEEVES = "no sleeves hang from its shoulders; turn it if it lies upside down"
 
 
 class NotFlat(ValueError):
@@ -111,13 +117,15 @@ def find_landmarks(mask: BoolArray) -> GarmentLandmarks:
     neck, shoulder = (np.stack([end[i] for end in ends]) for i in (0, 1))
     collar, open_neck = _find_collar(upper, neck, middle, reach)
     sides, hem = _find_body(mask, middle, armpit, reach)
-    low = float(hem[:, 1].mean() - neck[:, 1].mean())
-    if not HEIGHT_RANGE[0] < low / reach < HEIGHT_RANGE[1]:
-        raise NotFlat("its body is too short or too long; trousers and coats are not known")
     sleeves = [
         _find_sleeve(mask, side, shoulder[i], armpit[i], sides[i], reach)
         for i, side in enumerate((-1, 1))
     ]
+    if min(_cloth_share(mask, sleeve.axis) for sleeve in sleeves) < LEAST_CLOTH:
+        raise NotFlat(NO_SLEEVES)
+    low = float(hem[:, 1].mean() - neck[:, 1].mean())
+    if not HEIGHT_RANGE[0] < low / reach < HEIGHT_RANGE[1]:
+        raise NotFlat("its body is too short or too long; trousers and coats are not known")
     lengths = sorted(sleeve.length for sleeve in sleeves)
     if lengths[1] > MAX_UNLIKE_SLEEVES * lengths[0]:
         raise NotFlat("its sleeves are too different; it must be seen from the front, lying flat")
@@ -238,7 +246,7 @@ def _find_sleeve(
     outside = mask & (side * (x - border) > 0)
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(outside.astype(np.uint8))
     if len(stats) < 2:
-        raise NotFlat("it has no sleeves")
+        raise NotFlat(NO_SLEEVES)
     inside = pieces == 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
     points = np.stack((x[inside], y[inside]), axis=1)
     seam = (shoulder + armpit) / 2
@@ -250,7 +258,7 @@ def _find_sleeve(
         end = seam + (end - seam) * far / max(float(_project(end[None], seam, end)[0][0]), 1e-3)
     along, length = _project(points, seam, end)
     if length < MIN_SLEEVE * reach:
-        raise NotFlat("it has no sleeves")
+        raise NotFlat(NO_SLEEVES)
     middle = points[(along > 0.42 * length) & (along < 0.58 * length)]
     knee = middle.mean(axis=0) if len(middle) else (seam + end) / 2
     straight = (seam + end) / 2
@@ -262,6 +270,13 @@ def _find_sleeve(
     # At the shoulder the inner side is within the body.
     usual = INNER_AT_SEAM * float(np.median(inner[STEPS // 2 :]))
     return Sleeve(axis, outer, np.minimum(inner, usual).astype(np.float32), total)
+
+
+def _cloth_share(mask: BoolArray, axis: Points) -> float:
+    """Share of a sleeve's axis, as ``Sleeve`` has it, that lies on the garment."""
+    places = np.concatenate([np.linspace(*ends, 40) for ends in pairwise(axis)])
+    columns, rows = np.rint(places).astype(int).T
+    return float(mask[rows.clip(0, mask.shape[0] - 1), columns.clip(0, mask.shape[1] - 1)].mean())
 
 
 def _measure_half(mask: BoolArray, axis: Points, length: float, way: int) -> FloatArray:

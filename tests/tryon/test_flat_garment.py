@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from m2fp_cli.tryon.catalog import load_accessory
 from m2fp_cli.tryon.flat_garment import FlatGarment, cut_ground, flat_garment
 from m2fp_cli.tryon.garment_outline import NotFlat, find_landmarks
 from m2fp_cli.tryon.kinds.top import load_top
@@ -110,6 +111,25 @@ def test_the_garments_that_come_with_the_tool_are_found(name):
         assert middle - left[0] == pytest.approx(right[0] - middle, rel=0.04)
     lengths = [one.length / (marks.armpit[1, 0] - middle) for one in marks.sleeves]
     assert lengths == pytest.approx([0.65 if name == "tshirt" else 2.02] * 2, rel=0.08)
+
+
+@pytest.mark.parametrize("name", ["blazer", "hoodie", "knit", "striped_shirt", "tshirt"])
+def test_a_garment_that_lies_upside_down_is_not_put_on_so(name):
+    picture = load_accessory(name, "top")
+    turned = plain_accessory("top", np.ascontiguousarray(picture.bgra[::-1, ::-1]), {})
+    with pytest.raises(NotFlat, match="turn it if it lies upside down"):
+        flat_garment(turned)
+
+
+def test_a_top_hat_is_no_shirt_with_a_brim_for_sleeves():
+    picture = np.zeros((400, 440, 4), np.uint8)
+    crown = [(80, 20), (360, 20), (330, 200), (350, 330), (90, 330), (110, 200)]
+    cv2.fillPoly(picture, [np.array(crown)], (60, 50, 50, 255))
+    cv2.ellipse(picture, (220, 300), (210, 80), 0, 0, 180, (60, 50, 50, 255), -1)
+    for x in (45, 395):
+        cv2.circle(picture, (x, 285), 35, (60, 50, 50, 255), -1)  # the brim curls up
+    with pytest.raises(NotFlat, match="no sleeves hang from its shoulders"):
+        flat_garment(plain_accessory("top", picture, {}))
 
 
 def test_sleeves_along_the_body_are_refused():
