@@ -32,6 +32,7 @@ class Accessory:
         numbers: the numbers that its kind names.
         style: as its JSON says, such as cap or brim for hats; else empty.
         notes: what had to be guessed, in words.
+        stated: its JSON says what it is, or where its anchors are: whatever it looks like.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Accessory:
     numbers: Mapping[str, float]
     style: str = ""
     notes: tuple[str, ...] = ()
+    stated: bool = False
 
     def __post_init__(self) -> None:
         """Check shape and dtype.

@@ -21,12 +21,12 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.jsonio import number_of, read_json
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box, content_mask
+from m2fp_cli.tryon.cut_out import require_cut_out
 from m2fp_cli.tryon.fabric import ProductError
 from m2fp_cli.tryon.kind import BodyKind, HeadKind, Item, Kind, Number, PictureSort
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.pair import left_of_pair
 from m2fp_cli.tryon.paper_lenses import without_paper
-from m2fp_cli.tryon.paper_rectangle import is_on_paper
 from m2fp_cli.tryon.specks import without_specks
 
 MAX_PIXELS = 1 << 26  # of an accessory's picture, as 8192 x 8192
@@ -105,7 +105,9 @@ def load_item(reference: str, kind_name: str, sort: PictureSort = PictureSort.AU
     kind = kind_of(kind_name)
     if isinstance(kind, BodyKind):
         return kind.load(reference, sort)
-    return _cut_out(load_accessory(reference, kind_name), reference)
+    accessory = load_accessory(reference, kind_name)
+    state = f', or state "kind": "{kind_name}" in {displayable(accessory.name)}.json'
+    return require_cut_out(accessory, reference, state)
 
 
 def load_accessory(reference: str, kind_name: str) -> Accessory:
@@ -140,26 +142,11 @@ def read_item(data: bytes, kind_name: str) -> Item:
     kind = kind_of(kind_name)
     accessory = _build_accessory(data, {}, kind_name, Path(kind_name))
     if not isinstance(kind, BodyKind):
-        return _cut_out(accessory, kind_name)
+        return require_cut_out(accessory, kind_name)
     try:
         return kind.from_picture(accessory)
     except ProductError as error:
         raise UsageError(error.bare) from error
-
-
-def _cut_out(accessory: Accessory, named: str) -> Accessory:
-    """The accessory, if it may be put on a head: a photo of one would hide the head as a box."""
-    if not accessory.is_cut_out:
-        raise UsageError(
-            f"{displayable(named)}: has no transparency; cut the {accessory.kind} out of its "
-            "background and save it as a PNG"
-        )
-    if is_on_paper(accessory.bgra):
-        raise UsageError(
-            f"{displayable(named)}: has no transparency around the {accessory.kind}; cut the "
-            f"{accessory.kind} out of the paper, too, and save it as a PNG"
-        )
-    return accessory
 
 
 def _build_accessory(
@@ -182,7 +169,10 @@ def _build_accessory(
     style = document.get("style", "")
     if not isinstance(style, str) or len(style) > _LONGEST_STYLE:
         raise UsageError(f"{path}: style must be a text of at most {_LONGEST_STYLE} characters")
-    return Accessory(path.stem, kind_name, bgra, anchors, numbers | told, style, notes + guessed)
+    is_stated = "kind" in document or bool(document.get("anchors"))
+    return Accessory(
+        path.stem, kind_name, bgra, anchors, numbers | told, style, notes + guessed, is_stated
+    )
 
 
 def _only_one(

@@ -121,7 +121,7 @@ def find_landmarks(mask: BoolArray) -> GarmentLandmarks:
         _find_sleeve(mask, side, shoulder[i], armpit[i], sides[i], reach)
         for i, side in enumerate((-1, 1))
     ]
-    if min(_cloth_share(mask, sleeve.axis) for sleeve in sleeves) < LEAST_CLOTH:
+    if min(cloth_share(mask, sleeve.axis) for sleeve in sleeves) < LEAST_CLOTH:
         raise NotFlat(NO_SLEEVES)
     low = float(hem[:, 1].mean() - neck[:, 1].mean())
     if not HEIGHT_RANGE[0] < low / reach < HEIGHT_RANGE[1]:
@@ -272,8 +272,13 @@ def _find_sleeve(
     return Sleeve(axis, outer, np.minimum(inner, usual).astype(np.float32), total)
 
 
-def _cloth_share(mask: BoolArray, axis: Points) -> float:
-    """Share of a sleeve's axis, as ``Sleeve`` has it, that lies on the garment."""
+def cloth_share(mask: BoolArray, axis: Points) -> float:
+    """Share of a sleeve's axis that lies on the garment.
+
+    Args:
+        mask: (H, W) bool, the garment.
+        axis: as ``Sleeve`` has it.
+    """
     places = np.concatenate([np.linspace(*ends, 40) for ends in pairwise(axis)])
     columns, rows = np.rint(places).astype(int).T
     return float(mask[rows.clip(0, mask.shape[0] - 1), columns.clip(0, mask.shape[1] - 1)].mean())

@@ -7,6 +7,7 @@ import numpy as np
 
 from m2fp_cli.arrays import Picture
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA, Accessory, content_box
+from m2fp_cli.tryon.cut_out import find_other
 from m2fp_cli.tryon.kind import BodyKind, HeadKind
 from m2fp_cli.tryon.kinds import kind_of
 from m2fp_cli.tryon.paper_rectangle import is_on_paper
@@ -45,6 +46,8 @@ def _cutout_faults(item: Accessory, kind: HeadKind) -> list[str]:
         faults.append("it has no transparency; cut the accessory out of its background")
     elif is_on_paper(item.bgra):
         faults.append("it shows the paper around the accessory; cut the accessory out of it")
+    elif (other := find_other(item)) is not None:
+        faults.append(f"it {other.looks}; {other.advice}")
     if max(x1 - x0, y1 - y0) < kind.min_side:
         faults.append(f"what is visible is only {x1 - x0} x {y1 - y0} pixels; it will be blurred")
     border = np.concatenate((alpha[0], alpha[-1], alpha[:, 0], alpha[:, -1]))

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from m2fp_cli.arrays import BoolArray, Box, Point
 from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.outlines import Outline
 from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.wearer import Body, Wearer
 
@@ -81,6 +82,8 @@ class HeadKind(Kind):
             half-open box of the visible content; those that the picture does not tell are missing.
         has_lenses: paper may show through products of this kind.
         in_pairs: products of this kind are often photographed as a pair, of which one is worn.
+        unlike: outlines that nothing of this kind has; a picture with one of them is refused,
+            unless its JSON states what it is.
     """
 
     anchors: Mapping[str, str]
@@ -90,6 +93,7 @@ class HeadKind(Kind):
     guess_numbers: Callable[[Mapping[str, Point], Box], dict[str, float]] | None = None
     has_lenses: bool = False
     in_pairs: bool = False
+    unlike: tuple[Outline, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, Point
 from m2fp_cli.tryon.morphology import close_mask, open_mask
 
+LensBox = tuple[float, float, float, float]  # x0, y0, x1, y1
+
 SIDE = 320  # of the picture that is looked at, pixels
 GAP = 0.006  # half of a gap that closes a rim, where light has eaten it, share of the longer side
 # Half the width of the widest temple or bridge, share of the longer side; more is tried where both
@@ -34,13 +36,29 @@ def find_lenses(seen: BoolArray) -> tuple[Point, Point] | None:
         pixels of the picture, the left one first; None where two lenses do not stand apart, as in
         a shield, or where lenses without a lower rim are clear.
     """
+    found = find_lens_boxes(seen)
+    if found is None:
+        return None
+    left, right = (((x0 + x1) / 2, (y0 + y1) / 2) for x0, y0, x1, y1 in found)
+    return left, right
+
+
+def find_lens_boxes(seen: BoolArray) -> tuple[LensBox, LensBox] | None:
+    """Boxes of the two lenses, see ``find_lenses``.
+
+    Args:
+        seen: (h, w) bool, what is visible of the glasses.
+
+    Returns:
+        x0, y0, x1, y1 of each, pixels of the picture, the left one first; or None.
+    """
     height, width = seen.shape
     shrink = max(1.0, max(height, width) / SIDE)
     size = max(1, round(width / shrink)), max(1, round(height / shrink))
     levels = cv2.resize(seen.astype(np.uint8) * 255, size, interpolation=cv2.INTER_AREA)
     margin = round(2 * THIN[-1] * max(size))
     small = np.pad(np.asarray(levels > 0), margin)
-    filled = _fill_holes(close_mask(small, GAP * max(size)) | small)
+    filled = fill_holes(close_mask(small, GAP * max(size)) | small)
     for thin in THIN:
         thick = open_mask(filled, thin * max(size)).astype(np.uint8)
         boxes = cv2.connectedComponentsWithStats(thick)[2][1:]
@@ -48,19 +66,24 @@ def find_lenses(seen: BoolArray) -> tuple[Point, Point] | None:
         if len(pair) == 2 and _are_pair(*pair):
             pair.sort(key=lambda box: int(box[cv2.CC_STAT_LEFT]))
             scale = width / size[0], height / size[1]
-            left, right = (_middle(box, margin, scale) for box in pair)
+            left, right = (_scaled(box, margin, scale) for box in pair)
             return left, right
     return None
 
 
-def _middle(box: NDArray[np.int32], margin: int, scale: Point) -> Point:
-    """Middle of a piece, as OpenCV's statistics have it, of a padded and reduced picture."""
+def _scaled(box: NDArray[np.int32], margin: int, scale: Point) -> LensBox:
+    """Box of a piece, as OpenCV's statistics have it, of a padded and reduced picture."""
     x, y, width, height = (int(value) for value in box[:4])
-    return (x + width / 2 - margin) * scale[0], (y + height / 2 - margin) * scale[1]
+    x0, y0 = (x - margin) * scale[0], (y - margin) * scale[1]
+    return x0, y0, x0 + width * scale[0], y0 + height * scale[1]
 
 
-def _fill_holes(mask: BoolArray) -> BoolArray:
-    """A mask with all that cannot be reached from its upper left corner, which is not set."""
+def fill_holes(mask: BoolArray) -> BoolArray:
+    """A mask with all that cannot be reached from its upper left corner, which is not set.
+
+    Args:
+        mask: (h, w) bool.
+    """
     outside = mask.astype(np.uint8)
     cv2.floodFill(outside, None, (0, 0), (2,))
     return np.asarray(outside != 2)

@@ -26,6 +26,7 @@ from m2fp_cli.tryon.kind import HeadKind, Number
 from m2fp_cli.tryon.lens_mirroring import dim_mirroring
 from m2fp_cli.tryon.lenses import find_lenses
 from m2fp_cli.tryon.occlusion import mask_in_layer
+from m2fp_cli.tryon.outlines import CHAIN, DOME, GARMENT, HIGH
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
     ShadowPart,
@@ -291,4 +292,5 @@ KIND = HeadKind(
     min_side=300,
     wear=wear_glasses,
     has_lenses=True,
+    unlike=(CHAIN, GARMENT, DOME, HIGH),
 )

@@ -1,0 +1,121 @@
+"""What surely is no hat, no glasses, no necklace, and what may be one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from m2fp_cli.errors import UsageError
+from m2fp_cli.tryon.catalog import (
+    accessories_folder,
+    list_accessories,
+    load_accessory,
+    load_item,
+    read_item,
+)
+from m2fp_cli.tryon.cut_out import find_other
+from m2fp_cli.tryon.inspection import find_faults
+from m2fp_cli.tryon.kinds import kind_of
+from m2fp_cli.tryon.outlines import find_outline
+
+HEAD_KINDS = ("hat", "glasses", "earrings", "necklace")
+SHIPPED = list_accessories()
+
+
+def drawn(*shapes, size=(400, 600)):
+    bgra = np.zeros((*size, 4), np.uint8)
+    for draw in shapes:
+        draw(bgra)
+    return bgra
+
+
+def filled(*points):
+    return lambda bgra: cv2.fillPoly(bgra, [np.array(points)], (40, 40, 90, 255))
+
+
+def oval(center, axes, thick=-1, start=0, end=360):
+    return lambda bgra: cv2.ellipse(bgra, center, axes, 0, start, end, (40, 40, 90, 255), thick)
+
+
+BOW = drawn(filled((300, 180), (60, 60), (60, 300)), filled((300, 180), (540, 60), (540, 300)),
+            oval((300, 180), (60, 60)), filled((280, 200), (180, 390), (320, 300)),
+            filled((320, 200), (420, 390), (280, 300)))  # fmt: skip
+HEADPHONES = drawn(oval((300, 250), (200, 200), 24, 180, 360), oval((100, 290), (50, 80)),
+                   oval((500, 290), (50, 80)))  # fmt: skip
+MOUSE_EARS = drawn(oval((140, 110), (100, 100)), oval((460, 110), (100, 100)),
+                   oval((300, 300), (180, 180), 24, 180, 360))  # fmt: skip
+LAUREL = drawn(oval((300, 60), (260, 300), 70, 0, 180))
+CIRCLET = drawn(oval((300, 20), (280, 120), 8, 0, 180))
+TRICORN = drawn(filled((20, 120), (300, 20), (580, 120), (480, 300), (300, 340), (120, 300)))
+SHIELD = drawn(
+    filled((30, 60), (570, 60), (560, 220), (340, 240), (300, 170), (260, 240), (40, 220))
+)
+VISOR = drawn(filled((20, 100), (580, 100), (560, 220), (40, 220)))
+LORGNETTE = drawn(
+    oval((140, 80), (90, 70), 14),
+    oval((340, 80), (90, 70), 14),
+    filled((420, 80), (440, 80), (440, 395), (420, 395)),
+    size=(400, 450),
+)
+
+
+@pytest.mark.parametrize(("kind", "bgra"), [
+    *(("hat", one) for one in (BOW, HEADPHONES, MOUSE_EARS, LAUREL, CIRCLET, TRICORN)),
+    *(("glasses", one) for one in (SHIELD, VISOR, LORGNETTE)),
+    *(("necklace", one) for one in (LAUREL, CIRCLET, BOW)),
+])  # fmt: skip
+def test_what_may_be_of_a_kind_is_not_refused(kind, bgra):
+    assert find_outline(bgra, kind_of(kind).unlike) is None
+
+
+@pytest.mark.parametrize("name", [name for name, kind in SHIPPED.items() if kind in HEAD_KINDS])
+def test_nothing_that_comes_with_the_tool_looks_like_another_kind(name):
+    assert find_other(replace(load_accessory(name, SHIPPED[name]), stated=False)) is None
+
+
+@pytest.mark.parametrize(("kind", "name", "looks"), [
+    *(("hat", name, "a pair of glasses") for name in ("clear", "round", "sunglasses", "wide")),
+    *(("hat", name, "a necklace") for name in ("chain", "pearls", "pendant")),
+    *(("hat", name, "a garment") for name in ("blazer", "hoodie", "knit", "tshirt")),
+    ("glasses", "pearls", "a necklace"),
+    ("glasses", "striped_shirt", "a garment"),
+    ("glasses", "sun_hat", "a hat or a shoe"),
+    ("glasses", "drop", "higher than wide"),
+    ("necklace", "round", "a pair of glasses"),
+    ("necklace", "tshirt", "a garment"),
+    ("earrings", "wide", "a pair of glasses"),
+])  # fmt: skip
+def test_what_surely_is_something_else_is_refused(kind, name, looks):
+    other = find_outline(load_accessory(name, SHIPPED[name]).bgra, kind_of(kind).unlike)
+    assert other is not None
+    assert looks in other.looks
+
+
+def test_a_refusal_says_what_it_looks_like_and_a_json_overrules_it(tmp_path):
+    file = tmp_path / "specs.png"
+    file.write_bytes((accessories_folder() / "round.png").read_bytes())
+    said = 'specs.png: looks like a pair of glasses; wear it as glasses, or state "kind": "hat" in'
+    with pytest.raises(UsageError, match=said):
+        load_item(str(file), "hat")
+    assert "it looks like a pair of glasses" in find_faults(load_accessory(str(file), "hat"))[0]
+    file.with_suffix(".json").write_text('{"kind": "hat"}')
+    assert load_item(str(file), "hat").kind == "hat"
+
+
+def test_an_upload_is_not_told_of_a_json():
+    data = (accessories_folder() / "round.png").read_bytes()
+    with pytest.raises(
+        UsageError, match=r"^hat: looks like a pair of glasses; wear it as glasses$"
+    ):
+        read_item(data, "hat")
+
+
+def test_a_pair_of_glasses_upright_is_told_to_turn_it(tmp_path):
+    picture = Image.open(accessories_folder() / "wide.png").transpose(Image.Transpose.ROTATE_90)
+    picture.save(tmp_path / "wide.png")
+    with pytest.raises(UsageError, match=r"wide.png: is higher than wide, .* turn it"):
+        load_item(str(tmp_path / "wide.png"), "glasses")
