@@ -6,10 +6,12 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.kind import Number, PictureSort
 from m2fp_cli.tryon.one_thing import shows_one_on_color, shows_one_thing
+from m2fp_cli.tryon.several_things import shows_several
 
 TILE = Number(2.0, 0.1, 20.0, "width of the fabric's picture on people, U")
 FABRIC_STYLE = "fabric"
 GARMENT_STYLES = ("garment", "jacket")  # of a picture's JSON: it shows no fabric
+SEVERAL = "it shows several things on a plain ground; crop it to one of them"
 SMALLEST_TILE = 32  # pixels a side of a fabric's picture
 
 
@@ -22,6 +24,17 @@ def is_product(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> bool
     """
     said = sort is PictureSort.FABRIC or picture.style == FABRIC_STYLE
     return not said and (shows_one_thing(picture.bgra) or shows_one_on_color(picture.bgra))
+
+
+def is_several(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> bool:
+    """Whether a picture shows several products and no fabric; see ``is_product``.
+
+    Args:
+        picture: of either.
+        sort: what it is said to be.
+    """
+    said = sort is PictureSort.FABRIC or picture.style == FABRIC_STYLE
+    return not said and shows_several(picture.bgra)
 
 
 class ProductError(UsageError):
@@ -52,6 +65,16 @@ def refuse_product(picture: Accessory, why: str) -> ProductError:
     return ProductError(f"{bare}, {option}", bare)
 
 
+def refuse_several(picture: Accessory) -> ProductError:
+    """The error for several products side by side.
+
+    Args:
+        picture: of them.
+    """
+    bare = f"{picture.name}: shows several things on a plain ground; crop it to one of them"
+    return ProductError(f"{bare}, or give --as fabric if it is one", bare)
+
+
 def find_fabric_faults(picture: Accessory) -> list[str]:
     """What is wrong with a picture as a fabric, in sentences.
 
@@ -60,6 +83,8 @@ def find_fabric_faults(picture: Accessory) -> list[str]:
     """
     if is_product(picture):
         return ["it shows one thing on a plain ground, no fabric; crop it to the cloth"]
+    if is_several(picture):
+        return [SEVERAL]
     if min(picture.bgra.shape[:2]) >= SMALLEST_TILE:
         return []
     return [f"the fabric is smaller than {SMALLEST_TILE} pixels a side"]

@@ -38,7 +38,7 @@ def shows_one_thing(bgra: Picture) -> bool:
     Args:
         bgra: (H, W, 4) uint8.
     """
-    seen = _find_seen(bgra)
+    seen = find_seen(bgra)
     return seen is not None and _is_one(seen)
 
 
@@ -59,11 +59,18 @@ def shows_one_on_color(bgra: Picture) -> bool:
     return _is_one(seen) and float(np.median(apart[seen])) > UNLIKE_COLOR
 
 
+def is_off_border(seen: BoolArray) -> bool:
+    """Whether what is seen lies away from the border, as products do and fabrics do not.
+
+    Args:
+        seen: (h, w) bool, some of it set.
+    """
+    return bool(seen[find_border(seen.shape)].mean() <= MOST_AT_BORDER * seen.mean())
+
+
 def _is_one(seen: BoolArray) -> bool:
     """Whether what is seen is one thing away from the border, of some size."""
-    if not seen.any():
-        return False
-    if seen[find_border(seen.shape)].mean() > MOST_AT_BORDER * seen.mean():
+    if not seen.any() or not is_off_border(seen):
         return False
     piece = largest_piece(close_mask(seen, GAP * max(seen.shape)))
     if np.count_nonzero(piece & seen) < LEAST_OF_ONE * np.count_nonzero(seen):
@@ -72,8 +79,15 @@ def _is_one(seen: BoolArray) -> bool:
     return bool(lengths.max() >= LEAST_LONG)
 
 
-def _find_seen(bgra: Picture) -> BoolArray | None:
-    """What is seen on the ground, of at most ``SIDE`` pixels a side; None where none is plain."""
+def find_seen(bgra: Picture) -> BoolArray | None:
+    """What is seen on a clear or near-white ground; None where there is no such ground.
+
+    Args:
+        bgra: (H, W, 4) uint8.
+
+    Returns:
+        (h, w) bool, of at most ``SIDE`` pixels a side.
+    """
     alpha = bgra[..., 3]
     if (alpha <= VISIBLE_ALPHA).mean() > MIN_CLEAR:
         factor = min(1.0, SIDE / max(alpha.shape))

@@ -45,6 +45,11 @@ LEAST_CLOTH = 0.97  # share of the axis of each sleeve that is cloth
 LEAST_FILLED = 0.9  # of what lies between its sides
 MOST_CUT_IN = 0.15  # by which its hem is higher in the middle, share of the armpits' distance
 SIDE = 440  # of the outline in which landmarks are looked for, pixels
+# Trousers.
+LEAST_LONG, MOST_LONG = 1.3, 4.0  # height to width
+WAIST_ROWS, LEG_ROWS = (0.06, 0.22), (0.6, 0.95)  # of the height
+LEAST_WAIST = 0.5  # width of the waist, solid, to that of all
+
 HIGH_WIDE = 0.9  # width to height; no pair of glasses is so narrow from the front
 
 
@@ -167,6 +172,20 @@ def is_garment(seen: BoolArray) -> bool:
         and small[body > 0].mean() >= LEAST_FILLED
         and cut_in <= MOST_CUT_IN * float(marks.armpit[1, 0] - marks.armpit[0, 0])
     )
+
+
+def is_trousers(seen: BoolArray) -> bool:
+    """Whether an outline is that of trousers: solid above, two legs below.
+
+    Args:
+        seen: (h, w) bool, cut to its box.
+    """
+    height, width = seen.shape
+    if not LEAST_LONG * width <= height <= MOST_LONG * width:
+        return False
+    upper, lower = (seen[round(a * height) : round(b * height)] for a, b in (WAIST_ROWS, LEG_ROWS))
+    starts = (np.diff(np.pad(lower, ((0, 0), (1, 0))).astype(np.int8), axis=1) > 0).sum(axis=1)
+    return bool(upper.mean(axis=1).min(initial=1) >= LEAST_WAIST and (starts == 2).mean() >= 0.9)
 
 
 def is_high(seen: BoolArray) -> bool:

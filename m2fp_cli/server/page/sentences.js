@@ -120,6 +120,7 @@ const FAULTS = [
   [/^looks like a necklace/, "看起来是项链，请作为项链佩戴。"],
   [/^looks like a garment/, "看起来是衣服，请作为上衣穿着。"],
   [/^looks like a hat or a shoe/, "看起来是帽子或鞋子，请按其种类使用。"],
+  [/^shows several things on a plain ground/, "有好几件商品，请裁剪到只剩一件。"],
   [/^shows one thing on a plain ground, which cannot be worn as a garment: (.+); if it is a fabric/,
     (why) => `是一件商品，不能当作衣服穿：${REASONS[why] ?? why}。如果是布料，请只裁出布料部分。`],
   [/^shows one thing on a plain ground/, "是一件商品，不是布料；如果是布料，请只裁出布料部分。"],

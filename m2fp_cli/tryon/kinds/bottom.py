@@ -19,7 +19,9 @@ from m2fp_cli.tryon.fabric import (
     TILE,
     find_fabric_faults,
     is_product,
+    is_several,
     refuse_product,
+    refuse_several,
 )
 from m2fp_cli.tryon.figure import BOTTOMS, Figure, build_figure, person_window
 from m2fp_cli.tryon.garment import (
@@ -78,8 +80,10 @@ def bottom_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth
         sort: ``fabric`` takes any picture for one.
 
     Raises:
-        UsageError: it shows a product.
+        UsageError: it shows products.
     """
+    if is_several(picture, sort):
+        raise refuse_several(picture)
     if is_product(picture, sort):
         raise refuse_product(picture, "and only fabrics go onto trousers and skirts")
     tile = picture.numbers.get("tile_units", TILE.default)

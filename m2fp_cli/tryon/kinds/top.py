@@ -13,10 +13,13 @@ from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
 from m2fp_cli.tryon.fabric import (
     FABRIC_STYLE,
     GARMENT_STYLES,
+    SEVERAL,
     TILE,
     find_fabric_faults,
     is_product,
+    is_several,
     refuse_product,
+    refuse_several,
 )
 from m2fp_cli.tryon.figure import TOPS, build_figure, person_window
 from m2fp_cli.tryon.flat_garment import FlatGarment, flat_garment
@@ -33,6 +36,7 @@ from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
+from m2fp_cli.tryon.several_things import count_garments
 from m2fp_cli.tryon.skin_in_front import find_skin_in_front
 from m2fp_cli.tryon.stray import near_person
 from m2fp_cli.tryon.wearer import Body
@@ -77,16 +81,20 @@ def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | 
 
     Raises:
         UsageError: it is said to be a garment, or shows one thing as products do, and does not
-            show a garment that can be worn.
+            show a garment that can be worn; or it shows several.
     """
     if sort is PictureSort.AUTO and picture.style == FABRIC_STYLE:
         sort = PictureSort.FABRIC
     if sort is not PictureSort.FABRIC:
+        if count_garments(picture.bgra) > 1:  # the largest would be worn, whichever it is
+            raise refuse_several(picture)
         try:
             return flat_garment(picture)
         except NotFlat as error:
             if sort is PictureSort.GARMENT or picture.style in GARMENT_STYLES:
                 raise UsageError(f"{picture.name}: cannot be worn as a garment: {error}") from error
+            if is_several(picture):
+                raise refuse_several(picture) from error
             if is_product(picture):
                 why = f"which cannot be worn as a garment: {error}"
                 raise refuse_product(picture, why) from error
@@ -167,11 +175,13 @@ def find_faults(picture: Accessory) -> list[str]:
     Args:
         picture: of either.
     """
-    if picture.style in GARMENT_STYLES or is_product(picture):
+    if count_garments(picture.bgra) > 1:
+        return [SEVERAL]
+    if picture.style in GARMENT_STYLES or is_product(picture) or is_several(picture):
         try:
             flat_garment(picture)
         except NotFlat as error:
-            return [f"it cannot be worn as a garment: {error}"]
+            return [SEVERAL if is_several(picture) else f"it cannot be worn as a garment: {error}"]
         return []
     return find_fabric_faults(picture)
 
