@@ -19,11 +19,18 @@ from m2fp_cli.tryon.catalog import (
 )
 from m2fp_cli.tryon.cut_out import find_other
 from m2fp_cli.tryon.inspection import find_faults
+from m2fp_cli.tryon.kind import HeadKind
 from m2fp_cli.tryon.kinds import kind_of
 from m2fp_cli.tryon.outlines import find_outline
 
 HEAD_KINDS = ("hat", "glasses", "earrings", "necklace")
 SHIPPED = list_accessories()
+
+
+def unlike(name):
+    kind = kind_of(name)
+    assert isinstance(kind, HeadKind)
+    return kind.unlike
 
 
 def drawn(*shapes, size=(400, 600)):
@@ -69,7 +76,7 @@ LORGNETTE = drawn(
     *(("necklace", one) for one in (LAUREL, CIRCLET, BOW)),
 ])  # fmt: skip
 def test_what_may_be_of_a_kind_is_not_refused(kind, bgra):
-    assert find_outline(bgra, kind_of(kind).unlike) is None
+    assert find_outline(bgra, unlike(kind)) is None
 
 
 @pytest.mark.parametrize("name", [name for name, kind in SHIPPED.items() if kind in HEAD_KINDS])
@@ -90,7 +97,7 @@ def test_nothing_that_comes_with_the_tool_looks_like_another_kind(name):
     ("earrings", "wide", "a pair of glasses"),
 ])  # fmt: skip
 def test_what_surely_is_something_else_is_refused(kind, name, looks):
-    other = find_outline(load_accessory(name, SHIPPED[name]).bgra, kind_of(kind).unlike)
+    other = find_outline(load_accessory(name, SHIPPED[name]).bgra, unlike(kind))
     assert other is not None
     assert looks in other.looks
 
