@@ -9,6 +9,10 @@ from m2fp_cli.arrays import BoolArray, Point
 from m2fp_cli.tryon.morphology import bounding_slices
 
 BAND_SHARE = 0.7  # the band is the lowest row that is at least so wide, as a share of the widest
+# ... or, where the lower edge bends up to the ends of the band, the row in which it reaches them.
+# Till there each side goes out by so many pixels a row and more, over some rows, share of the
+# height; those of a crown, which is wider above, go out by less. At most so far above.
+EDGE_SLOPE, EDGE_ROWS, MOST_EDGE = 2.0, 0.015, 0.15
 # A brim or visor begins where a side of a hat reaches out by this share of the content's width more
 # within so many rows, share of its height, than within as many above, and no higher than there. Of
 # 14 hats the sides that have one do by 0.10 and more, others by 0.05 at most: domes bend inwards.
@@ -28,6 +32,7 @@ def guess_band(seen: BoolArray) -> dict[str, Point]:
     """
     widths = np.ptp(_ends_of_rows(seen), axis=0) if is_arch(seen) else seen.sum(axis=1)
     row = int(np.flatnonzero(widths >= BAND_SHARE * widths.max())[-1])
+    row = _above_edge(widths, row)
     left, right = (_end_of_band(side[: row + 1]) for side in (seen, seen[:, ::-1]))
     right = seen.shape[1] - right
     return {
@@ -35,6 +40,15 @@ def guess_band(seen: BoolArray) -> dict[str, Point]:
         "band_right": (right, row + 0.5),
         "front_low": (0.5 * (left + right), float(len(widths))),
     }
+
+
+def _above_edge(widths: NDArray[np.intp], row: int) -> int:
+    """The row in which a hat's lower edge ends and its sides begin, from one within the edge on."""
+    step = max(1, round(EDGE_ROWS * len(widths)))
+    least = max(step, row - round(MOST_EDGE * len(widths)))
+    while row > least and widths[row - step] - widths[row] >= 2 * EDGE_SLOPE * step:
+        row -= 1
+    return row
 
 
 def _end_of_band(seen: BoolArray) -> float:

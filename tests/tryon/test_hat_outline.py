@@ -4,7 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
+from m2fp_cli.tryon.catalog import guess_anchors, load_accessory
 from m2fp_cli.tryon.hat_outline import guess_band, is_arch
+from m2fp_cli.tryon.kinds.hat import KIND as HAT
 from tests.support.drawn_people import draw_person, plain_accessory, record_of, values_of, wear
 
 
@@ -41,6 +43,25 @@ def test_a_beanie_with_a_pompom_has_no_brim():
     picture = dome(150, 550, 150, 420) | draw([(140, 400), (560, 400), (560, 490), (140, 490)])
     cv2.circle(picture, (350, 100), 70, (1,), -1)
     assert band(picture) == (140, 560)
+
+
+def test_the_lower_edge_of_a_beanie_is_not_its_band():
+    picture = dome(150, 550, 150, 420) | draw([(140, 380), (560, 380), (560, 440), (140, 440)])
+    cv2.ellipse(picture, (350, 440), (210, 50), 0, 0, 180, (1,), -1)  # bends down in front
+    assert band(picture) == (152, 548)
+
+
+@pytest.mark.parametrize("name", ["beanie", "cap", "fedora", "sun_hat"])
+def test_the_band_of_a_shipped_hat_is_guessed_as_wide_as_stated(name):
+    hat = load_accessory(name, "hat")
+    guessed = guess_anchors(hat.bgra, HAT)
+    widths = [one["band_right"][0] - one["band_left"][0] for one in (guessed, hat.anchors)]
+    assert widths[0] == pytest.approx(widths[1], rel=0.05)
+
+
+def test_a_crown_that_is_wider_above_stands_on_its_base():
+    spikes = [(100, 80), (225, 250), (350, 60), (475, 250), (600, 80)]
+    assert band(draw([*spikes, (510, 460), (190, 460)])) == (190, 510)
 
 
 def test_a_crown_is_as_wide_as_its_band():
