@@ -21,6 +21,7 @@ from m2fp_cli.tryon.compositing import (
     similarity,
 )
 from m2fp_cli.tryon.figure import FACE, HAIR, HEAD, Figure
+from m2fp_cli.tryon.half_rims import find_half_rims
 from m2fp_cli.tryon.head import YAW_SHARE, HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
 from m2fp_cli.tryon.lens_mirroring import dim_mirroring
@@ -261,6 +262,8 @@ def check_glasses(
 def guess_lenses(seen: BoolArray) -> dict[str, Point]:
     """Anchors of a bare picture: the middles of its lenses, or of its halves where none are seen.
 
+    Of half-rim glasses with clear lenses only the upper half is seen.
+
     Args:
         seen: (h, w) bool, the visible content.
 
@@ -270,7 +273,7 @@ def guess_lenses(seen: BoolArray) -> dict[str, Point]:
     height, width = seen.shape
     center, middle = 0.5 * width, 0.5 * height
     halves = tuple((center + side * LENS_CENTERS * width, middle) for side in (-1, 1))
-    left, right = find_lenses(seen) or halves
+    left, right = find_lenses(seen) or find_half_rims(seen) or halves
     return {
         "lens_left": left,
         "lens_right": right,
