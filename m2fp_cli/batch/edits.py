@@ -98,10 +98,12 @@ def is_rewritten(look: Look, entry: Entry, *, marked: bool) -> bool:
         marked: such a run marked its files: one that is marked as before was changed by others.
     """
     known = entry.report.known_checksums
+    if not marked:
+        return any(is_touched(look, entry, n) and is_edited(look, n, known[n]) for n in known)
     return any(
         _is_doubtful(look, entry, name, written)
         and is_edited(look, name, written)
-        and not (marked and look.mark(name) == mark_of(name, written))
+        and look.mark(name) != mark_of(name, written)
         for name, written in known.items()
     )
 

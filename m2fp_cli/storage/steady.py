@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.look import OnClosed, StatusLook
-from m2fp_cli.storage.tree import OutputTree
+from m2fp_cli.storage.marks import read_mark
+from m2fp_cli.storage.tree import FILE_FLAGS, OutputTree
 
 _MOST_FOLDERS = 64
 
@@ -57,7 +58,18 @@ class SteadyLook(StatusLook):
 
     def mark(self, name: str) -> bytes | None:
         """What a file says of its bytes; see ``OutputTree.mark``."""
-        return self._tree.mark(name)
+        folder, _, last = name.rpartition("/")
+        inside = self._folders.get(folder)
+        if inside is None or last in ("", ".", "..") or "\0" in last:
+            return self._tree.mark(name)
+        try:
+            descriptor = os.open(last, os.O_RDONLY | FILE_FLAGS, dir_fd=inside)
+        except OSError:
+            return None
+        try:
+            return read_mark(descriptor)
+        finally:
+            os.close(descriptor)
 
     def names_in(self, name: str) -> list[str]:
         """Names of everything in a folder, sorted; see ``OutputTree.names_in``."""

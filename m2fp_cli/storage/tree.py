@@ -29,7 +29,7 @@ from m2fp_cli.terminal import displayable
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 # O_NONBLOCK: opening a named pipe would otherwise wait for its other end, for ever.
-_FILE = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+FILE_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _IS_LINK = (errno.ELOOP, "it is a link")
 _PORTION_BYTES = 1 << 20
 CLOSED = -1
@@ -121,7 +121,7 @@ class OutputTree(StatusLook):
             OutputError: it is something else than a regular file of a single name.
         """
         with self.folder_of(name, create=create) as (folder, last):
-            descriptor = os.open(last, flags | _FILE, 0o666, dir_fd=folder)
+            descriptor = os.open(last, flags | FILE_FLAGS, 0o666, dir_fd=folder)
         status = os.fstat(descriptor)
         is_written = bool(flags & os.O_ACCMODE)
         if not stat.S_ISREG(status.st_mode) or (is_written and status.st_nlink > 1):
