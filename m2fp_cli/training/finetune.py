@@ -27,6 +27,7 @@ from m2fp_cli.evaluation.dataset import (
 from m2fp_cli.jsonio import read_json
 from m2fp_cli.kernels.mkl import choose_mkl_code
 from m2fp_cli.layout import STATE_FOLDER
+from m2fp_cli.models.folder import SAFETENSORS_NAME
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
@@ -36,7 +37,7 @@ from m2fp_cli.training.display import Display
 from m2fp_cli.training.finetune_record import RunRecord, describe_run, has_record
 from m2fp_cli.training.losses import LossWeights
 from m2fp_cli.training.model_folder import Learned, is_written, write_model
-from m2fp_cli.training.own_photos import FEWEST, HELD_OUT, OwnPhotos, prepare_photos
+from m2fp_cli.training.own_photos import FEWEST, HELD_OUT, OwnPhotos, are_there, prepare_photos
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.run import freeze_norms
 from m2fp_cli.training.sources import Source
@@ -126,6 +127,9 @@ def _finetune(
     record = RunRecord(tree, describe_run(plan.origin, photos, steps))
     parser = HumanParser(plan.origin.folder)
     prepared = record.begin()
+    if prepared is not None and not are_there(run / "data", prepared):
+        _refuse_removed(tree)
+        prepared = None
     if prepared is None:
         display.say(f"reading {len(photos)} labelled photos")
         prepared = _prepare(photos, parser, run, record, display, stop)
@@ -152,6 +156,19 @@ def _finetune(
     if not is_written(tree, chosen):
         write_model(tree, checkpoint, plan.origin, run / "data", prepared, learned)
     return Outcome(learned, prepared.failed)
+
+
+def _refuse_removed(tree: OutputTree) -> None:
+    """Refuse a folder whose model is there, but without the run that it came from.
+
+    Raises:
+        UsageError: it is such a folder.
+    """
+    if tree.has_file(SAFETENSORS_NAME) and not tree.has_file(f"{RUN_FOLDER}/{_CHECKPOINT}"):
+        raise UsageError(
+            f"{displayable(tree.path)} holds a model whose folder {RUN_FOLDER} was removed, so "
+            "nothing is left to go on with; choose another -o to learn anew"
+        )
 
 
 def _prepare(

@@ -129,6 +129,14 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
+def are_there(target: Path, prepared: OwnPhotos) -> bool:
+    """Whether all that was prepared still is in its folder."""
+    kinds = (("photos", "jpg"), ("labels", "png"), ("people", "png"))
+    names = (*prepared.learned, *prepared.held_out)
+    files = (f"{kind}/{name}.{suffix}" for name in names for kind, suffix in kinds)
+    return all((target / file).is_file() for file in (HELD_OUT, *files))
+
+
 def choose_held_out(names: Sequence[str]) -> tuple[str, ...]:
     """Every fifth of the names from the first on, of more than 200 every n-th: at most 40."""
     return tuple(names[:: max(_EVERY_FIFTH, -(-len(names) // _MOST_HELD_OUT))])

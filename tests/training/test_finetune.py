@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass, field
 
 import cv2
@@ -137,6 +138,20 @@ def test_a_finished_run_is_not_done_again(tuned, origin):
     )
     assert heard.moments == []
     assert card.read_text() == "edited"
+
+
+def test_a_run_whose_folder_was_removed_is_called_so(tuned, origin, tmp_path):
+    mine = tmp_path / "mine"
+    shutil.copytree(tuned[0] / "mine", mine)
+    (mine / "run/data/labels/00001.png").unlink()  # it is made again as long as it is of use
+    assert run(tuned[0] / "data", origin, mine).learned.gain == tuned[1].learned.gain
+    assert (mine / "run/data/labels/00001.png").is_file()
+    shutil.rmtree(mine / "run")
+    with pytest.raises(UsageError, match="whose folder run was removed"):
+        run(tuned[0] / "data", origin, mine)
+    (mine / "model.safetensors").unlink()
+    stopped = run(tuned[0] / "data", origin, mine, stop=lambda: True)
+    assert stopped.learned is None  # and not an error: it begins anew
 
 
 def test_another_question_does_not_go_on_with_the_run(tuned, origin):
