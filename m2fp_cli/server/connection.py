@@ -7,8 +7,10 @@ byte, or never reads its answer, would stay for ever.
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
 import struct
+import termios
 import time
 from typing import Any
 
@@ -85,17 +87,40 @@ class TimedConnection(H11Protocol):
         line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Nobody asks for more; the clock of the head looks whether the last answer has arrived."""
+
     def _await_head(self) -> None:
         _stop(self._head_clock)
-        self._head_clock = self.loop.call_later(bounds.HEAD_SECONDS, self._cut_off)
+        left = self._unsent_bytes()
+        self._head_clock = self.loop.call_later(bounds.HEAD_SECONDS, self._miss_head, left)
+
+    def _miss_head(self, left: int) -> None:
+        """No head has come: end the connection, unless the answer before is still on its way."""
+        unsent = self._unsent_bytes()
+        if unsent == 0:
+            self.transport.close()  # and not reset: what has arrived may not be read yet
+        elif left - unsent < bounds.WINDOW_BYTES:
+            self._cut_off()
+        else:
+            clock = self.loop.call_later(bounds.WINDOW_SECONDS, self._miss_head, unsent)
+            self._head_clock = clock
+
+    def _unsent_bytes(self) -> int:
+        """Bytes of answers that have not arrived: ours, and the system's, which has megabytes."""
+        line = self.transport.get_extra_info("socket")
+        if line.fileno() < 0:  # it is closed
+            return 0
+        queued = struct.unpack("i", fcntl.ioctl(line.fileno(), termios.TIOCOUTQ, b"\0" * 4))[0]
+        return self.transport.get_write_buffer_size() + int(queued)
 
     def _watch_reading(self) -> None:
         """Look again after a window; end the connection if hardly anything was taken in it."""
         _stop(self._read_clock)
-        left = self.transport.get_write_buffer_size()
+        left = self._unsent_bytes()
 
         def look() -> None:
-            taken = left - self.transport.get_write_buffer_size()
+            taken = left - self._unsent_bytes()
             tired = time.monotonic() - self._paused_at > bounds.ANSWER_SECONDS
             if taken < bounds.WINDOW_BYTES or tired:
                 self._cut_off()

@@ -237,6 +237,31 @@ def test_a_client_that_does_not_read_is_closed(service, monkeypatch):
     assert "m2fp_body_bytes 0.0" in metrics
 
 
+def test_a_client_that_reads_slowly_gets_all_of_its_answer(service, monkeypatch):
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.5)  # less than it takes to read
+    monkeypatch.setattr(bounds, "WINDOW_BYTES", 1024)  # the machine may be busy
+    size, data = 300_000, photo_file("big 300000")
+    with socket.create_connection(("127.0.0.1", service.port), timeout=20) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.sendall(head("Content-Type: image/jpeg", f"Content-Length: {len(data)}") + data)
+        got = b""
+        while len(got) < size:
+            piece = line.recv(30_000)
+            assert piece
+            got += piece
+            time.sleep(1.5 * len(piece) / size)
+
+
+def test_a_connection_on_which_nobody_asks_more_ends_without_a_reset(service, monkeypatch):
+    monkeypatch.setattr(bounds, "HEAD_SECONDS", 0.5)
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        got = b""
+        while piece := line.recv(4096):
+            got += piece
+    assert got.endswith(b'{"alive":true}')
+
+
 @pytest.mark.parametrize(
     "body",
     [
