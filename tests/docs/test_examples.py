@@ -173,9 +173,9 @@ def test_the_look_on_the_page_is_one(tmp_path):
     (block,) = (one for one in BLOCKS if one.language == "toml")
     path = tmp_path / "look.toml"
     path.write_text(block.text)
-    for folder in ("glasses", "hats"):
+    for folder, name in (("glasses", "wide"), ("hats", "cap")):
         (tmp_path / folder).mkdir()
-        shutil.copy(accessories_folder() / "wide.png", tmp_path / folder / "green.png")
+        shutil.copy(accessories_folder() / f"{name}.png", tmp_path / folder / "green.png")
     look = read_look(path)
     Wardrobe().check(look)
     assert (look.seed, [*look.everyone], [*look.people]) == (7, ["hat", "top"], [2])
