@@ -46,6 +46,7 @@ class DecodedImage:
         notes: what was changed or left out on the way, a clause each.
         original: the photo in its own colors; None where those are sRGB, or were not asked for, or
             cannot be computed from sRGB.
+        has_end: whether the file has its end marker, without which some readers refuse it.
     """
 
     image_bgr: npt.NDArray[np.uint8]
@@ -56,6 +57,7 @@ class DecodedImage:
     photo_hw: tuple[int, int] = (0, 0)
     notes: tuple[str, ...] = ()
     original: OriginalColors | None = None
+    has_end: bool = True
 
     def __post_init__(self) -> None:
         """Check the array.
@@ -164,6 +166,7 @@ def decode_image(
         original=None
         if original is None or decoded.profile is None
         else OriginalColors(_to_bgr(original), decoded.profile),
+        has_end=plain.has_end,
     )
 
 

@@ -54,7 +54,7 @@ def end_jpeg(
         if not allow_truncated:
             raise MissingRowsError("corrupt", f"is truncated: {rows}; copy or download it again")
         notes = (*notes, rows)
-    return PlainPicture(body.rstrip(b"\xff") + _END, plain.profile, notes)
+    return PlainPicture(body.rstrip(b"\xff") + _END, plain.profile, notes, has_end=False)
 
 
 def _without_torn_segment(data: bytes) -> bytes:

@@ -33,11 +33,13 @@ class PlainPicture:
         profile: its ICC profile, or that of the color space that a camera's EXIF data name; None
             if it has none or a damaged one.
         notes: what was damaged and is not used, a clause each.
+        has_end: whether the file itself has its end marker; other readers may refuse one without.
     """
 
     data: bytes
     profile: bytes | None = None
     notes: tuple[str, ...] = ()
+    has_end: bool = True
 
 
 def strip_metadata(data: bytes, fmt: str) -> PlainPicture:
@@ -110,9 +112,10 @@ def _strip_png(data: bytes) -> PlainPicture:
             notes += fault
         elif kind == b"eXIf":
             notes += _faults_of_exif(content)
-    if not any(part[4:8] == b"IEND" for part in kept[-1:]):
+    has_end = kept[-1][4:8] == b"IEND"
+    if not has_end:
         kept.append(b"\0\0\0\0IEND\xaeB`\x82")
-    return PlainPicture(b"".join(kept), profile, tuple(dict.fromkeys(notes)))
+    return PlainPicture(b"".join(kept), profile, tuple(dict.fromkeys(notes)), has_end)
 
 
 def _fits_color_type(transparency: bytes, color_type: int) -> bool:

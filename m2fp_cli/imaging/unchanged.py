@@ -17,7 +17,7 @@ def read_unchanged(path: Path, decoded: DecodedImage) -> tuple[str, bytes] | Non
     """Suffix and bytes of a photo that needs no change to be read by everybody; else None.
 
     It is an upright JPEG or PNG in sRGB, decoded at its full size. A JPEG in CMYK is not: some
-    readers give four channels, and each mixes colors in its own way.
+    readers give four channels, and each mixes colors in its own way. Nor is a file without its end.
 
     Args:
         path: of the photo.
@@ -28,7 +28,7 @@ def read_unchanged(path: Path, decoded: DecodedImage) -> tuple[str, bytes] | Non
     """
     suffix = _SUFFIXES.get(decoded.format)
     changed = decoded.orientation != 1 or decoded.notes or decoded.photo_hw != decoded.image_hw
-    if suffix is None or changed:
+    if suffix is None or changed or not decoded.has_end:
         return None
     data = read_bytes(path)
     if hashlib.sha256(data).hexdigest() != decoded.sha256:

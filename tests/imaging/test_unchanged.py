@@ -39,6 +39,17 @@ def test_photos_that_readers_see_differently_are_not_taken(tmp_path):
     assert taken(tmp_path / "c.png", deep) is None
 
 
+@pytest.mark.parametrize(("name", "cut"), [("a.jpg", 1), ("a.jpg", 2), ("a.png", 12)])
+def test_a_file_without_its_end_is_not_taken(tmp_path, name, cut):
+    """Pillow refuses such a JPEG, OpenCV such a PNG as well."""
+    path = tmp_path / name
+    PHOTO.save(path)
+    path.write_bytes(path.read_bytes()[:-cut])
+    decoded = read_image(path)
+    assert decoded.notes == ()  # nothing of the photo is missing
+    assert read_unchanged(path, decoded) is None
+
+
 def test_a_file_that_was_replaced_meanwhile_is_not_taken(tmp_path):
     path = tmp_path / "a.png"
     PHOTO.save(path)
