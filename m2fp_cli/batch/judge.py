@@ -15,7 +15,7 @@ from m2fp_cli.batch.history import History
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.site import Site
-from m2fp_cli.batch.stamps import is_same_stamp
+from m2fp_cli.batch.stamps import Stamp, is_same_stamp
 from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.storage.edits import OwnFiles
@@ -154,6 +154,15 @@ class Judge:
             return {}
         known = {} if entry is None else entry.report.known_checksums
         return {n: found for n, found in own.items() if found not in (None, known.get(n))}
+
+    def renewed_stamp(self, task: ImageTask, entry: Entry) -> Stamp:
+        """The stamp of a photo that now lies elsewhere: of a copy the time is another one.
+
+        With the old one the next run, which looks at times, would do the photo again. Where other
+        files than the photo have changed, as may be with `--rerun missing`, it stays the old one.
+        """
+        now = self.site.stamp(task, checksum=True)
+        return now if is_same_stamp(entry.stamp, now) else entry.stamp
 
     def _is_older(self, name: str, entry: Entry | None) -> bool:
         """Whether a file that no entry lists was there when the photo was ended."""

@@ -125,7 +125,7 @@ def _decide(plan: ResumePlan, judge: Judge, task: ImageTask, entry: Entry | None
             if left := judge.left(allowed, entry):
                 plan.left[task.key] = left
         elif entry is not None:
-            _keep(plan, task, entry)
+            _keep(plan, judge, task, entry)
     except ConflictError as error:
         plan.conflicts.append(failed_report(task, ImageError("conflict", str(error))))
         return None
@@ -140,9 +140,10 @@ def describe_difference(before: Mapping[str, str], now: Mapping[str, str]) -> st
     )
 
 
-def _keep(plan: ResumePlan, task: ImageTask, entry: Entry) -> None:
+def _keep(plan: ResumePlan, judge: Judge, task: ImageTask, entry: Entry) -> None:
     if entry.report.source != task.where:
-        entry = entry._replace(report=entry.report._replace(source=task.where))
+        stamp = judge.renewed_stamp(task, entry)
+        entry = entry._replace(report=entry.report._replace(source=task.where), stamp=stamp)
         plan.moved.append(entry)
     kept = plan.up_to_date if entry.report.status.is_good else plan.known_failures
     kept.append(entry)

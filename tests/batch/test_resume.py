@@ -144,6 +144,16 @@ def test_a_photo_that_moved_is_up_to_date_and_found_again(done, tmp_path):
     assert [entry.report.source for entry in plan.moved] == [str(done.photo)]
 
 
+def test_a_photo_that_was_copied_elsewhere_stays_up_to_date(done, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    done.photo = done.photo.rename(tmp_path / "elsewhere" / "a.jpg")
+    done.touch()  # as by `cp`, which gives a copy the time of now
+    (done.entry,) = done.plan().moved
+    assert done.plan().line() == "1 photo: 1 up to date"
+    done.photo.write_bytes(b"PIXELS")
+    assert done.why() is Why.CHANGED
+
+
 @pytest.mark.parametrize("same_stamp", [True, False])
 def test_another_photo_under_the_same_key_is_a_conflict(done, tmp_path, same_stamp):
     before = done.photo.stat()
