@@ -33,12 +33,13 @@ def plain_fork_server():
 def make_pool():
     pools: list[ServicePool] = []
 
-    def make(workers=1, queue=20, seconds=20.0, boot="ok", growth_bytes=300_000_000):
+    def make(
+        workers=1, queue=20, seconds=20.0, boot="ok", growth_bytes=300_000_000, note=lambda _: None
+    ):
         limits = PoolLimits(photo_seconds=seconds, growth_bytes=growth_bytes)
         plan = PoolPlan(workers, 1, "as a test wants")
-        pool = ServicePool(
-            run_service_worker, ScriptedServiceJob(boot), plan, limits, queue, lambda _: None
-        )
+        job = ScriptedServiceJob(boot)
+        pool = ServicePool(run_service_worker, job, plan, limits, queue, note)
         pools.append(pool)
         pool.start()
         while boot == "ok" and pool.figures().ready < workers:
@@ -67,6 +68,14 @@ def failure_of(future):
 def test_every_request_has_its_answer(make_pool):
     futures = submit(make_pool(workers=2), *["ok"] * 10)
     assert [future.result(60).answer.body for future in futures] == [b"{}"] * 10
+
+
+def test_what_holds_workers_up_is_noted_once(make_pool):
+    notes: list[str] = []
+    pool = make_pool(workers=2, boot="held-up", note=notes.append)
+    while pool.figures().ready < 2:
+        time.sleep(0.01)
+    assert notes == ["held up"]
 
 
 @pytest.mark.parametrize("death", ["crash", "exit"])

@@ -26,6 +26,7 @@ from PIL import Image
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.resources import PoolPlan
+from m2fp_cli.delays import report_delay
 from m2fp_cli.errors import ImageError, ModelError, UsageError
 from m2fp_cli.server.access import Access
 from m2fp_cli.server.app import ServiceParts, build_app
@@ -51,8 +52,8 @@ def photo_file(script: str = "ok", size: tuple[int, int] = (8, 6), fmt: str = "J
 class ScriptedServiceJob:
     """Builds scripted workers.
 
-    ``boot`` is ``ok``, ``refuse``, ``crash``, ``sleep 1`` or ``dress 1``, which shows accessories
-    so many seconds late.
+    ``boot`` is ``ok``, ``refuse``, ``crash``, ``held-up``, ``sleep 1`` or ``dress 1``, which shows
+    accessories so many seconds late.
     """
 
     boot: str = "ok"
@@ -63,6 +64,8 @@ class ScriptedServiceJob:
             raise ModelError("there is no such model")
         if self.boot == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
+        if self.boot == "held-up":
+            report_delay(9.0, "held up")
         if self.boot.startswith("sleep"):
             time.sleep(float(self.boot.split()[1]))
         return ScriptedServiceWorker(self.boot)
