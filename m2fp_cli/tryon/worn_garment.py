@@ -27,6 +27,7 @@ from m2fp_cli.tryon.morphology import bounding_slices, dilate
 from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.relighting import exposure_gain
 from m2fp_cli.tryon.skin_in_front import find_skin_in_front
+from m2fp_cli.tryon.strap_in_front import find_straps
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_shape import find_worn_shape
 
@@ -106,8 +107,9 @@ def dress(body: Body, garment: FlatGarment) -> Dressed:
         raise NotWearable("something in the color of skin is in front of the top")
     size = old.worn.shape[0], old.worn.shape[1]
     warp = warp_garment(garment, shape, fit, size, stride, unit, sleeves)
+    worn = old.worn & ~find_straps(window, old.worn, unit)
     painting = _Painting(
-        body, garment, old.figure, old.worn, shape, fit, warp, unit, stride, old.below_coat
+        body, garment, old.figure, worn, shape, fit, warp, unit, stride, old.below_coat
     )
     return painting.paint(window)
 

@@ -38,6 +38,7 @@ from m2fp_cli.tryon.one_garment import join_mislabeled
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.several_things import count_garments
 from m2fp_cli.tryon.skin_in_front import find_skin_in_front
+from m2fp_cli.tryon.strap_in_front import find_straps
 from m2fp_cli.tryon.stray import near_person
 from m2fp_cli.tryon.wearer import Body
 from m2fp_cli.tryon.worn_garment import MIN_SEEN_BELOW, dress
@@ -152,12 +153,13 @@ def wear_cloth(body: Body, cloth: Cloth) -> ItemRecord:
     if label is None or np.count_nonzero(figure.mask(label)) < MIN_AREA:
         return ItemRecord("top", cloth.name, "no top is visible")
     labelled, joined = figure.mask(label), figure.mask(label)
+    window = body.photo_bgr[figure.window]
     if body.garment_instances:
         masks = {name: figure.mask(name) for name in TOPS}
-        window = body.photo_bgr[figure.window]
         joined = join_mislabeled(window, masks, instances, label, body.unit)
     joined, stray = near_person(body, figure, joined)
-    joined &= ~find_skin_in_front(body.photo_bgr[figure.window], figure, joined, body.unit)
+    joined &= ~find_skin_in_front(window, figure, joined, body.unit)
+    joined &= ~find_straps(window, joined, body.unit)
     lit = lit_cloth(cloth, body.light)
     done = recolor(body.photo_bgr, figure, joined, lit, body.unit)
     notes = stray + notes_of(done)
