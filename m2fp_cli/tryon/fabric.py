@@ -72,7 +72,7 @@ def refuse_several(picture: Accessory) -> ProductError:
         picture: of them.
     """
     bare = f"{picture.name}: shows several things on a plain ground; crop it to one of them"
-    return ProductError(f"{bare}, or give --as fabric if it is one", bare)
+    return ProductError(f"{bare}, or give --as fabric if it is cloth", bare)
 
 
 def find_fabric_faults(picture: Accessory) -> list[str]:
