@@ -146,7 +146,7 @@ def _told_of_completion() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if "--install-completion" not in sys.argv:
+        if not any(word.partition("=")[0] == "--install-completion" for word in sys.argv):
             raise
         file = displayable(str(error.filename or "the file of your shell"))
         raise OutputError(

@@ -67,10 +67,11 @@ def test_names_are_the_same_under_every_locale(tmp_path):
     assert json.loads(listed)["key"] == "ü"
 
 
-def test_a_start_file_of_the_shell_that_cannot_be_written_is_named(tmp_path):
+@pytest.mark.parametrize("option", ["--install-completion", "--install-completion=zsh"])
+def test_a_start_file_of_the_shell_that_cannot_be_written_is_named(tmp_path, option):
     home = tmp_path / "home"
     home.touch()  # in the place of a folder: no user, not even root, can write there
-    command = [sys.executable, "-m", "m2fp_cli", "--install-completion"]
+    command = [sys.executable, "-m", "m2fp_cli", option]
     done = subprocess.run(
         ["bash", "-c", '"$@"; exit $?', "bash", *command],
         env=os.environ | {"HOME": str(home)},
