@@ -163,7 +163,9 @@ class _Run:
         for report in plan.conflicts:
             yield self._show(report)
         yield from plan.old_reports()
-        writer = ManifestWriter(self._tree, name, marking=self._site.is_here)
+        # Of the files of other machines nobody here knows whether their mounts keep marks.
+        marking = self._site.is_here and self._options.executor.works_here
+        writer = ManifestWriter(self._tree, name, marking=marking)
         with contextlib.closing(writer) as manifest:
             self._site.begin(manifest)
             for entry in plan.moved:

@@ -11,6 +11,7 @@ import pytest
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.executor import PoolOrder
+from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.report import Status
@@ -45,6 +46,14 @@ def run(folder: Path, scripts: list[str], cluster: FakeCluster, **job: Any) -> d
     options = RunOptions(executor=FakeExecutor(cluster))
     report = run_batch(scan, ScriptedJob(output, **job), options, SilentProgress())
     return {photo.key: photo for photo in report.photos}
+
+
+def test_nobody_says_that_the_mounts_of_other_machines_keep_marks(tmp_path):
+    run(tmp_path, ["ok"], FakeCluster())
+    with OutputTree(tmp_path / "out") as tree:
+        lines = tree.read(manifest_name("parse"))
+    assert b'"claims"' in lines
+    assert b'"marked"' not in lines
 
 
 def test_files_are_those_of_one_machine(tmp_path):
