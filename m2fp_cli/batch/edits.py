@@ -78,10 +78,10 @@ def find_own(
     beside, own = stay_beside(known, targets), OwnFiles()
     for name in dict.fromkeys((*listed, *there)):
         written = known.get(name)
-        if name in beside or not look.has_file(name) or _is_as_before(look, entry, name, written):
-            found = written
-        else:
-            found = written_checksum(look, name)
+        found = written
+        if look.has_file(name) and not _is_as_before(look, entry, name, written):
+            now = written_checksum(look, name)
+            found = written if now is None and name in beside else now
         if found is not None or (name in listed and written is None):
             own[name] = found
         elif name in listed or look.mark(name) is not None:
@@ -95,7 +95,8 @@ def is_rewritten(look: Look, entry: Entry, *, marked: bool) -> bool:
     Args:
         look: what is in the output.
         entry: what a run before wrote for the photo.
-        marked: such a run marked its files: one that is marked as before was changed by others.
+        marked: such a run marked its files: one without a mark, or that is marked as before, was
+            changed by others.
     """
     known = entry.report.known_checksums
     if not marked:
@@ -103,7 +104,7 @@ def is_rewritten(look: Look, entry: Entry, *, marked: bool) -> bool:
     return any(
         _is_doubtful(look, entry, name, written)
         and is_edited(look, name, written)
-        and look.mark(name) != mark_of(name, written)
+        and look.mark(name) not in (None, mark_of(name, written))
         for name, written in known.items()
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.storage.edits import OwnFiles, is_edited
 from m2fp_cli.storage.look import Look
+from m2fp_cli.storage.marks import mark_of
 
 
 def targets_that_exist(job: Job, look: Look, task: ImageTask) -> Iterator[str]:
@@ -44,9 +45,27 @@ def reclaim(job: Job, look: Look, task: ImageTask, *, is_dead: bool = False) -> 
         return task
     own = task.may_replace
     known: dict[str, int | None] = own if isinstance(own, OwnFiles) else dict.fromkeys(own)
-    there = (name for name in targets_that_exist(job, look, task) if look.has_file(name))
-    written = {name: look.checksum(name) if is_dead else None for name in there}
+    there = [name for name in targets_that_exist(job, look, task) if look.has_file(name)]
+    written = _left_by_worker(look, known, there) if is_dead else dict.fromkeys(there)
     return task._replace(may_replace=OwnFiles({**known, **written}))
+
+
+def _left_by_worker(
+    look: Look, known: Mapping[str, int | None], there: Sequence[str]
+) -> dict[str, int | None]:
+    """CRC-32 of those files that are as they were, or as their marks say that they were written.
+
+    Where no file has a mark, as on file systems without them, all count as the worker's.
+    """
+    marks = {name: look.mark(name) for name in there}
+    found = {name: look.checksum(name) for name in there}
+    if not any(marks.values()):
+        return found
+    return {
+        name: now
+        for name, now in found.items()
+        if now in (None, known.get(name)) or mark_of(name, now) == marks[name]
+    }
 
 
 def replaced_files(job: Job, look: Look, task: ImageTask) -> dict[str, int | None]:

@@ -181,11 +181,14 @@ def test_compacting_keeps_claims_of_photos_that_were_done_before(tmp_path, marki
 
 
 @needs_marks
-def test_a_correction_after_a_kill_stays(tmp_path):
+@pytest.mark.parametrize("by", ["writing into it", "a new file"])
+def test_a_correction_after_a_kill_stays(tmp_path, by):
     write_photos(tmp_path / "photos", ["ok"] * 2)
     run(tmp_path)
     begin_and_die(tmp_path, "0000", "0001", marking=True)
     corrected = tmp_path / "out" / "labels" / "0000.png"
+    if by == "a new file":
+        corrected.unlink()
     corrected.write_bytes(b"corrected by hand")
     assert [one.attempts for one in run(tmp_path).photos] == [0, 0]
     (failed,) = run(tmp_path, "two").failures

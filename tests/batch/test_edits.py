@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
 
 from m2fp_cli.batch.edits import find_edited
 from m2fp_cli.batch.entries import Entry
+from m2fp_cli.batch.history import manifest_name
+from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.batch.progress import SilentProgress
 from m2fp_cli.batch.prune import prune_output
 from m2fp_cli.batch.report import UNKNOWN_CHECKSUM, ImageReport, Status
@@ -17,12 +20,15 @@ from m2fp_cli.batch.run import run_batch
 from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.scan import find_images
+from m2fp_cli.batch.targets import reclaim
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.storage.edits import OwnFiles, refuse_edited
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from tests.support.hostile_folders import without_rights
+from tests.support.marks import needs_marks
 from tests.support.outputs import history_of
 from tests.support.scripted import ScriptedJob, ScriptedWorker, fresh_fork_server, write_photos
 
@@ -193,6 +199,35 @@ def test_what_a_photo_that_was_given_up_left_is_not_replaced_once_corrected(tmp_
     (failed,) = run(tmp_path, "two").failures
     assert failed.message.startswith("labels/0000.png was changed since")
     assert label_map.read_bytes() == b"corrected"
+
+
+@needs_marks
+@pytest.mark.parametrize("by", ["writing into it", "a new file"])
+def test_what_was_corrected_before_its_worker_died_stays(tmp_path, by):
+    names = ("labels/a.png", "results/a.json")
+    with OutputTree(tmp_path, create=True) as tree:
+        own = OwnFiles({f.name: f.checksum for f in write_group(tree, [(n, b"1") for n in names])})
+        if by == "a new file":
+            (tmp_path / names[0]).unlink()
+        (tmp_path / names[0]).write_bytes(b"corrected")
+        write_group(tree, [(names[1], b"2")], own)  # before it died
+        task = ImageTask("a.jpg", "a", may_replace=own)
+        again = reclaim(ScriptedJob(tmp_path), tree, task, is_dead=True).may_replace
+    assert again == {names[0]: own[names[0]], names[1]: zlib.crc32(b"2")}
+
+
+@needs_marks
+def test_a_picture_that_a_killed_run_made_again_is_nobodys_edit(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"])
+    collect(tmp_path, "one")
+    (picture,) = (tmp_path / "out" / "variants" / "0000").iterdir()
+    with OutputTree(tmp_path / "out") as tree:
+        writer = ManifestWriter(tree, manifest_name("variants"), marking=True)
+        writer.start({"setting": "killed"}, 1, 1)
+        writer.claim(["0000"])
+        writer.close()
+        write_group(tree, [(f"variants/0000/{picture.name}", b"made again")], None)
+    assert [collect(tmp_path, setting).exit_code for setting in ("two", "one")] == [0, 0]
 
 
 class HalfwayWorker(ScriptedWorker):
