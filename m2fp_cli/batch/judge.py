@@ -161,6 +161,8 @@ class Judge:
         With the old one the next run, which looks at times, would do the photo again. Where other
         files than the photo have changed, as may be with `--rerun missing`, it stays the old one.
         """
+        if is_same_stamp(entry.stamp, self.site.stamp(task, checksum=False)):
+            return entry.stamp  # it was moved, not copied, and is not read once more
         now = self.site.stamp(task, checksum=True)
         return now if is_same_stamp(entry.stamp, now) else entry.stamp
 

@@ -144,6 +144,20 @@ def test_a_photo_that_moved_is_up_to_date_and_found_again(done, tmp_path):
     assert [entry.report.source for entry in plan.moved] == [str(done.photo)]
 
 
+def test_a_photo_that_moved_is_read_for_its_bytes_once(done, tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    done.photo = done.photo.rename(tmp_path / "elsewhere" / "a.jpg")
+    asked, stamp = [], LocalSite.stamp
+
+    def watched(site, task, *, checksum):
+        asked.append(checksum)
+        return stamp(site, task, checksum=checksum)
+
+    monkeypatch.setattr(LocalSite, "stamp", watched)
+    assert len(done.plan().moved) == 1
+    assert asked.count(True) == 1
+
+
 def test_a_photo_that_was_copied_elsewhere_stays_up_to_date(done, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     done.photo = done.photo.rename(tmp_path / "elsewhere" / "a.jpg")
