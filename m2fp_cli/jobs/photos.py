@@ -46,8 +46,8 @@ def read_parsed_photo(
             raise
         raise ImageError(
             "vanished",
-            "is not there any more; name the folder it is in now with --photos, or remove its "
-            "results: m2fp status --prune --remove",
+            "is not there any more; name the folder it is in now with --photos; if it was deleted, "
+            "m2fp status DIR --prune --remove forgets all photos that are gone",
         ) from error
     if photo.image_hw != image_hw or (sha256 and photo.sha256 != sha256):
         raise ImageError("stale", "was changed after it was parsed; parse it again first")

@@ -26,8 +26,8 @@ SPOILED = {
     "changed": ("was changed after it was parsed; parse it again first", "stale"),
     "damaged": ("is not valid JSON", "corrupt"),
     "gone": (
-        "is not there any more; name the folder it is in now with --photos, or remove its "
-        "results: m2fp status --prune --remove",
+        "is not there any more; name the folder it is in now with --photos; if it was deleted, "
+        "m2fp status DIR --prune --remove forgets all photos that are gone",
         "vanished",
     ),
 }
