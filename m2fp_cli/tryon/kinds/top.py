@@ -177,7 +177,7 @@ def find_faults(picture: Accessory) -> list[str]:
     Args:
         picture: of either.
     """
-    if count_garments(picture.bgra) > 1:
+    if picture.style != FABRIC_STYLE and count_garments(picture.bgra) > 1:
         return [SEVERAL]
     if picture.style in GARMENT_STYLES or is_product(picture) or is_several(picture):
         try:
