@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import stat
+import threading
 from collections.abc import Callable, Iterable, Iterator
 
 from m2fp_cli.storage.index import as_index_error, open_index
@@ -26,6 +27,7 @@ class Listing:
             checksum: CRC-32 of an object's bytes, which have to be fetched; None if unknown.
         """
         self._checksum = checksum
+        self._lock = threading.Lock()  # couriers ask while the run goes on
         self._index = open_index(
             "CREATE TABLE objects(name TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER)"
             " WITHOUT ROWID"
@@ -35,18 +37,19 @@ class Listing:
         """Add objects, or what is now known of them."""
         rows = ((one.name, one.size, one.mtime_ns) for one in found)
         while some := list(itertools.islice(rows, _ROWS_AT_ONCE)):
-            with as_index_error():
+            with self._lock, as_index_error():
                 self._index.executemany(_INSERT, some)
 
     def discard(self, name: str) -> None:
         """Forget an object."""
-        with as_index_error():
+        with self._lock, as_index_error():
             self._index.execute("DELETE FROM objects WHERE name=?", (_text(name),))
 
     def stamp(self, name: str) -> tuple[int, int] | None:
         """Size and time of change of an object; None if it was not listed."""
         query = "SELECT size, mtime_ns FROM objects WHERE name=?"
-        found: tuple[int, int] | None = self._index.execute(query, (_text(name),)).fetchone()
+        with self._lock:
+            found: tuple[int, int] | None = self._index.execute(query, (_text(name),)).fetchone()
         return found
 
     def holds(self, found: StoredObject) -> bool:
