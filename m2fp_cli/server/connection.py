@@ -88,7 +88,7 @@ class TimedConnection(H11Protocol):
         self.transport.abort()
 
     def timeout_keep_alive_handler(self) -> None:
-        """Nobody asks for more; the clock of the head looks whether the last answer has arrived."""
+        """Do nothing: the clock of the head ends idle connections once the answer has arrived."""
 
     def _await_head(self) -> None:
         _stop(self._head_clock)

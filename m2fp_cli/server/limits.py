@@ -9,7 +9,6 @@ MEBI = 1 << 20
 # A head of a request is a few hundred bytes; browsers stop at 8 to 16 KiB of cookies.
 HEAD_BYTES = 32 * 1024
 HEAD_SECONDS = 15.0  # from the first byte or the last answer to a whole head
-KEEP_ALIVE_SECONDS = 15.0
 # An upload must bring so much in every window. A phone on a bad network has 32 KiB/s.
 WINDOW_SECONDS = 10.0
 WINDOW_BYTES = 64 * 1024

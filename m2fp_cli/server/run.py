@@ -100,7 +100,6 @@ def http_config(app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         backlog=_BACKLOG,
-        timeout_keep_alive=int(bounds.KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=int(bounds.DRAIN_SECONDS + bounds.LAST_ANSWERS_SECONDS),
         h11_max_incomplete_event_size=bounds.HEAD_BYTES,
     )
