@@ -80,6 +80,8 @@ app.add_typer(accessories.app, name="accessories")
 app.add_typer(looks.app, name="looks")
 app.add_typer(models.app, name="models")
 
+_PER_PHOTO = frozenset(("parse", "colorize", "tryon", "masks", "export", "describe"))
+
 
 def _print_version(wanted: bool) -> None:
     if wanted:
@@ -122,10 +124,10 @@ def main() -> None:
             warn(f"m2fp: {error}")
         sys.exit(ExitCode.CANNOT_WRITE)
     except _Terminated:
-        warn("m2fp: terminated; finished photos are complete")
+        warn(f"m2fp: terminated{_what_is_kept()}")
         sys.exit(ExitCode.TERMINATED)
     except _Interrupted:
-        warn("m2fp: interrupted; finished photos are complete")
+        warn(f"m2fp: interrupted{_what_is_kept()}")
         sys.exit(ExitCode.INTERRUPTED)
 
 
@@ -169,6 +171,11 @@ def _tell(error: M2fpError | FileNotFoundError) -> ExitCode:
     is_verbose = "--verbose" in sys.argv or "-v" in sys.argv
     warn(traceback.format_exc().rstrip("\n") if is_verbose else f"m2fp: {error}")
     return error.exit_code
+
+
+def _what_is_kept() -> str:
+    """What somebody has of a command that was ended, where that are photos."""
+    return "; finished photos are complete" if sys.argv[1:2] and sys.argv[1] in _PER_PHOTO else ""
 
 
 def _is_somewhere() -> bool:

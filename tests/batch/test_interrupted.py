@@ -192,10 +192,15 @@ def test_ctrl_c_while_the_workers_start_ends_without_a_traceback(tmp_path, tiny_
     assert "interrupted" in errors
 
 
-def test_an_interrupt_outside_a_run_is_said_and_has_its_exit_code():
+@pytest.mark.parametrize(
+    ("name", "kept"), [("tryon", "; finished photos are complete"), ("models", "")]
+)
+def test_an_interrupt_outside_a_run_is_said_and_has_its_exit_code(name, kept):
     code = (
-        "import os, signal, sys; from m2fp_cli import cli; sys.argv[1:] = ['stop']\n"
-        "cli.app.command('stop')(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        f"import os, signal, sys; from m2fp_cli import cli; sys.argv[1:] = ['{name}']\n"
+        "cli.app.registered_commands.clear(); cli.app.registered_groups.clear()\n"
+        "cli.app.command('else')(lambda: None)\n"
+        f"cli.app.command('{name}')(lambda: os.kill(os.getpid(), signal.SIGINT))\n"
         "cli.main()"
     )
     done = subprocess.run(
@@ -203,4 +208,4 @@ def test_an_interrupt_outside_a_run_is_said_and_has_its_exit_code():
         cwd=ROOT, text=True, capture_output=True, preexec_fn=heed_signals,
     )  # fmt: skip
     assert done.returncode == 130
-    assert done.stderr == "m2fp: interrupted; finished photos are complete\n"
+    assert done.stderr == f"m2fp: interrupted{kept}\n"
