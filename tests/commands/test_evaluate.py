@@ -243,6 +243,8 @@ def test_options_of_a_parse_have_no_meaning_for_results(dataset, monkeypatch):
 def test_each_of_two_photos_with_one_name_is_judged_by_its_own_result(dataset):
     folder, output = dataset
     (folder / "photos" / "b.png").rename(folder / "photos" / "a.tif")
+    for kind in ("labels", "people"):
+        (folder / kind / "b.png").rename(folder / kind / "a.tif.png")
     (output / "results" / "b.json").rename(output / "results" / "a.tif.json")
     result = run(folder, "--results", output, "--limit", 2, "-q", "--json")
     assert (result.exit_code, json.loads(result.stdout)["photos"]) == (0, 2)

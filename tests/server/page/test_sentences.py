@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from m2fp_cli.tryon.garment_outline import NO_SLEEVES
 from tests.support.page_actions import (
     NEEDS_BROWSER,
     drop,
@@ -54,14 +55,14 @@ def test_sentences_with_numbers_and_several_reasons_are_chinese(page):
         [
             ["the ear is hidden by hair; the ear is on the far side", ""],
             ["the photo has more than the 50 megapixels taken here; make it smaller", "too_large"],
-            ["top: shows one thing on a plain ground, which cannot be worn as a garment: it has no "
-             "sleeves; if it is a fabric, crop it to the cloth", "bad_parameter"],
+            ["top: shows one thing on a plain ground, which cannot be worn as a garment: "
+             f"{NO_SLEEVES}; if it is a fabric, crop it to the cloth", "bad_parameter"],
             ["people: the photo has no person 9; ids are 1", "bad_parameter"],
         ],
     )  # fmt: skip
     assert said == [
         "耳朵被头发遮住；耳朵在看不见的一侧",
         "照片超过 5000 万像素，请缩小。",
-        "上衣的图片是一件商品，不能当作衣服穿：没有袖子。如果是布料，请只裁出布料部分。",
+        "上衣的图片是一件商品，不能当作衣服穿：看不到从肩部垂下的袖子；如果图片上下颠倒，请转正。如果是布料，请只裁出布料部分。",
         "服务无法处理这个请求。",
     ]
