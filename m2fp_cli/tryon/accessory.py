@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, Point
+from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.compositing import premultiply
 
 VISIBLE_ALPHA = 8  # of 255, above which a pixel is visible content
@@ -33,6 +34,7 @@ class Accessory:
         style: as its JSON says, such as cap or brim for hats; else empty.
         notes: what had to be guessed, in words.
         stated: its JSON says what it is, or where its anchors are: whatever it looks like.
+        file: as it was asked for, a path or a name; empty if it came as bytes.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Accessory:
     style: str = ""
     notes: tuple[str, ...] = ()
     stated: bool = False
+    file: str = ""
 
     def __post_init__(self) -> None:
         """Check shape and dtype.
@@ -52,6 +55,11 @@ class Accessory:
         """
         if self.bgra.ndim != 3 or self.bgra.shape[2] != 4 or self.bgra.dtype != np.uint8:
             raise ValueError(f"an accessory is uint8 (H, W, 4), got {self.bgra.shape}")
+
+    @property
+    def title(self) -> str:
+        """What errors call it: the file that was asked for, where there is one."""
+        return displayable(self.file or self.name)
 
     @property
     def is_cut_out(self) -> bool:

@@ -8,6 +8,7 @@ note says so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +127,8 @@ def load_accessory(reference: str, kind_name: str) -> Accessory:
         data = read_bytes(path)
     except ImageError as error:
         raise UsageError(f"{displayable(path)}: cannot be read as a picture") from error
-    return _build_accessory(data, _read_json(path.with_suffix(".json")), kind_name, path)
+    accessory = _build_accessory(data, _read_json(path.with_suffix(".json")), kind_name, path)
+    return replace(accessory, file=reference)
 
 
 def read_item(data: bytes, kind_name: str) -> Item:

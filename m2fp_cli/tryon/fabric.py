@@ -57,11 +57,11 @@ def refuse_product(picture: Accessory, why: str) -> ProductError:
         picture: of the product.
         why: it cannot be worn.
     """
-    name = picture.name
     bare = (
-        f"{name}: shows one thing on a plain ground, {why}; if it is a fabric, crop it to the cloth"
+        f"{picture.title}: shows one thing on a plain ground, {why}; if it is a fabric, crop it to "
+        "the cloth"
     )
-    option = f'or give --as fabric or "style": "{FABRIC_STYLE}" in {name}.json'
+    option = f'or give --as fabric or "style": "{FABRIC_STYLE}" in {picture.name}.json'
     return ProductError(f"{bare}, {option}", bare)
 
 
@@ -71,7 +71,7 @@ def refuse_several(picture: Accessory) -> ProductError:
     Args:
         picture: of them.
     """
-    bare = f"{picture.name}: shows several things on a plain ground; crop it to one of them"
+    bare = f"{picture.title}: shows several things on a plain ground; crop it to one of them"
     return ProductError(f"{bare}, or give --as fabric if it is cloth", bare)
 
 

@@ -68,7 +68,7 @@ def load_bottom(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth:
     is_top = not is_file or stated_kind(Path(reference)) == "top"
     picture = load_accessory(reference, "top" if is_top else "bottom")
     if is_top and picture.style in GARMENT_STYLES:
-        raise UsageError(f"{picture.name} is a garment for the upper body, not a fabric")
+        raise UsageError(f"{picture.title} is a garment for the upper body, not a fabric")
     return bottom_of(picture, sort)
 
 

@@ -93,7 +93,9 @@ def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | 
             return flat_garment(picture)
         except NotFlat as error:
             if sort is PictureSort.GARMENT or picture.style in GARMENT_STYLES:
-                raise UsageError(f"{picture.name}: cannot be worn as a garment: {error}") from error
+                raise UsageError(
+                    f"{picture.title}: cannot be worn as a garment: {error}"
+                ) from error
             if is_several(picture):
                 raise refuse_several(picture) from error
             if is_product(picture):

@@ -142,7 +142,7 @@ def save_tank_top(folder):
 
 def test_a_product_does_not_become_a_pattern_of_small_ones(tmp_path):
     tank = save_tank_top(tmp_path)
-    with pytest.raises(UsageError, match=r"tank: shows one thing .* no gap .* crop it"):
+    with pytest.raises(UsageError, match=r"/tank\.png: shows one thing .* no gap .* crop it"):
         load_top(tank)
     assert "cannot be worn as a garment" in find_faults(load_accessory(tank, "top"))[0]
     assert isinstance(load_top(tank, PictureSort.FABRIC), Cloth)
@@ -153,7 +153,9 @@ def test_a_product_does_not_become_a_pattern_of_small_ones(tmp_path):
 def test_a_garment_on_colored_paper_is_to_be_cut_out(tmp_path):
     garment = draw_garment(background=120)
     cv2.imwrite(str(tmp_path / "tee.png"), garment[..., :3])
-    with pytest.raises(UsageError, match=r"tee: shows one thing .* not near white; cut it out"):
+    with pytest.raises(
+        UsageError, match=r"/tee\.png: shows one thing .* not near white; cut it out"
+    ):
         load_top(str(tmp_path / "tee.png"))
 
 
