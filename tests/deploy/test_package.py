@@ -139,6 +139,7 @@ def test_a_square_photo_is_as_large_in_the_example_as_the_model_scales_it(writte
     [
         (["photo.png"], "usage: python .*parse.py PHOTO LABELS.png"),
         (["photo.png", "other.jpg"], "other.jpg is there already; remove it, or name another file"),
+        (["photo.png", "new/labels.png"], "new is no folder; make it first"),
         (["other.jpg", "labels.png"], r"other.jpg cannot be read as a photo \(.*\)"),
         (["none.jpg", "labels.png"], r"none.jpg cannot be read as a photo \(.*\)"),
     ],
