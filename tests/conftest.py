@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import typer
 
 if TYPE_CHECKING:
     from tests.support.object_store import ObjectStore
@@ -43,6 +44,19 @@ def why_no_reference() -> str:
     folders = mmcv.submodule_search_locations or [] if mmcv else []
     has_ops = any(path for folder in folders for path in Path(folder).glob("_ext.*"))
     return "" if has_ops else "mmcv-full was built without its ops"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> Iterator[None]:
+    """Keep the tree of commands, which Typer builds anew for each call of the command line.
+
+    Building it takes ten times as long as a call that is refused.
+    """
+    build_once = functools.cache(typer.main.get_command)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("typer.main.get_command", build_once)
+        patch.setattr("typer.testing._get_command", build_once)
+        yield
 
 
 @pytest.fixture(scope="session")
