@@ -59,6 +59,15 @@ def commands_built_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def workers_born_ready() -> Iterator[None]:
+    """Have worker processes start with their modules imported."""
+    from tests.support.fork_servers import preloaded_workers
+
+    with preloaded_workers():
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model folder whose network parses a photo in milliseconds; to be read only."""
@@ -70,8 +79,8 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def store_server() -> Iterator[ObjectStore]:
     """An object store that answers on this machine, and workers that know of it."""
+    from tests.support.fork_servers import fresh_fork_server
     from tests.support.object_store import running_store
-    from tests.support.scripted import fresh_fork_server
 
     with running_store() as store, fresh_fork_server():
         yield store

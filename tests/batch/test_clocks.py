@@ -16,15 +16,9 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.slices import latest_cuts
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.outputs import history_of
-from tests.support.scripted import ScriptedJob, fresh_fork_server, write_photos
+from tests.support.scripted import ScriptedJob, write_photos
 
 AHEAD = Shard(1, 1)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 @pytest.fixture

@@ -30,13 +30,7 @@ from m2fp_cli.storage.writing import write_group
 from tests.support.hostile_folders import without_rights
 from tests.support.marks import needs_marks
 from tests.support.outputs import history_of
-from tests.support.scripted import ScriptedJob, ScriptedWorker, fresh_fork_server, write_photos
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
+from tests.support.scripted import ScriptedJob, ScriptedWorker, write_photos
 
 
 def run(folder: Path, setting: str = "one", **options: object) -> RunReport:

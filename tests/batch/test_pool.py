@@ -23,8 +23,9 @@ from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import M2fpError, ModelError, OutputError
 from m2fp_cli.storage.tree import OutputTree
+from tests.support.fork_servers import fresh_fork_server
 from tests.support.outputs import history_of
-from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
+from tests.support.scripted import ScriptedJob, tree_of, write_photos
 
 
 @pytest.fixture(scope="module", autouse=True)

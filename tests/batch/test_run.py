@@ -25,13 +25,7 @@ from m2fp_cli.errors import ExitCode, OutputError, OutputLockedError, UsageError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import without_rights
 from tests.support.outputs import history_of, holder_of, manifest_path
-from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
+from tests.support.scripted import ScriptedJob, tree_of, write_photos
 
 
 def run(folder: Path, *, job: ScriptedJob | None = None, **options: object) -> RunReport:

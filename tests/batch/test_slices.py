@@ -27,13 +27,7 @@ from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.commands.status import read_status
 from m2fp_cli.errors import ExitCode, OutputLockedError
 from m2fp_cli.storage.tree import OutputTree
-from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
+from tests.support.scripted import ScriptedJob, tree_of, write_photos
 
 
 @pytest.fixture

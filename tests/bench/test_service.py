@@ -10,16 +10,9 @@ import pytest
 
 from m2fp_cli.bench.clients import run_clients, work_seconds
 from m2fp_cli.bench.processes import children_of
-from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import photo_file, running_service
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 def test_a_crowd_is_answered_to_the_last():

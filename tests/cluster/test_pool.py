@@ -27,15 +27,9 @@ from m2fp_cli.cluster.station import Station
 from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.fake_cluster import FakeActor, FakeCluster, FakeExecutor, once
-from tests.support.scripted import ScriptedJob, fresh_fork_server, tree_of, write_photos
+from tests.support.scripted import ScriptedJob, tree_of, write_photos
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 def run(folder: Path, scripts: list[str], cluster: FakeCluster, **job: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.errors import ExitCode, NoImagesError
 from m2fp_cli.records.mapping import load_mapping, map_labels
 from m2fp_cli.storage.tree import OutputTree
+from tests.support.fork_servers import fresh_fork_server
 from tests.support.hostile_folders import (
     AWKWARD_NAMES,
     make_awkward_photos,
@@ -26,7 +27,7 @@ from tests.support.hostile_folders import (
     make_self_symlink,
 )
 from tests.support.picture_bytes import encoded, exif_block, oriented, photo_rgb
-from tests.support.scripted import fresh_fork_server, tree_of
+from tests.support.scripted import tree_of
 from tests.support.tiny_model import CommandLine
 
 

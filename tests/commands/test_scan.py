@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from m2fp_cli.errors import ExitCode
+from tests.support.fork_servers import fresh_fork_server
 from tests.support.picture_bytes import encoded, photo_rgb
-from tests.support.scripted import fresh_fork_server, tree_of
+from tests.support.scripted import tree_of
 from tests.support.tiny_model import CommandLine
 
 

@@ -19,6 +19,7 @@ from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from m2fp_cli.tryon.look_file import read_look
 from m2fp_cli.tryon.wardrobe import Wardrobe
 from tests.support.command_lines import check_line, find_lines, walk_commands
+from tests.support.fork_servers import fresh_fork_server
 from tests.support.pages import (
     OTHER_PAGES,
     PACKAGE,
@@ -33,7 +34,6 @@ from tests.support.pages import (
     read_table_rows,
     texts_in_code,
 )
-from tests.support.scripted import fresh_fork_server
 from tests.test_imports import ROOMS
 
 BLOCKS = [block for page in PAGES for block in read_blocks(page)]

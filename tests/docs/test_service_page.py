@@ -12,7 +12,6 @@ from m2fp_cli.server.limits import DRAIN_SECONDS, LAST_ANSWERS_SECONDS, ServiceL
 from m2fp_cli.server.openapi import describe_api
 from tests.support.command_lines import walk_commands
 from tests.support.pages import ROOT
-from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import photo_file, running_service
 
 PAGE = (ROOT / "docs/service.md").read_text("utf-8")
@@ -21,7 +20,7 @@ CURL_LINES = re.findall(r"^    (.*\bcurl .*localhost:5000.*)$", PAGE, re.MULTILI
 
 @pytest.fixture(scope="module")
 def service():
-    with fresh_fork_server(), running_service(queue=20) as running:
+    with running_service(queue=20) as running:
         running.wait_until_ready()
         yield running
 

@@ -14,16 +14,9 @@ import pytest
 
 from m2fp_cli.server import limits as bounds
 from m2fp_cli.server.limits import MEBI
-from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import FORM, form, photo_file, read_all, running_service
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -11,18 +11,11 @@ import pytest
 import m2fp_cli
 from m2fp_cli.errors import UsageError
 from m2fp_cli.server.access import Access
-from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import photo_file, running_service
 
 PAGE = Path(m2fp_cli.__file__).parent / "server" / "page"
 TOKEN = "a-token-of-sixteen-characters"
 ORIGIN = "https://shop.example"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 @pytest.fixture(scope="module")

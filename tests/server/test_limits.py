@@ -11,16 +11,9 @@ import pytest
 
 from m2fp_cli.server import limits as bounds
 from m2fp_cli.server.store import ResultStore
-from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import photo_file, read_all, running_service
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 def test_memory_of_uploads_is_bounded():

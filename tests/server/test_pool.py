@@ -17,16 +17,9 @@ from m2fp_cli.server.pool import ServicePool
 from m2fp_cli.server.process import run_service_worker
 from m2fp_cli.server.views import Asked
 from m2fp_cli.server.waiting import PoolClosedError, PoolFullError
-from tests.support.scripted import fresh_fork_server
 from tests.support.scripted_service import ScriptedServiceJob, photo_file
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module", autouse=True)
-def plain_fork_server():
-    with fresh_fork_server():
-        yield
 
 
 @pytest.fixture

@@ -17,9 +17,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from multiprocessing import forkserver
 from pathlib import Path
-from typing import Any
 
 from m2fp_cli.batch.job import Worker
 from m2fp_cli.batch.report import ImageReport, Status
@@ -202,19 +200,6 @@ _ACTS = {
     "memory": _memory,
     "held-up": _hold_up,
 }
-
-
-@contextlib.contextmanager
-def fresh_fork_server() -> Iterator[None]:
-    """Let a module's tests start the one fork server of this process anew, with their preloads.
-
-    A server that has torch in it takes seconds to start; one that has not makes every worker that
-    needs torch take them.
-    """
-    server: Any = forkserver._forkserver
-    server._stop()
-    yield
-    server._stop()
 
 
 def write_photos(folder: Path, scripts: dict[str, str] | list[str]) -> list[Path]:
