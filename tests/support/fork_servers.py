@@ -28,7 +28,7 @@ def preloaded_workers() -> Iterator[None]:
 
 @contextlib.contextmanager
 def fresh_fork_server() -> Iterator[None]:
-    """Give tests a fork server of their own, with its preloads and environment variables.
+    """Give tests a fork server of their own, with the preloads and environment that a run gives it.
 
     One that has torch in it takes seconds to start; one that has not makes every worker that needs
     torch take them. The server that the others share waits meanwhile.
@@ -36,8 +36,10 @@ def fresh_fork_server() -> Iterator[None]:
     server: Any = forkserver._forkserver
     shared = vars(server).copy()
     server.__init__()
-    try:
-        yield
-    finally:
-        server._stop()
-        vars(server).update(shared)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forkserver, "set_forkserver_preload", server.set_forkserver_preload)
+        try:
+            yield
+        finally:
+            server._stop()
+            vars(server).update(shared)
