@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from dataclasses import replace
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +71,16 @@ def draw_standing(
         unit: U in pixels.
         collar: row of the neckline, U below the eyes.
         hem: row of the hem.
+
+    Returns:
+        the person; its photo may be painted on, its result is shared.
     """
+    drawn = _draw_standing(sleeve, unit, collar, hem)
+    return replace(drawn, photo_bgr=drawn.photo_bgr.copy())
+
+
+@functools.cache
+def _draw_standing(sleeve: float, unit: float, collar: float, hem: float) -> DrawnPerson:
     size, eyes = (round(15 * unit), round(14 * unit)), (7 * unit, 2.6 * unit)
     photo = np.full((*size, 3), (190, 170, 150), np.uint8)
     labels = np.zeros(size, np.uint8)

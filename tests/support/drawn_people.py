@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.tryon.accessory import Accessory
+from m2fp_cli.tryon.catalog import load_item
 from m2fp_cli.tryon.figure import build_figure, head_stride, head_window
 from m2fp_cli.tryon.fitting import TryOn, try_on
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head
@@ -62,7 +64,16 @@ class DrawnPerson:
 
 
 def draw_person(unit: float = 30.0, roll: float = 0.0, hat: bool = False) -> DrawnPerson:
-    """A face with eyes, brows, nose and mouth, hair, neck and a top; ``roll`` in degrees."""
+    """A face with eyes, brows, nose and mouth, hair, neck and a top; ``roll`` in degrees.
+
+    The photo may be painted on; the result is shared.
+    """
+    drawn = _draw_person(unit, roll, hat)
+    return replace(drawn, photo_bgr=drawn.photo_bgr.copy())
+
+
+@functools.cache
+def _draw_person(unit: float, roll: float, hat: bool) -> DrawnPerson:
     size, eyes = (520, 420), (210.0, 190.0)
     photo = np.full((*size, 3), (190, 170, 150), np.uint8)
     labels = np.zeros(size, np.uint8)
@@ -126,7 +137,19 @@ def make_wearer(drawn: DrawnPerson, **head: Any) -> Wearer:
 
 
 def wear(drawn: DrawnPerson, outfit: Outfit | Mapping[str, str | Item]) -> TryOn:
+    """The person tries something on; what the tool knows by name is read once for all tests."""
+    if not isinstance(outfit, Outfit):
+        outfit = {
+            kind: read_once(item, kind) if isinstance(item, str) else item
+            for kind, item in outfit.items()
+        }
     return try_on(drawn.photo_bgr, drawn.result, outfit)
+
+
+@functools.cache
+def read_once(name: str, kind: str) -> Item:
+    """A thing that comes with the tool, or a color; to be worn, and not to be changed."""
+    return load_item(name, kind)
 
 
 def record_of(done: TryOn) -> ItemRecord:

@@ -51,7 +51,7 @@ def reason_under(own_names, outfit):
     """Why somebody is left alone whose model calls some labels otherwise than CIHP."""
     drawn = draw_person()
     labels = replace(CIHP, names=tuple(own_names.get(name, name) for name in CIHP.names))
-    done = try_on(drawn.photo_bgr, replace(drawn.result, labels=labels), outfit)
+    done = wear(replace(drawn, result=replace(drawn.result, labels=labels)), outfit)
     return done.people[0].items[0].reason
 
 
