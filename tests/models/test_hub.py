@@ -242,16 +242,15 @@ def test_a_hub_that_hangs_is_given_up_in_bounded_time(hub, hang, reason):
         "MODELSCOPE_DOWNLOAD_MAX_RETRIES": "0",
     }
     code = "from m2fp_cli.models.registry import resolve_model; resolve_model('m2fp')"
-    start = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, **limits, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,  # the client is imported, on a machine that may be busy
         check=False,
     )
-    assert time.monotonic() - start < 15
+    assert 0 < time.monotonic() - hub.first_asked < 15
     assert done.stdout == ""
     sentence = rf"ModelUnavailableError: the files of m2fp .* {reason}; run `m2fp models pull m2fp`"
     assert re.search(sentence, done.stderr.splitlines()[-1])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ class Hub:
         hang: "list" never answers with the list of files, "files" hangs within a file's body.
         status: answer every request with this HTTP status; 0 serves.
         requests: what was asked for, as (kind, file name, Range header).
+        first_asked: when the first request came, in seconds of ``time.monotonic``; 0 before.
     """
 
     models: dict[str, dict[str, bytes]] = field(default_factory=dict)
@@ -39,6 +41,7 @@ class Hub:
     hang: str = ""
     status: int = 0
     requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    first_asked: float = 0.0
     url: str = ""
     released: threading.Event = field(default_factory=threading.Event)
 
@@ -71,6 +74,7 @@ class _Handler(BaseHTTPRequestHandler):
     hub: Hub
 
     def do_GET(self) -> None:
+        self.hub.first_asked = self.hub.first_asked or time.monotonic()
         parts = urlsplit(self.path)
         query = {key: values[0] for key, values in parse_qs(parts.query).items()}
         model, _, what = parts.path.removeprefix(API).partition("/repo")
