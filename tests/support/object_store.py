@@ -139,7 +139,7 @@ def running_store() -> Iterator[ObjectStore]:
     server = serving.make_server(
         "127.0.0.1", 0, lambda *ask: store(app, *ask), threaded=True, request_handler=quiet
     )
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment(server.port).items():
