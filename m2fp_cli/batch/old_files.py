@@ -11,6 +11,8 @@ from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import GONE, is_same_stamp
 from m2fp_cli.layout import stay_beside
 
+_UNTOUCHED = ("conflict", "vanished")  # reasons that say nothing against what was made before
+
 
 def clear_old_files(
     outcome: Outcome,
@@ -23,9 +25,9 @@ def clear_old_files(
     """Remove what an earlier run wrote for the photo and this one did not.
 
     A photo that failed keeps its old results only if it is the same photo, or is not there (its
-    disk may not be mounted), or if files were in the way; they are then carried along in the
-    report. So are those of a photo that is the same in folders that collect, and what somebody
-    changed while the run went on.
+    disk may not be mounted) or not known, or if files were in the way; they are then carried along
+    in the report, with the digest of the photo that they are of. So are those of a photo that is
+    the same in folders that collect, and what somebody changed while the run went on.
 
     Args:
         outcome: what became of the photo.
@@ -41,8 +43,10 @@ def clear_old_files(
     before = dict.fromkeys((*(() if old is None else old.report.files), *left))
     is_same = old is None or is_same_stamp(old.stamp, outcome.stamp)
     is_gone = any(one.size == GONE for one in outcome.stamp)
-    stays = is_same or is_gone or report.reason == "conflict"
+    stays = is_same or is_gone or report.reason in _UNTOUCHED
     if not report.status.is_good and stays:
+        if old is not None:
+            report = report._replace(photo=old.report.photo)
         return _with_files(report, written, dict.fromkeys((*before, *report.files)))
     new = set(report.files)
     others = dict.fromkeys(name for name in before if name not in new)

@@ -60,7 +60,7 @@ class ImageReport(NamedTuple):
         files: outputs relative to the output folder, posix; of a failed photo those that an
             earlier run has left.
         attempts: how often it was tried in this run; 0 if nothing had to be done.
-        photo: SHA-256 of the photo's bytes in hexadecimal; empty if it is not known.
+        photo: SHA-256 in hexadecimal of the photo that the files are of; empty if it is not known.
         sure_people: those of the people found that are surely there, see
             ``records.results.SURE_SCORE``; None where that is not asked, and in older manifests.
         failed_checks: things in its outputs whose checks failed: they are there, and somebody

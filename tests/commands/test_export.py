@@ -109,6 +109,31 @@ def test_a_disk_that_is_not_mounted_costs_no_data_set(tmp_path):
     assert tree_of(tmp_path / "sets") == before
 
 
+def test_photos_that_were_moved_are_known_again_after_a_run_that_missed_them(tmp_path):
+    photos, output = make_tree(tmp_path)
+    command = ("export", output, "--to", "coco", "-o", tmp_path / "sets", "-q")
+    assert run(*command)[0] == 0
+    before = tree_of(tmp_path / "sets")
+    photos.rename(tmp_path / "moved")
+    assert run(*command)[0] == 3
+    assert run(*command, "--photos", tmp_path / "moved")[0] == 0
+    assert tree_of(tmp_path / "sets") == before
+
+
+@pytest.mark.parametrize("is_missed_first", [True, False])
+def test_a_photo_that_a_parse_has_forgotten_keeps_what_was_made_of_it(tmp_path, is_missed_first):
+    photos, output = make_tree(tmp_path)
+    command = ("export", output, "--to", "comfyui", "-o", tmp_path / "sets")
+    assert run(*command, "-q")[0] == 0
+    (photos / "a.png").unlink()
+    if is_missed_first:
+        assert run(*command, "-q")[0] == 3
+    assert run("status", output, "--prune")[0] == 0
+    said = CliRunner().invoke(app, [*map(str, command)]).output
+    assert "its photo is not known here" in said
+    assert "a_mask.png" in files(tmp_path / "sets" / "comfyui")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
