@@ -43,7 +43,7 @@ def opened(
     talks = header.format == "TIFF"
     try:
         with (
-            _strict_pillow(),
+            strict_pillow(),
             _whole_libtiff() if talks and needs_libtiff(data) else contextlib.nullcontext(),
             capture_stderr(lines) if talks else contextlib.nullcontext(),
             Image.open(io.BytesIO(data), formats=[header.format]) as image,
@@ -77,7 +77,7 @@ _PILLOW_SETTINGS = threading.Lock()
 
 
 @contextlib.contextmanager
-def _strict_pillow() -> Iterator[None]:
+def strict_pillow() -> Iterator[None]:
     """Change Pillow's module-wide settings inside, and restore them afterwards.
 
     Its own pixel limit is switched off in favor of ours, and truncated files are errors even if
@@ -96,7 +96,7 @@ def _strict_pillow() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _whole_libtiff() -> Iterator[None]:
-    """Have libtiff read TIFF files without compression, too; inside ``_strict_pillow``.
+    """Have libtiff read TIFF files without compression, too; inside ``strict_pillow``.
 
     Pillow reads those itself otherwise, and wrongly where ``needs_libtiff`` says so.
     """

@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from m2fp_cli.imaging.opening import strict_pillow
+
 IGNORE = 255
 SOMEBODY = 254
 HELD_OUT = 100
@@ -60,7 +62,8 @@ class StoredPhoto:
 
     def decode(self, max_height: int | None = None) -> LabelledPhoto:
         """Pixels, scaled down to ``max_height`` rows if there are more."""
-        rgb = np.asarray(Image.open(io.BytesIO(self.photo)).convert("RGB"))
+        with strict_pillow():  # its own limit of pixels is below that of m2fp
+            rgb = np.asarray(Image.open(io.BytesIO(self.photo)).convert("RGB"))
         labels, people = self.decode_labels()
         height, width = labels.shape
         if max_height is not None and height > max_height:
@@ -75,7 +78,8 @@ class StoredPhoto:
     def decode_labels(self) -> tuple[Bytes, Bytes]:
         """Labels and people, (H, W) uint8 each, at the photo's own size."""
         if self.labels is None:
-            width, height = Image.open(io.BytesIO(self.photo)).size
+            with strict_pillow():
+                width, height = Image.open(io.BytesIO(self.photo)).size
             return np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
         labels = _decode_plane(self.labels)
         if self.people is None:
@@ -96,7 +100,8 @@ def combine(labels: Bytes, people: Bytes) -> Bytes:
 
 
 def _decode_plane(code: bytes) -> Bytes:
-    return np.asarray(Image.open(io.BytesIO(code)), np.uint8)
+    with strict_pillow():
+        return np.asarray(Image.open(io.BytesIO(code)), np.uint8)
 
 
 def find_names(folder: Path, labels: str | None = "labels") -> list[str]:

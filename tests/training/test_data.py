@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.testing._comparison import assert_close
 
 from m2fp_cli.records.labels import CIHP
@@ -222,3 +223,14 @@ def test_people_too_small_to_see_or_too_many_are_not_asked_for():
     masks, known = person_masks(people, 1)
     assert masks.sum((1, 2)).tolist() == [20]
     assert (~known).sum() == 16 + 2
+
+
+def test_a_photo_above_the_limit_of_pillow_is_read(monkeypatch, recwarn):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    photo = draw_photo()
+    planes = encode(photo.labels), encode(photo.people)
+    large = StoredPhoto("0001", encode(photo.rgb, ".jpg"), *planes)
+    assert (large.decode().labels == photo.labels).all()
+    assert large.decode(48).rgb.shape == (48, 32, 3)
+    assert StoredPhoto("0001", large.photo, None, None).decode().labels.shape == (96, 64)
+    assert not recwarn.list
