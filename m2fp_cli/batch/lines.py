@@ -184,7 +184,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
         key,
         Status(document.get("status")),
         (height, width),
-        whole_of(document, "people", 0, _LARGEST),
+        _count_or_none(document, "people"),
         PhotoSeconds._make(seconds),
         reason,
         message,
@@ -202,7 +202,7 @@ def _read_entry(document: Mapping[str, Any]) -> Entry:
 
 
 def _count_or_none(document: Mapping[str, Any], name: str) -> int | None:
-    """A number that older manifests do not have."""
+    """A number that is not known of every photo, or that older manifests do not have."""
     return None if document.get(name) is None else whole_of(document, name, 0, _LARGEST)
 
 

@@ -88,8 +88,9 @@ def failure_line(report: ImageReport) -> str:
 def done_line(report: ImageReport) -> str:
     """One line about a parsed photo."""
     failed = ", failed checks" if report.failed_checks else ""
+    people = report.people_text
     seconds = f"{report.seconds.total:.2f} s"
-    return f"done {displayable(report.source)}: {report.people_text}, {seconds}{failed}"
+    return f"done {displayable(report.source)}: {people}{', ' * bool(people)}{seconds}{failed}"
 
 
 class QuietProgress(SilentProgress):

@@ -53,7 +53,7 @@ class ImageReport(NamedTuple):
         key: output name below every kind's folder.
         status: how it ended.
         image_hw: size of the upright photo; (0, 0) if it was not decoded.
-        people: number of people found, or worked on.
+        people: number of people found, or worked on; None where nobody looks for any.
         seconds: time per stage.
         reason: class of the failure, one of ``ImageError.REASONS``; empty if done.
         message: the failure in a sentence without the path; empty if done.
@@ -77,7 +77,7 @@ class ImageReport(NamedTuple):
     key: str
     status: Status
     image_hw: tuple[int, int] = (0, 0)
-    people: int = 0
+    people: int | None = 0
     seconds: PhotoSeconds = PhotoSeconds()
     reason: str = ""
     message: str = ""
@@ -108,13 +108,13 @@ class ImageReport(NamedTuple):
         return self._replace(files=tuple(written), checksums=tuple(sums))
 
     @property
-    def shown_people(self) -> int:
+    def shown_people(self) -> int | None:
         """What a person is told: many that are found with a low score are not there."""
         return self.people if self.sure_people is None else self.sure_people
 
     @property
     def people_text(self) -> str:
-        """How many people there are, or how many of them something was put on."""
+        """How many people there are, or how many of them something was put on; empty if unknown."""
         return people_text(self.people, self.shown_people, self.dressed)
 
     def as_json(self) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def done_report(
     task: ImageTask,
     files: Collection[WrittenFile],
     image_hw: tuple[int, int],
-    people: int,
+    people: int | None,
     seconds: PhotoSeconds,
     photo: str,
     *,
@@ -147,7 +147,7 @@ def done_report(
         task: the photo.
         files: what was written.
         image_hw: size of the upright photo.
-        people: number of people found, or worked on.
+        people: number of people found, or worked on; None where nobody looks for any.
         seconds: time per stage.
         photo: SHA-256 of the photo's bytes; empty if it is not known.
         sure_people: those of the people found that are surely there.
@@ -179,14 +179,16 @@ def failed_report(
     return ImageReport(task.where, task.key, status, reason=error.reason, message=str(error))
 
 
-def people_text(people: int, shown: int, dressed: int | None) -> str:
-    """How many people there are, or how many of them something was put on.
+def people_text(people: int | None, shown: int | None, dressed: int | None) -> str:
+    """How many people there are, or how many of them something was put on; empty if unknown.
 
     Args:
-        people: number of people found, or worked on.
+        people: number of people found, or worked on; None if that is not known.
         shown: those of them that are surely there.
         dressed: people on whom something was put; None where nothing is put on anybody.
     """
+    if people is None or shown is None:
+        return ""
     if dressed is not None:
         return f"put on {dressed} of {counted(people, 'person', 'people')}"
     text = counted(shown, "person", "people")

@@ -38,8 +38,8 @@ class RunReport:
     unfinished: ExitCode = ExitCode.OK
     _counts: Counter[Status] = field(default_factory=Counter)
     _failures: Spool[ImageReport] = field(default_factory=Spool)
-    _people: int = 0
-    _shown_people: int = 0
+    _people: int | None = None
+    _shown_people: int | None = None
     _dressed: int | None = None
     _not_put_on: Counter[str] = field(default_factory=Counter)
     _to_look_at: int = 0
@@ -54,10 +54,10 @@ class RunReport:
         if report.failed_checks:
             self._to_look_at += 1
         if report.status is Status.DONE:
-            self._people += report.people
-            self._shown_people += report.shown_people
+            self._people = _sum(self._people, report.people)
+            self._shown_people = _sum(self._shown_people, report.shown_people)
             if report.dressed is not None:
-                self._dressed = (self._dressed or 0) + report.dressed
+                self._dressed = _sum(self._dressed, report.dressed)
                 self._not_put_on.update(dict(report.not_put_on))
 
     def count(self, status: Status) -> int:
@@ -101,7 +101,7 @@ class RunReport:
         line = ", ".join(parts)
         if self.done:
             people = people_text(self._people, self._shown_people, self._dressed)
-            line += f"; {people}, {self.wall_seconds / self.done:.2f} s a photo"
+            line += f"; {people}{', ' * bool(people)}{self.wall_seconds / self.done:.2f} s a photo"
         if self._not_put_on:
             line += f"; not put on: {_most_common(self._not_put_on)}"
         if self._to_look_at:
@@ -132,6 +132,11 @@ class RunReport:
         for number, photo in enumerate(self.photos):
             yield (", " if number else "") + json.dumps(photo.as_json())
         yield "]}"
+
+
+def _sum(total: int | None, more: int | None) -> int | None:
+    """A sum of what is known; None where nothing is."""
+    return total if more is None else (total or 0) + more
 
 
 def _most_common(reasons: Counter[str]) -> str:

@@ -30,7 +30,7 @@ class PhotoMaps:
         labels: names of the label ids.
         semantic_map: (H, W) uint8, 0 = background.
         person_map: (H, W) uint16, 0 = nobody; None where it is not needed or there is none.
-        people: number of people.
+        people: number of people; None where there is only a label map.
         photo_sha256: digest of the photo that was parsed; empty if it is not known.
         sure_people: those of the people whose score is at least ``SURE_SCORE``; None if that is not
             known.
@@ -39,7 +39,7 @@ class PhotoMaps:
     labels: LabelSet
     semantic_map: LabelMap
     person_map: PersonMap | None = None
-    people: int = 0
+    people: int | None = None
     photo_sha256: str = ""
     sure_people: int | None = None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -84,6 +85,19 @@ def test_label_maps_of_another_tool(tmp_path):
     shown = np.asarray(Image.open(tmp_path / "out" / "colors" / "x.png").convert("RGB"))
     assert shown[0, 1].tolist() == [0, 0, 255]  # ATR's face in CIHP's color
     assert shown[1, 1].tolist() == [0, 0, 0]
+
+
+def test_of_label_maps_no_number_of_people_is_told(tmp_path):
+    maps, command = tmp_path / "maps", ("--label-set", "cihp", "-o", tmp_path / "out")
+    maps.mkdir()
+    (maps / "x.png").write_bytes(encode_png(np.full((20, 30), 13, np.uint8)))
+    words = ["colorize", *map(str, (maps, *command))]
+    said = CliRunner().invoke(app, [*words, "-v"]).output
+    assert "people" not in said
+    assert re.search(r"^done .*x.png: [\d.]+ s$", said, re.MULTILINE)
+    assert re.search(r"^1 done; [\d.]+ s a photo; pictures in ", said, re.MULTILINE)
+    answer = json.loads(CliRunner().invoke(app, [*words, "--json"]).stdout)
+    assert answer["photos"][0]["people"] is None
 
 
 def test_label_maps_over_their_photos(tmp_path):
