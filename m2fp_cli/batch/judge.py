@@ -15,7 +15,7 @@ from m2fp_cli.batch.history import History
 from m2fp_cli.batch.job import Job
 from m2fp_cli.batch.rerun import Rerun
 from m2fp_cli.batch.site import Site
-from m2fp_cli.batch.stamps import Stamp, is_same_stamp
+from m2fp_cli.batch.stamps import Stamp, is_incomplete, is_same_stamp
 from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.storage.edits import OwnFiles
@@ -124,6 +124,18 @@ class Judge:
         """
         if self.rules.overwrite:
             return task._replace(may_replace=None)
+        try:
+            return task._replace(may_replace=self._own_files(task, entry, why))
+        except ConflictError:
+            if not is_incomplete(self.site.stamp(task, checksum=False)):
+                raise
+            # --overwrite would not help if the photo is not there. Who works on it says so, or
+            # names the file in the way where it is not needed.
+            own = {} if entry is None else entry.report.known_checksums
+            return task._replace(may_replace=OwnFiles(own))
+
+    def _own_files(self, task: ImageTask, entry: Entry | None, why: Why) -> OwnFiles:
+        """Files that a photo may replace; raises as ``allowed``."""
         there = tuple(targets_that_exist(self.job, self.look, task))
         is_cut_short = self.history.is_claimed(task.key)
         is_known = not is_cut_short or self.history.is_marked(task.key)  # what its files should be
@@ -140,7 +152,7 @@ class Judge:
             own |= dict.fromkeys(n for n in left if not is_known or self._is_older(n, entry))
         for name in there:
             refuse_foreign(self.look, name, own)
-        return task._replace(may_replace=own)
+        return own
 
     def left(self, task: ImageTask, entry: Entry | None) -> dict[str, int]:
         """What a run that was cut short has surely written for a photo; CRC-32 by name.

@@ -8,7 +8,7 @@ from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.report import ImageReport
 from m2fp_cli.batch.site import Site
-from m2fp_cli.batch.stamps import GONE, is_same_stamp
+from m2fp_cli.batch.stamps import is_incomplete, is_same_stamp
 from m2fp_cli.layout import stay_beside
 
 _UNTOUCHED = ("conflict", "vanished")  # reasons that say nothing against what was made before
@@ -42,7 +42,7 @@ def clear_old_files(
     written = {**({} if old is None else old.report.known_checksums), **left}
     before = dict.fromkeys((*(() if old is None else old.report.files), *left))
     is_same = old is None or is_same_stamp(old.stamp, outcome.stamp)
-    is_gone = any(one.size == GONE for one in outcome.stamp)
+    is_gone = is_incomplete(outcome.stamp)
     stays = is_same or is_gone or report.reason in _UNTOUCHED
     if not report.status.is_good and stays:
         if old is not None:

@@ -62,6 +62,11 @@ def is_same_stamp(before: Stamp, now: Stamp) -> bool:
     )
 
 
+def is_incomplete(stamp: Stamp) -> bool:
+    """Whether a file is not there, or cannot be read."""
+    return any(one.size == GONE for one in stamp)
+
+
 def digest_file(path: Path) -> str:
     """SHA-256 of a file's bytes in hexadecimal; empty if it cannot be read."""
     return _stamp(path, checksum=True).sha256

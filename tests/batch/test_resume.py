@@ -203,6 +203,19 @@ def test_files_of_others_are_in_the_way(tmp_path):
     assert plan.line() == "1 photo: 1 in conflict with other files"
 
 
+def test_of_a_photo_that_is_not_there_that_is_said_and_nothing_is_replaced(tmp_path):
+    past = Past(tmp_path)
+    past.photo.unlink()
+    task = ImageTask(str(past.photo), "a")  # forgotten since, as by status --prune
+    with OutputTree(past.job.output) as tree:
+        plan = plan_resume([task], History(), past.job, LocalSite(tree, past.job))
+    assert [(todo.may_replace, why) for todo, why in plan.todo] == [({}, Why.NEW)]
+    past.photo.write_bytes(b"pixels")
+    with OutputTree(past.job.output) as tree:
+        plan = plan_resume([task], History(), past.job, LocalSite(tree, past.job))
+    assert "is there already" in plan.conflicts[0].message
+
+
 def test_own_files_may_be_replaced_and_no_others(done):
     done.touch()
     assert done.plan().todo[0][0].may_replace == {"labels/a.png": None}

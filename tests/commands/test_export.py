@@ -134,6 +134,18 @@ def test_a_photo_that_a_parse_has_forgotten_keeps_what_was_made_of_it(tmp_path, 
     assert "a_mask.png" in files(tmp_path / "sets" / "comfyui")
 
 
+def test_pictures_of_a_photo_that_is_gone_and_forgotten_stay_and_the_photo_is_named(tmp_path):
+    photos, output = make_tree(tmp_path)
+    command = ("colorize", output, "-o", tmp_path / "art")
+    assert run(*command, "-q")[0] == 0
+    before = tree_of(tmp_path / "art")
+    (photos / "a.png").unlink()
+    assert run("status", tmp_path / "art", "--prune")[0] == 0
+    said = CliRunner().invoke(app, [*map(str, command)]).output
+    assert "a.png: is not there any more; name the folder it is in now with --photos" in said
+    assert tree_of(tmp_path / "art") == before
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
