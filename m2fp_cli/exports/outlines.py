@@ -16,6 +16,7 @@ Ring = NDArray[np.float64]  # (N, 2), x and y in pixels of the photo; pixel (0, 
 
 TOLERANCE = 0.75  # how far an outline may lie beside that of the pixels, in pixels
 _SMALLEST = 3.0  # pieces and holes of fewer pixels are left out, unless nothing else is there
+_AT_ONCE = 2**18  # distances between corners; each takes 24 bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,12 +106,22 @@ def join(rings: Iterable[Ring]) -> Ring:
     first, *others = rings
     joined = first
     for ring in sorted(others, key=lambda one: float(one[:, 0].min())):
-        apart = ((joined[:, None] - ring[None]) ** 2).sum(axis=2)
-        at, of = np.unravel_index(int(np.argmin(apart)), apart.shape)
-        turned = np.roll(ring, -int(of), axis=0)
+        at, of = _nearest_corners(joined, ring)
+        turned = np.roll(ring, -of, axis=0)
         tour = (joined[: at + 1], turned, turned[:1], joined[at:])
         joined = np.concatenate(tour)
     return joined
+
+
+def _nearest_corners(joined: Ring, ring: Ring) -> tuple[int, int]:
+    """The corners of two rings that are nearest to each other, the first of equals."""
+    rows, best, nearest = max(1, _AT_ONCE // len(ring)), np.inf, (0, 0)
+    for first in range(0, len(joined), rows):
+        apart = ((joined[first : first + rows, None] - ring[None]) ** 2).sum(axis=2)
+        at, of = divmod(int(apart.argmin()), len(ring))
+        if apart[at, of] < best:
+            best, nearest = apart[at, of], (first + at, of)
+    return nearest
 
 
 def fill_rings(rings: Iterable[Ring], image_hw: tuple[int, int]) -> BoolArray:

@@ -105,3 +105,16 @@ def test_a_small_ring_of_a_large_photo_costs_little():
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2 * 3000 * 4000  # bytes; the answer alone is one a pixel
+
+
+def test_long_rings_are_joined_where_they_are_nearest_in_little_memory():
+    angles = np.linspace(0, 2 * np.pi, 6000, endpoint=False)
+    circle = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    tracemalloc.start()
+    joined = join([900 * circle, 300 * circle + (2000, 0)])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    steps = np.sort(np.hypot(*np.diff(joined, axis=0).T))
+    assert steps[-2:] == pytest.approx(800)  # there and back
+    assert steps[-3] < 1
+    assert peak < 50 * 2**20  # all distances at once are 860 MB
