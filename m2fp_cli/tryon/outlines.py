@@ -1,7 +1,7 @@
-"""What the outline of a bare picture surely is: glasses, a chain, a garment, a hat.
+"""What the outline of a bare picture surely is, or is not: glasses, a chain, a garment, a hat, ...
 
 A kind refuses by this what would be put on in the wrong place. Where an outline may be of several
-kinds, nothing is said: a shoe from the side is much like a cap.
+kinds, nothing is said: a shoe that lies askew is much like a cap, and a hoop like a chain.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CHAIN_ROWS = 0.8  # of the upper half in which both sides are seen; beads leave 
 CHAIN_THICK = 0.09  # of each side, share of the width; a wreath is thicker
 
 # A hat that is no pair of glasses: a solid dome, low in the middle.
-DOME_AT, DOME_WIDE = 0.15, 0.55  # height at which it is so wide at most, shares
+DOME_AT, DOME_WIDE = 0.15, 0.65  # height at which it is so wide at most; a shield is wider
 DOME_BESIDE = 0.2  # of its middle there, share of the width; a snorkel is farther
 DOME_FILLED = 0.5  # of its box
 DOME_FLANKS, DOME_MIDDLE = (0.2, 0.35), (0.45, 0.55)  # of the width, where its lower edge is
@@ -51,6 +51,18 @@ WAIST_ROWS, LEG_ROWS = (0.06, 0.22), (0.6, 0.95)  # of the height
 LEAST_WAIST = 0.5  # width of the waist, solid, to that of all
 
 HIGH_WIDE = 0.9  # width to height; no pair of glasses is so narrow from the front
+NARROW_WIDE = 0.42  # ... and no hat: a dunce cap has 0.48
+WIDE_WIDE = 1.4  # ... and no earring is so wide as it hangs; it would be wider than half a face
+
+# What leaves no room for a neck: of 25 necklaces none is so full, but one that a bust wears.
+FULL, FULL_MIDDLE = 0.65, 0.8  # share of its convex hull, and of the middle fifth of its width
+FULL_FLAT = 0.25  # height to width; a choker is flatter
+
+# A shoe from the side: a level sole, the heel high above it, the toe low. Of 92 hats those with so
+# level an edge are as high at both ends; caps from the side bend at the back.
+SOLE_ROWS, LEAST_SOLE = 0.1, 0.8  # share of the height that counts as level, and of the width
+SHOE_ENDS = (0.02, 0.12)  # of the width, where its ends are looked at
+HEEL_HIGH, TOE_LOW = 0.88, 0.68  # share of the height
 
 
 @dataclass(frozen=True)
@@ -197,6 +209,60 @@ def is_high(seen: BoolArray) -> bool:
     return seen.shape[1] < HIGH_WIDE * seen.shape[0] and find_lens_boxes(seen) is None
 
 
+def is_narrow(seen: BoolArray) -> bool:
+    """Whether an outline is much higher than wide, as an earring that hangs is.
+
+    Args:
+        seen: (h, w) bool, the visible content, cut to its box.
+    """
+    return seen.shape[1] < NARROW_WIDE * seen.shape[0]
+
+
+def is_wide(seen: BoolArray) -> bool:
+    """Whether an outline is clearly wider than high.
+
+    Args:
+        seen: (h, w) bool, the visible content, cut to its box.
+    """
+    return seen.shape[1] > WIDE_WIDE * seen.shape[0]
+
+
+def is_full(seen: BoolArray) -> bool:
+    """Whether an outline leaves no room for a neck: it is neither hollow, open above, nor flat.
+
+    Args:
+        seen: (h, w) bool, the visible content, cut to its box.
+    """
+    height, width = seen.shape
+    if height < FULL_FLAT * width:
+        return False
+    middle = seen[:, round(0.4 * width) : max(round(0.6 * width), round(0.4 * width) + 1)]
+    if middle.mean() < FULL_MIDDLE:
+        return False
+    hull = np.zeros(seen.shape, np.uint8)
+    points = np.argwhere(seen)[:, ::-1].astype(np.int32)
+    cv2.fillConvexPoly(hull, cv2.convexHull(points), (1,))
+    return bool(np.count_nonzero(seen) >= FULL * np.count_nonzero(hull))
+
+
+def is_shoe(seen: BoolArray) -> bool:
+    """Whether an outline is that of a shoe from the side, standing on its sole.
+
+    Args:
+        seen: (h, w) bool, the visible content, cut to its box.
+    """
+    height, width = seen.shape
+    above_floor = height - np.argmax(seen, axis=0)
+    sole = seen[height - max(1, round(SOLE_ROWS * height)) :].any(axis=0)
+    first, end = (round(share * width) for share in SHOE_ENDS)
+    left, right = (
+        float(side[first : max(end, first + 1)].max()) / height
+        for side in (np.where(seen.any(axis=0), above_floor, 0)[::step] for step in (1, -1))
+    )
+    low, high = sorted((left, right))
+    return bool(sole.mean() >= LEAST_SOLE and high >= HEEL_HIGH and low <= TOE_LOW)
+
+
 GLASSES = Outline("looks like a pair of glasses", "wear it as glasses", is_glasses)
 CHAIN = Outline("looks like a necklace", "wear it as a necklace", is_chain)
 GARMENT = Outline("looks like a garment", "wear it as a top", is_garment)
@@ -204,3 +270,14 @@ DOME = Outline("looks like a hat or a shoe", "wear it as what it is", is_dome)
 HIGH = Outline(
     "is higher than wide, as no glasses are", "turn it, or wear it as what it is", is_high
 )
+NARROW = Outline(
+    "is much higher than wide, as no hat is", "turn it, or wear it as what it is", is_narrow
+)
+WIDE = Outline(
+    "is wider than high, as no earring is that hangs",
+    "crop it to one earring, or wear it as what it is",
+    is_wide,
+)
+FULL_THING = Outline("leaves no room for a neck", "wear it as what it is", is_full)
+SHOE = Outline("looks like a shoe", "give it as shoes", is_shoe)
+TROUSERS = Outline("looks like trousers", "give its cloth or color as bottom", is_trousers)

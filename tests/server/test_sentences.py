@@ -11,7 +11,7 @@ from pathlib import Path
 from m2fp_cli.errors import ImageError
 from m2fp_cli.records.labels import CIHP, LABEL_SETS
 from m2fp_cli.tryon.catalog import list_accessories
-from m2fp_cli.tryon.kind import BodyKind
+from m2fp_cli.tryon.kind import BodyKind, HeadKind
 from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 
 PACKAGE = Path(__file__).parents[2] / "m2fp_cli"
@@ -113,3 +113,11 @@ def test_every_label_of_people_has_a_name_in_chinese():
     sets = [LABEL_SETS[name] for name in LABEL_SETS if name != "voc"]  # which has sofas and trains
     known = {*CIHP.names, *(name for one in sets for name in one.names)}
     assert known - named("LABELS_CHINESE") == set()
+
+
+def test_what_another_outline_is_called_has_a_sentence_in_chinese():
+    heads = [kind for kind in map(kind_of, KIND_NAMES) if isinstance(kind, HeadKind)]
+    lines = SENTENCES.split("const FAULTS = [")[1].split("\n];")[0]
+    patterns = re.findall(r'^  \[/(.+?)/, "[^"]*[\u4e00-\u9fff]', lines, re.M)
+    for other in {one for kind in heads for one in kind.unlike}:
+        assert [one for one in patterns if re.search(one, other.looks)], other.looks

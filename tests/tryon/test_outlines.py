@@ -68,12 +68,28 @@ LORGNETTE = drawn(
     filled((420, 80), (440, 80), (440, 395), (420, 395)),
     size=(400, 450),
 )
+SNEAKER = drawn(filled((30, 360), (30, 130), (200, 120), (280, 200), (500, 260), (570, 360)))
+BOOT = drawn(filled((100, 20), (280, 20), (280, 240), (470, 300), (490, 390), (100, 390)))
+SANTA = drawn(filled((100, 390), (100, 320), (240, 60), (380, 30), (520, 200), (430, 170),
+                     (480, 320), (480, 390)), oval((520, 240), (45, 45)))  # fmt: skip
+SIDE_CAP = drawn(oval((220, 300), (190, 230), -1, 180, 360),
+                 filled((30, 300), (410, 300), (570, 330), (560, 350), (30, 330)))  # fmt: skip
+DUNCE = drawn(filled((200, 390), (295, 10), (305, 10), (400, 390)))
+JEANS = drawn(
+    filled((220, 10), (380, 10), (410, 390), (330, 390), (300, 130), (270, 390), (190, 390))
+)
+BIB = drawn(oval((300, 60), (270, 320), -1, 0, 180), lambda bgra: cv2.ellipse(
+    bgra, (300, 60), (130, 130), 0, 0, 180, (0, 0, 0, 0), -1))  # fmt: skip
+CHOKER = drawn(filled((20, 150), (300, 180), (580, 150), (580, 240), (300, 270), (20, 240)))
+FAN = drawn(filled((300, 40), (70, 330), (300, 390), (530, 330)))
 
 
 @pytest.mark.parametrize(("kind", "bgra"), [
     *(("hat", one) for one in (BOW, HEADPHONES, MOUSE_EARS, LAUREL, CIRCLET, TRICORN)),
+    *(("hat", one) for one in (SANTA, SIDE_CAP, DUNCE, SIDE_CAP[:, ::-1])),
     *(("glasses", one) for one in (SHIELD, VISOR, LORGNETTE)),
-    *(("necklace", one) for one in (LAUREL, CIRCLET, BOW)),
+    *(("necklace", one) for one in (LAUREL, CIRCLET, BOW, BIB, CHOKER)),
+    ("earrings", FAN),
 ])  # fmt: skip
 def test_what_may_be_of_a_kind_is_not_refused(kind, bgra):
     assert find_outline(bgra, unlike(kind)) is None
@@ -95,11 +111,25 @@ def test_nothing_that_comes_with_the_tool_looks_like_another_kind(name):
     ("necklace", "round", "a pair of glasses"),
     ("necklace", "tshirt", "a garment"),
     ("earrings", "wide", "a pair of glasses"),
+    ("hat", "drop", "much higher than wide"),
+    *(("glasses", name, "a hat or a shoe") for name in ("beanie", "cap", "fedora")),
+    *(("earrings", name, "wider than high") for name in ("beanie", "cap", "fedora", "pearls")),
+    *(("necklace", name, "no room for a neck") for name in ("beanie", "cap", "fedora", "sun_hat")),
+    *(("necklace", name, "no room for a neck") for name in ("drop", "pearl_stud")),
 ])  # fmt: skip
 def test_what_surely_is_something_else_is_refused(kind, name, looks):
     other = find_outline(load_accessory(name, SHIPPED[name]).bgra, unlike(kind))
     assert other is not None
     assert looks in other.looks
+
+
+@pytest.mark.parametrize(("bgra", "looks"), [
+    (SNEAKER, "a shoe"), (BOOT, "a shoe"), (SNEAKER[:, ::-1], "a shoe"), (JEANS, "trousers"),
+])  # fmt: skip
+def test_a_shoe_from_the_side_and_trousers_are_no_hat(bgra, looks):
+    other = find_outline(bgra, unlike("hat"))
+    assert other is not None
+    assert other.looks == f"looks like {looks}"
 
 
 def test_a_refusal_says_what_it_looks_like_and_a_json_overrules_it(tmp_path):

@@ -17,7 +17,7 @@ from m2fp_cli.tryon.compositing import affine_inverse
 from m2fp_cli.tryon.figure import HAIR, SKIN, TOPS, Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
-from m2fp_cli.tryon.outlines import GLASSES
+from m2fp_cli.tryon.outlines import GLASSES, WIDE
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
     ShadowPart,
@@ -218,5 +218,5 @@ KIND = HeadKind(
     min_side=100,
     wear=wear_earrings,
     in_pairs=True,
-    unlike=(GLASSES,),
+    unlike=(GLASSES, WIDE),
 )

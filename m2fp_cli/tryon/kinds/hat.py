@@ -21,7 +21,7 @@ from m2fp_cli.tryon.hat_band import EYE_RADIUS, HatBand, check_hat, gap_to_face
 from m2fp_cli.tryon.hat_outline import guess_band, is_arch
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.kind import HeadKind, Number
-from m2fp_cli.tryon.outlines import CHAIN, GARMENT, GLASSES
+from m2fp_cli.tryon.outlines import CHAIN, GARMENT, GLASSES, NARROW, SHOE, TROUSERS
 from m2fp_cli.tryon.records import ItemRecord
 from m2fp_cli.tryon.wearer import (
     ShadowPart,
@@ -236,5 +236,5 @@ KIND = HeadKind(
     guess_anchors=guess_band,
     min_side=300,
     wear=wear_hat,
-    unlike=(GLASSES, CHAIN, GARMENT),
+    unlike=(GLASSES, CHAIN, GARMENT, TROUSERS, SHOE, NARROW),
 )

@@ -28,7 +28,7 @@ from m2fp_cli.tryon.necklace_outline import (
     guess_length,
 )
 from m2fp_cli.tryon.occlusion import mask_in_layer, upsample_mask
-from m2fp_cli.tryon.outlines import GARMENT, GLASSES
+from m2fp_cli.tryon.outlines import FULL_THING, GARMENT, GLASSES
 from m2fp_cli.tryon.records import Check, ItemRecord, check_limits
 from m2fp_cli.tryon.wearer import (
     ShadowPart,
@@ -281,5 +281,5 @@ KIND = HeadKind(
     min_side=300,
     wear=wear_necklace,
     guess_numbers=guess_length,
-    unlike=(GLASSES, GARMENT),
+    unlike=(GLASSES, GARMENT, FULL_THING),
 )
