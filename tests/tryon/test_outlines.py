@@ -132,6 +132,22 @@ def test_a_shoe_from_the_side_and_trousers_are_no_hat(bgra, looks):
     assert other.looks == f"looks like {looks}"
 
 
+@pytest.mark.parametrize(("kind", "bgra", "said"), [
+    *((kind, load_accessory("round", "glasses").bgra, "a pair of glasses; wear it as glasses")
+      for kind in ("top", "bottom")),
+    ("top", load_accessory("pearls", "necklace").bgra, "a necklace; wear it as a necklace"),
+    ("bottom", SNEAKER, "a shoe; give it as shoes"),
+    ("top", JEANS, "trousers; give its cloth or color as bottom"),
+])  # fmt: skip
+@pytest.mark.parametrize("white", [False, True])
+def test_what_is_worn_elsewhere_is_not_told_of_its_sleeves(kind, bgra, said, white):
+    picture = np.pad(bgra, ((60, 60), (60, 60), (0, 0)))
+    if white:
+        picture[picture[..., 3] < 128] = 255
+    with pytest.raises(UsageError, match=rf"^{kind}: looks like {said}$"):
+        read_item(cv2.imencode(".png", picture)[1].tobytes(), kind)
+
+
 def test_a_refusal_says_what_it_looks_like_and_a_json_overrules_it(tmp_path):
     file = tmp_path / "specs.png"
     file.write_bytes((accessories_folder() / "round.png").read_bytes())

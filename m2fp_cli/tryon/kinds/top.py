@@ -35,6 +35,7 @@ from m2fp_cli.tryon.garment_outline import NotFlat
 from m2fp_cli.tryon.kind import BodyKind, PictureSort
 from m2fp_cli.tryon.not_wearable import NotWearable
 from m2fp_cli.tryon.one_garment import join_mislabeled
+from m2fp_cli.tryon.outlines import TROUSERS
 from m2fp_cli.tryon.records import ItemRecord, check_limits
 from m2fp_cli.tryon.several_things import count_garments
 from m2fp_cli.tryon.skin_in_front import find_skin_in_front
@@ -100,7 +101,7 @@ def top_of(picture: Accessory, sort: PictureSort = PictureSort.AUTO) -> Cloth | 
                 raise refuse_several(picture) from error
             if is_product(picture):
                 why = f"which cannot be worn as a garment: {error}"
-                raise refuse_product(picture, why) from error
+                raise refuse_product(picture, why, TROUSERS) from error
     return picture_cloth(picture.name, picture.bgra, picture.numbers["tile_units"])
 
 
