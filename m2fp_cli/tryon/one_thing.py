@@ -13,6 +13,7 @@ from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.tryon.accessory import VISIBLE_ALPHA
 from m2fp_cli.tryon.morphology import close_mask
 from m2fp_cli.tryon.product_ground import (
+    BORDER,
     SIDE,
     find_border,
     fit_plain,
@@ -29,6 +30,10 @@ UNLIKE_COLOR = 16.0
 GAP = 0.02  # half the width of stripes in the color of the ground, share of the longer side
 MOST_AT_BORDER = 0.4  # share of the border, relative to that of the picture
 LEAST_OF_ONE = 0.7  # share of the largest piece
+# A product that is cut out and cropped to what is seen lies at the border, too. Its ground is a few
+# pieces beside it: that of nets has many, and dots and thin lines leave more of the picture clear.
+FEW_PIECES, LEAST_REACHED = 4, 0.6  # of ground at the border, and their share of all that is clear
+LEAST_FILLED = 0.45  # of the picture
 LEAST_LONG = 0.45  # its height or width, share of the picture's
 
 
@@ -86,12 +91,24 @@ def find_seen(bgra: Picture) -> BoolArray | None:
         bgra: (H, W, 4) uint8.
 
     Returns:
-        (h, w) bool, of at most ``SIDE`` pixels a side.
+        (h, w) bool, of at most ``SIDE`` pixels a side, and a margin around what has been cropped.
     """
     alpha = bgra[..., 3]
     if (alpha <= VISIBLE_ALPHA).mean() > MIN_CLEAR:
         factor = min(1.0, SIDE / max(alpha.shape))
         size = max(1, round(alpha.shape[1] * factor)), max(1, round(alpha.shape[0] * factor))
-        return np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > VISIBLE_ALPHA)
+        seen = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > VISIBLE_ALPHA)
+        return np.pad(seen, round(BORDER * SIDE)) if _is_cropped(seen) else seen
     lab, ground = measure_ground(np.ascontiguousarray(bgra[..., :3]))
     return None if ground is None else np.linalg.norm(lab - ground, axis=2) > UNLIKE
+
+
+def _is_cropped(seen: BoolArray) -> bool:
+    """Whether something that is cut out may have lost the margins around it."""
+    if seen.mean() < LEAST_FILLED:
+        return False
+    ground = ~close_mask(seen, GAP * max(seen.shape)) & ~seen
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(ground.astype(np.uint8), connectivity=4)
+    edge = np.concatenate((pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]))
+    largest = np.sort(stats[np.unique(edge[edge > 0]), cv2.CC_STAT_AREA])[-FEW_PIECES:]
+    return bool(largest.sum() >= LEAST_REACHED * np.count_nonzero(~seen))

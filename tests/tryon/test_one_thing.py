@@ -42,6 +42,28 @@ def test_fabrics_are_not(picture):
     assert not shows_one_thing(picture)
 
 
+def cut_out(mask):
+    picture = on_white(mask)
+    picture[~mask, 3] = 0
+    return picture
+
+
+SHORTS = (np.abs(X - 0.5) < 0.3 + 0.2 * Y) & ~((np.abs(X - 0.5) < 0.06) & (Y > 0.4))
+JEANS = ~((np.abs(X - 0.5) < 0.12 * Y) & (Y > 0.3))
+NET = (X * 5 % 1 < 0.5) | (Y * 5 % 1 < 0.5)
+
+
+@pytest.mark.parametrize("mask", [SHORTS, JEANS, SHORTS.T])
+def test_a_product_that_is_cropped_to_what_is_seen_is_one_thing(mask):
+    assert shows_one_thing(cut_out(mask))
+
+
+@pytest.mark.parametrize("mask", [NET, np.roll(NET, (9, 17), (0, 1)), dots(2, 0.45), dots(6, 0.45),
+                                  X * 4 % 1 < 0.6])  # fmt: skip
+def test_a_net_dots_and_stripes_with_a_clear_ground_are_fabrics(mask):
+    assert not shows_one_thing(cut_out(mask))
+
+
 def on_paper(mask, rgb, cloth=(200, 170, 90)):
     picture = np.full((*mask.shape, 4), (*rgb, 255), np.uint8)
     picture[mask, :3] = cloth
