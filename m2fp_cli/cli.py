@@ -44,6 +44,7 @@ from m2fp_cli.terminal import displayable, say, warn
 from m2fp_cli.version import __version__
 
 _AT_START = (signal.default_int_handler, signal.SIG_DFL)  # Python's own, and what __main__ sets
+_NO_TEMPORARY = "No usable temporary directory"  # says Python's tempfile, without a file's name
 
 EXAMPLES = """\
 m2fp parse photos -r
@@ -163,9 +164,16 @@ def _tell(error: M2fpError | FileNotFoundError) -> ExitCode:
     Raises:
         FileNotFoundError: the error, where it is a mistake of ours.
     """
-    if isinstance(error.__cause__ or error, FileNotFoundError) and not _is_somewhere():
+    cause = error.__cause__ or error
+    if isinstance(cause, FileNotFoundError) and not _is_somewhere():
         warn("m2fp: the folder that you are in was removed; go to another one and run again")
         return ExitCode.NO_INPUT
+    if isinstance(cause, FileNotFoundError) and _NO_TEMPORARY in str(cause):
+        warn(
+            "m2fp: no folder for temporary files can be written: /tmp is read-only or full; set "
+            "TMPDIR to another one, or start a container with --tmpfs /tmp"
+        )
+        return ExitCode.CANNOT_WRITE
     if isinstance(error, FileNotFoundError):
         raise error
     is_verbose = "--verbose" in sys.argv or "-v" in sys.argv

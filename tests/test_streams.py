@@ -67,3 +67,16 @@ def test_a_folder_that_is_gone_is_told_of(here):
         assert done.stderr.startswith("m2fp: the folder that you are in was removed; go to another")
         assert done.returncode == ExitCode.NO_INPUT
     assert run(here, f"{away} && {M2FP} status '{here}/m2fp-out'").returncode == ExitCode.OK
+
+
+def test_a_machine_without_a_temporary_folder_is_told_of(here):
+    code = (
+        "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/proc']; "
+        "from m2fp_cli.cli import main; main()"
+    )
+    m2fp = f"'{sys.executable}' -c \"{code}\""
+    listed = f"echo a.jpg | {m2fp} parse --files-from - -o out --model starter"
+    for line in (listed, f"{m2fp} colorize --rerun all -q"):
+        done = run(here, line)
+        assert done.stderr.startswith("m2fp: no folder for temporary files can be written: /tmp is")
+        assert done.returncode == ExitCode.CANNOT_WRITE
