@@ -13,6 +13,7 @@ from m2fp_cli.errors import UsageError
 LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::\d{1,5})?")
 _KNOWN = re.compile(r"(?:\*\.)?[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*")
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 _OPEN_PREFIXES = ("/page/", "/accessories/")
 _OPEN_PATHS = frozenset(
     ("/", "/healthz", "/readyz", "/docs", "/openapi.json", "/favicon.ico", "/version")
@@ -41,7 +42,8 @@ class Access:
 
         Raises:
             UsageError: a name has a scheme, a port or a path, or is ``*``; an origin has no
-                scheme, has a path, or is ``*``.
+                scheme, has a path, is ``*``, or is written as no browser writes it: in capitals,
+                or with the usual port.
         """
         for host in self.hosts:
             if not (_KNOWN.fullmatch(host) or _is_address(host)):
@@ -51,8 +53,12 @@ class Access:
                 )
         for origin in self.origins:
             scheme, place = _origin_parts(origin)
-            if not place or origin != f"{scheme}://{place}" or scheme not in ("http", "https"):
-                raise UsageError(f"--cors takes origins such as https://example.com, got {origin}")
+            written = f"{scheme}://{_without_port(place, scheme)}"
+            if scheme not in _USUAL_PORTS or not _HOST.fullmatch(place) or origin != written:
+                raise UsageError(
+                    "--cors takes origins as browsers write them, such as https://example.com or "
+                    f"http://example.com:8080, got {origin}"
+                )
 
     def takes_host(self, host: str) -> bool:
         """Whether a request for this host name is meant for us.
@@ -72,7 +78,9 @@ class Access:
 
     def takes_origin(self, origin: str, host: str) -> bool:
         """Whether a page of this origin may send requests: our own page, or one on the list."""
-        return origin in self.origins or _origin_parts(origin)[1].lower() == host.lower()
+        scheme, place = _origin_parts(origin)
+        is_own = _without_port(place, scheme) == _without_port(host, scheme)
+        return origin in self.origins or is_own
 
     def takes_token(self, authorization: str) -> bool:
         """Whether an ``Authorization`` header has the token; takes as long for any wrong one."""
@@ -90,6 +98,14 @@ def _origin_parts(origin: str) -> tuple[str, str]:
     except ValueError:  # half an IPv6 address
         return "", ""
     return parts.scheme, parts.netloc
+
+
+def _without_port(place: str, scheme: str) -> str:
+    """A host as browsers write it: in small letters, without the port that the scheme implies.
+
+    Some proxies name that port (nginx: ``$host:$server_port``).
+    """
+    return place.lower().removesuffix(_USUAL_PORTS.get(scheme, ""))
 
 
 def _matches(name: str, known: str) -> bool:

@@ -168,7 +168,10 @@ class Guard:
         origin = headers.get("origin")
         if origin is not None and not access.takes_origin(origin, host):
             raise Problem(
-                403, "wrong_origin", "pages of this origin may not use the service; see --cors"
+                403,
+                "wrong_origin",
+                f"pages of {origin[:80]!r} may not use the service as {host[:80]!r}; let them in "
+                "with --cors, or have the proxy before the service pass on the header Host",
             )
         if is_open(scope["path"]) or scope["method"] == "OPTIONS":
             return

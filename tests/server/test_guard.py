@@ -125,9 +125,31 @@ def test_an_origin_on_the_list_may(service):
     assert "Authorization" in reply.headers["access-control-allow-headers"]
 
 
-@pytest.mark.parametrize(
-    "origin", ["*", "shop.example", "https://shop.example/x", "file://x", "https://", "http://[::1"]
+def test_a_page_that_is_refused_learns_of_proxies(service):
+    body = service.parse(Origin="https://parse.example.com").body
+    assert b"'https://parse.example.com'" in body
+    assert f"'127.0.0.1:{service.port}'".encode() in body
+    assert b"the header Host" in body
+
+
+def test_the_usual_port_may_be_named_and_no_other():
+    takes = Access().takes_origin
+    assert takes("https://a.example", "A.example:443")
+    assert takes("http://a.example", "a.example:80")
+    assert not takes("https://a.example", "a.example:80")
+    assert not takes("http://a.example", "a.example:443")
+    assert not any(takes(origin, "a.example:443") for origin in ("null", "", "//", "https://"))
+
+
+NO_ORIGINS = ("*", "shop.example", "https://shop.example/x", "file://x", "https://", "http://[::1")
+UNLIKE_BROWSERS = (
+    "https://Shop.example",
+    "https://shop.example:443",
+    "https://b\u00fccher.example",
 )
+
+
+@pytest.mark.parametrize("origin", [*NO_ORIGINS, *UNLIKE_BROWSERS])
 def test_what_is_no_origin_is_refused(origin):
     with pytest.raises(UsageError):
         Access(origins=(origin,))

@@ -102,7 +102,7 @@ const FAILURES = {
   vanished: "图片已不存在。",
   wrong_host: "服务不接受这个主机名。",
   wrong_method: "服务不接受这种请求。",
-  wrong_origin: "服务不接受来自这个网站的请求。",
+  wrong_origin: "服务不接受来自这个网站的请求；如果前面有代理，请让它传递 Host 头。",
 };
 
 /** What is said of a photo or of a picture to wear, after its name: patterns, and what they are in Chinese. */
