@@ -17,7 +17,7 @@ from m2fp_cli.render.report import PageBuilder, ParseFacts
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.chromium import CHROMIUM, WHY_NOT, chromium
 from tests.support.outputs import history_of
-from tests.support.page_actions import pixel
+from tests.support.page_actions import LOW_WINDOWS, pixel, squeeze
 from tests.support.parsed_tree import FACE, make_tree
 
 sync_api = pytest.importorskip("playwright.sync_api")
@@ -168,6 +168,14 @@ def test_photos_whose_names_look_the_same_are_walked_through(browser, tmp_path):
     page.keyboard.press("ArrowRight")
     assert page.inner_text("#viewer-name") == "hat"
     page.close()
+
+
+def test_a_photo_keeps_its_shape_in_a_low_window(page):
+    for width, height in LOW_WINDOWS:
+        page.set_viewport_size({"width": width, "height": height})
+        open_photo(page, "p00")
+        assert squeeze(page) == pytest.approx(1, abs=0.03)
+        page.keyboard.press("Escape")
 
 
 def test_photos_that_were_not_scrolled_to_are_printed(page):

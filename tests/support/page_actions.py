@@ -70,6 +70,20 @@ def pixel(page, canvas, x, y):
     )
 
 
+LOW_WINDOWS = ((375, 460), (640, 430), (667, 375), (320, 256), (844, 340))
+
+
+def squeeze(page):
+    """How much wider than it is the photo is shown."""
+    return page.evaluate(
+        """() => {
+          const [shown, whole] = ['picture', 'below'].map((id) => document.getElementById(id));
+          const box = shown.getBoundingClientRect();
+          return box.width / box.height * whole.height / whole.width;
+        }"""
+    )
+
+
 def face_of(service, path):
     """A place in the middle of somebody's face, as shares of width and height."""
     headers = {"Content-Type": "image/png", "Accept": "image/png"}

@@ -7,9 +7,11 @@ import json
 import re
 import zipfile
 
+import pytest
 from PIL import Image
 
 from tests.support.page_actions import (
+    LOW_WINDOWS,
     NEEDS_BROWSER,
     PATIENCE,
     drop,
@@ -18,6 +20,7 @@ from tests.support.page_actions import (
     open_page,
     pixel,
     saved,
+    squeeze,
     wait_for_state,
 )
 
@@ -189,6 +192,27 @@ def test_on_a_narrow_phone_nothing_is_cut_and_all_has_a_name(page, photos):
     assert page.get_by_role("slider", name="Opacity").count() == 1
     assert page.get_by_role("combobox", name="Colors").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_a_photo_keeps_its_shape_in_a_low_window(page, photos):
+    drop_family(page, photos)
+    for width, height in LOW_WINDOWS:
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(200)  # the window tells of its new size in its next frame
+        assert squeeze(page) == pytest.approx(1, abs=0.03)
+        picture, controls = (
+            page.locator(f"#{one}").bounding_box() for one in ("picture", "controls")
+        )
+        assert picture["y"] + picture["height"] <= controls["y"]
+
+
+def test_on_a_phone_on_its_side_most_of_the_window_is_for_the_drawer(page, photos):
+    page.set_viewport_size({"width": 667, "height": 375})
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    page.evaluate("window.scrollTo(0, 700)")
+    tabs = page.locator(".tabs").bounding_box()
+    assert tabs["y"] + tabs["height"] < 120
 
 
 def test_the_methods_on_the_page_of_the_api_are_readable_in_the_dark(browser, service):

@@ -88,14 +88,17 @@ export const place = () => {
   $("above-name").textContent = $("mode").value === "tryon" ? words.tryon : words.overlay;
   if ($("slider").value < 100) $("slider").dataset.last = $("slider").value;
 };
+const [LEAST, USUAL] = [80, 240]; // pixels of height
+/** Make the photo as large as its room. A room that grows with what is in it has no height of its own: see USUAL. */
 export const fit = () => {
   if (!view.current) return;
   const [height, width] = view.current.block.hw;
   const picture = $("picture");
   const room = picture.parentElement;
+  picture.style.height = "0";
   const free = room.clientHeight - 24 - [...room.children].reduce(
     (sum, child) => sum + (child === picture ? 0 : child.offsetHeight + 8), 0);
-  const scale = Math.min((room.clientWidth - 28) / width, Math.max(free, 240) / height);
+  const scale = Math.min((room.clientWidth - 28) / width, (free < LEAST ? USUAL : free) / height);
   picture.style.width = `${Math.floor(width * scale)}px`;
   picture.style.height = `${Math.floor(height * scale)}px`;
 };
