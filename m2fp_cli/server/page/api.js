@@ -13,12 +13,21 @@ export class Refusal extends Error {
 }
 
 let token = recall(TAB, "m2fp.token") ?? "";
-const given = new URLSearchParams(location.hash.slice(1)).get("token");
-if (given) { // a link may carry it behind the #, which is never sent to a server
+/** Take the token that a link may carry behind the #, which is never sent to a server; whether there was one. */
+const takeFromLink = () => {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (!given) return false;
   token = given;
   keep(TAB, "m2fp.token", token);
   history.replaceState(null, "", location.pathname);
-}
+  return true;
+};
+takeFromLink();
+addEventListener("hashchange", () => { // the page is open already, perhaps with its question
+  if (!takeFromLink() || !$("token").open) return;
+  $("token-value").value = token;
+  $("token").close("given");
+});
 export const hasToken = () => token !== "";
 const authorization = () => (token ? { Authorization: `Bearer ${token}` } : {});
 

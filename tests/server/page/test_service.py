@@ -58,6 +58,16 @@ def test_a_token_is_asked_for(unknown, locked, photos):
     assert "Authorization: Bearer TOKEN" in page.inner_text("#curl")
 
 
+def test_a_link_with_the_token_is_taken_by_a_page_that_asks_for_it(unknown, locked):
+    page = unknown
+    page.goto(locked.address + "/")
+    page.wait_for_selector("#token[open]")
+    page.goto(f"{locked.address}/#token={TOKEN}")
+    page.wait_for_selector("body[data-known]")
+    assert not page.is_visible("#token")
+    assert page.url == locked.address + "/"
+
+
 def test_a_token_is_asked_for_once_though_a_refusal_comes_late(unknown, locked):
     page = unknown
     held: list[Any] = []
