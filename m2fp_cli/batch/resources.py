@@ -206,12 +206,17 @@ def memory_limit(cgroup_root: Path, own_cgroup: Path) -> tuple[int | None, int]:
     return best
 
 
-def count_oom_kills() -> int:
+def count_oom_kills(
+    cgroup_root: Path = CGROUP_ROOT, own_cgroup: Path = Path("/proc/self/cgroup")
+) -> int:
     """Processes the kernel has killed for want of memory, in our control group or else anywhere.
 
-    Only the difference of two calls means something.
+    Only the difference of two calls means something. The innermost group counts: in version 1
+    those above it do not know of its kills, and in version 2 they know of others' as well.
     """
-    for folder in _own_folders(CGROUP_ROOT, Path("/proc/self/cgroup"), "memory"):
+    above = (cgroup_root, cgroup_root / "memory")
+    folders = _own_folders(cgroup_root, own_cgroup, "memory")
+    for folder in (*(one for one in folders if one not in above), *above):
         for name in ("memory.events", "memory.oom_control"):  # versions 2 and 1
             events = dict(_pairs(folder / name))
             if "oom_kill" in events:

@@ -10,6 +10,7 @@ import pytest
 from m2fp_cli.batch.processes import worker_environment
 from m2fp_cli.batch.resources import (
     Machine,
+    count_oom_kills,
     cpu_quota,
     look_at_machine,
     memory_limit,
@@ -118,6 +119,22 @@ def test_the_memory_limit_leaves_out_pages_that_can_be_dropped(tmp_path):
         },
     )
     assert memory_limit(tmp_path / "cg", tmp_path / "own") == (8000, 1500)
+
+
+def test_kills_are_counted_in_the_innermost_group(tmp_path):
+    write(
+        tmp_path,
+        {
+            "own": "4:memory:/slurm/job\n0::/",
+            "cg/memory/memory.oom_control": "oom_kill_disable 0\noom_kill 0",
+            "cg/memory/slurm/memory.oom_control": "oom_kill 1",
+            "cg/memory/slurm/job/memory.oom_control": "oom_kill 3",
+            "new": "0::/docker/abc",  # as the host calls it; here its group is the root
+            "cg2/memory.events": "low 0\noom_kill 5",
+        },
+    )
+    assert count_oom_kills(tmp_path / "cg", tmp_path / "own") == 3
+    assert count_oom_kills(tmp_path / "cg2", tmp_path / "new") == 5
 
 
 def test_hyper_threads_of_a_core_count_once(tmp_path):
