@@ -5,8 +5,8 @@ holds the output. Each kind of job and each shard has a file of its own (``manif
 ``manifest-2of4.jsonl``); readers take all of a job together, the latest entry of a photo counts.
 
 Four kinds of lines: a run's start (``run``, ``settings``, ``signature``, ``pending``), the photos
-that it is about to do (``claims``), the end of one photo (``key``, ``status`` and so on), and the
-end of the run (``end``). Names that are not valid UTF-8 survive as JSON escapes.
+that it is about to do next (``claims``), the end of one photo (``key``, ``status`` and so on), and
+the end of the run (``end``). Names that are not valid UTF-8 survive as JSON escapes.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ ends. ``run_batch`` is what commands call; ``iterate_batch`` gives the same as a
 from __future__ import annotations
 
 import contextlib
+import itertools
 import shlex
 import time
 from collections.abc import Collection, Generator, Iterable, Iterator
@@ -37,12 +38,13 @@ from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.run_report import RunReport
 from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.switch import StopSwitch
-from m2fp_cli.batch.tasks import Scan, ScanFailure
+from m2fp_cli.batch.tasks import ImageTask, Scan, ScanFailure
 from m2fp_cli.errors import OutputError
 from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.terminal import counted, displayable
 
+_CLAIMED_NEAR, _CLAIMED_FAR = 32, 256  # photos; workers far away, or a store, take more at a time
 _Item = TypeVar("_Item")
 
 
@@ -173,7 +175,6 @@ class _Run:
             if plan.todo or self._must_say_that_it_ended(history, name):
                 start = history.time_of_start(name)
                 manifest.start(self._settings, len(self._scan.tasks), len(plan.todo), start)
-                manifest.claim(task.key for task in plan.tasks())
                 self._site.publish(now=True)
                 unsettled: Collection[str] = ()
                 if plan.todo:
@@ -255,7 +256,8 @@ class _Run:
         self.log.event("start", settings=self._settings, todo=len(plan.todo), pool=shape)
         try:
             # Closed before the sweep: a worker that still lives may own a temporary.
-            with contextlib.closing(pool.run(self._site.feed(plan.tasks()))) as outcomes:
+            tasks = self._site.feed(self._claimed(plan.tasks(), manifest))
+            with contextlib.closing(pool.run(tasks)) as outcomes:
                 for outcome in outcomes:
                     self._progress.tick()
                     manifest.sync()
@@ -269,6 +271,19 @@ class _Run:
             if pool.killed:
                 self._leftovers.sweep(task.key for task in plan.tasks())
         return pool.unsettled | self._under_way
+
+    def _claimed(self, tasks: Iterator[ImageTask], manifest: ManifestWriter) -> Iterator[ImageTask]:
+        """Photos that the manifest says a run may have written, each before it is worked on.
+
+        Not all of them at once: where files have no marks, what a killed run has claimed is all
+        taken for written by it, also what somebody has corrected since.
+        """
+        is_near = self._site.is_here and self._options.executor.works_here
+        portion = _CLAIMED_NEAR if is_near else _CLAIMED_FAR
+        while some := list(itertools.islice(tasks, portion)):
+            manifest.claim(task.key for task in some)
+            self._site.publish(now=True)
+            yield from some
 
     def _take_delivered(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import ClassVar
 
 import pytest
 
@@ -252,6 +254,38 @@ def test_marks_that_a_copy_does_not_have_say_nothing(tmp_path, copy):
     assert [history.is_marked(key) for key in ("0000", "none")] == [copy is shutil.copy2, True]
     assert run(tmp_path, "three").exit_code == 0
     assert all(b"three" in data for data in tree_of(tmp_path / "out").values())
+
+
+class KilledPool:
+    """Takes a few photos, and its run is killed."""
+
+    works_here: ClassVar[bool] = True
+
+    def __init__(self) -> None:
+        self.killed, self.unsettled = False, set[str]()
+
+    def open_pool(self, order):
+        return self, ""
+
+    def run(self, tasks):
+        yield from (None for _ in itertools.islice(tasks, 3))
+        raise KeyboardInterrupt
+
+
+def test_where_there_are_no_marks_a_run_claims_only_what_it_comes_to(tmp_path, monkeypatch):
+    monkeypatch.delattr(os, "setxattr")
+    write_photos(tmp_path / "photos", ["ok"] * 80)
+    run(tmp_path)
+    scan = find_images([tmp_path / "photos"], output=tmp_path / "out")
+    job = ScriptedJob(tmp_path / "out", setting="two")
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(scan, job, RunOptions(executor=KilledPool()), SilentProgress())
+    corrected = tmp_path / "out" / "labels" / "0070.png"
+    corrected.write_bytes(b"corrected by hand")
+    history = history_of(tmp_path / "out")
+    assert [history.is_claimed(key) for key in ("0000", "0002", "0070")] == [True, True, False]
+    assert [one.key for one in run(tmp_path, "three").failures] == ["0070"]
+    assert corrected.read_bytes() == b"corrected by hand"
 
 
 def test_an_output_keeps_its_token(tmp_path):
