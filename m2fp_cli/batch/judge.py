@@ -18,7 +18,7 @@ from m2fp_cli.batch.site import Site
 from m2fp_cli.batch.stamps import Stamp, is_incomplete, is_same_stamp
 from m2fp_cli.batch.targets import targets_that_exist
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.storage.edits import OwnFiles
+from m2fp_cli.storage.edits import OwnFiles, written_checksum
 from m2fp_cli.storage.errors import ConflictError, edited
 from m2fp_cli.storage.look import Look
 from m2fp_cli.storage.writing import refuse_foreign
@@ -161,8 +161,14 @@ class Judge:
             task: the photo, as ``allowed`` gives it.
             entry: what is known of it.
         """
+        if not self.history.is_claimed(task.key):
+            return {}
         own = task.may_replace
-        if not isinstance(own, OwnFiles) or not self.history.is_claimed(task.key):
+        if own is None and self.history.is_marked(task.key):
+            # All may be replaced, so ``allowed`` has looked at nothing.
+            there = targets_that_exist(self.job, self.look, task)
+            own = OwnFiles((name, written_checksum(self.look, name)) for name in there)
+        if not isinstance(own, OwnFiles):
             return {}
         known = {} if entry is None else entry.report.known_checksums
         return {n: found for n, found in own.items() if found not in (None, known.get(n))}

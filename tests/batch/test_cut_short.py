@@ -316,10 +316,13 @@ class Crowd(ScriptedJob):
         return CrowdWorker(self)
 
 
-def mask_crowd(folder: Path, setting: str) -> RunReport:
+def mask_crowd(folder: Path, setting: str, *, overwrite: bool = False) -> RunReport:
     scan = find_images([folder / "photos"], output=folder / "out")
-    job = Crowd(folder / "out", setting=setting)
-    return run_batch(scan, job, RunOptions(workers=1), SilentProgress())
+    job, options = (
+        Crowd(folder / "out", setting=setting),
+        RunOptions(workers=1, overwrite=overwrite),
+    )
+    return run_batch(scan, job, options, SilentProgress())
 
 
 @needs_marks
@@ -339,6 +342,16 @@ def test_of_what_a_killed_run_wrote_nothing_is_left(tmp_path, before, fails):
     assert list(written) == list(wrote)[:2]
     assert all(b" four " in data for data in written.values())
     assert list(history_of(tmp_path / "out").entries["0000"].report.files) == list(wrote)[:2]
+
+
+@needs_marks
+def test_what_a_killed_run_wrote_goes_although_all_may_be_replaced(tmp_path):
+    write_photos(tmp_path / "photos", ["ok"])
+    begin_and_die(tmp_path, "0000", marking=True, wrote={"masks/0000/2.png": b"killed"})
+    own = tmp_path / "out" / "masks" / "0000" / "own.png"
+    own.write_bytes(b"painted by hand")
+    assert mask_crowd(tmp_path, "two", overwrite=True).failures == []
+    assert sorted(path.name for path in own.parent.iterdir()) == ["0.png", "1.png", "own.png"]
 
 
 @needs_marks
