@@ -143,11 +143,11 @@ class Pool:
         return not (self._queue or self._suspects or held or self._has_more)
 
     def _only_retries_left(self) -> bool:
-        """Whether only suspects are left, or nothing else until more photos have come."""
-        if self._has_more and not self._suspects:
-            return False
-        held = (held for member in self._handles for held in member.held.values())
-        return not self._queue and all(one.is_retry for one in held)
+        """Whether a suspect is tried, or only suspects are left until more photos have come."""
+        held = [held for member in self._handles for held in member.held.values()]
+        if any(one.is_retry for one in held):
+            return True  # alone, also where photos have come meanwhile
+        return bool(self._suspects or not self._has_more) and not (self._queue or held)
 
     def _adjust_workers(self) -> None:
         """Start and dismiss workers so that there are as many as there is work for."""
