@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from m2fp_cli.engine.people import assemble_result
+from m2fp_cli.engine.people import assemble_result, result_from_maps
 from m2fp_cli.records.face import Face
 from m2fp_cli.records.joints import Joints
 from m2fp_cli.records.labels import LabelSet
@@ -177,6 +179,46 @@ def test_single_human_photos_hold_one_person():
     (person,) = result.people
     assert np.array_equal(person.mask.full(), label_map() > 0)
     assert person.score == pytest.approx((0.5 * 20 + 1.0 * 50) / 70)
+
+
+def test_the_one_person_is_no_instance_and_background_has_no_share_in_the_score():
+    labels = LabelSet(("Background", "Hair", "Coat"))
+    nothing = Instance(0, 0.1, region(slice(7, 8), slice(0, 10)))
+    coat = Instance(COAT, 0.7, region(slice(2, 7), slice(0, 10)))
+    result = assemble_result(labels, label_map(), [nothing, coat], single_human=True)
+    assert [person.score for person in result.people] == [pytest.approx(0.7)]
+    assert [one.label_id for one in result.instances] == [COAT, 0]
+    unsure = assemble_result(labels, label_map(), [nothing], single_human=True)
+    assert [person.score for person in unsure.people] == [0.0]
+
+
+def test_a_part_that_no_instance_of_its_label_overlaps_takes_the_score_of_its_person():
+    elsewhere = Instance(COAT, 0.8, region(slice(7, 8), slice(9, 10)))
+    person = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 9)))
+    result = assemble_result(LABELS, label_map(), [person, elsewhere])
+    assert [part.score for part in result.people[0].parts] == [0.6, 0.6]
+    assert [part.score for part in result.unassigned] == [0.0, 0.0]
+
+
+def test_a_face_far_from_its_person_is_not_believed():
+    far = replace(drawn_face(), points=drawn_face().points + 100)
+    person = Instance(HUMAN, 0.6, region(slice(0, 8), slice(0, 9)))
+    result = assemble_result(LABELS, label_map(), [person], find_faces=lambda *_: [far])
+    assert result.people[0].face is not None
+    assert result.people[0].face.score == 0
+
+
+def test_maps_of_others_may_skip_ids_and_have_labels_without_a_name():
+    people = np.zeros((8, 10), np.uint16)
+    people[:, 1:9], people[2:4, 3:5] = 7, 300  # one inside the box of the other
+    labels = label_map()
+    labels[4, :] = 77
+    result = result_from_maps(LABELS, labels, people)
+    assert result.person_map[2].tolist() == [0, 1, 1, 2, 2, 1, 1, 1, 1, 0]
+    assert not result.semantic_map[4].any()
+    areas = [[(part.label_id, part.mask.area) for part in one.parts] for one in result.people]
+    assert areas == [[(HAIR, 16), (COAT, 28)], [(COAT, 4)]]
+    assert [(part.label_id, part.score) for part in result.unassigned] == [(HAIR, 0), (COAT, 0)]
 
 
 def test_list_form_has_parts_before_humans():
