@@ -73,3 +73,8 @@ def test_a_face_in_a_hole_of_somebodys_mask_is_that_of_who_is_seen_there():
     faces = [face_at(150, 70), face_at(150, 71)]
     assert scores(faces, masks) == [0.0, 1.0]
     assert scores(faces, masks[::-1]) == [1.0, 0.0]
+
+
+def test_of_two_with_their_own_look_at_one_face_in_their_masks_the_first_keeps_it():
+    masks = masks_of((0, 0, 100, 200), (100, 0, 200, 200))
+    assert scores([face_at(99, 50), face_at(101, 50)], masks) == [1.0, 0.0]

@@ -184,6 +184,18 @@ def test_people_are_weighed_by_what_the_label_map_says_of_their_masks():
     assert [one.score for one in found] == pytest.approx([0.3, 0.8, 0.4])
 
 
+def test_people_are_weighed_only_where_their_model_says_so():
+    prediction = random_prediction(2)
+    for first, label in enumerate((20, 0, 0)):  # people, and much that is nobody's
+        prediction.class_logits[0, first::4] = -9
+        prediction.class_logits[0, first::4, label] = 9
+    plain = result_of(prediction)
+    weighed = weigh_people(plain.instances, plain.semantic_map, 20, 0.1)
+    found = result_of(prediction, parse_config(small_document(human_scores="label_map")))
+    assert sorted(i.score for i in found.instances) == sorted(i.score for i in weighed)
+    assert found.people[0].score < plain.people[0].score
+
+
 def test_a_photo_of_nobody_is_all_background():
     silent = random_prediction(2)
     silent.class_logits[..., :-1] = -20
