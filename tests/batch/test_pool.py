@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import os
 import random
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from m2fp_cli.batch import deaths
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.outcome import Outcome
 from m2fp_cli.batch.pool import Pool
@@ -86,8 +88,10 @@ def by_name(reports: list[ImageReport]) -> dict[str, tuple[str, str, int]]:
 
 def test_every_photo_gets_its_one_outcome(tmp_path):
     scripts = ["ok", "bad", "error", "memory", "folder", "sleep 0.1", "ok"]
-    reports = Trial(tmp_path, scripts).run()
+    trial = Trial(tmp_path, scripts)
+    reports = trial.run()
     assert len(reports) == len(scripts)
+    assert trial.notes == []  # who is let go has not died
     assert by_name(reports) == {
         "0000": ("done", "", 1),
         "0001": ("failed", "corrupt", 1),
@@ -142,6 +146,27 @@ def test_no_worker_takes_a_photo_ahead_while_another_has_none(tmp_path):
     trial = Trial(tmp_path, ["sleep 1"] * 2)
     trial.run()
     assert len(trial.pids()) == 2
+
+
+def test_a_worker_that_is_still_being_built_gets_its_photo(tmp_path):
+    trial = Trial(tmp_path, ["await compute-0001", "ok"], boot="late-second")
+    reports = trial.run(PoolLimits(photo_seconds=20.0))
+    assert [report.status for report in reports] == [Status.DONE] * 2
+    assert trial.notes == []
+
+
+def test_who_cannot_be_built_leaves_the_work_to_who_is_there(tmp_path):
+    trial = Trial(tmp_path, ["await second", "sleep 1", "ok"], boot="refuse-second")
+    assert [report.status for report in trial.run()] == [Status.DONE] * 3
+    assert trial.notes == ["going on with 1 worker: the model is damaged"]
+
+
+def test_memory_that_was_used_up_twice_is_left_to_one_worker_less(tmp_path, monkeypatch):
+    monkeypatch.setattr(deaths, "count_oom_kills", itertools.count().__next__)
+    trial = Trial(tmp_path, ["crash-once", "ok", "crash-once"])
+    reports = trial.run()
+    assert [report.status for report in reports] == [Status.DONE] * 3
+    assert "memory was used up 2 times; going on with 1 worker" in trial.notes
 
 
 def test_suspects_are_tried_with_nothing_else_going_on(tmp_path):

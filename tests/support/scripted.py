@@ -35,7 +35,9 @@ class ScriptedJob:
     """Obeys the scripts in the photos; see the module's text.
 
     Attributes:
-        boot: what building a worker does: ``ok``, ``sleep 0.5``, ``refuse``, ``crash``.
+        boot: what building a worker does: ``ok``, ``sleep 0.5``, ``refuse``, ``crash``,
+            ``refuse-second`` (all but the first, who leave ``second`` in the diary),
+            ``late-second`` (these take a second).
         setting: goes into the outputs, so another one makes other bytes.
         stage_seconds: how long each stage sleeps.
         grow_bytes: memory that each photo leaves behind.
@@ -69,13 +71,24 @@ class ScriptedJob:
     def build_worker(self, threads: int) -> Worker:
         if self.diary is not None:
             (self.diary / f"{os.getpid()}.pid").touch()
-        if self.boot == "refuse":
+        if self.boot == "refuse" or (self.boot == "refuse-second" and self._is_second()):
             raise ModelError("the model is damaged")
+        if self.boot == "late-second" and self._is_second():
+            time.sleep(1)
         if self.boot == "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         if self.boot.startswith("sleep"):
             time.sleep(float(self.boot.split()[1]))
         return ScriptedWorker(self)
+
+    def _is_second(self) -> bool:
+        assert self.diary is not None
+        try:
+            (self.diary / "first").touch(exist_ok=False)
+        except FileExistsError:
+            (self.diary / "second").touch()
+            return True
+        return False
 
 
 class ScriptedWorker:
