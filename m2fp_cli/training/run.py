@@ -62,7 +62,8 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         spare_pyramid(model)
-    heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
+    outputs = config.num_parsing + bool(config.carried_queries)
+    heads = AuxiliaryHeads(config.encoder.mask_dim, outputs).to(device)
     average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     average.load_state_dict(model.state_dict())
     average.requires_grad_(False)
@@ -75,7 +76,9 @@ def begin_at(run: Run, start: Start) -> None:
     """Give a fresh run its first weights; its optimizer starts anew."""
     config = run.model.config
     weights = grow_encoder(start.model, config.encoder.transformer_enc_layers)
-    weights = grow_queries(weights, config.decoder.num_queries, config.num_parsing)
+    weights = grow_queries(
+        weights, config.decoder.num_queries, config.num_parsing, config.carried_queries
+    )
     fill(run.model, weights)
     fill(run.average, weights)
     if start.heads:

@@ -55,7 +55,9 @@ class Trainer:
         weights = class_weights(torch.from_numpy(mean_frequencies(pools)).float())
         human = self.config.labels.human_id or labels
         self.criteria = tuple(
-            Criterion(weights, human, kind, self.mirrored_ids).to(self.device)
+            Criterion(weights, human, kind, self.mirrored_ids, self.config.carried_queries).to(
+                self.device
+            )
             for kind in (recipe.losses, recipe.late_losses)
         )
         self.run = build_run(recipe, self.config, self.device)
@@ -122,7 +124,8 @@ class Trainer:
         progress = self.run.progress
         samples = SceneSamples(self.composer, phase.size_hw, self.recipe.seed, phase.batch)
         left = progress.steps_left(self.recipe)
-        people = self.config.decoder.num_queries - self.config.num_parsing
+        others = self.config.num_parsing + self.config.carried_queries
+        people = self.config.decoder.num_queries - others
         return load_batches(samples, progress.step, left, self.workers, self.ranks, people)
 
     def _step(self, batch: Batch) -> None:
