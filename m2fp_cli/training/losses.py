@@ -51,6 +51,7 @@ class LossWeights:
         boxes: the head that says where the person of a pixel begins and ends.
         carried: what people carry: masks and class of the queries for it, that the map as it is
             read in use has background there, and the auxiliary head's own class for it.
+        taught: of a run with a teacher, what it says, see :mod:`distillation`.
         deep: factor of everything for the layers before the last.
         anchor: see :func:`m2fp_cli.training.matching.match_people`.
     """
@@ -67,6 +68,7 @@ class LossWeights:
     auxiliary: float = 1.0
     boxes: float = 2.0
     carried: float = 0.0
+    taught: float = 2.0
     deep: float = 0.4
     anchor: float = 2.0
 
@@ -132,7 +134,7 @@ class Criterion(nn.Module):
         self, layers: Sequence[QueryPrediction], auxiliary: tuple[Tensor, Tensor], batch: Batch
     ) -> Losses:
         """Judge all layers' predictions and the auxiliary maps (labels, boxes) of a batch."""
-        weights, parts = self.weights, self._auxiliary(*auxiliary, batch)
+        weights, parts = self.weights, self.hints(*auxiliary, batch)
         matches = self._match(layers[-1], batch)
         for index, layer in enumerate(layers):
             last = index == len(layers) - 1
@@ -141,7 +143,7 @@ class Criterion(nn.Module):
                 scaled = value.mul(1.0 if last else weights.deep)
                 parts[name] = parts[name] + scaled if name in parts else scaled
         if weights.label_map or weights.foreground:
-            shares = self._shares(layers[-1])
+            shares = self.shares(layers[-1])
             if weights.label_map:
                 likelihood = label_loss(shares.log(), batch.labels, self.class_weights)
                 parts["label_map"] = likelihood.mul(weights.label_map)
@@ -149,7 +151,7 @@ class Criterion(nn.Module):
                 somebody = foreground_loss(1 - shares[:, 0], batch.labels)
                 parts["foreground"] = somebody.mul(weights.foreground)
         if weights.carried:
-            seen = [self._shares(layers[-1])[:, 0].log()]
+            seen = [self.shares(layers[-1])[:, 0].log()]
             if auxiliary[0].shape[1] > self.num_labels:
                 seen.append(auxiliary[0].float().log_softmax(1)[:, -1])
             bags = torch.stack([carried_loss(each, batch.carried) for each in seen]).sum()
@@ -162,7 +164,8 @@ class Criterion(nn.Module):
             parts["sides"] = torch.stack(losses).sum().mul(weights.sides)
         return Losses(parts)
 
-    def _auxiliary(self, labels: Tensor, boxes: Tensor, batch: Batch) -> dict[str, Tensor]:
+    def hints(self, labels: Tensor, boxes: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Losses of the auxiliary maps."""
         shares = labels.float().log_softmax(1)
         if labels.shape[1] > self.num_labels:  # where bags are not labelled, either may be right
             background = torch.logaddexp(shares[:, :1], shares[:, -1:])
@@ -241,7 +244,7 @@ class Criterion(nn.Module):
         weight[nobody] = self.weights.nobody
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), weight)
 
-    def _shares(self, layer: QueryPrediction) -> Tensor:
+    def shares(self, layer: QueryPrediction) -> Tensor:
         """The normalized map (N, num_labels, h, w) that inference takes the best of."""
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
