@@ -197,8 +197,8 @@ def test_kinds_and_accessories_are_those_of_the_registry():
 
 
 def test_messages_are_quoted_as_they_are():
-    texts = texts_in_code(PACKAGE, ROOT / "setup")
-    texts.append((ROOT / "setup" / "find_python.sh").read_text())
+    texts = {*texts_in_code(PACKAGE, ROOT / "setup")}
+    texts.add((ROOT / "setup" / "find_python.sh").read_text())
     # The message stands before the cure; the reasons of try-on are in the first column.
     cells = [row[-2] for row in read_table_rows(DOCS / "troubleshooting.md")]
     cells += [cell for cell in read_table_cells(DOCS / "try-on.md", 0) if " " in cell]

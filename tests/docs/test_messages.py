@@ -23,7 +23,10 @@ GAP = "\0"  # what a program fills in
 def messages() -> Iterator[tuple[str, str]]:
     """Where an error of ours is made, and its text."""
     for path in sorted(PACKAGE.rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
+        source = path.read_text()
+        if not any(f"{name}(" in source for name in ERRORS):
+            continue
+        for node in ast.walk(ast.parse(source)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ERRORS:
                 where = f"{path.relative_to(ROOT)}:{node.lineno}"
                 yield from ((where, text) for text in map(text_of, node.args) if " " in text)
