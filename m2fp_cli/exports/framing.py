@@ -1,4 +1,4 @@
-"""A photo in the size that a pipeline wants, and back: which part is shown, and how large."""
+"""A photo in the size that a pipeline wants: which part is shown, and how large."""
 
 from __future__ import annotations
 
@@ -92,27 +92,6 @@ class Frame:
         x0, y0, x1, y1 = self.window_xyxy
         return np.asarray((points - (x0, y0)) * np.divide(self.size_wh, (x1 - x0, y1 - y0)))
 
-    def put_back(self, picture: Picture, image_bgr: Picture, mask: NDArray[np.uint8]) -> Picture:
-        """A picture of the frame's size back into its photo.
-
-        Args:
-            picture: (h, w, 3) uint8, what a pipeline made of ``picture(image_bgr)``.
-            image_bgr: (H, W, 3) uint8, the photo.
-            mask: (h, w) uint8, where the pipeline painted: 255; the photo stays where it is 0.
-
-        Returns:
-            (H, W, 3) uint8, a new photo.
-        """
-        x0, y0, x1, y1 = self.window_xyxy
-        size = (x1 - x0, y1 - y0)
-        weight = cv2.resize(mask, size, interpolation=cv2.INTER_LINEAR)[..., None] / 255.0
-        wide = cv2.resize(picture, size, interpolation=cv2.INTER_CUBIC)
-        inside, outside = self._slices()
-        done = image_bgr.copy()
-        mixed = done[inside] * (1 - weight[outside]) + np.asarray(wide)[outside] * weight[outside]
-        done[inside] = np.rint(mixed).astype(np.uint8)
-        return done
-
     def _nearest(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
         """Row and column of the window below the middle of each pixel of the picture."""
         x0, y0, x1, y1 = self.window_xyxy
@@ -140,13 +119,6 @@ def _span(window: slice, scale: float, length: int) -> slice:
     """A stretch of a window in the frame: at least one pixel of so many."""
     first = min(max(round(window.start * scale), 0), length - 1)
     return slice(first, min(max(round(window.stop * scale), first + 1), length))
-
-
-def frame_of(record: dict[str, Any]) -> Frame:
-    """The frame of a manifest's record, to put a result back."""
-    x0, y0, x1, y1 = (int(n) for n in record["window_xyxy"])
-    (width, height), (photo_width, photo_height) = record["size_wh"], record["photo_wh"]
-    return Frame((x0, y0, x1, y1), (int(width), int(height)), (int(photo_height), int(photo_width)))
 
 
 def frame_whole(photo_hw: tuple[int, int], size_wh: tuple[int, int]) -> Frame:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from m2fp_cli.exports.framing import frame_of, frame_person, frame_whole
+from m2fp_cli.exports.framing import frame_person, frame_whole
+from tests.support.framed import frame_of, put_back
 
 RNG = np.random.default_rng(1)
 
@@ -74,7 +75,7 @@ def test_putting_an_unchanged_picture_back_changes_only_the_mask():
     frame = frame_whole((80, 60), (60, 80))
     mask = np.zeros((80, 60), np.uint8)
     mask[20:40, 20:40] = 255
-    back = frame.put_back(np.zeros((80, 60, 3), np.uint8), photo, mask)
+    back = put_back(frame, np.zeros((80, 60, 3), np.uint8), photo, mask)
     assert (back[20:40, 20:40] == 0).all()
     outside = mask == 0
     assert (back[outside] == photo[outside]).all()

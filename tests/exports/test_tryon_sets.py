@@ -9,11 +9,11 @@ import pytest
 from PIL import Image
 
 from m2fp_cli.agnostic.mask import MaskSettings
-from m2fp_cli.exports.framing import frame_of
 from m2fp_cli.records.labels import CIHP, LABEL_SETS
 from m2fp_cli.records.mapping import load_mapping
 from m2fp_cli.records.palette import SCHEMES
 from tests.support.exporting import drawn_photo, export_to
+from tests.support.framed import frame_of, put_back
 from tests.support.loaders import load_dresscode, load_inpainting, load_viton_hd
 from tests.support.posed import at, posed_photo
 
@@ -66,7 +66,7 @@ def test_what_a_pipeline_paints_is_put_back_where_it_came_from(viton):
     sample = load_viton_hd(viton[0])[0]
     painted = sample.image[:, :, ::-1].copy()
     painted[sample.mask > 0] = (0, 0, 255)
-    back = frame.put_back(painted, photo.image_bgr, sample.mask)
+    back = put_back(frame, painted, photo.image_bgr, sample.mask)
     assert back.shape == photo.image_bgr.shape
     top = photo.result.semantic_map == UPPER
     assert (back[top] == (0, 0, 255)).all(axis=1).mean() > 0.95
