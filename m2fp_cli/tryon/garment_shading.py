@@ -11,7 +11,7 @@ from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.garment import MIN_AREA, split_shading
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
-from m2fp_cli.tryon.morphology import bounding_slices, erode, open_mask
+from m2fp_cli.tryon.morphology import bounding_slices, dilate, erode, open_mask
 from m2fp_cli.tryon.two_cloths import level_cloths
 
 DETAIL = 0.75  # power of the old cloth's fine folds
@@ -19,6 +19,8 @@ PRINT_CHROMA, PRINT_LOG = 14.0, 0.8  # what is farther from the old cloth's colo
 SEAM = 0.04  # of the blur that hides seams, pockets and buttons of the old cloth, U
 PATTERN_POWER = 0.55  # of patterned cloth's shading, some of which is its pattern
 PRINT_EDGE = 0.05  # beside a print that still shows it, U
+LINE_LOG, LINE_HALF = 1.3, 0.15  # of a line on cloth of many shades: brighter; half its width, U
+LINE_BLUR = 2.0  # by which a lens has spread it, pixels
 LEAST_PLAIN, MOST_PRINTED = 0.45, 0.93  # shares of the old cloth that are not print
 # Dark cloth reflects little but its sheen, which changes more from fold to fold than what cloth
 # scatters: folds of black velvet are seen as well as those of linen.
@@ -50,11 +52,11 @@ def shade_like(
     chroma = lab[..., 1:]
     apart = np.linalg.norm(chroma - np.median(chroma[worn], axis=0), axis=2)
     reference = max(float(np.median(luminance[worn])), 1e-3)
-    log = np.abs(np.log((luminance + 0.1 * reference) / (1.1 * reference)))
-    plain = worn & (apart < PRINT_CHROMA) & (log < PRINT_LOG)
+    log = np.log((luminance + 0.1 * reference) / (1.1 * reference))
+    plain = worn & (apart < PRINT_CHROMA) & (np.abs(log) < PRINT_LOG)
     colors = float(np.median(apart[worn]))
     share = np.count_nonzero(plain) / max(np.count_nonzero(worn), 1)
-    used = plain if share > LEAST_PLAIN else worn
+    used = plain if share > LEAST_PLAIN else _beside_lines(worn, log, unit)
     shading, detail, patterned = split_shading(luminance, used, unit, colors)
     # Folds beside a print, or between buttons, are folds still: only the print's own detail goes.
     clean = erode(open_mask(used, PRINT_EDGE * unit), 1.0)
@@ -79,6 +81,23 @@ def shade_like(
     spread_out = masked_mean(folds[..., None].astype(np.float32), known,
                          [s * unit for s in SPREAD_SIGMAS])[..., 0]  # fmt: skip
     return np.where(known, folds, spread_out).astype(np.float32), patterned
+
+
+def _beside_lines(worn: BoolArray, log: FloatArray, unit: float) -> BoolArray:
+    """Cloth of many shades without thin bright lines, such as the stripes of a dark sailor's top.
+
+    A broad patch that is as bright may be lit by the sun.
+
+    Args:
+        worn: (h, w) bool, the old top.
+        log: (h, w) float32, of its luminance, 0 at its usual one.
+        unit: U in pixels.
+    """
+    bright = worn & (log > LINE_LOG)
+    lines = bright & ~open_mask(bright, LINE_HALF * unit)
+    beside = worn & ~dilate(lines, LINE_BLUR)
+    enough = np.count_nonzero(beside) > LEAST_PLAIN * np.count_nonzero(worn)
+    return np.asarray(beside if enough else worn)
 
 
 def deepen(shading: FloatArray, luminance: float) -> FloatArray:

@@ -30,6 +30,21 @@ def test_folds_are_kept_beside_a_print():
     assert np.ptp(shading[person.box(-0.6, 5.5, 0.6, 6.5)]) < 0.3  # nothing of the print
 
 
+def test_light_stripes_of_a_dark_top_with_light_and_shade_are_left_out():
+    person = draw_standing(sleeve=0)
+    worn = person.labels == TOP
+    rows, columns = np.mgrid[: worn.shape[0], : worn.shape[1]] / person.unit
+    gray = np.choose((columns // 0.8).astype(int) % 3, (12, 30, 60))  # broad light and shade
+    gray[rows % 0.9 < 0.12] = 235
+    photo = gray.astype(np.uint8)[..., None].repeat(3, axis=2)
+    figure = build_figure(person.result, person.result.people[0], (0, 0, *worn.shape[::-1]))
+    shading, _ = shade_like(photo, to_linear(photo), worn, figure, person.unit)
+    inside = shading[person.box(-1.5, 5.5, 1.5, 7.5)]
+    across, down = inside.mean(axis=0), inside.mean(axis=1)
+    assert down.max() < 1.25 * down.min()
+    assert across.max() > 2 * across.min()  # light and shade stay
+
+
 def test_folds_of_dark_cloth_are_deeper():
     folds = np.array([[0.8, 1.0, 1.2]], np.float32)
     assert np.allclose(deepen(folds, 0.5), folds)
