@@ -25,6 +25,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any, Protocol
 
+from m2fp_cli.batch.resources import count_oom_kills
 from m2fp_cli.errors import M2fpError
 from m2fp_cli.home import is_writable
 
@@ -79,12 +80,14 @@ def start_worker(
         M2fpError: the system starts no process.
     """
     failure: Exception | None = None
+    kills = count_oom_kills()
     for _ in range(_ATTEMPTS):
         try:
             return _start_once(main, job, threads)
         except (OSError, EOFError) as error:  # noqa: PERF203 - the fork server was killed
             failure = error
-    raise M2fpError(f"worker processes cannot start: {failure!r}") from failure
+    why = "the memory was used up" if count_oom_kills() > kills else repr(failure)
+    raise M2fpError(f"worker processes cannot start: {why}") from failure
 
 
 def _start_once(

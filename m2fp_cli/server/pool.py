@@ -150,6 +150,8 @@ class ServicePool:
                 self._ping()
                 self._listen()
                 self._enforce_time()
+        except M2fpError as error:
+            self.failure = error
         except Exception as error:
             self.failure = M2fpError(f"the pool of workers failed ({error!r}); please report this")
         finally:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from m2fp_cli.batch import processes
+from m2fp_cli.errors import M2fpError
 from tests.support.scripted import write_photos
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +49,21 @@ def test_python_files_among_the_photos_are_not_run(tmp_path):
     )  # fmt: skip
     assert not list(here.glob("*.was_run"))
     assert (ended.stdout, ended.stderr) == ("done\nsome words\n", "")
+
+
+def test_a_fork_server_that_the_kernel_kills_is_told_of_as_such(monkeypatch):
+    def die(*_):
+        raise EOFError("unexpected EOF")
+
+    kills = count()
+    job: Any = SimpleNamespace(preload=())
+    monkeypatch.setattr(processes, "_start_once", die)
+    monkeypatch.setattr(processes, "count_oom_kills", lambda: next(kills))
+    with pytest.raises(M2fpError, match="cannot start: the memory was used up"):
+        processes.start_worker(die, job, 1)
+    monkeypatch.setattr(processes, "count_oom_kills", lambda: 1)
+    with pytest.raises(M2fpError, match="cannot start: EOFError"):
+        processes.start_worker(die, job, 1)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 
 from m2fp_cli.batch.clock import PoolLimits
 from m2fp_cli.batch.resources import PoolPlan
-from m2fp_cli.errors import ImageError, ModelError, UsageError
+from m2fp_cli.errors import ImageError, M2fpError, ModelError, UsageError
 from m2fp_cli.server.messages import WorkRequest
 from m2fp_cli.server.pool import ServicePool
 from m2fp_cli.server.process import run_service_worker
@@ -262,6 +262,17 @@ def test_workers_that_die_at_the_start_end_the_pool(make_pool):
     with pytest.raises(PoolClosedError):
         pool.submit(request()).result(60)
     assert "cannot start" in str(pool.failure)
+
+
+def test_a_system_that_starts_no_process_ends_the_pool_in_its_own_words(make_pool, monkeypatch):
+    def refuse(*_):
+        raise M2fpError("worker processes cannot start: the memory was used up")
+
+    monkeypatch.setattr("m2fp_cli.server.pool.start_worker", refuse)
+    pool = make_pool(boot="never")
+    with pytest.raises(PoolClosedError):
+        pool.submit(request()).result(60)
+    assert str(pool.failure) == "worker processes cannot start: the memory was used up"
 
 
 def test_closing_ends_what_is_open(make_pool):
