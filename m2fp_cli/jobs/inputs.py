@@ -6,6 +6,7 @@ maps of another tool.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from m2fp_cli.batch.entries import Entry
 from m2fp_cli.batch.history import read_history
 from m2fp_cli.batch.job import Job
+from m2fp_cli.batch.keys import has_image_suffix
 from m2fp_cli.batch.listing import open_list
 from m2fp_cli.batch.opening import open_output
 from m2fp_cli.batch.remote.remote import Remote
@@ -195,13 +197,24 @@ def _named_output(inputs: tuple[Path, ...]) -> Path | None:
                 f"there is no {DEFAULT_OUTPUT} here; name photos, or the output of an earlier parse"
             )
         return DEFAULT_OUTPUT
-    outputs = [path for path in inputs if is_output(path)]
+    outputs = [path for path in inputs if is_output(path) and not _is_of_photos(path)]
     if outputs and len(inputs) > 1:
         raise UsageError(
             f"{displayable(outputs[0])} is the output of a parse; take one such folder at a time, "
             "without other inputs"
         )
     return outputs[0] if outputs else None
+
+
+def _is_of_photos(folder: Path) -> bool:
+    """Whether it is a folder of photos, beside which something but results was written."""
+    try:
+        if os.path.lexists(folder / "results"):
+            return False
+        with os.scandir(folder) as entries:
+            return any(has_image_suffix(one.name) and one.is_file() for one in entries)
+    except OSError:  # it may not be looked into
+        return False
 
 
 def _parse_photos(

@@ -47,6 +47,14 @@ def test_every_person_can_have_a_mask(tmp_path):
     assert {"a_p1.png", "a_p2.png"} < set(files(output / "agnostic"))
 
 
+def test_photos_beside_which_a_data_set_was_written_are_photos_still(tmp_path, monkeypatch):
+    photos, output = make_tree(tmp_path)
+    assert run("export", output, "--to", "labelme", "-o", photos, "-q")[0] == 0
+    monkeypatch.chdir(tmp_path)
+    assert run("export", photos, "--to", "yolo", "-q")[0] == 0
+    assert "yolo/labels/train/a.txt" in files(tmp_path / "m2fp-out")
+
+
 def test_a_data_set_goes_to_a_folder_of_its_own_and_is_not_made_twice(tmp_path):
     _, output = make_tree(tmp_path)
     assert run("export", output, "--to", "viton-hd", "-o", tmp_path / "sets", "-q")[0] == 0
