@@ -29,7 +29,7 @@ def judge_taught(
 ) -> Losses:
     """Judge what is carried by a batch, and all else by a teacher's layers for it."""
     weights, own = criterion.weights, criterion.carried
-    free, named = around(batch.carried), batch.labels.flatten(1)
+    free, named = batch.carried, batch.labels.flatten(1)
     kept = carried = torch.zeros((), device=free.device)
     for index, (layer, known) in enumerate(zip(layers, taught, strict=True)):
         factor = 1.0 if index == len(layers) - 1 else weights.deep
@@ -81,9 +81,3 @@ def distill_shares(found: Tensor, taught: Tensor, free: Tensor) -> Tensor:
     divergence = F.kl_div(found.log(), taught, reduction="none").sum(1)
     mean: Tensor = (divergence * ~free).sum() / (~free).sum().clamp(min=1)
     return mean
-
-
-def around(carried: Tensor) -> Tensor:
-    """What is carried, (N, h, w) bool, with a rim of one cell, where the teacher is wrong."""
-    wide = F.max_pool2d(carried.float()[:, None], 3, stride=1, padding=1)
-    return torch.gt(wide[:, 0], 0)

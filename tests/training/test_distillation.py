@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from m2fp_cli.network.mask_decoder import QueryPrediction
-from m2fp_cli.training.distillation import around, distill, distill_shares
+from m2fp_cli.training.distillation import distill, distill_shares
 
 LABELS = 2
 NOWHERE = torch.zeros(1, 6, 6).bool()
@@ -45,9 +45,3 @@ def test_shares_are_kept_but_for_the_bag():
     both = distill_shares(found, taught, torch.zeros(1, 1, 2).bool())
     assert float(both) == pytest.approx(float(expected) / 2, rel=1e-4)
     assert float(distill_shares(found, taught, torch.tensor([[[False, True]]]))) == 0
-
-
-def test_a_bag_has_a_rim_of_one_cell():
-    carried = NOWHERE.clone()
-    carried[0, 0, 0] = True
-    assert around(carried).nonzero().tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1]]
