@@ -120,9 +120,4 @@ def _answer_rules(config: ModelConfig) -> tuple[Rule, ...]:
             config.mask_edges in ("network", "photo"),
             '"mask_edges" must be "network" or "photo"',
         ),
-        (
-            config.carried_queries < config.decoder.num_queries - config.num_parsing
-            or not config.carried_queries,
-            '"carried_queries" must leave queries for people',
-        ),
     )

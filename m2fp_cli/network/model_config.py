@@ -144,9 +144,6 @@ class ModelConfig:
             bundled network sees, see :mod:`m2fp_cli.engine.joint_sides`).
         mask_edges: ``network`` (masks are used as the network gives them) or ``photo`` (their edges
             are moved to the photo's, see :mod:`m2fp_cli.engine.mask_edges`).
-        carried_queries: the last queries, which were taught what people carry (bags). Their class
-            is background, so that a bag in front of a coat is not read as the coat; training alone
-            must know which they are.
         sem_seg_postprocess_before_inference: semantic inference takes masks at the photo's size;
             otherwise at the network's input size, and the class sums are scaled to the photo.
     """
@@ -166,5 +163,4 @@ class ModelConfig:
     human_scores: str = "masks"
     sides: str = "pixels"
     mask_edges: str = "network"
-    carried_queries: int = 0
     sem_seg_postprocess_before_inference: bool = True

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from m2fp_cli.training.compose import SceneComposer
-from m2fp_cli.training.dataset import CARRIED, IGNORE, Bytes
+from m2fp_cli.training.dataset import IGNORE, Bytes
 from m2fp_cli.training.photometry import change_appearance
 from m2fp_cli.training.ranks import Ranks
 
@@ -34,21 +34,18 @@ class Batch:
         labels: (N, H/4, W/4) int64, 255 = unknown, 254 = somebody, part unknown.
         people: per scene (K, H/4, W/4) float32 masks of its K visible people; K may be 0.
         known: (N, H/4, W/4) bool, where it is known which person is there, or that nobody is.
-        carried: (N, H/4, W/4) bool, bags; they are background in ``labels``.
     """
 
     images: Tensor
     labels: Tensor
     people: list[Tensor]
     known: Tensor
-    carried: Tensor
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         people = [masks.to(device) for masks in self.people]
-        images, labels = self.images.to(device), self.labels.to(device)
-        known, carried = self.known.to(device), self.carried.to(device)
-        return Batch(images, labels, people, known, carried)
+        images, labels, known = (x.to(device) for x in (self.images, self.labels, self.known))
+        return Batch(images, labels, people, known)
 
 
 class SceneSamples(Dataset[Sample]):
@@ -120,9 +117,7 @@ def load_batches(
     )  # fmt: skip
     for images, labels, people in loader:
         masks, known = zip(*(person_masks(p, most_people) for p in people), strict=True)
-        carried = torch.eq(labels, CARRIED)
-        named = labels.long().masked_fill(carried, 0)
-        yield Batch(normalize(images), named, list(masks), torch.stack(known), carried)
+        yield Batch(normalize(images), labels.long(), list(masks), torch.stack(known))
 
 
 def _start_worker(_index: int) -> None:

@@ -63,7 +63,7 @@ class Scene:
 
     Attributes:
         rgb: (H, W, 3) uint8.
-        labels: (H, W) uint8 label ids, 255 = unknown, 254 = somebody, 253 = a bag.
+        labels: (H, W) uint8 label ids, 255 = unknown, 254 = somebody.
         people: (H, W) uint8 person ids, 0 = nobody, 255 = unknown.
         count: people placed so far, hidden ones included.
     """

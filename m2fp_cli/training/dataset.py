@@ -1,9 +1,8 @@
 """Labelled photos: ``photos/ID.jpg`` beside ``labels/ID.png`` and, maybe, ``people/ID.png``.
 
-A label PNG holds one label id per pixel, 255 = unknown, 253 = a bag: background that a
-model may be taught to look for (see ``ModelConfig.carried_queries``). A people PNG holds one
-person id per pixel, 0 = nobody, 255 = leave out. In memory a pixel of a known person whose part
-is unknown is ``SOMEBODY``, so that it still counts as "not background".
+A label PNG holds one label id per pixel, 255 = unknown. A people PNG holds one person id per pixel,
+0 = nobody, 255 = leave out. In memory a pixel of a known person whose part is unknown is
+``SOMEBODY``, so that it still counts as "not background".
 """
 
 from __future__ import annotations
@@ -23,7 +22,6 @@ from m2fp_cli.imaging.opening import strict_pillow
 
 IGNORE = 255
 SOMEBODY = 254
-CARRIED = 253
 HELD_OUT = 100
 
 Bytes = NDArray[np.uint8]
@@ -36,7 +34,7 @@ class LabelledPhoto:
     Attributes:
         name: file name without its ending.
         rgb: (H, W, 3) uint8.
-        labels: (H, W) uint8 label ids, 255 = unknown, 254 = a person, part unknown, 253 = a bag.
+        labels: (H, W) uint8 label ids, 255 = unknown, 254 = a person, part unknown.
         people: (H, W) uint8 person ids, 0 = nobody, 255 = unknown.
     """
 
@@ -85,7 +83,7 @@ class StoredPhoto:
             return np.zeros((height, width), np.uint8), np.zeros((height, width), np.uint8)
         labels = _decode_plane(self.labels)
         if self.people is None:
-            people = np.asarray((labels > 0) & (labels != CARRIED), np.uint8)
+            people = np.asarray(labels > 0, np.uint8)
         else:
             people = _decode_plane(self.people)
         return combine(labels, people), people

@@ -8,7 +8,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from m2fp_cli.training.dataset import CARRIED, SOMEBODY, Bytes, LabelledPhoto
+from m2fp_cli.training.dataset import SOMEBODY, Bytes, LabelledPhoto
 from m2fp_cli.training.sources import Pool
 
 Rng = np.random.Generator
@@ -97,6 +97,6 @@ def _mirror(photo: LabelledPhoto, table: Bytes) -> LabelledPhoto:
 
 def _forget_parts(photo: LabelledPhoto) -> LabelledPhoto:
     """The photo with people whose parts are unknown."""
-    person = (photo.labels > 0) & (photo.labels < CARRIED)
+    person = (photo.labels > 0) & (photo.labels < SOMEBODY)
     labels = np.where(person, np.uint8(SOMEBODY), photo.labels)
     return LabelledPhoto(photo.name, photo.rgb, labels, photo.people)

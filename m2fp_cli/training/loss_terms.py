@@ -10,8 +10,6 @@ from torch import Tensor
 
 from m2fp_cli.training.dataset import IGNORE, SOMEBODY
 
-NOT_JUDGED = -100  # torch's own mark for a target that does not count
-
 
 def label_loss(log_shares: Tensor, labels: Tensor, class_weights: Tensor) -> Tensor:
     """Negative log-likelihood of the labels, averaged by their class weights.
@@ -42,39 +40,6 @@ def foreground_loss(share: Tensor, labels: Tensor) -> Tensor:
     known = torch.ne(labels, IGNORE)
     logits = torch.logit(share.clamp(1e-4, 1 - 1e-4))
     return mask_loss(logits.flatten(1), torch.gt(labels, 0).flatten(1), known.flatten(1))
-
-
-def carried_loss(log_share: Tensor, carried: Tensor) -> Tensor:
-    """Negative mean logarithm of a share over the pixels of what is carried; 0 for none.
-
-    Args:
-        log_share: (N, h, w), at most 0.
-        carried: (N, h, w) bool.
-    """
-    mean: Tensor = -(log_share * carried).sum() / carried.sum().clamp(min=1)
-    return mean
-
-
-def carried_query_loss(logits: Tensor, masks: Tensor, labels: Tensor, carried: Tensor) -> Tensor:
-    """Masks of what is carried, and that their class is background where there is any.
-
-    Most photos say of their people alone that they are no bags: background does not count.
-
-    Args:
-        logits: (N, C, K + 1) classes of the queries for it.
-        masks: (N, C, P) mask logits.
-        labels: (N, P) int64, 0 = background, 255 = unknown.
-        carried: (N, P) bool.
-    """
-    queries = masks.shape[1]
-    known = torch.gt(labels, 0) & torch.ne(labels, IGNORE) | carried
-    truth, known = (x[:, None].repeat(1, queries, 1).flatten(0, 1) for x in (carried, known))
-    present = carried.any(1)[:, None].repeat(1, queries).flatten()
-    target = torch.where(present, 0, NOT_JUDGED)
-    classes = F.cross_entropy(logits.flatten(0, 1), target, reduction="sum")
-    shown = mask_loss(masks.flatten(0, 1), truth, known)
-    total: Tensor = classes / present.sum().clamp(min=1) + shown.mul(2)
-    return total
 
 
 def mask_loss(logits: Tensor, truth: Tensor, known: Tensor | None = None) -> Tensor:

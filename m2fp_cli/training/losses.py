@@ -17,10 +17,7 @@ from m2fp_cli.network.mask_decoder import QueryPrediction
 from m2fp_cli.training.batches import Batch
 from m2fp_cli.training.dataset import IGNORE, SOMEBODY
 from m2fp_cli.training.loss_terms import (
-    NOT_JUDGED,
     box_targets,
-    carried_loss,
-    carried_query_loss,
     foreground_loss,
     label_loss,
     mask_loss,
@@ -28,6 +25,7 @@ from m2fp_cli.training.loss_terms import (
 )
 from m2fp_cli.training.matching import match_people
 
+_NOT_JUDGED = -100  # torch's own mark for a target that does not count
 _MOST_DOUBT = 0.05  # of a scene's person pixels: belts and watches of CCP are 1 to 3 %
 
 
@@ -49,9 +47,6 @@ class LossWeights:
             few for the side to be learned (shoes: IoU 0.46 each, 0.67 taken together).
         auxiliary: the per-pixel head on the mask features.
         boxes: the head that says where the person of a pixel begins and ends.
-        carried: what people carry: masks and class of the queries for it, that the map as it is
-            read in use has background there, and the auxiliary head's own class for it.
-        taught: of a run with a teacher, what it says, see :mod:`distillation`.
         deep: factor of everything for the layers before the last.
         anchor: see :func:`m2fp_cli.training.matching.match_people`.
     """
@@ -67,8 +62,6 @@ class LossWeights:
     sides: float = 0.0
     auxiliary: float = 1.0
     boxes: float = 2.0
-    carried: float = 0.0
-    taught: float = 2.0
     deep: float = 0.4
     anchor: float = 2.0
 
@@ -112,7 +105,6 @@ class Criterion(nn.Module):
         human_id: int,
         weights: LossWeights,
         mirrored_ids: Sequence[int] = (),
-        carried_queries: int = 0,
     ) -> None:
         """Keep what the losses need to know of the labels.
 
@@ -121,20 +113,17 @@ class Criterion(nn.Module):
             human_id: the human class's id.
             weights: how much each part counts.
             mirrored_ids: of every label, the one it is in a mirrored photo; for ``sides``.
-            carried_queries: the last queries, see ``ModelConfig``.
         """
         super().__init__()
         self.register_buffer("class_weights", class_weights)
         self.pairs = [(one, other) for one, other in enumerate(mirrored_ids) if one < other]
         self.num_labels, self.human_id, self.weights = len(class_weights), human_id, weights
-        self.people = slice(self.num_labels, -carried_queries or None)
-        self.carried = slice(-carried_queries, None) if carried_queries else slice(0)
 
     def forward(
         self, layers: Sequence[QueryPrediction], auxiliary: tuple[Tensor, Tensor], batch: Batch
     ) -> Losses:
         """Judge all layers' predictions and the auxiliary maps (labels, boxes) of a batch."""
-        weights, parts = self.weights, self.hints(*auxiliary, batch)
+        weights, parts = self.weights, self._auxiliary(*auxiliary, batch)
         matches = self._match(layers[-1], batch)
         for index, layer in enumerate(layers):
             last = index == len(layers) - 1
@@ -143,19 +132,13 @@ class Criterion(nn.Module):
                 scaled = value.mul(1.0 if last else weights.deep)
                 parts[name] = parts[name] + scaled if name in parts else scaled
         if weights.label_map or weights.foreground:
-            shares = self.shares(layers[-1])
+            shares = self._shares(layers[-1])
             if weights.label_map:
                 likelihood = label_loss(shares.log(), batch.labels, self.class_weights)
                 parts["label_map"] = likelihood.mul(weights.label_map)
             if weights.foreground:
                 somebody = foreground_loss(1 - shares[:, 0], batch.labels)
                 parts["foreground"] = somebody.mul(weights.foreground)
-        if weights.carried:
-            seen = [self.shares(layers[-1])[:, 0].log()]
-            if auxiliary[0].shape[1] > self.num_labels:
-                seen.append(auxiliary[0].float().log_softmax(1)[:, -1])
-            bags = torch.stack([carried_loss(each, batch.carried) for each in seen]).sum()
-            parts["carried"] = parts["carried"] + bags.mul(weights.carried)
         if weights.sides:
             maps = [layers[-1].mask_logits[:, : self.num_labels], auxiliary[0]]
             losses = [
@@ -164,13 +147,8 @@ class Criterion(nn.Module):
             parts["sides"] = torch.stack(losses).sum().mul(weights.sides)
         return Losses(parts)
 
-    def hints(self, labels: Tensor, boxes: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Losses of the auxiliary maps."""
-        shares = labels.float().log_softmax(1)
-        if labels.shape[1] > self.num_labels:  # where bags are not labelled, either may be right
-            background = torch.logaddexp(shares[:, :1], shares[:, -1:])
-            shares = torch.cat((background, shares[:, 1:-1]), 1)
-        entropy = label_loss(shares, batch.labels, self.class_weights)
+    def _auxiliary(self, labels: Tensor, boxes: Tensor, batch: Batch) -> dict[str, Tensor]:
+        entropy = label_loss(labels.float().log_softmax(1), batch.labels, self.class_weights)
         truth, inside = box_targets(batch.people, boxes)
         distance = (boxes.float() - truth).abs() * inside
         mean = distance.sum() / (4 * inside.sum()).clamp(min=1)
@@ -178,9 +156,9 @@ class Criterion(nn.Module):
 
     def _match(self, layer: QueryPrediction, batch: Batch) -> list[Tensor]:
         """Person queries of every scene's people; all layers share the last one's assignment."""
-        own = self.people
+        first = self.num_labels
         return [
-            match_people(c[own], m[own], masks, known, self.weights.anchor)
+            match_people(c[first:], m[first:], masks, known, self.weights.anchor)
             for c, m, masks, known in zip(
                 layer.class_logits, layer.mask_logits, batch.people, batch.known, strict=True
             )
@@ -197,25 +175,18 @@ class Criterion(nn.Module):
         seen = torch.lt(labels, count)[:, None].repeat(1, count, 1)
         seen[:, 0] |= torch.eq(labels, SOMEBODY)  # somebody is known not to be background
         label_masks = mask_loss(masks[:, :count][present], truth[present], seen[present])
-        chosen = [m[self.people][q] for m, q in zip(masks, matches, strict=True)]
+        chosen = [m[count:][q] for m, q in zip(masks, matches, strict=True)]
         sure = [k.expand_as(p) for k, p in zip(view.known, view.people, strict=True)]
         people_mask = mask_loss(torch.cat(chosen), torch.cat(view.people), torch.cat(sure))
-        people_class = self._people_class(
-            classes[:, self.people], masks[:, self.people], matches, view.known
-        )
+        people_class = self._people_class(classes[:, count:], masks[:, count:], matches, view.known)
         label_class = self._label_class(classes[:, :count], present, view)
-        parts = {
+        return {
             "entropy": entropy.mul(weights.entropy),
             "label_mask": label_masks.mul(weights.label_mask),
             "label_class": label_class.mul(weights.label_class),
             "people_mask": people_mask.mul(weights.people_mask),
             "people_class": people_class.mul(weights.people_class),
         }
-        if weights.carried:
-            found, shown = classes[:, self.carried], masks[:, self.carried]
-            carried = carried_query_loss(found, shown, labels, view.carried)
-            parts["carried"] = carried.mul(weights.carried)
-        return parts
 
     def _label_class(self, logits: Tensor, present: Tensor, view: _View) -> Tensor:
         """Whether each label is there; that it is not can only be said where parts are known."""
@@ -224,10 +195,10 @@ class Criterion(nn.Module):
         doubted = torch.eq(view.labels, SOMEBODY) | ~view.known
         somebody = (view.labels > 0) & torch.ne(view.labels, IGNORE) | doubted
         complete = doubted.sum(1) <= _MOST_DOUBT * somebody.sum(1)
-        absent = torch.where(complete, nothing, NOT_JUDGED)[:, None]
+        absent = torch.where(complete, nothing, _NOT_JUDGED)[:, None]
         target = torch.where(present, own, absent)
         loss = F.cross_entropy(logits.flatten(0, 1), target.flatten(), reduction="sum")
-        mean: Tensor = loss / torch.ne(target, NOT_JUDGED).sum().clamp(min=1)
+        mean: Tensor = loss / torch.ne(target, _NOT_JUDGED).sum().clamp(min=1)
         return mean
 
     def _people_class(
@@ -237,14 +208,14 @@ class Criterion(nn.Module):
         nobody = logits.shape[-1] - 1
         inside = torch.gt(masks.detach(), 0)
         elsewhere = (inside & known[:, None]).sum(2)
-        target = torch.where(elsewhere * 2 >= inside.sum(2), nobody, NOT_JUDGED)
+        target = torch.where(elsewhere * 2 >= inside.sum(2), nobody, _NOT_JUDGED)
         for row, queries in zip(target, matches, strict=True):
             row[queries] = self.human_id
         weight = torch.ones(logits.shape[-1], device=logits.device)
         weight[nobody] = self.weights.nobody
         return F.cross_entropy(logits.flatten(0, 1), target.flatten(), weight)
 
-    def shares(self, layer: QueryPrediction) -> Tensor:
+    def _shares(self, layer: QueryPrediction) -> Tensor:
         """The normalized map (N, num_labels, h, w) that inference takes the best of."""
         classes = layer.class_logits.float().softmax(-1)[..., : self.num_labels]
         votes = torch.einsum("nqc,nqhw->nchw", classes, layer.mask_logits.float().sigmoid())
@@ -261,14 +232,12 @@ class _View:
         labels: (N, P).
         people: of every scene (K, P).
         known: (N, P) bool.
-        carried: (N, P) bool.
     """
 
     layer: QueryPrediction
     labels: Tensor
     people: list[Tensor]
     known: Tensor
-    carried: Tensor
 
 
 def _whole(layer: QueryPrediction, batch: Batch) -> _View:
@@ -284,11 +253,9 @@ def _thinned(layer: QueryPrediction, batch: Batch) -> _View:
 
 def _view(layer: QueryPrediction, batch: Batch, rows: slice, columns: slice) -> _View:
     masks = layer.mask_logits[:, :, rows, columns].flatten(2)
-    labels, known, carried = (
-        x[:, rows, columns].flatten(1) for x in (batch.labels, batch.known, batch.carried)
-    )
+    labels, known = (x[:, rows, columns].flatten(1) for x in (batch.labels, batch.known))
     people = [p[:, rows, columns].flatten(1) for p in batch.people]
-    return _View(QueryPrediction(layer.class_logits, masks), labels, people, known, carried)
+    return _View(QueryPrediction(layer.class_logits, masks), labels, people, known)
 
 
 def class_weights(frequencies: Tensor, limits: tuple[float, float] = (0.5, 4.0)) -> Tensor:

@@ -46,8 +46,6 @@ class Recipe:
         average: weight that the running average of the weights keeps a step.
         height: rows the photos are scaled down to in memory.
         sources: where the photos come from; one folder of its own where none is named.
-        taught: whether a copy of the weights it begins with teaches the run, see
-            :mod:`distillation`; of the photos it then learns what is carried alone.
         frozen: stages of the backbone that do not learn, ``stem`` included.
         seed: of weights and samples.
         keep_at: steps whose checkpoint is kept, as ``RUN/step-N/checkpoint.pt``.
@@ -70,7 +68,6 @@ class Recipe:
     average: float = 0.999
     height: int = 448
     sources: tuple[Source, ...] = (Source("."),)
-    taught: bool = False
     frozen: tuple[str, ...] = ()
     seed: int = 1
     keep_at: tuple[int, ...] = ()

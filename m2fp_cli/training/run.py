@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from m2fp_cli.network.m2fp import M2FP
 from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.terminal import displayable
 from m2fp_cli.training.batches import Batch
-from m2fp_cli.training.distillation import judge_taught
 from m2fp_cli.training.losses import AuxiliaryHeads, Criterion, Losses
 from m2fp_cli.training.pretrained import load_pretrained
 from m2fp_cli.training.ranks import Ranks
@@ -38,7 +37,6 @@ class Run:
         average: running average of the model, which is what is kept in the end.
         optimizer: AdamW.
         progress: where the run is.
-        teacher: the network as it began, of a run that is taught by it.
     """
 
     model: M2FP
@@ -46,7 +44,6 @@ class Run:
     average: M2FP
     optimizer: torch.optim.Optimizer
     progress: Progress
-    teacher: M2FP | None = None
 
 
 def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
@@ -65,8 +62,7 @@ def build_run(recipe: Recipe, config: ModelConfig, device: torch.device) -> Run:
     model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     if device.type == "cpu":
         spare_pyramid(model)
-    outputs = config.num_parsing + bool(config.carried_queries)
-    heads = AuxiliaryHeads(config.encoder.mask_dim, outputs).to(device)
+    heads = AuxiliaryHeads(config.encoder.mask_dim, config.num_parsing).to(device)
     average = M2FP(config).to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     average.load_state_dict(model.state_dict())
     average.requires_grad_(False)
@@ -79,13 +75,10 @@ def begin_at(run: Run, start: Start) -> None:
     """Give a fresh run its first weights; its optimizer starts anew."""
     config = run.model.config
     weights = grow_encoder(start.model, config.encoder.transformer_enc_layers)
-    weights = grow_queries(
-        weights, config.decoder.num_queries, config.num_parsing, config.carried_queries
-    )
+    weights = grow_queries(weights, config.decoder.num_queries, config.num_parsing)
     fill(run.model, weights)
     fill(run.average, weights)
-    # Those of a network that knows of nothing carried lack an output, and begin anew.
-    if start.heads and len(start.heads["labels.bias"]) == run.heads.labels.out_channels:
+    if start.heads:
         fill(run.heads, start.heads)
     run.progress.before = start.steps
 
@@ -175,41 +168,12 @@ def predict(run: Run, images: Tensor) -> tuple[list[Any], tuple[Tensor, Tensor]]
         return layers, (run.heads.labels(mask_features), run.heads.boxes(mask_features))
 
 
-def build_teacher(start: Start, config: ModelConfig, device: torch.device) -> M2FP:
-    """The network that a run began with, without queries for what is carried."""
-    known = start.model["sem_seg_head.predictor.query_feat.weight"].shape[0]
-    teacher: M2FP = M2FP(replace(config, decoder=replace(config.decoder, num_queries=known)))
-    fill(teacher, start.model)
-    teacher = teacher.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    spare_depthwise(teacher.backbone)
-    spare_norms(teacher)
-    teacher.requires_grad_(requires_grad=False)
-    return teacher
-
-
-@torch.no_grad()
-def ask_teacher(teacher: M2FP, images: Tensor) -> list[Any]:
-    """All layers of the teacher's prediction."""
-    kind = images.device.type
-    fast = kind != "cpu" or choose_dtype("auto") == torch.bfloat16
-    with torch.amp.autocast_mode.autocast(kind, torch.bfloat16, enabled=fast):
-        head = teacher.sem_seg_head
-        mask_features, context = head.pixel_decoder(teacher.backbone(images))
-        layers: list[Any] = head.predictor(context, mask_features, all_layers=True)
-        return layers
-
-
 def take_step(run: Run, recipe: Recipe, criterion: Criterion, batch: Batch, ranks: Ranks) -> Losses:
     """One update of the weights and of their average."""
     torch.manual_seed(recipe.seed + run.progress.step)
     for group in run.optimizer.param_groups:
         group["lr"] = group["rate"] * learning_rate(run.progress, recipe)
-    layers, auxiliary = predict(run, batch.images)
-    if run.teacher is None:
-        losses: Losses = criterion(layers, auxiliary, batch)
-    else:
-        taught = ask_teacher(run.teacher, batch.images)
-        losses = judge_taught(criterion, layers, taught, auxiliary, batch)
+    losses: Losses = criterion(*predict(run, batch.images), batch)
     run.optimizer.zero_grad(set_to_none=True)
     losses.total.backward()
     parameters = [*run.model.parameters(), *run.heads.parameters()]

@@ -117,37 +117,29 @@ def grow_encoder(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor
 
 
 def grow_queries(
-    weights: Mapping[str, Tensor], num_queries: int, num_labels: int, carried_queries: int = 0
+    weights: Mapping[str, Tensor], num_queries: int, num_labels: int
 ) -> dict[str, Tensor]:
-    """Weights for a mask decoder with more person queries, or with some for what is carried.
+    """Weights for a mask decoder with more person queries.
 
     Each new query begins as the old one whose place (see :func:`matching.query_anchors`) is nearest
     to its own, with a tenth of the old ones' spread as noise, so that those with one parent differ.
-    Those for what is carried begin as the background's, with the same noise.
 
     Args:
         weights: of a network, by name.
         num_queries: queries wanted, those of the labels included; as many as there are change
             nothing.
         num_labels: the first queries, which stand for the labels.
-        carried_queries: the last of ``num_queries``, see ``ModelConfig``; weights with other than
-            ``num_queries`` have none.
     """
     grown = dict(weights)
     for name in (f"sem_seg_head.predictor.{part}.weight" for part in ("query_feat", "query_embed")):
         labels, people = weights[name][:num_labels], weights[name][num_labels:]
         if len(people) == num_queries - num_labels:
             continue
+        old, new = query_anchors(len(people)), query_anchors(num_queries - num_labels)
+        parents = people[torch.cdist(new, old, p=1).argmin(1)]
         generator = torch.Generator().manual_seed(num_queries)
-        spread = people.std(0) * 0.1
-        wanted = num_queries - num_labels - carried_queries
-        if len(people) != wanted:
-            old, new = query_anchors(len(people)), query_anchors(wanted)
-            parents = people[torch.cdist(new, old, p=1).argmin(1)]
-            people = parents + torch.randn(parents.shape, generator=generator) * spread
-        background = labels[:1].expand(carried_queries, -1)
-        carried = background + torch.randn(background.shape, generator=generator) * spread
-        grown[name] = torch.cat((labels, people, carried))
+        noise = torch.randn(parents.shape, generator=generator) * people.std(0) * 0.1
+        grown[name] = torch.cat((labels, parents + noise))
     return grown
 
 

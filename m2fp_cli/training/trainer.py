@@ -19,7 +19,7 @@ from m2fp_cli.training.drawing import PoolDrawer
 from m2fp_cli.training.losses import Criterion, class_weights
 from m2fp_cli.training.ranks import Ranks
 from m2fp_cli.training.recipe import Phase, Recipe
-from m2fp_cli.training.run import begin_at, build_run, build_teacher, load_run, save_run, take_step
+from m2fp_cli.training.run import begin_at, build_run, load_run, save_run, take_step
 from m2fp_cli.training.schedule import learning_rate
 from m2fp_cli.training.sources import mean_frequencies, read_pools
 from m2fp_cli.training.start import read_start
@@ -43,9 +43,6 @@ class Trainer:
         """Read the photos of the recipe's sources and build or resume the run in ``out``.
 
         ``watch`` sees the run and the loss of each step; without it the log is also printed.
-
-        Raises:
-            M2fpError: the recipe wants a teacher, and ``start`` names none.
         """
         self.recipe, self.out, self.workers, self.watch = recipe, out, workers, watch
         self.config = parse_config(recipe.configuration)
@@ -58,9 +55,7 @@ class Trainer:
         weights = class_weights(torch.from_numpy(mean_frequencies(pools)).float())
         human = self.config.labels.human_id or labels
         self.criteria = tuple(
-            Criterion(weights, human, kind, self.mirrored_ids, self.config.carried_queries).to(
-                self.device
-            )
+            Criterion(weights, human, kind, self.mirrored_ids).to(self.device)
             for kind in (recipe.losses, recipe.late_losses)
         )
         self.run = build_run(recipe, self.config, self.device)
@@ -69,10 +64,6 @@ class Trainer:
             load_run(self.run, out / "checkpoint.pt")
         elif start:
             begin_at(self.run, read_start(*start))
-        if recipe.taught:
-            if not start:
-                raise M2fpError("a run that is taught needs the weights it begins with: --weights")
-            self.run.teacher = build_teacher(read_start(*start), self.config, self.device)
 
     @property
     def mirrored_ids(self) -> tuple[int, ...]:
@@ -131,8 +122,7 @@ class Trainer:
         progress = self.run.progress
         samples = SceneSamples(self.composer, phase.size_hw, self.recipe.seed, phase.batch)
         left = progress.steps_left(self.recipe)
-        others = self.config.num_parsing + self.config.carried_queries
-        people = self.config.decoder.num_queries - others
+        people = self.config.decoder.num_queries - self.config.num_parsing
         return load_batches(samples, progress.step, left, self.workers, self.ranks, people)
 
     def _step(self, batch: Batch) -> None:

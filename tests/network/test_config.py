@@ -65,7 +65,6 @@ def test_unknown_keys_are_tolerated():
         ({"label_map": "best"}, "label_map"),
         ({"foreground_threshold": 1.0}, "foreground_threshold"),
         ({"foreground_threshold": 0.4}, "for the label maps of queries"),
-        ({"carried_queries": 99}, "leave queries for people"),
         ({"human_scores": "best"}, "human_scores"),
         ({"parsing_on": False, "semantic_on": True, "human_scores": "label_map"}, "lacks"),
         ({"parsing_on": False, "semantic_on": True, "sides": "joints"}, "several people"),

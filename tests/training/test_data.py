@@ -15,7 +15,6 @@ from m2fp_cli.records.labels import CIHP
 from m2fp_cli.training.batches import SceneSamples, load_batches, person_masks
 from m2fp_cli.training.compose import SceneComposer, SceneOdds
 from m2fp_cli.training.dataset import (
-    CARRIED,
     IGNORE,
     SOMEBODY,
     Bytes,
@@ -111,20 +110,6 @@ def test_labels_and_people_agree_on_what_is_unknown():
     assert combine(labels, people).tolist() == [[0, 5, SOMEBODY, IGNORE, IGNORE]]
     photo = stored(labels).decode()  # no people: everything with a label is one person
     assert photo.people.tolist() == [[0, 1, 1, 1, 1]]
-
-
-def test_a_bag_is_nobody_also_where_parts_are_forgotten_and_background_in_a_batch():
-    photo = draw_photo()
-    photo.labels[60:90, :12] = CARRIED
-    seen = stored(photo.labels, rgb=photo.rgb).decode()
-    assert not seen.people[60:90, :12].any()
-    pool = make_pool(Source("guess", parts=0.0), [stored(photo.labels, rgb=photo.rgb)], 20)
-    forgotten = PoolDrawer([pool], CIHP.mirrored_ids(), 96).whole(np.random.default_rng(0))
-    assert (forgotten.labels == CARRIED).sum() == 30 * 12
-    samples = SceneSamples(composer(SceneOdds(nobody=0), seen), (64, 64), seed=1, batch=4)
-    batch = next(load_batches(samples, 0, 1, 0, Ranks(), 9))
-    assert batch.carried.any()
-    assert not batch.labels[batch.carried].any()
 
 
 def test_a_source_leaves_out_who_is_listed_and_keeps_a_fold(tmp_path: Path):

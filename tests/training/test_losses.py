@@ -128,17 +128,11 @@ def perfect_prediction(batch: Batch, num_labels: int, num_people: int) -> QueryP
     return QueryPrediction(classes, masks)
 
 
-def scene(labels: torch.Tensor, people: list[torch.Tensor], known=None, carried=None) -> Batch:
-    """A batch of one scene of 8x8; all is known and nothing carried unless given."""
-    everywhere, nowhere = torch.ones_like(labels).bool(), torch.zeros_like(labels).bool()
-    known, carried = everywhere if known is None else known, nowhere if carried is None else carried
-    return Batch(torch.zeros(1, 3, 32, 32), labels, people, known, carried)
-
-
 def test_a_perfect_prediction_costs_nothing():
     labels = torch.zeros(1, 8, 8, dtype=torch.long)
     labels[0, 2:6, 2:6] = 2
-    batch = scene(labels, [torch.eq(labels, 2).float()])
+    known = torch.ones_like(labels, dtype=torch.bool)
+    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.eq(labels, 2).float()], known)
     weights = LossWeights(label_map=1.0, sides=1.0)
     criterion = Criterion(torch.ones(3), human_id=3, weights=weights, mirrored_ids=(0, 2, 1))
     prediction = perfect_prediction(batch, 3, 2)
@@ -150,47 +144,14 @@ def test_a_perfect_prediction_costs_nothing():
     assert float(criterion([worse], hints, batch).total) > 10
 
 
-def scene_with_a_bag() -> tuple[Batch, QueryPrediction, tuple[torch.Tensor, torch.Tensor]]:
-    """Somebody on the left and a bag in the middle; one query each shows label and bag."""
-    labels, carried = torch.zeros(1, 8, 8).long(), torch.zeros(1, 8, 8).bool()
-    labels[0, :, :3], carried[0, 2:5, 2:5] = 2, True
-    labels[carried] = 0
-    batch = scene(labels, [torch.eq(labels, 2).float()], carried=carried)
-    found = perfect_prediction(batch, 3, 1)
-    masks = torch.cat((found.mask_logits, torch.where(carried, 30.0, -30.0)[None]), 1)
-    classes = torch.cat((found.class_logits, found.class_logits[:, :1]), 1)
-    boxes = box_targets(batch.people, torch.zeros(1, 4, 8, 8))[0]
-    names = torch.nn.functional.one_hot(labels + carried * 3, 4).permute(0, 3, 1, 2) * 60.0
-    return batch, QueryPrediction(classes, masks), (names, boxes)
-
-
-def test_a_bag_is_background_that_a_query_of_its_own_shows():
-    batch, prediction, hints = scene_with_a_bag()
-    weights = LossWeights(label_map=1.0, carried=1.0)
-    criterion = Criterion(torch.ones(3), 3, weights, (0, 1, 2), carried_queries=1)
-    assert float(criterion([prediction], hints, batch).total) == pytest.approx(0, abs=1e-3)
-    prediction.mask_logits[0, -1, :, 5:] = 30.0  # a bag that nobody labelled, maybe
-    assert float(criterion([prediction], hints, batch).total) == pytest.approx(0, abs=1e-3)
-    prediction.mask_logits[0, -1, :, :2] = 30.0  # a coat that is taken for a bag
-    assert float(criterion([prediction], hints, batch).parts["carried"]) > 5
-
-
-def test_a_bag_read_as_the_coat_costs():
-    batch, prediction, hints = scene_with_a_bag()
-    criterion = Criterion(torch.ones(3), 3, LossWeights(carried=1.0), carried_queries=1)
-    prediction.mask_logits[0, [0, -1], 2:5, 2:5] = -30.0
-    prediction.mask_logits[0, 2, 2:5, 2:5] = 30.0
-    assert float(criterion([prediction], hints, batch).parts["carried"]) > 5
-
-
 def scene_of_unknown_people() -> tuple[Batch, QueryPrediction, tuple[torch.Tensor, torch.Tensor]]:
     """Somebody of unknown parts on the left, a crowd nobody drew on the right; both are found."""
     truth = torch.zeros(1, 8, 8, dtype=torch.long)
     truth[0, :, :3], truth[0, :, 6:] = 2, 1
     labels = torch.tensor([0, IGNORE, SOMEBODY])[truth]
     known = torch.ne(truth, 1)
-    batch = scene(labels, [torch.eq(truth, 2).float()], known)
-    crowd = scene(truth, [torch.eq(truth, i)[0].float() for i in (2, 1)], known)
+    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.eq(truth, 2).float()], known)
+    crowd = Batch(batch.images, truth, [torch.eq(truth, i)[0].float() for i in (2, 1)], known)
     crowd.people[:] = [torch.stack(crowd.people)]
     prediction = perfect_prediction(crowd, 3, 2)
     boxes = box_targets(batch.people, torch.zeros(1, 4, 8, 8))[0]
@@ -243,7 +204,8 @@ def test_limbs_of_everybody_count_by_the_root_of_their_pixels():
 
 
 def test_a_scene_without_anybody_has_finite_losses():
-    batch = scene(torch.zeros(1, 8, 8).long(), [torch.zeros(0, 8, 8)])
+    labels, known = torch.zeros(1, 8, 8).long(), torch.ones(1, 8, 8, dtype=torch.bool)
+    batch = Batch(torch.zeros(1, 3, 32, 32), labels, [torch.zeros(0, 8, 8)], known)
     weights = LossWeights(sides=1.0)
     criterion = Criterion(torch.ones(3), human_id=3, weights=weights, mirrored_ids=(0, 2, 1))
     prediction = QueryPrediction(torch.zeros(1, 5, 5), torch.zeros(1, 5, 8, 8))

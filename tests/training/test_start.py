@@ -104,14 +104,3 @@ def test_new_person_queries_begin_at_the_old_ones_nearest_to_them():
         assert (value[3:] - parents).abs().max() < 1
         assert not torch.equal(value[3], value[5])
     assert grow_queries(weights, 7, 3) == weights
-
-
-def test_queries_for_what_is_carried_begin_as_the_background_and_differ():
-    weights = {f"sem_seg_head.predictor.{part}.weight": torch.randn(3 + 4, 8)
-               for part in ("query_feat", "query_embed")}  # fmt: skip
-    grown = grow_queries(weights, 3 + 4 + 2, 3, carried_queries=2)
-    for name, value in grown.items():
-        assert torch.equal(value[:7], weights[name])
-        assert (value[7:] - weights[name][0]).abs().max() < 1
-        assert not torch.equal(value[7], value[8])
-    assert grow_queries(grown, 9, 3, carried_queries=2) == grown

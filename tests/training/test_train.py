@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ import torch
 
 from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.training import run
-from m2fp_cli.training.losses import LossWeights
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.schedule import Progress
 from m2fp_cli.training.trainer import Trainer
@@ -79,24 +77,6 @@ def test_a_run_that_was_stopped_ends_as_if_it_had_not_been(trained, tmp_path):
     )
     for name, value in whole.items():
         assert torch.equal(value, again[name]), name
-
-
-def test_a_taught_run_learns_bags_alone_and_keeps_its_teacher(trained, tmp_path):
-    configuration = copy.deepcopy(dict(trained.recipe.configuration))
-    configuration["model"]["decoder"]["num_queries"] += 1
-    configuration["model"]["carried_queries"] = 1
-    losses = LossWeights(carried=1.0, boxes=0.0, auxiliary=0.0)
-    recipe = replace(trained.recipe, configuration=configuration, taught=True, losses=losses)
-    trainer = Trainer(recipe, [trained.data], tmp_path, 0, [trained.out / "checkpoint.pt"])
-    teacher = trainer.run.teacher
-    assert teacher is not None
-    before = copy.deepcopy(teacher.state_dict())
-    trainer.train(NEVER)
-    for name, value in teacher.state_dict().items():
-        assert torch.equal(value, before[name]), name
-    assert trainer.run.progress.step == 2
-    with pytest.raises(M2fpError, match="--weights"):
-        Trainer(recipe, [trained.data], tmp_path / "none", 0)
 
 
 def first_loss(recipe: Recipe, data: Path, out: Path) -> float:
