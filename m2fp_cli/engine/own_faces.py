@@ -31,9 +31,10 @@ def keep_own_faces(faces: Sequence[Face | None], masks: Sequence[Mask]) -> list[
         if face is None or face.score < SURE_FACE:
             continue
         rivals = [i for i, one in enumerate(own[:index]) if one is not None and _is_same(one, face)]
+        looks = [(masks[i], one) for i in rivals for one in (own[i], face) if one is not None]
         if not _is_near(face, mask):
             own[index] = replace(face, score=0.0)
-        elif rivals and _has(mask, face) and not any(_has(masks[i], face) for i in rivals):
+        elif rivals and _has(mask, face) and not any(_has(theirs, one) for theirs, one in looks):
             for i in rivals:
                 own[i] = _without_score(own[i])
         elif rivals:
