@@ -167,7 +167,7 @@ def _accessories(folder: Path, _model: Path) -> Reader:
 def _accessory_pictures(folder: Path, _model: Path) -> Reader:
     """An accessory's picture, from a file and uploaded."""
     rgba = np.dstack([photo_rgb(128, 128), np.full((128, 128), 255, np.uint8)])
-    rgba[:20, :, 3] = 0
+    rgba[:20, :, 3] = rgba[50:100, 30:98, 3] = 0  # room for a neck
     files = tuple(encoded(rgba, fmt) for fmt in ("PNG", "WEBP", "TIFF"))
 
     def read(data: bytes) -> None:
