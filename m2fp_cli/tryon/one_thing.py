@@ -105,8 +105,8 @@ def find_seen(bgra: Picture) -> BoolArray | None:
 
 def _is_cropped(seen: BoolArray) -> bool:
     """Whether something that is cut out may have lost the margins around it."""
-    if seen.mean() < LEAST_FILLED:
-        return False
+    if not LEAST_FILLED <= seen.mean() <= 1 - MIN_CLEAR:
+        return False  # a net so fine that no hole of it is left is full, too
     ground = ~close_mask(seen, GAP * max(seen.shape)) & ~seen
     _, pieces, stats, _ = cv2.connectedComponentsWithStats(ground.astype(np.uint8), connectivity=4)
     edge = np.concatenate((pieces[0], pieces[-1], pieces[:, 0], pieces[:, -1]))

@@ -64,6 +64,12 @@ def test_a_net_dots_and_stripes_with_a_clear_ground_are_fabrics(mask):
     assert not shows_one_thing(cut_out(mask))
 
 
+@pytest.mark.parametrize(("every", "clear"), [(6, 1), (8, 2)])
+def test_a_net_whose_holes_are_too_fine_to_be_seen_is_a_fabric(every, clear):
+    row = np.arange(1600) % every < clear
+    assert not shows_one_thing(cut_out(~(row[:, None] & row)))
+
+
 def on_paper(mask, rgb, cloth=(200, 170, 90)):
     picture = np.full((*mask.shape, 4), (*rgb, 255), np.uint8)
     picture[mask, :3] = cloth
