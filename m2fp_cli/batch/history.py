@@ -8,6 +8,7 @@ wrote is refused.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
 import time
@@ -101,11 +102,10 @@ class History:
 
     def open_keys(self, run: str) -> Iterator[str]:
         """Photos that a run that was cut short was about to do, and that none has ended since."""
-        for keys in self.claims[run].portions:
-            for first in range(0, len(keys), KEYS_AT_ONCE):
-                some = keys[first : first + KEYS_AT_ONCE]
-                found = self.entries.get_each(some)
-                yield from (k for k in some if k not in found or not self._is_since(found[k], run))
+        keys = itertools.chain.from_iterable(self.claims[run].portions)
+        while some := list(itertools.islice(keys, KEYS_AT_ONCE)):
+            found = self.entries.get_each(some)
+            yield from (k for k in some if k not in found or not self._is_since(found[k], run))
 
     def _is_since(self, entry: Entry, run: str) -> bool:
         """Whether a photo ended since a run that was cut short began."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from m2fp_cli.batch.entries import Entries
 from m2fp_cli.batch.history import manifest_name
 from m2fp_cli.batch.lines import VERSION
 from m2fp_cli.batch.manifest import ManifestWriter, compact, forget
@@ -138,3 +140,21 @@ def test_a_long_manifest_is_made_short_and_says_the_same(tmp_path):
     assert history_of(tmp_path).left() == before.left()
     assert len(path.read_text().splitlines()) == 5
     assert all(json.loads(line) for line in path.read_text().splitlines())
+
+
+def test_many_short_claims_are_looked_up_together(tmp_path, monkeypatch):
+    with (
+        OutputTree(tmp_path) as tree,
+        contextlib.closing(ManifestWriter(tree, manifest_name("parse"))) as writer,
+    ):
+        for first in range(0, 100, 10):
+            writer.claim(f"{number:03d}" for number in range(first, first + 10))
+    history, asked, get_each = history_of(tmp_path), list[int](), Entries.get_each
+
+    def count(entries, keys):
+        asked.append(len(keys))
+        return get_each(entries, keys)
+
+    monkeypatch.setattr(Entries, "get_each", count)
+    assert list(history.open_keys(writer.run)) == [f"{number:03d}" for number in range(100)]
+    assert asked == [100]
