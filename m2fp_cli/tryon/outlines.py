@@ -49,6 +49,7 @@ SIDE = 440  # of the outline in which landmarks are looked for, pixels
 LEAST_LONG, MOST_LONG = 1.3, 4.0  # height to width
 WAIST_ROWS, LEG_ROWS = (0.06, 0.22), (0.6, 0.95)  # of the height
 LEAST_WAIST = 0.5  # width of the waist, solid, to that of all
+BAND_ROWS, LEAST_BAND = (0.02, 0.15), 0.75  # of the height; width of the upper to the lower one
 
 HIGH_WIDE = 0.9  # width to height; no pair of glasses is so narrow from the front
 NARROW_WIDE = 0.42  # ... and no hat: a dunce cap has 0.48
@@ -200,6 +201,20 @@ def is_trousers(seen: BoolArray) -> bool:
     return bool(upper.mean(axis=1).min(initial=1) >= LEAST_WAIST and (starts == 2).mean() >= 0.9)
 
 
+def is_waisted(seen: BoolArray) -> bool:
+    """Whether an outline is that of trousers with a level waist.
+
+    A hat with long flaps or braids has two legs, too, but below a dome.
+
+    Args:
+        seen: (h, w) bool, the visible content, cut to its box.
+    """
+    upper, lower = (np.flatnonzero(seen[round(share * (len(seen) - 1))]) for share in BAND_ROWS)
+    if not (upper.size and lower.size) or np.ptp(upper) < LEAST_BAND * np.ptp(lower):
+        return False
+    return is_trousers(seen)
+
+
 def is_high(seen: BoolArray) -> bool:
     """Whether an outline is higher than wide and has no two lenses.
 
@@ -280,4 +295,4 @@ WIDE = Outline(
 )
 FULL_THING = Outline("leaves no room for a neck", "wear it as what it is", is_full)
 SHOE = Outline("looks like a shoe", "give it as shoes", is_shoe)
-TROUSERS = Outline("looks like trousers", "give its cloth or color as bottom", is_trousers)
+TROUSERS = Outline("looks like trousers", "give its cloth or color as bottom", is_waisted)

@@ -78,6 +78,13 @@ DUNCE = drawn(filled((200, 390), (295, 10), (305, 10), (400, 390)))
 JEANS = drawn(
     filled((220, 10), (380, 10), (410, 390), (330, 390), (300, 130), (270, 390), (190, 390))
 )
+CHULLO = drawn(
+    oval((220, 230), (190, 210), -1, 180, 360),
+    filled((30, 230), (410, 230), (410, 270), (30, 270)),
+    *(filled(*((220 + side * x, y) for x, y in corners)) for side in (1, -1) for corners in (
+        [(190, 270), (80, 270), (120, 380), (150, 380)], [(120, 380), (150, 380), (140, 600)])),
+    size=(620, 440),
+)  # fmt: skip
 BIB = drawn(oval((300, 60), (270, 320), -1, 0, 180), lambda bgra: cv2.ellipse(
     bgra, (300, 60), (130, 130), 0, 0, 180, (0, 0, 0, 0), -1))  # fmt: skip
 CHOKER = drawn(filled((20, 150), (300, 180), (580, 150), (580, 240), (300, 270), (20, 240)))
@@ -86,7 +93,7 @@ FAN = drawn(filled((300, 40), (70, 330), (300, 390), (530, 330)))
 
 @pytest.mark.parametrize(("kind", "bgra"), [
     *(("hat", one) for one in (BOW, HEADPHONES, MOUSE_EARS, LAUREL, CIRCLET, TRICORN)),
-    *(("hat", one) for one in (SANTA, SIDE_CAP, DUNCE, SIDE_CAP[:, ::-1])),
+    *(("hat", one) for one in (SANTA, SIDE_CAP, DUNCE, SIDE_CAP[:, ::-1], CHULLO)),
     *(("glasses", one) for one in (SHIELD, VISOR, LORGNETTE)),
     *(("necklace", one) for one in (LAUREL, CIRCLET, BOW, BIB, CHOKER)),
     ("earrings", FAN),
