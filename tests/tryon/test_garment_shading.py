@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.figure import build_figure
-from m2fp_cli.tryon.garment_shading import deepen, shade_like
+from m2fp_cli.tryon.garment_shading import deepen, flatten_pattern, shade_like
 from tests.support.drawn_garments import draw_standing
 from tests.support.drawn_people import TOP
 
@@ -49,3 +50,14 @@ def test_folds_of_dark_cloth_are_deeper():
     folds = np.array([[0.8, 1.0, 1.2]], np.float32)
     assert np.allclose(deepen(folds, 0.5), folds)
     assert np.ptp(deepen(folds, 0.01)) > 1.4 * np.ptp(folds)
+
+
+def test_shades_that_no_light_has_are_flattened_and_those_it_has_stay():
+    cloth = np.zeros((8, 8), np.bool_)
+    cloth[2:] = True
+    for low, high, spread in ((0.3, 2.4, 1.3), (0.6, 1.8, 3.0)):
+        shades = np.linspace(low, high, 8, dtype=np.float32)[None].repeat(8, axis=0)
+        folds = np.where(cloth, shades, 0)
+        flat = flatten_pattern(folds, cloth)[cloth]
+        assert flat.max() / flat.min() == pytest.approx(spread, rel=0.05)
+        assert np.array_equal(np.argsort(flat[:8]), np.arange(8))  # dark stays dark
