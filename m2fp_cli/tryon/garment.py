@@ -29,6 +29,7 @@ SHADING_RADIUS, MIN_SHADING_RADIUS = 0.15, 1.5  # U, pixels
 COARSE_SIGMA = 1.5  # of the blur that leaves the shading, radii
 PATTERN_SIGMA = 2.5  # ... of patterned cloth
 PATTERN_SHADING = 0.8  # share of patterned cloth's shading that is kept
+PATTERN_RANGE = 0.6  # of its log, from the darkest to the brightest 2 %; more is a scarf, no light
 ROUGH = 0.28  # deviation of log luminance around the shading; folds and weaves reach 0.6
 PATTERNED = 0.7  # ... from here on it is a pattern, and from ROUGH on if there are several colors
 COLORS = 9.0  # several colors: median distance of chroma from its median, Lab
@@ -229,7 +230,9 @@ def split_shading(
     rough = float(np.percentile(np.abs(rest[mask]), 68))
     if rough > (ROUGH if colors > COLORS else PATTERNED):
         smooth = masked_mean(log[..., None], mask, (PATTERN_SIGMA * radius,))[..., 0]
-        shading = np.exp(PATTERN_SHADING * smooth)
+        low, high = np.percentile(smooth[mask], (2, 98))
+        share = min(PATTERN_SHADING, PATTERN_RANGE / max(float(high - low), 1e-6))
+        shading = np.exp(share * smooth)
         return np.clip(shading, *SHADE_RANGE), np.ones_like(shading), True
     strength = (DETAIL if reference > DARK else DARK_DETAIL) * min(
         1.0, MOST_ROUGH / max(rough, 1e-6)

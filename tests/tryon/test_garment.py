@@ -48,6 +48,16 @@ def test_rough_cloth_of_one_color_keeps_its_weave_and_colors_make_a_pattern():
     assert split_shading(weave(1.5), mask, 30)[2]
 
 
+def test_a_scarf_on_patterned_cloth_is_hardly_a_shade():
+    luminance = weave(1.5)
+    luminance[:, 30:60] *= 0.1
+    shading, _, patterned = split_shading(luminance, np.ones((90, 90), np.bool_), 30)
+    low, high = np.percentile(shading, (2, 98))
+    assert patterned
+    assert high / low == pytest.approx(np.exp(0.6), rel=0.01)
+    assert shading[:, 40:50].max() < shading[:, :20].min()  # the light of dark folds stays
+
+
 def test_cloth_beside_a_label_that_ends_too_early_is_taken_and_ground_is_not():
     share, light, _ = garment_before_ground()
     mask = np.broadcast_to(np.arange(80) < 39, (60, 80))
