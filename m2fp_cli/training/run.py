@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -211,13 +212,43 @@ def save_run(run: Run, path: Path) -> None:
     }
     partial = path.with_suffix(".partial")
     try:
-        torch.save(state, partial)
+        with partial.open("wb") as file:
+            torch.save(state, writer := _Writer(file))  # type: ignore[arg-type]
+            if writer.failure is not None:
+                raise writer.failure
         os.replace(partial, path)  # noqa: PTH105
-    except (OSError, RuntimeError) as error:  # torch's writer has no error number
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            partial.unlink()
         raise OutputError(
             f"cannot write {displayable(path)}; make room on the disk, and run again to go on "
             "where it was saved last"
         ) from error
+
+
+class _Writer:
+    """A file for ``torch.save`` that never fails while it is written.
+
+    Where writing fails, torch's own writer ends the process: it writes once more in its destructor.
+
+    Attributes:
+        failure: the first one; nothing is written after it.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            if self.failure is None:
+                self._file.write(data)
+        except OSError as error:
+            self.failure = error
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing: the file is flushed when it is closed."""
 
 
 def load_run(run: Run, path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from m2fp_cli.errors import M2fpError, OutputError
 from m2fp_cli.training import run
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.schedule import Progress
+from m2fp_cli.training.start import read_run
 from m2fp_cli.training.trainer import Trainer
 from tests.support.tiny_model import write_tiny_model
 
@@ -111,9 +114,40 @@ def test_the_death_of_a_helper_is_a_stop_or_one_line(trained, tmp_path, monkeypa
             trainer.train(NEVER, lambda: next(asked))
 
 
-def test_a_checkpoint_that_cannot_be_written_is_said_in_one_line(tmp_path):
-    layer: Any = torch.nn.Linear(1, 1)
+def run_of(layer: Any) -> run.Run:
     optimizer = torch.optim.SGD(layer.parameters(), 0.1)
-    kept = run.Run(layer, layer, layer, optimizer, Progress())
+    return run.Run(layer, layer, layer, optimizer, Progress())
+
+
+def test_a_checkpoint_that_cannot_be_written_is_said_in_one_line(tmp_path):
+    kept = run_of(torch.nn.Linear(1, 1))
     with pytest.raises(OutputError, match=r"cannot write .*checkpoint.pt; make room"):
         run.save_run(kept, tmp_path / "missing/checkpoint.pt")
+
+
+_SAVE_ON_A_FULL_DISK = """
+import resource, sys, torch
+from pathlib import Path
+from m2fp_cli.training import run
+from m2fp_cli.training.schedule import Progress
+from m2fp_cli.training.start import read_run
+layer = torch.nn.Linear(400, 400)
+kept = run.Run(layer, layer, layer, torch.optim.SGD(layer.parameters(), 0.1), Progress())
+path = Path(sys.argv[1])
+run.save_run(kept, path)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
+try:
+    run.save_run(kept, path)
+except run.OutputError as error:
+    print(error)
+"""
+
+
+def test_a_full_disk_leaves_the_last_checkpoint_and_nothing_else(tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    command = [sys.executable, "-c", _SAVE_ON_A_FULL_DISK, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr  # torch's own writer would abort the process
+    assert done.stdout.startswith(f"cannot write {path}; make room")
+    assert [one.name for one in tmp_path.iterdir()] == ["checkpoint.pt"]
+    assert read_run(path)["progress"] == vars(Progress())
