@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,12 @@ _MOST_SECONDS = 1 << 40  # since the epoch; the year 36812
 _MAX_NAME = 200  # characters of a customer's name
 _MAX_ITEMS = 1 << 28  # bytes, of the items of a look
 _MOST_NUMBER = (1 << 63) - 1  # of an id in SQLite
+# What SQLite says, and what to do about it: it has no numbers for Python before 3.11.
+_OTHER_TABLE = re.compile("no such (table|column)|has no column")
+_ADVICE = {
+    "disk is full": "make room and run again",
+    "readonly": "make it writable",
+}
 _TABLE = """
 CREATE TABLE looks(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -180,10 +187,7 @@ class Profile:
         try:
             return [_kept_look(*row) for row in rows]
         except ValueError as error:
-            raise UsageError(
-                f"{displayable(self._path)}: is not a profile of m2fp (a row {error}); name "
-                "another file with --profile"
-            ) from error
+            raise self._not_ours(f"a row {error}") from error
 
     def mark(self, numbers: Sequence[int], *, favorite: bool) -> None:
         """Say that looks were kept, or were not.
@@ -237,7 +241,8 @@ class Profile:
         try:
             yield
         except BaseException:
-            self._base.execute("ROLLBACK")
+            if self._base.in_transaction:  # on a full disk SQLite has ended it by itself
+                self._base.execute("ROLLBACK")
             raise
         self._base.execute("COMMIT")
 
@@ -248,15 +253,23 @@ class Profile:
         try:
             yield
         except sqlite3.OperationalError as error:
-            raise OutputError(f"{shown}: {error}; try again, or name another --profile") from error
+            reason = str(error)
+            if _OTHER_TABLE.search(reason):
+                raise self._not_ours(error) from error
+            advice = next((one for words, one in _ADVICE.items() if words in reason), "try again")
+            raise OutputError(f"{shown}: {reason}; {advice}, or name another --profile") from error
         except sqlite3.Error as error:
-            raise UsageError(
-                f"{shown}: is not a profile of m2fp ({error}); name another file with --profile"
-            ) from error
+            raise self._not_ours(error) from error
         except OSError as error:
             raise OutputError(
                 f"{shown}: cannot be opened ({error.strerror}); name another file with --profile"
             ) from error
+
+    def _not_ours(self, why: object) -> UsageError:
+        return UsageError(
+            f"{displayable(self._path)}: is not a profile of m2fp ({why}); name another file with "
+            "--profile"
+        )
 
 
 def _kept_look(

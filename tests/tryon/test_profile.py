@@ -171,3 +171,28 @@ def test_a_row_that_m2fp_did_not_write_is_said(path, tmp_path, wrong):
         base.execute(f"UPDATE looks SET {wrong}")
     with Profile(path) as opened, pytest.raises(UsageError, match="is not a profile of m2fp"):
         opened.looks()
+
+
+def test_a_full_disk_is_said_and_keeps_what_was_there(path, tmp_path):
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "cap")])
+        opened._base.execute("PRAGMA max_page_count=1")  # where SQLite says a disk is full
+        with pytest.raises(OutputError, match="disk is full; make room and run again"):
+            opened.add("Anna", [look(tmp_path, f"cap {number}") for number in range(300)])
+        assert [one.picture.stem for one in opened.looks()] == ["cap"]
+
+
+def test_a_profile_that_may_not_be_written_is_called_so(path, tmp_path):
+    with Profile(path, create=True) as opened:
+        opened.add("Anna", [look(tmp_path, "cap")])
+        opened._base.execute("PRAGMA query_only=ON")
+        with pytest.raises(OutputError, match="readonly database; make it writable, or name"):
+            opened.remove([1])
+
+
+def test_a_profile_with_another_table_is_no_profile(path):
+    Profile(path, create=True).__exit__(None, None, None)
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        base.execute("ALTER TABLE looks RENAME COLUMN tried TO day")
+    with Profile(path) as opened, pytest.raises(UsageError, match="not a profile of m2fp"):
+        opened.looks()
