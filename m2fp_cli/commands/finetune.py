@@ -75,18 +75,19 @@ def finetune(
     from m2fp_cli.batch.switch import StopSwitch
     from m2fp_cli.models.registry import SHORT_NAMES, STARTER_NAME, resolve_model
     from m2fp_cli.training.display import choose_display
+    from m2fp_cli.training.plan import Plan, check_plan
 
     if origin in SHORT_NAMES and origin != STARTER_NAME:  # before anybody is told to fetch it
         raise UsageError(f"--from takes starter or a folder that m2fp finetune wrote, got {origin}")
-    model = resolve_model(origin, download=False)
+    plan = Plan(data, resolve_model(origin, download=False), output, steps)
+    check_plan(plan)
     display, switch = choose_display(quiet=quiet), StopSwitch()
     try:
         # Torch reads the environment when it is loaded, which the import below does.
         with switch.listening(), worker_environment(usable_cores()):
-            from m2fp_cli.training.finetune import Plan, finetune, prepare_process
+            from m2fp_cli.training.finetune import finetune, prepare_process
 
             prepare_process()
-            plan = Plan(data, model, output, steps)
             outcome = finetune(plan, display, lambda: switch.is_draining)
     finally:
         display.close()

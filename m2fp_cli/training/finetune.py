@@ -17,27 +17,22 @@ import torch
 from m2fp_cli.batch.lock import hold_output
 from m2fp_cli.batch.resources import usable_cores
 from m2fp_cli.engine.parser import HumanParser
-from m2fp_cli.errors import OutputError, UsageError
-from m2fp_cli.evaluation.dataset import (
-    LabelledPhoto,
-    check_label_ids,
-    find_labelled,
-    find_other_order,
-)
+from m2fp_cli.errors import UsageError
+from m2fp_cli.evaluation.dataset import LabelledPhoto, check_label_ids, find_other_order
 from m2fp_cli.jsonio import read_json
 from m2fp_cli.kernels.mkl import choose_mkl_code
-from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.models.folder import SAFETENSORS_NAME
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.storage.errors import as_output_error
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.terminal import counted, displayable
+from m2fp_cli.terminal import displayable
 from m2fp_cli.training.compose import SceneOdds
 from m2fp_cli.training.display import Display
-from m2fp_cli.training.finetune_record import RunRecord, describe_run, has_record
+from m2fp_cli.training.finetune_record import RunRecord, describe_run
 from m2fp_cli.training.losses import LossWeights
 from m2fp_cli.training.model_folder import Learned, is_written, write_model
-from m2fp_cli.training.own_photos import FEWEST, HELD_OUT, OwnPhotos, are_there, prepare_photos
+from m2fp_cli.training.own_photos import HELD_OUT, OwnPhotos, are_there, prepare_photos
+from m2fp_cli.training.plan import RUN_FOLDER, Plan, check_plan, refuse_others
 from m2fp_cli.training.recipe import Phase, Recipe
 from m2fp_cli.training.run import freeze_norms
 from m2fp_cli.training.sources import Source
@@ -45,7 +40,6 @@ from m2fp_cli.training.start import read_run
 from m2fp_cli.training.trainer import Trainer
 from m2fp_cli.training.watch import Judgements, Watch, average_parser, best_of, read_photos
 
-RUN_FOLDER = "run"
 _BEST, _CHECKPOINT = "best", "checkpoint.pt"
 _SAVE_SECONDS = 60.0
 _SIZE_HW, _BATCH = (352, 288), 2
@@ -55,23 +49,6 @@ _FEWEST_BETWEEN = 15  # steps; a judgement after fewer shows hardly a change
 _JUDGEMENTS = 6  # while it learns, if nothing ends it early
 # Numbers of mallopt's options in glibc's malloc.h, and their values.
 _KEEP_MEMORY = ((-1, 2**31 - 1), (-2, 2**28), (-4, 0))
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is asked for.
-
-    Attributes:
-        data: labelled photos, as ``evaluation.dataset.find_labelled`` takes them.
-        origin: the model to begin with.
-        out: model folder to write; the run is kept in ``run`` below it.
-        steps: before the last phase, which takes a quarter more; None chooses.
-    """
-
-    data: Path
-    origin: ModelFolder
-    out: Path
-    steps: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,13 +80,7 @@ def finetune(plan: Plan, display: Display, stop: Callable[[], bool], workers: in
         OutputError: the folder is another's, or cannot be written.
         OutputLockedError: another run works in it.
     """
-    photos = find_labelled(plan.data)
-    require_family(plan.origin)
-    if len(photos) < FEWEST:
-        raise UsageError(
-            f"{displayable(plan.data)} has {counted(len(photos), 'labelled photo')}; fine-tuning "
-            f"needs at least {FEWEST}"
-        )
+    photos = check_plan(plan)
     with OutputTree(plan.out, create=True) as tree:
         refuse_others(tree)
         with hold_output(tree):
@@ -229,36 +200,6 @@ def recipe_for(model: ModelFolder, steps: int) -> Recipe:
         odds=SceneOdds(nobody=0.02, cutouts_only=0.05, more_people=0.3, max_scale=1.6),
         losses=LossWeights(sides=1.0),
     )
-
-
-def require_family(model: ModelFolder) -> None:
-    """Refuse models whose first queries do not stand for the labels, as training has them.
-
-    Raises:
-        UsageError: the model was not made by m2fp's own training.
-    """
-    if not isinstance(read_json(model.configuration).get("m2fp"), dict):
-        raise UsageError(
-            f"{displayable(model.name)} was not trained by m2fp, so its queries do not stand for "
-            "fixed labels; use --from starter, or a folder that m2fp finetune wrote"
-        )
-
-
-def refuse_others(tree: OutputTree) -> None:
-    """Refuse a folder that holds anything but an earlier run.
-
-    Raises:
-        OutputError: it does, or a link lies where the run is kept.
-    """
-    entries = {path.name for path in tree.path.iterdir()} - {STATE_FOLDER}
-    if entries and not has_record(tree):
-        raise OutputError(
-            f"{displayable(tree.path)} holds other files ({displayable(min(entries))}); choose a "
-            "new folder with -o"
-        )
-    for path in (tree.path / RUN_FOLDER, *(tree.path / RUN_FOLDER).glob("*")):
-        if path.is_symlink():
-            raise OutputError(f"{displayable(path)} is a link; remove it, or choose another -o")
 
 
 def prepare_process() -> None:

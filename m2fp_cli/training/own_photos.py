@@ -26,8 +26,8 @@ from m2fp_cli.imaging.unchanged import read_unchanged
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import displayable
 from m2fp_cli.training.dataset import IGNORE
+from m2fp_cli.training.plan import FEWEST
 
-FEWEST = 5  # photos: four to learn from and one to judge on
 HELD_OUT = "held_out.txt"
 _EVERY_FIFTH, _MOST_HELD_OUT = 5, 40
 _LARGEST_PERSON_ID = 254

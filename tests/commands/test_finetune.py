@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 
 import numpy as np
 import pytest
@@ -28,9 +29,19 @@ def m2fp(tiny_model, monkeypatch, capfd):
     return CommandLine(tiny_model, monkeypatch, capfd)
 
 
+def labelled(folder, count=5):
+    """Photos with labels, as far as their names go."""
+    for name in ("photos", "labels"):
+        (folder / name).mkdir()
+        for number in range(count):
+            (folder / name / f"{number}.png").touch()
+    return folder
+
+
 @pytest.fixture
 def ended(m2fp, monkeypatch, tmp_path):
     """Runs the command with a run that ends as it is told."""
+    labelled(tmp_path)
 
     def run(outcome, *, before=lambda: None):
         def finetune(_plan, _display, stop):
@@ -87,9 +98,26 @@ def test_a_published_model_is_refused_before_anybody_fetches_it(m2fp, tmp_path):
 
 
 def test_a_model_with_other_queries_is_refused(m2fp, tiny_model, tmp_path):
-    for name in ("photos", "labels"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a.png").touch()
+    labelled(tmp_path, 1)
     answer = m2fp("finetune", tmp_path, "--from", tiny_model, "-o", tmp_path / "mine")
     assert answer.err.startswith(f"m2fp: {tiny_model} was not trained by m2fp, so its queries")
     assert answer.code == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "out", "line", "code"),
+    [
+        ("nothere", "mine", "nothere is not there; name a folder of labelled photos", 66),
+        (".", "mine", "has 4 labelled photos; fine-tuning needs at least 5", 2),
+        (".", "labels", "holds other files (0.png); choose a new folder with -o", 73),
+        (".", "labels/0.png/mine", "is a file or a link, not a folder; choose another", 73),
+    ],
+)
+def test_what_cannot_work_is_said_before_torch_is_loaded(  # which takes seconds
+    m2fp, monkeypatch, tmp_path, data, out, line, code
+):
+    labelled(tmp_path, 4 if "4" in line else 5)
+    monkeypatch.setitem(sys.modules, "m2fp_cli.training.finetune", None)
+    answer = m2fp("finetune", tmp_path / data, "-o", tmp_path / out)
+    assert line in answer.err
+    assert answer.code == code

@@ -17,7 +17,8 @@ from m2fp_cli.errors import OutputError, OutputLockedError, UsageError
 from m2fp_cli.models.registry import resolve_model
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.training import finetune as module
-from m2fp_cli.training.finetune import Plan, choose_checkpoint, finetune
+from m2fp_cli.training.finetune import choose_checkpoint, finetune
+from m2fp_cli.training.plan import Plan
 from tests.support.tiny_model import write_tiny_model
 
 pytestmark = pytest.mark.slow
