@@ -78,11 +78,21 @@ def find_labelled(folder: Path) -> list[LabelledPhoto]:
     """Photos that have a label map, by name.
 
     Raises:
-        NoInputError: the folder is not there.
+        NoInputError: the folder is not there, or one in it cannot be read.
         UsageError: it has not the layout of a data set.
         NoImagesError: no photo has a label map.
     """
     require_folder(folder, "name a folder of labelled photos")
+    try:
+        return _find_labelled(folder)
+    except OSError as error:
+        where = displayable(error.filename or folder)
+        raise NoInputError(
+            f"{where} cannot be read ({error.strerror}); check its permissions"
+        ) from error
+
+
+def _find_labelled(folder: Path) -> list[LabelledPhoto]:
     for names in _LAYOUTS:
         photos, labels, people = (folder / name for name in names)
         if photos.is_dir() and labels.is_dir():
@@ -176,10 +186,13 @@ def choose_photos(
 
     Raises:
         NoInputError: the list cannot be read.
+        NoImagesError: it is empty.
         UsageError: it names a photo that is not there.
     """
     if names is not None:
         wanted = _read_names(names)
+        if not wanted:
+            raise NoImagesError(f"{displayable(names)} lists no photo; give one id a line")
         if missing := sorted(wanted - {photo.name for photo in photos}):
             raise UsageError(f"{displayable(names)}: the data set has no labelled {missing[0]!r}")
         photos = [photo for photo in photos if photo.name in wanted]
