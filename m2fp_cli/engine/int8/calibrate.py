@@ -59,13 +59,14 @@ def calibrate_model(
     Raises:
         ModelError: the model is damaged.
     """
+    weights = weights_digest(folder)  # before they are read: minutes later there may be others
     network = build_network(folder, read_config(folder))
     exact = HumanParser.from_fast(FastM2FP(network, pack=False))
     ranges, operations = measure_ranges(exact, told(photos, tell, "photos measured"))
     inputs = [small_input(photo, exact.config) for photo in spread(photos, tried_on)]
     errors = measure_errors(exact.network, ranges, inputs, tell)
     chosen = {name: ranges[name] for name in choose_layers(errors, operations, most_error)}
-    made = Calibration(weights_digest(folder), len(photos), None, chosen)
+    made = Calibration(weights, len(photos), None, chosen)
     wanted = [exact.parse(photo) for photo in told(others, tell, "photos parsed in float32")]
     for rest in (BF16, FP32) if has_fast_bfloat16() else (FP32,):
         rough = HumanParser.from_fast(quantize_network(network, chosen, rest_dtype(rest)))

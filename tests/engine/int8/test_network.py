@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import weakref
 
 import numpy as np
@@ -36,6 +37,7 @@ from m2fp_cli.engine.parser import HumanParser
 from m2fp_cli.errors import ModelError, UsageError
 from m2fp_cli.kernels import cpu
 from m2fp_cli.kernels.threads import single_thread_up_to
+from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.network.build import build_network
 from m2fp_cli.network.config import read_config
 from tests.support.bfloat16 import PRODUCT_FORMATS, needs_bfloat16
@@ -137,6 +139,20 @@ def test_float32_stands_beside_int8_where_bfloat16_is_too_rough(
         made = calibrate_model(tiny_model, [photo], [photo], most_error=0.0)
     assert made.rest == rest
     assert made.agreement is not None
+
+
+def test_a_calibration_is_of_the_weights_that_were_measured(tiny_model, tmp_path, monkeypatch):
+    mine = shutil.copytree(tiny_model, tmp_path / "mine")
+    measured = weights_digest(mine)
+
+    def replace_weights(*_):
+        (mine / "model.safetensors").unlink()  # the old file stays mapped
+        (mine / "model.safetensors").write_bytes(b"those of another run")
+        return {}, {}
+
+    monkeypatch.setattr(calibrate, "measure_ranges", replace_weights)
+    monkeypatch.setattr(calibrate, "measure_errors", lambda *_: {})
+    assert calibrate_model(mine, [photo_of_size(40, 48)]).weights == measured
 
 
 def test_bfloat16_beside_int8_needs_its_units(monkeypatch):
