@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray
-from m2fp_cli.tryon.figure import Figure
+from m2fp_cli.tryon.figure import TOPS, Figure
 
 # Lengths in faces, hairline to chin.
 _FOOT = 0.75  # from the toes of a foot without a shoe up to the ankle
@@ -17,6 +17,9 @@ _BOOT = 1.6  # a shoe that goes higher has a shaft; a low one that is seen from 
 _SHOE = 0.8  # from the sole up to the ankle, with a low heel
 _FACE_OF_BODY = 0.105  # height of a face in a stature (Drillis and Contini's tables of 1966)
 _ELLIPSE = 0.59  # area of a face seen from the front, over the square of its height
+# Of the widest circle in the clothes of a chest. Of 37 people whose face and chest are seen it is
+# 0.66 in the median and 0.5 or more on 34; a wide coat has less.
+_FACE_OF_CHEST = 0.5
 DETAIL = 20.0
 """Pixels per face that are enough to measure a limb."""
 
@@ -42,7 +45,9 @@ class Ends:
 def face_height(figure: Figure) -> float:
     """Height of a person's face from the hairline to the chin, in pixels of the figure's maps.
 
-    Without a face it follows from the size of what is seen of the person.
+    Without a face it follows from the size of what is seen of the person. Of somebody whom the
+    photo cuts off that is less than the stature: then the width of the chest counts too, and what
+    is seen of a face that is cut itself, whichever says more.
     """
     rows, columns = (np.flatnonzero(figure.label_map.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
@@ -51,10 +56,32 @@ def face_height(figure: Figure) -> float:
     face = figure.mask("Face", "Sunglasses")
     area = int(np.count_nonzero(face))
     by_area = np.sqrt(area / _ELLIPSE)
-    if by_area < 0.3 * _FACE_OF_BODY * size:
-        return _FACE_OF_BODY * float(size)
-    high = float(np.count_nonzero(face.any(axis=1)))
-    return float(np.clip(high, by_area, 1.5 * by_area))
+    is_seen = by_area >= 0.3 * _FACE_OF_BODY * size
+    high = float(np.clip(np.count_nonzero(face.any(axis=1)), by_area, 1.5 * by_area))
+    if is_seen and not _is_cut(face, figure):
+        return high
+    by_body = _FACE_OF_BODY * float(size)
+    if _is_cut(figure.label_map > 0, figure):
+        by_body = max(by_body, _FACE_OF_CHEST * _chest_width(figure))
+    return max(high, by_body) if is_seen else by_body
+
+
+def _is_cut(mask: BoolArray, figure: Figure) -> bool:
+    """Whether the photo ends within a mask."""
+    (height, width), (x0, y0, x1, y1) = figure.image_hw, figure.window_xyxy
+    ends = (
+        (y0 <= 0, mask[0]),
+        (y1 >= height, mask[-1]),
+        (x0 <= 0, mask[:, 0]),
+        (x1 >= width, mask[:, -1]),
+    )
+    return any(at_edge and bool(line.any()) for at_edge, line in ends)
+
+
+def _chest_width(figure: Figure) -> float:
+    """Across the widest circle that the clothes and the skin of a chest hold, in pixels."""
+    chest = figure.mask(*TOPS, "Torso-skin", "Scarf").astype(np.uint8)
+    return 2 * float(cv2.distanceTransform(np.pad(chest, 1), cv2.DIST_L2, 5).max())
 
 
 def find_bare_feet(figure: Figure) -> BoolArray:

@@ -27,7 +27,7 @@ from m2fp_cli.records.mapping import load_mapping
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 
-_EXPORT_VERSION = "6"  # part of the signature: raise it when the same settings give other files
+_EXPORT_VERSION = "7"  # part of the signature: raise it when the same settings give other files
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,19 @@ def test_without_a_face_the_stature_says_how_high_it_is():
     assert face_height(figure) == pytest.approx(FACE, rel=0.15)
 
 
+@pytest.mark.parametrize("first", [12 + 42, 12 + 52], ids=["chin", "neck"])
+def test_the_chest_says_how_high_a_face_is_that_the_photo_cuts_off(first):
+    figure = figure_of(draw_dressed()[first : 12 + 230])
+    assert face_height(figure) == pytest.approx(FACE, rel=0.25)
+
+
+def test_hands_of_somebody_without_a_head_in_the_photo_are_whole():
+    labels = draw_dressed()
+    hands = find_hands(figure_of(labels[12 + 52 : 12 + 240]))
+    whole = find_hands(figure_of(labels))[12 + 52 : 12 + 240]
+    assert (hands & whole).sum() > 0.9 * whole.sum()
+
+
 def test_the_hand_of_a_bare_arm_is_its_end():
     labels = draw_dressed()
     hands, arms = find_hands(figure_of(labels)), label_mask(labels, "Left-arm", "Right-arm")
