@@ -6,9 +6,10 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.tryon.cloth_shading import split_shading
 from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, Figure
-from m2fp_cli.tryon.garment import MIN_AREA, split_shading
+from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import bounding_slices, dilate, erode, open_mask

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from m2fp_cli.tryon.correlation import correlation
-from m2fp_cli.tryon.garment import split_shading
 from m2fp_cli.tryon.garment_edge import extend_mask, mix_edge
 
 CLOTH, GROUND, NEW = (
@@ -32,30 +31,6 @@ def test_a_garment_without_ground_in_the_window_is_all_new():
     light = np.full((20, 20, 3), 0.3, np.float32)
     target = np.full_like(light, 0.6)
     assert np.array_equal(mix_edge(light, target, np.ones((20, 20), np.bool_), 20), target)
-
-
-def weave(depth):
-    rng = np.random.default_rng(0)
-    return (0.2 * np.exp(depth * rng.standard_normal((90, 90)))).astype(np.float32)
-
-
-def test_rough_cloth_of_one_color_keeps_its_weave_and_colors_make_a_pattern():
-    mask = np.ones((90, 90), np.bool_)
-    _, detail, patterned = split_shading(weave(0.45), mask, 30)
-    assert not patterned
-    assert np.corrcoef(np.log(detail).ravel(), np.log(weave(0.45)).ravel())[0, 1] > 0.8
-    assert split_shading(weave(0.45), mask, 30, colors=20)[2]
-    assert split_shading(weave(1.5), mask, 30)[2]
-
-
-def test_a_scarf_on_patterned_cloth_is_hardly_a_shade():
-    luminance = weave(1.5)
-    luminance[:, 30:60] *= 0.1
-    shading, _, patterned = split_shading(luminance, np.ones((90, 90), np.bool_), 30)
-    low, high = np.percentile(shading, (2, 98))
-    assert patterned
-    assert high / low == pytest.approx(np.exp(0.6), rel=0.01)
-    assert shading[:, 40:50].max() < shading[:, :20].min()  # the light of dark folds stays
 
 
 def test_cloth_beside_a_label_that_ends_too_early_is_taken_and_ground_is_not():
