@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from m2fp_cli.tryon.outfit import Outfit
     from m2fp_cli.tryon.wardrobe import Wardrobe
 
-FITTING_VERSION = "23"  # part of the signature: raise it when the same settings look different
+FITTING_VERSION = "24"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from m2fp_cli.arrays import BoolArray, FloatArray
 from m2fp_cli.tryon.lighting import linear_luminance
 from m2fp_cli.tryon.masked_mean import masked_mean
-from m2fp_cli.tryon.two_cloths import level_cloths
+from m2fp_cli.tryon.two_cloths import find_cloths, level, mend
 
 FLOOR = (0.15, 0.002)  # added to a luminance before its logarithm: share of the median, and more
 SHADING_RADIUS, MIN_SHADING_RADIUS = 0.15, 1.5  # U, pixels
@@ -35,7 +35,8 @@ def shade_of_old(
     """Luminance of a garment, and what ``split_shading`` makes of it.
 
     Two cloths, such as a vest over a shirt, would pass for a pattern, and what is left of that is
-    flat: their luminance is leveled, so that folds and seams stay.
+    flat; or the dark one for shade. Their luminance is leveled, so that folds and seams stay. Two
+    that lie in stripes are a pattern, also where these are too broad or too fine to be rough.
 
     Args:
         lab: (h, w, 3) float32, CIE Lab of the photo.
@@ -50,16 +51,23 @@ def shade_of_old(
     chroma = lab[mask][:, 1:]
     colors = float(np.median(np.linalg.norm(chroma - np.median(chroma, axis=0), axis=1)))
     split = split_shading(luminance, mask, unit, colors)
-    leveled = level_cloths(lab, luminance, mask, unit) if split[2] else luminance
-    if leveled is not luminance:
-        of_leveled = split_shading(leveled, mask, unit)
-        if not of_leveled[2]:
-            return leveled, *of_leveled
-    return luminance, *split
+    cloths = find_cloths(lab, mask, unit)
+    if cloths is None or not (split[2] or cloths.is_clear):
+        return luminance, *split
+    leveled = level(luminance, cloths)
+    if cloths.is_broad and not split_shading(leveled, mask, unit)[2]:
+        leveled = mend(leveled, cloths, unit)
+        return leveled, *split_shading(leveled, mask, unit)
+    return luminance, *split_shading(luminance, mask, unit, is_pattern=True)
 
 
 def split_shading(
-    luminance: FloatArray, mask: BoolArray, unit: float, colors: float = 0.0
+    luminance: FloatArray,
+    mask: BoolArray,
+    unit: float,
+    colors: float = 0.0,
+    *,
+    is_pattern: bool = False,
 ) -> tuple[FloatArray, FloatArray, bool]:
     """Split a garment's luminance into shading and detail, both around 1.
 
@@ -68,6 +76,7 @@ def split_shading(
         mask: (h, w) bool, the garment.
         unit: U in pixels.
         colors: how far its colors lie apart, Lab.
+        is_pattern: its detail is known to be a pattern.
 
     Returns:
         (h, w) float32 shading, (h, w) float32 detail, and whether the detail is a pattern, which is
@@ -80,7 +89,7 @@ def split_shading(
     coarse = masked_mean(log[..., None], mask, (COARSE_SIGMA * radius,))[..., 0]
     rest = np.where(mask, log - coarse, 0).astype(np.float32)
     rough = float(np.percentile(np.abs(rest[mask]), 68))
-    if rough > (ROUGH if colors > COLORS else PATTERNED):
+    if is_pattern or rough > (ROUGH if colors > COLORS else PATTERNED):
         smooth = masked_mean(log[..., None], mask, (PATTERN_SIGMA * radius,))[..., 0]
         low, high = np.percentile(smooth[mask], (2, 98))
         share = min(PATTERN_SHADING, PATTERN_RANGE / max(float(high - low), 1e-6))
