@@ -67,8 +67,8 @@ class ImageReport(NamedTuple):
             should look at them; None where nothing is checked, and in older manifests.
         dressed: people on whom something was put; None where nothing is put on anybody, and in
             older manifests.
-        not_put_on: why things were put on nobody, each reason with how often; empty in older
-            manifests.
+        not_put_on: why things were not put on people, each reason with how many people; empty in
+            older manifests.
         checksums: CRC-32 of each of ``files`` as it was written, ``UNKNOWN_CHECKSUM`` where that is
             not known; empty in older manifests.
     """
@@ -153,7 +153,7 @@ def done_report(
         sure_people: those of the people found that are surely there.
         failed_checks: things in the outputs whose checks failed.
         dressed: people on whom something was put.
-        not_put_on: how often things were put on nobody, by the reason.
+        not_put_on: on how many people something was not put, by the reason.
     """
     return ImageReport(
         task.where,

@@ -132,7 +132,7 @@ class VariantsWorker:
         started, writing, failed_checks = time.perf_counter(), 0.0, 0
         asked: set[int] = set()
         dressed: set[int] = set()
-        not_put_on: Counter[str] = Counter()
+        left_out: set[tuple[int, str]] = set()
         written: list[WrittenFile] = []
         photo, result = computed.photo, computed.result
         room = FittingRoom(photo.image_bgr, result)
@@ -143,7 +143,7 @@ class VariantsWorker:
                 failed_checks += done.failed_checks
                 asked |= {person.person_id for person in done.people}
                 dressed |= done.dressed
-                not_put_on += done.not_put_on
+                left_out |= done.left_out
                 begun = time.perf_counter()
                 written += self._write(task, variant, photo, done, undo)
                 writing += time.perf_counter() - begun
@@ -162,7 +162,7 @@ class VariantsWorker:
             photo.sha256,
             failed_checks=failed_checks,
             dressed=len(dressed),
-            not_put_on=not_put_on,
+            not_put_on=Counter(reason for _, reason in left_out),
         )
 
     def _write(

@@ -66,10 +66,15 @@ class TryOn:
         return {one.person_id for one in people if any(item.placed for item in one.items)}
 
     @property
+    def left_out(self) -> set[tuple[int, str]]:
+        """Ids of the people whom something was not put on, each with the reason."""
+        items = ((one.person_id, item) for one in self.people for item in one.items)
+        return {(person_id, item.reason) for person_id, item in items if not item.placed}
+
+    @property
     def not_put_on(self) -> Counter[str]:
-        """How often a thing was put on nobody, by the reason."""
-        items = (item for person in self.people for item in person.items)
-        return Counter(item.reason for item in items if not item.placed)
+        """On how many people something was not put, by the reason."""
+        return Counter(reason for _, reason in self.left_out)
 
 
 def try_on(

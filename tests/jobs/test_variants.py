@@ -56,6 +56,13 @@ def test_each_picture_is_as_if_its_item_were_worn_alone(tmp_path):
         assert (shown != image).any()
 
 
+def test_a_person_counts_once_for_a_reason_in_all_pictures(tmp_path):
+    look = Look({**ITEMS.everyone, "shoes": Wish(("#a04020",))})
+    report = run(*parse_drawn(tmp_path), look)
+    assert len(report.files) == 4
+    assert dict(report.not_put_on) == {"no shoes are visible": 1}
+
+
 def test_a_record_beside_each_picture_tells_of_it(tmp_path):
     photo, out = parse_drawn(tmp_path)
     run(photo, out)

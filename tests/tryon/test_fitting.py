@@ -85,6 +85,17 @@ def test_what_is_there_and_did_not_pass_its_checks_is_counted():
     assert [one.passed for one in items] == [True, False, False]
 
 
+def test_a_person_counts_once_for_each_reason_however_many_things_it_keeps_away():
+    face = tuple(ItemRecord(kind, "x", reason="no face is visible") for kind in ("hat", "glasses"))
+    shoes = ItemRecord("shoes", "x", reason="no shoes are visible")
+    people = (
+        PersonRecord(1, SkipReason.NO_FACE, (*face, shoes)),
+        PersonRecord(2, SkipReason.NO_FACE, face),
+    )
+    done = TryOn(np.zeros((2, 2, 3), np.uint8), people)
+    assert done.not_put_on == {"no face is visible": 2, "no shoes are visible": 1}
+
+
 def test_a_tiny_face_is_skipped_with_a_reason_and_left_as_it_is():
     drawn = draw_person(unit=4)
     done = wear(drawn, {"hat": "cap"})
