@@ -29,6 +29,10 @@ BASE_SIGMA, MIN_BASE_SIGMA = 0.06, 0.8  # of the blur that leaves strands as det
 GAIN_RANGE = (0.55, 1.7)  # of the detail's contrast
 CONTRAST_POWER = 0.6  # of new over old lightness: the contrast of the whole hair
 CONTRAST_RANGE = (0.6, 1.9)
+# What leather mirrors is as bright on pale leather as on black. On 46 pairs of shoes half of that
+# looks like leather; nothing of it like foil, and all of it dull.
+MIRRORED_FROM = 1.15  # of the middle's lightness: what is above it is mirrored
+MIRRORED_SHARE = 0.5
 
 # Chroma.
 OWN_CHROMA = 0.45  # share of the hair's own changes of hue and chroma that are kept
@@ -61,6 +65,8 @@ def dye(
     color: FloatArray,
     unit: float,
     lift: tuple[float, float],
+    *,
+    mirrors: bool = False,
 ) -> Dyed:
     """Give something another color.
 
@@ -70,6 +76,7 @@ def dye(
         color: (3,) float32 linear BGR, of its middle, in the photo's light.
         unit: U in pixels.
         lift: how light it can become from lightness L: a + b L.
+        mirrors: its shine is light on its surface, which no dye makes brighter.
     """
     lab = to_oklab(own)
     middle = np.median(lab[sure], axis=0)
@@ -85,6 +92,8 @@ def dye(
     detail = lab[..., 0] - base
     lightness, slope = _curve(base, old, reached)
     lightness = lightness + detail * np.clip(slope, *GAIN_RANGE)
+    if mirrors and reached > old:
+        lightness = _mirror(lightness, lab[..., 0], old, reached)
     chroma = aim[1:] * _chroma_share(lightness, reached)[..., None]
     chroma = chroma + OWN_CHROMA * (lab[..., 1:] - middle[1:]) * min(1.0, reached / old)
     after = np.dstack((np.clip(lightness, 0, 1), chroma)).astype(np.float32)
@@ -123,6 +132,24 @@ def _curve(lightness: FloatArray, old: float, new: float) -> tuple[FloatArray, F
         np.asarray(0.5 * (bent + np.minimum(line, 1)), np.float32),
         np.asarray(0.5 * (slope + steep), np.float32),
     )
+
+
+def _mirror(lightness: FloatArray, own: FloatArray, old: float, new: float) -> FloatArray:
+    """Lightness of what became lighter, with shine that did not.
+
+    OKLab's lightness is the cube root of light: mirrored light is added to that of the color.
+
+    Args:
+        lightness: (h, w) float32, after the curve.
+        own: (h, w) float32, before.
+        old: of the middle before.
+        new: of the middle afterwards.
+    """
+    start = MIRRORED_FROM * old
+    most = _curve(np.array(start, np.float32), old, new)[0]
+    mirrored = np.maximum(own**3 - start**3, 0)
+    real = np.minimum(np.cbrt(np.minimum(lightness, most) ** 3 + mirrored), lightness)
+    return np.asarray(lightness + MIRRORED_SHARE * (real - lightness), np.float32)
 
 
 def _chroma_share(lightness: FloatArray, middle: float) -> FloatArray:

@@ -77,7 +77,8 @@ def wear_shoes(body: Body, color: PlainColor) -> ItemRecord:
     matte = find_matte(to_linear(window), figure, part, body.unit, SHOE_BAND)
     sure = (matte.alpha > SURE) & part
     sure = sure if sure.any() else part
-    done = dye(matte.own, sure, lit_color(color.light_bgr, body.light), body.unit, LIFT)
+    aim = lit_color(color.light_bgr, body.light)
+    done = dye(matte.own, sure, aim, body.unit, LIFT, mirrors=True)
     touched = paint(window, matte, done, np.where(part | ~shoes, matte.alpha, 0))
     notes: tuple[str, ...] = ()
     if np.count_nonzero(part) < np.count_nonzero(shoes):
