@@ -80,8 +80,10 @@ def _parse(limits: ServiceLimits) -> dict[str, Any]:
                     "schema": {
                         "type": "object",
                         "properties": _photo_fields(limits),
-                        "oneOf": [{"required": [name]} for name in PHOTO_FIELDS],
                         "additionalProperties": False,
+                        # One of them. Clients that are made from a oneOf send no file at all.
+                        "minProperties": 1,
+                        "maxProperties": 1,
                     }
                 },
                 "image/*": {"schema": _photo(limits)},
@@ -134,13 +136,14 @@ def _tryon(limits: ServiceLimits) -> dict[str, Any]:
 
 
 def _tryon_parameters() -> list[dict[str, Any]]:
+    """Without defaults, which clients would send: in the address and once more in the form."""
     return [_as(TRYON_VIEWS), _people(), _earlier_result(), _min_score(), *_worn()]
 
 
 def _tryon_fields(limits: ServiceLimits) -> dict[str, Any]:
     """Fields of the form; a picture to wear goes under the name of its kind, too."""
     texts = {one["name"]: one["schema"] for one in _tryon_parameters()}
-    kinds = {kind.name: {"type": "string"} for kind in KINDS}
+    kinds = {kind.name: {"anyOf": [{"type": "string"}, BINARY]} for kind in KINDS}
     return {**_photo_fields(limits), **texts, **kinds}
 
 
@@ -269,8 +272,8 @@ def _people() -> dict[str, Any]:
     return {
         "name": "people",
         "in": "query",
-        "description": "all, largest, or ids with commas between them",
-        "schema": {"type": "string", "default": "all"},
+        "description": "all, largest, or ids with commas between them; all if it is not given",
+        "schema": {"type": "string"},
     }
 
 
@@ -300,8 +303,8 @@ def _min_score() -> dict[str, Any]:
     return {
         "name": "min_score",
         "in": "query",
-        "description": "lowest score of a person or part that is reported",
-        "schema": {"type": "number", "minimum": 0, "maximum": 1, "default": 0.1},
+        "description": "lowest score of a person or part that is reported; 0.1 if it is not given",
+        "schema": {"type": "number", "minimum": 0, "maximum": 1},
     }
 
 

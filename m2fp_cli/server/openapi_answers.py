@@ -76,7 +76,7 @@ def describe_schemas() -> dict[str, Any]:
     color = {"type": "string", "pattern": "^#[0-9a-f]{6}$"}
     return {
         "Any": {"type": "object"},
-        "Result": _result_schema(),
+        **_result_schemas(),
         "Preview": _preview_schema(),
         "Fitting": _fitting_schema(),
         "Problem": _object(error=text, message=text, request_id=text),
@@ -114,13 +114,23 @@ def _object(**properties: Any) -> dict[str, Any]:
     }
 
 
-def _result_schema() -> dict[str, Any]:
-    """The schema of a result that the package ships."""
-    folder = files("m2fp_cli") / "schemas" / "result.schema.json"
-    text = folder.read_text("utf-8").replace('"#/$defs/', '"#/components/schemas/Result/$defs/')
+def _result_schemas() -> dict[str, Any]:
+    """The schema of a result that the package ships, and those that it is made of.
+
+    Each has a name of its own: programs that make clients follow no reference into a schema.
+    """
+    text = (files("m2fp_cli") / "schemas" / "result.schema.json").read_text("utf-8")
+    parts = json.loads(text)["$defs"]
+    for name in parts:
+        text = text.replace(f'"#/$defs/{name}"', f'"#/components/schemas/{_part_name(name)}"')
     schema: dict[str, Any] = json.loads(text)
     schema.pop("$id", None)
-    return schema
+    parts = schema.pop("$defs")
+    return {"Result": schema, **{_part_name(name): part for name, part in parts.items()}}
+
+
+def _part_name(name: str) -> str:
+    return f"Result{name.capitalize()}"
 
 
 def _preview_schema() -> dict[str, Any]:

@@ -348,6 +348,12 @@ def test_a_form_without_files_is_told_where_its_fields_may_stand(service):
     assert service.ask("POST", f"/tryon?result={result}&hat=fedora").status == 200
 
 
+def test_a_form_that_is_announced_and_empty_leaves_all_to_the_address(service):
+    result = service.parse().headers["m2fp-result"]
+    assert service.ask("POST", f"/tryon?result={result}&hat=fedora", b"", FORM).status == 200
+    assert service.ask("POST", "/parse", b"", FORM).document["error"] == "no_photo"
+
+
 def test_inputs_of_a_page_in_which_no_file_was_chosen_are_nothing(service):
     photo = ("a.jpg", photo_file())
     body = form({"image": photo, "hat": ("", b""), "glasses": "round"})

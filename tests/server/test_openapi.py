@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import re
+
+import jsonschema
+import pytest
+
 from m2fp_cli.server.documentation import render_documentation
 from m2fp_cli.server.limits import ServiceLimits
 from m2fp_cli.server.openapi import describe_api
@@ -17,9 +23,11 @@ def test_it_says_under_which_names_a_form_sends_the_photo():
     assert PHOTO_FIELDS == ("image", "file")
     for path in ("/parse", "/tryon"):
         assert set(PHOTO_FIELDS) <= set(form_of(path)["properties"])
-    one_of_them = [{"required": ["image"]}, {"required": ["file"]}]
-    assert form_of("/parse")["oneOf"] == one_of_them
-    assert "required" not in form_of("/parse")
+    for one in ({"image": ""}, {"file": ""}):
+        jsonschema.validate(one, form_of("/parse"))
+    for wrong in ({}, {"image": "", "file": ""}, {"labels": "hair"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, form_of("/parse"))
 
 
 def test_it_says_that_a_tryon_takes_one_photo():
@@ -29,6 +37,32 @@ def test_it_says_that_a_tryon_takes_one_photo():
 def test_a_form_of_a_tryon_takes_all_that_its_address_takes():
     operation = describe_api(ServiceLimits())["paths"]["/tryon"]["post"]
     assert {one["name"] for one in operation["parameters"]} <= set(form_of("/tryon")["properties"])
+
+
+def test_clients_made_from_it_have_a_form_with_fields():
+    for path in ("/parse", "/tryon"):
+        assert not {"oneOf", "anyOf", "allOf"} & set(form_of(path))
+
+
+def test_clients_made_from_it_send_nothing_that_nobody_gave():
+    operation = describe_api(ServiceLimits())["paths"]["/tryon"]["post"]
+    fields = form_of("/tryon")["properties"]
+    given = [*(one["schema"] for one in operation["parameters"]), *fields.values()]
+    assert [one for one in given if "default" in one] == []
+
+
+def test_clients_made_from_it_find_every_schema_that_it_refers_to():
+    description = describe_api(ServiceLimits())
+    named = re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(description))
+    assert "components/schemas/ResultPerson" in named
+    for one in named:
+        first, kind, name = one.split("/")  # and nothing below a name
+        assert name in description[first][kind]
+
+
+def test_it_says_that_a_picture_to_wear_may_be_a_file():
+    binary = {"type": "string", "format": "binary"}
+    assert form_of("/tryon")["properties"]["hat"]["anyOf"] == [{"type": "string"}, binary]
 
 
 def test_it_says_what_takes_a_color():
