@@ -68,7 +68,7 @@ def test_what_is_not_finished_in_time_at_the_end_is_told_so(monkeypatch):
         ]
         for thread in asking:
             thread.start()
-        time.sleep(0.5)
+        running.wait_until_open(2)
         running.server.should_exit = True
         for thread in asking:
             thread.join()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import signal
 import threading
 import time
@@ -277,6 +278,13 @@ def test_nothing_is_written_to_disk(service, temporary):
     assert left == []
 
 
+def count_open(service):
+    """Requests that are worked on or wait for it."""
+    text = service.ask("GET", "/metrics").body.decode()
+    counts = re.findall(r'^m2fp_(?:queue_length|workers{state="busy"}) (\S+)$', text, re.MULTILINE)
+    return sum(map(float, counts))
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP], ids=["TERM", "HUP"])
 def test_a_signal_to_all_processes_finishes_what_was_begun(tmp_path, number):
     with serving(tmp_path) as running:
@@ -287,7 +295,8 @@ def test_a_signal_to_all_processes_finishes_what_was_begun(tmp_path, number):
         ]
         for thread in asking:
             thread.start()
-        time.sleep(0.5)
+        while len(replies) + count_open(running) < 3:
+            time.sleep(0.01)
         os.killpg(running.process.pid, number)
         if number == signal.SIGHUP:  # a closed terminal sends it twice
             time.sleep(0.1)

@@ -1,9 +1,10 @@
 """A service whose workers obey the photo: no model, no picture, each says what shall happen.
 
 What stands behind ``SCRIPT:`` at the end of a photo's file is the script: ``ok``, ``sleep 0.3``,
-``crash`` (segfault), ``hang``, ``stop`` (the process is stopped), ``exit``, ``memory``, ``error``
-(a bug), ``bad`` (ImageError), ``wrong`` (UsageError), ``big 1000`` (an answer of so many bytes),
-``grow 1000`` (so many bytes are kept), ``tell`` (who worked on it).
+``wait PATH`` (until there is such a file), ``crash`` (segfault), ``hang``, ``stop`` (the process is
+stopped), ``exit``, ``memory``, ``error`` (a bug), ``bad`` (ImageError), ``wrong`` (UsageError),
+``big 1000`` (an answer of so many bytes), ``grow 1000`` (so many bytes are kept), ``tell`` (who
+worked on it).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from PIL import Image
@@ -112,8 +114,14 @@ def _kill(number: int) -> Any:
     return lambda _: os.kill(os.getpid(), number)
 
 
+def _wait_for_file(path: str) -> None:
+    while not Path(path).exists():
+        time.sleep(0.005)
+
+
 _DEEDS: Mapping[str, Any] = {
     "sleep": lambda number: time.sleep(float(number)),
+    "wait": _wait_for_file,
     "hang": lambda _: time.sleep(600),
     "crash": _kill(signal.SIGSEGV),
     "stop": _kill(signal.SIGSTOP),
@@ -172,6 +180,13 @@ class LiveService:
             with contextlib.suppress(ConnectionError):
                 line.sendall(data)
             return read_all(line)
+
+    def wait_until_open(self, count: int, seconds: float = 10.0) -> None:
+        """Wait until so many requests are worked on or wait for it."""
+        until = time.monotonic() + seconds
+        while (now := self.pool.figures()).busy + now.queued != count:
+            assert time.monotonic() < until, now
+            time.sleep(0.005)
 
     def wait_until_ready(self) -> None:
         """Wait for as many workers as there shall be."""
