@@ -125,7 +125,16 @@ class PhotoRoutes:
         kept = self._store.get(result_id)
         if kept is None:
             raise _gone()
+        self._forget_in_time()
         return kept
+
+    def _forget_in_time(self) -> None:
+        """Nobody may come again, and a photo must not stay for longer than we say.
+
+        For each use, however it ends: clients go away, and labels are mistyped.
+        """
+        seconds = self._limits.kept_seconds + _EXPIRY_SLACK_SECONDS
+        asyncio.get_running_loop().call_later(seconds, self._store.expire)
 
     # ----------------------------------------------------------------------------------- answers
 
@@ -150,10 +159,8 @@ class PhotoRoutes:
         }
         if keep:
             result_id = self._store.add(Kept(work.photo, answer.document, work.name))
+            self._forget_in_time()
             headers |= {"Location": f"/results/{result_id}", "M2FP-Result": result_id}
-        # Nobody may come again, and a photo must not stay for longer than we say.
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._limits.kept_seconds + _EXPIRY_SLACK_SECONDS, self._store.expire)
         return Response(answer.body, media_type=work.asked.media_type, headers=headers)
 
     async def _work(self, receive: Receive, work: WorkRequest) -> Delivered:

@@ -25,20 +25,43 @@ def test_memory_of_uploads_is_bounded():
         assert small.parse().status == 200
 
 
-def test_photos_are_forgotten_though_nobody_comes_again(monkeypatch):
-    stores, add = [], ResultStore.add
+@pytest.fixture
+def stores(monkeypatch):
+    """Those that have kept a result."""
+    found, add = [], ResultStore.add
 
     def noted(store, one):
-        stores.append(store)
+        found.append(store)
         return add(store, one)
 
     monkeypatch.setattr(ResultStore, "add", noted)
+    return found
+
+
+def test_photos_are_forgotten_though_nobody_comes_again(stores):
     with running_service(kept_seconds=0.3) as running:
         running.wait_until_ready()
         running.parse()
         assert stores[0].bytes > 0
         time.sleep(1.5)
         assert stores[0].bytes == 0
+
+
+def test_photos_are_forgotten_though_their_last_user_went_away(stores, tmp_path):
+    (tmp_path / "go").touch()
+    with running_service(kept_seconds=2.0) as running:
+        running.wait_until_ready()
+        result = running.parse(f"wait {tmp_path}/go").headers["m2fp-result"]
+        (tmp_path / "go").unlink()
+        time.sleep(0.3)  # more than a timer may be late
+        with socket.create_connection(("127.0.0.1", running.port)) as line:
+            line.sendall(f"GET /results/{result} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            running.wait_until_open(1)
+        until = time.monotonic() + 15
+        while stores[0].bytes and time.monotonic() < until:
+            time.sleep(0.05)
+        assert stores[0].bytes == 0
+        (tmp_path / "go").touch()
 
 
 def test_a_deadline_is_a_504():
