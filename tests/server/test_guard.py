@@ -230,6 +230,11 @@ def test_the_page_needs_nothing_inline_and_nobody_else():
         assert "innerHTML" not in text, path.name
 
 
+def test_every_page_has_one_first_heading(service):
+    for path in ("/", "/docs"):
+        assert service.ask("GET", path).body.count(b"<h1") == 1, path
+
+
 def test_a_request_keeps_a_name_that_is_safe(service):
     assert service.parse(**{"X-Request-Id": "abc-1.2"}).headers["x-request-id"] == "abc-1.2"
     assert service.parse(**{"X-Request-Id": "a b<c>"}).headers["x-request-id"] != "a b<c>"
