@@ -51,7 +51,12 @@ export const formOf = (photo) => {
 };
 
 // Each photo has a request of its own on its way: `fitting` is its AbortController, `fitTimer` starts it.
-const showBusy = () => { $("busy").hidden = !view.current?.photo.item.fitting; };
+const showBusy = () => {
+  const photo = view.current?.photo.item;
+  $("busy").hidden = !photo?.fitting;
+  // Who does not see the picture is told that it changes.
+  $("fitting-state").textContent = photo?.fitting ? text("fitting") : photo?.fitted?.changed ? text("fitted") : "";
+};
 const stopFitting = (photo) => {
   clearTimeout(photo.fitTimer);
   photo.fitting?.abort();
@@ -108,9 +113,9 @@ const refit = (photo) => {
     return;
   }
   stopFitting(photo);
-  showBusy();
   photo.fitted = null;
   photo.fitError = null;
+  showBusy();
   photo.block.tryon = "";
   view.current.composite = null;
   $("fitting-notes").replaceChildren();

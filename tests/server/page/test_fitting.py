@@ -40,6 +40,26 @@ def test_the_second_person_gets_a_hat(page, photos):
     assert page.input_value("#mode") == "label"
 
 
+def test_who_does_not_see_the_picture_is_told_that_it_changes(page, photos):
+    drop_family(page, photos)
+    page.click("#tab-fitting")
+    page.evaluate(
+        """() => {
+          window.said = [];
+          const state = document.getElementById("fitting-state");
+          const note = () => {
+            if (said.at(-1) !== state.textContent) said.push(state.textContent);
+          };
+          new MutationObserver(note).observe(state, { childList: true });
+        }"""
+    )
+    put_on(page, "hat", "fedora")
+    page.click("#undress")
+    page.wait_for_selector("#undress", state="hidden")
+    said = page.evaluate("() => window.said")
+    assert said == ["Trying it on…", "The photo shows what is tried on.", ""]
+
+
 def test_who_cannot_wear_a_thing_is_told(page, photos):
     drop_family(page, photos)
     page.click("#tab-fitting")
