@@ -88,6 +88,13 @@ def focused(page):
     return page.evaluate("document.activeElement.querySelector?.('.name')?.textContent")
 
 
+def test_a_theme_of_high_contrast_leaves_the_colors_of_labels(page):
+    page.emulate_media(forced_colors="active")
+    color = "element => getComputedStyle(element).backgroundColor"
+    swatches = page.locator("fieldset .swatch").all()
+    assert len({one.evaluate(color) for one in swatches}) == len(swatches) > 1
+
+
 def test_gallery_shows_every_photo_and_loads_thumbnails(page):
     assert len(shown_names(page)) == 14
     page.locator(".card img").first.evaluate("image => image.decode()")
