@@ -51,7 +51,7 @@ class PhotoRoutes:
     async def parse(self, request: Request) -> Response:
         """``POST /parse``."""
         given = Parameters(request.query_params.multi_items(), _PARSE_PARAMETERS)
-        accept = request.headers.get("accept", "")
+        accept = _accept(request)
         view, media_type = choose_parse_view(given.text("as"), accept)
         asked = Asked(view, media_type, given.labels(), given.by())
         lowest = given.min_score()
@@ -68,7 +68,7 @@ class PhotoRoutes:
         Parameters(query, _TRYON_PARAMETERS)  # before an upload is read for nothing
         async with self._uploading(request) as upload:
             given = Parameters([*query, *upload.texts], _TRYON_PARAMETERS)
-            accept = request.headers.get("accept", "")
+            accept = _accept(request)
             asked = Asked(*choose_tryon_view(given.text("as"), accept))
             worn = (*given.worn(), *upload.worn)
             _check_worn(worn)
@@ -93,7 +93,7 @@ class PhotoRoutes:
         if request.method == "DELETE":
             return self._forget(request.path_params["result_id"])
         given = Parameters(request.query_params.multi_items(), _RESULT_PARAMETERS)
-        view, media_type = choose_parse_view(given.text("as"), request.headers.get("accept", ""))
+        view, media_type = choose_parse_view(given.text("as"), _accept(request))
         asked = Asked(view, media_type, given.labels(), given.by())
         kept = self._kept(request.path_params["result_id"])
         work = WorkRequest(kept.photo, kept.name, asked, kept.document)
@@ -188,6 +188,11 @@ class PhotoRoutes:
         finally:
             gone.cancel()
             future.cancel()  # drops what still waits; what is worked on goes on
+
+
+def _accept(request: Request) -> str:
+    """The header ``Accept``; some clients send a line for each type."""
+    return ", ".join(request.headers.getlist("accept"))
 
 
 async def _until_gone(receive: Receive) -> None:

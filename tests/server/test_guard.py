@@ -230,6 +230,16 @@ def test_the_page_needs_nothing_inline_and_nobody_else():
         assert "innerHTML" not in text, path.name
 
 
+def test_accept_may_have_a_line_for_each_type(service):
+    lines = ("Accept: text/html", "Accept: image/png", "Content-Type: image/jpeg")
+    data = photo_file()
+    head = "\r\n".join(("POST /parse HTTP/1.1", "Host: localhost", "Connection: close", *lines))
+    asked = f"{head}\r\nContent-Length: {len(data)}\r\n\r\n".encode() + data
+    reply = service.talk(asked)
+    assert reply.startswith(b"HTTP/1.1 200 ")
+    assert b"content-type: image/png\r\n" in reply
+
+
 def test_every_page_has_one_first_heading(service):
     for path in ("/", "/docs"):
         assert service.ask("GET", path).body.count(b"<h1") == 1, path
