@@ -87,7 +87,10 @@ class Job(Protocol):
 
     @property
     def preload(self) -> tuple[str, ...]:
-        """Modules to import once for all worker processes; they must start no threads."""
+        """Modules to import once for all worker processes, besides the job's own.
+
+        They must start no threads.
+        """
 
     def signature(self) -> Mapping[str, str]:
         """Everything that decides the content of the outputs, by a name a person understands.

@@ -59,7 +59,10 @@ class Preloading(Protocol):
 
     @property
     def preload(self) -> Sequence[str]:
-        """Modules to import once for all worker processes; they must start no threads."""
+        """Modules to import once for all worker processes, besides the job's own.
+
+        They must start no threads.
+        """
 
 
 def start_worker(
@@ -99,7 +102,8 @@ def _start_once(
     with theirs, _as_library(), worker_environment(threads):
         # Takes effect only before the server's first start; a server that a caller's program has
         # started already works as well, only slower.
-        context.set_forkserver_preload([main.__module__, *job.preload])
+        modules = main.__module__, type(job).__module__, *job.preload
+        context.set_forkserver_preload(list(modules))
         _start_server()
         process.start()
     return process, ours

@@ -47,7 +47,7 @@ class ColorizeJob:
     label_set: str = ""
     photos: Path | None = None
     name: str = "colorize"
-    preload: tuple[str, ...] = ("cv2",)
+    preload: tuple[str, ...] = ("cv2", "m2fp_cli.imaging.preload")
 
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs."""

@@ -47,7 +47,7 @@ class ExportJob:
     format_name: str
     settings: ExportSettings
     names: tuple[tuple[str, str], ...] = ()
-    preload: tuple[str, ...] = ("cv2",)
+    preload: tuple[str, ...] = ("cv2", "m2fp_cli.imaging.preload")
 
     @property
     def name(self) -> str:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 FITTING_VERSION = "24"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
+PRELOAD = ("cv2", "m2fp_cli.imaging.preload", "m2fp_cli.tryon.fitting", "m2fp_cli.tryon.wardrobe")
+"""What workers of both need; a run itself, which only plans, does without."""
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,11 @@ class ParseJob:
     model: ModelFiles
     settings: ParseSettings = field(default_factory=ParseSettings)
     name: str = "parse"
-    preload: tuple[str, ...] = ("m2fp_cli.engine.parser", "m2fp_cli.kernels.preload")
+    preload: tuple[str, ...] = (
+        "m2fp_cli.engine.parser",
+        "m2fp_cli.imaging.preload",
+        "m2fp_cli.kernels.preload",
+    )
 
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs; ``auto`` counts as what it means on this CPU."""

@@ -35,7 +35,7 @@ class PreviewJob:
     results: Path
     side: int
     name: str = "report"
-    preload: tuple[str, ...] = ("cv2",)
+    preload: tuple[str, ...] = ("cv2", "m2fp_cli.imaging.preload")
 
     def signature(self) -> Mapping[str, str]:
         """What decides the content of a preview."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.earlier import digest_of_parsed
-from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_record
+from m2fp_cli.jobs.fitting import PRELOAD, Fitter, FittingSettings, ReadPhoto, encode_record
 from m2fp_cli.jobs.memory import TRYON_BYTES
 from m2fp_cli.layout import result_path, tryon_record_name
 from m2fp_cli.storage.tree import OutputTree
@@ -36,7 +36,7 @@ class FittingJob:
     results: Path
     settings: FittingSettings
     name: str = "tryon"
-    preload: tuple[str, ...] = ("cv2",)
+    preload: tuple[str, ...] = PRELOAD
 
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs."""

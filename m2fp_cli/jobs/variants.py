@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs.earlier import digest_of_parsed
-from m2fp_cli.jobs.fitting import Fitter, FittingSettings, ReadPhoto, encode_record
+from m2fp_cli.jobs.fitting import PRELOAD, Fitter, FittingSettings, ReadPhoto, encode_record
 from m2fp_cli.jobs.memory import TRYON_BYTES
 from m2fp_cli.layout import result_path, variant_name, variant_record_name
 from m2fp_cli.storage.edits import refuse_edited
@@ -57,7 +57,7 @@ class VariantsJob:
     results: Path
     settings: FittingSettings
     name: str = "variants"
-    preload: tuple[str, ...] = ("cv2",)
+    preload: tuple[str, ...] = PRELOAD
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:

@@ -38,6 +38,7 @@ class ServiceJob:
     max_pixels: int
     preload: tuple[str, ...] = (
         "m2fp_cli.engine.parser",
+        "m2fp_cli.imaging.preload",
         "m2fp_cli.kernels.preload",
         "m2fp_cli.server.fitting",
     )

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from itertools import count
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from m2fp_cli.batch import processes
+from m2fp_cli.batch.worker_process import run_worker
 from m2fp_cli.errors import M2fpError
-from tests.support.scripted import write_photos
+from tests.support.scripted import ScriptedJob, write_photos
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -64,6 +66,18 @@ def test_a_fork_server_that_the_kernel_kills_is_told_of_as_such(monkeypatch):
     monkeypatch.setattr(processes, "count_oom_kills", lambda: 1)
     with pytest.raises(M2fpError, match="cannot start: EOFError"):
         processes.start_worker(die, job, 1)
+
+
+def test_a_jobs_own_module_is_imported_once_for_all_its_workers(tmp_path, monkeypatch):
+    def die():
+        raise EOFError
+
+    asked: list[list[str]] = []
+    monkeypatch.setattr(forkserver, "set_forkserver_preload", asked.append)
+    monkeypatch.setattr(processes, "_start_server", die)
+    with pytest.raises(M2fpError):
+        processes.start_worker(run_worker, ScriptedJob(tmp_path, preload=("cv2",)), 1)
+    assert asked[0] == ["m2fp_cli.batch.worker_process", "tests.support.scripted", "cv2"]
 
 
 if __name__ == "__main__":
