@@ -32,6 +32,7 @@ from m2fp_cli.terminal import displayable
 RENEW_SECONDS = 60.0
 STALE_SECONDS = 300.0
 _PART_PAUSE_SECONDS = 2.0
+_LAST_WORD_SECONDS = 10.0  # for which the end of a run waits while its lock is being written anew
 _COMMON = state_name("lock")
 _ROOM = 1 << 16
 
@@ -44,7 +45,8 @@ class Lease:
         self._mirror, self._name, self._version, self._card = mirror, name, version, card
         self._is_lost = False
         self._released = threading.Event()
-        threading.Thread(target=self._keep, name="lease", daemon=True).start()
+        self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
+        self._keeper.start()
 
     def check(self) -> None:
         """See whether the output is still held.
@@ -73,6 +75,7 @@ class Lease:
     def release(self) -> None:
         """Let the output go; if the store fails, that is left to time."""
         self._released.set()
+        self._keeper.join(_LAST_WORD_SECONDS)  # or the lock would be another version than we know
         with contextlib.suppress(M2fpError):
             whole = self._mirror.name_in_bucket(self._name)
             there = self._mirror.bucket.head(whole)
