@@ -26,7 +26,7 @@ from m2fp_cli.errors import M2fpError, OutputLockedError
 from m2fp_cli.jsonio import parse_object, text_of, whole_of
 from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.storage.errors import ConflictError
-from m2fp_cli.storage.remote.objects import StoredObject, Version
+from m2fp_cli.storage.remote.stored_object import StoredObject, Version
 from m2fp_cli.terminal import displayable
 
 RENEW_SECONDS = 60.0

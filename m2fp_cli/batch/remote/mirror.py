@@ -13,7 +13,8 @@ from m2fp_cli.errors import OutputError
 from m2fp_cli.storage.errors import ConflictError, as_output_error, edited
 from m2fp_cli.storage.remote.address import StoreAddress
 from m2fp_cli.storage.remote.listing import Listing
-from m2fp_cli.storage.remote.objects import LAST_CHARACTER, Bucket, StoredObject
+from m2fp_cli.storage.remote.objects import LAST_CHARACTER, Bucket
+from m2fp_cli.storage.remote.stored_object import StoredObject
 from m2fp_cli.storage.tree import OutputTree
 
 _READERS = 16

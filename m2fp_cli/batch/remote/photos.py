@@ -19,7 +19,8 @@ from m2fp_cli.errors import NoImagesError
 from m2fp_cli.layout import JOBS, STATE_FOLDER
 from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.remote.address import StoreAddress
-from m2fp_cli.storage.remote.objects import Bucket, StoredObject
+from m2fp_cli.storage.remote.objects import Bucket
+from m2fp_cli.storage.remote.stored_object import StoredObject
 from m2fp_cli.terminal import displayable
 
 OpenBucket = Callable[[StoreAddress], Bucket]

@@ -22,7 +22,7 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.errors import OutputLockedError, StoreError
 from m2fp_cli.layout import STATE_FOLDER, state_name
 from m2fp_cli.storage.remote.listing import Listing
-from m2fp_cli.storage.remote.objects import StoredObject, Version
+from m2fp_cli.storage.remote.stored_object import StoredObject, Version
 from m2fp_cli.terminal import displayable
 
 PARTS = state_name("parts")

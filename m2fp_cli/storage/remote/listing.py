@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from m2fp_cli.storage.index import as_index_error, open_index
 from m2fp_cli.storage.look import OnClosed
-from m2fp_cli.storage.remote.objects import NANOSECONDS, StoredObject
+from m2fp_cli.storage.remote.stored_object import NANOSECONDS, StoredObject
 
 _ROWS_AT_ONCE = 1000
 _CLOCKS_APART_SECONDS = 60  # or each object would be fetched that a run puts anew
@@ -68,7 +68,7 @@ class Listing:
         found = self.stamp(name)
         if found is None:
             return None
-        size, mtime = found[0], found[1] // 10**9
+        size, mtime = found[0], found[1] // NANOSECONDS
         changed = mtime - _CLOCKS_APART_SECONDS
         return os.stat_result((stat.S_IFREG, 0, 0, 1, 0, 0, size, 0, mtime, changed))
 

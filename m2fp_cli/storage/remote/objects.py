@@ -8,11 +8,9 @@ the caller has seen (``If-Match``).
 from __future__ import annotations
 
 import datetime
-import hashlib
 import importlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,13 @@ from m2fp_cli.storage.errors import conflict
 from m2fp_cli.storage.remote.address import StoreAddress
 from m2fp_cli.storage.remote.environment import allows_http, check_environment
 from m2fp_cli.storage.remote.errors import INSTALL, as_store_error, may_pass
+from m2fp_cli.storage.remote.stored_object import (
+    StoredObject,
+    Version,
+    as_object,
+    as_update,
+    version_of,
+)
 
 _CHUNK_BYTES = 4 << 20
 # A stalled answer is given up after a minute, a failed call tried again for three: a store that is
@@ -31,33 +36,6 @@ _MAX_RETRIES = 8
 _PAUSES = (0.2, 1.0, 5.0)  # seconds between tries of a call whose connection broke
 LAST_CHARACTER = "\U0010ffff"
 """Sorts behind every other character of a name."""
-NANOSECONDS = 10**9
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One version of an object: S3 and Azure know it by its ETag, GCS by a number."""
-
-    etag: str = ""
-    number: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredObject:
-    """What a store says about an object.
-
-    Attributes:
-        name: whole name in the bucket.
-        size: number of bytes.
-        mtime_ns: time of change in nanoseconds since 1970. Stores count whole seconds; below them
-            stands a digest of the object's ETag, so that a change within a second is seen.
-        version: what is there now.
-    """
-
-    name: str
-    size: int
-    mtime_ns: int
-    version: Version = Version()
 
 
 class Bucket:
@@ -131,7 +109,7 @@ class Bucket:
             if not portion:
                 return
             place = portion[-1]["path"]
-            yield from map(_as_object, portion)
+            yield from map(as_object, portion)
 
     def walk_flat(self, prefix: str) -> Iterator[StoredObject]:
         """Objects directly in a folder, and the first one of each folder in it, sorted.
@@ -168,7 +146,7 @@ class Bucket:
         """
         with self._translated(name, writing=False):
             try:
-                return _as_object(self._again(self._obstore.head, name))
+                return as_object(self._again(self._obstore.head, name))
             except FileNotFoundError:
                 return None
 
@@ -220,7 +198,7 @@ class Bucket:
         """
         with self._translated(name, writing=True):
             try:
-                return _version(self._put(name, data, "create"))
+                return version_of(self._put(name, data, "create"))
             except self._errors.AlreadyExistsError as error:
                 failure = error
         there = self.read(name)
@@ -245,7 +223,7 @@ class Bucket:
         """
         with self._translated(name, writing=True):
             try:
-                return _version(self._put(name, data, _as_update(version)))
+                return version_of(self._put(name, data, as_update(version)))
             except (self._errors.PreconditionError, FileNotFoundError):
                 pass
         there = self.read(name)  # our own put, whose answer was lost?
@@ -268,14 +246,14 @@ class Bucket:
 
     def _read(self, store: Any, name: str) -> tuple[bytes, StoredObject]:
         answer = self._obstore.get(store, name)
-        return bytes(answer.bytes()), _as_object(answer.meta)
+        return bytes(answer.bytes()), as_object(answer.meta)
 
     def _fetch(self, store: Any, name: str, path: Path) -> StoredObject:
         answer = self._obstore.get(store, name)
         with path.open("wb") as file:
             for chunk in answer.stream(min_chunk_size=_CHUNK_BYTES):
                 file.write(chunk)
-        return _as_object(answer.meta)
+        return as_object(answer.meta)
 
     def _again(self, call: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Make a call, and make it again where a connection broke.
@@ -313,21 +291,3 @@ class _Translated:
             raise as_store_error(
                 self._obstore, self._address, error, writing=self._writing
             ) from error
-
-
-def _as_object(meta: Any) -> StoredObject:
-    version = _version(meta)
-    seconds = int(meta["last_modified"].timestamp())
-    # Azure quotes ETags in one answer and not in another.
-    digest = hashlib.blake2b(version.etag.strip('"').encode(), digest_size=8).digest()
-    below = int.from_bytes(digest, "big") % NANOSECONDS
-    return StoredObject(meta["path"], int(meta["size"]), seconds * NANOSECONDS + below, version)
-
-
-def _version(result: Any) -> Version:
-    return Version(str(result["e_tag"] or ""), str(result["version"] or ""))
-
-
-def _as_update(version: Version) -> dict[str, str]:
-    named = {"e_tag": version.etag, "version": version.number}
-    return {name: value for name, value in named.items() if value}

@@ -6,7 +6,7 @@ from typing import Any
 
 from m2fp_cli.batch.remote import lease
 from m2fp_cli.batch.remote.lease import Lease
-from m2fp_cli.storage.remote.objects import StoredObject, Version
+from m2fp_cli.storage.remote.stored_object import StoredObject, Version
 
 
 class SlowBucket:
