@@ -81,6 +81,15 @@ def test_the_largest_of_three_channels_is_taken_for_each_pixel():
     assert np.array_equal(max_of_channels(light), light.max(axis=2))
 
 
+@pytest.mark.parametrize(("dx", "dy"), [(0, 0), (7, -4)])
+def test_a_picture_at_its_own_size_is_itself_pixel_by_pixel(dx, dy):
+    whole = premultiply(np.random.default_rng(0).integers(0, 256, (120, 70, 4), dtype=np.uint8))
+    move = affine_inverse(np.array([[1.0, 0, dx], [0, 1, dy]]))
+    layer = warp_sprite(shrink_sprite(whole, 1.0), move, (dx, dy, dx + 70, dy + 120))
+    assert np.allclose(layer.alpha, whole[..., 3], atol=0.002)
+    assert np.allclose(layer.color, whole[..., :3], atol=0.002)
+
+
 @pytest.mark.parametrize("stride", [1, 2, 3, 4])
 @pytest.mark.parametrize(
     "box", [(0, 0, 90, 80), (31, 22, 53, 41), (3, 2, 30, 25), (60, 50, 90, 80)]
