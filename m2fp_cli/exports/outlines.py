@@ -47,9 +47,8 @@ def find_outlines(mask: Mask, tolerance: float = TOLERANCE) -> list[Outline]:
     """
     x0, y0, _, _ = mask.box_xyxy
     twice = np.kron(mask.inside.view(np.uint8), np.ones((2, 2), np.uint8))
-    padded = np.asarray(
-        np.pad(twice, 1), np.uint8
-    )  # an outline along the edge of the box is one like others
+    # Padded, so that an outline along the edge of the box is one like others.
+    padded = np.asarray(np.pad(twice, 1), np.uint8)
     rings, levels = cv2.findContours(padded, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     found: list[Outline] = []
     for number, ring in enumerate(rings):

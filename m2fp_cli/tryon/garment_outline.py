@@ -227,7 +227,7 @@ def _find_body(
 
 
 def _run_length(row: BoolArray, start: int, side: int) -> int:
-    """Pixels that are set from one outwards; a seam or a button may leave some out."""
+    """Pixels that are set from one outwards, up to the first that is not."""
     outwards = row[start:] if side > 0 else row[start::-1]
     unset = np.flatnonzero(~outwards)
     return int(unset[0]) if unset.size else outwards.size
