@@ -25,9 +25,10 @@ from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask, Scan
 from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.batch.written import written_files
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed, require_photos
-from m2fp_cli.layout import DEFAULT_OUTPUT, is_output, result_name
+from m2fp_cli.layout import DEFAULT_OUTPUT, OUTPUT_FOLDERS, is_output, result_name
 from m2fp_cli.storage.remote.address import names_store, parse_address, shown_place
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree
@@ -36,6 +37,7 @@ from m2fp_cli.terminal import displayable
 MakeParseJob = Callable[[Path], Job]
 RunJob = Callable[[Scan, Job], RunReport]
 _FIRST_RESULTS = 10
+_MAPS = frozenset(one.name for one in OUTPUT_FOLDERS if one.job == "parse" and not one.shows_photo)
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,16 @@ class PhotoInputs:
             output: the run's output folder.
 
         Raises:
-            UsageError: nothing is named, or both a list and inputs, or the list is wrong.
+            UsageError: nothing is named, or both a list and inputs, or the list is wrong; or what
+                is named are maps of an earlier parse, not photos.
             NoImagesError: there is no photo.
             NoInputError: the list is not there.
         """
         if self.files_from is None:
             if not self.inputs:
                 raise UsageError("name photos or folders of photos, or a list with --files-from")
+            if self.label_set is None:
+                _refuse_maps(self.inputs)
             if self.remote is not None:
                 found = self.remote.find_photos(self.inputs, output=output, rules=self.rules)
                 if found is not None:
@@ -204,6 +209,24 @@ def _named_output(inputs: tuple[Path, ...]) -> Path | None:
             "without other inputs"
         )
     return outputs[0] if outputs else None
+
+
+def _refuse_maps(inputs: tuple[Path, ...]) -> None:
+    """Refuse what a parse has written beside photos: parsed as photos, maps of ids show nobody."""
+    for path in inputs:
+        if names_store(path):
+            continue
+        real = path.resolve()
+        for output in real.parents:
+            inside = real.relative_to(output)
+            if inside.parts[0] not in _MAPS or not is_output(output):
+                continue
+            written = written_files(output)
+            if inside.as_posix() in written or written.has_any_in(inside.as_posix()):
+                raise UsageError(
+                    f"{displayable(path)} holds what m2fp parse found, no photos; name the photos, "
+                    f"or {displayable(output)} to go on from what was parsed"
+                )
 
 
 def _is_of_photos(folder: Path) -> bool:

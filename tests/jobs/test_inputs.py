@@ -1,0 +1,51 @@
+"""Which photos a command means."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+from typer.testing import CliRunner
+
+from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.cli import app
+from m2fp_cli.errors import UsageError
+from m2fp_cli.jobs.inputs import PhotoInputs
+from tests.support.parsed_tree import make_tree
+
+
+def inputs(*paths, label_set=None):
+    return PhotoInputs(paths, None, None, ScanRules(), label_set)
+
+
+@pytest.mark.parametrize("named", ["labels", "people/sub", "labels/a.png", "results"])
+def test_maps_of_an_earlier_parse_are_not_taken_for_photos(tmp_path, named):
+    _, output = make_tree(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        inputs(output / named).scan(tmp_path / "made")
+    assert str(caught.value) == (
+        f"{output / named} holds what m2fp parse found, no photos; name the photos, or {output} to "
+        "go on from what was parsed"
+    )
+
+
+@pytest.mark.parametrize("line", ["colorize", "tryon --hat cap", "parse --model starter"])
+def test_no_command_parses_them(tmp_path, monkeypatch, line):
+    monkeypatch.chdir(tmp_path)
+    make_tree(tmp_path)
+    answer = CliRunner().invoke(app, [*line.split(), "m2fp-out/labels", "-o", "made"])
+    assert "holds what m2fp parse found" in str(answer.exception)
+    assert not (tmp_path / "made").exists()
+
+
+def test_they_are_taken_as_what_they_are(tmp_path):
+    _, output = make_tree(tmp_path)
+    found = inputs(output / "labels", label_set="cihp").scan(tmp_path / "made")
+    assert [task.key for task in found.tasks] == ["a"]
+
+
+def test_photos_beside_them_are_photos(tmp_path):
+    photos, output = make_tree(tmp_path)
+    own = output / "people" / "anna.png"
+    shutil.copy(photos / "a.png", own)
+    assert [task.key for task in inputs(own).scan(tmp_path / "made").tasks] == ["anna"]
