@@ -30,6 +30,7 @@ ACCESS = "Access"
 MESSAGES = "Messages"
 _STORE = "s3://"  # in the help of every argument and option that takes places in object stores
 _PYDANTICS_OWN = "Value error, "  # typer 0.29 asks pydantic, which begins its messages so
+_PYDANTICS_INPUT = "Input should be "  # and so; but INPUT is what our commands call their photos
 _NAMES = frozenset(("-o", "--output", "--photos", "-m", "--model"))  # what no value may leave empty
 PANELS = (INPUT, WEAR, MEASURE, CONTENT, MASK, SPEED, FAILURES, ACCESS, MESSAGES)
 
@@ -54,7 +55,7 @@ class HelpCommand(TyperCommand):
         try:
             parsed: list[str] = super().parse_args(ctx, args)
         except BadParameter as error:
-            error.message = error.message.removeprefix(_PYDANTICS_OWN)
+            error.message = _in_our_words(error)
             raise
         for parameter in self.get_params(ctx):
             if _STORE not in (getattr(parameter, "help", None) or ""):
@@ -85,6 +86,16 @@ class HelpCommand(TyperCommand):
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples, a line each."""
         _write_examples(self.epilog, formatter)
+
+
+def _in_our_words(error: BadParameter) -> str:
+    """What a value must be, and what was given, as our own messages say it."""
+    message = error.message.removeprefix(_PYDANTICS_OWN)
+    details = getattr(error.__cause__, "errors", None)
+    if details is None or not message.startswith(_PYDANTICS_INPUT):
+        return message
+    wanted = message.removeprefix(_PYDANTICS_INPUT).partition(", unable to")[0]
+    return f"must be {wanted}, got {details()[0]['input']!r}"
 
 
 def _value_in(word: str) -> str:

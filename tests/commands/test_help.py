@@ -135,3 +135,18 @@ def test_help_names_every_label_set_that_is_taken(words):
     (option,) = (one for one in options_of(words) if one.name == "label_set")
     named = option.help.replace(",", " ").replace(".", " ").split()
     assert [one for one in LABEL_SETS if one not in named] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("parse photos --min-score high", "'--min-score': must be a valid number, got 'high'"),
+        ("colorize --opacity 50", "'--opacity': must be less than or equal to 1, got '50'"),
+        ("report --limit 0", "'--limit': must be greater than or equal to 1, got '0'"),
+        ("looks favorite 1 x", "'NUMBER': must be a valid integer, got 'x'"),
+    ],
+)
+def test_a_number_that_is_refused_is_named_with_what_it_must_be(line, said):
+    answer = CliRunner().invoke(app, line.split())
+    assert answer.exit_code == 2
+    assert f"Invalid value for {said}\n" in answer.output
