@@ -20,6 +20,7 @@ from m2fp_cli.storage.spool import Spool
 from m2fp_cli.terminal import counted
 
 _LONG_WORD, _LONG_VALUE = 32, 60  # characters of a setting that are shown
+_SWITCHES = {"True": "on", "False": "off"}  # as settings have options such as --flip
 
 
 @dataclass
@@ -151,6 +152,7 @@ def _keep(plan: ResumePlan, judge: Judge, task: ImageTask, entry: Entry) -> None
 
 def _short(value: str | None) -> str:
     """A value whose long words, such as digests, are cut: what follows them may be what differs."""
-    words = ("nothing" if value is None else value).split(" ")
+    said = "nothing" if value is None else _SWITCHES.get(value, value)
+    words = said.split(" ")
     text = " ".join(f"{word[:12]}..." if len(word) > _LONG_WORD else word for word in words)
     return f"{text[:_LONG_VALUE]}..." if len(text) > _LONG_VALUE else text

@@ -238,6 +238,10 @@ def test_a_difference_of_settings_is_short():
     assert len(describe_difference({"people": "1 " * 99}, {})) < 90
 
 
+def test_a_difference_calls_switches_on_and_off():
+    assert describe_difference({"flip": "False"}, {"flip": "True"}) == "flip off -> on"
+
+
 def test_a_difference_shows_what_follows_a_digest():
     before = {"precision": f"int8 {'0' * 64}"}
     now = {"precision": f"int8 {'0' * 64} bf16"}
