@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from m2fp_cli.batch.history import History, find_manifests, read_history
@@ -55,7 +56,8 @@ def find_parsed(
         # Before the manifests: a run that goes on may end photos while they are read.
         keys = Spool(sorted_on_disk(_result_keys(look or tree, closed.append)))
         history = read_history(tree)
-        found = _tasks(history, keys, folder.absolute(), photos and photos.absolute())
+        moved = None if photos is None else MovedPhotos(photos.absolute())
+        found = _tasks(history, keys, folder.absolute(), moved)
         left = history.left(latest_cuts(find_manifests(tree, "parse"), history))
         stored: list[bool] = []
         tasks = Spool(_noting(found, stored))
@@ -67,8 +69,12 @@ def find_parsed(
             "parse), or name photos or another output"
         )
     failures = tuple(_closed(folder.absolute(), one) for one in sorted(closed))
-    note = f"{counted(left, 'photo')} left to parse; those without a result are not among these"
-    return Scan(tasks, failures, notes=(note,) if left else (), is_stored=bool(stored))
+    notes = [] if moved is None else moved.notes()
+    if left:
+        notes.append(
+            f"{counted(left, 'photo')} left to parse; those without a result are not among these"
+        )
+    return Scan(tasks, failures, notes=tuple(notes), is_stored=bool(stored))
 
 
 def _refuse_linked(tree: OutputTree) -> None:
@@ -106,8 +112,48 @@ def _noting(tasks: Iterator[ImageTask], stored: list[bool]) -> Iterator[ImageTas
         yield task
 
 
+@dataclass
+class MovedPhotos:
+    """The folder that ``--photos`` names, and what of the parse is not in it.
+
+    Attributes:
+        folder: absolute; keys are relative to it.
+        missing: how many photos were looked for in vain.
+        example: the first of them, relative to the folder.
+    """
+
+    folder: Path
+    missing: int = 0
+    example: str = ""
+
+    def find(self, key: str, known: ImageTask | None) -> Path | None:
+        """The photo of a key; None if it is not there, and counted if it is not elsewhere either.
+
+        Args:
+            key: output name of the photo.
+            known: the photo as it was parsed; None where the manifest does not have it.
+        """
+        name = None if known is None else known.name
+        found = find_photo(self.folder, key, name)
+        if found is None and not (known and (known.origin or known.source.exists())):
+            self.missing += 1
+            parent, _, stem = key.rpartition("/")
+            self.example = self.example or f"{parent}/{name or stem}".lstrip("/")
+        return found
+
+    def notes(self) -> list[str]:
+        """A sentence about those that are not there; none if all are."""
+        if not self.missing:
+            return []
+        return [
+            f"{counted(self.missing, 'photo')} not below {displayable(self.folder)}, such as "
+            f"{displayable(self.example)}; --photos names the folder that was parsed, with its "
+            "sub-folders, where it is now"
+        ]
+
+
 def _tasks(
-    history: History, keys: Iterable[str], folder: Path, photos: Path | None
+    history: History, keys: Iterable[str], folder: Path, photos: MovedPhotos | None
 ) -> Iterator[ImageTask]:
     entries = history.entries
     for key in keys:
@@ -115,12 +161,11 @@ def _tasks(
         if entry is None and history.is_claimed(key):  # a run is just ending it, or was cut short
             continue
         task = ImageTask(str(result_path(folder, key)), key)
-        name = None
+        known = None
         if entry is not None:
             listed = entry.stamp[0] if entry.stamp else None
-            task = make_task(entry.report.source, key, listed)
-            name = task.name
-        moved = None if photos is None else find_photo(photos, key, name)
+            task = known = make_task(entry.report.source, key, listed)
+        moved = None if photos is None else photos.find(key, known)
         yield ImageTask(str(moved), key) if moved else task
 
 

@@ -36,3 +36,14 @@ def test_photos_that_end_while_the_manifest_is_read_are_not_strangers(tmp_path, 
 
     monkeypatch.setattr(earlier, "read_history", read_slowly)
     assert [task.path for task in find_parsed(output).tasks] == [str(photos / "a.png")]
+
+
+def test_photos_that_are_not_in_the_folder_that_is_named_are_counted(tmp_path):
+    photos, output = make_tree(tmp_path)
+    assert find_parsed(output, photos=photos / "sub").notes == ()  # they are where they were
+    moved = photos.rename(tmp_path / "moved")
+    assert find_parsed(output, photos=moved).notes == ()
+    assert find_parsed(output, photos=moved / "sub").notes == (
+        f"2 photos not below {moved / 'sub'}, such as a.png; --photos names the folder that was "
+        "parsed, with its sub-folders, where it is now",
+    )
