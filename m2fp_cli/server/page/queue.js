@@ -4,6 +4,7 @@ import { $, make } from "./make.js";
 import { ask, askJson, Refusal } from "./api.js";
 import { onLanguage, text } from "./language.js";
 import { keep, recall, TAB } from "./memory.js";
+import { toast } from "./toast.js";
 
 const AT_ONCE = 2;
 const REMEMBERED = "m2fp.photos";
@@ -103,6 +104,7 @@ const restore = async (photo) => {
   const { document } = await askJson("GET", `/results/${photo.id}?as=preview`, { signal: photo.abort.signal });
   return document;
 };
+const lost = []; // names of photos that this tab had before it was loaded again, and the service has no more
 const run = async () => {
   const photo = photos.find(({ state }) => state === "waiting");
   if (!photo || running >= AT_ONCE) return;
@@ -112,8 +114,11 @@ const run = async () => {
     accept(photo, photo.file ? await parse(photo, say) : await restore(photo));
   } catch (error) {
     if (!photos.includes(photo)) { /* it was removed meanwhile */ }
-    else if (error.status === 404 && !photo.file) remove(photo);
-    else show(photo, "failed", error);
+    else if (error.status === 404 && !photo.file) {
+      remove(photo);
+      lost.push(photo.name);
+      toast(text("lost", lost), "touched");
+    } else show(photo, "failed", error);
   } finally {
     running -= 1;
     run();

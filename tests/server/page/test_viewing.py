@@ -83,6 +83,19 @@ def test_a_reload_keeps_the_photos(page, photos, service):
     assert page.locator(".card").count() == 0
 
 
+def test_what_the_service_forgot_before_a_reload_is_named(page, photos, service):
+    drop_family(page, photos)
+    (known,) = json.loads(page.evaluate("() => sessionStorage.getItem('m2fp.photos')"))
+    assert service.ask("DELETE", f"/results/{known['id']}").status == 204
+    page.reload()
+    page.wait_for_selector("#toast:not([hidden])")
+    said = "The service does not keep family.png any more; add it again."
+    assert page.inner_text("#toast") == said
+    assert page.is_visible("#welcome")
+    page.keyboard.press("Shift")  # it stays until somebody is there
+    page.wait_for_selector("#toast", state="hidden")
+
+
 def test_a_browser_that_lets_nothing_be_kept_shows_photos_all_the_same(page, photos, service):
     page.context.add_init_script(
         """for (const place of ["localStorage", "sessionStorage"]) {
