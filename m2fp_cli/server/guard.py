@@ -225,7 +225,8 @@ class _Answer:
             piece = bytes(body[at : at + _PIECE_BYTES])
             is_last = at + _PIECE_BYTES >= len(body) and not more
             await self._send({**message, "body": piece, "more_body": not is_last})
-            self._exchange.sent_bytes += len(piece)
+            if self._exchange.method != "HEAD":  # of which the HTTP layer sends no body
+                self._exchange.sent_bytes += len(piece)
 
     async def send_preflight(self) -> None:
         allowed = {

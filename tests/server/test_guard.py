@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -228,6 +229,17 @@ def test_the_page_needs_nothing_inline_and_nobody_else():
         )
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), path.name
         assert "innerHTML" not in text, path.name
+
+
+def test_the_log_counts_no_bytes_where_none_are_sent(service):
+    for method in ("HEAD", "GET"):
+        reply = service.ask(method, "/docs", headers={"X-Request-Id": f"bytes-{method}"})
+        assert int(reply.headers["content-length"]) > 1000
+        until = time.monotonic() + 10  # the line is written after the reply
+        while f"id=bytes-{method}" not in service.log.getvalue():
+            assert time.monotonic() < until
+        line = service.log.getvalue().partition(f" id=bytes-{method}")[0].splitlines()[-1]
+        assert line.endswith(" 0.0 kB") == (method == "HEAD")
 
 
 def test_accept_may_have_a_line_for_each_type(service):
