@@ -38,7 +38,7 @@ from m2fp_cli.commands import (
 from m2fp_cli.commands.help import HelpCommand, HelpGroup
 from m2fp_cli.commands.option_groups import with_groups
 from m2fp_cli.delays import DelaySums, tell_delays_to
-from m2fp_cli.errors import ExitCode, M2fpError, OutputError
+from m2fp_cli.errors import ExitCode, M2fpError, OutputError, lacks_memory
 from m2fp_cli.streams import StreamError, drop_output, guard_streams
 from m2fp_cli.terminal import displayable, say, warn
 from m2fp_cli.version import __version__
@@ -124,6 +124,11 @@ def main() -> None:
         if str(error):
             warn(f"m2fp: {error}")
         sys.exit(ExitCode.CANNOT_WRITE)
+    except Exception as error:
+        if not lacks_memory(error):
+            raise
+        warn("m2fp: the memory was used up; free some, or use a machine with more, and run again")
+        sys.exit(ExitCode.INTERNAL)
     except _Terminated:
         warn(f"m2fp: terminated{_what_is_kept()}")
         sys.exit(ExitCode.TERMINATED)

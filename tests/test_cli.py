@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 
+from m2fp_cli import cli
 from m2fp_cli.errors import ExitCode
 
 IMPORTED_BY_NOW = """
@@ -56,6 +58,24 @@ def test_a_second_signal_on_the_way_out_shows_no_traceback(number):
     done = run(TWICE, str(int(number)))
     assert done.returncode == -number
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory")],
+)
+def test_memory_that_is_used_up_is_one_line(monkeypatch, capsys, error):
+    monkeypatch.setattr(cli, "app", Mock(side_effect=error))
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    line = "m2fp: the memory was used up; free some, or use a machine with more, and run again\n"
+    assert (ended.value.code, capsys.readouterr().err) == (ExitCode.INTERNAL, line)
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch):
+    monkeypatch.setattr(cli, "app", Mock(side_effect=RuntimeError("ours")))
+    with pytest.raises(RuntimeError, match="ours"):
+        cli.main()
 
 
 def test_names_are_the_same_under_every_locale(tmp_path):
