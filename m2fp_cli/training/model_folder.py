@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
+from m2fp_cli.errors import OutputError
 from m2fp_cli.evaluation.confusion import LabelFigures
 from m2fp_cli.jsonio import read_json
+from m2fp_cli.layout import FINETUNE_RECORD
 from m2fp_cli.models.folder import CONFIGURATION_NAME
 from m2fp_cli.models.registry import ModelFolder
+from m2fp_cli.storage.edits import written_checksum
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import NamedBytes, write_group
-from m2fp_cli.terminal import counted
+from m2fp_cli.terminal import counted, displayable
 from m2fp_cli.training.dataset import hash_files
 from m2fp_cli.training.own_photos import OwnPhotos
 from m2fp_cli.training.weights import export_weights
@@ -66,9 +69,10 @@ def write_model(
 
     Raises:
         ModelError: the checkpoint is damaged.
-        OutputError: the folder cannot be written.
+        OutputError: the folder cannot be written, or somebody else's file is in the way.
     """
     configuration: dict[str, Any] = read_json(origin.configuration)
+    refuse_foreign_files(tree)
     export_weights(checkpoint, tree.path, configuration["model"]["num_parsing"], 0)
     known = configuration.get("m2fp", {})
     configuration["m2fp"] = {
@@ -89,6 +93,24 @@ def write_model(
     files.append((_CARD, card.encode()))
     files.append((CONFIGURATION_NAME, f"{json.dumps(configuration, indent=2)}\n".encode()))
     write_group(tree, files, may_replace=[name for name, _ in files])
+
+
+def refuse_foreign_files(tree: OutputTree) -> None:
+    """Refuse to replace a card or another text that m2fp did not write, or somebody changed since.
+
+    Where the file system keeps no marks, whose they are cannot be known, and none is refused.
+
+    Raises:
+        OutputError: there is one.
+    """
+    if tree.mark(FINETUNE_RECORD) is None:
+        return
+    for name in (_CARD, ORIGIN_CARD, _ATTRIBUTION, CONFIGURATION_NAME):
+        if tree.has_file(name) and written_checksum(tree, name) is None:
+            raise OutputError(
+                f"{displayable(tree.path / name)} is not as m2fp finetune wrote it; move it away "
+                "and run again: what was learned is kept"
+            )
 
 
 def is_written(tree: OutputTree, steps: int) -> bool:
