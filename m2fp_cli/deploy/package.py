@@ -27,7 +27,7 @@ from m2fp_cli.network.model_config import ModelConfig
 from m2fp_cli.storage.beforehand import check_folder
 from m2fp_cli.storage.errors import ConflictError
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import NamedBytes, write_group
+from m2fp_cli.storage.writing import NamedBytes, write_alone
 from m2fp_cli.terminal import displayable
 from m2fp_cli.version import __version__
 
@@ -110,7 +110,7 @@ def deploy_model(
     info = describe_network(model, config, input_hw, name)
     contents += _texts(info, config, fmt, contents, difference)
     with OutputTree(target, create=True) as tree:
-        write_group(tree, contents)
+        write_alone(tree, contents)
     return Deployed(target, tuple(name for name, _ in contents), size_hw, difference)
 
 

@@ -100,6 +100,25 @@ def write_group(
     return [WrittenFile(name, zlib.crc32(data)) for name, data in files]
 
 
+def write_alone(
+    tree: OutputTree, files: Sequence[NamedBytes], may_replace: Collection[str] = ()
+) -> None:
+    """As ``write_group``, for files that are not of a run over photos: errors speak of no photo.
+
+    Raises:
+        ConflictError: something is there that may not be replaced.
+        OutputError: they cannot be written; the message has the whole path of the file, or of the
+            folder if there are several.
+    """
+    try:
+        write_group(tree, files, may_replace)
+    except OutputError as error:
+        if isinstance(error, ConflictError) or not isinstance(error.__cause__, OSError):
+            raise
+        where = tree.path / files[0][0] if len(files) == 1 else tree.path
+        raise as_output_error(str(where), error.__cause__, alone=True) from error
+
+
 def write_stream(tree: OutputTree, name: str, portions: Iterable[bytes]) -> None:
     """Replace one of the output's own state files by content that may not fit into memory.
 
@@ -170,12 +189,7 @@ def write_file(path: Path, data: bytes, *, mark: bytes) -> None:
     refuse_unmarked(path, mark)
     with OutputTree(path.parent, create=True) as tree:
         may_replace = (path.name,) if tree.status(path.name) is not None else ()
-        try:
-            write_group(tree, [(path.name, data)], may_replace)
-        except OutputError as error:
-            if isinstance(error, ConflictError) or not isinstance(error.__cause__, OSError):
-                raise
-            raise as_output_error(str(path), error.__cause__, alone=True) from error
+        write_alone(tree, [(path.name, data)], may_replace)
 
 
 def refuse_unmarked(path: Path, mark: bytes) -> None:

@@ -16,7 +16,7 @@ from m2fp_cli.layout import FINETUNE_RECORD
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.models.weights import weights_digest
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_group
+from m2fp_cli.storage.writing import write_alone
 from m2fp_cli.terminal import displayable
 from m2fp_cli.training.own_photos import OwnPhotos, digest_photos
 
@@ -96,7 +96,7 @@ class RunRecord:
                 raise UsageError(f"the run in {shown} was begun {what}; choose another -o")
 
     def _write(self, record: Mapping[str, Any]) -> None:
-        write_group(
+        write_alone(
             self._tree,
             [(FINETUNE_RECORD, json.dumps(record).encode())],
             may_replace=[FINETUNE_RECORD],

@@ -18,7 +18,7 @@ from m2fp_cli.models.folder import CONFIGURATION_NAME
 from m2fp_cli.models.registry import ModelFolder
 from m2fp_cli.storage.edits import written_checksum
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import NamedBytes, write_group
+from m2fp_cli.storage.writing import NamedBytes, write_alone
 from m2fp_cli.terminal import counted, displayable
 from m2fp_cli.training.dataset import hash_files
 from m2fp_cli.training.own_photos import OwnPhotos
@@ -92,7 +92,7 @@ def write_model(
     card = write_card(origin.name, str(license_name), photos, learned, [name for name, _ in files])
     files.append((_CARD, card.encode()))
     files.append((CONFIGURATION_NAME, f"{json.dumps(configuration, indent=2)}\n".encode()))
-    write_group(tree, files, may_replace=[name for name, _ in files])
+    write_alone(tree, files, may_replace=[name for name, _ in files])
 
 
 def refuse_foreign_files(tree: OutputTree) -> None:

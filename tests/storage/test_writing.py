@@ -122,6 +122,20 @@ def test_a_single_file_on_a_full_disk_is_named_with_its_folder(
     assert str(caught.value) == said
 
 
+@pytest.mark.parametrize(("names", "named"), [(["a"], "/a"), (["a", "b"], "")])
+def test_files_of_no_photo_on_a_full_disk_speak_of_none(
+    tree: OutputTree, monkeypatch: pytest.MonkeyPatch, names: list[str], named: str
+) -> None:
+    def fail(*_: object, **__: object) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(writing, "write_temporary", fail)
+    with pytest.raises(OutputError) as caught:
+        writing.write_alone(tree, [(name, b"") for name in names])
+    said = f"cannot write {tree.path}{named}: the disk is full; make room and run again"
+    assert str(caught.value) == said
+
+
 def test_a_file_that_cannot_be_looked_at_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
