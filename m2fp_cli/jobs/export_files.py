@@ -21,6 +21,7 @@ from m2fp_cli.jobs.export_photos import (
     count_of_other_labels,
     count_unlisted,
     done_photos,
+    failed_photos,
     read_earlier,
     read_listed,
 )
@@ -88,7 +89,9 @@ def finish_export(
         files = wanted.finish(items, replace(job.settings, splits=_splits(job, history)))
         earlier = [one for one in done_photos(history) if one[0] not in listed]
         others = read_earlier(tree, job, earlier)
-        files[MANIFEST] = _manifest(job, items, _shown_earlier(job, others, history))
+        failed = read_earlier(tree, job, [*failed_photos(history)])
+        shown = [*_shown_earlier(job, others, history), *_shown_failed(failed)]
+        files[MANIFEST] = _manifest(job, items, shown)
         named = {f"{wanted.name}/{name}": data for name, data in files.items()}
         outdated = [name for name, known in own.items() if known and name not in named]
         if outdated and not _is_all_there_is(job, tasks, history.entries):
@@ -153,6 +156,12 @@ def _shown_earlier(
         made = {} if settings == job.signature() else {"settings": dict(settings)}
         shown.append({"name": item.name, "source": item.source, **made, **_shown(item.record)})
     return shown
+
+
+def _shown_failed(failed: Sequence[tuple[Item, str]]) -> Iterator[dict[str, Any]]:
+    """What it says of photos whose files are of an earlier run: by now they fail, and why."""
+    for item, reason in failed:
+        yield {"name": item.name, "source": item.source, "failed": reason, **_shown(item.record)}
 
 
 def _manifest(job: ExportJob, items: Sequence[Item], earlier: Sequence[dict[str, Any]]) -> bytes:

@@ -68,19 +68,27 @@ def done_photos(history: History) -> Iterator[tuple[str, str]]:
             yield entry.report.key, entry.signature
 
 
+def failed_photos(history: History) -> Iterator[tuple[str, str]]:
+    """Photos that could not be made again and whose earlier files are there: keys and reasons."""
+    for entry in history.entries.each():
+        if entry.report.files and not entry.report.status.is_good:
+            yield entry.report.key, entry.report.reason
+
+
 def read_earlier(
     tree: OutputTree, job: ExportJob, earlier: Sequence[tuple[str, str]]
 ) -> list[tuple[Item, str]]:
-    """Photos of earlier runs and their signatures, without those whose record is damaged.
+    """Photos of earlier runs by their records, each with what comes with its key.
 
-    Of their records only people and names of labels are kept: they may be many, and outlines large.
+    Those whose record is damaged are left out. Of their records only people and names of labels
+    are kept: they may be many, and outlines large.
     """
     kept, found = ("people", job.format.names_labels), []
-    for key, signature in earlier:
+    for key, said in earlier:
         with contextlib.suppress(ImageError, ValueError):
             item = _read_item(tree, export_record_name(job.format_name, key))
             record = {name: item.record[name] for name in kept if name in item.record}
-            found.append((replace(item, record=record), signature))
+            found.append((replace(item, record=record), said))
     return found
 
 

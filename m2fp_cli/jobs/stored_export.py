@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from m2fp_cli.batch.history import read_history
@@ -13,7 +14,7 @@ from m2fp_cli.jobs.common_files import files_name, foreign_file, note_owned, rea
 from m2fp_cli.jobs.export import ExportJob
 from m2fp_cli.jobs.export_files import common_names, finish_export
 from m2fp_cli.jobs.export_names import read_names
-from m2fp_cli.jobs.export_photos import done_photos
+from m2fp_cli.jobs.export_photos import done_photos, failed_photos
 from m2fp_cli.layout import export_record_name
 from m2fp_cli.storage.errors import ConflictError
 
@@ -68,8 +69,9 @@ def finish_stored(
     """
     with hold_stored_part(output, job.name) as lease:
         pull(output, (job.name,))
-        done = done_photos(read_history(output.tree, job.name))
-        output.fetch_all(export_record_name(job.format_name, key) for key, _ in done)
+        history = read_history(output.tree, job.name)
+        there = itertools.chain(done_photos(history), failed_photos(history))
+        output.fetch_all(export_record_name(job.format_name, key) for key, _ in there)
         is_known = output.fetch(files_name(job.format_name))
         own = read_owned(output.tree, job.format_name)
         output.fetch_all(own)  # who changed one is not known before

@@ -8,8 +8,9 @@ import pytest
 
 from m2fp_cli.batch.history import manifest_name, signature_digest
 from m2fp_cli.batch.manifest import ManifestWriter
+from m2fp_cli.batch.report import failed_report
 from m2fp_cli.batch.tasks import ImageTask
-from m2fp_cli.errors import OutputError
+from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.exports import find_format
 from m2fp_cli.exports.format import ExportSettings
 from m2fp_cli.jobs import common_files
@@ -62,6 +63,22 @@ def test_the_list_of_another_part_of_the_data_set_stays(parsed):
     export(output, tasks[:1], "train")
     folder = export(output, tasks[1:])
     assert (folder / "train_pairs.txt").read_text() == "a.jpg a.jpg\n"
+    assert (folder / "test_pairs.txt").read_text() == "sub__b.jpg sub__b.jpg\n"
+
+
+def test_the_manifest_tells_of_photos_that_fail_now_and_why(parsed):
+    output, tasks = parsed
+    folder = export(output, tasks)
+    gone = failed_report(tasks[0], ImageError("vanished", "is not there"))
+    with OutputTree(output) as tree:
+        manifest = ManifestWriter(tree, manifest_name("export-viton-hd"))
+        manifest.add(gone._replace(files=(".m2fp/export-viton-hd/a.json",)), (), "")
+        manifest.close()
+    export(output, tasks[1:])
+    listed, failed = json.loads((folder / "manifest.json").read_text())["photos"]
+    assert (listed["source"], failed["source"]) == ("sub/b.png", "a.png")
+    assert (listed.get("failed"), failed["failed"]) == (None, "vanished")
+    assert failed["people"][0]["photo_wh"] == [160, 120]
     assert (folder / "test_pairs.txt").read_text() == "sub__b.jpg sub__b.jpg\n"
 
 
