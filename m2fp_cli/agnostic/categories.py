@@ -58,8 +58,8 @@ CATEGORIES = {
         (*_TOPS, *_BOTTOMS), (*_ARMS, *_CHEST, *_LEGS, "Socks", "Scarf"), (), ()
     ),
     "inner": Category(
-        ("UpperClothes",), _CHEST, (*_ARMS, *_LEGS, "Socks", "Scarf", "Coat"),
-        ("Pants", "Skirt", "Belt", "Dress"), "upper", 0.002,
+        ("UpperClothes", "Dress", "Jumpsuits"), _CHEST,
+        (*_ARMS, *_LEGS, "Socks", "Scarf", "Coat"), ("Pants", "Skirt", "Belt"), "upper", 0.002,
     ),
     "outer": Category(
         ("Coat",), _ARMS, (*_LEGS, "Socks", "Scarf"),

@@ -151,6 +151,14 @@ def test_an_inner_top_leaves_the_coat_and_an_outer_one_the_top():
     assert mask_of(labels, "outer", rule="tight")[top].mean() < 50
 
 
+def test_a_dress_below_a_coat_is_an_inner_garment():
+    labels = draw_dressed(extra=(COAT,))
+    labels[label_mask(labels, "UpperClothes")] = CIHP.id_of("Dress")
+    mask = mask_of(labels, "inner")
+    assert not mask[label_mask(labels, "Coat")].any()
+    assert mask[label_mask(labels, "Dress")].all()
+
+
 def test_a_cuff_alone_is_not_a_coat():
     cuff = ("Coat", ((80, 190), (95, 190), (95, 204), (80, 204)))
     labels = draw_dressed(extra=(cuff,))
