@@ -78,6 +78,8 @@ def test_each_landmark_of_a_garment_has_its_place_on_the_body():
     assert pairs[160, 10] == [130, 10]
     assert pairs[45, 60] == [72.5, 37]
     assert pairs[155, 210] == [127.5, 115]
+    assert pairs[100, 210] == [100, 115]
+    assert sum(y == 115 for _, y in pairs.values()) == 5
     assert pairs[100, 40] == pytest.approx((100, 10 + 30 * LONG))
     assert (done.stretch, done.is_long) == (1.0, False)
 
