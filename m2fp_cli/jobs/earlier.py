@@ -176,13 +176,24 @@ def find_photo(folder: Path, key: str, name: str | None = None) -> Path | None:
         folder: the folder that keys are relative to.
         key: output name of the photo.
         name: file name of the photo, if it is known; else its suffix is tried out.
+
+    Returns:
+        its path, also where its folder cannot be looked into: whoever reads it says so. None if it
+        is not there.
     """
     parent, _, stem = key.rpartition("/")
     known = [name] if name else []
     suffixes = (form for suffix in sorted(IMAGE_SUFFIXES) for form in (suffix, suffix.upper()))
     candidates = [*known, stem, *(stem + suffix for suffix in suffixes)]
     found = (folder / parent / candidate for candidate in candidates)
-    return next((path for path in found if path.is_file()), None)
+    return next((path for path in found if _may_be_file(path)), None)
+
+
+def _may_be_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except PermissionError:
+        return True
 
 
 def _result_keys(look: Look, closed: OnClosed) -> Iterator[str]:

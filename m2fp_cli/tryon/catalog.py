@@ -78,11 +78,14 @@ def find_accessory(reference: str, kind: str | None = None, *, also: str = "") -
         also: what else may be given, for the end of an error.
 
     Raises:
-        UsageError: no such file, and no accessory of this name.
+        UsageError: no such file, and no accessory of this name; or it cannot be looked at.
     """
     path = Path(reference)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # its folder is closed, or its name too long for any
+        raise UsageError(f"{displayable(path)}: {error.strerror}; name something else") from error
     if path.name == reference and _named_picture(reference).is_file():
         return _named_picture(reference)
     names = [name for name, its in list_accessories().items() if kind in (its, None)]

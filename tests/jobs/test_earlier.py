@@ -5,8 +5,9 @@ from __future__ import annotations
 from m2fp_cli.batch.history import manifest_name, read_history
 from m2fp_cli.batch.manifest import ManifestWriter
 from m2fp_cli.jobs import earlier
-from m2fp_cli.jobs.earlier import find_parsed
+from m2fp_cli.jobs.earlier import find_parsed, find_photo
 from m2fp_cli.storage.tree import OutputTree
+from tests.support.hostile_folders import without_rights
 from tests.support.parsed_tree import make_tree
 
 
@@ -24,6 +25,13 @@ def test_a_photo_that_a_run_is_just_ending_is_left_out(tmp_path):
     scan = find_parsed(output)
     assert [task.key for task in scan.tasks] == ["a"]
     assert scan.notes[0].startswith("1 photo left to parse")
+
+
+def test_a_photo_in_a_closed_folder_is_left_to_who_reads_it():
+    with without_rights() as folder:
+        (folder / "summer").mkdir(mode=0)
+        assert find_photo(folder, "summer/a", "a.jpg") == folder / "summer" / "a.jpg"
+        assert find_photo(folder, "winter/a", "a.jpg") is None
 
 
 def test_photos_that_end_while_the_manifest_is_read_are_not_strangers(tmp_path, monkeypatch):

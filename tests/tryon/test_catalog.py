@@ -17,6 +17,7 @@ from m2fp_cli.tryon.catalog import (
 )
 from m2fp_cli.tryon.inspection import find_faults
 from m2fp_cli.tryon.kinds import KIND_NAMES
+from tests.support.hostile_folders import without_rights
 from tests.support.picture_bytes import png_chunk, png_ihdr, png_of
 
 
@@ -53,6 +54,15 @@ def test_there_is_a_choice_of_everything():
 
 def test_a_name_may_be_written_with_a_hyphen():
     assert find_accessory("sun-hat") == find_accessory("sun_hat")
+
+
+def test_what_cannot_be_looked_at_is_refused_in_a_line():
+    with without_rights() as folder:
+        (folder / "mine").mkdir(mode=0)
+        with pytest.raises(UsageError, match=r"/mine/hat\.png: Permission denied; name some"):
+            find_accessory(f"{folder}/mine/hat.png")
+    with pytest.raises(UsageError, match=r"aaa: File name too long; name something else"):
+        find_accessory("a" * 300)
 
 
 def test_of_a_pair_of_earrings_one_hangs_at_each_ear(tmp_path):
