@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -154,3 +155,25 @@ def test_sleeves_below_a_coat_have_their_own_length():
     done = fit(flat(110), body(arm(30), arm(80)), sleeves=False)
     assert done.sleeve_length == pytest.approx((110 * LONG, 110 * LONG))
     assert done.is_long
+
+
+def test_short_sleeves_that_differ_by_little_are_of_one_top():
+    done = fit(flat(50), body(arm(5), arm(12, x=140)))
+    assert done.sleeve_length == pytest.approx((50 * LONG, 50 * LONG))
+
+
+@pytest.mark.parametrize(("skin_end", "is_refused"), [(52, True), (59, False)])
+def test_a_long_sleeve_over_a_short_arm_covers_two_thirds_of_it(skin_end, is_refused):
+    short = replace(arm(10, skin_end), length=60.0)  # a fist begins at 36, or at 43
+    with pytest.raises(NotWearable, match="followed") if is_refused else nullcontext():
+        fit(flat(110), body(short, replace(short, joints=arm(x=140).joints)))
+
+
+@pytest.mark.parametrize(("left", "right", "lengths"), [
+    ((84, 115), (55, 115), (84, 98)),  # a sleeve to the wrist, and one that is rolled up
+    ((84, 115), (70, 115), (98, 98)),  # about equally long: neither ends at the wrist
+    ((70, 115), (65, 90), (98, 74)),  # nor does one whose longer fellow ends above it
+])  # fmt: skip
+def test_whether_a_sleeve_ends_at_the_wrist_the_other_arm_tells(left, right, lengths):
+    done = fit(flat(110), body(arm(*left), replace(arm(*right), joints=arm(x=140).joints)))
+    assert done.sleeve_length == pytest.approx(lengths)
