@@ -81,11 +81,8 @@ def find_accessory(reference: str, kind: str | None = None, *, also: str = "") -
         UsageError: no such file, and no accessory of this name; or it cannot be looked at.
     """
     path = Path(reference)
-    try:
-        if path.is_file():
-            return path
-    except OSError as error:  # its folder is closed, or its name too long for any
-        raise UsageError(f"{displayable(path)}: {error.strerror}; name something else") from error
+    if names_file(reference):
+        return path
     if path.name == reference and _named_picture(reference).is_file():
         return _named_picture(reference)
     names = [name for name, its in list_accessories().items() if kind in (its, None)]
@@ -93,6 +90,19 @@ def find_accessory(reference: str, kind: str | None = None, *, also: str = "") -
     raise UsageError(
         f"{displayable(path)}: is not a file, and no {what} has this name; use {listed}{also}"
     )
+
+
+def names_file(reference: str) -> bool:
+    """Whether a text is the path of a file.
+
+    Raises:
+        UsageError: it cannot be looked at: its folder is closed, or no name is so long.
+    """
+    try:
+        return Path(reference).is_file()
+    except OSError as error:
+        shown = displayable(reference)
+        raise UsageError(f"{shown}: {error.strerror}; name something else") from error
 
 
 def load_item(reference: str, kind_name: str, sort: PictureSort = PictureSort.AUTO) -> Item:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.numerals import read_color
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
-from m2fp_cli.tryon.catalog import load_accessory
+from m2fp_cli.tryon.catalog import load_accessory, names_file
 from m2fp_cli.tryon.morphology import dilate
 from m2fp_cli.tryon.product_ground import find_ground
 
@@ -52,7 +51,7 @@ def load_plain_color(reference: str, kind: str, names: Mapping[str, str]) -> Pla
     if color is not None:
         pixel = np.asarray([[color[::-1]]], np.uint8)
         return PlainColor(kind, reference, to_linear(pixel)[0, 0])
-    if Path(reference).is_file():
+    if names_file(reference):
         return mean_color(load_accessory(reference, kind))
     listed = f", one of {', '.join(names)}," if names else ""
     raise UsageError(

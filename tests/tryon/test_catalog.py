@@ -16,7 +16,7 @@ from m2fp_cli.tryon.catalog import (
     read_item,
 )
 from m2fp_cli.tryon.inspection import find_faults
-from m2fp_cli.tryon.kinds import KIND_NAMES
+from m2fp_cli.tryon.kinds import KIND_NAMES, kind_of
 from tests.support.hostile_folders import without_rights
 from tests.support.picture_bytes import png_chunk, png_ihdr, png_of
 
@@ -56,13 +56,15 @@ def test_a_name_may_be_written_with_a_hyphen():
     assert find_accessory("sun-hat") == find_accessory("sun_hat")
 
 
-def test_what_cannot_be_looked_at_is_refused_in_a_line():
+@pytest.mark.parametrize("kind", KIND_NAMES)
+def test_what_cannot_be_looked_at_is_refused_in_a_line(kind):
+    kind_of(kind)  # imports it, which may need the rights
     with without_rights() as folder:
         (folder / "mine").mkdir(mode=0)
-        with pytest.raises(UsageError, match=r"/mine/hat\.png: Permission denied; name some"):
-            find_accessory(f"{folder}/mine/hat.png")
+        with pytest.raises(UsageError, match=r"/mine/x\.png: Permission denied; name something"):
+            load_item(f"{folder}/mine/x.png", kind)
     with pytest.raises(UsageError, match=r"aaa: File name too long; name something else"):
-        find_accessory("a" * 300)
+        load_item("a" * 300, kind)
 
 
 def test_of_a_pair_of_earrings_one_hangs_at_each_ear(tmp_path):

@@ -12,7 +12,7 @@ from m2fp_cli.numerals import read_color
 from m2fp_cli.terminal import displayable
 from m2fp_cli.tryon.accessory import Accessory
 from m2fp_cli.tryon.bottom_doubts import doubt_bottom
-from m2fp_cli.tryon.catalog import load_accessory, stated_kind
+from m2fp_cli.tryon.catalog import load_accessory, names_file, stated_kind
 from m2fp_cli.tryon.cloth_checks import check_cloth, notes_of
 from m2fp_cli.tryon.fabric import (
     GARMENT_STYLES,
@@ -58,7 +58,7 @@ def load_bottom(reference: str, sort: PictureSort = PictureSort.AUTO) -> Cloth:
     color = read_color(reference)
     if color is not None:
         return _for_bottom(plain_cloth(reference, color))
-    is_file = Path(reference).is_file()
+    is_file = names_file(reference)
     if not is_file and reference not in FABRICS:
         raise UsageError(
             f"{displayable(reference)}: is not a file, and no fabric has this name; "
