@@ -128,11 +128,11 @@ def load_mapping(name_or_file: str) -> LabelMapping:
         table = {folded(name): target for name, target in _TABLES[name_or_file].items()}
         return LabelMapping(name_or_file, LABEL_SETS[name_or_file], table)
     path = expand_home(name_or_file)
-    if not path.is_file():
-        raise UsageError(
-            f"there is no label set {name_or_file!r}; use {', '.join(MAPPINGS)} or a JSON file"
-        )
     try:
+        if not path.is_file():
+            raise UsageError(
+                f"there is no label set {name_or_file!r}; use {', '.join(MAPPINGS)} or a JSON file"
+            )
         with path.open("rb") as file:
             document = parse_object(file.read(_MOST_FILE_BYTES))
         return _read_mapping(path.stem, document)

@@ -11,6 +11,7 @@ from m2fp_cli.errors import UsageError
 from m2fp_cli.records.labels import CIHP, LABEL_SETS, LabelSet
 from m2fp_cli.records.mapping import MAPPINGS, load_mapping, map_labels
 from tests.support.dressed import draw_dressed
+from tests.support.hostile_folders import without_rights
 
 GLOVES = (
     ("Glove", ((92, 200), (94, 236), (80, 236), (76, 204))),
@@ -151,3 +152,12 @@ def test_only_a_models_own_labels_lack_a_place_in_a_set(tmp_path):
 def test_an_unknown_set_is_refused():
     with pytest.raises(UsageError, match=f"use {', '.join(MAPPINGS)} or a JSON file"):
         load_mapping("coco")
+
+
+def test_a_file_that_cannot_be_looked_at_is_refused_in_a_line():
+    with without_rights() as folder:
+        (folder / "mine").mkdir(mode=0)
+        with pytest.raises(UsageError, match=r"/mine/a\.json: cannot be read \(Permission denied"):
+            load_mapping(f"{folder}/mine/a.json")
+    with pytest.raises(UsageError, match=r"cannot be read \(File name too long\)"):
+        load_mapping('{"labels": ' + 300 * "a")
