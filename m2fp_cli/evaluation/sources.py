@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from m2fp_cli.errors import ImageError, NoImagesError, UsageError
+from m2fp_cli.errors import ImageError, NoImagesError, NoInputError, UsageError
 from m2fp_cli.evaluation.dataset import LabelledPhoto, find_keys
 from m2fp_cli.imaging.codec import read_image
 from m2fp_cli.imaging.reading import read_bytes
@@ -17,6 +17,7 @@ from m2fp_cli.layout import result_path
 from m2fp_cli.records.document import StoredResult, read_document
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import ParsingResult
+from m2fp_cli.storage.errors import as_unreadable
 from m2fp_cli.terminal import displayable
 
 
@@ -99,10 +100,14 @@ class ResultSource:
 
         Raises:
             NoImagesError: no photo has a result.
+            NoInputError: the folder of results cannot be looked into.
             UsageError: the first result cannot be read.
         """
         object.__setattr__(self, "_keys", find_keys(self.photos[0].photo.parent))
-        first = next((path for path in map(self._path, self.photos) if path.is_file()), None)
+        try:
+            first = next((path for path in map(self._path, self.photos) if path.is_file()), None)
+        except PermissionError as error:
+            raise NoInputError(str(as_unreadable(str(error.filename), error))) from error
         if first is None:
             raise NoImagesError(
                 f"{displayable(self.folder)} holds no result of these photos; parse them first: "
