@@ -8,6 +8,7 @@ import pytest
 
 from m2fp_cli.errors import OutputError, UsageError
 from m2fp_cli.storage.beforehand import check_file, check_folder
+from tests.support.hostile_folders import without_rights
 
 MARK = b"made by m2fp"
 
@@ -24,6 +25,13 @@ def test_an_own_file_may_be_replaced_and_that_of_others_not(tmp_path):
     (tmp_path / "page.html").write_bytes(b"mine")
     with pytest.raises(OutputError, match="is there already and m2fp did not write it"):
         check_file(tmp_path / "page.html", MARK)
+
+
+def test_a_folder_in_which_nothing_can_be_written_is_named():
+    with without_rights() as folder:
+        (folder / "locked").mkdir(mode=0o555)
+        with pytest.raises(OutputError, match=r"/locked: no permission"):
+            check_folder(folder / "locked" / "new")
 
 
 def test_a_file_in_the_way_is_named(tmp_path):

@@ -14,9 +14,10 @@ import pytest
 
 from m2fp_cli.errors import ExitCode, OutputError
 from m2fp_cli.storage import temporaries, writing
+from m2fp_cli.storage.edits import OwnFiles
 from m2fp_cli.storage.errors import ConflictError, TargetError
 from m2fp_cli.storage.tree import OutputTree
-from m2fp_cli.storage.writing import write_file, write_group
+from m2fp_cli.storage.writing import write_file, write_group, write_stream
 from tests.support.hostile_folders import (
     AWKWARD_NAMES,
     make_fifo,
@@ -47,6 +48,33 @@ def test_content_arrives_and_folders_are_made(tree: OutputTree) -> None:
     write_group(tree, [("a/b/c.bin", b"second")], ("a/b/c.bin",), fsync=False)
     assert (tree.path / "a/b/c.bin").read_bytes() == b"second"
     assert names_in(tree.path) == ["c.bin"]
+
+
+def test_each_file_of_a_group_goes_to_its_own_folder(tree: OutputTree) -> None:
+    files = [("labels/a.png", b"1"), ("people/a.png", b"2"), ("labels/b/a.png", b"3"), ("a", b"4")]
+    write_group(tree, files)
+    assert {name: (tree.path / name).read_bytes() for name, _ in files} == dict(files)
+
+
+def test_what_somebody_changed_stays_and_so_does_the_rest_of_its_group(tree: OutputTree) -> None:
+    written = write_group(tree, [("a.png", b"old"), ("a.json", b"old")])
+    own = OwnFiles((one.name, one.checksum) for one in written)
+    anew = [("a.json", b"new"), ("a.png", b"new")]
+    (tree.path / "a.png").write_bytes(b"corrected")
+    with pytest.raises(ConflictError, match=r"a\.png"):
+        write_group(tree, anew, own)
+    assert (tree.path / "a.json").read_bytes() == b"old"
+    assert names_in(tree.path) == ["a.json", "a.png"]
+    (tree.path / "a.png").write_bytes(b"old")
+    write_group(tree, anew, own)
+    assert (tree.path / "a.png").read_bytes() == b"new"
+
+
+def test_a_state_file_that_is_a_link_is_not_written(tree: OutputTree, tmp_path: Path) -> None:
+    (tree.path / "state").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(OutputError, match="state"):
+        write_stream(tree, "state", [b"new"])
+    assert (tree.path / "state").is_symlink()
 
 
 @pytest.mark.parametrize("call", ["renameat2", "link", "neither"])
@@ -91,8 +119,8 @@ def test_everything_is_replaced_only_when_that_is_said(tree: OutputTree) -> None
 
 
 def test_a_mark_is_found_wherever_it_stands(tmp_path: Path) -> None:
-    path = tmp_path / "page.html"
-    path.write_bytes(b"-" * ((1 << 20) - 3) + b"by m2fp" + b"-" * 10)
+    path = tmp_path / "new" / "page.html"
+    write_file(path, b"-" * ((1 << 20) - 3) + b"by m2fp" + b"-" * 10, mark=b"by m2fp")
     write_file(path, b"<new by m2fp>", mark=b"by m2fp")
     assert path.read_bytes() == b"<new by m2fp>"
 
