@@ -24,7 +24,7 @@ from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.shard import Shard
 from m2fp_cli.batch.stamps import GONE, FileStamp, Stamp, is_same_stamp, stamp_files
 from m2fp_cli.batch.tasks import ImageTask, Scan
-from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.batch.walk import ScanRules, real_path
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed, require_photos
@@ -214,9 +214,9 @@ def _named_output(inputs: tuple[Path, ...]) -> Path | None:
 def _refuse_maps(inputs: tuple[Path, ...]) -> None:
     """Refuse what a parse has written beside photos: parsed as photos, maps of ids show nobody."""
     for path in inputs:
-        if names_store(path):
+        if names_store(path) or _MAPS.isdisjoint(path.absolute().parts):
             continue
-        real = path.resolve()
+        real = real_path(path)
         for output in real.parents:
             inside = real.relative_to(output)
             if inside.parts[0] not in _MAPS or not is_output(output):

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from m2fp_cli.batch.walk import ScanRules
 from m2fp_cli.cli import app
-from m2fp_cli.errors import UsageError
+from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.inputs import PhotoInputs
 from tests.support.parsed_tree import make_tree
 
@@ -49,3 +49,10 @@ def test_photos_beside_them_are_photos(tmp_path):
     own = output / "people" / "anna.png"
     shutil.copy(photos / "a.png", own)
     assert [task.key for task in inputs(own).scan(tmp_path / "made").tasks] == ["anna"]
+
+
+def test_a_link_that_leads_back_to_itself_is_left_to_the_scan(tmp_path):
+    loop = tmp_path / "labels"
+    loop.symlink_to(loop)
+    with pytest.raises(NoImagesError, match="labels is a link that leads back to itself"):
+        inputs(loop).scan(tmp_path / "made")
