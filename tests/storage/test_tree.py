@@ -71,3 +71,16 @@ def test_a_tree_stays_where_it_was_opened(tree: OutputTree) -> None:
     assert (moved / "x").read_bytes() == b"data"
     assert outside(tree) == [("precious.png", b"kept")]
     assert not tree.is_there()
+
+
+def test_looking_at_what_is_not_there_makes_nothing(tree: OutputTree) -> None:
+    before = sorted(tree.path.iterdir())
+    name = "colors/summer/a.png"
+    assert (tree.status(name), tree.checksum(name), tree.mark(name)) == (None, None, None)
+    assert not tree.remove(name)
+    assert tree.names_in("colors/summer") == list(tree.walk("colors")) == []
+    with pytest.raises(ImageError, match="parse it again"):
+        tree.read(name)
+    with pytest.raises(FileNotFoundError):
+        tree.open_file(name, os.O_RDWR | os.O_CREAT)
+    assert sorted(tree.path.iterdir()) == before
