@@ -10,6 +10,7 @@ import pytest
 
 from m2fp_cli.errors import ImageError, OutputError
 from m2fp_cli.storage.errors import TargetError
+from m2fp_cli.storage.look import ClosedPlace
 from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import write_group
 from tests.support.hostile_folders import make_fifo
@@ -84,3 +85,24 @@ def test_looking_at_what_is_not_there_makes_nothing(tree: OutputTree) -> None:
     with pytest.raises(FileNotFoundError):
         tree.open_file(name, os.O_RDWR | os.O_CREAT)
     assert sorted(tree.path.iterdir()) == before
+
+
+def test_a_walk_gives_files_and_tells_of_links(tree: OutputTree) -> None:
+    write_group(tree, [("colors/a.png", b"a"), ("colors/sub/b.png", b"b")])
+    (tree.path / "colors/file.png").symlink_to(tree.path / "colors/a.png")
+    (tree.path / "colors/folder").symlink_to(tree.path / "colors/sub")
+    make_fifo(tree.path / "colors/pipe.png")
+    links: list[ClosedPlace] = []
+    assert sorted(tree.walk("colors", closed=links.append)) == ["colors/a.png", "colors/sub/b.png"]
+    assert sorted(one.name for one in links) == ["colors/file.png", "colors/folder"]
+    assert list(tree.walk("colors", below=False)) == ["colors/a.png"]
+
+
+def test_a_file_goes_with_the_folders_that_it_leaves_empty_but_the_first(tree: OutputTree) -> None:
+    write_group(tree, [("colors/a/b/c.png", b"c")])
+    (tree.path / "colors/link.png").symlink_to(tree.path / "colors/a")
+    assert tree.remove("colors/link.png")
+    assert not tree.remove("colors/a")
+    assert tree.remove("colors/a/b/c.png")
+    tree.remove_empty_folders("colors/a/b/c.png")
+    assert list((tree.path / "colors").iterdir()) == []
