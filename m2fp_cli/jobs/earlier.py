@@ -6,6 +6,7 @@ Coloring, try-on and reports start here when no photo is named.
 from __future__ import annotations
 
 import errno
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -135,7 +136,9 @@ class MovedPhotos:
         """
         name = None if known is None else known.name
         found = find_photo(self.folder, key, name)
-        if found is None and not (known and (known.origin or known.source.exists())):
+        # Unlike Path.exists it does not raise where a folder is closed.
+        is_there = known and (known.origin or os.path.exists(known.path))  # noqa: PTH110
+        if found is None and not is_there:
             self.missing += 1
             parent, _, stem = key.rpartition("/")
             self.example = self.example or f"{parent}/{name or stem}".lstrip("/")

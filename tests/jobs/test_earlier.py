@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from m2fp_cli.batch.history import manifest_name, read_history
 from m2fp_cli.batch.manifest import ManifestWriter
+from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.jobs import earlier
-from m2fp_cli.jobs.earlier import find_parsed, find_photo
+from m2fp_cli.jobs.earlier import MovedPhotos, find_parsed, find_photo
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.hostile_folders import without_rights
 from tests.support.parsed_tree import make_tree
@@ -55,3 +56,11 @@ def test_photos_that_are_not_in_the_folder_that_is_named_are_counted(tmp_path):
         f"2 photos not below {moved / 'sub'}, such as a.png; --photos names the folder that was "
         "parsed, with its sub-folders, where it is now",
     )
+
+
+def test_photos_whose_old_folder_is_closed_are_counted_too():
+    with without_rights() as folder:
+        (folder / "closed").mkdir(mode=0)
+        moved = MovedPhotos(folder)
+        assert moved.find("a", ImageTask(str(folder / "closed" / "a.jpg"), "a")) is None
+        assert moved.missing == 1
