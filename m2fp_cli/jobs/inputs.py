@@ -6,6 +6,7 @@ maps of another tool.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ from m2fp_cli.batch.written import written_files
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.jobs.earlier import find_parsed, require_photos
 from m2fp_cli.layout import DEFAULT_OUTPUT, OUTPUT_FOLDERS, is_output, result_name
+from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.remote.address import names_store, parse_address, shown_place
 from m2fp_cli.storage.spool import Spool
 from m2fp_cli.storage.tree import OutputTree
@@ -80,7 +82,7 @@ class PhotoInputs:
             if not self.inputs:
                 raise UsageError("name photos or folders of photos, or a list with --files-from")
             if self.label_set is None:
-                _refuse_maps(self.inputs)
+                _refuse_maps(self.inputs, recursive=self.rules.recursive)
             if self.remote is not None:
                 found = self.remote.find_photos(self.inputs, output=output, rules=self.rules)
                 if found is not None:
@@ -211,22 +213,39 @@ def _named_output(inputs: tuple[Path, ...]) -> Path | None:
     return outputs[0] if outputs else None
 
 
-def _refuse_maps(inputs: tuple[Path, ...]) -> None:
+def _refuse_maps(inputs: tuple[Path, ...], *, recursive: bool) -> None:
     """Refuse what a parse has written beside photos: parsed as photos, maps of ids show nobody."""
+    written_in = functools.cache(written_files)  # of a long manifest it takes seconds
     for path in inputs:
         if names_store(path) or _MAPS.isdisjoint(path.absolute().parts):
             continue
         real = real_path(path)
         for output in real.parents:
-            inside = real.relative_to(output)
-            if inside.parts[0] not in _MAPS or not is_output(output):
+            if real.relative_to(output).parts[0] not in _MAPS or not is_output(output):
                 continue
-            written = written_files(output)
-            if inside.as_posix() in written or written.has_any_in(inside.as_posix()):
+            if _is_written(real, output, written_in(output), recursive=recursive):
                 raise UsageError(
                     f"{displayable(path)} holds what m2fp parse found, no photos; name the photos, "
                     f"or {displayable(output)} to go on from what was parsed"
                 )
+
+
+def _is_written(path: Path, output: Path, written: NameSet, *, recursive: bool) -> bool:
+    """Whether a run wrote a file, or all that a folder holds that could be photos.
+
+    Somebody's folder of photos may be called ``people``: then both are in it.
+    """
+    place = path.relative_to(output)
+    if not written.has_any_in(place.as_posix()):
+        return place.as_posix() in written
+    for folder, folders, files in os.walk(path):
+        inside = Path(folder).relative_to(output).as_posix()
+        photos = (one for one in files if has_image_suffix(one) and not one.startswith("."))
+        if any(f"{inside}/{one}" not in written for one in photos):
+            return False
+        if not recursive:
+            folders.clear()
+    return True
 
 
 def _is_of_photos(folder: Path) -> bool:

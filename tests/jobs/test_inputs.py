@@ -56,3 +56,19 @@ def test_a_link_that_leads_back_to_itself_is_left_to_the_scan(tmp_path):
     loop.symlink_to(loop)
     with pytest.raises(NoImagesError, match="labels is a link that leads back to itself"):
         inputs(loop).scan(tmp_path / "made")
+
+
+@pytest.mark.parametrize("place", ["people", "people/sub"])
+def test_a_folder_of_photos_may_have_the_name_of_one_of_maps(tmp_path, place):
+    photos, output = make_tree(tmp_path)
+    shutil.copy(photos / "a.png", output / place / "anna.png")
+    rules = ScanRules(recursive=True)
+    found = PhotoInputs((output / place,), None, None, rules).scan(tmp_path / "made")
+    assert "anna" in {task.key for task in found.tasks}
+
+
+def test_a_folder_below_which_nobody_looks_may_hold_photos(tmp_path):
+    photos, output = make_tree(tmp_path)
+    shutil.copy(photos / "a.png", output / "people/sub/anna.png")
+    with pytest.raises(UsageError, match="holds what m2fp parse found"):
+        inputs(output / "people").scan(tmp_path / "made")
