@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from m2fp_cli.batch.walk import ScanRules, Walk, first_of, real_path
 from m2fp_cli.batch.written import written_files
 from m2fp_cli.errors import NoImagesError, UsageError
 from m2fp_cli.layout import STATE_FOLDER
+from m2fp_cli.storage.index import NameSet
 from m2fp_cli.storage.remote.address import names_store, only_here
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.terminal import displayable
@@ -177,6 +179,7 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
     """Folders and files among the inputs, absolute, sorted, each once; missing ones fail."""
     folders: list[Path] = []
     files: dict[Path, Path] = {}
+    written = functools.cache(written_files)  # of a long manifest it takes seconds
     for path in inputs:
         if names_store(path):
             raise UsageError(only_here(path))
@@ -192,7 +195,7 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
             walk.fail(path, error)
             continue
         real = real_path(path) if is_folder else _real_entry(path)
-        _refuse_results(real, walk.output)
+        _refuse_results(real, walk.output, written)
         if is_folder:
             folders.append(path)
         else:
@@ -200,12 +203,12 @@ def _sort_inputs(inputs: Sequence[Path], walk: Walk) -> tuple[list[Path], list[P
     return folders, list(files.values())
 
 
-def _refuse_results(real: Path, output: Path | None) -> None:
+def _refuse_results(real: Path, output: Path | None, written: Callable[[Path], NameSet]) -> None:
     """Refuse an input that is, or is in, a folder of the output that a run has written to."""
     if output is None or not real.is_relative_to(output) or real == output:
         return
     first = real.relative_to(output).parts[0]
-    if first == STATE_FOLDER or written_files(output).has_any_in(first):
+    if first == STATE_FOLDER or written(output).has_any_in(first):
         raise UsageError(
             f"{displayable(real)} holds results of {displayable(output)}; name your photos "
             "instead, or choose another output with -o"

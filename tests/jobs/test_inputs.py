@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from m2fp_cli.batch import scan
 from m2fp_cli.batch.walk import ScanRules
+from m2fp_cli.batch.written import written_files
 from m2fp_cli.cli import app
 from m2fp_cli.errors import NoImagesError, UsageError
+from m2fp_cli.jobs import inputs as jobs_inputs
 from m2fp_cli.jobs.inputs import PhotoInputs
 from tests.support.parsed_tree import make_tree
 
@@ -72,3 +76,21 @@ def test_a_folder_below_which_nobody_looks_may_hold_photos(tmp_path):
     shutil.copy(photos / "a.png", output / "people/sub/anna.png")
     with pytest.raises(UsageError, match="holds what m2fp parse found"):
         inputs(output / "people").scan(tmp_path / "made")
+
+
+def test_what_an_output_holds_is_read_once_for_all_photos_in_it(tmp_path, monkeypatch):
+    photos, output = make_tree(tmp_path)
+    own = [shutil.copy(photos / "a.png", output / "people" / name) for name in ("1.png", "2.png")]
+    read: list[Path] = []
+
+    def noted(place):
+        read.append(place)
+        return written_files(place)
+
+    for module in (scan, jobs_inputs):
+        monkeypatch.setattr(module, "written_files", noted)
+    inputs(*own).scan(tmp_path / "made")
+    assert read == [output]
+    shutil.copytree(photos, output / "photos")
+    inputs(output / "photos/a.png", output / "photos/sub/b.png").scan(output)
+    assert read == [output, output]
