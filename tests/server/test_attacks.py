@@ -172,6 +172,7 @@ def test_who_goes_away_is_forgotten(service, tmp_path):
         service.wait_until_open(1)
     (tmp_path / "go").touch()
     blocker.join()
+    assert service.parse().status == 200
 
 
 def test_a_client_that_never_ends_its_head_is_closed(service, monkeypatch):

@@ -295,7 +295,9 @@ def test_a_signal_to_all_processes_finishes_what_was_begun(tmp_path, number):
         ]
         for thread in asking:
             thread.start()
+        until = time.monotonic() + 60
         while len(replies) + count_open(running) < 3:
+            assert time.monotonic() < until
             time.sleep(0.01)
         os.killpg(running.process.pid, number)
         if number == signal.SIGHUP:  # a closed terminal sends it twice
