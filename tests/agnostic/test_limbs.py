@@ -42,6 +42,12 @@ def test_the_chest_says_how_high_a_face_is_that_the_photo_cuts_off(first):
     assert face_height(figure) == pytest.approx(FACE, rel=0.25)
 
 
+def test_a_flared_dress_down_to_the_feet_is_no_wide_chest():
+    gown = ("Dress", ((-30, 90), (30, 90), (110, 330), (-110, 330)))
+    labels = draw_dressed(extra=(gown,))[12 + 52 :]
+    assert face_height(figure_of(labels)) < 1.4 * FACE  # a circle in it is 4 faces wide
+
+
 def test_hands_of_somebody_without_a_head_in_the_photo_are_whole():
     labels = draw_dressed()
     hands = find_hands(figure_of(labels[12 + 52 : 12 + 240]))
