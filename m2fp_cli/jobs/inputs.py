@@ -217,9 +217,8 @@ def _refuse_maps(inputs: tuple[Path, ...], *, recursive: bool) -> None:
     """Refuse what a parse has written beside photos: parsed as photos, maps of ids show nobody."""
     written_in = functools.cache(written_files)  # of a long manifest it takes seconds
     for path in inputs:
-        if names_store(path) or _MAPS.isdisjoint(path.absolute().parts):
+        if names_store(path) or _MAPS.isdisjoint((real := real_path(path)).parts):
             continue
-        real = real_path(path)
         for output in real.parents:
             if real.relative_to(output).parts[0] not in _MAPS or not is_output(output):
                 continue

@@ -62,6 +62,13 @@ def test_a_link_that_leads_back_to_itself_is_left_to_the_scan(tmp_path):
         inputs(loop).scan(tmp_path / "made")
 
 
+def test_a_link_to_maps_leads_to_no_photos(tmp_path):
+    _, output = make_tree(tmp_path)
+    (tmp_path / "mine").symlink_to(output / "labels")
+    with pytest.raises(UsageError, match="mine holds what m2fp parse found"):
+        inputs(tmp_path / "mine").scan(tmp_path / "made")
+
+
 @pytest.mark.parametrize("place", ["people", "people/sub"])
 def test_a_folder_of_photos_may_have_the_name_of_one_of_maps(tmp_path, place):
     photos, output = make_tree(tmp_path)
