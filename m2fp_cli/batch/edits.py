@@ -122,7 +122,14 @@ def _is_doubtful(look: Look, entry: Entry, name: str, written: int) -> bool:
     return is_marked_anew or is_touched(look, entry, name)
 
 
-def is_touched(look: Look, entry: Entry, name: str) -> bool:
-    """Whether the status of a file changed after a photo ended."""
+def is_touched(look: Look, entry: Entry, name: str, tick: float = 0.0) -> bool:
+    """Whether the status of a file changed after a photo ended.
+
+    Args:
+        look: what is in the output.
+        entry: what a run wrote for the photo.
+        name: of the file.
+        tick: seconds by which the file system's clock may be late; what changed in them counts.
+    """
     status = look.status(name)
-    return status is not None and status.st_ctime > entry.ended
+    return status is not None and status.st_ctime > entry.ended - tick

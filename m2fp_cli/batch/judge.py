@@ -44,6 +44,9 @@ _PASSING = frozenset(
      "internal")
 )  # fmt: skip
 _ABOUT_THE_PROGRAM = frozenset(("timeout", "crash"))
+# Linux dates files by a clock that ticks 100 to 1000 times a second (CONFIG_HZ), and ours does not
+# tick: what was written just after a photo ended may seem older than that.
+_TICK_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,7 @@ class Judge:
 
     def _is_older(self, name: str, entry: Entry | None) -> bool:
         """Whether a file that no entry lists was there when the photo was ended."""
-        return entry is not None and not is_touched(self.look, entry, name)
+        return entry is not None and not is_touched(self.look, entry, name, _TICK_SECONDS)
 
     def _refuse_edited(self, task: ImageTask, entry: Entry, *, is_same_photo: bool) -> None:
         """Raise if a file that would be replaced or removed was changed since it was written."""

@@ -65,27 +65,29 @@ def test_the_order_of_runs_counts_and_no_clock(tmp_path, monkeypatch, hours):
     assert history_of(tmp_path / "out").latest[writer.name] == writer.run
 
 
-def test_a_file_of_others_stays_although_a_run_was_killed_before_it(tmp_path, ended):
-    ended.rename(tmp_path / "mine.png")
-    entry = history_of(tmp_path / "out").entries["0000"]
-    with OutputTree(tmp_path / "out") as tree:
+def end_without_label_map(folder, seconds_after):
+    """The last run wrote no label map, and ended after the one that is there was written."""
+    changed = (folder / "out" / "labels" / "0000.png").stat().st_ctime
+    entry = history_of(folder / "out").entries["0000"]
+    with OutputTree(folder / "out") as tree, pytest.MonkeyPatch.context() as patch:
         writer = ManifestWriter(tree, manifest_name("parse"))
         report = entry.report._replace(files=("results/0000.json",), checksums=())
-        writer.add(report, entry.stamp, entry.signature)  # the last run wrote no label map
+        patch.setattr(time, "time", lambda: changed + seconds_after)
+        writer.add(report, entry.stamp, entry.signature)
         writer.close()
+
+
+def test_a_file_of_others_stays_although_a_run_was_killed_before_it(tmp_path, ended):
+    ended.rename(tmp_path / "mine.png")
     ended.write_bytes(b"somebody's own")
+    end_without_label_map(tmp_path, 0.004)  # files are dated by a clock that ticks
     (failed,) = run(tmp_path, "two").failures
     assert failed.message.startswith("labels/0000.png is there already")
     assert ended.read_bytes() == b"somebody's own"
 
 
 def test_what_a_killed_run_left_before_the_photo_ended_is_still_its_own(tmp_path, ended):
-    entry = history_of(tmp_path / "out").entries["0000"]
-    with OutputTree(tmp_path / "out") as tree:
-        writer = ManifestWriter(tree, manifest_name("parse"))
-        report = entry.report._replace(files=("results/0000.json",), checksums=())
-        writer.add(report, entry.stamp, entry.signature)
-        writer.close()
+    end_without_label_map(tmp_path, 1.0)
     assert run(tmp_path, "two").exit_code == 0
 
 
