@@ -15,6 +15,8 @@ How it works:
 * A photo in an active stage of a worker that died or hung is a suspect. Suspects are tried once
   more at the end, each alone in the only worker. Who fails again is quarantined. Photos that only
   waited in a dead worker go back into the queue.
+* What ends one worker may be about to end the others, too: a killed fork server, a machine out of
+  memory. So a suspect gets a worker that was started after the last death, not a witness of it.
 * A run is given up when workers die again and again and no photo ends.
 
 Another executor (``executor.Executor``) offers what ``Pool.run`` does: tasks in, outcomes out.
@@ -160,9 +162,15 @@ class Pool:
             return
         if self._only_retries_left():
             wanted = 1 if self._suspects or any(m.held for m in self._handles) else 0
-            for member in [m for m in staying if m.is_free][: max(0, len(staying) - wanted)]:
+            free = [member for member in staying if member.is_free]
+            going = [member for member in free if self._suspects and member.saw_death]
+            going += [m for m in free if m not in going][
+                : max(0, len(staying) - len(going) - wanted)
+            ]
+            for member in going:
                 member.dismiss() if member.is_ready else member.kill()
                 member.is_leaving = True
+                staying.remove(member)
         else:
             busy = sum(bool(m.held) for m in staying)
             wanted = min(self._workers, busy + len(self._queue))
@@ -265,6 +273,8 @@ class Pool:
         if member.is_leaving or self._switch.is_draining:
             self._requeue(member.held.values())
             return
+        for other in self._handles:
+            other.saw_death = True
         self.killed = True
         error = self._deaths.explain(member, code)
         when = "" if member.is_ready else " while it started"

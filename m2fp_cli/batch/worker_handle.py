@@ -53,6 +53,7 @@ class WorkerHandle(Generic[Task]):
         connection: the parent's end of its pipe; its end of file is the worker's death.
         is_ready: the worker has been built.
         is_leaving: it has been told to stop.
+        saw_death: another worker died while it was there.
         held: photos in its hands, by ticket.
         timed_out: why the parent killed it; empty if it did not.
     """
@@ -62,7 +63,7 @@ class WorkerHandle(Generic[Task]):
         self.process: ForkServerProcess
         self.connection: Connection
         self.process, self.connection = start_worker(main, job, threads)
-        self.is_ready = self.is_leaving = self.is_retiring = False
+        self.is_ready = self.is_leaving = self.is_retiring = self.saw_death = False
         self.held: dict[int, HeldTask[Task]] = {}
         self.timed_out = ""
         self.started_at = time.monotonic()

@@ -60,10 +60,14 @@ class Trial:
     def run_on(
         self, tasks: Iterable[ImageTask | None], limits: PoolLimits = PATIENT
     ) -> list[ImageReport]:
+        return [outcome.report for outcome in self.outcomes_of(tasks, limits)]
+
+    def outcomes_of(
+        self, tasks: Iterable[ImageTask | None], limits: PoolLimits = PATIENT
+    ) -> list[Outcome]:
         plan = PoolPlan(self.workers, 1, "as a test wants")
         pool = Pool(self.job, plan, limits, self.switch, self.notes.append, OutputTree(self.output))
-        outcomes = [one for one in pool.run(tasks) if isinstance(one, Outcome)]
-        return [one.report for one in outcomes]
+        return [one for one in pool.run(tasks) if isinstance(one, Outcome)]
 
     def run_all(self) -> list[ImageReport]:
         """With all that stands around a pool: lock, manifest, clean-up."""
@@ -322,6 +326,14 @@ def test_a_fork_server_that_is_killed_is_started_again(tmp_path):
     while [pid for pid in trial.pids() if Path(f"/proc/{pid}/exe").exists()]:
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+def test_a_suspect_is_not_tried_in_a_worker_that_saw_another_die(tmp_path):
+    trial = Trial(tmp_path, ["crash-once", "ok"])
+    tasks = [ImageTask(str(path), path.stem) for path in trial.photos]
+    witness, retried = sorted(trial.outcomes_of(tasks), key=lambda one: one.report.attempts)
+    assert (witness.report.attempts, retried.report.attempts) == (1, 2)
+    assert witness.worker != retried.worker
 
 
 def test_a_long_temporary_folder_leaves_room_for_sockets(tmp_path, monkeypatch):
