@@ -81,6 +81,6 @@ def paint_carried(things: Iterable[Carried], height: int, width: int) -> Bytes:
         for value, polygons in ((1, thing.added), (0, thing.taken)):
             for polygon in polygons:
                 points = np.round(polygon * 2**_SHIFT).astype(np.int32)
-                cv2.fillPoly(own, [points], value, shift=_SHIFT)
+                cv2.fillPoly(own, [points], (value,), shift=_SHIFT)
         out[own > 0] = IGNORE if thing.kind in UNKNOWN else 1
     return out
