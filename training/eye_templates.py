@@ -22,7 +22,7 @@ from m2fp_cli.engine.people import result_from_maps
 from m2fp_cli.imaging.codec import decode_map, read_image
 from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.eyes import (
     CENTER,
     CROP_WH,

@@ -27,7 +27,7 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult
 from m2fp_cli.terminal import counted, say
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.figure import TOPS, build_figure, head_stride, head_window
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_outline import STEPS, GarmentLandmarks, Sleeve

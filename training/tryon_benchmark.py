@@ -36,7 +36,7 @@ from m2fp_cli.imaging.reading import read_bytes
 from m2fp_cli.records.labels import CIHP
 from m2fp_cli.records.results import ParsingResult, Person
 from m2fp_cli.terminal import counted
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.face_shape import MIN_FACE_SIDE, measure_face, prior_from_masks
 from m2fp_cli.tryon.figure import Figure, build_figure, face_region, head_window
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head

@@ -8,7 +8,8 @@ import numpy as np
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR, measure_blur, measure_grain
-from m2fp_cli.tryon.compositing import Layer, blend, grain_levels, to_gray, touched_pixels
+from m2fp_cli.tryon.channels import to_gray
+from m2fp_cli.tryon.compositing import Layer, blend, grain_levels, touched_pixels
 from m2fp_cli.tryon.lighting import Light
 from m2fp_cli.tryon.records import Check, check_limits
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -17,9 +16,8 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import Box, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
+from m2fp_cli.tryon.channels import to_three_channels
 from m2fp_cli.tryon.figure import Figure
-
-_Level = TypeVar("_Level", np.float32, np.uint8)
 
 Inverse = Callable[[FloatArray, FloatArray], tuple[FloatArray, FloatArray]]
 """Photo coordinates, float32 x and y of any shape, to coordinates of a picture."""
@@ -83,27 +81,6 @@ def alpha_in_window(layer: Layer, figure: Figure) -> FloatArray:
         part = layer.alpha[first_y::stride, first_x::stride]
         into[...] = part[: into.shape[0], : into.shape[1]]
     return out
-
-
-def to_three_channels(plane: FloatArray) -> FloatArray:
-    """(h, w) to (h, w, 3): OpenCV copies faster than NumPy multiplies by a broadcast plane."""
-    return np.asarray(cv2.merge((plane, plane, plane)), dtype=np.float32)
-
-
-def max_of_channels(picture: NDArray[_Level]) -> NDArray[_Level]:
-    """The largest of three channels, (h, w): NumPy takes ten times as long over a short axis."""
-    out: NDArray[_Level] = np.maximum(np.maximum(picture[..., 0], picture[..., 1]), picture[..., 2])
-    return out
-
-
-def to_lab(bgr: Picture) -> FloatArray:
-    """CIE Lab (float32, same shape) of sRGB levels; on floats, as OpenCV scales L of 8 bits."""
-    return np.asarray(cv2.cvtColor(bgr.astype(np.float32) / 255, cv2.COLOR_BGR2LAB), np.float32)
-
-
-def to_gray(bgr: Picture) -> NDArray[np.uint8]:
-    """Gray levels of a photo, (H, W) uint8, by the weights of Rec. 601."""
-    return np.asarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, Box, Given, Picture, require_photo
 from m2fp_cli.numerals import require_one_of
 from m2fp_cli.records.results import ParsingResult, Person, require_result
-from m2fp_cli.tryon.compositing import max_of_channels
+from m2fp_cli.tryon.channels import max_of_channels
 from m2fp_cli.tryon.face_seen import doubt_face
 from m2fp_cli.tryon.figure import Figure, build_figure, head_stride, head_window, label_score
 from m2fp_cli.tryon.head import HeadFrame, SkipReason, fit_head

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import FloatArray, Picture
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.head import HeadFrame
 
 # The crop: eyes half a unit beside its middle also where the head is turned.

@@ -13,8 +13,8 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
+from m2fp_cli.tryon.channels import max_of_channels, to_lab, to_three_channels
 from m2fp_cli.tryon.cloth_shading import shade_of_old
-from m2fp_cli.tryon.compositing import max_of_channels, to_lab, to_three_channels
 from m2fp_cli.tryon.figure import Figure
 from m2fp_cli.tryon.garment_edge import extend_mask, find_inner, mix_edge
 from m2fp_cli.tryon.lighting import Light, linear_luminance

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.cloth_shading import split_shading
-from m2fp_cli.tryon.compositing import to_lab
 from m2fp_cli.tryon.figure import ARMS, Figure
 from m2fp_cli.tryon.garment import MIN_AREA
 from m2fp_cli.tryon.lighting import linear_luminance

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Box, FloatArray, Point
 from m2fp_cli.records.face import Face
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.eye_steps import EyeFit, fit_eyes
 from m2fp_cli.tryon.face_shape import (
     EYES_TO_CHIN,

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from m2fp_cli.tryon.compositing import Layer, to_three_channels
+from m2fp_cli.tryon.channels import to_three_channels
+from m2fp_cli.tryon.compositing import Layer
 
 LENS_ALPHA, FRAME_ALPHA = 0.3, 0.5  # lenses of less mirror, frames of more do not
 LIT_SKIN = 0.15  # luminance, linear 0..1; before lighter skin lenses mirror all they are drawn with

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from m2fp_cli.arrays import FloatArray, Picture
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.frame_lines import MAX_YAW, cut_box, measure_light, upright_crop
 from m2fp_cli.tryon.head import HeadFrame
 

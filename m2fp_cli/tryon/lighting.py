@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear
 from m2fp_cli.tryon.blur_and_grain import measure_blur, measure_grain
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.figure import HEAD, Figure
 from m2fp_cli.tryon.head import HeadFrame, window_units
 from m2fp_cli.tryon.morphology import erode

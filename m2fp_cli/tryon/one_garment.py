@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.records.results import ParsingResult
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.figure import BOTTOMS, TOPS
 from m2fp_cli.tryon.morphology import dilate
 from m2fp_cli.tryon.worn_top import COATS

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import FloatArray, Picture
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 
 SAMPLES = 60_000  # pixels of a photo that are looked at, about
 MOST_OFF = (2.5, 10.0)  # of colors from the tone of their lightness: mean square root, 99.5 %

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import close_mask, dilate, erode, open_mask
 

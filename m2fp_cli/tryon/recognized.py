@@ -17,7 +17,7 @@ import numpy as np
 from m2fp_cli.arrays import Picture
 from m2fp_cli.records.labels import LabelSet
 from m2fp_cli.records.results import SURE_SCORE, ParsingResult, Person
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.figure import (
     ARMS,
     BOTTOMS,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import FloatArray
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
-from m2fp_cli.tryon.compositing import BLOCK_ROWS, Layer, to_three_channels
+from m2fp_cli.tryon.channels import to_three_channels
+from m2fp_cli.tryon.compositing import BLOCK_ROWS, Layer
 from m2fp_cli.tryon.head import HeadFrame
 from m2fp_cli.tryon.lighting import LUMINANCE_BGR, Light
 

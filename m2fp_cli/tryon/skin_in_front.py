@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.figure import ARMS, SKIN, Figure
 from m2fp_cli.tryon.morphology import erode, open_mask
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.morphology import bounding_slices, close_mask, dilate, dilate_square, open_mask
 
 PER_UNIT = 12.0  # pixels per U at which bars are looked for

@@ -14,7 +14,7 @@ from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.blur_and_grain import SPRITE_BLUR
 from m2fp_cli.tryon.body_shape import BodyShape
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.figure import ARMS, BOTTOMS, LEGS, Figure
 from m2fp_cli.tryon.flat_garment import FlatGarment
 from m2fp_cli.tryon.garment_border import blend_border, widen

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.imaging.codec import read_image
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.eyes import Prior
 from training.eye_teacher import find_known_eyes
 

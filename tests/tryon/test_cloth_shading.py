@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from m2fp_cli.imaging.color import to_linear
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.cloth_shading import shade_of_old, split_shading
-from m2fp_cli.tryon.compositing import to_lab
 
 
 def weave(depth):

@@ -7,13 +7,13 @@ import pytest
 
 from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.records.labels import CIHP
+from m2fp_cli.tryon.channels import max_of_channels
 from m2fp_cli.tryon.compositing import (
     Layer,
     affine_inverse,
     alpha_in_window,
     blend,
     covered_box,
-    max_of_channels,
     premultiply,
     shift_and_blur,
     shrink_sprite,

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.garment_border import blend_border, widen
 from m2fp_cli.tryon.two_cloths import level_cloths
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from m2fp_cli.arrays import BoolArray, FloatArray, Picture
 from m2fp_cli.imaging.color import to_linear
-from m2fp_cli.tryon.compositing import to_gray
+from m2fp_cli.tryon.channels import to_gray
 from m2fp_cli.tryon.dye import Dyed, dye, lit_color, measure, paint
 from m2fp_cli.tryon.figure import Figure, build_figure, parts_window
 from m2fp_cli.tryon.head import HeadFrame

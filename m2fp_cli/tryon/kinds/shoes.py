@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from m2fp_cli.arrays import BoolArray, Picture
 from m2fp_cli.imaging.color import to_linear
-from m2fp_cli.tryon.compositing import to_lab
+from m2fp_cli.tryon.channels import to_lab
 from m2fp_cli.tryon.cuffs import log_likelihood, skin_colors
 from m2fp_cli.tryon.dye import dye, lit_color, measure, paint
 from m2fp_cli.tryon.figure import LEGS, SHOES, Figure, build_figure, parts_window
