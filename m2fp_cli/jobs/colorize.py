@@ -15,6 +15,7 @@ from m2fp_cli.batch.stamps import digest_file
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
 from m2fp_cli.jobs.earlier import digest_of_parsed, find_photo
+from m2fp_cli.jobs.imports import PICTURE_MODULES
 from m2fp_cli.jobs.inputs import PhotoSource
 from m2fp_cli.jobs.memory import COLORIZE_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
@@ -47,7 +48,7 @@ class ColorizeJob:
     label_set: str = ""
     photos: Path | None = None
     name: str = "colorize"
-    preload: tuple[str, ...] = ("cv2", "m2fp_cli.imaging.preload")
+    preload: tuple[str, ...] = PICTURE_MODULES
 
     def signature(self) -> Mapping[str, str]:
         """What decides the bytes of the outputs."""

@@ -18,6 +18,7 @@ from m2fp_cli.imaging.unchanged import read_unchanged
 from m2fp_cli.jobs.common_files import MOST_FILES
 from m2fp_cli.jobs.earlier import digest_of_parsed
 from m2fp_cli.jobs.export_names import plain_name
+from m2fp_cli.jobs.imports import PICTURE_MODULES
 from m2fp_cli.jobs.memory import EXPORT_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.jsonio import list_of, parse_object
@@ -47,7 +48,7 @@ class ExportJob:
     format_name: str
     settings: ExportSettings
     names: tuple[tuple[str, str], ...] = ()
-    preload: tuple[str, ...] = ("cv2", "m2fp_cli.imaging.preload")
+    preload: tuple[str, ...] = PICTURE_MODULES
 
     @property
     def name(self) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError, UsageError
+from m2fp_cli.jobs.imports import PICTURE_MODULES
 from m2fp_cli.layout import result_name, result_path
 from m2fp_cli.numerals import read_whole
 from m2fp_cli.records.document import read_document
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 FITTING_VERSION = "24"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
-PRELOAD = ("cv2", "m2fp_cli.imaging.preload", "m2fp_cli.tryon.fitting", "m2fp_cli.tryon.wardrobe")
+PRELOAD = (*PICTURE_MODULES, "m2fp_cli.tryon.fitting", "m2fp_cli.tryon.wardrobe")
 """What workers of both need; a run itself, which only plans, does without."""
 
 

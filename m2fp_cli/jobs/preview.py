@@ -12,6 +12,7 @@ from m2fp_cli.batch.report import ImageReport, PhotoSeconds, done_report
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.errors import ImageError
 from m2fp_cli.jobs.earlier import digest_of_parsed
+from m2fp_cli.jobs.imports import PICTURE_MODULES
 from m2fp_cli.jobs.memory import PREVIEW_BYTES
 from m2fp_cli.jobs.photos import read_parsed_photo
 from m2fp_cli.layout import composite_names, preview_name, result_names
@@ -35,7 +36,7 @@ class PreviewJob:
     results: Path
     side: int
     name: str = "report"
-    preload: tuple[str, ...] = ("cv2", "m2fp_cli.imaging.preload")
+    preload: tuple[str, ...] = PICTURE_MODULES
 
     def signature(self) -> Mapping[str, str]:
         """What decides the content of a preview."""
