@@ -74,7 +74,8 @@ def run_and_exit(
         for failure in parsing.failures:
             report.add(failure)
         report.total += len(parsing.failures)
-    say_how_it_went(report, progress, where)
+    has_more = finish is not None or page_of is not None
+    say_how_it_went(report, progress, where, has_more=has_more)
     if page_of is not None and trouble is None and not report.ended_by:
         trouble = _make_page(report, page_of, photos, run_options, batch)
     if batch.as_json:
@@ -110,12 +111,23 @@ def _make_page(
     return None
 
 
-def say_how_it_went(report: RunReport, progress: Progress, where: str) -> None:
-    """Show the summary; why a run ended early is said even if quiet."""
+def say_how_it_went(report: RunReport, progress: Progress, where: str, *, has_more: bool) -> None:
+    """Show the summary; why a run ended early is said even if quiet.
+
+    Args:
+        report: the run.
+        progress: shows it.
+        where: what was written, and into which folder.
+        has_more: the command does more once all photos have ended, unless it was interrupted.
+    """
     progress.say(f"{report.summary()}; {where}")
     left = report.total - len(report.photos)
-    if report.ended_by:
+    if report.ended_by and left:
         progress.warn(f"interrupted, {left} left; run the same command again to go on")
+    elif report.ended_by and has_more:
+        progress.warn("interrupted after the last photo; run the same command again to finish")
+    elif report.ended_by:
+        progress.warn("interrupted after the last photo; no photo is left")
     elif report.stopped:
         progress.warn(f"{report.stopped}; {left} left")
 
@@ -170,7 +182,8 @@ def find_source(
         progress = choose_progress(quiet=batch.quiet, verbose=batch.verbose)
         report = run_batch(scan, job, run_options, progress)
         if report.ended_by or report.stopped:
-            say_how_it_went(report, progress, f"results in {displayable(job.output)}")
+            where = f"results in {displayable(job.output)}"
+            say_how_it_went(report, progress, where, has_more=True)
             raise typer.Exit(report.exit_code)
         return report
 

@@ -40,7 +40,7 @@ def main() -> int:
     except M2fpError as error:
         print(f"m2fp: {error}", file=sys.stderr)
         return error.exit_code
-    say_how_it_went(report, progress, "done")
+    say_how_it_went(report, progress, "done", has_more=False)
     return report.exit_code
 
 
