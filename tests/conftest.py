@@ -88,6 +88,22 @@ def store_server() -> Iterator[ObjectStore]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol():
+    """Give torch its threads back after a test, such as of a command that takes all cores.
+
+    All tests behind it would compute in as many, which wait for each other and for the other
+    process of pytest: on two busy cores the same parse takes ten times as much CPU time.
+    """
+    torch = sys.modules.get("torch")
+    before = torch.get_num_threads() if torch else 0
+    try:
+        return (yield)
+    finally:
+        if torch and torch.get_num_threads() != before:
+            torch.set_num_threads(before)
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Look for no garbage among what is imported and collected: all of it stays to the end."""
     gc.disable()

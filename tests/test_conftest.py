@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from tests import conftest
 from tests.support.fork_servers import fresh_fork_server
 
 
@@ -33,3 +35,13 @@ def test_a_fork_server_of_ones_own_leaves_the_other_one() -> None:
             assert server._forkserver_pid != other["_forkserver_pid"]
         assert vars(server) == other
         os.kill(other["_forkserver_pid"], 0)
+
+
+def test_a_test_that_gives_torch_more_threads_slows_no_other() -> None:
+    before = torch.get_num_threads()
+    around = conftest.pytest_runtest_protocol()
+    next(around)
+    torch.set_num_threads(before + 1)
+    with pytest.raises(StopIteration):
+        next(around)
+    assert torch.get_num_threads() == before
