@@ -35,7 +35,8 @@ def parsed(tmp_path):
 
 def export(output, tasks, split="test", every=None, name="viton-hd", mapping=None, **options):
     """Export photos as a run does; ``every``: those whose lists are made."""
-    settings = ExportSettings(people=find_format(name).people, split=split, mapping=mapping)
+    people = find_format(name).people
+    settings = ExportSettings(people=people, split=split, mapping=mapping, size_wh=(96, 128))
     job = ExportJob(output, output, name, settings)
     worker = job.build_worker(1)
     with OutputTree(output) as tree:
