@@ -30,6 +30,10 @@ def arguments(call: ast.Call, name: str, place: int) -> list[ast.expr]:
     return call.args[place : place + 1] if is_it else []
 
 
+def name_of(target: ast.expr) -> str:
+    return target.id if isinstance(target, ast.Name) else ""
+
+
 def reasons_at(node: ast.AST) -> list[ast.expr | None]:
     """Expressions that may be why somebody is left alone."""
     if isinstance(node, ast.Call):
@@ -39,7 +43,7 @@ def reasons_at(node: ast.AST) -> list[ast.expr | None]:
         return [one.value for one in node.body if isinstance(one, ast.Assign)]
     if isinstance(node, ast.Return):
         return [node.value]
-    if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "reason":
+    if isinstance(node, ast.Assign) and name_of(node.targets[0]) == "reason":
         return [node.value]
     return []
 
@@ -53,10 +57,11 @@ def texts_of(value: ast.expr | None, constants: dict[str, str]) -> Iterator[str]
         yield constants[value.id]
 
 
+@cache
 def all_reasons() -> set[str]:
     assigned = [one for tree in trees("tryon") for one in tree.body if isinstance(one, ast.Assign)]
     constants = {
-        ast.unparse(one.targets[0]): one.value.value
+        name_of(one.targets[0]): one.value.value
         for one in assigned
         if isinstance(one.value, ast.Constant) and isinstance(one.value.value, str)
     }
@@ -73,6 +78,7 @@ def translated(table: str) -> set[str]:
     return set(re.findall(r'^  "?(.+?)"?: "[^"]*[\u4e00-\u9fff][^"]*",$', lines, re.M))
 
 
+@cache
 def all_codes() -> set[str]:
     """Classes of the errors that clients may get."""
     calls = [one for tree in trees("server") for one in ast.walk(tree) if isinstance(one, ast.Call)]
