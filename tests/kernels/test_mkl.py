@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
 
 import pytest
+import torch
 
+from m2fp_cli import HumanParser
 from m2fp_cli.bench import single
 from m2fp_cli.bench.order import ProbeOrder
 from m2fp_cli.kernels import mkl
+from m2fp_cli.training.finetune import prepare_process
 
 AVX512 = {"avx2", "fma", "avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
 
@@ -43,24 +47,20 @@ def test_what_the_user_has_set_stays(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("module", "call"),
-    [
-        ("m2fp_cli.engine.parser", "HumanParser('starter', threads=1)"),
-        ("m2fp_cli.training.finetune", "prepare_process()"),
-    ],
+    "begin", [lambda: HumanParser("starter", threads=1), prepare_process], ids=["parse", "train"]
 )
-def test_the_code_is_chosen_before_threads_are_set(module, call):
-    program = (
-        f"import os, torch; from {module} import *; import {module} as m\n"
-        "from m2fp_cli.kernels import mkl\n"
-        "mkl.cpu_vendor, mkl.cpu_flags = lambda: 'AuthenticAMD', lambda: {'avx2', 'fma'}\n"
-        "torch.set_num_threads = lambda n: print(os.environ.get(mkl.MKL_VARIABLE))\n"
-        f"m.{call}"
-    )
+def test_the_code_is_chosen_before_threads_are_set(monkeypatch, begin):
+    seen: list[str | None] = []
     environment = {k: v for k, v in os.environ.items() if k != mkl.MKL_VARIABLE}
-    command = [sys.executable, "-c", program]
-    said = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    assert said.stdout.split()[0] == "5"
+    monkeypatch.setattr(os, "environ", environment)
+    monkeypatch.setattr(mkl, "cpu_vendor", lambda: "AuthenticAMD")
+    monkeypatch.setattr(mkl, "cpu_flags", lambda: frozenset({"avx2", "fma"}))
+    monkeypatch.setattr(
+        torch, "set_num_threads", lambda _: seen.append(environment.get(mkl.MKL_VARIABLE))
+    )
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: None)  # the heap of this process stays as it is
+    begin()
+    assert seen[0] == "5"
 
 
 def test_the_reference_does_not_get_the_code(monkeypatch):
