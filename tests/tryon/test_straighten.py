@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import cv2
 import numpy as np
 import pytest
@@ -20,13 +22,16 @@ def turned_garment(angle: float, sleeve: float = 0.55):
     return np.asarray(cv2.warpAffine(wide, turn, (width, height)), np.uint8)
 
 
+@cache
+def upright_landmarks(sleeve: float):
+    return flat_garment(garment_picture(sleeve=sleeve)).landmarks
+
+
 @pytest.mark.parametrize("sleeve", [0.55, 2.2])
 @pytest.mark.parametrize("angle", [-25, -8, 5, 15])
 def test_a_garment_that_lies_askew_is_worn_upright(angle, sleeve):
     picture = Accessory("a", "top", turned_garment(angle, sleeve), {}, {"tile_units": 2.0})
-    found, upright = (
-        flat_garment(one).landmarks for one in (picture, garment_picture(sleeve=sleeve))
-    )
+    found, upright = flat_garment(picture).landmarks, upright_landmarks(sleeve)
     for name in ("neck", "armpit", "hem", "shoulder"):
         points, true = getattr(found, name), getattr(upright, name)
         middle, expected = points.mean(axis=0), true - true.mean(axis=0)
