@@ -272,6 +272,7 @@ def _what_else(config: ModelConfig) -> str:
         (config.mask_edges == "photo", "moves the edges of masks to the photo's"),
         (config.sides == "body", "gives limbs their side from the body"),
         (config.sides == "joints", "gives limbs their side from the joints of their person"),
+        (config.carried, "takes what people carry out of the label map"),
         (config.label_map == "instances", "paints the label map from whole instances"),
         (config.human_scores == "label_map", "weighs people's scores by the label map"),
     )

@@ -29,6 +29,7 @@ JointFinder = Callable[[Sequence[Box]], Sequence[Joints | None]]  # boxes of peo
 # Joints of people, and masks of what is labelled as their face.
 FaceFinder = Callable[[Sequence[Joints | None], Sequence[Mask | None]], Sequence[Face | None]]
 # Label map, disjoint masks of people, and their joints as far as they are known.
+MapRule = Callable[[LabelMap, Sequence[Mask]], LabelMap]  # label map and disjoint masks of people
 SideRule = Callable[[LabelMap, Sequence[Mask], Sequence[Joints | None]], LabelMap]
 
 
@@ -41,6 +42,7 @@ def assemble_result(
     find_joints: JointFinder | None = None,
     find_faces: FaceFinder | None = None,
     assign_sides: SideRule | None = None,
+    take_out: MapRule | None = None,
 ) -> ParsingResult:
     """Join instances and label map into one result.
 
@@ -53,6 +55,7 @@ def assemble_result(
         find_faces: sees the faces of people in the photo; None leaves them unknown.
         assign_sides: gives the limbs and shoes of the people in the label map their side; None
             leaves those that the network gave them.
+        take_out: calls background what people carry before their clothes; None leaves it.
 
     Returns:
         The result, its people numbered from 1 by descending score.
@@ -63,6 +66,8 @@ def assemble_result(
         humans = _whole_person(semantic_map, parts)
     person_map, visible = paint_people(humans, semantic_map.shape)
     masks = [mask for _, mask in visible]
+    if take_out is not None:
+        semantic_map = take_out(semantic_map, masks)
     joints: Sequence[Joints | None] = [None] * len(masks)
     if find_joints is not None:
         joints = find_joints([mask.box_xyxy for mask in masks])

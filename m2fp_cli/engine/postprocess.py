@@ -19,12 +19,13 @@ from m2fp_cli.engine.candidates import (
     is_reported,
     score_pairs,
 )
+from m2fp_cli.engine.carried import take_out_carried
 from m2fp_cli.engine.faces import find_faces
 from m2fp_cli.engine.joint_sides import assign_sides_by_joints
 from m2fp_cli.engine.joints import find_joints
 from m2fp_cli.engine.label_map import LabelPainter, classify_pixels, label_instances
 from m2fp_cli.engine.merge import merge_views
-from m2fp_cli.engine.people import FaceFinder, JointFinder, SideRule, assemble_result
+from m2fp_cli.engine.people import FaceFinder, JointFinder, MapRule, SideRule, assemble_result
 from m2fp_cli.engine.sides import assign_sides_by_body
 from m2fp_cli.kernels.thresholds import PROBABILITY_THRESHOLD
 from m2fp_cli.network.model_config import ModelConfig
@@ -112,7 +113,7 @@ def assemble_findings(
         found: label map and instances.
         config: the model; it says how limbs get their sides.
         picture_bgr: (h, w, 3) uint8, the photo or a reduced copy of it; without it people's joints
-            and faces stay unknown.
+            and faces stay unknown, and what they carry stays in the label map.
     """
     return assemble_result(
         config.labels,
@@ -121,6 +122,7 @@ def assemble_findings(
         find_joints=_joint_finder(picture_bgr, found.semantic_map.shape),
         find_faces=_face_finder(picture_bgr, found.semantic_map.shape),
         assign_sides=_side_rule(config),
+        take_out=_taking_out(config, picture_bgr),
     )
 
 
@@ -169,6 +171,13 @@ def _side_rule(config: ModelConfig) -> SideRule | None:
     if config.sides == "joints":
         return partial(assign_sides_by_joints, labels=config.labels)
     return None
+
+
+def _taking_out(config: ModelConfig, picture_bgr: Picture | None) -> MapRule | None:
+    """What takes carried things out of a model's label map; see ``assemble_findings``."""
+    if picture_bgr is None or not config.carried:
+        return None
+    return partial(take_out_carried, labels=config.labels, picture_bgr=picture_bgr)
 
 
 def find_instances(

@@ -3,8 +3,8 @@
 The file has ModelScope's format: its ``model`` section holds the constructor arguments of M2FP.
 Unknown keys are ignored, so that newer files stay readable; a wrong value of a known key is an
 error that names the key. ``model.backbone.kind``, ``model.label_map``,
-``model.foreground_threshold``, ``model.human_scores``, ``model.sides``, ``model.mask_edges`` and
-``preprocessor`` are our own additions and optional.
+``model.foreground_threshold``, ``model.human_scores``, ``model.sides``, ``model.carried``,
+``model.mask_edges`` and ``preprocessor`` are our own additions and optional.
 """
 
 from __future__ import annotations
@@ -142,6 +142,7 @@ def _scalars(model: Mapping[str, Any]) -> dict[str, Any]:
         "foreground_threshold": 0.5,
         "human_scores": "",
         "sides": "",
+        "carried": True,
         "mask_edges": "",
         "sem_seg_postprocess_before_inference": True,
     }

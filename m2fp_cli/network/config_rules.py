@@ -117,6 +117,10 @@ def _answer_rules(config: ModelConfig) -> tuple[Rule, ...]:
             '"sides" is for models that find several people; leave it out',
         ),
         (
+            not config.carried or config.parsing_on,
+            '"carried" is for models that find several people; leave it out',
+        ),
+        (
             config.mask_edges in ("network", "photo"),
             '"mask_edges" must be "network" or "photo"',
         ),

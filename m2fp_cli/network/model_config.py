@@ -142,6 +142,8 @@ class ModelConfig:
             by pixel), ``body`` (a limb or shoe has the side of its person's body that its center
             lies on, see :mod:`m2fp_cli.engine.sides`) or ``joints`` (by joints that a second,
             bundled network sees, see :mod:`m2fp_cli.engine.joint_sides`).
+        carried: what people carry before their upper clothes, dress or coat is taken out of the
+            label map by a third, bundled network, see :mod:`m2fp_cli.engine.carried`.
         mask_edges: ``network`` (masks are used as the network gives them) or ``photo`` (their edges
             are moved to the photo's, see :mod:`m2fp_cli.engine.mask_edges`).
         sem_seg_postprocess_before_inference: semantic inference takes masks at the photo's size;
@@ -162,5 +164,6 @@ class ModelConfig:
     foreground_threshold: float | None = None
     human_scores: str = "masks"
     sides: str = "pixels"
+    carried: bool = False
     mask_edges: str = "network"
     sem_seg_postprocess_before_inference: bool = True

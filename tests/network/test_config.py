@@ -69,6 +69,8 @@ def test_unknown_keys_are_tolerated():
         ({"parsing_on": False, "semantic_on": True, "human_scores": "label_map"}, "lacks"),
         ({"parsing_on": False, "semantic_on": True, "sides": "joints"}, "several people"),
         ({"sides": "left"}, "sides"),
+        ({"parsing_on": False, "semantic_on": True, "carried": True}, "several people"),
+        ({"carried": "yes"}, "carried"),
         ({"mask_edges": "sharp"}, "mask_edges"),
         ({"parsing_on": False, "semantic_on": False}, "one of them must be on"),
         ({"single_human": True}, "input_single_human.sizes"),
