@@ -174,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     torch.manual_seed(1)
     names, _ = split_names(sorted(path.stem for path in (asked.data / "photos").glob("*.jpg")))
     learned = [name for name in names if int(name) % 8 != _FOLD]
-    annotation = Path(__file__).parent / "corrections" / "ccp_unlabelled_carried.tsv"
+    annotation = Path(__file__).parent / "drawn" / "ccp_carried.tsv"
     drawn = read_drawn(asked.data / "unlabelled", asked.parsed_unlabelled, annotation)
     worn = read_worn(asked.data, asked.parsed, learned)
     learner = Learner(asked.out.with_suffix(".pt"), asked.steps, asked.begin)

@@ -9,7 +9,7 @@ import pytest
 
 from training.carried_labels import paint_carried, read_carried
 
-DRAWN = Path(__file__).parents[2] / "training" / "corrections" / "ccp_unlabelled_carried.tsv"
+DRAWN = Path(__file__).parents[2] / "training" / "drawn" / "ccp_carried.tsv"
 
 
 def write(folder: Path, *lines: str) -> Path:
