@@ -171,6 +171,8 @@ class Pool:
                 member.dismiss() if member.is_ready else member.kill()
                 member.is_leaving = True
                 staying.remove(member)
+            if len(staying) < len(self._handles):
+                return  # a new one shall not need memory beside one that is about to give it back
         else:
             busy = sum(bool(m.held) for m in staying)
             wanted = min(self._workers, busy + len(self._queue))

@@ -24,6 +24,7 @@ from m2fp_cli.batch.run_options import RunOptions
 from m2fp_cli.batch.scan import find_images
 from m2fp_cli.batch.switch import StopSwitch
 from m2fp_cli.batch.tasks import ImageTask
+from m2fp_cli.batch.worker_handle import WorkerHandle
 from m2fp_cli.errors import M2fpError, ModelError, OutputError
 from m2fp_cli.storage.tree import OutputTree
 from tests.support.fork_servers import fresh_fork_server
@@ -334,6 +335,20 @@ def test_a_suspect_is_not_tried_in_a_worker_that_saw_another_die(tmp_path):
     witness, retried = sorted(trial.outcomes_of(tasks), key=lambda one: one.report.attempts)
     assert (witness.report.attempts, retried.report.attempts) == (1, 2)
     assert witness.worker != retried.worker
+
+
+def test_a_worker_for_a_suspect_is_started_when_no_other_is_there(tmp_path, monkeypatch):
+    trial = Trial(tmp_path, ["crash-once", "ok"])
+    beside: list[int] = []
+
+    class Counted(WorkerHandle[ImageTask]):
+        def __init__(self, *args):
+            beside.append(sum(Path(f"/proc/{pid}/exe").exists() for pid in trial.pids()))
+            super().__init__(*args)
+
+    monkeypatch.setattr("m2fp_cli.batch.pool.WorkerHandle", Counted)
+    assert by_name(trial.run())["0000"] == ("done", "", 2)
+    assert beside[2:] == [0]
 
 
 def test_a_long_temporary_folder_leaves_room_for_sockets(tmp_path, monkeypatch):
