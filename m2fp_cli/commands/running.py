@@ -74,7 +74,7 @@ def run_and_exit(
         for failure in parsing.failures:
             report.add(failure)
         report.total += len(parsing.failures)
-    has_more = finish is not None or page_of is not None
+    has_more = finish is not None or (page_of is not None and bool(report.ended_by))
     say_how_it_went(report, progress, where, has_more=has_more)
     if page_of is not None and trouble is None and not report.ended_by:
         trouble = _make_page(report, page_of, photos, run_options, batch)
@@ -118,7 +118,7 @@ def say_how_it_went(report: RunReport, progress: Progress, where: str, *, has_mo
         report: the run.
         progress: shows it.
         where: what was written, and into which folder.
-        has_more: the command does more once all photos have ended, unless it was interrupted.
+        has_more: if the run ended early, the command leaves out what comes after its photos.
     """
     progress.say(f"{report.summary()}; {where}")
     left = report.total - len(report.photos)
@@ -128,8 +128,12 @@ def say_how_it_went(report: RunReport, progress: Progress, where: str, *, has_mo
         progress.warn("interrupted after the last photo; run the same command again to finish")
     elif report.ended_by:
         progress.warn("interrupted after the last photo; no photo is left")
+    elif report.stopped and has_more and not left:
+        progress.warn(
+            f"{report.stopped} at the last photo; what comes after the photos is left out"
+        )
     elif report.stopped:
-        progress.warn(f"{report.stopped}; {left} left")
+        progress.warn(f"{report.stopped}; {left or 'no photo is'} left")
 
 
 def find_parse_job(
