@@ -108,6 +108,7 @@ def make_report(
     with _place_for_previews(results, path, stored) as folder, OutputTree(folder) as tree:
         run = run_batch(scan, PreviewJob(folder, results, side), run_options, progress)
         if run.ended_by:
+            progress.warn("interrupted before the page was written; run the same command again")
             return MadeReport(None, run)
         if stored:
             stored.fetch_previews(task.key for task in scan.tasks)

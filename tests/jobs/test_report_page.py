@@ -59,7 +59,7 @@ def test_facts_name_each_model_and_the_run_that_began_last(tmp_path):
     assert (facts.model, facts.engine) == ("new (2 photos), old (1 photo)", "new")
 
 
-def test_a_signal_leaves_no_page_of_a_part_of_the_photos(tmp_path, monkeypatch):
+def test_a_signal_leaves_no_page_of_a_part_of_the_photos(tmp_path, monkeypatch, capsys):
     _, output = make_tree(tmp_path)
     ended = RunReport(total=2, ended_by=signal.SIGTERM)
     monkeypatch.setattr("m2fp_cli.jobs.report_page.run_batch", lambda *_, **__: ended)
@@ -67,3 +67,5 @@ def test_a_signal_leaves_no_page_of_a_part_of_the_photos(tmp_path, monkeypatch):
     made = make_report(output, PageSettings(limit=10), workers=1, progress=progress)
     assert (made.page, made.previews.exit_code) == (None, ended.exit_code)
     assert not (output / "report.html").exists()
+    said = "interrupted before the page was written; run the same command again\n"
+    assert capsys.readouterr().err == said
