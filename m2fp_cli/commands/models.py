@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -28,6 +29,10 @@ from m2fp_cli.models.registry import (
 from m2fp_cli.numerals import read_whole
 from m2fp_cli.terminal import say
 
+if TYPE_CHECKING:
+    from rich.table import Table
+
+_HEADINGS = ("name", "parses", "license", "on this machine", "ModelScope id")
 EXAMPLES = """\
 m2fp models list
 m2fp models pull m2fp"""
@@ -239,18 +244,33 @@ def _row(model: KnownModel) -> ModelRow:
 
 def _print_table(rows: list[ModelRow]) -> None:
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "parses", "license", "on this machine", "ModelScope id"):
-        table.add_column(heading, overflow="fold")
+    cells = []
     for row in rows:
         size = "no" if row.weights_bytes is None else f"{row.weights_bytes / 1e6:.0f} MB"
         name = f"{row.name} (default)" if row.default else row.name
-        table.add_row(name, row.title, row.license, size, row.hub_id or "bundled")
+        cells.append((name, row.title, row.license, size, row.hub_id or "bundled"))
     # A pipe gets whole lines; only a terminal has a width.
     console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table)
+    table = _table(_HEADINGS, cells)
+    if console.width >= console.measure(table, options=console.options.update(width=1000)).maximum:
+        console.print(table)
+        return
+    # An id that is broken in two cannot be copied: the ids follow in a table of their own.
+    console.print(_table(_HEADINGS[:-1], [row[:-1] for row in cells]))
+    console.print()
+    console.print(_table((_HEADINGS[0], _HEADINGS[-1]), [(row[0], row[-1]) for row in cells]))
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _is_whole(name: str) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner
 from m2fp_cli.batch.tasks import ImageTask
 from m2fp_cli.bench.photos import synthetic_photo
 from m2fp_cli.commands.calibrate import spread_first
-from m2fp_cli.commands.models import app, parse_input_size
+from m2fp_cli.commands.models import app, list_models, parse_input_size
 from m2fp_cli.engine.int8.calibration import (
     Agreement,
     Calibration,
@@ -28,7 +29,7 @@ from m2fp_cli.errors import (
 )
 from m2fp_cli.imaging.encoding import encode_jpeg
 from m2fp_cli.models import progress
-from m2fp_cli.models.registry import STARTER_FOLDER
+from m2fp_cli.models.registry import KNOWN_MODELS, STARTER_FOLDER
 from tests.support.hub_server import Hub, serve
 
 MULTI = "damo/cv_resnet101_image-multiple-human-parsing"
@@ -71,6 +72,17 @@ def run(*arguments):
         raise result.exception
     assert result.exit_code == 0, result.output
     return result
+
+
+@pytest.mark.parametrize("columns", [80, 100, 200])
+def test_ids_and_names_are_not_broken_in_two_on_a_terminal(columns, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    list_models()
+    shown = re.sub(r"\x1b\[\d+m", "", capsys.readouterr().out)
+    assert max(map(len, shown.splitlines())) <= columns
+    assert all(model.hub_id in shown for model in KNOWN_MODELS if model.hub_id)
+    assert "m2fp (default)" in shown
 
 
 def test_the_list_says_what_is_here(cached):
