@@ -32,7 +32,7 @@ class Frame:
 
     @property
     def scale(self) -> float:
-        """Pixels of the picture per pixel of the photo."""
+        """Pixels of the picture per pixel of the photo, across."""
         x0, _, x1, _ = self.window_xyxy
         return self.size_wh[0] / (x1 - x0)
 
@@ -40,13 +40,15 @@ class Frame:
         """For a manifest: what puts a result back where it came from."""
         x0, y0, x1, y1 = self.window_xyxy
         height, width = self.photo_hw
-        pads = (-x0, -y0, x1 - width, y1 - height)
+        # Windows are whole pixels: across and down the picture's scales differ a little.
+        across, down = self.scale, self.size_wh[1] / (y1 - y0)
+        pads = (-x0 * across, -y0 * down, (x1 - width) * across, (y1 - height) * down)
         return {
             "photo_wh": [width, height],
             "window_xyxy": list(self.window_xyxy),
             "size_wh": list(self.size_wh),
             "scale": round(self.scale, 6),
-            "pad_ltrb": [max(0, round(pad * self.scale)) for pad in pads],
+            "pad_ltrb": [max(0, round(pad)) for pad in pads],
         }
 
     def picture(self, image_bgr: Picture) -> Picture:

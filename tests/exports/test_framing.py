@@ -22,6 +22,14 @@ def test_the_whole_photo_is_shown_on_white():
     assert frame.record()["scale"] == 0.2
 
 
+@pytest.mark.parametrize("photo_hw", [(20, 37), (13, 50)])
+def test_the_white_edges_of_a_small_photo_are_as_wide_as_the_record_says(photo_hw):
+    frame = frame_whole(photo_hw, (768, 1024))
+    _, top, _, bottom = frame.record()["pad_ltrb"]
+    shown = (frame.map(np.full(photo_hw, 7, np.uint8)) == 7)[:, 384]
+    assert np.abs(np.flatnonzero(shown)[[0, -1]] - (top, 1023 - bottom)).max() <= 1
+
+
 def test_a_map_holds_its_own_ids_only_and_agrees_with_the_slow_way():
     ids = RNG.integers(0, 20, (97, 131)).astype(np.uint8)
     frame = frame_whole((97, 131), (48, 64))
