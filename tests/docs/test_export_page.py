@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
+from typing import Any
 
+import numpy as np
 import pytest
+from PIL import ExifTags, Image, ImageOps
 
 from m2fp_cli.agnostic.categories import CATEGORIES
 from m2fp_cli.agnostic.rules import RULES
@@ -67,3 +71,28 @@ def test_the_label_set_on_the_page_is_one(tmp_path):
     mapping = load_mapping(str(path))
     assert mapping.target_of("Coat") == "Top"
     assert json.loads(block.text)["labels"][0] == mapping.target_of("Hair")
+
+
+@pytest.mark.parametrize("fit", ["pad", "crop"])
+def test_the_page_puts_a_picture_back_into_a_photo_that_exif_turns(fit, tmp_path):
+    photo = drawn_photo()
+    upright = Image.fromarray(photo.image_bgr[..., ::-1])
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    turned = upright.transpose(Image.Transpose.ROTATE_90)
+    turned.save(tmp_path / "a.png", exif=exif)
+    made = find_format("viton-hd").encode(photo, ExportSettings(people="largest", fit=fit))
+    picture, mask = (
+        Image.open(BytesIO(made.files[name]))
+        for name in ("test/image/a.jpg", "test/agnostic-mask/a_mask.png")
+    )
+    names: dict[str, Any] = {}
+    exec(next(one.text for one in read_blocks(PAGE) if "def put_back" in one.text), names)
+    (person,) = made.record["people"]
+    back = names["put_back"](tmp_path / "a.png", person, ImageOps.invert(picture), mask)
+    assert back.size == upright.size == tuple(person["photo_wh"])
+    changed = np.asarray(back) != np.asarray(upright)
+    assert changed.any()
+    again = names["put_back"](tmp_path / "a.png", person, picture, mask)
+    apart = np.abs(np.asarray(again, int) - np.asarray(upright, int))
+    assert apart.mean() < 0.02 * np.abs(np.asarray(back, int) - np.asarray(upright, int)).mean()
