@@ -123,9 +123,8 @@ def list_looks(
         ]
         say(json.dumps(rows))
         return
-    if customer is not None and not found:
-        done = "kept" if favorites else "tried on"
-        warn(f"{displayable(customer)} has {done} nothing; `m2fp looks list` has all")
+    if not found:
+        warn(_nothing(customer, favorites=favorites))
     for one in found:
         day = time.strftime("%Y-%m-%d", time.localtime(one.tried))
         worn = displayable(", ".join(f"{kind} {name}" for kind, name in one.items))
@@ -182,6 +181,15 @@ def remove(
         else:
             count = opened.remove(numbers or ())
     say(f"{counted(count, 'look')} forgotten")
+
+
+def _nothing(customer: str | None, *, favorites: bool) -> str:
+    """What a list that holds no look says instead: no line at all would look like a failure."""
+    done = "kept" if favorites else "tried on"
+    if customer is not None:
+        return f"{displayable(customer)} has {done} nothing; `m2fp looks list` has all"
+    add = "`m2fp looks favorite NUMBER` marks" if favorites else "`m2fp looks add` notes"
+    return f"nobody has {done} anything; {add} what somebody {done}"
 
 
 def _open(file: Path | None, *, create: bool = False) -> Profile:

@@ -37,7 +37,9 @@ def test_a_customer_tries_keeps_and_is_forgotten(home):
     assert line.split()[:2] == ["1", "*"]
     assert line.endswith(f"Anna  hat cap  {home}/anna.png")
     assert looks("remove", "--customer", "Anna") == "1 look forgotten\n"
-    assert looks("list") == ""
+    assert looks("list") == (
+        "nobody has tried on anything; `m2fp looks add` notes what somebody tried on\n"
+    )
 
 
 def test_the_list_is_there_as_json(home):
@@ -61,6 +63,7 @@ def test_a_customer_of_whom_nothing_is_known_is_told_of(home):
     said = "Ana has tried on nothing; `m2fp looks list` has all\n"
     assert looks("list", "Ana") == said
     assert looks("list", "Anna", "--favorites").startswith("Anna has kept nothing;")
+    assert looks("list", "--favorites").startswith("nobody has kept anything; `m2fp looks favor")
     assert looks("list", "Ana", "--json") == "[]\n"
 
 
