@@ -111,6 +111,7 @@ def status(
     changes nothing and may be called during a run.
     """
     from m2fp_cli.batch.prune import Pruned, prune_output
+    from m2fp_cli.storage.inputs import advise_output
     from m2fp_cli.storage.remote.address import shown_place
 
     if remove and not prune:
@@ -122,7 +123,7 @@ def status(
     if not found and not pruned.photos:
         raise NoImagesError(
             f"{displayable(shown_place(output))} was not written by a run; give the output folder "
-            "of one"
+            f"of one{advise_output(output)}"
         )
     if as_json:
         document: dict[str, Any] = {"output": shown_place(output), "running": holder}

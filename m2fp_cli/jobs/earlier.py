@@ -20,7 +20,7 @@ from m2fp_cli.imaging.reading import as_image_error
 from m2fp_cli.layout import IMAGE_SUFFIXES, result_name, result_path
 from m2fp_cli.records.document import read_document
 from m2fp_cli.storage.errors import as_unreadable
-from m2fp_cli.storage.inputs import open_earlier, require_folder
+from m2fp_cli.storage.inputs import advise_output, open_earlier, require_folder
 from m2fp_cli.storage.look import ClosedPlace, Look, OnClosed
 from m2fp_cli.storage.spool import Spool, sorted_on_disk
 from m2fp_cli.storage.tree import OutputTree
@@ -67,7 +67,7 @@ def find_parsed(
     if not tasks:
         raise NoImagesError(
             f"there are no results in {displayable(shown or folder)}; parse photos first (m2fp "
-            "parse), or name photos or another output"
+            f"parse), or name photos or another output{advise_output(folder)}"
         )
     failures = tuple(_closed(folder.absolute(), one) for one in sorted(closed))
     notes = [] if moved is None else moved.notes()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from m2fp_cli.errors import NoInputError, OutputError
+from m2fp_cli.layout import STATE_FOLDER
 from m2fp_cli.storage.errors import UnreadableError, as_unreadable
 from m2fp_cli.storage.remote.address import names_store
 from m2fp_cli.storage.tree import OutputTree
@@ -60,6 +61,17 @@ def open_earlier(path: Path) -> Iterator[OutputTree]:
             yield tree
         except UnreadableError as error:
             raise NoInputError(str(error)) from error
+
+
+def advise_output(folder: Path) -> str:
+    """Words that name the output which a folder is a part of; empty where it is of none."""
+    if names_store(folder):
+        return ""
+    for parent in Path(os.path.abspath(folder)).parents:  # noqa: PTH100 - resolves no links
+        with contextlib.suppress(OSError):  # it may not be looked into
+            if (parent / STATE_FOLDER).is_dir():
+                return f", such as {displayable(parent)}, which holds it"
+    return ""
 
 
 def _open_tree(path: Path) -> OutputTree:

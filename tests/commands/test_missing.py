@@ -151,3 +151,12 @@ def test_the_default_output_is_not_named_as_the_way_out_of_its_own_absence(comma
     said = str(run(command))
     assert said.endswith("m2fp-out is not there; name the folder that a run wrote to")
     assert not here.joinpath("m2fp-out").exists()
+
+
+@pytest.mark.parametrize("command", ["status", "report"])
+def test_the_output_around_a_folder_of_results_is_named(command, here):
+    _, output = make_tree(here)
+    (output / ".m2fp").mkdir(exist_ok=True)
+    said = str(run(f"{command} {output}/labels"))
+    assert said.endswith(f", such as {output}, which holds it")
+    assert "which holds it" not in str(run(f"{command} {here}"))
