@@ -111,9 +111,7 @@ def main() -> None:
     guard_streams()
     if not {"-q", "--quiet"} & set(sys.argv):
         tell_delays_to(DelaySums(warn).add)  # of this process; workers have others
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGINT) in _AT_START:  # cron may have it ignored
-        signal.signal(signal.SIGINT, _interrupt)
+    _take_signals()
     try:
         with _default_signals_afterwards(), _told_of_completion():
             app(standalone_mode=True)
@@ -135,6 +133,15 @@ def main() -> None:
     except _Interrupted:
         warn(f"m2fp: interrupted{_what_is_kept()}")
         sys.exit(ExitCode.INTERRUPTED)
+
+
+def _take_signals() -> None:
+    """Let signals end the process by way of an exception, which closes and removes files."""
+    signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # nohup has it ignored
+        signal.signal(signal.SIGHUP, _hang_up)
+    if signal.getsignal(signal.SIGINT) in _AT_START:  # cron may have it ignored
+        signal.signal(signal.SIGINT, _interrupt)
 
 
 @contextlib.contextmanager
@@ -201,7 +208,7 @@ def _is_somewhere() -> bool:
 
 
 class _Terminated(BaseException):
-    """SIGTERM, as an exception so that open files are cleaned up on the way out."""
+    """SIGTERM or SIGHUP, as an exception so that files are cleaned up on the way out."""
 
 
 class _Interrupted(BaseException):
@@ -213,4 +220,10 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def _terminate(_number: int, _frame: object) -> None:
+    raise _Terminated
+
+
+def _hang_up(_number: int, _frame: object) -> None:
+    """The terminal was closed, of which both the shell and the kernel tell: once is enough."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     raise _Terminated

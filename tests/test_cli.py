@@ -36,8 +36,25 @@ cli.main()
 """
 
 
+CLOSED_TERMINAL = """
+import os, signal, sys, tempfile
+from m2fp_cli import cli
+
+def work(**_):
+    with tempfile.TemporaryDirectory(dir=sys.argv[1]):
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            os.kill(os.getpid(), signal.SIGHUP)  # the shell's, after the kernel's
+
+cli.app = work
+cli.main()
+"""
+
+
 def heed_signals() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def run(code, *words):
@@ -58,6 +75,14 @@ def test_a_second_signal_on_the_way_out_shows_no_traceback(number):
     done = run(TWICE, str(int(number)))
     assert done.returncode == -number
     assert done.stderr == ""
+
+
+def test_a_closed_terminal_leaves_no_temporary_files(tmp_path):
+    done = run(CLOSED_TERMINAL, str(tmp_path))
+    assert (done.returncode, done.stderr) == (ExitCode.TERMINATED, "m2fp: terminated\n")
+    assert not [*tmp_path.iterdir()]
+    nohup = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    assert run(nohup + CLOSED_TERMINAL, str(tmp_path)).returncode == 0
 
 
 @pytest.mark.parametrize(
