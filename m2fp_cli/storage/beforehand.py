@@ -11,22 +11,27 @@ from m2fp_cli.storage.tree import OutputTree
 from m2fp_cli.storage.writing import check_writable, refuse_unmarked
 
 
-def check_file(path: Path, mark: bytes) -> None:
+def check_file(path: Path, mark: bytes, room: int = 0) -> None:
     """Check that ``write_file`` can write a file; makes nothing.
 
     Args:
         path: as the user named it.
         mark: as ``write_file`` takes it.
+        room: bytes that the file may need.
 
     Raises:
         OutputError: it cannot, or a file is there that m2fp did not write.
     """
     refuse_unmarked(path.absolute(), mark)
-    check_folder(path.absolute().parent)
+    check_folder(path.absolute().parent, room)
 
 
-def check_folder(path: Path) -> None:
+def check_folder(path: Path, room: int = 0) -> None:
     """Check that files can be written in a folder, which is made later if it is missing.
+
+    Args:
+        path: as the user named it.
+        room: bytes that must fit into it.
 
     Raises:
         OutputError: they cannot.
@@ -38,7 +43,7 @@ def check_folder(path: Path) -> None:
     while not _is_there(here) and here != here.parent:
         here = here.parent
     with OutputTree(here) as tree:
-        check_writable(tree)
+        check_writable(tree, room)
 
 
 def _is_there(path: Path) -> bool:

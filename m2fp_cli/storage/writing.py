@@ -161,14 +161,18 @@ def refuse_foreign(look: Look, name: str, may_replace: Collection[str] | None) -
         raise conflict(name)
 
 
-def check_writable(tree: OutputTree) -> None:
+def check_writable(tree: OutputTree, room: int = 0) -> None:
     """Prove that files can be written in the output.
+
+    Args:
+        tree: the output.
+        room: so many bytes must fit, too.
 
     Raises:
         OutputError: they cannot; the message says why and what to do.
     """
     with _as_output_error(str(tree.path), run=True), tree.folder_of("x") as (folder, _):
-        discard(folder, write_temporary(folder, (), fsync=False))
+        discard(folder, write_temporary(folder, (bytes(room),), fsync=False))
 
 
 def write_file(path: Path, data: bytes, *, mark: bytes) -> None:

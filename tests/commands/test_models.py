@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
 import re
 import sys
 
@@ -239,6 +241,20 @@ def test_a_photo_that_cannot_be_read_is_left_out_of_calibrating(photos, tmp_path
     assert f"failed {photos}/1.jpg: is truncated: " in answer.stderr
     assert len(asked[0][1]) + len(asked[0][2]) == 3
     assert any((tmp_path / "cache" / "m2fp-int8").iterdir())
+
+
+def test_a_cache_without_room_is_said_before_photos_are_read(photos, tmp_path, monkeypatch):
+    def fill(_folder, portions, **_):
+        if len(b"".join(portions)) > 100_000:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return "x"
+
+    calibrate, asked = calibration_with(0.99)
+    monkeypatch.setattr("m2fp_cli.engine.int8.calibrate.calibrate_model", calibrate)
+    monkeypatch.setattr("m2fp_cli.storage.writing.write_temporary", fill)
+    with pytest.raises(OutputError, match="the disk is full; change that, or set MODELSCOPE_CACHE"):
+        run("calibrate", str(photos), "--model", "starter")
+    assert not asked
 
 
 @pytest.mark.parametrize("place", ["cache", "cache/m2fp-int8"])

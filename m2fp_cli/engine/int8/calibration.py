@@ -30,6 +30,7 @@ LEAST_AGREEMENT = 0.985  # of labels with the float network, below which a calib
 _CACHE_FOLDER = "m2fp-int8"
 _LARGEST = 1e6  # of an activation
 _NARROWEST = 1e-6  # a range below this leaves nothing of its values but zero
+_ROOM = 1 << 21  # bytes: the starter's file takes 0.14 MB, ResNet-101 has ten times the channels
 _MOST_PHOTOS = 10**6
 _MOST_CHANNELS = 1 << 16
 
@@ -182,7 +183,7 @@ def check_place(folder: Path) -> None:
     """
     path = _path_of(weights_digest(folder))
     with _advising():
-        check_file(path, _MARK)
+        check_file(path, _MARK, _ROOM)
 
 
 @contextlib.contextmanager
