@@ -96,8 +96,10 @@ def list_models(as_json: AsJson = False) -> None:
     rows = [_row(model) for model in KNOWN_MODELS]
     if as_json:
         say(json.dumps([asdict(row) for row in rows], indent=2))
-    else:
-        _print_table(rows)
+        return
+    _print_table(rows)
+    if not any(row.default for row in rows):
+        say(f"default: {default_name()}, as M2FP_MODEL says", stream=sys.stderr)
 
 
 @app.command(

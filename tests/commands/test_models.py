@@ -87,6 +87,13 @@ def test_ids_and_names_are_not_broken_in_two_on_a_terminal(columns, capsys, monk
     assert "m2fp (default)" in shown
 
 
+def test_the_list_names_a_default_that_is_not_in_it(monkeypatch):
+    monkeypatch.setenv("M2FP_MODEL", "./mine")
+    assert run("list").stderr == "default: ./mine, as M2FP_MODEL says\n"
+    monkeypatch.setenv("M2FP_MODEL", "starter")
+    assert run("list").stderr == ""
+
+
 def test_the_list_says_what_is_here(cached):
     rows = {row["name"]: row for row in json.loads(run("list", "--json").stdout)}
     assert set(rows) == {"m2fp", "m2fp-single", "starter"}
