@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from m2fp_cli.tryon.outfit import Outfit
     from m2fp_cli.tryon.wardrobe import Wardrobe
 
-FITTING_VERSION = "24"  # part of the signature: raise it when the same settings look different
+FITTING_VERSION = "25"  # part of the signature: raise it when the same settings look different
 _JPEG_QUALITY = 95
 PRELOAD = (*PICTURE_MODULES, "m2fp_cli.tryon.fitting", "m2fp_cli.tryon.wardrobe")
 """What workers of both need; a run itself, which only plans, does without."""

@@ -16,6 +16,7 @@ from m2fp_cli.imaging.color import to_linear, to_srgb
 from m2fp_cli.tryon.channels import max_of_channels, to_lab, to_three_channels
 from m2fp_cli.tryon.cloth_shading import shade_of_old
 from m2fp_cli.tryon.figure import Figure
+from m2fp_cli.tryon.garment_border import fill_bites, widen
 from m2fp_cli.tryon.garment_edge import extend_mask, find_inner, mix_edge
 from m2fp_cli.tryon.lighting import Light, linear_luminance
 from m2fp_cli.tryon.relighting import dim_gain
@@ -146,10 +147,12 @@ def recolor(
     background = (figure.label_map == 0) & ~figure.other_people
     mask = extend_mask(light, part, background, unit)
     before, shading, detail, patterned = shade_of_old(to_lab(old), light, mask, unit)
+    if patterned:  # what its label holds is no smooth outline
+        mask = fill_bites(part | widen(light, part, background, unit), background, unit)
     target = _tile_cloth(cloth, mask, shading, unit)
     target *= to_three_channels(_soft_knee(shading * detail, max_of_channels(target)))
     target += to_three_channels(_shine(before, mask))
-    target = mix_edge(light, np.clip(target, 0, 1), mask, unit)
+    target = mix_edge(light, np.clip(target, 0, 1), mask, unit, patterned=patterned)
     weight = _inner_feather(mask, unit)[mask][:, None]
     mixed = np.asarray(light[mask] * (1 - weight) + target[mask] * weight, dtype=np.float32)
     window[mask] = to_srgb(mixed)

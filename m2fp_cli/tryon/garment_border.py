@@ -2,7 +2,7 @@
 
 ``garment_edge`` mixes other cloth into pixels as the photo mixes the old one, which asks for cloth
 of one color. Stripes end in a comb by that rule. Here what cannot be told from the colors follows
-the outline, which is smooth.
+the outline, which is smooth. Another cloth on what is patterned has this outline, too.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from m2fp_cli.tryon.garment_edge import (
     PURE_SPAN,
     extend_mask,
     local_mean,
+    pattern_spread,
 )
-from m2fp_cli.tryon.masked_mean import masked_mean
 from m2fp_cli.tryon.morphology import bounding_slices, close_mask, dilate
 
 GAP = 0.24  # half of that between stripes of old cloth beside its label, U
+BITE = 0.5  # side of the largest square between stripes that a label leaves out, U
 SMOOTH = 0.06  # of the blur of the outline afterwards, U
-PATTERN = 0.6  # within which old cloth of several colors is a pattern, U
 SOFT, SOFT_RANGE = 0.03, (0.6, 1.3)  # of the outline where the photo does not show it, U, pixels
 LEAST = 0.02  # share of old cloth in a pixel that is taken out
 MARGIN = 12  # pixels around the garment
@@ -51,6 +51,24 @@ def widen(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> B
     whole = found | between
     soft = cv2.GaussianBlur(whole.astype(np.float32), (0, 0), max(SMOOTH * unit, 0.8))
     out: BoolArray = (soft > 0.5) & (mask | free)
+    return out
+
+
+def fill_bites(mask: BoolArray, free: BoolArray, unit: float) -> BoolArray:
+    """Fill what a label leaves out between stripes that it holds.
+
+    A network takes a pale stripe before a pale ground for ground. What is missing is small on all
+    sides, unlike the gap between an arm and the body.
+
+    Args:
+        mask: (h, w) bool, the old cloth, which is patterned.
+        free: (h, w) bool, where it may go on.
+        unit: U in pixels.
+    """
+    gaps = close_mask(mask, GAP * unit) & ~mask & free
+    _, pieces, stats, _ = cv2.connectedComponentsWithStats(gaps.view(np.uint8), connectivity=4)
+    small = stats[:, cv2.CC_STAT_AREA] <= (BITE * unit) ** 2
+    out: BoolArray = mask | (gaps & small[pieces])
     return out
 
 
@@ -93,10 +111,7 @@ def _blend_window(
         return None
     here, old = mask[near], light[near]
     cloth, ground = (local_mean(light, part, reach)[near] for part in (inner, outer))
-    # A pattern is as rough a little farther away as it is not within a stripe.
-    square = masked_mean(light * light, inner, (PATTERN * unit,))[near]
-    wide = masked_mean(light, inner, (PATTERN * unit,))[near]
-    noise = np.maximum(square - wide * wide, 0).sum(axis=1) + MIN_NOISE
+    noise = pattern_spread(light, inner, unit)[near] + MIN_NOISE
     apart = cloth - ground
     contrast = (apart * apart).sum(axis=1)
     share = np.clip(((old - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6), 0, 1)

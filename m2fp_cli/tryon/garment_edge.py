@@ -19,6 +19,10 @@ MIN_NOISE = 1e-4  # variance of linear light that any cloth shows
 NEAR_EDGE = 1.5  # widths of the edge within which a pixel may be mixed
 NOISE_WEIGHT = 4.0  # variances of the cloth by which its distance from the ground must count
 PURE_FROM, PURE_SPAN = 0.5, 1.0  # widths of the edge: from here on cloth keeps its folds, and fully
+PATTERN = 0.6  # within which old cloth of several colors is a pattern, U
+# Variances of a pattern by which the ground must be away, so that colors tell them apart a little,
+# and fully: stripes of two colors reach a ground that is one away.
+PATTERN_TRUST = (4.0, 12.0)
 
 # A pixel beside the mask.
 MIN_TRUST = 0.6  # in the colors, from which it may be cloth: contrast / (contrast + noise)
@@ -26,18 +30,27 @@ MAX_OFF = 0.15  # squared distance from the line between cloth and ground, share
 CLOTH_SHARE = (0.5, 1.5)  # of cloth in a pixel that is taken
 
 
-def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float) -> FloatArray:
+def mix_edge(
+    light: FloatArray,
+    target: FloatArray,
+    mask: BoolArray,
+    unit: float,
+    *,
+    patterned: bool = False,
+) -> FloatArray:
     """Mix new cloth at the edge of a garment as the photo mixes the old one.
 
     Near its edge a mask holds pixels that are mixed with what is beside the garment, or are not of
     it at all. Old cloth a little farther in and ground a little farther out tell how much of a
     pixel is cloth (its alpha); that share of the old color is replaced by the new one.
+    Where a pattern has colors like the ground's, they do not tell, and the mask does.
 
     Args:
         light: (h, w, 3) float32 linear, the photo.
         target: (h, w, 3) float32 linear, the new cloth all over the mask.
         mask: (h, w) bool, the garment.
         unit: U in pixels.
+        patterned: the old cloth has a pattern.
 
     Returns:
         (h, w, 3) float32 linear, to be used inside the mask.
@@ -56,6 +69,10 @@ def mix_edge(light: FloatArray, target: FloatArray, mask: BoolArray, unit: float
     alpha = ((light[near] - ground) * apart).sum(axis=1) / np.maximum(contrast, 1e-6)
     noise = np.maximum(spread, 0).sum(axis=1) + MIN_NOISE
     trust = contrast / (contrast + NOISE_WEIGHT * noise)
+    if patterned:
+        spread = pattern_spread(light, inner, unit)[near] + MIN_NOISE
+        low, high = PATTERN_TRUST
+        trust = np.minimum(trust, np.clip((contrast / spread - low) / (high - low), 0, 1))
     alpha = (1 - trust * (1 - np.clip(alpha, 0, 1)))[:, None]
     # What is left of a pixel without its cloth is ground: no less than black, no more than white.
     rest = np.clip(light[near] - alpha * cloth, 0, 1 - alpha)
@@ -84,6 +101,20 @@ def find_inner(mask: BoolArray, unit: float) -> BoolArray:
 def local_mean(picture: FloatArray, part: BoolArray, reach: float) -> FloatArray:
     """Mean of a part of a picture around every pixel, (h, w, 3), mostly of what is near."""
     return masked_mean(picture, part, (NEAR_SIGMA * reach, FAR_SIGMA * reach))
+
+
+def pattern_spread(light: FloatArray, part: BoolArray, unit: float) -> FloatArray:
+    """Variance of a part of a picture within the reach of a pattern, all channels, (h, w).
+
+    A pattern is as rough a little farther away as it is not within a stripe.
+
+    Args:
+        light: (h, w, 3) float32 linear, the photo.
+        part: (h, w) bool, what is looked at.
+        unit: U in pixels.
+    """
+    mean, square = (masked_mean(one, part, (PATTERN * unit,)) for one in (light, light * light))
+    return np.asarray(np.maximum(square - mean * mean, 0).sum(axis=2), np.float32)
 
 
 def extend_mask(light: FloatArray, mask: BoolArray, free: BoolArray, unit: float) -> BoolArray:

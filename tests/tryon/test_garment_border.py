@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from m2fp_cli.tryon.channels import to_lab
-from m2fp_cli.tryon.garment_border import blend_border, widen
+from m2fp_cli.tryon.garment_border import blend_border, fill_bites, widen
 from m2fp_cli.tryon.two_cloths import level_cloths
 
 UNIT = 24.0
@@ -48,3 +48,13 @@ def test_a_second_cloth_is_no_shadow():
     assert np.array_equal(
         level_cloths(to_lab(bgr), plain.mean(axis=2), worn, UNIT), plain.mean(axis=2)
     )
+
+
+def test_bites_between_stripes_are_filled_and_the_gap_beside_an_arm_is_not():
+    rows, columns = np.mgrid[:120, :80]
+    mask = (columns < 60) & ~((rows % 8 < 2) & (columns >= 56))
+    mask[:, 20:24] = False  # between an arm and the body
+    filled = fill_bites(mask, ~mask, 20)
+    assert filled[2:118, 24:59].all()
+    assert not filled[:, 20:24].any()
+    assert not filled[:, 60:].any()

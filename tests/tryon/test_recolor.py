@@ -69,6 +69,24 @@ def test_half_of_the_light_of_satin_stays():
     assert done.after.max() == pytest.approx(0.1, abs=0.02)
 
 
+def before_white(label_ends):
+    """A striped top before a white ground, and its label, whose white stripes end elsewhere."""
+    rows, columns = np.mgrid[:120, :80]
+    is_dark = rows % 8 < 6
+    photo = np.where(is_dark & (columns < 60), 30, 230).astype(np.uint8)
+    part = columns < np.where(is_dark, 60, label_ends)
+    return np.repeat(photo[..., None], 3, axis=2), part
+
+
+@pytest.mark.parametrize("label_ends", [60, 56])
+def test_stripes_in_the_color_of_the_ground_end_in_no_comb(label_ends):
+    photo, part = before_white(label_ends)
+    done = recolor(photo, figure_of(part), part, plain_cloth("", (40, 110, 180)), 20)
+    assert done.patterned
+    assert np.abs(photo[16:104, :59] - np.array([180.0, 110, 40])).max() < 40
+    assert (photo[:, 63:] == 230).all()
+
+
 def test_dark_cloth_keeps_less_of_its_noise():
     part = np.ones((90, 90), np.bool_)
     noise = np.random.default_rng(0).standard_normal((90, 90, 1)).astype(np.float32)
