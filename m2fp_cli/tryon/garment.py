@@ -151,7 +151,8 @@ def recolor(
         mask = fill_bites(part | widen(light, part, background, unit), background, unit)
     target = _tile_cloth(cloth, mask, shading, unit)
     target *= to_three_channels(_soft_knee(shading * detail, max_of_channels(target)))
-    target += to_three_channels(_shine(before, mask))
+    if not patterned:  # the brightest of a pattern does not shine
+        target += to_three_channels(_shine(before, mask))
     target = mix_edge(light, np.clip(target, 0, 1), mask, unit, patterned=patterned)
     weight = _inner_feather(mask, unit)[mask][:, None]
     mixed = np.asarray(light[mask] * (1 - weight) + target[mask] * weight, dtype=np.float32)

@@ -87,6 +87,14 @@ def test_stripes_in_the_color_of_the_ground_end_in_no_comb(label_ends):
     assert (photo[:, 63:] == 230).all()
 
 
+def test_the_brightest_of_a_pattern_does_not_shine():
+    photo, part = before_white(60)
+    photo[40:44, 10:20] = 255
+    done = recolor(photo, figure_of(part), part, plain_cloth("", (0, 0, 0)), 20)
+    assert done.patterned
+    assert done.after[16:104, :56].max() < 0.01
+
+
 def test_dark_cloth_keeps_less_of_its_noise():
     part = np.ones((90, 90), np.bool_)
     noise = np.random.default_rng(0).standard_normal((90, 90, 1)).astype(np.float32)
