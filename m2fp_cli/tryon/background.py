@@ -252,4 +252,8 @@ def _copy_texture(
     inside[inside] = known[y, x]
     kept = pixels[0][inside], pixels[1][inside]
     texture = window_bgr[sources[0][inside], sources[1][inside]].astype(np.float32)
-    window_bgr[kept] = np.clip(np.round(texture + sample_at(correction, kept, scale)), 0, 255)
+    change = sample_at(correction, kept, scale)
+    # What darkens takes of dark places less: they would become one strong color.
+    middle = np.maximum(texture.sum(axis=0) / max(len(texture), 1), 1)
+    change = np.where(change < 0, change * np.minimum(texture / middle, 1), change)
+    window_bgr[kept] = np.clip(np.round(texture + change), 0, 255)

@@ -79,3 +79,12 @@ def test_what_is_no_background_does_not_bleed_in_where_the_photo_ends():
     photo[10:80, 60:140] = (0, 255, 0)
     filled = fill_background(photo, hole, unknown, 12.0)
     assert np.ptp(filled[hole].astype(int), axis=1).max() < 12  # gray, like the ground
+
+
+def test_dark_texture_that_is_copied_into_shade_does_not_turn_black():
+    hole = np.zeros(STRIPES.shape[:2], bool)
+    hole[40:120, 84:116] = True
+    truth = STRIPES.copy()
+    truth[36:124, 80:120] = truth[36:124, 80:120] * 0.35
+    filled = fill_background(np.where(hole[..., None], 0, truth).astype(np.uint8), hole, hole, 24.0)
+    assert filled[50:110, 90:110].min() > 10  # 21 in truth
