@@ -18,6 +18,8 @@ from m2fp_cli.arrays import FloatArray
 from m2fp_cli.training.dataset import IGNORE, Bytes
 
 NOTHING = "none"
+SURE = ("bag", "strap", "phone", "book", "cup", "camera", "other")
+"""Kinds that are surely carried."""
 UNKNOWN = ("away", "cloth", "skip")
 """Kinds that are neither carried nor not: drawn roughly, clothes over an arm, cannot be told."""
 
@@ -29,8 +31,7 @@ class Carried:
     """One thing.
 
     Attributes:
-        kind: ``bag``, ``strap``, ``phone``, ``book``, ``cup``, ``camera``, ``other``, or one of
-            ``UNKNOWN``.
+        kind: one of ``SURE`` or ``UNKNOWN``.
         added: polygons (N, 2) of x, y.
         taken: polygons that are not part of it, such as what is seen through a handle.
     """
@@ -59,6 +60,8 @@ def _read_line(place: str, line: str) -> tuple[str, list[Carried]]:
         photo, kind, text = line.split("\t")
         if kind == NOTHING:
             return photo, []
+        if kind not in (*SURE, *UNKNOWN):
+            raise ValueError(f"{kind!r} is no kind of what is carried")
         parts = text.split(";")
         added, taken = (
             tuple(_polygon(part.lstrip("-")) for part in parts if part.startswith("-") is away)
@@ -70,7 +73,8 @@ def _read_line(place: str, line: str) -> tuple[str, list[Carried]]:
 
 
 def _polygon(text: str) -> FloatArray:
-    return np.array([[float(value) for value in point.split(",")] for point in text.split()])
+    pairs = (point.split(",") for point in text.split())
+    return np.array([(float(x), float(y)) for x, y in pairs])
 
 
 def paint_carried(things: Iterable[Carried], height: int, width: int) -> Bytes:

@@ -35,8 +35,9 @@ def test_what_is_surely_carried_wins_over_what_cannot_be_told(tmp_path):
     assert (painted == 255).sum() == 64 - 16
 
 
-def test_a_line_that_cannot_be_read_is_named(tmp_path):
-    path = write(tmp_path, "a\tnone\t", "b\tbag\t1,2 x,4")
+@pytest.mark.parametrize("line", ["b\tbag\t1,2 x,4", "b\tbga\t1,2 3,4 5,6", "b\tbag\t1,2,3 4,5,6"])
+def test_a_line_that_cannot_be_read_is_named(tmp_path, line):
+    path = write(tmp_path, "a\tnone\t", line)
     with pytest.raises(ValueError, match=r"carried\.tsv, line 3: "):
         read_carried(path)
 
