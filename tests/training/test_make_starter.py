@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from m2fp_cli.models.registry import STARTER_FOLDER
 from m2fp_cli.training.recipe import read_recipe
 from training.make_starter import Places, Stage, carry_out, command, plan
 
@@ -60,3 +62,10 @@ def test_what_is_done_is_not_done_again(stages, tmp_path):
 def test_runs_are_shared_by_processes_and_exports_are_not(stages, processes, shared):
     assert ("torch.distributed.run" in command(stages[0], processes)) == shared
     assert "torch.distributed.run" not in command(stages[-1], processes)
+
+
+def test_the_last_recipe_configures_the_model_as_it_is_bundled(stages):
+    recipe = read_recipe(named(stages[-1], "--recipe")[0])
+    bundled = json.loads((STARTER_FOLDER / "configuration.json").read_text("utf-8"))
+    for section in ("model", "preprocessor"):
+        assert recipe.configuration[section] == bundled[section]
