@@ -162,12 +162,9 @@ class Pool:
             return
         if self._only_retries_left():
             wanted = 1 if self._suspects or any(m.held for m in self._handles) else 0
-            free = [member for member in staying if member.is_free]
-            going = [member for member in free if self._suspects and member.saw_death]
-            going += [m for m in free if m not in going][
-                : max(0, len(staying) - len(going) - wanted)
-            ]
-            for member in going:
+            free = sorted((m for m in staying if m.is_free), key=lambda m: not m.saw_death)
+            witnesses = sum(m.saw_death for m in free) if self._suspects else 0
+            for member in free[: max(witnesses, len(staying) - wanted)]:
                 member.dismiss() if member.is_ready else member.kill()
                 member.is_leaving = True
                 staying.remove(member)
