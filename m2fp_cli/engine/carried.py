@@ -1,4 +1,4 @@
-"""What people carry before their clothes, taken out of the label map by a third, bundled network.
+"""What people carry before their clothes, taken out of the label map by a bundled network.
 
 A small parsing network calls a clutch held before a coat a coat. Whoever dyes or replaces the coat
 then paints the clutch. A network that looks at one garment close up tells them apart.
@@ -32,8 +32,8 @@ MARGIN = 1.15  # of the window, over the garment; as the network learned
 _LEAST_SIDE = 24
 # Logits from which on a pixel belongs to a piece, and that a piece reaches somewhere; and its least
 # area, as a share of the garment's. Chosen on 107 street photos kept for it: 9.6 instead of 12.8 %
-# of what is annotated as a bag is read as a garment. Of the garments .3 % go, which looked at are
-# straps that nobody annotated, half of it, and ends of sleeves.
+# of what is annotated as a bag is read as a garment. Of the garments .3 % go: looked at, some are
+# straps and clutches that nobody annotated, others ends of sleeves.
 _PIECE, _SURE, _LEAST_SHARE = 0.3, 2.5, 0.004
 _NOT_CARRIED = -20.0  # logit of pieces that are left out
 _BATCH = 4  # garments at once, as in ``joints``
@@ -72,7 +72,7 @@ def take_out_carried(
         picture_bgr: (h, w, 3) uint8, upright; the photo or a reduced copy of it.
 
     Returns:
-        The label map, the same array where nothing is carried.
+        The label map, (H, W) uint8: the array that was given, unless something is taken out.
 
     Raises:
         ModelError: see ``load_carried_network``.

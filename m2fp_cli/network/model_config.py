@@ -143,7 +143,7 @@ class ModelConfig:
             lies on, see :mod:`m2fp_cli.engine.sides`) or ``joints`` (by joints that a second,
             bundled network sees, see :mod:`m2fp_cli.engine.joint_sides`).
         carried: what people carry before their upper clothes, dress or coat is taken out of the
-            label map by a third, bundled network, see :mod:`m2fp_cli.engine.carried`.
+            label map by a bundled network, see :mod:`m2fp_cli.engine.carried`.
         mask_edges: ``network`` (masks are used as the network gives them) or ``photo`` (their edges
             are moved to the photo's, see :mod:`m2fp_cli.engine.mask_edges`).
         sem_seg_postprocess_before_inference: semantic inference takes masks at the photo's size;
